@@ -1,0 +1,115 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Files on a local disk, written so that a crash leaves the old content or the whole of the new one.
+
+The order is: a temporary file in the same directory, fsync, rename (or link, for create-only), fsync of the
+directory. See PostgreSQL's own durable_rename() and LWN's "Ensuring data reaches disk" for why each step counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import typing as t
+
+from .errors import AlreadyExists, StoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+TEMPORARY_PREFIX = ".lifeboat-"
+
+
+def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, replace: bool = True) -> int:
+    """
+    Write `chunks` to `path` and return the bytes written.
+
+    With `replace=False` the file must not exist yet. Raise AlreadyExists then, StoreError when the disk refuses
+    (no space left, read-only, an I/O error). Whatever `chunks` raises passes through. In every such case `path`
+    is as it was before and no temporary file stays.
+    """
+    directory = os.path.dirname(path) or "."
+    temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
+    try:
+        with _explained(path):
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            written = 0
+            for chunk in chunks:
+                with _explained(path):
+                    _write_all(handle, chunk)
+                written += len(chunk)
+            with _explained(path):
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+        with _explained(path):
+            if replace:
+                os.rename(temporary, path)
+            else:
+                os.link(temporary, path)
+                os.unlink(temporary)
+            sync_directory(directory)
+        return written
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def sync_directory(path: str) -> None:
+    """Make renames, links and removals in the directory at `path` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_blocks(path: str, start: int = 0, length: int | None = None, block: int = 1 << 20) -> Iterator[bytes]:
+    """Yield the file's bytes from `start`, `length` of them or all, in blocks."""
+    with _explained(path), open(path, "rb", buffering=0) as file:
+        file.seek(start)
+        left = length
+        while left is None or left > 0:
+            piece = file.read(block if left is None else min(block, left))
+            if not piece:
+                return
+            if left is not None:
+                left -= len(piece)
+            yield piece
+
+
+def _write_all(handle: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+@contextlib.contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """Turn the operating system's refusals into sentences that name the path."""
+    try:
+        yield
+    except FileExistsError as exc:
+        raise AlreadyExists(f"{path} exists already.", "Nothing was written.", path=path) from exc
+    except OSError as exc:
+        raise StoreError(
+            f"{path} cannot be used: {exc.strerror}.", _REMEDIES.get(exc.errno or 0, ""), path=path
+        ) from exc
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Free space on that file system, or apply the retention policy, and run again.",
+    errno.EDQUOT: "Raise the quota or free space, and run again.",
+    errno.EROFS: "Mount the file system read-write, and run again.",
+    errno.EACCES: "Give the user who runs this the right to it, and run again.",
+    errno.EPERM: "Give the user who runs this the right to it, and run again.",
+    errno.EIO: "The disk reports errors: check its health before trusting what it holds.",
+    errno.ENOENT: "Create the directory above it, or correct the path.",
+}

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Every error that the engine raises on purpose.
+
+A message is two sentences: the cause, and what to do next. `details` is the machine-readable part; it becomes
+extra keys of a module's result. `exit_code` is what the command line ends with, so that a script can tell a
+wrong key from an unreachable store.
+"""
+
+from __future__ import annotations
+
+
+class RecoveryError(Exception):
+    """The root of the tree: `cause` in one sentence, `remedy` in one sentence, and `details` for machines."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, remedy: str = "", **details: object) -> None:
+        super().__init__(f"{cause} {remedy}".strip())
+        self.cause = cause
+        self.remedy = remedy
+        self.details = details
+
+
+class UsageError(RecoveryError):
+    """A value that the caller gave is refused before anything is touched; `details["field"]` names it."""
+
+    exit_code = 2
+
+
+class MissingLibrary(RecoveryError):
+    """A Python library that this work needs cannot be imported."""
+
+    exit_code = 3
+
+    def __init__(self, library: str, purpose: str) -> None:
+        super().__init__(
+            f"The Python library {library} is needed {purpose} and cannot be imported.",
+            "Install it where this module runs, or run playbook lifeboat.recovery.install for this host.",
+            library=library,
+        )
+
+
+class StoreError(RecoveryError):
+    """The store could not be reached, refused, or did not keep what it was given."""
+
+    exit_code = 4
+
+
+class NotFound(StoreError):
+    """The store holds no object of that name."""
+
+
+class AlreadyExists(StoreError):
+    """A create-only write met an object of that name."""
+
+
+class AccessDenied(StoreError):
+    """The store knows us and says no, or does not know us."""
+
+
+class KeyRefused(RecoveryError):
+    """A key is missing, malformed, or opens nothing here."""
+
+    exit_code = 5
+
+
+class Tampered(RecoveryError):
+    """Stored bytes failed a check of authenticity or completeness: nothing of them may be used."""
+
+    exit_code = 6
+
+
+class ProcessFailed(RecoveryError):
+    """A program ended with an error; `details` holds `program`, `exit_status` and `stderr`."""
+
+    exit_code = 7
+
+
+class DatabaseError(RecoveryError):
+    """PostgreSQL could not be reached, refused, or is not as the work needs it."""
+
+    exit_code = 8
+
+
+class Busy(RecoveryError):
+    """Somebody else holds what this work needs; trying again later can help."""
+
+    exit_code = 9
+
+
+class ProofMismatch(RecoveryError):
+    """A restored database is not the one that was backed up; `details["differences"]` lists how."""
+
+    exit_code = 10

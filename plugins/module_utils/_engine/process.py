@@ -1,0 +1,214 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Programs as children: argv lists only, never a shell.
+
+Standard output streams, standard error is kept as a bounded tail, and an exit status other than zero is always an
+error: a producer raises it in place of the end of its stream, so nothing downstream mistakes a dead program for
+a finished one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import threading
+import typing as t
+
+from .errors import ProcessFailed, UsageError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Argument = str | bytes
+
+BLOCK = 1 << 20
+"""Bytes in a block read from a program, and the size of the pipe to it, so that both sides rarely wait."""
+
+STDERR_TAIL = 16 << 10
+"""Bytes of standard error that are kept: enough for PostgreSQL's message, bounded for a program gone wild."""
+
+TERMINATE_GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+
+class _Tail(threading.Thread):
+    """Reads standard error to its end in the background and keeps the last bytes of it."""
+
+    def __init__(self, pipe: t.IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._pipe = pipe
+        self._kept = b""
+        self.start()
+
+    def run(self) -> None:
+        while block := os.read(self._pipe.fileno(), 65536):
+            self._kept = (self._kept + block)[-STDERR_TAIL:]
+
+    def text(self) -> str:
+        self.join(TERMINATE_GRACE)
+        return self._kept.decode("utf-8", "replace").strip()
+
+
+class Child:
+    """A running program. Use `produce`, `consume` or `run`, which start it with the pipes they need."""
+
+    def __init__(
+        self,
+        argv: Sequence[Argument],
+        *,
+        env: Mapping[str, str],
+        stdin: int,
+        stdout: int,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.program = os.path.basename(os.fsdecode(argv[0]))
+        try:
+            self._popen = subprocess.Popen(
+                list(argv),
+                env=dict(env),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                pass_fds=tuple(pass_fds),
+                bufsize=0,
+                start_new_session=True,
+            )
+        except FileNotFoundError as exc:
+            raise ProcessFailed(
+                f"The program {os.fsdecode(argv[0])} is not installed.",
+                "Install the package that brings it, and try again.",
+                program=self.program,
+            ) from exc
+        except (OSError, ValueError) as exc:
+            raise UsageError(f"The program {self.program} cannot be started: {exc}.", program=self.program) from exc
+        self._tail = _Tail(t.cast("t.IO[bytes]", self._popen.stderr))
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def wait(self) -> None:
+        """Wait for the end. Raise ProcessFailed unless the exit status is 0."""
+        status = self._popen.wait()
+        stderr = self._tail.text()
+        self._close()
+        if status != 0:
+            ending = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+            said = f": {stderr.splitlines()[-1]}" if stderr else ""
+            raise ProcessFailed(
+                f"{self.program} {ending}{said}.",
+                program=self.program,
+                exit_status=status,
+                stderr=stderr,
+            )
+
+    @property
+    def stderr(self) -> str:
+        """What the ended program said on standard error, at most its last 16 KiB."""
+        return self._tail.text()
+
+    def kill(self) -> None:
+        """End the program and whatever it started, gently first. Does nothing to one that has ended."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._popen.poll() is not None:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, number)
+            try:
+                self._popen.wait(TERMINATE_GRACE)
+            except subprocess.TimeoutExpired:
+                continue
+        self._close()
+
+    def _close(self) -> None:
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+class Producer(Child):
+    """A program whose standard output is wanted: iterate over it in blocks of at most 1 MiB, inside `with`."""
+
+    def __init__(self, argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = ()) -> None:
+        super().__init__(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=pass_fds)
+        self._out = t.cast("t.IO[bytes]", self._popen.stdout)
+        _widen(self._out)
+
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield blocks. Raise ProcessFailed in place of the end when the program failed."""
+        while block := _read_full(self._out):
+            yield block
+        self.wait()
+
+
+class Consumer(Child):
+    """A program that is fed on standard input. Inside `with`: `write` blocks, then `finish`."""
+
+    def __init__(self, argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = ()) -> None:
+        super().__init__(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds)
+        self._in = t.cast("t.IO[bytes]", self._popen.stdin)
+        _widen(self._in)
+
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    def write(self, block: bytes) -> None:
+        """Hand over `block`. Raise ProcessFailed when the program has ended instead of reading it."""
+        view = memoryview(block)
+        try:
+            while view:
+                view = view[self._in.write(view) :]
+        except BrokenPipeError as exc:
+            self.wait()
+            raise ProcessFailed(
+                f"{self.program} ended before it had read its whole input.", program=self.program, exit_status=0
+            ) from exc
+
+    def finish(self) -> None:
+        """Close standard input and wait for exit status 0."""
+        self._in.close()
+        self.wait()
+
+
+def run(
+    argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = (), limit: int = 64 << 20
+) -> bytes:
+    """Run a program to its end and return its standard output. Raise ProcessFailed when it fails or says too much."""
+    with Producer(argv, env=env, pass_fds=pass_fds) as child:
+        out = bytearray()
+        for block in child:
+            out += block
+            if len(out) > limit:
+                raise ProcessFailed(f"{child.program} printed more than {limit} bytes.", program=child.program)
+        return bytes(out)
+
+
+def _read_full(pipe: t.IO[bytes]) -> bytes:
+    """Read one whole block, short only at the end: small reads would make small, costly steps all the way down."""
+    block = bytearray()
+    while len(block) < BLOCK and (piece := pipe.read(BLOCK - len(block))):
+        block += piece
+    return bytes(block)
+
+
+def _widen(pipe: t.IO[bytes]) -> None:
+    try:
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, BLOCK)
+    except (OSError, AttributeError):  # an unprivileged user over the pipe quota: slower, not wrong
+        pass

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Byte streams as iterators of blocks, and what can be hung into them.
+
+Pull, not push: the store asks for the next block, and the request runs up to the program that makes it. An error
+anywhere in the chain is an exception in the store's hands before the stream's end, so half a stream is never stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+class Tally:
+    """Counts and hashes (SHA-256) what passes. `bytes` and `hexdigest` are final when the stream has ended."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._hash = hashlib.sha256()
+
+    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield `chunks` unchanged."""
+        for chunk in chunks:
+            self.bytes += len(chunk)
+            self._hash.update(chunk)
+            yield chunk
+
+    @property
+    def hexdigest(self) -> str:
+        """The SHA-256 of all that has passed, in hex."""
+        return self._hash.hexdigest()
+
+
+class Peekable:
+    """An iterator of blocks that can tell whether anything is left, without losing it."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._held: bytes | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
+        return next(self._chunks)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the stream has ended. May read one block ahead; raises what the stream raises."""
+        if self._held is None:
+            self._held = next(self._chunks, None)
+        return self._held is None
+
+
+def counted(chunks: Iterable[bytes], note: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield `chunks` unchanged and tell `note` the size of each: for progress."""
+    for chunk in chunks:
+        note(len(chunk))
+        yield chunk
+
+
+def exactly(size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield blocks of `size` bytes cut from `chunks`; the last may be shorter. An empty stream yields nothing."""
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        while len(held) >= size:
+            yield bytes(held[:size])
+            del held[:size]
+    if held:
+        yield bytes(held)
