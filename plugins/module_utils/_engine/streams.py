@@ -39,20 +39,26 @@ class Tally:
 
 
 class Peekable:
-    """An iterator of blocks that can tell whether anything is left, without losing it."""
+    """
+    An iterator of blocks that can tell whether anything is left, without losing it.
+
+    `passed` counts the bytes handed on so far.
+    """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._held: bytes | None = None
+        self.passed = 0
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        if self._held is not None:
-            held, self._held = self._held, None
-            return held
-        return next(self._chunks)
+        block, self._held = self._held, None
+        if block is None:
+            block = next(self._chunks)
+        self.passed += len(block)
+        return block
 
     @property
     def exhausted(self) -> bool:

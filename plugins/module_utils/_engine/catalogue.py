@@ -1,0 +1,302 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The backups that a store holds, as a reader may believe them.
+
+Nothing is listed on a file's word: a manifest counts when its seal, its signer and its place are right. What fails
+is not silently left out but reported as an anomaly. The catalogue has no state of its own; it is the store, read.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import datetime
+import hashlib
+import json
+import re
+import typing as t
+
+from . import codec, custody, manifest, repository
+from .crypto import lbx, seals
+from .errors import NotFound, Tampered, UsageError
+from .receipts import Receipts
+from .stores import opening
+from .streams import counted
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .model import World
+    from .stores.base import Store
+
+READERS = 8
+"""Manifests that are fetched at once: a listing waits for the network, not for a core."""
+
+HEAD_BYTES = 128 << 10
+"""More than the largest head, so that one request brings it whole."""
+
+FUTURE = datetime.timedelta(hours=24)
+"""How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
+
+_BEFORE = re.compile(r"latest before (.+)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RepositorySettings:
+    """Where the backups of an application are and which keys belong to it. `state_dir` is the host's own memory."""
+
+    application: str
+    store: opening.StoreSettings
+    keys: custody.KeySettings
+    state_dir: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Something in the store that is not as it must be: `kind` for machines, `cause` for people."""
+
+    kind: str
+    name: str
+    cause: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup whose manifest is authentic, and the ways to its contents."""
+
+    manifest: manifest.Manifest
+    manifest_sha256: str
+    signer: bytes
+    store: Store
+    custody: custody.Custody
+
+    def member(self, number: int, note: Callable[[int], None] | None = None) -> Iterator[bytes]:
+        """
+        Yield a member's plaintext, checked segment by segment. `note` is told the size of each stored block.
+
+        Raise Tampered when a byte, the order, or the end is not as signed, KeyRefused when no key opens it. The
+        end of the stream is reached only after size, hash and plain size were right.
+        """
+        return self._stream(f"{number:04d}", note)
+
+    def detail(self) -> dict[str, t.Any]:
+        """Give the encrypted record about the data, read to its authenticated end."""
+        return t.cast("dict[str, t.Any]", json.loads(b"".join(self._stream("detail", None))))
+
+    def globals(self) -> dict[str, t.Any]:
+        """Give the roles and tablespaces as they were, read to their authenticated end."""
+        return t.cast("dict[str, t.Any]", json.loads(b"".join(self._stream("globals", None))))
+
+    def check_present(self) -> None:
+        """Raise Tampered unless every file is in the store with its size."""
+        identity, application = self.manifest.backup_id, self.manifest.application
+        prefixes = (f"{application}/data/{identity}/", f"{application}/details/{identity}/")
+        found = {info.name: info.size for prefix in prefixes for info in self.store.list(prefix)}
+        problem = missing_file(self.manifest, found)
+        if problem:
+            raise Tampered(problem, "Use another backup or a replica of this one.", backup_id=identity)
+
+    def check_opens(self) -> None:
+        """Raise KeyRefused unless our keys open every file, Tampered when a head is not as signed."""
+        for file in self.manifest.files:
+            head, _rest = lbx.read_head(self.store.get(file.name, 0, min(file.size, HEAD_BYTES)))
+            if (head.signer, head.sha256) != (self.signer, file.head_sha256):
+                raise Tampered(
+                    f"The head of {file.name} is not the one that its manifest names.",
+                    "Use another backup or a replica of this one.",
+                    name=file.name,
+                )
+            self.custody.opener.data_key(head)
+
+    def expected(self, file: manifest.File) -> lbx.Expected:
+        """Give what a stored file of this backup must be."""
+        return lbx.Expected(
+            name=file.name,
+            signers=frozenset({self.signer}),
+            size=file.size,
+            sha256=file.sha256,
+            head_sha256=file.head_sha256,
+        )
+
+    def _stream(self, member: str, note: Callable[[int], None] | None) -> Iterator[bytes]:
+        for file in self.manifest.of_member(member):
+            stored = self.store.get(file.name)
+            watched = counted(stored, note) if note else stored
+            opened = lbx.open_file(watched, self.expected(file), self.custody.opener)
+            size = 0
+            for block in codec.decompress(opened):
+                size += len(block)
+                yield block
+            if size != file.plain_size:
+                raise Tampered(
+                    f"{file.name} holds {size} bytes of data where its manifest says {file.plain_size}.",
+                    "Use another backup or a replica of this one.",
+                    name=file.name,
+                )
+
+
+class Repository:
+    """An application's backups in one store."""
+
+    def __init__(
+        self,
+        application: str,
+        store: Store,
+        keys: custody.Custody,
+        receipts: Receipts,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self.application = application
+        self.store = store
+        self.custody = keys
+        self.receipts = receipts
+        self.anomalies: list[Anomaly] = []
+        self._now = now
+
+    def backups(self, component: str | None = None) -> list[Backup]:
+        """
+        Give the authentic and complete backups, of one component or all, oldest first.
+
+        What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end.
+        """
+        places = self._places(component)
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            read = list(pool.map(lambda place: self._believed(*place), places))
+        sizes = self._sizes() if any(read) else {}
+        listed = [backup for backup in read if backup is not None and self._complete(backup, sizes)]
+        self._compare_with_receipts(component, read)
+        return sorted(listed, key=lambda backup: (backup.manifest.backup_id, backup.manifest.component))
+
+    def find(self, component: str, selector: str) -> Backup:
+        """
+        Give the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
+
+        The latest is the newest full one that is no emergency backup. Raise NotFound when there is none,
+        UsageError when the selector is none of the three, Tampered when the named one is not to be believed.
+        """
+        if repository.BACKUP_ID.fullmatch(selector):
+            return self.read(component, selector)
+        before = _deadline(selector)
+        for _component, identity in sorted(self._places(component), key=lambda place: place[1], reverse=True):
+            backup = self._believed(component, identity)
+            if backup and _is_latest(backup.manifest, before) and self._present(backup):
+                return backup
+        raise NotFound(
+            f"The store holds no backup of {component} that {selector!r} names.",
+            "List what there is with playbook lifeboat.recovery.list, and check application, cluster and database.",
+            component=component,
+            selector=selector,
+        )
+
+    def read(self, component: str, backup_id: str) -> Backup:
+        """Give one backup. Raise NotFound when it does not exist, Tampered when it is not to be believed."""
+        name = repository.manifest(self.application, component, backup_id)
+        envelope = b"".join(self.store.get(name))
+        opened = seals.open_record("manifest", envelope, self.custody.record_signers(component, None))
+        record = manifest.parse(opened.payload, self.application, component, backup_id)
+        signer = self._signer(opened.signers, component, record)
+        if record.finished > self._now() + FUTURE:
+            raise Tampered(
+                f"{backup_id} claims to have finished in the future.",
+                "Check the clock of this machine and of the host that made it.",
+                backup_id=backup_id,
+            )
+        digest = hashlib.sha256(envelope).hexdigest()
+        return Backup(record, digest, signer, self.store, self.custody)
+
+    def _signer(self, signers: tuple[bytes, ...], component: str, record: manifest.Manifest) -> bytes:
+        allowed = self.custody.record_signers(component, record.finished)
+        for signer in signers:
+            if signer in allowed:
+                return signer
+        raise Tampered(
+            f"The signer of {record.backup_id} was not trusted at the time that it claims.",
+            "Look into the trust file: a compromised or retired signer may have made it.",
+            backup_id=record.backup_id,
+        )
+
+    def _places(self, component: str | None) -> list[tuple[str, str]]:
+        infos = self.store.list(repository.manifests(self.application, component))
+        places = (repository.parse_manifest(self.application, info.name) for info in infos)
+        return [place for place in places if place is not None]
+
+    def _believed(self, component: str, backup_id: str) -> Backup | None:
+        try:
+            return self.read(component, backup_id)
+        except (Tampered, NotFound) as exc:
+            name = repository.manifest(self.application, component, backup_id)
+            self.anomalies.append(Anomaly("manifest", name, exc.cause))
+            return None
+
+    def _present(self, backup: Backup) -> bool:
+        try:
+            backup.check_present()
+        except Tampered as exc:
+            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, exc.cause))
+            return False
+        return True
+
+    def _sizes(self) -> dict[str, int]:
+        prefixes = (f"{self.application}/data/", f"{self.application}/details/")
+        return {info.name: info.size for prefix in prefixes for info in self.store.list(prefix)}
+
+    def _complete(self, backup: Backup, sizes: dict[str, int]) -> bool:
+        problem = missing_file(backup.manifest, sizes)
+        if problem:
+            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, problem))
+        return problem is None
+
+    def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> None:
+        found = {backup.manifest.backup_id: backup.manifest_sha256 for backup in read if backup}
+        for receipt in self.receipts.of(self.application, component):
+            if receipt.backup_id not in found:
+                cause = f"{receipt.backup_id} was made here at {receipt.finished} and is not in the store."
+                self.anomalies.append(Anomaly("missing", receipt.backup_id, cause))
+            elif found[receipt.backup_id] != receipt.manifest_sha256:
+                cause = f"The manifest of {receipt.backup_id} is not the one that was written."
+                self.anomalies.append(Anomaly("exchanged", receipt.backup_id, cause))
+
+
+def open_repository(settings: RepositorySettings, world: World) -> Repository:
+    """Open an application's repository. In a dry run reads pass and writes vanish."""
+    application = repository.check_application(settings.application)
+    store = opening.open_store(settings.store, environ=world.environ, dry_run=world.dry_run)
+    receipts = Receipts(settings.state_dir)
+    keys = custody.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
+    if keys.trust is not None and not world.dry_run:
+        receipts.saw_trust(application, keys.trust.serial)
+    return Repository(application, store, keys, receipts, world.now)
+
+
+def missing_file(record: manifest.Manifest, sizes: dict[str, int]) -> str | None:
+    """Say which file of a backup is missing or has another size in a listing, or None when all are there."""
+    for file in record.files:
+        if sizes.get(file.name) != file.size:
+            state = "is missing" if file.name not in sizes else f"has {sizes[file.name]} bytes instead of {file.size}"
+            return f"The backup {record.backup_id} is not complete: {file.name} {state}."
+    return None
+
+
+def _is_latest(record: manifest.Manifest, before: datetime.datetime | None) -> bool:
+    counts = record.scope == "full" and record.reason != "emergency"
+    return counts and (before is None or record.finished < before)
+
+
+def _deadline(selector: str) -> datetime.datetime | None:
+    if selector == "latest":
+        return None
+    match = _BEFORE.fullmatch(selector)
+    try:
+        at = datetime.datetime.fromisoformat(match[1]) if match else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise UsageError(
+            f"The backup {selector!r} is not understood.",
+            "Give latest, a backup id, or 'latest before 2026-11-20T10:00:00Z' with a zone or Z.",
+            field="backup",
+        )
+    return at

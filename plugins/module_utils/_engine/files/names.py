@@ -1,0 +1,121 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Names of files as bytes: how they are shown to people, and how a directory tree is walked without following links.
+
+A name below a root is a byte string such as b"etc/app.conf"; the root itself is b".". Names are bytes
+all the way, because a file system keeps bytes and a decoded name may not lead back to its file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import typing as t
+
+from ..errors import AccessDenied, Busy, StoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = b"."
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def shown(name: bytes | str) -> str:
+    """Give a name as printable text: one line, and valid UTF-8 whatever the name holds."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def below(parent: bytes, name: bytes) -> bytes:
+    """Join a name in the tree and a name below it; either may be the root."""
+    if name == ROOT:
+        return parent
+    return name if parent == ROOT else parent + b"/" + name
+
+
+def split(name: bytes) -> tuple[bytes, bytes]:
+    """Give the parent directory's name in the tree and the entry's own."""
+    parent, _, own = name.rpartition(b"/")
+    return parent or ROOT, own
+
+
+def open_directory(root: int, name: bytes) -> int:
+    """
+    Open a directory of the tree below the descriptor `root`, one component at a time, and follow no link.
+
+    Raise OSError where a component is missing, is a link, or is no directory. The caller closes the descriptor.
+    """
+    handle = os.open(".", DIRECTORY, dir_fd=root)
+    if name == ROOT:
+        return handle
+    for part in name.split(b"/"):
+        try:
+            inner = os.open(part, DIRECTORY, dir_fd=handle)
+        finally:
+            os.close(handle)
+        handle = inner
+    return handle
+
+
+@contextlib.contextmanager
+def directory(root: int, name: bytes) -> Iterator[int]:
+    """Hold a directory of the tree open."""
+    handle = open_directory(root, name)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def explained(path: bytes | str) -> Iterator[None]:
+    """Turn what the operating system refuses into sentences that name the path."""
+    try:
+        yield
+    except PermissionError as exc:
+        raise AccessDenied(
+            f"{shown(path)} cannot be used: {exc.strerror}.",
+            "Give the user who runs this the right to it, and run again.",
+            path=shown(path),
+        ) from exc
+    except OSError as exc:
+        remedy = _REMEDIES.get(exc.errno or 0, "")
+        raise StoreError(f"{shown(path)} cannot be used: {exc.strerror}.", remedy, path=shown(path)) from exc
+
+
+@contextlib.contextmanager
+def steady(path: bytes, place: bytes = ROOT) -> Iterator[None]:
+    """For something that was there a moment ago: gone, or a link now, is Busy; otherwise as `explained`."""
+    whole = path if place == ROOT else path + b"/" + place
+    with explained(whole):
+        try:
+            yield
+        except OSError as exc:
+            if exc.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                raise changed(whole, "vanished or was replaced") from exc
+            raise
+
+
+def changed(name: bytes, how: str) -> Busy:
+    """Give the error for an entry that did not stay what it was."""
+    return Busy(
+        f"{shown(name)} {how} while it was read, so the archive would not hold what was there.",
+        "Stop what writes to it or leave it out, and run again.",
+        path=shown(name),
+    )
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Free space on that file system, and run again.",
+    errno.EDQUOT: "Raise the quota or free space, and run again.",
+    errno.EROFS: "Mount the file system read-write, and run again.",
+    errno.EIO: "The disk reports errors: check its health before trusting what it holds.",
+    errno.ENOENT: "Create the directory above it, or correct the path.",
+    errno.EBUSY: "It is a mount point or in use: take a path below it.",
+}

@@ -1,0 +1,42 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What crosses the boundaries of the engine: the world a use case runs in, and what it hands back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class World:
+    """
+    What a use case may not fetch by itself, so that tests can hold it still.
+
+    `now` gives the time in UTC, `sleep` waits for seconds, `environ` is the process environment, `dry_run` is
+    check mode: plan with the same code, and change nothing.
+    """
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    environ: Mapping[str, str]
+    dry_run: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a use case did, or in a dry run would do. `before` and `after` make the diff; `facts` are the result."""
+
+    changed: bool
+    facts: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    before: str = ""
+    after: str = ""
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,282 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""
+Connections to PostgreSQL: the one home of psycopg, and of what its child programs need to reach the same server.
+
+A database's name is a name: `host=evil dbname=x`, `--file=/x` and a name with a line break in it are never expanded
+into options, neither by psycopg (every value is quoted into the connection string) nor by the programs (PGDATABASE).
+Every session has `search_path = pg_catalog`, no timeouts that a role or database may have set, row security that
+refuses instead of filtering, and the settings that fix how values look as text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import stat
+import typing as t
+
+from ..errors import DatabaseError, MissingLibrary, UsageError
+from .failures import explain_connect, explain_query
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+try:
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+except ImportError as exc:  # pragma: no cover - told at first use
+    _IMPORT_ERROR: ImportError | None = exc
+else:
+    _IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    Connection = psycopg.Connection[tuple[t.Any, ...]]
+
+NAME_BYTES = 63
+"""PostgreSQL cuts longer names without a word, and would so connect to another database."""
+
+CONNECT_TIMEOUT = 15
+SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - where servers put their sockets
+
+TEXT_FORMS: Mapping[str, str] = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "3",
+    "lc_monetary": "C",
+    "xmlbinary": "base64",
+    "quote_all_identifiers": "off",
+}
+"""What the text form of a value depends on: the same on the source and on a restored copy."""
+
+_SESSION: Mapping[str, str] = {
+    "search_path": "pg_catalog",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "row_security": "off",
+    "synchronize_seqscans": "off",
+    "default_transaction_deferrable": "off",
+    "standard_conforming_strings": "on",
+    "application_name": "lifeboat",
+    **TEXT_FORMS,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Login:
+    """
+    How to reach a server. A `unix_socket` directory wins over `host`; without either, the usual socket is looked for.
+
+    `password_file` is a file with the password on its first line that only its owner may read. Without a password
+    libpq's own ways remain: peer authentication and ~/.pgpass.
+    """
+
+    host: str = ""
+    port: int = 5432
+    user: str = ""
+    password: str = dataclasses.field(default="", repr=False)
+    password_file: str = ""
+    unix_socket: str = ""
+    ssl_mode: str = "prefer"
+    ca_cert: str | None = None
+
+    @property
+    def where(self) -> str:
+        """The host or socket directory, as libpq takes it."""
+        return self.unix_socket or self.host or _usual_socket(self.port)
+
+    def secret(self) -> str:
+        """Give the password, or an empty string. Raise UsageError when its file is missing or others may read it."""
+        return self.password or (_read_password(self.password_file) if self.password_file else "")
+
+
+def check_name(name: str, field: str) -> str:
+    """Return `name`. Raise UsageError when PostgreSQL could not hold it as it is."""
+    if not name:
+        raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
+    if "\0" in name:
+        raise UsageError(f"The option {field} holds a NUL byte.", "No name in PostgreSQL can hold one.", field=field)
+    if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+        raise UsageError(
+            f"The option {field} is longer than {NAME_BYTES} bytes.",
+            "PostgreSQL would cut it and mean another one; give the name that the server shows.",
+            field=field,
+        )
+    return name
+
+
+def connect(
+    login: Login,
+    database: str,
+    *,
+    autocommit: bool = True,
+    read_only: bool = False,
+    lock_timeout_ms: int = 10_000,
+) -> Connection:
+    """Open a session with fixed settings. Raise DatabaseError that says what is wrong and what to do."""
+    if _IMPORT_ERROR is not None:
+        raise MissingLibrary("psycopg", "to talk to PostgreSQL") from _IMPORT_ERROR
+    parameters = _parameters(login, database)
+    try:
+        connection = psycopg.connect(make_conninfo("", **parameters), autocommit=True, prepare_threshold=None)
+    except psycopg.Error as exc:
+        raise explain_connect(str(exc), where=login.where, port=login.port, user=login.user, database=database) from exc
+    except UnicodeEncodeError as exc:
+        raise UsageError("A name in the login is not text.", "Give it as UTF-8.", field="login_db") from exc
+    try:
+        with explained(f"preparing a session in database {database}"):
+            _prepare(connection, lock_timeout_ms)
+            connection.read_only = read_only
+            connection.autocommit = autocommit
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn what psycopg raises inside into a DatabaseError (or Busy) that says what was being done."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise explain_query(exc.sqlstate or "", str(exc), doing) from exc
+    except UnicodeError as exc:
+        raise DatabaseError(
+            f"The server sent text that is not in its own encoding while {doing}.",
+            "Find and repair the value: dumps of this database cannot be restored either.",
+        ) from exc
+
+
+def rows(connection: Connection, query: str, parameters: Sequence[object] | None = None) -> list[tuple[t.Any, ...]]:
+    """Run `query` and give all rows. Without parameters a percent sign is a percent sign. Errors as in `explained`."""
+    with explained("reading from the database"):
+        return connection.execute(query, parameters).fetchall()
+
+
+def one(connection: Connection, query: str, parameters: Sequence[object] | None = None) -> t.Any:
+    """Give the first column of the first row, or None when there is no row."""
+    found = rows(connection, query, parameters)
+    return found[0][0] if found else None
+
+
+def execute(connection: Connection, statement: str) -> None:
+    """Run a statement that gives no rows. Errors as in `explained`."""
+    with explained("running a statement"):
+        connection.execute(statement)
+
+
+def quote_identifier(name: str) -> str:
+    """Give `name` as it stands in SQL, and in the name patterns of pg_dump: always quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str) -> str:
+    """Give `text` as a string constant, whatever standard_conforming_strings says."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
+
+
+def qualified(schema: str, name: str) -> str:
+    """Give `"schema"."name"`."""
+    return f"{quote_identifier(schema)}.{quote_identifier(name)}"
+
+
+def child_environment(
+    login: Login, database: str, environ: Mapping[str, str], *, encoding: str | None = None
+) -> dict[str, str]:
+    """
+    Give the environment in which pg_dump, pg_restore or psql reaches `database`.
+
+    Nothing of `environ` that libpq reads is passed on, so that a PGOPTIONS or PGSERVICE of the caller's shell cannot
+    redirect a backup. PGDATABASE is never expanded, and PGUSER may begin with a hyphen. The password is in the
+    environment of this one child: PGPASSFILE would need a file on a disk, or escaping of names that pgpass cannot hold.
+    """
+    kept = {key: value for key, value in environ.items() if key in _KEPT}
+    values = {
+        **kept,
+        "LC_MESSAGES": "C",
+        "PGHOST": login.where,
+        "PGPORT": str(login.port),
+        "PGUSER": check_name(login.user, "login_user") if login.user else "",
+        "PGDATABASE": check_name(database, "login_db"),
+        "PGSSLMODE": login.ssl_mode,
+        "PGSSLROOTCERT": login.ca_cert or "",
+        "PGPASSWORD": login.secret(),
+        "PGAPPNAME": "lifeboat",
+        "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
+        "PGCLIENTENCODING": encoding or "",
+        "PGOPTIONS": "-c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0",
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+_KEPT = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "KRB5CCNAME", "KRB5_CONFIG"})
+
+
+def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
+    parameters: dict[str, str | int | None] = {
+        "host": login.where,
+        "hostaddr": "",
+        "port": login.port,
+        "dbname": check_name(database, "login_db"),
+        "sslmode": login.ssl_mode,
+        "sslrootcert": login.ca_cert,
+        "connect_timeout": CONNECT_TIMEOUT,
+        "client_encoding": "UTF8",
+        "options": "",
+        "fallback_application_name": "lifeboat",
+        "keepalives_idle": 60,
+    }
+    if login.user:
+        parameters["user"] = check_name(login.user, "login_user")
+    if secret := login.secret():
+        parameters["password"] = secret
+    return parameters
+
+
+def _prepare(connection: Connection, lock_timeout_ms: int) -> None:
+    wanted = {**_SESSION, "lock_timeout": str(lock_timeout_ms)}
+    if connection.info.server_version >= 170000:
+        wanted["transaction_timeout"] = "0"
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        # Such a database converts nothing, and LATIN1 has a character for every byte: names survive the round trip.
+        wanted["client_encoding"] = "LATIN1"
+    pairs = ", ".join(f"({quote_literal(name)}, {quote_literal(value)})" for name, value in wanted.items())
+    statement = f"SELECT pg_catalog.set_config(n, v, false) FROM (VALUES {pairs}) AS s (n, v)"  # noqa: S608 - constants
+    connection.execute(statement)
+
+
+def _usual_socket(port: int) -> str:
+    # psycopg's own libpq looks where its builder's servers would be, which is not where the distribution's are.
+    for directory in SOCKET_DIRECTORIES:
+        if os.path.exists(os.path.join(directory, f".s.PGSQL.{port}")):
+            return directory
+    return SOCKET_DIRECTORIES[0]
+
+
+def _read_password(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            password = file.readline().rstrip("\r\n")
+    except (OSError, UnicodeError) as exc:
+        raise UsageError(
+            f"The password file {path} cannot be read.",
+            "Correct login_password_file, or let the user who runs this read it.",
+            field="login_password_file",
+        ) from exc
+    if stat.S_IMODE(mode) & 0o077:
+        raise UsageError(
+            f"The password file {path} is open to other users.",
+            f"Run chmod 0600 {path}.",
+            field="login_password_file",
+        )
+    return password

@@ -1,0 +1,144 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""
+What libpq and PostgreSQL say when they refuse, as one sentence of cause and one of what to do next.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import Busy, DatabaseError
+
+_CONNECT: tuple[tuple[str, str, str], ...] = (
+    (
+        r"connection to server on socket .*(No such file or directory|Connection refused)",
+        "No PostgreSQL server listens in {where} on port {port}.",
+        "Start it, or correct login_unix_socket, login_host and login_port.",
+    ),
+    (
+        r"Connection refused",
+        "Nothing listens at {where} port {port}.",
+        "Start PostgreSQL there, check its listen_addresses and any firewall, or correct login_host and login_port.",
+    ),
+    (
+        r"could not translate host name|failed to resolve host|Name or service not known",
+        "The host name {where} cannot be resolved.",
+        "Correct login_host, or repair name resolution.",
+    ),
+    (
+        r"timeout expired|timed out|No route to host|Network is unreachable",
+        "The host {where} does not answer on port {port}.",
+        "Check the network and firewalls between here and there.",
+    ),
+    (
+        r'database ".*" does not exist',
+        "The database {database!r} does not exist on the server at {where} port {port}.",
+        "Correct login_db: the name is taken exactly as it is given.",
+    ),
+    (
+        r'role ".*" does not exist',
+        "The role {user} does not exist on the server at {where} port {port}.",
+        "Create it with playbook lifeboat.recovery.install, or correct login_user.",
+    ),
+    (
+        r"password authentication failed",
+        "The server at {where} refuses the password of role {user}.",
+        "Correct login_password_file or the role's password.",
+    ),
+    (
+        r"no password supplied|fe_sendauth",
+        "The server at {where} wants a password for role {user} and none was given.",
+        "Give login_password_file, or allow peer authentication in pg_hba.conf.",
+    ),
+    (
+        r"Peer authentication failed|Ident authentication failed",
+        "The server at {where} does not let this operating system user be role {user}.",
+        "Run as the user of that name, add a map in pg_ident.conf, or use a password.",
+    ),
+    (
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects",
+        "No line in the server's pg_hba.conf lets role {user} from here into database {database!r}.",
+        "Add one and reload the server.",
+    ),
+    (
+        r"permission denied for database",
+        "The role {user} may not connect to database {database!r}.",
+        "Run: GRANT CONNECT ON DATABASE to that role.",
+    ),
+    (
+        r"is not currently accepting connections",
+        "The database {database!r} accepts no connections.",
+        "Allow them with ALTER DATABASE ... ALLOW_CONNECTIONS true, or leave this database out.",
+    ),
+    (
+        r"too many (clients|connections)|remaining connection slots",
+        "The server at {where} has no connection left.",
+        "Raise max_connections or the limit of the role or database, or run when there is less load.",
+    ),
+    (
+        r"database system is (starting up|shutting down|in recovery mode|not yet accepting connections)",
+        "The server at {where} is starting or stopping.",
+        "Try again when it accepts connections.",
+    ),
+    (
+        r"is not permitted to log in",
+        "The role {user} is not allowed to log in.",
+        "Run: ALTER ROLE ... LOGIN, or use another role.",
+    ),
+    (
+        r"certificate verify failed|root certificate file|does not support SSL|SSL error",
+        "The encrypted connection to {where} could not be made.",
+        "Check ssl_mode and ca_cert against the server's certificate.",
+    ),
+)
+
+_BUSY = frozenset({"55P03", "40P01", "57014"})
+"""lock_not_available, deadlock_detected, and query_canceled, which is how a timeout shows."""
+
+_STATES = {
+    "42501": "Grant it to the role that makes the backup, or use another role.",
+    "42P01": "Something dropped or renamed it meanwhile: try again.",
+    "53100": "Free space on the server's disk, and try again.",
+    "53200": "Raise max_locks_per_transaction on the server (a restart), and try again.",
+    "57P01": "Try again when nobody ends sessions on that server.",
+    "57P03": "Try again when the server accepts connections.",
+    "XX001": "The server reports damaged data: check its disks, and restore from an earlier backup.",
+    "XX002": "The server reports a damaged index: REINDEX it, check its disks, and try again.",
+}
+
+
+def explain_connect(said: str, *, where: str, port: int, user: str, database: str) -> DatabaseError:
+    """Give the error for a connection that could not be made; `said` is libpq's message."""
+    known = {"where": where, "port": port, "user": user or "of this system user's name", "database": database}
+    for pattern, cause, remedy in _CONNECT:
+        if re.search(pattern, said, re.DOTALL):
+            return DatabaseError(cause.format(**known), remedy, database=database, host=where, port=port)
+    return DatabaseError(
+        f"The server at {where} port {port} refused the connection: {_first_line(said)}.",
+        "Correct the login, or the server's configuration.",
+        database=database,
+        host=where,
+        port=port,
+    )
+
+
+def explain_query(sqlstate: str, said: str, doing: str) -> DatabaseError | Busy:
+    """Give the error for a statement that failed; `doing` completes the sentence "... while"."""
+    cause = f"PostgreSQL said {_first_line(said)!r} while {doing}."
+    if sqlstate in _BUSY:
+        return Busy(cause, "Try again when the other session is done.", sqlstate=sqlstate)
+    if not sqlstate or sqlstate.startswith("08"):
+        return DatabaseError(
+            f"The connection to PostgreSQL broke while {doing}: {_first_line(said)}.",
+            "See the server's log, and try again.",
+            sqlstate=sqlstate,
+        )
+    return DatabaseError(cause, _STATES.get(sqlstate, "See the server's log."), sqlstate=sqlstate)
+
+
+def _first_line(said: str) -> str:
+    return (said.strip().splitlines() or ["nothing"])[0].rstrip(".")

@@ -1,0 +1,265 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""
+One exported snapshot with every table locked ACCESS SHARE under it, held until the last reader is done.
+
+Without the locks a TRUNCATE or a rewrite between the export and a reader's start would be silent data loss: the
+reader finds an empty table, and so does the proof. A change that came between the export and the lock shows as another
+file than the snapshot knows; then everything is given back and tried again with a fresh snapshot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ..errors import Busy, DatabaseError
+from .connection import connect, execute, one, qualified, rows
+from .server import ServerInfo, inspect
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from .connection import Connection, Login
+
+    Choice = Callable[[Connection, "tuple[Table, ...]"], "tuple[Table, ...]"]
+
+LOCK_BATCH = 200
+"""Tables in one LOCK statement: few round trips, and a message that still names the table in a short list."""
+
+SEQUENCE_BATCH = 100
+
+ATTEMPTS = 5
+
+FIRST_PAUSE = 0.5
+"""Seconds before the second attempt; each further pause is twice as long."""
+
+DATA_KINDS = frozenset({"r"})
+LOCKED_KINDS = frozenset({"r", "p"})
+"""What LOCK TABLE takes and pg_dump locks. Materialised views are refreshed by a restore, not copied."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """
+    A relation that holds or shows rows. `kind` is pg_class.relkind: r table, p partitioned, m materialised view,
+    f foreign. `bytes` counts heap and TOAST. `extension` is set for a member of an extension; `configuration` for one
+    whose rows the extension declares to be the user's.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    kind: str = "r"
+    bytes: int = 0
+    extension: bool = False
+    configuration: bool = False
+    unlogged: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name as it stands in SQL."""
+        return qualified(self.schema, self.name)
+
+    @property
+    def dumped(self) -> bool:
+        """Whether pg_dump copies rows of it: an ordinary table that is the user's or an extension's configuration."""
+        return self.kind in DATA_KINDS and (self.configuration or not self.extension)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SequenceState:
+    """Where a sequence stands. `increment` tells its direction."""
+
+    schema: str
+    name: str
+    last_value: int
+    is_called: bool
+    increment: int
+    cycled: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Held:
+    """
+    A snapshot that other sessions may import, with its locks. It ends with the `with` block.
+
+    `sequences` were read before any dump can have begun: sequences stand outside snapshots, and a value read after
+    the dump could be beyond the dumped one.
+    """
+
+    connection: Connection
+    snapshot_id: str
+    server: ServerInfo
+    tables: tuple[Table, ...]
+    sequences: tuple[SequenceState, ...]
+    lock_timeout_ms: int
+    attempts: int
+
+    def assure(self) -> None:
+        """Raise DatabaseError unless the snapshot and its locks stood until now. Call it after the last reader."""
+        one(self.connection, "SELECT 1")
+        wanted = {table.oid for table in self.tables if _locked(table)}
+        if missing := wanted - _granted(self.connection):
+            raise DatabaseError(
+                f"{len(missing)} table locks were lost during the backup.", "Try again; see the server's log."
+            )
+
+
+@contextlib.contextmanager
+def hold(
+    login: Login,
+    database: str,
+    *,
+    sleep: Callable[[float], None],
+    lock_timeout_ms: int = 10_000,
+    attempts: int = ATTEMPTS,
+    choose: Choice | None = None,
+    exported: Callable[[], None] = lambda: None,
+) -> Iterator[Held]:
+    """
+    Export a snapshot of `database` and lock what it shows, until the `with` block ends.
+
+    `choose` picks tables; without it all are taken. `exported` is called between the export and the locks. Raise
+    Busy when a table stays locked by somebody or keeps changing through all `attempts`.
+    """
+    with contextlib.closing(connect(login, database, lock_timeout_ms=lock_timeout_ms)) as connection:
+        server = inspect(connection)
+        for attempt in range(1, attempts + 1):
+            try:
+                snapshot_id, tables, sequences = _attempt(connection, choose, exported)
+                break
+            except _Changed as exc:
+                execute(connection, "ROLLBACK")
+                if attempt == attempts:
+                    raise Busy(
+                        f"The tables of database {database!r} could not be locked in {attempts} attempts: {exc.what}.",
+                        "Try again when no schema change, TRUNCATE or VACUUM FULL runs, or raise lock_timeout.",
+                    ) from exc
+                sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+        yield Held(connection, snapshot_id, server, tables, sequences, lock_timeout_ms, attempt)
+
+
+class _Changed(Exception):
+    """Something moved between the export and the locks."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+def _attempt(
+    connection: Connection, choose: Choice | None, exported: Callable[[], None]
+) -> tuple[str, tuple[Table, ...], tuple[SequenceState, ...]]:
+    execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    snapshot_id = str(one(connection, "SELECT pg_export_snapshot()"))
+    exported()
+    with _changes():
+        tables = read_tables(connection)
+        if choose is not None:
+            tables = choose(connection, tables)
+        locked = [table for table in tables if _locked(table)]
+        for start in range(0, len(locked), LOCK_BATCH):
+            names = ", ".join(f"ONLY {table.label}" for table in locked[start : start + LOCK_BATCH])
+            execute(connection, f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+        _check_same(connection, locked)
+        sequences = read_sequences(connection)
+    return snapshot_id, tables, sequences
+
+
+def read_tables(connection: Connection) -> tuple[Table, ...]:
+    """Give every relation with rows outside the system's own schemas, in the order of their oids."""
+    return tuple(Table(*row) for row in rows(connection, _TABLES))
+
+
+def read_sequences(connection: Connection) -> tuple[SequenceState, ...]:
+    """Give where every sequence stands now."""
+    found = rows(connection, _SEQUENCES)
+    states: list[SequenceState] = []
+    for start in range(0, len(found), SEQUENCE_BATCH):
+        batch = found[start : start + SEQUENCE_BATCH]
+        selects = (
+            f"SELECT {index}, last_value, is_called FROM {qualified(schema, name)}"  # noqa: S608 - quoted names
+            for index, (schema, name, _increment, _cycled) in enumerate(batch)
+        )
+        for index, last_value, is_called in rows(connection, " UNION ALL ".join(selects)):
+            schema, name, increment, cycled = batch[index]
+            states.append(SequenceState(schema, name, last_value, is_called, increment, cycled))
+    return tuple(sorted(states, key=lambda state: (state.schema, state.name)))
+
+
+def _locked(table: Table) -> bool:
+    return table.kind in LOCKED_KINDS and (table.configuration or not table.extension)
+
+
+def _granted(connection: Connection) -> set[int]:
+    return {int(oid) for (oid,) in rows(connection, _LOCKS)}
+
+
+def _check_same(connection: Connection, locked: Sequence[Table]) -> None:
+    """Raise unless each lock is on the relation that the snapshot shows, and that one still has the same file."""
+    granted = _granted(connection)
+    for table in locked:
+        if table.oid not in granted:
+            raise _Changed(f"{table.label} was replaced by another table")
+    oids = [table.oid for table in locked]
+    for schema, name in rows(connection, _REWRITTEN, [oids]):
+        raise _Changed(f"{qualified(schema, name)} was truncated or rewritten")
+
+
+@contextlib.contextmanager
+def _changes() -> Iterator[None]:
+    """Tell what a fresh snapshot can cure from what it cannot."""
+    try:
+        yield
+    except Busy as exc:
+        raise _Changed(exc.cause.rstrip(".")) from exc
+    except DatabaseError as exc:
+        # undefined_table, undefined_object, invalid_schema_name, wrong_object_type: dropped, renamed or replaced.
+        if exc.details.get("sqlstate") in {"42P01", "42704", "3F000", "42809", "XX000"}:
+            raise _Changed(exc.cause.rstrip(".")) from exc
+        raise
+
+
+_TABLES = """
+SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
+       CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_table_size(c.oid), 0) ELSE 0 END,
+       e.objid IS NOT NULL, coalesce(c.oid = ANY (x.extconfig), false), c.relpersistence = 'u'
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_depend e ON e.classid = 1259 AND e.objid = c.oid AND e.objsubid = 0 AND e.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+ WHERE c.relkind IN ('r', 'p', 'm', 'f') AND c.relpersistence <> 't'
+   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+ ORDER BY c.oid
+"""
+
+_SEQUENCES = """
+SELECT n.nspname::text, c.relname::text, s.seqincrement, s.seqcycle
+  FROM pg_catalog.pg_sequence s
+  JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+                    WHERE e.classid = 1259 AND e.objid = c.oid AND e.deptype = 'e'
+                      AND c.oid <> ALL (coalesce(x.extconfig, '{}')))
+   AND NOT (c.relpersistence = 'u' AND pg_is_in_recovery())
+ ORDER BY c.oid
+"""
+
+_LOCKS = """
+SELECT relation::bigint FROM pg_catalog.pg_locks
+ WHERE pid = pg_backend_pid() AND locktype = 'relation' AND mode = 'AccessShareLock' AND granted
+   AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+"""
+
+_REWRITTEN = """
+SELECT n.nspname::text, c.relname::text
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = ANY (%s) AND c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)
+ ORDER BY 1, 2
+"""

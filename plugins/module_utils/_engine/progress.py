@@ -1,0 +1,149 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+How far a long operation is, as a small JSON file that anyone on the host may read.
+
+The file says nothing about the data: members by number, bytes, and times. It is replaced at most once a second, and
+never fsynced: it is worth nothing after a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import typing as t
+import urllib.parse
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from .model import World
+
+FORMAT = "lifeboat-status/1"
+
+INTERVAL = 1.0
+"""Seconds between two writes of the file."""
+
+
+class Member:
+    """One stream of an operation: a table's dump, a volume being read, a table being loaded."""
+
+    def __init__(self, progress: Progress, name: str, expected: int) -> None:
+        self._progress = progress
+        self.name = name
+        self.expected = expected
+        self.done = 0
+        self.state = "running"
+
+    def note(self, count: int) -> None:
+        """Add `count` bytes. Raise what the operation was cancelled with, if it was."""
+        self.done += count
+        self._progress.touch()
+
+    def finish(self) -> None:
+        """Say that this member is complete."""
+        self.state = "done"
+        self._progress.touch()
+
+
+class Progress:
+    """
+    Keeps `<directory>/<operation>-<subject>.json` up to date.
+
+    With no directory, or one that does not exist or may not be written, everything works and no file is made.
+    `now` gives the time in UTC.
+    """
+
+    def __init__(
+        self, directory: str | None, operation: str, subject: str, now: Callable[[], datetime], *, expected: int = 0
+    ) -> None:
+        self._path = status_path(directory, operation, subject) if directory and os.path.isdir(directory) else None
+        self._now = now
+        self._lock = threading.Lock()
+        self._written: datetime | None = None
+        self._members: list[Member] = []
+        self._state: dict[str, t.Any] = {
+            "format": FORMAT,
+            "operation": operation,
+            "subject": subject,
+            "phase": "start",
+            "started": now().isoformat(),
+            "pid": os.getpid(),
+            "result": None,
+        }
+        self.expected = expected
+
+    def phase(self, name: str) -> None:
+        """Enter the phase `name`, and show it at once."""
+        self._state["phase"] = name
+        self.touch(force=True)
+
+    def member(self, name: str, expected: int = 0) -> Member:
+        """Begin a stream of about `expected` bytes (0 when nobody knows)."""
+        member = Member(self, name, expected)
+        with self._lock:
+            self._members.append(member)
+        self.touch()
+        return member
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Progress]:
+        """Show the operation as running inside the block, and how it ended after it."""
+        self.touch(force=True)
+        try:
+            yield self
+        except BaseException:
+            self._state["result"] = "failed"
+            self.touch(force=True)
+            raise
+        self._state["result"] = "ok"
+        self.touch(force=True)
+
+    def touch(self, *, force: bool = False) -> None:
+        """Write the file if the last write is long enough ago."""
+        if self._path is None or not self._lock.acquire(blocking=force):
+            return
+        try:
+            now = self._now()
+            if force or self._written is None or (now - self._written).total_seconds() >= INTERVAL:
+                self._written = now
+                self._write(self._path, now)
+        finally:
+            self._lock.release()
+
+    def _write(self, path: str, now: datetime) -> None:
+        members = [_state_of(member) for member in self._members]
+        record = {
+            **self._state,
+            "updated": now.isoformat(),
+            "members": members,
+            "done": sum(member["done"] for member in members),
+            "expected": max(self.expected, sum(member["expected"] for member in members)),
+        }
+        # A status that cannot be written must not fail a backup that can.
+        with contextlib.suppress(OSError):
+            temporary = f"{path}.{os.getpid()}"
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(record, file)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+
+
+def _state_of(member: Member) -> dict[str, t.Any]:
+    """Give a member's public state as it stands in the file."""
+    return {"name": member.name, "done": member.done, "expected": member.expected, "state": member.state}
+
+
+def status_path(directory: str, operation: str, subject: str) -> str:
+    """Give the path of the status file of `operation` on `subject` (`cluster/database`)."""
+    return os.path.join(directory, f"{operation}-{urllib.parse.quote(subject, safe='')[:200]}.json")
+
+
+def status_directory(state_dir: str | None, world: World) -> str | None:
+    """Give the directory of the status files below `state_dir`; none in a dry run, which does nothing to watch."""
+    return os.path.join(state_dir, "status") if state_dir and not world.dry_run else None

@@ -1,0 +1,105 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The host's own memory of the backups it made: one line of JSON each, in `<state_dir>/receipts.jsonl`.
+
+A bucket thief can hide a backup from a reader who knows only the bucket. Receipts let `backup_info` say that one is
+missing or was exchanged, and let a host that may only write know how old its newest backup is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import typing as t
+
+from . import disk
+from .errors import StoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Receipt:
+    """A finished backup: `finished` is an ISO time in UTC, `manifest_sha256` hex over the stored envelope."""
+
+    application: str
+    component: str
+    backup_id: str
+    manifest_sha256: str
+    scope: str
+    reason: str
+    finished: str
+    size: int
+    plain_size: int
+
+
+class Receipts:
+    """The receipts of one host. Without a directory nothing is kept and nothing is known."""
+
+    def __init__(self, state_dir: str | None) -> None:
+        usable = state_dir is not None and os.path.isdir(state_dir)
+        self._path = os.path.join(state_dir or "", "receipts.jsonl") if usable else None
+
+    def add(self, receipt: Receipt) -> None:
+        """Append durably. Raise StoreError when the disk refuses."""
+        if self._path is None:
+            return
+        line = json.dumps(dataclasses.asdict(receipt), separators=(",", ":")) + "\n"
+        try:
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(handle, line.encode())
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as exc:
+            raise StoreError(
+                f"The receipt cannot be written to {self._path}: {exc.strerror}.",
+                "The backup itself is complete; make room or give the right to write there.",
+                path=self._path,
+            ) from exc
+
+    def of(self, application: str, component: str | None = None) -> list[Receipt]:
+        """Give the receipts of an application, or of one of its components, oldest first."""
+        return [
+            receipt
+            for receipt in self._read()
+            if receipt.application == application and component in (None, receipt.component)
+        ]
+
+    def trust_serial(self, application: str) -> int:
+        """Give the serial of the newest trust file that this host has seen, or 0."""
+        if self._path is None:
+            return 0
+        try:
+            with open(self._trust_path(application), encoding="ascii") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            return 0
+
+    def saw_trust(self, application: str, serial: int) -> None:
+        """Remember a trust file, so that an older one is refused from now on."""
+        if self._path is not None and serial > self.trust_serial(application):
+            # A reader without the right to write here still reads; the memory is then that of others.
+            with contextlib.suppress(StoreError):
+                disk.write_atomically(self._trust_path(application), [str(serial).encode()])
+
+    def _trust_path(self, application: str) -> str:
+        return os.path.join(os.path.dirname(self._path or ""), f"trust-{application}.serial")
+
+    def _read(self) -> Iterator[Receipt]:
+        if self._path is None or not os.path.exists(self._path):
+            return
+        text = b"".join(disk.read_blocks(self._path)).decode("utf-8", "replace")
+        for line in text.splitlines():
+            # The last line may be half a line after a power cut; it is a memory, not the backup.
+            try:
+                yield Receipt(**json.loads(line))
+            except (ValueError, TypeError):
+                continue

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Every object name of a repository, in one place. These names are signed into the files: they cannot change later.
+
+    <application>/manifests/<component>/<backup_id>.json    written last: a backup exists if and only if this does
+    <application>/details/<backup_id>/detail.lbx globals.lbx
+    <application>/data/<backup_id>/0001.lbx                 member 1; further volumes are 0001.002.lbx and so on
+    <application>/marks/<backup_id>/<kind>-….json
+    <application>/trust/<serial>.json   <application>/keys/…
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import urllib.parse
+
+from .errors import UsageError
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+BACKUP_ID = re.compile(r"backup-\d{8}T\d{6}Z-[0-9a-f]{16}")
+
+_APPLICATION = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+def check_application(name: str) -> str:
+    """Return `name`. Raise UsageError unless it can be a directory, a prefix and a label everywhere."""
+    if not _APPLICATION.fullmatch(name):
+        raise UsageError(
+            f"The application name {name!r} is not usable.",
+            "Give 1 to 63 lower-case letters, digits, dots, underscores and hyphens that begin with a letter or digit.",
+            field="application",
+        )
+    return name
+
+
+def backup_id(at: datetime, token: str) -> str:
+    """Give the id of a backup begun `at` (UTC); `token` is 16 random hex digits. Ids sort by time."""
+    return f"backup-{at:%Y%m%dT%H%M%SZ}-{token}"
+
+
+def component(cluster: str, database: str) -> str:
+    """Give the component `<cluster>/<database>` with both parts percent-encoded. Raise UsageError on an empty part."""
+    for field, value in (("cluster", cluster), ("login_db", database)):
+        if not value:
+            raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
+    return f"{_encoded(cluster)}/{_encoded(database)}"
+
+
+def cluster_and_database(name: str) -> tuple[str, str]:
+    """Give the cluster and the database that `component` was made of."""
+    cluster, _, database = name.partition("/")
+    return urllib.parse.unquote(cluster), urllib.parse.unquote(database)
+
+
+def manifests(application: str, of: str | None = None) -> str:
+    """Give the prefix of all manifests, or of those of one component."""
+    return f"{application}/manifests/" + (f"{of}/" if of else "")
+
+
+def manifest(application: str, of: str, identity: str) -> str:
+    """Give the name of a backup's manifest."""
+    return f"{manifests(application, of)}{identity}.json"
+
+
+def parse_manifest(application: str, name: str) -> tuple[str, str] | None:
+    """Give component and backup id of a manifest's name, or None when the name is none of ours."""
+    parts = name.removeprefix(manifests(application)).split("/")
+    if len(parts) != 3 or not parts[2].endswith(".json") or not BACKUP_ID.fullmatch(parts[2][:-5]):
+        return None
+    return f"{parts[0]}/{parts[1]}", parts[2][:-5]
+
+
+def member(application: str, identity: str, number: int, volume: int = 1) -> str:
+    """Give the name of a volume of a numbered member."""
+    return f"{application}/data/{identity}/{number:04d}" + (f".{volume:03d}.lbx" if volume > 1 else ".lbx")
+
+
+def detail(application: str, identity: str, what: str) -> str:
+    """Give the name of the encrypted record `what`: `detail` or `globals`."""
+    return f"{application}/details/{identity}/{what}.lbx"
+
+
+def mark(application: str, identity: str, kind: str, at: datetime, token: str) -> str:
+    """Give the name of a mark of `kind` on a backup, made `at` (UTC)."""
+    return f"{application}/marks/{identity}/{kind}-{at:%Y%m%dT%H%M%SZ}-{token}.json"
+
+
+def _encoded(name: str) -> str:
+    # quote() leaves dots alone, and a part that is only dots would mean another directory.
+    quoted = urllib.parse.quote(name, safe="")
+    return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted

@@ -1,0 +1,230 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What the status files of long operations say, in words: for `lifeboat status` and for the lines of a running task.
+
+A status file may come from another host, and its line is shown in somebody's terminal: nothing in it is believed to
+be of the right type, and no control character of it is passed on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import typing as t
+import urllib.parse
+
+from .progress import FORMAT
+from .units import human_duration, human_rate, human_size
+
+DIRECTORY = "/var/lib/lifeboat/status"
+
+LIMIT = 4 << 20
+"""Bytes of a status file that are read: thousands of members, and an end to what a stranger put there."""
+
+SILENCE = 120.0
+"""Seconds without a write after which a running operation is shown with the time of its last word."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """One stream of an operation, in bytes; `expected` is 0 when nobody knows."""
+
+    name: str
+    done: int
+    expected: int
+    state: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """How far an operation is. `result` is empty while it runs, then `ok` or `failed`."""
+
+    operation: str
+    subject: str
+    phase: str
+    started: datetime.datetime
+    updated: datetime.datetime
+    pid: int
+    members: tuple[Member, ...]
+    done: int
+    expected: int
+    result: str
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, or did run, by the clock of its own host."""
+        return max((self.updated - self.started).total_seconds(), 0.0)
+
+    @property
+    def title(self) -> str:
+        """What it is, such as `backup of shop`; the cluster is named unless it is the usual one."""
+        return f"{self.operation} of {self.subject.removeprefix('main/')}"
+
+    @property
+    def run(self) -> tuple[int, datetime.datetime]:
+        """What tells this run from another one of the same operation."""
+        return self.pid, self.started
+
+
+def parse(data: bytes | str) -> Status | None:
+    """Read the content of a status file, or give None when it is none."""
+    try:
+        record = json.loads(data)
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            return None
+        return Status(
+            operation=_text(record["operation"]),
+            subject=_text(urllib.parse.unquote(str(record["subject"]))),
+            phase=_text(record["phase"]),
+            started=_time(record["started"]),
+            updated=_time(record["updated"]),
+            pid=_count(record["pid"]),
+            members=tuple(_member(member) for member in record["members"]),
+            done=_count(record["done"]),
+            expected=_count(record["expected"]),
+            result=_text(record["result"] or ""),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def read_all(directory: str) -> list[Status]:
+    """Give every status in `directory`, running ones first, then the newest first. Without a directory, none."""
+    found = [_read(os.path.join(directory, name)) for name in _names(directory)]
+    statuses = [status for status in found if status is not None]
+    statuses.sort(key=lambda status: status.updated, reverse=True)
+    return sorted(statuses, key=lambda status: bool(status.result))
+
+
+def line(status: Status, previous: Status | None = None) -> str:
+    """
+    Give one line about an operation that runs, such as
+    `backup of shop: 1.2 GiB of about 5.0 GiB, 210 MiB/s, about 18 s left (member 3 of 14)`.
+
+    With a `previous` status of the same run the rate is the one since then.
+    """
+    parts = [_amount(status)]
+    rate = _rate(status, previous)
+    if rate > 0:
+        parts.append(human_rate(rate))
+    left = _seconds_left(status)
+    if left is not None:
+        parts.append(f"about {human_duration(left)} left")
+    return f"{status.title}: {', '.join(parts)}{_place(status)}"
+
+
+def report(statuses: list[Status], now: datetime.datetime) -> str:
+    """Give what `lifeboat status` prints: an operation each, and below a running one its open members."""
+    if not statuses:
+        return "Nothing has run here that left a status.\n"
+    lines: list[str] = []
+    for status in statuses:
+        lines.append(_ended(status, now) if status.result else line(status) + _silence(status, now))
+        if not status.result:
+            lines += [f"  {_member_line(member)}" for member in status.members if member.state != "done"]
+    return "\n".join(lines) + "\n"
+
+
+def to_json(statuses: list[Status]) -> str:
+    """Give the statuses as a JSON list: times as ISO 8601, bytes, and seconds left (null when nobody knows)."""
+    records = []
+    for status in statuses:
+        record = dataclasses.asdict(status)
+        record |= {"started": status.started.isoformat(), "updated": status.updated.isoformat()}
+        record |= {"bytes_per_second": round(_rate(status, None)), "seconds_left": _seconds_left(status)}
+        records.append(record)
+    return json.dumps(records, indent=2) + "\n"
+
+
+def _amount(status: Status) -> str:
+    if not status.done and not status.expected:
+        return status.phase
+    if status.expected <= 0 or status.done > status.expected:
+        # The estimate was too small: to repeat it would only look wrong.
+        return human_size(status.done)
+    return f"{human_size(status.done)} of about {human_size(status.expected)}"
+
+
+def _rate(status: Status, previous: Status | None) -> float:
+    """Give bytes a second since `previous`, or since the start."""
+    if previous is not None and previous.run == status.run:
+        seconds = (status.updated - previous.updated).total_seconds()
+        if seconds >= 1 and status.done >= previous.done:
+            return (status.done - previous.done) / seconds
+    return status.done / status.seconds if status.seconds >= 1 else 0.0
+
+
+def _seconds_left(status: Status) -> float | None:
+    """Give an estimate by the average so far, which jumps less than the rate of the last seconds."""
+    average = _rate(status, None)
+    if status.result or average <= 0 or status.expected <= status.done:
+        return None
+    return round((status.expected - status.done) / average, 1)
+
+
+def _place(status: Status) -> str:
+    numbered = [member for member in status.members if member.state != "waiting"]
+    if len(status.members) > 1 and numbered:
+        return f" (member {len(numbered)} of {len(status.members)})"
+    return "" if _amount(status) == status.phase or status.phase in {"", "start"} else f" ({status.phase})"
+
+
+def _ended(status: Status, now: datetime.datetime) -> str:
+    how = "done" if status.result == "ok" else "FAILED"
+    amount = f"{human_size(status.done)} in " if status.done else "after "
+    ago = max((now - status.updated).total_seconds(), 0.0)
+    return f"{status.title}: {how}, {amount}{human_duration(status.seconds)}, {human_duration(ago)} ago"
+
+
+def _silence(status: Status, now: datetime.datetime) -> str:
+    silent = (now - status.updated).total_seconds()
+    return f", silent for {human_duration(silent)}" if silent > SILENCE else ""
+
+
+def _member_line(member: Member) -> str:
+    of = f" of about {human_size(member.expected)}" if member.expected >= member.done > 0 else ""
+    return f"{member.name}: {human_size(member.done)}{of}" if member.done else f"{member.name}: {member.state}"
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(directory) if name.endswith(".json"))
+    except OSError:
+        return []
+
+
+def _read(path: str) -> Status | None:
+    try:
+        with open(path, "rb") as file:
+            return parse(file.read(LIMIT))
+    except OSError:
+        # It may have been replaced or removed since the listing.
+        return None
+
+
+def _member(record: dict[str, t.Any]) -> Member:
+    return Member(_text(record["name"]), _count(record["done"]), _count(record["expected"]), _text(record["state"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return "".join(letter if letter.isprintable() else "?" for letter in value[:200])
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise TypeError(value)
+    return value
+
+
+def _time(value: object) -> datetime.datetime:
+    at = datetime.datetime.fromisoformat(_text(value))
+    if at.tzinfo is None:
+        raise ValueError(value)
+    return at.astimezone(datetime.UTC)

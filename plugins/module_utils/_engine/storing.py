@@ -1,0 +1,162 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+One backup's files on their way into the store: compressed, sealed, stored, and listed for the manifest.
+
+A member is one or several volumes. Its volumes are streams of their own, so no limit of a store or of the cipher is
+ever met in the middle of one; the size of an upload's parts follows the member's estimate, so memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import threading
+import typing as t
+
+from . import codec, repository
+from .crypto import lbx, strict_json
+from .errors import RecoveryError, StoreError
+from .manifest import File
+from .streams import Peekable
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from .stores.base import Store
+
+MIB = 1 << 20
+
+PART = 8 * MIB
+"""Bytes of an upload's part for members of ordinary size: two in flight for each worker keep memory small."""
+
+LARGEST_PART = 16 * MIB
+"""What memory allows for; a member that needs more parts than S3 takes continues in a further volume."""
+
+PARTS = 9_900
+"""Parts of one object: S3 allows 10,000."""
+
+VOLUME_LIMIT = 256 << 30
+"""Bytes of one volume at the latest: the margin that FORMAT.md keeps under one derived key."""
+
+
+class Cancelled(RecoveryError):
+    """Another part of the same backup failed first."""
+
+
+class BackupFiles:
+    """Stores the members of one backup attempt. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        application: str,
+        backup_id: str,
+        writer: lbx.Writer,
+        compression: codec.Codec,
+        *,
+        volume_limit: int = VOLUME_LIMIT,
+    ) -> None:
+        self._store = store
+        self._application = application
+        self._backup_id = backup_id
+        self._writer = writer
+        self._codec = compression
+        self._volume_limit = volume_limit
+        self._lock = threading.Lock()
+        self._files: list[File] = []
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What is stored by now, ordered by name."""
+        with self._lock:
+            return tuple(sorted(self._files, key=lambda file: file.name))
+
+    def store_member(self, number: int, plaintext: Iterable[bytes], estimate: int) -> int:
+        """
+        Store a member of about `estimate` bytes and return the bytes of its plaintext.
+
+        What `plaintext` raises passes through, and the volume that was being written does not exist then.
+        """
+        source = Peekable(plaintext)
+        part = part_size(estimate)
+        limit = min(self._volume_limit, part * PARTS)
+        volume = 1
+        while True:
+            name = repository.member(self._application, self._backup_id, number, volume)
+            self._store_file(name, f"{number:04d}", volume, source, part=part, limit=limit)
+            if source.exhausted:
+                return source.passed
+            volume += 1
+
+    def store_record(self, what: str, record: dict[str, t.Any]) -> None:
+        """Store the encrypted record `what` (`detail` or `globals`)."""
+        name = repository.detail(self._application, self._backup_id, what)
+        self._store_file(name, what, 1, Peekable([strict_json.dumps(record)]), part=PART, limit=None)
+
+    def discard(self) -> None:
+        """Remove what this attempt stored, as far as the store lets us: unlisted files are garbage, not backups."""
+        for file in self.files:
+            with contextlib.suppress(StoreError):
+                self._store.delete(file.name)
+
+    def _store_file(
+        self, name: str, member: str, volume: int, source: Peekable, *, part: int, limit: int | None
+    ) -> None:
+        before = source.passed
+        sealed = lbx.SealedFile(name, codec.compress(source, self._codec, limit=limit), self._writer)
+        self._store.put(name, iter(sealed), part_size=part)
+        with self._lock:
+            self._files.append(
+                File(name, member, volume, sealed.size, sealed.sha256, sealed.head_sha256, source.passed - before)
+            )
+
+
+class Crew:
+    """Runs tasks on a few threads. The first failure stops the others and is what the caller gets."""
+
+    def __init__(self, size: int) -> None:
+        self._pool = concurrent.futures.ThreadPoolExecutor(size)
+        self._stop = threading.Event()
+
+    def check(self) -> None:
+        """Raise Cancelled once another task has failed: long tasks call this often."""
+        if self._stop.is_set():
+            raise Cancelled("Another part of the work failed first.")
+
+    def guarded(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield `chunks` unchanged until another task fails."""
+        for chunk in chunks:
+            self.check()
+            yield chunk
+
+    def run(self, tasks: Sequence[Callable[[], object]]) -> None:
+        """Run all tasks in their order, as threads come free. Raise the first failure once all have stopped."""
+        futures = [self._pool.submit(self._one, task) for task in tasks]
+        failures = [future.exception() for future in futures]
+        real = [failure for failure in failures if failure and not isinstance(failure, Cancelled)]
+        if real:
+            raise real[0]
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._stop.set()
+        self._pool.shutdown(wait=True)
+
+    def _one(self, task: Callable[[], object]) -> None:
+        self.check()
+        try:
+            task()
+        except BaseException:
+            self._stop.set()
+            raise
+
+
+def part_size(estimate: int) -> int:
+    """Give the part size, in bytes, that lets a member of about `estimate` bytes fit one object with room."""
+    part = PART
+    while part < LARGEST_PART and part * PARTS < estimate * 2:
+        part *= 2
+    return part

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Times and sizes as people write and read them: `12h`, `64MiB`, `about 18 s`.
+
+Reading is strict, because a wrong unit in a guard is worse than an error; writing is short and always fits one line.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .errors import UsageError
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+_BYTES = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "tib": 1 << 40,
+}
+
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([a-z]*)", re.ASCII | re.IGNORECASE)
+
+LONGEST = 100 * 365 * 86400.0
+"""Seconds in the longest time that is taken for meant: a century, which date arithmetic still holds."""
+
+LARGEST = 1 << 60
+"""Bytes in the largest size that is taken for meant."""
+
+
+def parse_duration(text: str, field: str) -> float:
+    """Give the seconds in a time such as `90s`, `12h` or `1h30m`. Raise UsageError that names `field` on any other."""
+    value = text.strip()
+    if value == "0":
+        return 0.0
+    if _DURATION.fullmatch(value):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
+        if seconds <= LONGEST:
+            return seconds
+    raise UsageError(
+        f"The option {field} is {text!r}, which is no time.",
+        "Give numbers with the units s, m, h, d or w, such as 90s, 12h or 1h30m.",
+        field=field,
+    )
+
+
+def parse_size(text: str, field: str) -> int:
+    """Give the bytes in a size such as `512`, `64MiB` or `1.5GB`. Raise UsageError that names `field` on any other."""
+    match = _SIZE.fullmatch(text.strip())
+    factor = _BYTES.get((match[2] or "b").lower()) if match else None
+    if match and factor is not None:
+        # A fraction of a byte is a slip, and a fraction that a float cannot hold is not what people write.
+        size = float(match[1]) * factor
+        if size == int(size) and size <= LARGEST:
+            return int(size)
+    raise UsageError(
+        f"The option {field} is {text!r}, which is no size.",
+        "Give a number of bytes, or one with kB, MB, GB, TB (thousands) or KiB, MiB, GiB, TiB (1024s), such as 64MiB.",
+        field=field,
+    )
+
+
+def human_size(count: float) -> str:
+    """Give a size such as `512 B` or `1.2 GiB`."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(value) < 1023.95:
+            return f"{value:.0f} B" if unit == "B" else f"{_short(value)} {unit}"
+        value /= 1024
+    return f"{_short(value)} TiB"
+
+
+def human_rate(per_second: float) -> str:
+    """Give a rate such as `210 MiB/s`."""
+    return f"{human_size(per_second)}/s"
+
+
+def human_duration(seconds: float) -> str:
+    """Give a time such as `0.4 s`, `18 s`, `3 min 20 s` or `2 h 5 min`."""
+    if seconds < 9.95:
+        tenths = f"{max(seconds, 0.0):.1f}".removesuffix(".0")
+        return f"{tenths} s"
+    whole = round(seconds)
+    for size, unit, smaller, smaller_unit in _STEPS:
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {unit}" + (f" {rest} {smaller_unit}" if rest else "")
+    return f"{whole} s"
+
+
+_STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def _short(value: float) -> str:
+    """Give three digits at most: what a reader takes in, and no more than an estimate is worth."""
+    return f"{value:.0f}" if abs(value) >= 99.95 else f"{value:.1f}"

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# image.sh [--refresh] SUITE ...     SUITE is bookworm or trixie
+# Makes, from Debian packages alone and through the mirrors that this machine itself uses:
+#   localhost/lifeboat-base:SUITE   systemd, sshd, Python with venv, sudo, cron; no PostgreSQL
+#   localhost/lifeboat-pg:SUITE     the same with the suite's PostgreSQL (15 or 17) and its cluster "main" in C.UTF-8
+# An image that exists is kept, unless the recipe has changed or --refresh asks for today's packages.
+# Where a container registry is at hand, LIFEBOAT_DEBIAN_IMAGE=docker.io/library/debian:%s takes the place of the
+# bootstrapped Debian; %s is the suite.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/rig/hosts/env.sh
+. "$here/env.sh"
+
+mirror() { # LABEL FALLBACK: the address from which this machine takes Debian's packages of that label
+  local found
+  found=$(apt-get indextargets --format "\$(LABEL)|\$(REPO_URI)" 'Created-By: Packages' | sed -n "s/^$1|//p" | head -n 1)
+  echo "${found:-$2}"
+}
+
+bootstrap() { # SUITE: a small Debian as localhost/lifeboat-debian:SUITE
+  local suite=$1 tar=$LIFEBOAT_RIG/debian-$1.tar archive security
+  archive=$(mirror Debian http://deb.debian.org/debian)
+  security=$(mirror Debian-Security http://security.debian.org/debian-security)
+  mmdebstrap --quiet --variant=apt --aptopt='Acquire::Retries "5"' --include=ca-certificates \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    "$suite" "$tar" \
+    "deb $archive $suite main" "deb $archive $suite-updates main" "deb $security $suite-security main"
+  podman import --quiet "$tar" "localhost/lifeboat-debian:$suite" >/dev/null
+  rm -f "$tar"
+}
+
+build() { # SUITE DEBIAN TARGET
+  podman build --quiet --network=host --isolation=chroot --format docker --build-arg debian="$2" --target "$3" \
+    --label lifeboat.recipe="$recipe" --tag "localhost/lifeboat-$3:$1" --file "$here/Containerfile" "$here" >/dev/null
+}
+
+fresh() { # SUITE: whether the newest image of the suite was built by today's recipe
+  [ "$(podman image inspect --format '{{index .Labels "lifeboat.recipe"}}' "localhost/lifeboat-pg:$1" 2>/dev/null)" = "$recipe" ]
+}
+
+recipe=$(sha256sum <"$here/Containerfile" | cut -c1-16)
+refresh=no
+if [ "${1:-}" = --refresh ]; then
+  refresh=yes
+  shift
+fi
+# Two steps of one test run may ask for the same image at the same time.
+exec 9>"$LIFEBOAT_RIG/image.lock"
+flock 9
+for suite in "${@:-bookworm}"; do
+  if [ "$refresh" = no ] && fresh "$suite"; then
+    continue
+  fi
+  echo "building the test hosts' images of $suite"
+  if [ -n "${LIFEBOAT_DEBIAN_IMAGE:-}" ]; then
+    # shellcheck disable=SC2059  # the variable is a format by its definition
+    debian=$(printf "$LIFEBOAT_DEBIAN_IMAGE" "$suite")
+  else
+    debian=localhost/lifeboat-debian:$suite
+    if [ "$refresh" = yes ] || ! podman image exists "$debian"; then
+      bootstrap "$suite"
+    fi
+  fi
+  build "$suite" "$debian" base
+  build "$suite" "$debian" pg
+done
