@@ -18,17 +18,20 @@ import os
 import stat
 import typing as t
 
-from . import codec, disk
+from . import codec, custody, disk
 from .crypto import lbx, wraps
-from .errors import KeyRefused, Tampered, UsageError
+from .errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
 from .files import names, tar
+from .repository import check_application
+from .stores import opening
 from .streams import Tally
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .crypto.lbx import Head
-    from .custody import Custody
+    from .model import World
+    from .stores.base import ObjectInfo
 
 SCOPE = "archive"
 """What a signer's entry in the trust file must list before its archives are believed."""
@@ -38,10 +41,33 @@ SIDE_FILES = 256
 """How many files of wraps beside an archive are read: nobody shares one with more, and somebody may litter."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """
+    Whose archives these are and which keys belong to them.
+
+    `store` is where the trust file is; without one nobody but the root is believed, which is all that single-key
+    mode needs. `state_dir` is this host's own memory.
+    """
+
+    application: str
+    keys: custody.KeySettings
+    store: opening.StoreSettings | None = None
+    state_dir: str | None = None
+
+    def custody(self, world: World) -> custody.Custody:
+        """Read the keys and the trust that they are under. Raise KeyRefused when they do not fit."""
+        application = check_application(self.application)
+        if self.store is None:
+            return custody.load(self.keys, _NoStore(), application)
+        store = opening.open_store(self.store, environ=world.environ, dry_run=True)  # an archive writes nothing there
+        return custody.load(self.keys, store, application)
+
+
 class ArchiveFile:
     """An archive at a path. `tally` counts and hashes the file once `members` or `check_intact` has read it."""
 
-    def __init__(self, path: str, keys: Custody) -> None:
+    def __init__(self, path: str, keys: custody.Custody) -> None:
         self.path = path
         self._keys = keys
         self.tally = Tally()
@@ -112,7 +138,8 @@ class ArchiveFile:
         begin = f"{own}.wraps-"
         with names.explained(directory):
             found = [name for name in os.listdir(directory) if name.startswith(begin) and name.endswith(".json")]
-        return [os.path.join(directory, name) for name in sorted(found)[:SIDE_FILES]]
+        paths = (os.path.join(directory, name) for name in sorted(found)[:SIDE_FILES])
+        return [path for path in paths if os.path.isfile(path)]  # a pipe of that name would hold us up
 
     def _read_side(self, path: str) -> dict[str, wraps.Wrap]:
         with contextlib.suppress(Tampered):
@@ -143,3 +170,27 @@ class _ArchiveOpener:
                 raise
         # The same head with other wraps: whatever they yield still has to fit its commitment.
         return self._keys.data_key(dataclasses.replace(head, wraps=tuple(side)))
+
+
+class _NoStore:
+    """The store of somebody who has none: it holds nothing and takes nothing."""
+
+    url = "none"
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:  # noqa: ARG002
+        raise NotFound(f"There is no store to hold {name}.")
+
+    def head(self, name: str) -> ObjectInfo:
+        raise NotFound(f"There is no store to hold {name}.")
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:  # noqa: ARG002
+        return iter(())
+
+    def delete(self, name: str) -> None:
+        """Nothing is there to delete."""
+
+    def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = 0) -> int:  # noqa: ARG002
+        raise StoreError(f"There is no store to take {name}.")
+
+    def put_new(self, name: str, data: bytes) -> None:  # noqa: ARG002
+        raise StoreError(f"There is no store to take {name}.")

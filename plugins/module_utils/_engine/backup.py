@@ -81,13 +81,12 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
         if 0 <= age < request.max_age and request.reason != "emergency":
             return _young_enough(previous, age)
-    with connection.connect(request.login, request.database, read_only=True) as session:
-        source = server.inspect(session)
-        findings = grants.preflight(session, request.login, source)
-        programs = server.programs(source.major, environ=world.environ)
+    with contextlib.closing(connection.connect(request.login, request.database, read_only=True)) as session:
+        programs = server.programs(server.inspect(session).major, environ=world.environ)
+        findings = grants.require(grants.preflight(session, programs), request.accept_warnings)
         scope = members.Scope.of(request.schemas, request.tables)
         tables = members.select(session, snapshot.read_tables(session), scope)
-    warnings = _warnings(findings, programs)
+    warnings = tuple(str(finding) for finding in findings)
     if not request.allow_empty and not any(table.kind in "rpf" for table in tables):
         raise DatabaseError(
             f"The database {request.database!r} has no tables, so its backup would be empty.",
@@ -175,15 +174,6 @@ def _receipt(record: manifest.Manifest, digest: str) -> Receipt:
         size=record.size,
         plain_size=record.plain_size,
     )
-
-
-def _warnings(findings: Sequence[grants.Finding], programs: server.Programs) -> tuple[str, ...]:
-    warnings = [f"{finding.cause} {finding.remedy}" for finding in findings]
-    if programs.outdated:
-        warnings.append(
-            f"pg_dump {programs.version} has known security holes. Update PostgreSQL's packages to {programs.outdated}."
-        )
-    return tuple(warnings)
 
 
 def _guard(request: BackupRequest, made: dumping.Made, previous: Receipt | None) -> None:

@@ -29,6 +29,7 @@ from .streams import counted
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .manifest import File
     from .model import World
     from .stores.base import Store
 
@@ -111,7 +112,7 @@ class Backup:
                 )
             self.custody.opener.data_key(head)
 
-    def expected(self, file: manifest.File) -> lbx.Expected:
+    def expected(self, file: File) -> lbx.Expected:
         """Give what a stored file of this backup must be."""
         return lbx.Expected(
             name=file.name,

@@ -17,7 +17,7 @@ import os
 import secrets
 import typing as t
 
-from .errors import AlreadyExists, StoreError
+from .errors import AccessDenied, AlreadyExists, NotFound, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,19 +36,19 @@ def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, r
     directory = os.path.dirname(path) or "."
     temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
     try:
-        with _explained(path):
+        with explained(path):
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             written = 0
             for chunk in chunks:
-                with _explained(path):
+                with explained(path):
                     _write_all(handle, chunk)
                 written += len(chunk)
-            with _explained(path):
+            with explained(path):
                 os.fsync(handle)
         finally:
             os.close(handle)
-        with _explained(path):
+        with explained(path):
             if replace:
                 os.rename(temporary, path)
             else:
@@ -73,7 +73,7 @@ def sync_directory(path: str) -> None:
 
 def read_blocks(path: str, start: int = 0, length: int | None = None, block: int = 1 << 20) -> Iterator[bytes]:
     """Yield the file's bytes from `start`, `length` of them or all, in blocks."""
-    with _explained(path), open(path, "rb", buffering=0) as file:
+    with explained(path), open(path, "rb", buffering=0) as file:
         file.seek(start)
         left = length
         while left is None or left > 0:
@@ -92,17 +92,25 @@ def _write_all(handle: int, chunk: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _explained(path: str) -> Iterator[None]:
-    """Turn the operating system's refusals into sentences that name the path."""
+def explained(path: str) -> Iterator[None]:
+    """Turn the operating system's refusals into StoreError and its kin, in sentences that name the path."""
     try:
         yield
     except FileExistsError as exc:
         raise AlreadyExists(f"{path} exists already.", "Nothing was written.", path=path) from exc
     except OSError as exc:
-        raise StoreError(
-            f"{path} cannot be used: {exc.strerror}.", _REMEDIES.get(exc.errno or 0, ""), path=path
+        number = exc.errno or 0
+        raise _KINDS.get(number, StoreError)(
+            f"{path} cannot be used: {exc.strerror}.", _REMEDIES.get(number, ""), path=path
         ) from exc
 
+
+_KINDS: dict[int, type[StoreError]] = {
+    errno.ENOENT: NotFound,
+    errno.EACCES: AccessDenied,
+    errno.EPERM: AccessDenied,
+    errno.EROFS: AccessDenied,
+}
 
 _REMEDIES = {
     errno.ENOSPC: "Free space on that file system, or apply the retention policy, and run again.",
@@ -111,5 +119,7 @@ _REMEDIES = {
     errno.EACCES: "Give the user who runs this the right to it, and run again.",
     errno.EPERM: "Give the user who runs this the right to it, and run again.",
     errno.EIO: "The disk reports errors: check its health before trusting what it holds.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.ENOTDIR: "Something that is no directory stands in the way: remove it, or correct the path.",
     errno.ENOENT: "Create the directory above it, or correct the path.",
 }

@@ -131,7 +131,7 @@ def _attempt(job: Job, world: World, number: int) -> Made:
         planned = members.plan(chosen, jobs=job.jobs, scope=job.scope)
         try:
             with clock.phase("dump"):
-                proved = _dump_members(job, world, held, planned, files)
+                proved = _dump_members(job, world, held, planned, chosen=chosen, files=files)
             with clock.phase("records"):
                 job.progress.phase("records")
                 detail = _detail(job, held, planned, proved)
@@ -150,7 +150,7 @@ def _attempt(job: Job, world: World, number: int) -> Made:
         plain_size=sum(file.plain_size for file in stored),
         versions=_versions(job, held),
         tables=sum(len(member.tables) for member in planned),
-        rows=proof.total_rows(proved),
+        rows=_total_rows(proved),
         attempts=number,
         phases=clock.phases,
         discard=files.discard,
@@ -158,7 +158,13 @@ def _attempt(job: Job, world: World, number: int) -> Made:
 
 
 def _dump_members(
-    job: Job, world: World, held: snapshot.Held, planned: Sequence[members.Member], files: BackupFiles
+    job: Job,
+    world: World,
+    held: snapshot.Held,
+    planned: Sequence[members.Member],
+    *,
+    chosen: Sequence[snapshot.Table],
+    files: BackupFiles,
 ) -> dict[str, t.Any]:
     """Dump all members and take the proof beside them. Give the proof."""
     crew = Crew(job.jobs + 1)
@@ -172,10 +178,13 @@ def _dump_members(
             proof.take(
                 job.login,
                 job.database,
-                held,
-                level=job.proof,
-                time_budget=job.proof_time_budget,
-                check=crew.check,
+                held.snapshot_id,
+                job.proof,
+                chosen,
+                sequences=held.sequences,
+                budget_seconds=job.proof_time_budget,
+                clock=lambda: world.now().timestamp(),
+                partial=job.scope.partial,
             )
         )
 
@@ -261,6 +270,13 @@ def _globals(job: Job, world: World, held: snapshot.Held) -> dict[str, t.Any]:
     record = roles.read(held.connection)
     text = roles.text(job.programs, job.login, job.database, passwords=record["passwords"], environ=world.environ)
     return {**record, "sql": text}
+
+
+def _total_rows(proved: dict[str, t.Any]) -> int | None:
+    """Give the rows of all ordinary tables, or None when nobody counted."""
+    if "tables" not in proved:
+        return None
+    return sum(int(entry.get("rows", 0)) for entry in proved["tables"] if entry["sort"] == "table")
 
 
 def _versions(job: Job, held: snapshot.Held) -> dict[str, str]:

@@ -40,15 +40,16 @@ TERMINATE_GRACE = 5.0
 class _Tail(threading.Thread):
     """Reads standard error to its end in the background and keeps the last bytes of it."""
 
-    def __init__(self, pipe: t.IO[bytes]) -> None:
+    def __init__(self, pipe: t.IO[bytes], limit: int) -> None:
         super().__init__(daemon=True)
         self._pipe = pipe
+        self._limit = limit
         self._kept = b""
         self.start()
 
     def run(self) -> None:
         while block := os.read(self._pipe.fileno(), 65536):
-            self._kept = (self._kept + block)[-STDERR_TAIL:]
+            self._kept = (self._kept + block)[-self._limit :]
 
     def text(self) -> str:
         self.join(TERMINATE_GRACE)
@@ -66,6 +67,7 @@ class Child:
         stdin: int,
         stdout: int,
         pass_fds: Sequence[int] = (),
+        tail: int = STDERR_TAIL,
     ) -> None:
         self.program = os.path.basename(os.fsdecode(argv[0]))
         try:
@@ -87,7 +89,7 @@ class Child:
             ) from exc
         except (OSError, ValueError) as exc:
             raise UsageError(f"The program {self.program} cannot be started: {exc}.", program=self.program) from exc
-        self._tail = _Tail(t.cast("t.IO[bytes]", self._popen.stderr))
+        self._tail = _Tail(t.cast("t.IO[bytes]", self._popen.stderr), tail)
 
     @property
     def pid(self) -> int:
@@ -155,10 +157,21 @@ class Producer(Child):
 
 
 class Consumer(Child):
-    """A program that is fed on standard input. Inside `with`: `write` blocks, then `finish`."""
+    """
+    A program that is fed on standard input. Inside `with`: `write` blocks, then `finish`.
 
-    def __init__(self, argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = ()) -> None:
-        super().__init__(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds)
+    `tail` is how many bytes of standard error are kept, for a program that reports many failures one by one.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[Argument],
+        *,
+        env: Mapping[str, str],
+        pass_fds: Sequence[int] = (),
+        tail: int = STDERR_TAIL,
+    ) -> None:
+        super().__init__(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds, tail=tail)
         self._in = t.cast("t.IO[bytes]", self._popen.stdin)
         _widen(self._in)
 

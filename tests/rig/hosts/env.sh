@@ -25,6 +25,15 @@ rig_runtime() { # crun before 1.15 refuses the hybrid cgroup layout; runc runs i
   fi
 }
 
+# The bridge of the hosts.  Another rig on the same machine needs another prefix and its own molecule inventory.
+export RIG_NETWORK=lifeboat-rig RIG_PREFIX=10.89.77
+
+# Where AppArmor is on, podman's profile forbids every mount, and with it what systemd does for its services.
+RIG_SECURITY=()
+if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+  RIG_SECURITY+=(--security-opt apparmor=unconfined)
+fi
+
 rig_settings() {
   mkdir -p "$LIFEBOAT_RIG/keys" "$LIFEBOAT_RIG/networks"
   chmod 0700 "$LIFEBOAT_RIG/keys"

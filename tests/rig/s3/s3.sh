@@ -45,9 +45,9 @@ die() {
 }
 
 # A mount namespace of its own gives the chroot its /proc, and takes it away again however the program ends.
-within() {
-  unshare -m bash -c 'mount --make-rprivate / && mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$CHROOT" "$@"
-}
+# An array and not a function, so that `"${WITHIN[@]}" program &` leaves the program's own process id in $!.
+# shellcheck disable=SC2016
+WITHIN=(unshare -m bash -c 'mount --make-rprivate / && mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$CHROOT")
 
 # --- install ---------------------------------------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ build_chroot() {
   debootstrap --variant=minbase --include=ca-certificates "$suite" "$CHROOT" "$(mirror)" "$script" &&
     printf '#!/bin/sh\nexit 101\n' >"$CHROOT/usr/sbin/policy-rc.d" &&
     chmod 0755 "$CHROOT/usr/sbin/policy-rc.d" &&
-    within env DEBIAN_FRONTEND=noninteractive \
+    "${WITHIN[@]}" env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y -q --no-install-recommends radosgw ceph-mon ceph-osd ceph-common &&
     chroot "$CHROOT" apt-get clean
 }
@@ -134,7 +134,7 @@ answers() {
 run_daemon() {
   local role=$1 program=$2
   shift 2
-  within setsid "$program" -c "$INSIDE/ceph.conf" "$@" >"$LOG/$role.out" 2>&1 </dev/null 9>&- &
+  "${WITHIN[@]}" setsid "$program" -c "$INSIDE/ceph.conf" "$@" >"$LOG/$role.out" 2>&1 </dev/null 9>&- &
   echo $! >"$HOME_DIR/$role.pid"
 }
 
@@ -158,9 +158,7 @@ stop_server() {
 
 create_cluster() {
   mkdir -p "$HOME_DIR/mon" "$HOME_DIR/osd" "$HOME_DIR/rgw" "$LOG"
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=localhost \
-    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
-    -keyout "$HOME_DIR/tls.key" -out "$HOME_DIR/tls.crt" 2>/dev/null
+  create_certificates
   (
     umask 077
     printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' \
@@ -171,15 +169,28 @@ create_cluster() {
   cluster=$(cat /proc/sys/kernel/random/uuid)
   settings "$cluster" >"$HOME_DIR/ceph.conf"
   echo "$PORT" >"$HOME_DIR/port"
-  within monmaptool --create --fsid "$cluster" --addv a "[v2:127.0.0.1:$((PORT + 1))]" "$INSIDE/monmap" >"$LOG/mkfs.out"
-  within ceph-mon -c "$INSIDE/ceph.conf" -i a --mkfs --monmap "$INSIDE/monmap" >>"$LOG/mkfs.out" 2>&1
+  "${WITHIN[@]}" monmaptool --create --fsid "$cluster" --addv a "[v2:127.0.0.1:$((PORT + 1))]" "$INSIDE/monmap" >"$LOG/mkfs.out"
+  "${WITHIN[@]}" ceph-mon -c "$INSIDE/ceph.conf" -i a --mkfs --monmap "$INSIDE/monmap" >>"$LOG/mkfs.out" 2>&1
+}
+
+# A certificate of a small authority, not a self-signed one: strict clients refuse an authority as a server.
+create_certificates() {
+  local curve=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+  {
+    openssl req -x509 "${curve[@]}" -days 3650 -subj '/CN=rig authority' \
+      -addext keyUsage=critical,keyCertSign -keyout "$HOME_DIR/ca.key" -out "$HOME_DIR/ca.crt"
+    openssl req "${curve[@]}" -subj /CN=localhost -keyout "$HOME_DIR/tls.key" -out "$HOME_DIR/tls.csr"
+    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' |
+      openssl x509 -req -in "$HOME_DIR/tls.csr" -CA "$HOME_DIR/ca.crt" -CAkey "$HOME_DIR/ca.key" -CAcreateserial \
+        -days 3650 -extfile /dev/stdin -out "$HOME_DIR/tls.crt"
+  } >"$LOG/tls.out" 2>&1
 }
 
 create_osd() {
   local uuid
   uuid=$(cat "$HOME_DIR/osd.uuid")
-  within timeout 60 ceph -c "$INSIDE/ceph.conf" osd new "$uuid" 0 >>"$LOG/mkfs.out" 2>&1
-  within ceph-osd -c "$INSIDE/ceph.conf" -i 0 --mkfs --osd-uuid "$uuid" >>"$LOG/mkfs.out" 2>&1
+  "${WITHIN[@]}" timeout 60 ceph -c "$INSIDE/ceph.conf" osd new "$uuid" 0 >>"$LOG/mkfs.out" 2>&1
+  "${WITHIN[@]}" ceph-osd -c "$INSIDE/ceph.conf" -i 0 --mkfs --osd-uuid "$uuid" >>"$LOG/mkfs.out" 2>&1
 }
 
 create_user() {
@@ -187,16 +198,16 @@ create_user() {
   key=$(awk '$1 == "aws_access_key_id" {print $3}' "$HOME_DIR/credentials")
   secret=$(awk '$1 == "aws_secret_access_key" {print $3}' "$HOME_DIR/credentials")
   # The root user of an account may use the IAM API, from Ceph 19 on: tests make write-only users with it.
-  id=$(within timeout 120 radosgw-admin -c "$INSIDE/ceph.conf" account create --account-name=rig 2>>"$LOG/user.out" |
+  id=$("${WITHIN[@]}" timeout 120 radosgw-admin -c "$INSIDE/ceph.conf" account create --account-name=rig 2>>"$LOG/user.out" |
     sed -n 's/.*"id": "\(RGW[0-9]*\)".*/\1/p' | head -n 1) || true
   [ -z "$id" ] || account=("--account-id=$id" --account-root)
-  within timeout 120 radosgw-admin -c "$INSIDE/ceph.conf" user create --uid=rig --display-name=rig \
+  "${WITHIN[@]}" timeout 120 radosgw-admin -c "$INSIDE/ceph.conf" user create --uid=rig --display-name=rig \
     "--access-key=$key" "--secret-key=$secret" "${account[@]}" >>"$LOG/user.out" 2>&1
   local region=${LIFEBOAT_RIG_REGION:-us-east-1}
   [ "$region" = us-east-1 ] && return
-  within radosgw-admin -c "$INSIDE/ceph.conf" zonegroup get --rgw-zonegroup=default 2>>"$LOG/user.out" |
+  "${WITHIN[@]}" radosgw-admin -c "$INSIDE/ceph.conf" zonegroup get --rgw-zonegroup=default 2>>"$LOG/user.out" |
     sed "s/\"api_name\": \"[^\"]*\"/\"api_name\": \"$region\"/" >"$HOME_DIR/zonegroup.json"
-  within radosgw-admin -c "$INSIDE/ceph.conf" zonegroup set --rgw-zonegroup=default \
+  "${WITHIN[@]}" radosgw-admin -c "$INSIDE/ceph.conf" zonegroup set --rgw-zonegroup=default \
     --infile "$INSIDE/zonegroup.json" >>"$LOG/user.out" 2>&1
 }
 
@@ -248,7 +259,7 @@ osd_op_queue = wpq
 osd_class_load_list = *
 osd_class_default_list = *
 [client.rgw.a]
-rgw_frontends = beast endpoint=127.0.0.1:$PORT ssl_endpoint=127.0.0.1:$((PORT + 9)) ssl_certificate=$INSIDE/tls.crt ssl_private_key=$INSIDE/tls.key
+rgw_frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:$PORT ssl_endpoint=127.0.0.1:$((PORT + 9)) ssl_certificate=$INSIDE/tls.crt ssl_private_key=$INSIDE/tls.key
 rgw_data = $INSIDE/rgw
 rgw_enable_usage_log = false
 rgw_lc_debug_interval = ${LIFEBOAT_RIG_DAY:-0}
@@ -267,7 +278,7 @@ facts() {
   PORT=$(cat "$HOME_DIR/port")
   echo "LIFEBOAT_S3_ENDPOINT=http://127.0.0.1:$PORT"
   echo "LIFEBOAT_S3_ENDPOINT_TLS=https://127.0.0.1:$((PORT + 9))"
-  echo "LIFEBOAT_S3_CA_CERT=$HOME_DIR/tls.crt"
+  echo "LIFEBOAT_S3_CA_CERT=$HOME_DIR/ca.crt"
   echo "LIFEBOAT_S3_CREDENTIALS_FILE=$HOME_DIR/credentials"
   echo "LIFEBOAT_S3_REGION=${LIFEBOAT_RIG_REGION:-us-east-1}"
   echo "LIFEBOAT_S3_VERSION='$(cat "$ROOT/version")'"
@@ -288,7 +299,7 @@ case $ACTION in
   admin)
     [ $# -ge 3 ] || usage
     shift 2
-    within radosgw-admin -c "$INSIDE/ceph.conf" "$@"
+    "${WITHIN[@]}" radosgw-admin -c "$INSIDE/ceph.conf" "$@"
     ;;
   *) usage ;;
 esac

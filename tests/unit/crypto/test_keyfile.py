@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys
@@ -18,7 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def private(path: Path, text: str) -> str:

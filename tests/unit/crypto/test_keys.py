@@ -114,7 +114,7 @@ def test_a_signature_fits_its_key_type_and_body_only(recovery: keys.RecoveryKey)
 
 
 def test_pae_is_that_of_dsse() -> None:
-    assert keys.pae("mark", b"hello") == b"DSSEv1 33 application/vnd.lifeboat.mark.v1 5 hello"
+    assert keys.pae("mark", b"hello") == b"DSSEv1 32 application/vnd.lifeboat.mark.v1 5 hello"
 
 
 @pytest.mark.parametrize("sign_bit", [0, SIGN_BIT])

@@ -18,7 +18,9 @@ OTHER = keys.Signer(bytes(range(1, 33)))
 
 def test_a_record_comes_out_as_it_was_stored(recovery: keys.RecoveryKey) -> None:
     payload = b'{"b": 1,\n "a": "\xc3\xa9"}'
-    opened = seals.open_record("manifest", seals.seal_record("manifest", payload, [recovery.root]), [recovery.root.public])
+    opened = seals.open_record(
+        "manifest", seals.seal_record("manifest", payload, [recovery.root]), [recovery.root.public]
+    )
     assert opened == seals.OpenedRecord(payload, (recovery.root.public,))
 
 
@@ -55,9 +57,7 @@ def test_a_record_of_one_kind_is_none_of_another(recovery: keys.RecoveryKey, kin
     fields = {
         "payloadType": keys.payload_type(other),
         "payload": base64.b64encode(body).decode(),
-        "signatures": [
-            {"keyid": recovery.root.kid, "sig": base64.b64encode(recovery.root.sign(other, body)).decode()}
-        ],
+        "signatures": [{"keyid": recovery.root.kid, "sig": base64.b64encode(recovery.root.sign(other, body)).decode()}],
     }
     for claimed in (other, kind):
         fields["payloadType"] = keys.payload_type(claimed)

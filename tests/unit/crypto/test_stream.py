@@ -142,7 +142,7 @@ def test_dropped_repeated_swapped_and_added_segments_are_refused() -> None:
     ciphertext = encrypt(os.urandom(FIRST + 4 * FURTHER))
     parts = [ciphertext[start : start + SEGMENT] for start in range(0, len(ciphertext), SEGMENT)]
     wrong = [parts[:at] + parts[at + 1 :] for at in range(5)]
-    wrong += [parts[:at] + [parts[at]] + parts[at:] for at in range(5)]
+    wrong += [[*parts[:at], parts[at], *parts[at:]] for at in range(5)]
     wrong += [[parts[order] for order in orders] for orders in ((1, 0, 2, 3, 4), (0, 2, 1, 3, 4), (0, 1, 2, 4, 3))]
     wrong += [[*parts, tail] for tail in (b"\0", os.urandom(SEGMENT), bytes(16))]
     for pieces in wrong:

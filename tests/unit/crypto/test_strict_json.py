@@ -34,7 +34,6 @@ def test_what_is_written_is_read_back(value: object) -> None:
         b"1e3",
         b"NaN",
         b"-Infinity",
-        b"{} ",
         b"",
         b"{}x",
         b"\xef\xbb\xbf{}",
@@ -50,9 +49,6 @@ def test_what_is_written_is_read_back(value: object) -> None:
     ids=repr,
 )
 def test_loose_json_is_refused(data: bytes) -> None:
-    if data == b"{} ":
-        assert strict_json.loads(data, limit=10) == {}  # white space changes nothing that anybody reads
-        return
     with pytest.raises(Tampered):
         strict_json.loads(data, limit=1 << 20)
 

@@ -20,6 +20,7 @@ import typing as t
 
 from .. import disk
 from ..errors import StoreError
+from . import names
 
 FORMAT = "lifeboat-archive/1"
 _LIMIT = 64 << 10
@@ -70,7 +71,7 @@ class Memory:
         path = self._path(archive)
         if path is None or self._directory is None:
             return
-        with contextlib.suppress(FileExistsError):
+        with names.explained(self._directory), contextlib.suppress(FileExistsError):
             os.mkdir(self._directory, 0o700)
         record = {"format": FORMAT, **dataclasses.asdict(sealed)}
         disk.write_atomically(path, [json.dumps(record, separators=(",", ":")).encode("ascii")])

@@ -18,6 +18,7 @@ import typing as t
 
 from ..streams import exactly
 from . import names, tar
+from .safety import Links
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +31,13 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Packer:
-    """One run over a tree: iterate it once. Then `members` and `bytes` are what it held."""
+    """One run over a tree: iterate it once. Then `members`, `bytes` and `links` are what it held."""
 
     def __init__(self, tree: Tree, identity: Identity) -> None:
         self._tree = tree
         self._identity = identity
         self._linked: dict[tuple[int, int], bytes] = {}
+        self.links = Links()
         self.members = 0
         self.bytes = 0
 
@@ -79,6 +81,7 @@ class Packer:
             return _member(entry.name, tar.FILE, entry.info)
         with names.steady(entry.name):
             target = os.fsencode(os.readlink(entry.own, dir_fd=entry.parent))
+        self.links.add(entry.name, target)
         return dataclasses.replace(_member(entry.name, tar.SYMBOLIC_LINK, entry.info), target=target)
 
     def _header(self, member: tar.Member) -> bytes:

@@ -27,6 +27,9 @@ TARGET_BYTES = 4095
 LINKS_FOLLOWED = 40
 """As many as the kernel follows before it gives up."""
 
+MEMBERS = 10_000_000
+"""Members that an archive may hold unless more are allowed: their names are kept in memory."""
+
 LARGEST_ID = (1 << 32) - 2
 
 
@@ -34,7 +37,7 @@ LARGEST_ID = (1 << 32) - 2
 class Limits:
     """How much an archive may hold before opening it stops. None: as much as the disk takes."""
 
-    members: int = 10_000_000
+    members: int = MEMBERS
     bytes: int | None = None
 
 

@@ -12,6 +12,7 @@ in the same directory removes it, so plaintext does not lie about. The destinati
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -20,7 +21,7 @@ import stat
 import typing as t
 
 from ..disk import TEMPORARY_PREFIX
-from ..errors import Busy
+from ..errors import Busy, StoreError
 from . import kernel, names
 
 PREFIX = f"{TEMPORARY_PREFIX}opening-".encode()
@@ -51,9 +52,18 @@ class Staging:
                 raise
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
             remove(self._parent, self._name)
+        except OSError as exc:
+            if error is None:  # else the error that is on its way says more
+                left = names.shown(os.path.join(self._parent_path, self._name))
+                raise StoreError(
+                    f"{names.shown(self._destination)} is in place, but what it replaced could not be removed: "
+                    f"{exc.strerror}.",
+                    f"Remove {left}.",
+                    path=left,
+                ) from exc
         finally:
             os.close(self.handle)
             os.close(self._parent)
@@ -140,26 +150,33 @@ def remove_leftovers(parent: int) -> None:
 
 
 def remove(parent: int, own: bytes) -> None:
-    """Remove a directory and all in it, however deep, following no link. Raise OSError when some of it stays."""
+    """
+    Remove a directory and all in it, however deep, following no link and entering no other file system.
+
+    Raise OSError when some of it stays.
+    """
+    device = os.stat(own, dir_fd=parent, follow_symlinks=False).st_dev
     pending = [own]
     while pending:
         place = pending[-1]
         above, last = names.split(place)
         with names.directory(parent, above) as outer:
-            inner = _empty(outer, last)
+            inner = _empty(outer, last, device)
             if not inner:
                 os.rmdir(last, dir_fd=outer)
                 pending.pop()
         pending += [names.below(place, name) for name in inner]
 
 
-def _empty(outer: int, own: bytes) -> list[bytes]:
+def _empty(outer: int, own: bytes, device: int) -> list[bytes]:
     """Unlink everything in a directory that is no directory, and give the names of those that are."""
     with contextlib.suppress(PermissionError):
         os.chmod(own, 0o700, dir_fd=outer)  # a read-only tree must not outlive its owner's wish to be rid of it
     handle = os.open(own, names.DIRECTORY, dir_fd=outer)
     inner = []
     try:
+        if os.fstat(handle).st_dev != device:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         for entry in os.listdir(handle):
             name = os.fsencode(entry)
             if stat.S_ISDIR(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):

@@ -37,6 +37,21 @@ class Entry:
     info: os.stat_result
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listing:
+    """
+    A tree by its inodes: a hash over them, the newest change of one in nanoseconds, and what there is of them.
+
+    No program can set an inode's change time, so equal hashes mean equal contents, unless a change fell into the same
+    tick of the clock as the reading: for that the caller compares the newest change with its own start.
+    """
+
+    digest: str
+    newest: int
+    members: int
+    bytes: int
+
+
 class Tree:
     """
     What is to be packed: one file, one directory whose contents it is, or several of either beside each other.
@@ -84,22 +99,19 @@ class Tree:
         """Whether `path` is one of the files themselves."""
         return any(os.path.realpath(os.fsencode(path)) == os.path.realpath(given) for given, _info in self._given)
 
-    def listing(self) -> tuple[str, int]:
-        """
-        Give a hash over names and inodes, without reading a file, and the newest change time in nanoseconds.
-
-        No program can set an inode's change time, so equal hashes mean equal contents, unless a change fell into the
-        same tick of the clock as the reading: for that the caller compares the newest change with its own start.
-        """
-        digest, newest = hashlib.sha256(), 0
+    def listing(self) -> Listing:
+        """Look at every inode, and read no file."""
+        digest, newest, members, size = hashlib.sha256(), 0, 0, 0
         for entry in self.entries():
             info = entry.info
             fields: tuple[object, ...] = (entry.name, info.st_mode, info.st_uid, info.st_gid)
             if not stat.S_ISDIR(info.st_mode):
                 fields += (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
                 newest = max(newest, info.st_ctime_ns)
+                size += info.st_size
             digest.update(repr(fields).encode("ascii"))
-        return digest.hexdigest(), newest
+            members += 1
+        return Listing(digest.hexdigest(), newest, members, size)
 
     def _walk(self, path: bytes, prefix: bytes) -> Iterator[Entry]:
         with names.explained(path):

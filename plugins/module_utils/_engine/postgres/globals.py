@@ -96,7 +96,7 @@ def missing_tablespaces(target: Connection, recorded: Record) -> list[str]:
 
 def _roles(connection: Connection, passwords: bool) -> list[Record]:
     columns = ("name", *_ATTRIBUTES, "connection_limit", "valid_until", "settings", "comment", "password")
-    query = _ROLES.format(password="a.rolpassword", source="pg_authid") if passwords else _ROLES_BARE
+    query = _ROLES.format(hash="a.rolpassword", source="pg_authid") if passwords else _ROLES_BARE
     return [dict(zip(columns, row, strict=True)) for row in rows(connection, query)]
 
 
@@ -149,11 +149,11 @@ SELECT a.rolname::text, a.rolsuper, a.rolinherit, a.rolcreaterole, a.rolcreatedb
        a.rolbypassrls, a.rolconnlimit, a.rolvaliduntil::text,
        coalesce((SELECT s.setconfig FROM pg_catalog.pg_db_role_setting s WHERE s.setrole = a.oid AND s.setdatabase = 0),
                 '{{}}'),
-       shobj_description(a.oid, 'pg_authid'), {password}
+       shobj_description(a.oid, 'pg_authid'), {hash}
   FROM pg_catalog.{source} a WHERE a.rolname !~ '^pg_' ORDER BY a.rolname COLLATE "C"
 """
 
-_ROLES_BARE = _ROLES.format(password="NULL", source="pg_roles")
+_ROLES_BARE = _ROLES.format(hash="NULL", source="pg_roles")
 
 _MEMBERSHIPS = """
 SELECT r.rolname::text, m_role.rolname::text, m.admin_option, {options}

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The options that modules share, each specified once: one function for each doc fragment, under the same name.
+
+This file is private to the collection. A test holds it and the fragments in plugins/doc_fragments together.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Options = dict[str, dict[str, t.Any]]
+
+SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class ArgumentSpec:
+    """What an AnsibleModule is made with, in pieces that merge."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        required_if: t.Sequence[t.Sequence[t.Any]] = (),
+        mutually_exclusive: t.Sequence[t.Sequence[str]] = (),
+        required_by: t.Mapping[str, t.Sequence[str]] | None = None,
+    ) -> None:
+        self.options = options
+        self.required_if = list(required_if)
+        self.mutually_exclusive = list(mutually_exclusive)
+        self.required_by = dict(required_by or {})
+
+    def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
+        """Give one specification with the options and rules of all."""
+        every = (self, *others)
+        return ArgumentSpec(
+            {name: option for spec in every for name, option in spec.options.items()},
+            required_if=[rule for spec in every for rule in spec.required_if],
+            mutually_exclusive=[rule for spec in every for rule in spec.mutually_exclusive],
+            required_by={name: needed for spec in every for name, needed in spec.required_by.items()},
+        )
+
+    def to_kwargs(self) -> dict[str, t.Any]:
+        """Give the keyword arguments of AnsibleModule."""
+        return {
+            "argument_spec": self.options,
+            "required_if": self.required_if,
+            "mutually_exclusive": self.mutually_exclusive,
+            "required_by": self.required_by,
+            "supports_check_mode": True,
+        }
+
+
+def application() -> ArgumentSpec:
+    """Which application's backups."""
+    return ArgumentSpec({"application": {"type": "str", "required": True}})
+
+
+def store(*, required: bool = True) -> ArgumentSpec:
+    """Where the backups lie. Give `required=False` where only some states of a module need a store."""
+    suboptions: Options = {
+        "url": {"type": "str", "required": True},
+        "endpoint": {"type": "str"},
+        "region": {"type": "str"},
+        "ca_cert": {"type": "path"},
+        "credentials_file": {"type": "path"},
+        "profile": {"type": "str"},
+    }
+    option: dict[str, t.Any] = {"type": "dict", "options": suboptions}
+    return ArgumentSpec({"store": option | {"required": True} if required else option})
+
+
+def keys() -> ArgumentSpec:
+    """Which keys this host has. They are paths, not secrets, so none is hidden from logs."""
+    suboptions: Options = {
+        "recovery_key_file": {"type": "path", "no_log": False},
+        "signer_file": {"type": "path", "no_log": False},
+        "digest_key_file": {"type": "path", "no_log": False},
+        "opening_key_file": {"type": "path", "no_log": False},
+        "roots": {"type": "list", "elements": "str"},
+        "roots_file": {"type": "path"},
+    }
+    return ArgumentSpec({"keys": {"type": "dict", "no_log": False, "options": suboptions}})
+
+
+def state_dir() -> ArgumentSpec:
+    """Where the host remembers."""
+    return ArgumentSpec({"state_dir": {"type": "path", "default": "/var/lib/lifeboat"}})
+
+
+def repository() -> ArgumentSpec:
+    """The options of every module that works on an application's backups."""
+    return application().merge(store(), keys(), state_dir())
+
+
+def cluster() -> ArgumentSpec:
+    """Which cluster the database belongs to."""
+    return ArgumentSpec({"cluster": {"type": "str", "default": "main"}})
+
+
+def postgres() -> ArgumentSpec:
+    """How to reach the server, under the names that community.postgresql uses."""
+    options: Options = {
+        "login_host": {"type": "str"},
+        "login_port": {"type": "int", "default": 5432},
+        "login_user": {"type": "str"},
+        "login_password": {"type": "str", "no_log": True},
+        "login_password_file": {"type": "path", "no_log": False},
+        "login_unix_socket": {"type": "path"},
+        "ssl_mode": {"type": "str", "default": "prefer", "choices": SSL_MODES},
+        "ca_cert": {"type": "path"},
+    }
+    return ArgumentSpec(options, mutually_exclusive=[("login_password", "login_password_file")])

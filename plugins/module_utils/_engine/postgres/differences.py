@@ -1,0 +1,201 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""
+How two proofs differ, object by object: what must be equal, what may move, and what is only worth telling.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import Tampered
+from .catalogue_objects import kind
+from .connection import qualified
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+Record = dict[str, t.Any]
+
+FORMAT = "lifeboat-proof/1"
+
+_PROPERTIES_THAT_MOVE = frozenset({"name", "collation_version"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    One thing that is not as it was. A `note` is no failure: it tells what could not be compared or may rightly move.
+
+    `object` names it, `what` is a word for machines: missing, extra, changed, rows, content, sequence, large_objects,
+    extension, property, level.
+    """
+
+    object: str
+    what: str
+    detail: str
+    note: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.object}: {self.detail}"
+
+
+def compare(
+    source: Record, restored: Record, *, ignored_kinds: Collection[str] = (), properties: bool = False
+) -> list[Difference]:
+    """
+    Give what differs, failures first, each list in the order of names. An empty list means the same database.
+
+    `ignored_kinds` are kinds of objects that the restore left out on purpose (see catalogue_objects.kind), such as
+    `publication` in a scratch cluster. With `properties` the databases' own owner, settings and grants count too.
+    """
+    for proof in (source, restored):
+        if proof.get("format") != FORMAT:
+            raise Tampered("A proof is of a format that this version does not know.", "Use the version that made it.")
+    if "none" in {source["level"], restored["level"]}:
+        return [Difference("the backup", "level", "it was made without a proof, so nothing was compared", note=True)]
+    found = [
+        *_tables(source, restored),
+        *_sequences(source, restored),
+        *_extensions(source, restored),
+        *_large_objects(source, restored),
+        *_objects(source, restored, frozenset(ignored_kinds)),
+        *(_properties(source, restored) if properties else ()),
+    ]
+    return sorted(found, key=lambda difference: (difference.note, _ORDER[difference.what], difference.object))
+
+
+_ORDER = {
+    word: place
+    for place, word in enumerate(
+        (
+            "missing",
+            "rows",
+            "content",
+            "changed",
+            "sequence",
+            "large_objects",
+            "extension",
+            "extra",
+            "property",
+            "level",
+        )
+    )
+}
+
+
+def _tables(source: Record, restored: Record) -> Iterator[Difference]:
+    after = {(entry["schema"], entry["name"]): entry for entry in restored["tables"]}
+    before = {(entry["schema"], entry["name"]): entry for entry in source["tables"]}
+    for name, entry in before.items():
+        label = f"{entry['sort']} {qualified(*name)}"
+        found = after.get(name)
+        # What an extension or a matview's query decides, and what a crash empties, is told but fails nothing.
+        apart = entry["sort"] != "table"
+        if found is None:
+            yield Difference(label, "missing", "it is not there", note=apart and entry["sort"] != "unlogged table")
+        elif entry.get("populated") != found.get("populated"):
+            state = "populated" if entry["populated"] else "without data"
+            yield Difference(label, "changed", f"it was {state} and now is not", note=True)
+        elif entry.get("rows") != found.get("rows"):
+            yield Difference(
+                label, "rows", f"{entry.get('rows')} rows were backed up, {found.get('rows')} are here", apart
+            )
+        elif "hash" in entry and "hash" in found and entry.get("sample") == found.get("sample"):
+            if entry["hash"] != found["hash"]:
+                yield Difference(label, "content", f"its {entry['rows']} rows hold other values than before", apart)
+        elif source["level"] == restored["level"] == "content" and entry["sort"] != "materialized view":
+            why = entry.get("unhashed", "they were hashed in different ways")
+            yield Difference(label, "content", f"its values were not compared: {why}", note=True)
+    if not source["partial"]:
+        for name in sorted(after.keys() - before.keys()):
+            yield Difference(f"{after[name]['sort']} {qualified(*name)}", "extra", "it was not in the backup")
+
+
+def _sequences(source: Record, restored: Record) -> Iterator[Difference]:
+    after = {(entry["schema"], entry["name"]): entry for entry in restored["sequences"]}
+    for entry in source["sequences"]:
+        label = f"sequence {qualified(entry['schema'], entry['name'])}"
+        found = after.get((entry["schema"], entry["name"]))
+        if found is None:
+            if not source["partial"]:
+                yield Difference(label, "missing", "it is not there")
+            continue
+        wanted, got = _next(entry), _next(found)
+        behind = got < wanted if entry["increment"] > 0 else got > wanted
+        if behind:
+            # A cycled sequence may have begun again between the proof and the dump.
+            detail = f"it would give {got} next, and {wanted} or beyond was due"
+            yield Difference(label, "sequence", detail, note=bool(entry["cycled"]))
+
+
+def _next(entry: Record) -> int:
+    return int(entry["last_value"]) + (int(entry["increment"]) if entry["is_called"] else 0)
+
+
+def _extensions(source: Record, restored: Record) -> Iterator[Difference]:
+    for name, version in source["extensions"].items():
+        found = restored["extensions"].get(name)
+        if found is None:
+            yield Difference(f"extension {name}", "extension", f"it is missing here (was {version})", source["partial"])
+        elif found != version:
+            # A dump names no version: a restore installs what the target's packages bring.
+            yield Difference(f"extension {name}", "extension", f"its version was {version} and is {found}", note=True)
+
+
+def _large_objects(source: Record, restored: Record) -> Iterator[Difference]:
+    before, after = source["large_objects"], restored["large_objects"]
+    for field, words in _LARGE_OBJECT_FIELDS:
+        if field in before and field in after and before[field] != after[field]:
+            detail = f"there were {before[field]} and are {after[field]}" if field == "count" else words
+            yield Difference("large objects", "large_objects", detail)
+            return
+
+
+_LARGE_OBJECT_FIELDS = (
+    ("count", ""),
+    ("owners", "their owners or grants are not as before"),
+    ("content", "their content is not as before"),
+    ("sizes", "their sizes are not as before"),
+)
+
+
+def _objects(source: Record, restored: Record, ignored: frozenset[str]) -> Iterator[Difference]:
+    if source["partial"] or restored["partial"]:
+        return
+    before, after = source["objects"], restored["objects"]
+    same_major = _major(source) == _major(restored)
+    for identity, digest in before.items():
+        if ignored & _kinds(identity):
+            continue
+        if identity not in after:
+            yield Difference(identity, "missing", "it is not there")
+        elif after[identity] != digest:
+            # Each major may put the same definition into other words.
+            detail = "its definition, owner or grants are not as before"
+            yield Difference(identity, "changed", detail, note=not same_major)
+    for identity in after.keys() - before.keys():
+        if not ignored & _kinds(identity):
+            yield Difference(identity, "extra", "it was not in the backup")
+
+
+def _kinds(identity: str) -> frozenset[str]:
+    """Give the kind, and for a comment or the like also the kind of what it is on."""
+    own = kind(identity)
+    return frozenset({own, kind(identity.removeprefix(f"{own} "))} if own.endswith(" on") else {own})
+
+
+def _properties(source: Record, restored: Record) -> Iterator[Difference]:
+    before, after = source["properties"], restored["properties"]
+    for name in before:
+        if name not in _PROPERTIES_THAT_MOVE and before[name] != after.get(name):
+            detail = f"it was {before[name]!r} and is {after.get(name)!r}"
+            yield Difference(f"property {name} of the database", "property", detail)
+
+
+def _major(proof: Record) -> int:
+    return int(proof["server"]["version_num"]) // 10000

@@ -1,0 +1,341 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Fills an empty database from a backup: structure, all data members at once, then indexes, constraints and the rest.
+
+Indexes of a large table are built as soon as its rows are in, by the same workers that load the others. Sequences are
+set once, after everything that could move them. Event triggers come last of all, so that none of them acts on the load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import typing as t
+
+from .. import process
+from ..errors import ProcessFailed, UsageError
+from . import freeze, restorer, toc
+from .workers import Workers
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+
+class Source(t.Protocol):
+    """A backup, as far as loading goes: `member` yields plaintext that is authentic, and raises in place of its end."""
+
+    def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]: ...
+
+
+class Watcher(t.Protocol):
+    """Hears how far the load is."""
+
+    def phase(self, name: str) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """A data member: one large table (`schema`, `name`) or, with an empty name, the rest. `weight` is in bytes."""
+
+    number: int
+    schema: str
+    name: str
+    weight: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layout:
+    """Which members a backup has, and which index entries belong to which of them (catalogue oid, object oid)."""
+
+    structure: int
+    parts: tuple[Part, ...]
+    rest: Part
+    early: Mapping[int, frozenset[tuple[int, int]]]
+
+    @classmethod
+    def of(cls, detail: Mapping[str, t.Any]) -> Layout:
+        """Read a backup's detail. Raise UsageError when it is none of a logical backup."""
+        members = detail.get("members", ())
+        by_role: dict[str, list[Mapping[str, t.Any]]] = {}
+        for member in members:
+            by_role.setdefault(member["role"], []).append(member)
+        if not by_role.get("schema") or not by_role.get("rest"):
+            raise UsageError("There is nothing to restore in this backup.", "Choose a logical backup.", field="backup")
+        parts = tuple(Part(member["number"], *member["tables"][0], member["estimate"]) for member in by_role.get("table", ()))
+        rest = by_role["rest"][0]
+        early = {
+            int(number): frozenset((int(catalogue), int(oid)) for catalogue, oid in entries)
+            for number, entries in detail.get("post_data", {}).items()
+        }
+        return cls(by_role["schema"][0]["number"], parts, Part(rest["number"], "", "", rest["estimate"]), early)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """The entries that are restored, by number: of the structure, and of the rest's data. `parts` are member numbers."""
+
+    structure: frozenset[int]
+    rest: frozenset[int]
+    parts: frozenset[int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """`failures` are the entries of post-data that could not be made (name and reason); `phases` are in seconds."""
+
+    entries: tuple[toc.Entry, ...]
+    failures: tuple[tuple[str, str], ...]
+    phases: dict[str, float]
+
+
+class Loader:
+    """Loads one backup into one database. `close` it afterwards."""
+
+    def __init__(
+        self,
+        tools: restorer.Tools,
+        source: Source,
+        layout: Layout,
+        *,
+        now: Callable[[], datetime],
+        watcher: Watcher | None = None,
+        owners: Collection[str] = (),
+    ) -> None:
+        self._tools = tools
+        self._source = source
+        self._layout = layout
+        self._now = now
+        self._watcher = watcher
+        self._owners = frozenset(owners)
+        self._stack = contextlib.ExitStack()
+        self._built: set[int] = set()
+        self.phases: dict[str, float] = {}
+        # Read whole, to its authenticated end, before pg_restore sees its first byte: it is what runs as code.
+        with self._phase("structure_read"):
+            structure = b"".join(source.member(layout.structure))
+        self._archive = self._stack.enter_context(restorer.memory_file(structure))
+        self.entries = restorer.contents(tools, self._archive)
+        self.rest_entries = restorer.stream_contents(tools, source.member(layout.rest.number))
+
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def load(self, database: str, choice: Choice | None = None) -> Loaded:
+        """
+        Fill `database`. Raise DatabaseError when structure or rows cannot be restored, Tampered when the backup is not
+        what was stored. What of the later objects could not be made is in the result.
+        """
+        chosen = choice or Choice(
+            frozenset(entry.number for entry in self.entries),
+            frozenset(entry.number for entry in self.rest_entries),
+            frozenset(part.number for part in self._layout.parts),
+        )
+        with self._phase("structure"):
+            self._structure(database, chosen)
+        with self._phase("data"):
+            self._data(database, chosen)
+        with self._phase("post_data"):
+            failures = self._post_data(database, chosen)
+        with self._phase("sequences"):
+            self._sequences(database, chosen)
+        return Loaded(self.entries, tuple(failures), dict(self.phases))
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        if self._watcher is not None:
+            self._watcher.phase(name)
+        began = self._now()
+        yield
+        self.phases[name] = round((self._now() - began).total_seconds(), 3)
+
+    def _structure(self, database: str, chosen: Choice) -> None:
+        with restorer.memory_file(toc.listing(self._ordered(chosen.structure))) as wanted:
+            arguments = ["--exit-on-error", "--section=pre-data", f"--use-list={restorer.path_of(wanted)}"]
+            try:
+                restorer.run(self._tools, database, self._archive, arguments)
+            except ProcessFailed as exc:
+                raise restorer.explain(exc, self._where(exc, self.entries, "making the structure")) from exc
+
+    def _data(self, database: str, chosen: Choice) -> None:
+        """Load all members at once, build indexes meanwhile, and try what failed on another table's rows once more."""
+        again: list[tuple[Part, list[int] | None]] = []
+        workers = Workers(self._tools.jobs)
+        for part in self._layout.parts:
+            if part.number in chosen.parts:
+                workers.add(part.weight, self._part(workers, database, part, chosen, again))
+        wanted = [
+            entry.number for entry in self.rest_entries if entry.number in chosen.rest and entry.kind != "SEQUENCE SET"
+        ]
+        workers.add(self._layout.rest.weight, lambda: self._pour(workers, database, self._layout.rest, wanted, again))
+        workers.run()
+        retried, again = again, []
+        for part, numbers in retried:
+            workers.add(part.weight, self._retry(workers, database, part, numbers, again))
+        workers.run()
+
+    def _part(
+        self, workers: Workers, database: str, part: Part, chosen: Choice, again: list[tuple[Part, list[int] | None]]
+    ) -> Callable[[], None]:
+        def work() -> None:
+            if not self._pour(workers, database, part, None, again):
+                return
+            early = self._layout.early.get(part.number, frozenset())
+            found = [e for e in self.entries if (e.catalogue, e.oid) in early and e.number in chosen.structure]
+            # A constraint locks its table alone, and plain indexes can be built side by side: constraints first.
+            first = [entry.number for entry in found if entry.kind == "CONSTRAINT"]
+            then = [entry.number for entry in found if entry.kind == "INDEX"]
+            workers.add(part.weight // 2, lambda: self._build(workers, database, part, first, then))
+
+        return work
+
+    def _retry(
+        self,
+        workers: Workers,
+        database: str,
+        part: Part,
+        numbers: list[int] | None,
+        again: list[tuple[Part, list[int] | None]],
+    ) -> Callable[[], None]:
+        return lambda: void(self._pour(workers, database, part, numbers, again, last=True))
+
+    def _pour(
+        self,
+        workers: Workers,
+        database: str,
+        part: Part,
+        numbers: list[int] | None,
+        again: list[tuple[Part, list[int] | None]],
+        *,
+        last: bool = False,
+    ) -> bool:
+        """Stream one member into the database. False when it is to be tried again after the others."""
+        archive = workers.guarded(self._source.member(part.number))
+        if part.name:
+            archive = freeze.frozen(archive, part.schema, part.name)
+        with restorer.memory_file(toc.listing(numbers or ())) as wanted:
+            # A COPY is one statement: where it fails its table stays empty, and only its entry is tried again.
+            arguments = [] if numbers is None else [f"--use-list={restorer.path_of(wanted)}"]
+            arguments += ["--exit-on-error"] if part.name else []
+            argv = self._tools.restore(restorer.target(database), *arguments)
+            environment = self._tools.environment(database)
+            try:
+                with (
+                    process.Consumer(argv, env=environment, pass_fds=[wanted], tail=restorer.SAID) as child,
+                    workers.running(child),
+                ):
+                    restorer.feed(child, archive)
+            except ProcessFailed as exc:
+                if last or not _depends_on_rows(exc):
+                    what = f"loading {part.schema}.{part.name}" if part.name else "loading the smaller tables"
+                    entries = () if part.name else self.rest_entries
+                    raise restorer.explain(exc, self._where(exc, entries, what)) from exc
+                self._drain(workers, part)
+                again.append((part, None if part.name else toc.failed(str(exc.details.get("stderr", "")))))
+                return False
+        return True
+
+    def _drain(self, workers: Workers, part: Part) -> None:
+        """Read a member to its end all the same: a backup that is not whole must not look like a bad constraint."""
+        for _block in workers.guarded(self._source.member(part.number)):
+            pass
+
+    def _build(self, workers: Workers, database: str, part: Part, first: list[int], then: list[int]) -> None:
+        if first:
+            self._build_some(workers, database, first)
+        for number in then:
+            workers.add(part.weight // 3, self._building(workers, database, number))
+
+    def _building(self, workers: Workers, database: str, number: int) -> Callable[[], None]:
+        return lambda: self._build_some(workers, database, [number])
+
+    def _build_some(self, workers: Workers, database: str, numbers: list[int]) -> None:
+        with restorer.memory_file(toc.listing(numbers)) as wanted:
+            arguments = ["--exit-on-error", f"--use-list={restorer.path_of(wanted)}"]
+            # What fails here fails again, or no more, with all the others: there it is reported by name.
+            with contextlib.suppress(ProcessFailed):
+                # A core that nobody else uses helps this build.
+                restorer.run(
+                    self._tools, database, self._archive, arguments, helpers=workers.idle, workers=workers
+                )
+                self._built.update(numbers)
+        workers.check()
+
+    def _post_data(self, database: str, chosen: Choice) -> list[tuple[str, str]]:
+        late = _late(self.entries)
+        wanted = [
+            number for number in self._ordered(chosen.structure) if number not in self._built and number not in late
+        ]
+        failures = self._post_pass(database, wanted, jobs=self._tools.jobs)
+        if late & chosen.structure:
+            failures += self._post_pass(database, self._ordered(late & chosen.structure), jobs=1)
+        return failures
+
+    def _post_pass(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[str, str]]:
+        with restorer.memory_file(toc.listing(numbers)) as wanted:
+            arguments = ["--section=post-data", f"--jobs={jobs}", f"--use-list={restorer.path_of(wanted)}"]
+            try:
+                restorer.run(self._tools, database, self._archive, arguments, helpers=1)
+            except ProcessFailed as exc:
+                said = str(exc.details.get("stderr", ""))
+                failures = self._failures(said)
+                if not failures or "errors ignored on restore" not in said:
+                    raise restorer.explain(exc, "making indexes and constraints") from exc
+                return failures
+        return []
+
+    def _failures(self, said: str) -> list[tuple[str, str]]:
+        by_number = {entry.number: entry for entry in self.entries}
+        reasons = dict(re.findall(r"from TOC entry (\d+);[^\n]*\n[^\n]*?ERROR: +([^\n]*)", said))
+        return [
+            (by_number[number].name(self._owners), reasons.get(str(number), ""))
+            for number in toc.failed(said)
+            if number in by_number
+        ]
+
+    def _sequences(self, database: str, chosen: Choice) -> None:
+        numbers = [e.number for e in self.rest_entries if e.kind == "SEQUENCE SET" and e.number in chosen.rest]
+        if not numbers:
+            return
+        with restorer.memory_file(toc.listing(numbers)) as wanted:
+            argv = self._tools.restore(
+                restorer.target(database), "--exit-on-error", f"--use-list={restorer.path_of(wanted)}"
+            )
+            environment = self._tools.environment(database)
+            with process.Consumer(argv, env=environment, pass_fds=[wanted]) as child:
+                try:
+                    # The calls are in the list of contents; the rows behind it were loaded, and checked, before.
+                    restorer.feed(child, self._source.member(self._layout.rest.number), early_end=True)
+                except ProcessFailed as exc:
+                    raise restorer.explain(exc, "setting the sequences") from exc
+
+    def _ordered(self, numbers: Collection[int]) -> list[int]:
+        return [entry.number for entry in self.entries if entry.number in numbers]
+
+    def _where(self, error: ProcessFailed, entries: Sequence[toc.Entry], otherwise: str) -> str:
+        failed = toc.failed(str(error.details.get("stderr", "")))
+        names = [entry.name(self._owners) for entry in entries if entry.number in failed]
+        return f"restoring {names[0]}" if names else otherwise
+
+
+def void(_result: object) -> None:
+    """Forget a result where only the doing counts."""
+
+
+def _late(entries: Sequence[toc.Entry]) -> frozenset[int]:
+    """Give event triggers and what is said about them."""
+    late = {entry.number for entry in entries if entry.kind == "EVENT TRIGGER"}
+    return frozenset(late | {entry.number for entry in entries if late & set(entry.needs)})
+
+
+def _depends_on_rows(error: ProcessFailed) -> bool:
+    """Whether a member failed in a check that calls a function, which may read rows of tables that come later."""
+    said = str(error.details.get("stderr", ""))
+    return bool(re.search(r"violates check constraint|CONTEXT: .*function|(?:SQL|PL/\w+) function", said))

@@ -1,0 +1,181 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+pg_restore as a child: how it is told where to connect, how fast to go, and what its failures mean.
+
+Archives never lie on a disk: a small one is handed over as a memory file through /proc/self/fd, a large one through
+standard input. Names are never options: the database is quoted into a connection string.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import typing as t
+
+from .. import process
+from ..errors import DatabaseError, ProcessFailed
+from . import toc
+from .connection import child_environment
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .connection import Login
+    from .server import Programs
+    from .workers import Workers
+
+MAINTENANCE_MEMORY = 256 << 20
+"""Bytes for one index build, at most: beyond it sorts gain little and several builds run at once."""
+
+SAID = 1 << 20
+"""Bytes of messages that are kept from a program which reports its failures one by one."""
+
+_READY = (
+    "statement_timeout=0",
+    "lock_timeout=0",
+    "idle_in_transaction_session_timeout=0",
+    "idle_session_timeout=0",
+    "default_transaction_read_only=off",
+    "default_transaction_isolation=read\\ committed",
+    "synchronous_commit=off",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tools:
+    """
+    The programs that fill a database, and how they run.
+
+    `prefix` is put before each command: another user, another network. `memory` is the machine's, in bytes, and
+    `cores` what the server may use; 0 means unknown. `options` are given to every pg_restore.
+    """
+
+    programs: Programs
+    login: Login
+    environ: Mapping[str, str]
+    jobs: int = 2
+    superuser: bool = True
+    prefix: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    memory: int = 0
+    cores: int = 0
+
+    def restore(self, *arguments: str) -> list[str]:
+        """Give the argv of a pg_restore."""
+        return [*self.prefix, self.programs.path("pg_restore"), "--no-password", *self.options, *arguments]
+
+    def environment(self, database: str, *, helpers: int = 0, settings: Sequence[str] = ()) -> dict[str, str]:
+        """Give the environment, with a session set for bulk load and `helpers` further processes for index builds."""
+        chosen = [
+            *_READY,
+            f"maintenance_work_mem={self._maintenance_memory() >> 10}kB",
+            f"max_parallel_maintenance_workers={helpers}",
+            *settings,
+        ]
+        if self.superuser:
+            # Index pages go to the WAL whole; squeezed, they cost less writing than the squeezing costs.
+            chosen.append("wal_compression=on")
+        known = child_environment(self.login, database, self.environ)
+        return {**known, "PGOPTIONS": " ".join(f"-c {setting}" for setting in chosen)}
+
+    def _maintenance_memory(self) -> int:
+        share = self.memory // (8 * max(self.jobs, 1)) if self.memory else MAINTENANCE_MEMORY
+        return max(min(share, MAINTENANCE_MEMORY), 64 << 20)
+
+
+@contextlib.contextmanager
+def memory_file(content: bytes) -> Iterator[int]:
+    """Give a descriptor of an anonymous file in memory, which children open as `path_of` says."""
+    handle = os.memfd_create("lifeboat")
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(handle, view) :]
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def path_of(handle: int) -> str:
+    """Give the path under which a child that inherited `handle` opens it, as often as it likes."""
+    return f"/proc/self/fd/{handle}"
+
+
+def target(database: str) -> str:
+    """Give the option that makes pg_restore connect to exactly the database of this name."""
+    return "--dbname=dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def contents(tools: Tools, archive: int) -> tuple[toc.Entry, ...]:
+    """List the archive in the memory file `archive`."""
+    argv = tools.restore("--list", "--verbose", path_of(archive))
+    return toc.parse(process.run(argv, env={"LC_ALL": "C"}, pass_fds=[archive]))
+
+
+def stream_contents(tools: Tools, archive: Iterable[bytes]) -> tuple[toc.Entry, ...]:
+    """List an archive that comes as a stream, reading no more of it than its beginning."""
+    with memory_file(b"") as out:
+        argv = tools.restore("--list", "--verbose", f"--file={path_of(out)}")
+        with process.Consumer(argv, env={"LC_ALL": "C"}, pass_fds=[out]) as child:
+            feed(child, archive, early_end=True)
+        os.lseek(out, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(out), "rb") as file:
+            return toc.parse(file.read())
+
+
+def feed(child: process.Consumer, archive: Iterable[bytes], *, early_end: bool = False) -> None:
+    """
+    Give the whole stream to the child and wait for its exit status 0.
+
+    With `early_end` it may succeed without reading all; otherwise the stream's own end, where its authenticity is
+    decided, is always reached.
+    """
+    try:
+        for block in archive:
+            child.write(block)
+    except ProcessFailed as exc:
+        if early_end and exc.details.get("exit_status") == 0:
+            return
+        raise
+    child.finish()
+
+
+def run(
+    tools: Tools, database: str, archive: int, arguments: Sequence[str], *, helpers: int = 0, workers: Workers | None = None
+) -> str:
+    """Run pg_restore on the archive in a memory file. Give its messages; raise ProcessFailed when it fails."""
+    argv = tools.restore(target(database), *arguments, path_of(archive))
+    handles = [archive, *(int(argument.rsplit("/", 1)[1]) for argument in arguments if "/proc/self/fd/" in argument)]
+    environment = tools.environment(database, helpers=helpers)
+    with process.Consumer(argv, env=environment, pass_fds=handles, tail=SAID) as child:
+        with workers.running(child) if workers else contextlib.nullcontext():
+            child.finish()
+        return child.stderr
+
+
+def explain(error: ProcessFailed, doing: str) -> DatabaseError:
+    """Give a pg_restore's failure as what it means; `doing` completes "while"."""
+    said = str(error.details.get("stderr", ""))
+    found = re.search(r"ERROR: +(.*)$", said, re.MULTILINE) or re.search(r"(?:error|fatal): +(.*)$", said, re.MULTILINE)
+    cause = found[1].rstrip(".") if found else error.cause.rstrip(".")
+    for pattern, remedy in _REMEDIES:
+        if re.search(pattern, said):
+            return DatabaseError(f"pg_restore said {cause!r} while {doing}.", remedy, stderr=said[-4096:])
+    return DatabaseError(
+        f"pg_restore said {cause!r} while {doing}.", "See the server's log; nothing was replaced.", stderr=said[-4096:]
+    )
+
+
+_REMEDIES = (
+    (r"No space left on device|could not extend file", "Free space on the server's disk, and run again."),
+    (r"permission denied|must be (superuser|owner)", "Restore as a superuser, or as the role that owns the objects."),
+    (r'role ".*" does not exist', "Create the role, or restore as one that may create roles."),
+    (r'extension ".*" is not available|could not open extension', "Install the extension's package on the server."),
+    (r"could not connect|server closed the connection|terminating connection", "See the server's log, and run again."),
+    (r"unsupported version", "Install the client package of the version that made the backup, or a newer one."),
+)

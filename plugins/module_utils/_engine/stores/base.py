@@ -1,0 +1,125 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What every store of objects can do, and what a name in it may look like.
+
+Names are relative, `a/b/c`, and mean the same in every store: a bucket copied into a directory is the same store.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import UsageError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+BLOCK = 1 << 20
+"""Bytes in a block that `get` yields."""
+
+PART_SIZE = 8 << 20
+"""Bytes in a part of an upload, where the caller does not know better."""
+
+NAME_BYTES = 1024
+"""S3's limit for a key, prefix included."""
+
+SEGMENT_BYTES = 255
+"""What file systems allow between two slashes."""
+
+RESERVED = ".lifeboat-"
+"""Files of a directory store that begin like this are being written; no object may look like one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a store tells about an object. `modified` is the store's own time, in UTC."""
+
+    name: str
+    size: int
+    modified: datetime
+
+
+class Store(t.Protocol):
+    """
+    A place for objects. All methods raise StoreError or its kin, and may be called from several threads.
+
+    `url` says where it is, for messages; it holds no secret.
+    """
+
+    url: str
+
+    def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = PART_SIZE) -> int:
+        """
+        Store `chunks` as `name`, replacing what was there, and return the bytes stored.
+
+        It returns only once the store shows an object of that size. What `chunks` raises passes through; on any
+        error nothing of the half-written object can be seen.
+        """
+        ...
+
+    def put_new(self, name: str, data: bytes) -> None:
+        """Store `data` as `name` unless something of that name exists. Raise AlreadyExists then."""
+        ...
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """
+        Yield the object's bytes from `start`, `length` of them or all that there are, in blocks of at most 1 MiB.
+
+        A range that reaches beyond the end is cut there. Taking the first block raises NotFound when nothing of
+        that name is stored.
+        """
+        ...
+
+    def head(self, name: str) -> ObjectInfo:
+        """Tell size and time of an object without reading it. Raise NotFound when there is none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """
+        Yield every object whose name begins with `prefix`, ordered by name.
+
+        The listing is complete: when the store fails on the way, StoreError is raised in place of the end.
+        """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove an object. It is no error when there is none."""
+        ...
+
+
+def check_name(name: str) -> str:
+    """Return `name` if every store can hold it. Raise UsageError otherwise."""
+    segments = name.split("/")
+    reason = None
+    if any(segment in {"", ".", ".."} for segment in segments):
+        reason = "holds an empty part, or one of dots alone"
+    elif any(segment.startswith(RESERVED) for segment in segments):
+        reason = f"holds a part that begins with {RESERVED}, as unfinished files do"
+    elif any(ord(character) < 32 or ord(character) == 127 for character in name):
+        reason = "holds a control character"
+    elif any(0xD800 <= ord(character) <= 0xDFFF for character in name):
+        reason = "is no valid Unicode text"
+    elif len(name.encode()) > NAME_BYTES or any(len(segment.encode()) > SEGMENT_BYTES for segment in segments):
+        reason = f"is longer than {NAME_BYTES} bytes, or one of its parts than {SEGMENT_BYTES}"
+    if reason:
+        raise UsageError(f"The object name {name!r} {reason}.", "Choose another name.", name=name)
+    return name
+
+
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` if names can begin with it; unlike a name it may be empty or end with a slash."""
+    if prefix:
+        check_name(prefix.removesuffix("/"))
+    return prefix
+
+
+def blocks(data: bytes | memoryview) -> Iterator[bytes]:
+    """Yield `data` in blocks of at most 1 MiB."""
+    view = memoryview(data)
+    for position in range(0, len(view), BLOCK):
+        yield bytes(view[position : position + BLOCK])

@@ -1,0 +1,43 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What a bucket's adapter has to know before its first request: where the bucket is, and how long to wait for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bucket:
+    """
+    Where the objects are.
+
+    `endpoint` is empty for AWS itself. `checksums` adds a SHA-256 of the content to every write: AWS asks for one
+    before it takes an object into a bucket with Object Lock.
+    """
+
+    name: str
+    prefix: str
+    region: str
+    endpoint: str = ""
+    ca_cert: bytes | None = None
+    checksums: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    How long to wait, in seconds.
+
+    `request` bounds one part or range from its first byte to its answer: 8 MiB in three minutes is a line of
+    0.4 Mbit/s for each of them. `retrying` stays below the quarter of an hour for which a signature is good.
+    """
+
+    connect: float = 10
+    request: float = 180
+    retries: int = 6
+    retrying: float = 600

@@ -1,0 +1,327 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+An S3 bucket, or a prefix of one, as a store: the one home of obstore.
+
+Uploads go in parts of one size, few at a time, so memory stays bounded; downloads go in ranges, so that a reader who
+takes his time holds no connection open and a cut one costs one range. No answer is believed alone: a write is done
+when the store shows the object, and whether an object is ours is told by a token in its metadata.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import secrets
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+from ..errors import AccessDenied, AlreadyExists, MissingLibrary, NotFound, StoreError
+from . import base, failures
+from .bucket import Bucket, Patience
+from .source import Source
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from obstore import ObjectMeta
+
+    from .credentials import Credentials
+
+try:
+    import obstore
+    from obstore.exceptions import AlreadyExistsError, BaseError
+    from obstore.store import S3Store
+except ImportError:
+    obstore = None  # type: ignore[assignment]
+
+PARTS_IN_FLIGHT = 2
+"""Parts of one upload that are under way at once; more gains little and costs memory."""
+
+SMALLEST_PART = 5 << 20
+"""S3 refuses smaller parts, except the last."""
+
+MOST_PARTS = 10_000
+"""S3 takes no more parts for one object."""
+
+RANGE = 8 << 20
+"""Bytes in one request of a download; the next is fetched while the reader works on this one."""
+
+TOKEN = "lifeboat-attempt"  # noqa: S105
+"""The metadata key under which an object carries the token of the attempt that wrote it."""
+
+ATTEMPTS = 3
+"""How often a create-only write is sent when its answer gets lost: the client must not repeat it by itself."""
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Credentials that expired then are asked for again with each request."""
+
+REFUSALS = range(300, 500)
+"""HTTP statuses that settle a request; after any other, or none, it may have been carried out all the same."""
+
+
+class CloudStore:
+    """
+    The objects below a bucket's prefix.
+
+    `credentials` is called for each request. None leaves it to the machine: an instance's or a container's role.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        credentials: Callable[[], Credentials] | None,
+        *,
+        machine: Mapping[str, str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.url = f"s3://{bucket.name}/{bucket.prefix}".rstrip("/")
+        self._prefix = f"{bucket.prefix}/" if bucket.prefix else ""
+        self._endpoint = bucket.endpoint or f"https://s3.{bucket.region}.amazonaws.com"
+        self._s3 = _client(bucket, credentials, machine or {}, patience or Patience())
+
+    def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = base.PART_SIZE) -> int:
+        key, part = self._key(name), max(part_size, SMALLEST_PART)
+        token = secrets.token_hex(16)
+        source = Source(chunks, part * MOST_PARTS)
+        try:
+            self._upload(key, source.small(part), token, part)
+        except _raised_by_obstore() as exc:
+            if source.failed:
+                raise
+            if not source.ended or not self._is_ours(key, token):
+                raise self._explained(exc, f"Writing {name}", name) from exc
+        self._confirm(name, source.size)
+        return source.size
+
+    def put_new(self, name: str, data: bytes) -> None:
+        token = secrets.token_hex(16)
+        lost: StoreError | None = None
+        for _ in range(ATTEMPTS):
+            lost = self._create(name, data, token, lost)
+            if lost is None:
+                self._confirm(name, len(data))
+                return
+        raise t.cast("StoreError", lost)
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        key = self._key(name)
+        first = self._range(name, key, start, RANGE if length is None else min(RANGE, length))
+        if first is None:
+            return
+        data, meta = first
+        end = meta["size"] if length is None else min(meta["size"], start + length)
+        position = start + len(data)
+        with contextlib.ExitStack() as stack:
+            pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1)) if position < end else None
+            while pool and position < end:
+                size = min(RANGE, end - position)
+                following = pool.submit(self._range, name, key, position, size, meta)
+                yield from base.blocks(data)
+                data = t.cast("_Ranged", following.result())[0]
+                position += size
+            yield from base.blocks(data)
+
+    def head(self, name: str) -> base.ObjectInfo:
+        key = self._key(name)
+        try:
+            return self._info(obstore.head(self._s3, key))
+        except _raised_by_obstore() as exc:
+            if failures.status(exc) in {401, 403, 400}:
+                # An answer to HEAD has no body to say why; one to GET has.
+                found = self._range(name, key, 0, 1)
+                if found:
+                    return self._info(found[1])
+            raise self._explained(exc, f"Looking at {name}", name) from exc
+
+    def list(self, prefix: str) -> Iterator[base.ObjectInfo]:
+        whole = self._prefix + base.check_prefix(prefix)
+        above = whole.rpartition("/")[0]
+        # obstore lists directories. The last character is left off, for what it names itself must not be skipped.
+        offset = whole[:-1] if len(whole) > len(above) + 2 else None
+        previous = ""
+        try:
+            for batch in obstore.list(self._s3, above or None, offset=offset):
+                for meta in batch:
+                    path = meta["path"]
+                    if path <= previous:
+                        if meta["size"] == 0 and path + "/" > previous:
+                            continue  # a folder's marker, made by a web console; obstore drops its last slash
+                        raise StoreError(f"{self.url} lists its objects out of order.", "Use another S3 service.")
+                    previous = path
+                    if path.startswith(whole):
+                        yield self._info(meta)
+                    elif path > whole:
+                        return
+        except _raised_by_obstore() as exc:
+            raise self._explained(exc, f"Listing {prefix or 'everything'}") from exc
+
+    def delete(self, name: str) -> None:
+        try:
+            obstore.delete(self._s3, self._key(name))
+        except _raised_by_obstore() as exc:
+            if isinstance(exc, FileNotFoundError) and failures.code(exc) != "NoSuchBucket":
+                return
+            raise self._explained(exc, f"Removing {name}", name) from exc
+
+    def _upload(self, key: str, body: bytes | Iterator[bytes], token: str, part: int) -> None:
+        obstore.put(
+            self._s3,
+            key,
+            body,
+            attributes={TOKEN: token},
+            use_multipart=not isinstance(body, bytes),
+            chunk_size=part,
+            max_concurrency=PARTS_IN_FLIGHT,
+        )
+
+    def _create(self, name: str, data: bytes, token: str, earlier: StoreError | None) -> StoreError | None:
+        """Send a create-only write once. Return the error when its answer got lost and it may not be stored."""
+        key = self._key(name)
+        try:
+            obstore.put(self._s3, key, data, attributes={TOKEN: token}, mode="create")
+        except _raised_by_obstore() as exc:
+            if isinstance(exc, AlreadyExistsError):
+                self._settle(name, token, data, earlier)
+                return None
+            error = self._explained(exc, f"Writing {name}", name)
+            if failures.status(exc) in REFUSALS:
+                raise error from exc
+            return None if self._is_ours(key, token, data) else error
+        return None
+
+    def _range(self, name: str, key: str, start: int, size: int, expected: ObjectMeta | None = None) -> _Ranged | None:
+        """Fetch one range, cut at the object's end; None when the object ends before it."""
+        options: dict[str, t.Any] = {"range": (start, start + max(size, 1))}
+        if expected and expected["e_tag"]:
+            options["if_match"] = expected["e_tag"]
+        try:
+            result = obstore.get(self._s3, key, options=t.cast("t.Any", options))
+            data = memoryview(result.bytes())[:size]
+        except _raised_by_obstore() as exc:
+            answered = failures.status(exc)
+            if answered == 416:
+                return None
+            if answered == 412:
+                raise StoreError(f"{name} was replaced while it was read.", "Read it again.", name=name) from exc
+            raise self._explained(exc, f"Reading {name}", name) from exc
+        if len(data) != max(0, min(size, result.meta["size"] - start)):
+            raise StoreError(f"{self.url} gave only a part of {name}.", "Read it again.", name=name)
+        return data, result.meta
+
+    def _settle(self, name: str, token: str, data: bytes, earlier: StoreError | None) -> None:
+        """Return when the object that exists is the one whose answer we never got. Raise AlreadyExists otherwise."""
+        try:
+            if self._is_ours(self._key(name), token, data if earlier else None, certain=True):
+                return
+        except AccessDenied as exc:
+            if earlier:
+                raise StoreError(
+                    f"The answer to writing {name} was lost, and these credentials may not read what is stored.",
+                    "Look with other credentials whether it is there.",
+                    name=name,
+                ) from exc
+        raise AlreadyExists(f"{self.url} holds an object {name} already.", "Nothing was written.", name=name)
+
+    def _is_ours(self, key: str, token: str, data: bytes | None = None, *, certain: bool = False) -> bool:
+        """
+        Whether this very attempt stored the object. With `certain`, not being able to tell is an error.
+
+        A store that drops metadata shows no token; there the bytes themselves decide, where they are at hand.
+        """
+        try:
+            result = obstore.get(self._s3, key)
+            attributes = t.cast("Mapping[str, str]", result.attributes)
+            if TOKEN not in attributes and data is not None:
+                return bytes(result.bytes()) == data
+        except _raised_by_obstore() as exc:
+            error = self._explained(exc, "Reading back")
+            if certain and not isinstance(error, NotFound):
+                raise error from exc
+            return False
+        return attributes.get(TOKEN) == token
+
+    def _confirm(self, name: str, size: int) -> None:
+        """Make sure that the store shows the object with that size; a writer who may not look may list."""
+        try:
+            found = self.head(name).size
+        except AccessDenied as denied:
+            found = self._listed(name, denied)
+        except NotFound:
+            found = -1
+        if found != size:
+            with contextlib.suppress(StoreError):
+                self.delete(name)
+            raise StoreError(
+                f"{self.url} took {size} bytes of {name} and shows {'nothing' if found < 0 else f'{found} bytes'}.",
+                "Run again; if it stays, this store cannot be trusted with backups.",
+                name=name,
+            )
+
+    def _listed(self, name: str, denied: AccessDenied) -> int:
+        try:
+            return next((info.size for info in self.list(name) if info.name == name), -1)
+        except AccessDenied as exc:
+            raise AccessDenied(
+                f"{denied.cause} Nor may these credentials list it, so nobody knows whether it is stored.",
+                "Allow them s3:ListBucket on the prefix, or s3:GetObject.",
+                **denied.details,
+            ) from exc
+
+    def _key(self, name: str) -> str:
+        return base.check_name(self._prefix + base.check_name(name))
+
+    def _info(self, meta: ObjectMeta) -> base.ObjectInfo:
+        return base.ObjectInfo(meta["path"].removeprefix(self._prefix), meta["size"], meta["last_modified"])
+
+    def _explained(self, exc: BaseException, doing: str, name: str = "") -> StoreError:
+        return failures.explain(exc, doing=doing, url=self.url, endpoint=self._endpoint, name=name)
+
+
+_Ranged = tuple[memoryview, "ObjectMeta"]
+
+
+def _raised_by_obstore() -> tuple[type[BaseException], ...]:
+    # A missing object is the builtin FileNotFoundError, a refused path ValueError.
+    return (BaseError, OSError, ValueError)
+
+
+def _client(
+    bucket: Bucket, credentials: Callable[[], Credentials] | None, machine: Mapping[str, str], patience: Patience
+) -> S3Store:
+    if obstore is None:
+        raise MissingLibrary("obstore", "to reach an S3 store")
+    config: dict[str, t.Any] = {"region": bucket.region, "disable_bulk_delete": True, "skip_signature": False}
+    options: dict[str, t.Any] = {
+        "allow_http": bucket.endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=patience.connect),
+        "timeout": timedelta(seconds=patience.request),
+    }
+    if bucket.endpoint:
+        config["endpoint"] = bucket.endpoint
+    if bucket.checksums:
+        config["checksum_algorithm"] = "SHA256"
+    if bucket.ca_cert:
+        options["root_certificate"] = bucket.ca_cert
+    return S3Store(
+        bucket.name,
+        config=t.cast("t.Any", {**config, **machine}),
+        client_options=t.cast("t.Any", options),
+        retry_config={"max_retries": patience.retries, "retry_timeout": timedelta(seconds=patience.retrying)},
+        credential_provider=_provider(credentials) if credentials else None,
+    )
+
+
+def _provider(credentials: Callable[[], Credentials]) -> t.Any:
+    def provide() -> dict[str, t.Any]:
+        found = credentials()
+        return {
+            "access_key_id": found.access_key,
+            "secret_access_key": found.secret_key,
+            "token": found.token,
+            "expires_at": LONG_AGO,
+        }
+
+    return provide

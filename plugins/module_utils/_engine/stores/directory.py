@@ -1,0 +1,168 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+A directory as a store, durable at every step.
+
+An object is a file, a slash in its name is a directory. Files appear under their name whole or not at all
+(disk.py), and a directory made for one is fsynced into the directory above it. The root itself must exist: where
+something should be mounted and is not, a backup must not quietly fill the disk below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import typing as t
+from datetime import UTC, datetime
+
+from .. import disk
+from ..errors import NotFound, StoreError
+from . import base
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+ATTEMPTS = 8
+"""How often a write starts anew when a deletion beside it removed the directory that had just been made for it."""
+
+
+class DirectoryStore:
+    """The store below the directory `root`, an absolute path."""
+
+    def __init__(self, root: str) -> None:
+        self.url = f"file://{root}"
+        self._root = root
+
+    def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = base.PART_SIZE) -> int:  # noqa: ARG002
+        return self._write(name, chunks, replace=True)
+
+    def put_new(self, name: str, data: bytes) -> None:
+        self._write(name, [data], replace=False)
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        path = self._path(name)
+        self._stat(name, path)
+        yield from disk.read_blocks(path, start, length, base.BLOCK)
+
+    def head(self, name: str) -> base.ObjectInfo:
+        return _info(name, self._stat(name, self._path(name)))
+
+    def list(self, prefix: str) -> Iterator[base.ObjectInfo]:
+        self._check_root()
+        above, slash, _rest = base.check_prefix(prefix).rpartition("/")
+        with disk.explained(self._root):
+            yield from self._walk(above + slash, prefix)
+
+    def delete(self, name: str) -> None:
+        path = self._path(name)
+        self._check_root()
+        with disk.explained(path):
+            try:
+                os.unlink(path)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return
+            directory = os.path.dirname(path)
+            disk.sync_directory(directory)
+        self._remove_empty(directory)
+
+    def _write(self, name: str, chunks: Iterable[bytes], *, replace: bool) -> int:
+        path = self._path(name)
+        source = _Source(chunks)
+        for _ in range(ATTEMPTS - 1):
+            self._make_parents(name)
+            with contextlib.suppress(NotFound):
+                return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace)
+            if source.started:
+                break
+        self._make_parents(name)
+        return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace)
+
+    def _make_parents(self, name: str) -> None:
+        """Make the directories that `name` needs below the root, each durable before anything is put into it."""
+        self._check_root()
+        made = self._root
+        for segment in name.split("/")[:-1]:
+            above, made = made, os.path.join(made, segment)
+            with disk.explained(made), contextlib.suppress(FileExistsError, FileNotFoundError):
+                os.mkdir(made, DIRECTORY_MODE)
+                disk.sync_directory(above)
+
+    def _remove_empty(self, directory: str) -> None:
+        # Thousands of expired backups would leave as many directories; one that is in use refuses to go.
+        with contextlib.suppress(OSError):
+            while len(directory) > len(self._root):
+                os.rmdir(directory)
+                directory = os.path.dirname(directory)
+                disk.sync_directory(directory)
+
+    def _walk(self, directory: str, prefix: str) -> Iterator[base.ObjectInfo]:
+        """Yield what lies below `directory` (empty, or ending with a slash), in the order of whole names."""
+        try:
+            with os.scandir(os.path.join(self._root, directory)) as found:
+                entries = sorted((_key(entry), entry) for entry in found if not entry.is_symlink())
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for key, entry in entries:
+            name = directory + key
+            if entry.name.startswith(base.RESERVED) or not (name.startswith(prefix) or prefix.startswith(name)):
+                continue
+            if key.endswith("/"):
+                yield from self._walk(name, prefix)
+            elif entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(FileNotFoundError):
+                    yield _info(name, entry.stat(follow_symlinks=False))
+
+    def _path(self, name: str) -> str:
+        """Give the path of an object. Raise StoreError when a symbolic link on the way leads somewhere else."""
+        path = self._root
+        for segment in base.check_name(name).split("/"):
+            path = os.path.join(path, segment)
+            if os.path.islink(path):
+                raise StoreError(f"{path} is a symbolic link.", "Remove it: a store holds none.", path=path)
+        return path
+
+    def _stat(self, name: str, path: str) -> os.stat_result:
+        self._check_root()
+        with disk.explained(path):
+            try:
+                found = os.lstat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                found = None
+        if found is None or not stat.S_ISREG(found.st_mode):
+            raise NotFound(f"{self.url} holds no object {name}.", name=name)
+        return found
+
+    def _check_root(self) -> None:
+        if not os.path.isdir(self._root):
+            raise StoreError(
+                f"The store's directory {self._root} does not exist.",
+                "Mount what belongs there, or create the directory for the user who runs this.",
+                path=self._root,
+            )
+
+
+class _Source:
+    """Hands on blocks, and knows whether any was asked for: until then a write may start anew."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.started = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.started = True
+        return iter(self._chunks)
+
+
+def _key(entry: os.DirEntry[str]) -> str:
+    """What to sort by: a directory's content stands where its name with the slash would."""
+    return entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+
+def _info(name: str, found: os.stat_result) -> base.ObjectInfo:
+    return base.ObjectInfo(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The store of check mode: reads pass, writes vanish, and what they would have been is kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import AccessDenied, AlreadyExists, NotFound
+from . import base
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Intended:
+    """A change that was not made. `size` is known only for what was given whole."""
+
+    action: t.Literal["write", "delete"]
+    name: str
+    size: int | None = None
+
+
+class DryRunStore:
+    """Wraps a store. `intended` lists the changes it was asked for, in their order."""
+
+    def __init__(self, store: base.Store) -> None:
+        self.url = store.url
+        self.intended: tuple[Intended, ...] = ()
+        self._store = store
+
+    def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = base.PART_SIZE) -> int:  # noqa: ARG002
+        """Note the name. `chunks` stays untouched: producing them is work that check mode must not do."""
+        self._note("write", name)
+        return 0
+
+    def put_new(self, name: str, data: bytes) -> None:
+        """Note the name, or raise AlreadyExists where the store would; a writer who may not look assumes the best."""
+        try:
+            self._store.head(name)
+        except (NotFound, AccessDenied):
+            self._note("write", name, len(data))
+        else:
+            raise AlreadyExists(f"{self.url} holds an object {name} already.", "Nothing was written.", name=name)
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return self._store.get(name, start, length)
+
+    def head(self, name: str) -> base.ObjectInfo:
+        return self._store.head(name)
+
+    def list(self, prefix: str) -> Iterator[base.ObjectInfo]:
+        return self._store.list(prefix)
+
+    def delete(self, name: str) -> None:
+        """Note the name."""
+        self._note("delete", name)
+
+    def _note(self, action: t.Literal["write", "delete"], name: str, size: int | None = None) -> None:
+        self.intended += (Intended(action, base.check_name(name), size),)

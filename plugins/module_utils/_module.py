@@ -1,0 +1,214 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The one place that knows both Ansible and the engine: options become a request, an outcome becomes a result.
+
+This file is private to the collection. Errors that the engine raises on purpose become `fail_json` here and nowhere
+else; whatever else is raised is a mistake in this software, and Ansible shows its traceback.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
+
+from ._engine import disk, units
+from ._engine.catalogue import RepositorySettings
+from ._engine.custody import KeySettings
+from ._engine.errors import RecoveryError, UsageError
+from ._engine.model import Outcome, World
+from ._engine.postgres.connection import Login
+from ._engine.stores.opening import StoreSettings
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ._argspec import ArgumentSpec
+
+Request = t.TypeVar("Request")
+
+KEY_VARIABLE = "BACKUP_ENCRYPTION_KEY"
+
+RESERVED = frozenset(
+    {
+        "ansible_job_id",
+        "changed",
+        "diff",
+        "exception",
+        "failed",
+        "finished",
+        "msg",
+        "results_file",
+        "started",
+        "warnings",
+    }
+)
+"""Keys of a result that belong to Ansible: a fact of that name would be mistaken, `started` even for a running job."""
+
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Ended(BaseException):
+    """Somebody asked this process to end. Not an Exception, so that only clean-up code meets it."""
+
+
+class Given:
+    """The options of a module run, and how they become what requests are made of."""
+
+    def __init__(self, params: Mapping[str, t.Any], environ: Mapping[str, str]) -> None:
+        self._params = params
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> t.Any:
+        return self._params[name]
+
+    def many(self, name: str) -> tuple[t.Any, ...]:
+        """Give a list option as a tuple, empty when it is not set."""
+        return tuple(self._params[name] or ())
+
+    def seconds(self, name: str) -> float | None:
+        """Give a time such as 12h in seconds, None when it is not set. Raise UsageError when it is none."""
+        text = self._params[name]
+        return None if text is None else units.parse_duration(text, name)
+
+    def size(self, name: str) -> int:
+        """Give a size such as 64MiB in bytes. Raise UsageError when it is none."""
+        return units.parse_size(self._params[name], name)
+
+    def time(self, name: str) -> datetime.datetime | None:
+        """Give a point in time, None when it is not set. Raise UsageError unless it is ISO 8601 with a zone."""
+        text = self._params[name]
+        if text is None:
+            return None
+        try:
+            at = datetime.datetime.fromisoformat(text)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            raise UsageError(
+                f"The option {name} is {text!r}, which is no point in time.",
+                "Give one such as 2026-11-20T10:00:00Z, with Z or an offset.",
+                field=name,
+            )
+        return at.astimezone(datetime.UTC)
+
+    def repository(self) -> RepositorySettings:
+        """Give the application's repository."""
+        return RepositorySettings(
+            application=self["application"],
+            store=self.store(),
+            keys=self.keys(),
+            state_dir=self["state_dir"] or None,
+        )
+
+    def store(self) -> StoreSettings:
+        """Give the store. Raise UsageError when there is none."""
+        if not self["store"]:
+            raise UsageError("The option store is missing.", "Say where the backups lie.", field="store")
+        return StoreSettings(**self["store"])
+
+    def keys(self) -> KeySettings:
+        """Give the keys; a recovery key comes from the environment when no file of one is named."""
+        options = dict(self["keys"] or {})
+        roots = tuple(options.pop("roots", None) or ())
+        roots_file = options.pop("roots_file", None)
+        if roots_file:
+            roots += read_roots(roots_file)
+        from_environment = None if options.get("recovery_key_file") else self._environ.get(KEY_VARIABLE)
+        return KeySettings(**options, recovery_key_hex=from_environment or None, roots=roots)
+
+    def login(self) -> Login:
+        """Give the way to the server."""
+        return Login(
+            host=self["login_host"] or "",
+            port=self["login_port"],
+            user=self["login_user"] or "",
+            password=self["login_password"] or "",
+            password_file=self["login_password_file"] or "",
+            unix_socket=self["login_unix_socket"] or "",
+            ssl_mode=self["ssl_mode"],
+            ca_cert=self["ca_cert"],
+        )
+
+
+def read_roots(path: str) -> tuple[str, ...]:
+    """Give the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
+    text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8", "replace")
+    roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    if not roots:
+        raise UsageError(
+            f"The file {path} holds no root.", "Write a root's public key into it: 64 digits.", field="roots_file"
+        )
+    return roots
+
+
+def run(spec: ArgumentSpec, request: Callable[[Given], Request], use_case: Callable[[Request, World], Outcome]) -> None:
+    """Read the options, do the work, and end the module with what came of it."""
+    module = AnsibleModule(**spec.to_kwargs())
+    for number in _ENDINGS:
+        signal.signal(number, _end)
+    try:
+        outcome = use_case(request(Given(module.params, os.environ)), world(dry_run=module.check_mode))
+    except RecoveryError as exc:
+        module.fail_json(**failure(exc))
+    except Ended as exc:
+        module.fail_json(msg=f"{exc} ended this run. What it had begun was taken back.", error="Ended")
+    for warning in outcome.warnings:
+        module.warn(warning)
+    # A private attribute, and the only way to know: Ansible has no other name for it.
+    module.exit_json(**success(outcome, with_diff=module._diff))
+
+
+def world(*, dry_run: bool) -> World:
+    """Give the real world. The recovery key stays out of it: no program that is started here may inherit it."""
+    environ = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    return World(now=_now, sleep=time.sleep, environ=environ, dry_run=dry_run)
+
+
+def failure(error: RecoveryError) -> dict[str, t.Any]:
+    """Give what `fail_json` is called with."""
+    return {**_named(error.details), "msg": str(error), "error": type(error).__name__}
+
+
+def success(outcome: Outcome, *, with_diff: bool) -> dict[str, t.Any]:
+    """Give what `exit_json` is called with."""
+    result = {**_named(outcome.facts), "changed": outcome.changed}
+    if with_diff and outcome.before != outcome.after:
+        result["diff"] = {"before": outcome.before, "after": outcome.after}
+    return result
+
+
+def plain(value: object) -> t.Any:
+    """Give what JSON can hold, for anything that the engine puts into facts and details."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((plain(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _named(values: Mapping[str, object]) -> dict[str, t.Any]:
+    """Give facts or details as keys of a result, those that Ansible would mistake under another name."""
+    return {f"run_{name}" if name in RESERVED else name: plain(value) for name, value in values.items()}
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _end(number: int, _frame: object) -> t.NoReturn:
+    # A second signal must not interrupt the clean-up that the first one began.
+    for each in _ENDINGS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Ended(signal.Signals(number).name)

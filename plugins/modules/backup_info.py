@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""List the backups of an application."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_info
+short_description: List the backups of an application
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Reads the catalogue of a store. It lists only backups whose record is authentic and whose files are all there.
+  - Whatever is not so, and whatever this host remembers making and does not find, is an anomaly and a warning.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.info_module
+  - lifeboat.recovery._keys
+  - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.requirements
+  - lifeboat.recovery._repository.state_dir
+  - lifeboat.recovery._store
+requirements:
+  - jmespath (only with O(query))
+options:
+  store:
+    required: true
+  cluster:
+    description: List only backups of this PostgreSQL cluster.
+    type: str
+  database:
+    description: List only backups of this database. It needs O(cluster).
+    type: str
+  as_of:
+    description: List only backups that had finished by then, such as V(2026-11-20T10:00:00Z).
+    type: str
+  query:
+    description: A JMESPath expression over RV(backups); what it gives is RV(matches).
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: List what can be restored
+  lifeboat.recovery.backup_info:
+    application: shop
+    store:
+      url: s3://example-backups/postgresql
+    keys:
+      roots_file: /etc/lifeboat/roots
+  register: catalogue
+
+- name: Find the manual backups of one database
+  lifeboat.recovery.backup_info:
+    application: shop
+    cluster: main
+    database: shop
+    query: "[?reason=='manual'].backup_id"
+    store:
+      url: file:///srv/backups
+    keys:
+      recovery_key_file: /etc/lifeboat/keys/recovery.key
+"""
+
+RETURN = r"""
+backups:
+  description: The backups, oldest first. Sizes are bytes, times are UTC.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - backup_id: backup-20261120T100000Z-0123456789abcdef
+      component: main/shop
+      cluster: main
+      database: shop
+      kind: logical
+      scope: full
+      reason: scheduled
+      proof: counts
+      started: "2026-11-20T10:00:00+00:00"
+      finished: "2026-11-20T10:00:18+00:00"
+      seconds: 18.2
+      size: 1288490188
+      plain_size: 5368709120
+count:
+  description: How many there are.
+  returned: success
+  type: int
+latest:
+  description: The newest full backup of each component that is no emergency backup, by component.
+  returned: success
+  type: dict
+matches:
+  description: What O(query) gives.
+  returned: when O(query) is set
+  type: raw
+anomalies:
+  description: What is not as it must be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: What kind of anomaly it is.
+      type: str
+      sample: missing
+    name:
+      description: The backup or the object.
+      type: str
+    cause:
+      description: What is wrong, in a sentence.
+      type: str
+table:
+  description: The same as lines of text.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ..module_utils._argspec import ArgumentSpec, repository
+from ..module_utils._engine.listing import ListRequest, list_backups
+from ..module_utils._module import Given, run
+
+SPEC = ArgumentSpec(
+    {
+        "cluster": {"type": "str"},
+        "database": {"type": "str"},
+        "as_of": {"type": "str"},
+        "query": {"type": "str"},
+    },
+    required_by={"database": ("cluster",)},
+)
+
+
+def request(given: Given) -> ListRequest:
+    """Give the options as the engine takes them."""
+    return ListRequest(
+        repository=given.repository(),
+        cluster=given["cluster"],
+        database=given["database"],
+        as_of=given.time("as_of"),
+        query=given["query"],
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    run(SPEC.merge(repository()), request, list_backups)
+
+
+if __name__ == "__main__":
+    main()

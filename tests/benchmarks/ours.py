@@ -1,0 +1,51 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+One backup or restore by the engine, as a process of its own that can be measured: `ours.py backup|restore SETTINGS`.
+
+The settings are a JSON file; the work is what the modules pg_backup and pg_restore do, without Ansible around it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import conftest  # noqa: F401 - makes the collection importable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue, restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
+
+
+def main() -> None:
+    what, path = sys.argv[1:]
+    settings = json.loads(Path(path).read_text(encoding="utf-8"))
+    world = World(now=lambda: datetime.datetime.now(datetime.UTC), sleep=time.sleep, environ=dict(os.environ))
+    repository = catalogue.RepositorySettings(
+        application="bench",
+        store=StoreSettings(**settings["store"]),
+        keys=KeySettings(recovery_key_file=settings["key"]),
+    )
+    login = Login(unix_socket=settings["socket"], port=settings["port"], user="postgres")
+    if what == "backup":
+        outcome = backup.back_up(
+            backup.BackupRequest(repository, login, "main", settings["database"], **settings["backup"]), world
+        )
+    else:
+        outcome = restore.restore(
+            restore.RestoreRequest(repository, login, "main", settings["database"], **settings["restore"]), world
+        )
+    print(json.dumps(outcome.facts, default=str))
+
+
+if __name__ == "__main__":
+    main()

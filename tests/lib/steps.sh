@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Source me: the steps of tests/run.sh.  For each: what it is, what Debian packages it needs, and what it does.
+# A step runs in the repository's root, in a shell of its own with set -e, its output in tests/output/STEP.log.
+
+# shellcheck disable=SC2034  # tests/run.sh reads it
+STEPS=(ruff types licences shellcheck changelog ansible-lint sanity unit integration matrix molecule)
+
+about() {
+  case $1 in
+    ruff) echo "ruff: lint rules and format of all Python" ;;
+    types) echo "mypy --strict on the engine" ;;
+    licences) echo "reuse: every file has its licence" ;;
+    shellcheck) echo "shellcheck on all shell scripts" ;;
+    changelog) echo "antsibull-changelog: the fragments can be read" ;;
+    ansible-lint) echo "ansible-lint with the production profile" ;;
+    sanity) echo "ansible-test sanity, without ignore files" ;;
+    unit) echo "pytest: what needs no server" ;;
+    integration) echo "pytest: against PostgreSQL of this Debian and a real S3 server" ;;
+    matrix) echo "pytest: against PostgreSQL of the other Debian, with its Python, in a container" ;;
+    molecule) echo "the roles and playbooks on real hosts: two with PostgreSQL, one with the store" ;;
+  esac
+}
+
+needs() { # the Debian packages of a step
+  local hosts=(podman runc netavark aardvark-dns iptables mmdebstrap uidmap openssh-client)
+  local servers=(postgresql "postgresql-contrib?" sudo acl cron debootstrap curl openssl)
+  case $1 in
+    shellcheck) echo shellcheck ;;
+    sanity) echo shellcheck ;;
+    unit) echo openssl ;;
+    integration) echo "${servers[@]}" ;;
+    matrix) echo "${hosts[@]}" ;;
+    molecule) echo "${hosts[@]}" debootstrap curl openssl ;;
+  esac
+}
+
+step_ruff() {
+  local files
+  mapfile -t files < <(tracked '*.py')
+  ruff check "${files[@]}"
+  ruff format --check "${files[@]}"
+}
+
+step_types() { # from outside the repository, so that the engine is known by its full name and by no other
+  local folder
+  folder=$(collections)
+  cd "$folder" || return
+  MYPYPATH=$folder mypy --config-file "$ROOT/mypy.ini" --cache-dir "$CACHE/mypy" \
+    --package ansible_collections.lifeboat.recovery.plugins.module_utils._engine
+}
+
+step_licences() { reuse lint; }
+
+step_shellcheck() {
+  local file files=()
+  while IFS= read -r file; do
+    case $file in
+      *.sh) files+=("$file") ;;
+      *.*) ;;
+      *) if head -c 64 "$file" | grep -qE '^#!.*\b(ba)?sh\b'; then files+=("$file"); fi ;;
+    esac
+  done < <(tracked)
+  shellcheck --external-sources --source-path="$ROOT" "${files[@]}"
+}
+
+step_changelog() { antsibull-changelog lint; }
+
+step_ansible-lint() { ANSIBLE_COLLECTIONS_PATH=$(collections) ansible-lint --offline --strict --nocolor; }
+
+step_sanity() { tests/sanity.sh; }
+
+step_unit() { pytest tests/unit; }
+
+step_integration() {
+  # Started here, so that its one-time installation does not count as a slow test; stopped here if it was not running.
+  local was_running=no
+  [ ! -x tests/rig/s3/s3.sh ] || {
+    ! tests/rig/s3/s3.sh env >/dev/null 2>&1 || was_running=yes
+    tests/rig/s3/s3.sh start >/dev/null
+    [ "$was_running" = yes ] || trap 'tests/rig/s3/s3.sh stop' EXIT
+  }
+  pytest tests/integration
+}
+
+step_matrix() { tests/matrix.sh; }
+
+step_molecule() {
+  local scenario
+  # Its own recap says "successful" even when a step failed; the exit status is what counts.
+  for scenario in molecule/*/molecule.yml; do
+    scenario=$(basename "$(dirname "$scenario")")
+    ANSIBLE_COLLECTIONS_PATH=$(collections) MOLECULE_GLOB='molecule/*/molecule.yml' \
+      MOLECULE_EPHEMERAL_DIRECTORY=$CACHE/molecule/$scenario molecule test --scenario-name "$scenario"
+  done
+}

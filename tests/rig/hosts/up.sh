@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# up.sh [HOST ...]     real hosts on a private bridge, with fixed addresses and fixed MACs: a host that is made again
+#                      at the same address must not leave its neighbours with a stale ARP entry
+#   db1    10.89.77.11   Debian 12, PostgreSQL 15
+#   db2    10.89.77.12   Debian 13, PostgreSQL 17
+#   spare  10.89.77.13   Debian 13 without PostgreSQL
+#   store  10.89.77.14   an S3 server: https://10.89.77.14:9009 and http://10.89.77.14:9000
+# Without arguments: db1 db2 store.  A host that exists is thrown away and made again.
+# All are reached by ssh as root with the key keys/id_ed25519; the store's credentials and CA lie in store/.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/rig/hosts/env.sh
+. "$here/env.sh"
+
+start() { # HOST LAST-OCTET IMAGE [PODMAN-ARGUMENT ...]
+  local host=$1 octet=$2 image=$3
+  shift 3
+  # SYS_ADMIN: without it systemd silently leaves ProtectSystem= out, and nothing can be mounted.
+  podman rm --force --ignore --volumes --time 0 "$host" >/dev/null
+  podman run --detach --name "$host" --hostname "$host" --systemd=always \
+    --network "$RIG_NETWORK" --ip "$RIG_PREFIX.$octet" --mac-address "52:54:00:89:77:$octet" \
+    --add-host db1:$RIG_PREFIX.11 --add-host db2:$RIG_PREFIX.12 --add-host spare:$RIG_PREFIX.13 \
+    --add-host "store:$RIG_PREFIX.14" \
+    --cap-add SYS_ADMIN,NET_ADMIN,NET_RAW,SYS_NICE,SYS_PTRACE "${RIG_SECURITY[@]}" \
+    --volume "$LIFEBOAT_RIG/keys/id_ed25519.pub:/root/.ssh/authorized_keys:ro" \
+    "$@" "localhost/lifeboat-$image" >/dev/null
+}
+
+start_store() {
+  "$here/../s3/s3.sh" install
+  # The server's root file system is shared and what a store writes goes with it; its data lie on a plain volume.
+  # podman's system call filter leaves out the asynchronous input and output that Ceph's disks need.
+  start store 14 base:trixie --security-opt seccomp=unconfined \
+    --volume "$LIFEBOAT_RIG/s3/debian:/rig/s3/debian:O" \
+    --volume /rig/s3/debian/srv \
+    --volume "$LIFEBOAT_RIG/s3/installed:/rig/s3/installed:ro" --volume "$LIFEBOAT_RIG/s3/version:/rig/s3/version:ro" \
+    --volume "$here/../s3/s3.sh:/rig/s3.sh:ro" --volume "$here/store.service:/etc/systemd/system/store.service:ro"
+}
+
+running() { # HOST: wait for its systemd, asking again because its bus is not there from the first moment
+  local state='' _
+  for _ in $(seq 300); do
+    state=$(podman exec "$1" systemctl is-system-running 2>/dev/null || true)
+    case $state in
+      running) return ;;
+      degraded)
+        podman exec "$1" systemctl --failed --no-legend >&2
+        return 1
+        ;;
+    esac
+    sleep 0.2
+  done
+  echo "up.sh: $1 did not come up: ${state:-no answer}" >&2
+  return 1
+}
+
+serve_store() {
+  local file
+  if ! podman exec store systemctl enable --quiet --now store; then
+    podman exec store journalctl --no-pager --unit store >&2
+    return 1
+  fi
+  mkdir -p "$LIFEBOAT_RIG/store"
+  chmod 0700 "$LIFEBOAT_RIG/store"
+  for file in credentials tls.crt; do
+    podman cp "store:/rig/s3/debian/srv/store/$file" "$LIFEBOAT_RIG/store/$file"
+  done
+}
+
+[ $# -gt 0 ] || set -- db1 db2 store
+suites=()
+for host in "$@"; do
+  case $host in
+    db1) suites+=(bookworm) ;;
+    db2 | spare | store) suites+=(trixie) ;;
+    *)
+      echo "up.sh: no host is named $host" >&2
+      exit 2
+      ;;
+  esac
+done
+"$here/image.sh" "${suites[@]}"
+podman network exists "$RIG_NETWORK" ||
+  podman network create --subnet "$RIG_PREFIX.0/24" --gateway "$RIG_PREFIX.1" "$RIG_NETWORK" >/dev/null
+for host in "$@"; do
+  case $host in
+    db1) start db1 11 pg:bookworm ;;
+    db2) start db2 12 pg:trixie ;;
+    spare) start spare 13 base:trixie ;;
+    store) start_store ;;
+  esac
+done
+for host in "$@"; do
+  running "$host"
+  [ "$host" != store ] || serve_store
+done

@@ -1,0 +1,275 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A followed module shows its progress and otherwise gives what it gives by itself; tried through real playbooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+
+ACTION = """
+from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _follow
+
+_follow.FIRST_LINE = 0.1
+_follow.ALIVE_AFTER = 1.0
+
+
+class ActionModule(_follow.Following):
+    OPERATION = "backup"
+
+    def subject(self, options):
+        return options["subject"]
+"""
+
+MODULE = """
+import datetime, json, os, pathlib, signal, time
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main():
+    module = AnsibleModule(
+        {
+            "subject": {"type": "str", "required": True},
+            "state_dir": {"type": "path"},
+            "gate": {"type": "path"},
+            "how": {"type": "str", "default": "well"},
+            "login_password": {"type": "str", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    record = {
+        "format": "lifeboat-status/1", "operation": "backup", "subject": module.params["subject"], "phase": "dump",
+        "started": now, "updated": now, "pid": os.getpid(), "members": [], "done": 3 << 20, "expected": 5 << 20,
+        "result": None,
+    }
+    if module.params["state_dir"]:
+        status = pathlib.Path(module.params["state_dir"], "status", "backup-main%2Fshop.json")
+        status.write_text(json.dumps(record))
+    gate = module.params["gate"]
+    while gate and not os.path.exists(gate):
+        time.sleep(0.01)
+    how = module.params["how"]
+    if how == "fail":
+        module.fail_json(msg="The disk is full.", error="StoreError", backup_id="b1")
+    if how == "crash":
+        raise RuntimeError("a mistake")
+    if how == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    module.warn("look at this")
+    result = {"backup": {"started": "then", "finished": "now"}, "secret": module.params["login_password"]}
+    module.exit_json(
+        changed=True, check=module.check_mode, diff={"before": "a\\n", "after": "b\\n"}, **result
+    )
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+class Play:
+    """One playbook run with one task of the fake module, and what it left."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        plugins = path / "collections/ansible_collections/lifeboat_test/follow/plugins"
+        for kind, source in {"action": ACTION, "modules": MODULE}.items():
+            (plugins / kind).mkdir(parents=True)
+            (plugins / kind / "slow.py").write_text(source)
+        for name in ("state/status", "async", "remote", "local"):
+            (path / name).mkdir(parents=True)
+        os.symlink(_collections() / "ansible_collections/lifeboat", plugins.parents[2] / "lifeboat")
+
+    def start(self, *arguments: str, keywords: str = "", **options: str) -> subprocess.Popen[str]:
+        options = {"subject": "main/shop", "state_dir": str(self.path / "state")} | options
+        play = f"""
+        - hosts: localhost
+          connection: local
+          gather_facts: false
+          tasks:
+            - lifeboat_test.follow.slow: {json.dumps(options)}
+              register: result
+              ignore_errors: true
+              ignore_unreachable: true
+              {keywords}
+            - ansible.builtin.copy:
+                content: "{{{{ result | to_json }}}}"
+                dest: {self.path}/result.json
+              check_mode: false
+              changed_when: true
+              diff: false
+        """
+        (self.path / "play.yml").write_text(textwrap.dedent(play))
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(self.path / "collections"),
+            "ANSIBLE_ASYNC_DIR": str(self.path / "async"),
+            "ANSIBLE_REMOTE_TMP": str(self.path / "remote"),
+            "ANSIBLE_LOCAL_TEMP": str(self.path / "local"),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        # The inventory is empty, so that nothing of this machine's own counts.
+        command = [sys.executable, "-m", "ansible", "playbook", "-i", "/dev/null", *arguments, "play.yml"]
+        command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+        return subprocess.Popen(
+            command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def run(self, *arguments: str, keywords: str = "", **options: str) -> dict:
+        self.out, self.err = self.start(*arguments, keywords=keywords, **options).communicate(timeout=120)
+        return json.loads((self.path / "result.json").read_text())
+
+    @property
+    def lines(self) -> list[str]:
+        return [line for line in self.err.splitlines() if line.startswith("[localhost")]
+
+    @property
+    def job_files(self) -> list[str]:
+        # The job's own directory of modules goes a few seconds later, by Ansible's own hand.
+        return os.listdir(self.path / "async")
+
+
+def _collections() -> Path:
+    return next(Path(entry) for entry in sys.path if (Path(entry) / "ansible_collections/lifeboat/recovery").exists())
+
+
+@pytest.fixture
+def play(tmp_path):
+    return Play(tmp_path)
+
+
+FOLLOWED = ("-e", "lifeboat_progress_interval=0.2")
+PLAIN = ("-e", "lifeboat_progress_interval=0")
+
+
+def test_progress_is_shown_while_the_module_runs_and_then_its_result_comes(play):
+    gate = play.path / "gate"
+    running = play.start(*FOLLOWED, gate=str(gate))
+    line = next(line for line in running.stderr if line.startswith("["))
+    gate.touch()
+    running.communicate(timeout=60)
+    assert line == "[localhost] backup of shop: 3.0 MiB of about 5.0 MiB (dump)\n"
+    assert json.loads((play.path / "result.json").read_text())["backup"] == {"started": "then", "finished": "now"}
+    assert play.job_files == []
+
+
+@pytest.mark.parametrize("how", ["well", "fail", "crash"])
+@pytest.mark.parametrize("more", [(), ("--diff",)])
+def test_the_result_is_the_one_of_a_plain_run(play, how, more):
+    plain = play.run(*PLAIN, *more, how=how)
+    shown = play.out
+    assert play.run(*FOLLOWED, *more, how=how) == plain
+    assert play.out == shown
+    assert plain["failed"] == (how != "well")
+    assert play.job_files == []
+
+
+def test_a_module_that_is_killed_is_a_failure_that_says_so(play):
+    result = play.run(*FOLLOWED, how="die")
+    assert result["failed"]
+    assert result["msg"].startswith("MODULE FAILURE")
+    assert "ansible_job_id" not in result
+    assert play.job_files == []
+
+
+def test_a_job_that_vanishes_is_reported(play):
+    running = play.start(*FOLLOWED, gate="/nowhere/gate")
+    next(line for line in running.stderr if line.startswith("["))
+    pid = json.loads((play.path / "state/status/backup-main%2Fshop.json").read_text())["pid"]
+    (job,) = (name for name in os.listdir(play.path / "async"))
+    for process in _processes(job.split(".")[0]):
+        os.kill(process, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    running.communicate(timeout=60)
+    result = json.loads((play.path / "result.json").read_text())
+    assert result["failed"]
+    assert "ended without a result" in result["msg"]
+
+
+def test_the_status_of_an_earlier_run_is_not_shown(play):
+    play.run(*PLAIN)
+    gate = play.path / "gate"
+    running = play.start(*FOLLOWED, gate=str(gate), state_dir=str(play.path / "state"), subject="main/other")
+    line = next(line for line in running.stderr if line.startswith("["))
+    gate.touch()
+    running.communicate(timeout=60)
+    assert line.startswith("[localhost] backup of other: running for ")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"keywords": "no_log: true"},
+        {"keywords": "async: 60\n              poll: 1"},
+        {"arguments": ["--check"]},
+        {"options": {"login_password": "hunter2hunter2"}},
+        {"options": {"state_dir": ""}},
+    ],
+    ids=["no_log", "async", "check", "password", "no state"],
+)
+def test_where_a_job_must_not_be_the_module_runs_plainly(play, case):
+    options = {**case.get("options", {})}
+    result = play.run(*FOLLOWED, *case.get("arguments", ()), keywords=case.get("keywords", ""), **options)
+    assert result["changed"]
+    assert result.get("check", False) == ("arguments" in case)
+    assert play.lines == []
+    assert "hunter2hunter2" not in play.out + play.err + json.dumps(result)
+
+
+def test_where_jobs_cannot_be_kept_the_module_runs_plainly(play):
+    (play.path / "async").rmdir()
+    (play.path / "async").write_text("in the way")
+    result = play.run(*FOLLOWED)
+    assert result["changed"]
+    assert not result["failed"]
+
+
+def test_an_interval_that_is_no_number_is_refused_by_name(play):
+    result = play.run("-e", "lifeboat_progress_interval=often")
+    assert result["failed"]
+    assert "lifeboat_progress_interval" in result["msg"]
+
+
+def test_a_task_whose_time_is_up_ends_the_module(play):
+    gate = play.path / "gate"
+    result = play.run(*FOLLOWED, keywords="timeout: 3", gate=str(gate))
+    assert result["failed"]
+    pid = json.loads((play.path / "state/status/backup-main%2Fshop.json").read_text())["pid"]
+    deadline = 200
+    while _alive(pid) and deadline:
+        deadline -= 1
+        subprocess.run(["sleep", "0.05"], check=True)
+    assert not _alive(pid)
+
+
+def _processes(name: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if f"\0{name}\0".encode() in entry.read_bytes():
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
