@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,7 +5,7 @@
 """
 Open one sealed file (.lbx) without the rest of the software: one file, Python 3.9 or later, and `cryptography`.
 
-    lifeboat_decrypt.py --key-file KEY [--trust TRUST.json] [--manifest MANIFEST.json] FILE.lbx -o PLAIN
+    python3 lifeboat_decrypt.py --key-file KEY [--trust TRUST.json] [--manifest MANIFEST.json] FILE.lbx -o PLAIN
 
 KEY is a key file, or a text file with the 64 digits of the recovery key or the words of its sheet of paper. The key
 must be readable by its owner only. Who may have signed the file: the root that follows from a recovery key or that

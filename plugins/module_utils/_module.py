@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import signal
 import time
 import typing as t
@@ -81,6 +82,15 @@ class Given:
     def size(self, name: str) -> int:
         """Give a size such as 64MiB in bytes. Raise UsageError when it is none."""
         return units.parse_size(self._params[name], name)
+
+    def mode(self, name: str) -> int:
+        """Give permissions such as 0600. Raise UsageError unless they are an octal number below 01000."""
+        text = self._params[name]
+        if not re.fullmatch(r"0?[0-7]{3}", text, re.ASCII):
+            raise UsageError(
+                f"The option {name} is {text!r}, which is no permissions.", 'Give them as "0600".', field=name
+            )
+        return int(text, 8)
 
     def time(self, name: str) -> datetime.datetime | None:
         """Give a point in time, None when it is not set. Raise UsageError unless it is ISO 8601 with a zone."""

@@ -16,7 +16,13 @@ import typing as t
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-ROWS_OF_A_GIGABYTE = {"accounts": 1_300_000, "events": 1_900_000, "lines": 3_400_000, "tokens": 900_000, "notes": 900_000}
+ROWS_OF_A_GIGABYTE = {
+    "accounts": 1_300_000,
+    "events": 1_900_000,
+    "lines": 3_400_000,
+    "tokens": 900_000,
+    "notes": 900_000,
+}
 
 TABLES = {
     "accounts": (
@@ -25,8 +31,11 @@ TABLES = {
     ),
     "events": (
         "id bigint, at timestamptz, kind text, payload jsonb",
-        "n, timestamptz '2024-01-01 00:00+00' + n * interval '13 seconds', (ARRAY['view','click','buy','leave'])[1 + n % 4],"
-        " jsonb_build_object('session', md5((n / 7)::text), 'page', '/products/' || n % 9973, 'ms', n * 31 % 4001)",
+        (
+            "n, timestamptz '2024-01-01 00:00+00' + n * interval '13 seconds', (ARRAY['view','click','buy','leave'])"
+            "[1 + n % 4], jsonb_build_object('session', md5((n / 7)::text), 'page', '/products/' || n % 9973,"
+            " 'ms', n * 31 % 4001)"
+        ),
     ),
     "lines": (
         "id bigint, product integer, quantity smallint, price numeric(10,2), note text",
@@ -38,9 +47,12 @@ TABLES = {
     ),
     "notes": (
         "id bigint, body text",
-        "n, (SELECT string_agg((ARRAY['backup','restore','database','of','the','and','customer','order','shipped','late',"
-        "'please','call','again','tomorrow','invoice','paid'])[1 + (n * (w + 17) * 2654435761 % 65521 % 16)::int], ' ')"
-        " FROM generate_series(1, 24) AS w)",
+        (
+            "n, (SELECT string_agg((ARRAY['backup','restore','database','of','the','and','customer','order','shipped',"
+            "'late','please','call','again','tomorrow','invoice','paid'])"
+            "[1 + (n * (w + 17) * 2654435761 % 65521 % 16)::int], ' ')"
+            " FROM generate_series(1, 24) AS w)"
+        ),
     ),
 }
 
@@ -66,6 +78,8 @@ def fill(execute: Callable[[str], object], gigabytes: float) -> None:
     for statement in INDEXES[1:]:
         execute(statement)
     for number in range(SMALL_TABLES):
-        execute(f"CREATE TABLE small_{number} AS SELECT n AS id, md5(n::text) AS word FROM generate_series(1, 500) AS n")
+        execute(
+            f"CREATE TABLE small_{number} AS SELECT n AS id, md5(n::text) AS word FROM generate_series(1, 500) AS n"
+        )
     execute("VACUUM ANALYZE")
     execute("CHECKPOINT")

@@ -40,7 +40,11 @@ def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes | None = No
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     child = subprocess.Popen(
-        argv, env=dict(env), stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        argv,
+        env=dict(env),
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     sampler = _Sampler(child.pid)
     said, _ = child.communicate(stdin)

@@ -18,15 +18,19 @@ if t.TYPE_CHECKING:
 BACKUPS: dict[str, tuple[str, str]] = {
     "step by step": (
         "pg_dump, gzip -9, openssl enc, upload, one after another",
-        "pg_dump > dump.sql && gzip -9 dump.sql"
-        " && openssl enc -aes-256-cbc -pbkdf2 -salt -pass file:key -in dump.sql.gz -out dump.sql.gz.enc"
-        " && $UPLOAD dump.sql.gz.enc",
+        (
+            "pg_dump > dump.sql && gzip -9 dump.sql"
+            " && openssl enc -aes-256-cbc -pbkdf2 -salt -pass file:key -in dump.sql.gz -out dump.sql.gz.enc"
+            " && $UPLOAD dump.sql.gz.enc"
+        ),
     ),
     "directory": (
         "pg_dump -Fd -j2 (gzip), tar, gpg, upload",
-        "pg_dump -Fd -j2 -f dump && tar -cf dump.tar dump"
-        " && gpg --batch --quiet --homedir . --pinentry-mode loopback --passphrase-file key --symmetric"
-        " --cipher-algo AES256 --compress-algo none -o dump.tar.gpg dump.tar && $UPLOAD dump.tar.gpg",
+        (
+            "pg_dump -Fd -j2 -f dump && tar -cf dump.tar dump"
+            " && gpg --batch --quiet --homedir . --pinentry-mode loopback --passphrase-file key --symmetric"
+            " --cipher-algo AES256 --compress-algo none -o dump.tar.gpg dump.tar && $UPLOAD dump.tar.gpg"
+        ),
     ),
     "bare": (
         "pg_dump -Fd -j2 -Z0 to memory: no compression, no encryption, no upload",
@@ -35,15 +39,17 @@ BACKUPS: dict[str, tuple[str, str]] = {
 }
 """Name -> description and shell script; $UPLOAD sends a file to the store, $MEMORY is a directory in memory."""
 
-UPLOAD = """
+CLIENT = """
 import sys, boto3
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-endpoint, access, secret, bucket, path = sys.argv[1:]
-client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id=access, aws_secret_access_key=secret,
-                      region_name="us-east-1", config=Config(s3={"addressing_style": "path"}))
-client.upload_file(path, bucket, "peer/" + path.rpartition("/")[2], Config=TransferConfig(multipart_chunksize=16 << 20))
+endpoint, bucket, *files = sys.argv[1:]
+client = boto3.client("s3", endpoint_url=endpoint, config=Config(s3={"addressing_style": "path"}))
+if bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
+    client.create_bucket(Bucket=bucket)
+for path in files:
+    client.upload_file(path, bucket, "peer/" + path.rpartition("/")[2])
 """
+"""Makes the bucket if it is not there, and uploads files as boto3 does by itself."""
 
 
 def floor(pg_dump: str, members: Sequence[Sequence[str]], jobs: int) -> str:
@@ -52,7 +58,10 @@ def floor(pg_dump: str, members: Sequence[Sequence[str]], jobs: int) -> str:
 
     `members` are pg_dump's arguments for each member; xargs keeps `jobs` of them running.
     """
-    lines = [f"{pg_dump} {' '.join(arguments)} | zstd -3 -q -o {number:04d}.zst -f" for number, arguments in enumerate(members)]
+    lines = [
+        f"{pg_dump} {' '.join(arguments)} | zstd -3 -q -o {number:04d}.zst -f"
+        for number, arguments in enumerate(members)
+    ]
     script = "\\0".join(line.replace("'", "'\\''") for line in lines)
     return f"printf '{script}' | xargs -0 -P {jobs} -n 1 bash -o pipefail -c"
 

@@ -14,6 +14,7 @@ what a reader knows beforehand, and what must come out. README.md explains the f
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import gzip
 import hashlib
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
     handover,
+    hpke,
     keys,
     lbx,
     opener,
@@ -294,8 +296,10 @@ def openers(index: Index, base: bytes) -> None:
     index.add("wrong-key", "a key that is no recipient", "key-refused", key="stranger", **facts)
     index.keep("handover.json", handover.make(OWNER.opening, [LATER.opening.recipient]))
     index.add("handed-over", "the key that followed", "opens", key="later", handovers=["handover.json"], **facts)
-    lying = json.loads(handover.make(GUEST, [LATER.opening.recipient]))
-    lying["public"] = json.loads((HERE / "handover.json").read_bytes())["public"]
+    lying = json.loads((HERE / "handover.json").read_bytes())
+    info = b"lifeboat v1 handover\0" + OWNER.opening.recipient.public
+    false_secret = hpke.seal(LATER.opening.recipient.public, info, GUEST.secret)
+    lying["wraps"][0]["ct"] = base64.b64encode(false_secret).decode()
     index.keep("handover-lying.json", json.dumps(lying).encode())
     index.add(
         "handed-over-falsely",

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import stat
 import typing as t
 
 from . import codec, disk
@@ -96,8 +97,10 @@ class _Sealing:
         reason = self._reason(head, listing, started)
         before = self._describe(head)
         planned = {"dest": self._request.dest, "members": listing.members, "bytes": listing.bytes, "reason": reason}
-        if not reason:
-            return Outcome(False, {**planned, **self._facts(head)}, before, before, (*warnings, *self._forgotten))
+        if head is not None and not reason:
+            changed = self._set_mode()
+            after = self._describe(head, self._request.mode)
+            return Outcome(changed, {**planned, **self._facts(head)}, before, after, (*warnings, *self._forgotten))
         if self._world.dry_run:
             after = f"{names.shown(self._request.dest)}: an archive of {listing.members} members\n"
             return Outcome(True, planned, before, after, warnings)
@@ -138,14 +141,16 @@ class _Sealing:
         if {item.kid for item in head.wraps} != {item.kid for item in self._writer.recipients}:
             return "the recipients changed"
         known = self._memory.recall(self._request.dest)
-        if known is not None and known.head_sha256 == head.sha256 and self._is_stored(known):
-            if known.listing and known.listing == listing.digest:
-                return ""
+        if known is None or known.head_sha256 != head.sha256 or not self._is_stored(known):
+            return self._reason_by_reading()
+        stamp = memory.stamp(self._request.dest)
+        if not known.listing or known.listing != listing.digest:
             if known.identity != self._source_identity():
                 return "the source changed"
-            self._remember(dataclasses.replace(known, listing=_settled(listing, started)))
-            return ""
-        return self._reason_by_reading()
+            self._remember(dataclasses.replace(known, stamp=stamp, listing=_settled(listing, started)))
+        elif stamp != known.stamp:
+            self._remember(dataclasses.replace(known, stamp=stamp))
+        return ""
 
     def _reason_by_reading(self) -> str:
         if not self._keys.can_open:
@@ -173,6 +178,16 @@ class _Sealing:
             return False
         return True
 
+    def _set_mode(self) -> bool:
+        """Give the archive its permissions, and say whether it had others."""
+        dest = self._request.dest
+        if stat.S_IMODE(os.stat(dest).st_mode) == self._request.mode:
+            return False
+        if not self._world.dry_run:
+            with names.explained(dest):
+                os.chmod(dest, self._request.mode)
+        return True
+
     def _source_identity(self) -> str:
         identity = Identity(Rules())
         for _block in Packer(self._tree, identity):
@@ -186,6 +201,7 @@ class _Sealing:
         compressed = codec.compress(Peekable(self._packer), self._codec)
         sealed = lbx.SealedFile("", compressed, self._writer)
         disk.write_atomically(self._request.dest, sealed, mode=self._request.mode)
+        self._set_mode()  # the umask may have taken some of it away
         self._remember(
             memory.Sealed(
                 stamp=memory.stamp(self._request.dest),
@@ -219,7 +235,7 @@ class _Sealing:
         if outside:
             warnings.append(
                 f"{len(outside)} symbolic links lead out of the archive, such as {names.shown(outside[0])}: "
-                "opening it needs allow_outside_links."
+                "opening it needs outside_links."
             )
         stale = self._archive.stale_side_wraps(self._archive.head())
         if stale:
@@ -242,12 +258,14 @@ class _Sealing:
             "recipients": self._archive.recipients(head),
         }
 
-    def _describe(self, head: Head | None) -> str:
+    def _describe(self, head: Head | None, mode: int | None = None) -> str:
         if head is None:
             return f"{names.shown(self._request.dest)}: absent\n"
         kids = ", ".join(self._archive.recipients(head))
-        size = os.stat(self._request.dest).st_size
-        return f"{names.shown(self._request.dest)}: an archive of {size} bytes, head {head.sha256}, opens for {kids}\n"
+        info = os.stat(self._request.dest)
+        mode = stat.S_IMODE(info.st_mode) if mode is None else mode
+        about = f"an archive of {info.st_size} bytes, mode {mode:04o}, head {head.sha256}, opens for {kids}"
+        return f"{names.shown(self._request.dest)}: {about}\n"
 
 
 def _settled(listing: Listing, started: int) -> str:

@@ -66,7 +66,7 @@ serve_store() {
   fi
   mkdir -p "$LIFEBOAT_RIG/store"
   chmod 0700 "$LIFEBOAT_RIG/store"
-  for file in credentials tls.crt; do
+  for file in credentials ca.crt; do
     podman cp "store:/rig/s3/debian/srv/store/$file" "$LIFEBOAT_RIG/store/$file"
   done
 }

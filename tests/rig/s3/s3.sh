@@ -18,12 +18,14 @@ usage: s3.sh install                          put the server's chroot in place (
        s3.sh json  [NAME]                     print them as JSON
        s3.sh admin NAME ARGUMENT...           run radosgw-admin in it
 
-PORT is http, PORT+9 is https; PORT+1 to PORT+8 are the cluster's own. All listen on 127.0.0.1 only.
+PORT is http, PORT+9 is https; PORT+1 to PORT+8 are the cluster's own. All listen on 127.0.0.1 only;
+with LIFEBOAT_RIG_ADDRESS http and https listen there instead.
 Environment: LIFEBOAT_RIG           where it all goes (default: .cache/rig of this checkout)
              LIFEBOAT_RIG_SUITES    Debian suites to try in order (default: "forky trixie": Ceph 20, else Ceph 18)
              LIFEBOAT_RIG_MIRROR    Debian mirror (default: the one this machine uses)
              LIFEBOAT_RIG_DAY       seconds that a "day" of lifecycle rules lasts (default: 0, a real day)
              LIFEBOAT_RIG_REGION    the server's region (default: us-east-1); counts at the first start only
+             LIFEBOAT_RIG_ADDRESS   where http and https listen (default: 127.0.0.1); counts at the first start only
 USAGE
   exit 2
 }
@@ -31,6 +33,7 @@ USAGE
 LIFEBOAT_RIG=${LIFEBOAT_RIG:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/.cache/rig}
 ROOT=$LIFEBOAT_RIG/s3
 CHROOT=$ROOT/debian
+ADDRESS=${LIFEBOAT_RIG_ADDRESS:-127.0.0.1}
 ACTION=${1:-}
 NAME=${2:-main}
 PORT=${3:-9000}
@@ -128,7 +131,7 @@ start_server() {
 
 answers() {
   [ -f "$HOME_DIR/port" ] && [ -f "$HOME_DIR/rgw.pid" ] && kill -0 "$(cat "$HOME_DIR/rgw.pid")" 2>/dev/null &&
-    curl -fs --noproxy '*' -o /dev/null --max-time 5 "http://127.0.0.1:$(cat "$HOME_DIR/port")/"
+    curl -fs --noproxy '*' -o /dev/null --max-time 5 "http://$ADDRESS:$(cat "$HOME_DIR/port")/"
 }
 
 run_daemon() {
@@ -180,7 +183,7 @@ create_certificates() {
     openssl req -x509 "${curve[@]}" -days 3650 -subj '/CN=rig authority' \
       -addext keyUsage=critical,keyCertSign -keyout "$HOME_DIR/ca.key" -out "$HOME_DIR/ca.crt"
     openssl req "${curve[@]}" -subj /CN=localhost -keyout "$HOME_DIR/tls.key" -out "$HOME_DIR/tls.csr"
-    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' |
+    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:%s\nbasicConstraints=CA:FALSE\n' "$ADDRESS" |
       openssl x509 -req -in "$HOME_DIR/tls.csr" -CA "$HOME_DIR/ca.crt" -CAkey "$HOME_DIR/ca.key" -CAcreateserial \
         -days 3650 -extfile /dev/stdin -out "$HOME_DIR/tls.crt"
   } >"$LOG/tls.out" 2>&1
@@ -259,7 +262,7 @@ osd_op_queue = wpq
 osd_class_load_list = *
 osd_class_default_list = *
 [client.rgw.a]
-rgw_frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:$PORT ssl_endpoint=127.0.0.1:$((PORT + 9)) ssl_certificate=$INSIDE/tls.crt ssl_private_key=$INSIDE/tls.key
+rgw_frontends = beast tcp_nodelay=1 endpoint=$ADDRESS:$PORT ssl_endpoint=$ADDRESS:$((PORT + 9)) ssl_certificate=$INSIDE/tls.crt ssl_private_key=$INSIDE/tls.key
 rgw_data = $INSIDE/rgw
 rgw_enable_usage_log = false
 rgw_lc_debug_interval = ${LIFEBOAT_RIG_DAY:-0}
@@ -276,8 +279,8 @@ CONF
 facts() {
   [ -f "$HOME_DIR/ready" ] || die "server $NAME was never started."
   PORT=$(cat "$HOME_DIR/port")
-  echo "LIFEBOAT_S3_ENDPOINT=http://127.0.0.1:$PORT"
-  echo "LIFEBOAT_S3_ENDPOINT_TLS=https://127.0.0.1:$((PORT + 9))"
+  echo "LIFEBOAT_S3_ENDPOINT=http://$ADDRESS:$PORT"
+  echo "LIFEBOAT_S3_ENDPOINT_TLS=https://$ADDRESS:$((PORT + 9))"
   echo "LIFEBOAT_S3_CA_CERT=$HOME_DIR/ca.crt"
   echo "LIFEBOAT_S3_CREDENTIALS_FILE=$HOME_DIR/credentials"
   echo "LIFEBOAT_S3_REGION=${LIFEBOAT_RIG_REGION:-us-east-1}"

@@ -187,6 +187,22 @@ def test_what_the_manifest_says_must_fit(seal: Make, open_: Make) -> None:
     refused(data, open_, head_sha256="0" * 64)
 
 
+def test_a_file_that_does_not_end_is_read_to_its_size_only(seal: Make, recovery: keys.RecoveryKey) -> None:
+    data = seal(b"x")
+
+    def endless() -> t.Iterator[bytes]:
+        yield data
+        for _ in range(3):
+            yield b"more"
+        raise AssertionError("read on")
+
+    expected = lbx.Expected(NAME, frozenset({recovery.root.public}), size=len(data))
+    with pytest.raises(Tampered):
+        lbx.check_intact(endless(), expected)
+    with pytest.raises(Tampered):
+        list(lbx.open_file(endless(), expected, opener.KeyOpener([recovery.opening])))
+
+
 def test_bytes_swapped_by_who_knows_the_data_key_never_end(recovery: keys.RecoveryKey) -> None:
     """An opening key and the bucket are enough to write another stream under a head; the manifest's hash is not."""
     writer = lbx.Writer((recovery.opening.recipient,), recovery.root)

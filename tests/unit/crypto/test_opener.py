@@ -6,11 +6,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import handover, keys, lbx, opener, wraps
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
+    handover,
+    hpke,
+    keys,
+    lbx,
+    opener,
+    wraps,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered
 
 Make = t.Callable[..., bytes]
@@ -77,10 +85,12 @@ def test_a_handover_yields_its_old_key_or_nothing(recovery: keys.RecoveryKey) ->
 
 def test_a_secret_that_is_not_the_old_key_s_is_not_accepted(recovery: keys.RecoveryKey) -> None:
     heir, old = keys.OpeningKey.generate(), recovery.opening
-    lying = json.loads(handover.make(keys.OpeningKey.generate(), [heir.recipient]))
-    lying["public"] = json.loads(handover.make(old, [heir.recipient]))["public"]
-    offer = handover.parse(json.dumps(lying).encode(), old.recipient.kid)
-    assert handover.accept(offer, [heir]) is None
+    lying = json.loads(handover.make(old, [heir.recipient]))
+    info = b"lifeboat v1 handover\0" + old.recipient.public
+    for secret in (keys.OpeningKey.generate().secret, b"short", b""):
+        lying["wraps"][0]["ct"] = base64.b64encode(hpke.seal(heir.recipient.public, info, secret)).decode()
+        offer = handover.parse(json.dumps(lying).encode(), old.recipient.kid)
+        assert handover.accept(offer, [heir]) is None
 
 
 def test_every_flipped_bit_of_a_handover_is_refused_or_without_effect(recovery: keys.RecoveryKey) -> None:

@@ -257,6 +257,24 @@ class TestSealingAgain:
         os.replace(sealed_host.top / "copy", sealed_host.sealed)
         assert not sealed_host.seal().changed
 
+    def test_permissions_are_kept_as_asked_for(self, bench: Bench) -> None:
+        before = os.umask(0o077)
+        try:
+            bench.seal(mode=0o640)
+        finally:
+            os.umask(before)
+        content = bench.sealed.read_bytes()
+        assert stat.S_IMODE(bench.sealed.stat().st_mode) == 0o640
+        planned = bench.seal(mode=0o600, dry_run=True)
+        assert stat.S_IMODE(bench.sealed.stat().st_mode) == 0o640
+        outcome = bench.seal(mode=0o600)
+        assert (outcome.changed, outcome.before, outcome.after) == (True, planned.before, planned.after)
+        assert "mode 0640" in outcome.before
+        assert "mode 0600" in outcome.after
+        assert stat.S_IMODE(bench.sealed.stat().st_mode) == 0o600
+        assert not bench.seal(mode=0o600).changed
+        assert bench.sealed.read_bytes() == content
+
     def test_a_further_recipient_means_sealing_again(self, sealed_host: Bench) -> None:
         sealed_host.seal()
         kept = sealed_host.settings.custody(world()).trust
@@ -339,7 +357,7 @@ def test_links_that_lead_out_are_announced_when_sealing(bench: Bench) -> None:
     assert "zone" in outcome.warnings[0]
     with pytest.raises(UsageError, match="zone") as caught:
         bench.open()
-    assert caught.value.details["field"] == "allow_outside_links"
+    assert caught.value.details["field"] == "outside_links"
     assert os.listdir(bench.top / "opened") == []
     bench.open(outside_links=True)
     assert os.readlink(bench.dest / "zone") == "/usr/share/zoneinfo/UTC"

@@ -144,8 +144,7 @@ def time_text(moment: datetime) -> str:
 def parse_time(text: str) -> datetime:
     """Read that form, and no other."""
     try:
-        if len(text) == _TIME_CHARACTERS:
-            return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+        moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
     except ValueError:
         pass
     raise Tampered(f"{_WHAT} holds a time that cannot be read.", "Nothing of it was used.")

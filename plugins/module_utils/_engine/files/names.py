@@ -16,7 +16,8 @@ import errno
 import os
 import typing as t
 
-from ..errors import AccessDenied, Busy, StoreError
+from .. import disk
+from ..errors import Busy
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,20 +74,9 @@ def directory(root: int, name: bytes) -> Iterator[int]:
         os.close(handle)
 
 
-@contextlib.contextmanager
-def explained(path: bytes | str) -> Iterator[None]:
-    """Turn what the operating system refuses into sentences that name the path."""
-    try:
-        yield
-    except PermissionError as exc:
-        raise AccessDenied(
-            f"{shown(path)} cannot be used: {exc.strerror}.",
-            "Give the user who runs this the right to it, and run again.",
-            path=shown(path),
-        ) from exc
-    except OSError as exc:
-        remedy = _REMEDIES.get(exc.errno or 0, "")
-        raise StoreError(f"{shown(path)} cannot be used: {exc.strerror}.", remedy, path=shown(path)) from exc
+def explained(path: bytes | str) -> contextlib.AbstractContextManager[None]:
+    """Turn what the operating system refuses into sentences that name the path, whatever bytes it holds."""
+    return disk.explained(shown(path))
 
 
 @contextlib.contextmanager
@@ -109,13 +99,3 @@ def changed(name: bytes, how: str) -> Busy:
         "Stop what writes to it or leave it out, and run again.",
         path=shown(name),
     )
-
-
-_REMEDIES = {
-    errno.ENOSPC: "Free space on that file system, and run again.",
-    errno.EDQUOT: "Raise the quota or free space, and run again.",
-    errno.EROFS: "Mount the file system read-write, and run again.",
-    errno.EIO: "The disk reports errors: check its health before trusting what it holds.",
-    errno.ENOENT: "Create the directory above it, or correct the path.",
-    errno.EBUSY: "It is a mount point or in use: take a path below it.",
-}

@@ -124,7 +124,7 @@ class Guard:
             raise UsageError(
                 f"The archive holds a symbolic link that leads out of it: {names.shown(outside)}.",
                 "Look at the list of its members, and allow links to the outside if they are meant to be there.",
-                field="allow_outside_links",
+                field="outside_links",
                 member=names.shown(outside),
             )
 

@@ -312,7 +312,7 @@ class Loader:
             with process.Consumer(argv, env=environment, pass_fds=[wanted]) as child:
                 try:
                     # The calls are in the list of contents; the rows behind it were loaded, and checked, before.
-                    restorer.feed(child, self._source.member(self._layout.rest.number), early_end=True)
+                    restorer.feed(child, self._source.member(self._layout.rest.number), whole=False)
                 except ProcessFailed as exc:
                     raise restorer.explain(exc, "setting the sequences") from exc
 

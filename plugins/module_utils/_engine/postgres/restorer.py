@@ -122,26 +122,29 @@ def stream_contents(tools: Tools, archive: Iterable[bytes]) -> tuple[toc.Entry, 
     with memory_file(b"") as out:
         argv = tools.restore("--list", "--verbose", f"--file={path_of(out)}")
         with process.Consumer(argv, env={"LC_ALL": "C"}, pass_fds=[out]) as child:
-            feed(child, archive, early_end=True)
+            feed(child, archive, whole=False)
         os.lseek(out, 0, os.SEEK_SET)
         with os.fdopen(os.dup(out), "rb") as file:
             return toc.parse(file.read())
 
 
-def feed(child: process.Consumer, archive: Iterable[bytes], *, early_end: bool = False) -> None:
+def feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool = True) -> None:
     """
-    Give the whole stream to the child and wait for its exit status 0.
+    Give the stream to the child and wait for its exit status 0.
 
-    With `early_end` it may succeed without reading all; otherwise the stream's own end, where its authenticity is
-    decided, is always reached.
+    pg_restore ends once it has what it was asked for. With `whole` the rest of the stream is read all the same: only
+    its end tells that all of it was authentic.
     """
+    blocks = iter(archive)
     try:
-        for block in archive:
+        for block in blocks:
             child.write(block)
     except ProcessFailed as exc:
-        if early_end and exc.details.get("exit_status") == 0:
-            return
-        raise
+        if exc.details.get("exit_status") != 0:
+            raise
+        for _block in blocks if whole else ():
+            pass
+        return
     child.finish()
 
 

@@ -12,7 +12,6 @@ when the store shows the object, and whether an object is ours is told by a toke
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import secrets
 import typing as t
@@ -21,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from ..errors import AccessDenied, AlreadyExists, MissingLibrary, NotFound, StoreError
 from . import base, failures
 from .bucket import Bucket, Patience
+from .downloading import RANGE, in_ranges
 from .source import Source
 
 if t.TYPE_CHECKING:
@@ -45,9 +45,6 @@ SMALLEST_PART = 5 << 20
 
 MOST_PARTS = 10_000
 """S3 takes no more parts for one object."""
-
-RANGE = 8 << 20
-"""Bytes in one request of a download; the next is fetched while the reader works on this one."""
 
 TOKEN = "lifeboat-attempt"  # noqa: S105
 """The metadata key under which an object carries the token of the attempt that wrote it."""
@@ -113,16 +110,12 @@ class CloudStore:
             return
         data, meta = first
         end = meta["size"] if length is None else min(meta["size"], start + length)
-        position = start + len(data)
-        with contextlib.ExitStack() as stack:
-            pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1)) if position < end else None
-            while pool and position < end:
-                size = min(RANGE, end - position)
-                following = pool.submit(self._range, name, key, position, size, meta)
-                yield from base.blocks(data)
-                data = t.cast("_Ranged", following.result())[0]
-                position += size
-            yield from base.blocks(data)
+
+        def fetch(position: int, size: int) -> memoryview:
+            found = self._range(name, key, position, size, meta)
+            return found[0] if found else memoryview(b"")
+
+        yield from in_ranges(fetch, data, start + len(data), end)
 
     def head(self, name: str) -> base.ObjectInfo:
         key = self._key(name)

@@ -1,0 +1,246 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Seal, open, verify, list and rewrap encrypted archives."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: encrypted_archive
+short_description: Seal files into encrypted archives, and open them again
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Makes an archive of files and directories that is compressed, encrypted and signed, in one pass and without a
+    temporary file in plaintext.
+  - An archive that was altered or is incomplete opens nothing. What it holds reaches O(dest) only after all of it
+    authenticated.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._keys
+  - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.requirements
+  - lifeboat.recovery._repository.state_dir
+  - lifeboat.recovery._store
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - Sealing again changes nothing as long as the source is the same, which is known from O(state_dir) or with a key
+        that opens.
+options:
+  store:
+    description:
+      - Where the trust file of the application lies. Without it the root alone is trusted, as in single-key mode.
+  state:
+    description:
+      - V(sealed) makes an archive O(dest) of O(path). V(opened) makes O(dest) of the archive O(path).
+      - V(verified) checks the archive O(path), and V(listed) names what it holds.
+      - V(rewrapped) lets further O(recipients) open it, and leaves the archive itself as it is.
+    type: str
+    choices: [sealed, opened, verified, listed, rewrapped]
+    default: sealed
+  path:
+    description: What to seal, one or several files or directories; in the other states, the one archive.
+    type: list
+    elements: path
+    required: true
+  dest:
+    description: The archive to make; with O(state=opened), the directory or file to make.
+    type: path
+  exclude:
+    description: Patterns of what to leave out of an archive.
+    type: list
+    elements: str
+  compression:
+    description: V(zstd), V(gzip) or V(none), with a level after a colon if wanted.
+    type: str
+    default: zstd:3
+  mode:
+    description: The permissions of the archive, as an octal number.
+    type: str
+    default: "0600"
+  force:
+    description: Replace what is at O(dest), though it is no archive of a trusted signer, or holds something else.
+    type: bool
+    default: false
+  owners:
+    description: Restore owners by number, as root.
+    type: bool
+    default: false
+  set_id:
+    description: Keep the set-user-id and set-group-id bits of opened files.
+    type: bool
+    default: false
+  outside_links:
+    description: Allow symbolic links that lead out of O(dest).
+    type: bool
+    default: false
+  max_members:
+    description: Refuse an archive with more members than this.
+    type: int
+    default: 10000000
+  max_bytes:
+    description: Refuse an archive that holds more than this, such as V(10GiB).
+    type: str
+  recipients:
+    description: Public keys, 64 hexadecimal digits each, to rewrap for. By default those of the trust file.
+    type: list
+    elements: str
+"""
+
+EXAMPLES = r"""
+- name: Seal the configuration of the web server
+  lifeboat.recovery.encrypted_archive:
+    application: shop
+    path: /etc/nginx
+    dest: /srv/backups/nginx.lbx
+    keys:
+      recovery_key_file: /etc/lifeboat/keys/recovery.key
+
+- name: Open it beside the one in use
+  lifeboat.recovery.encrypted_archive:
+    application: shop
+    state: opened
+    path: /srv/backups/nginx.lbx
+    dest: /etc/nginx.restored
+    keys:
+      recovery_key_file: /etc/lifeboat/keys/recovery.key
+"""
+
+RETURN = r"""
+size:
+  description: The bytes of the archive.
+  returned: when the archive was read or made
+  type: int
+sha256:
+  description: The hash of the archive.
+  returned: when the archive was read or made
+  type: str
+recipients:
+  description: The ids of the keys that open the archive.
+  returned: when the archive was read or made
+  type: list
+  elements: str
+members:
+  description: What the archive holds, with O(state=listed). How many members it has, in the other states.
+  returned: success
+  type: raw
+level:
+  description: How far O(state=verified) could check - V(opens), V(intact), or only its V(head).
+  returned: when O(state=verified)
+  type: str
+"""
+
+from ..module_utils._argspec import ArgumentSpec, application, keys, state_dir, store
+from ..module_utils._engine import archive
+from ..module_utils._engine.errors import UsageError
+from ..module_utils._engine.model import Outcome, World
+from ..module_utils._module import Given, run
+
+SPEC = ArgumentSpec(
+    {
+        "state": {
+            "type": "str",
+            "choices": ["sealed", "opened", "verified", "listed", "rewrapped"],
+            "default": "sealed",
+        },
+        "path": {"type": "list", "elements": "path", "required": True},
+        "dest": {"type": "path"},
+        "exclude": {"type": "list", "elements": "str"},
+        "compression": {"type": "str", "default": "zstd:3"},
+        "mode": {"type": "str", "default": "0600"},
+        "force": {"type": "bool", "default": False},
+        "owners": {"type": "bool", "default": False},
+        "set_id": {"type": "bool", "default": False},
+        "outside_links": {"type": "bool", "default": False},
+        "max_members": {"type": "int", "default": 10_000_000},
+        "max_bytes": {"type": "str"},
+        "recipients": {"type": "list", "elements": "str"},
+    },
+    required_if=[("state", "sealed", ("dest",)), ("state", "opened", ("dest",))],
+)
+
+
+def settings(given: Given) -> archive.ArchiveSettings:
+    """Give whose archives these are."""
+    return archive.ArchiveSettings(
+        application=given["application"],
+        keys=given.keys(),
+        store=given.store() if given["store"] else None,
+        state_dir=given["state_dir"],
+    )
+
+
+def one_path(given: Given) -> str:
+    """Give the archive. Raise UsageError when there are several paths."""
+    if len(given["path"]) != 1:
+        raise UsageError("There must be one path, of an archive, here.", "Give one path a task.", field="path")
+    return str(given["path"][0])
+
+
+def seal(given: Given, world: World) -> Outcome:
+    """Make an archive."""
+    request = archive.SealRequest(
+        settings(given),
+        given.many("path"),
+        given["dest"],
+        exclude=given.many("exclude"),
+        compression=given["compression"],
+        mode=given.mode("mode"),
+        force=given["force"],
+    )
+    return archive.seal(request, world)
+
+
+def unseal(given: Given, world: World) -> Outcome:
+    """Open an archive."""
+    request = archive.OpenRequest(
+        settings(given),
+        one_path(given),
+        given["dest"],
+        force=given["force"],
+        owners=given["owners"],
+        set_id=given["set_id"],
+        outside_links=given["outside_links"],
+        max_members=given["max_members"],
+        max_bytes=given.size("max_bytes") if given["max_bytes"] else None,
+    )
+    return archive.open_archive(request, world)
+
+
+def look(given: Given, world: World) -> Outcome:
+    """Verify an archive, or list what it holds."""
+    request = archive.ReadRequest(
+        settings(given),
+        one_path(given),
+        max_members=given["max_members"],
+        max_bytes=given.size("max_bytes") if given["max_bytes"] else None,
+    )
+    return (archive.verify if given["state"] == "verified" else archive.list_members)(request, world)
+
+
+def rewrap(given: Given, world: World) -> Outcome:
+    """Let others open an archive."""
+    request = archive.RewrapRequest(settings(given), one_path(given), given.many("recipients"))
+    return archive.rewrap(request, world)
+
+
+STATES = {"sealed": seal, "opened": unseal, "verified": look, "listed": look, "rewrapped": rewrap}
+
+
+def main() -> None:
+    """Run the module."""
+    spec = SPEC.merge(application(), store(required=False), keys(), state_dir())
+    run(spec, lambda given: given, lambda given, world: STATES[given["state"]](given, world))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restore a backup into a PostgreSQL database."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_restore
+short_description: Restore a backup into a PostgreSQL database
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Restores a backup that M(lifeboat.recovery.pg_backup) made, or chosen tables of it.
+  - Everything that can be known beforehand is checked before anything is touched. A restore that fails leaves the
+    target as it was.
+  - A restore trusts everybody who could create objects in the source, since their functions run with the rights of
+    O(login_user). Use M(lifeboat.recovery.restore_validate) on backups of a database that is not trusted.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.progress
+  - lifeboat.recovery._keys
+  - lifeboat.recovery._postgres
+  - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.cluster
+  - lifeboat.recovery._repository.requirements
+  - lifeboat.recovery._repository.requirements_postgres
+  - lifeboat.recovery._repository.state_dir
+  - lifeboat.recovery._store
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Runs every check of the preflight and says what would be done. It restores nothing.
+  diff_mode:
+    support: full
+    details:
+      - Shows which database is, or would be, replaced by what.
+  idempotent:
+    support: partial
+    details:
+      - With O(recovery_id), a restore that has been done under the same id is not done again.
+options:
+  store:
+    required: true
+  database:
+    description: The database that was backed up.
+    type: str
+    required: true
+  backup:
+    description: V(latest), a backup id, or V(latest before 2026-11-20T10:00:00Z).
+    type: str
+    default: latest
+  target_db:
+    description: The database to restore into. By default it has the name of O(database).
+    type: str
+  tables:
+    description:
+      - Restore only these tables, as C(schema.table), into a database that exists, with their keys, indexes, sequences,
+        defaults and triggers.
+    type: list
+    elements: str
+  strategy:
+    description:
+      - V(swap) restores beside the target, validates, and then swaps the two by renaming. The old database is kept.
+      - V(in_place) is for disks that cannot hold both. It needs a backup of the target first; see O(emergency_backup).
+    type: str
+    choices: [swap, in_place]
+    default: swap
+  confirm:
+    description:
+      - Needed when the target holds data. The failure without it says what it must be, C(database@host).
+    type: str
+  emergency_backup:
+    description:
+      - What saves the data that the target holds. V(auto) keeps the old database with O(strategy=swap), and makes a
+        backup first with O(strategy=in_place). V(required) makes a backup always, and V(off) never.
+    type: str
+    choices: [auto, required, "off"]
+    default: auto
+  force_disconnect:
+    description: End the sessions that use the target.
+    type: bool
+    default: false
+  jobs:
+    description: How many tables are loaded, and indexes built, at once.
+    type: int
+    default: 2
+  accept_failed:
+    description: Objects whose creation may fail without blocking the swap, as the failure names them.
+    type: list
+    elements: str
+  recovery_id:
+    description: A name for this recovery. A rerun under the same name finds the restore done and changes nothing.
+    type: str
+  validate:
+    description: Compare the restored database with the backup's proof before it takes its place.
+    type: bool
+    default: true
+seealso:
+  - module: lifeboat.recovery.pg_backup
+  - module: lifeboat.recovery.restore_validate
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest backup of the shop
+  lifeboat.recovery.pg_restore:
+    application: shop
+    database: shop
+    confirm: shop@db1
+    force_disconnect: true
+    recovery_id: incident-42
+    store:
+      url: s3://example-backups/postgresql
+    keys:
+      opening_key_file: /run/lifeboat/opening.json
+      roots_file: /etc/lifeboat/roots
+
+- name: Look at yesterday's orders beside the live database
+  lifeboat.recovery.pg_restore:
+    application: shop
+    database: shop
+    backup: latest before 2026-11-20T00:00:00Z
+    target_db: shop_yesterday
+    store:
+      url: file:///srv/backups
+    keys:
+      recovery_key_file: /etc/lifeboat/keys/recovery.key
+"""
+
+RETURN = r"""
+restore:
+  description: What was restored, and where to. In check mode, what would be.
+  returned: success
+  type: dict
+summary:
+  description: The same in one sentence, for a log.
+  returned: success
+  type: str
+"""
+
+from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository
+from ..module_utils._engine.restore import RestoreRequest, restore
+from ..module_utils._module import Given, run
+
+SPEC = ArgumentSpec(
+    {
+        "database": {"type": "str", "required": True},
+        "backup": {"type": "str", "default": "latest"},
+        "target_db": {"type": "str"},
+        "tables": {"type": "list", "elements": "str"},
+        "strategy": {"type": "str", "choices": ["swap", "in_place"], "default": "swap"},
+        "confirm": {"type": "str"},
+        "emergency_backup": {"type": "str", "choices": ["auto", "required", "off"], "default": "auto"},
+        "force_disconnect": {"type": "bool", "default": False},
+        "jobs": {"type": "int", "default": 2},
+        "accept_failed": {"type": "list", "elements": "str"},
+        "recovery_id": {"type": "str"},
+        "validate": {"type": "bool", "default": True},
+    }
+)
+
+
+def request(given: Given) -> RestoreRequest:
+    """Give the options as the engine takes them."""
+    return RestoreRequest(
+        repository=given.repository(),
+        login=given.login(),
+        cluster=given["cluster"],
+        database=given["database"],
+        backup=given["backup"],
+        target_db=given["target_db"] or given["database"],
+        tables=given.many("tables"),
+        strategy=given["strategy"],
+        confirm=given["confirm"],
+        emergency_backup=given["emergency_backup"],
+        force_disconnect=given["force_disconnect"],
+        jobs=given["jobs"],
+        accept_failed=given.many("accept_failed"),
+        recovery_id=given["recovery_id"],
+        validate=given["validate"],
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    run(SPEC.merge(repository(), cluster(), postgres()), request, restore)
+
+
+if __name__ == "__main__":
+    main()

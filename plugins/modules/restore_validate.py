@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Prove that a backup restores."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restore_validate
+short_description: Prove that a backup restores
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Restores a backup into a scratch cluster of its own, compares it with the proof that was taken with the backup, runs
+    checks of yours, and removes the cluster again, also after a failure.
+  - The scratch cluster has a private socket and no TCP, and runs as a user that holds no keys.
+  - With O(target_db) it restores nothing, and compares a database that is there already.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.progress
+  - lifeboat.recovery._keys
+  - lifeboat.recovery._postgres
+  - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.cluster
+  - lifeboat.recovery._repository.requirements
+  - lifeboat.recovery._repository.requirements_postgres
+  - lifeboat.recovery._repository.state_dir
+  - lifeboat.recovery._store
+requirements:
+  - PostgreSQL's server programs, for a scratch cluster
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Checks that the backup is authentic and complete, opens, and that the scratch cluster can be made.
+  diff_mode:
+    support: N/A
+    details:
+      - It leaves nothing behind that could differ.
+  idempotent:
+    support: full
+    details:
+      - It never reports a change, since nothing of it stays.
+options:
+  store:
+    required: true
+  database:
+    description: The database that was backed up.
+    type: str
+    required: true
+  backup:
+    description: V(latest), a backup id, or V(latest before 2026-11-20T10:00:00Z).
+    type: str
+    default: latest
+  target_db:
+    description:
+      - Compare this database, which C(login_*) reach, instead of a scratch cluster. What was written to it since the
+        restore shows as a difference.
+    type: str
+  checks:
+    description: Queries that must give what is expected. Each has at least one of the three expectations.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: What the check is called in results.
+        type: str
+        required: true
+      query:
+        description: A query that gives one row with one column.
+        type: str
+        required: true
+      expect:
+        description: The value, as text.
+        type: str
+      minimum:
+        description: The least value.
+        type: float
+      maximum:
+        description: The greatest value.
+        type: float
+  critical_tables:
+    description: Tables that must be there with at least so many rows.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The table, as C(schema.table).
+        type: str
+        required: true
+      minimum_rows:
+        description: The least number of rows.
+        type: int
+        default: 1
+  scratch_user:
+    description: The user of the operating system that the scratch cluster runs as. Switching to it needs root.
+    type: str
+  scratch_dir:
+    description: Where the scratch cluster lies while it exists. It needs room for the whole database.
+    type: path
+  jobs:
+    description: How many tables are loaded, and indexes built, at once.
+    type: int
+    default: 2
+seealso:
+  - module: lifeboat.recovery.pg_restore
+"""
+
+EXAMPLES = r"""
+- name: Prove that the newest backup of the shop restores
+  become: true
+  lifeboat.recovery.restore_validate:
+    application: shop
+    database: shop
+    scratch_user: lifeboat-scratch
+    scratch_dir: /var/lib/postgresql
+    critical_tables:
+      - name: public.orders
+        minimum_rows: 1000
+    checks:
+      - name: Orders of the last day are there
+        query: SELECT count(*) FROM public.orders WHERE created > now() - interval '1 day'
+        minimum: 1
+    store:
+      url: s3://example-backups/postgresql
+    keys:
+      opening_key_file: /etc/lifeboat/keys/opening.json
+      roots_file: /etc/lifeboat/roots
+"""
+
+RETURN = r"""
+validation:
+  description: What was compared and checked, and how long it took.
+  returned: success
+  type: dict
+differences:
+  description: What is not as it was when the backup was made. The module fails when there is any.
+  returned: always
+  type: list
+  elements: raw
+summary:
+  description: The same in one sentence, for a log.
+  returned: success
+  type: str
+"""
+
+from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository
+from ..module_utils._engine.validation import Check, CriticalTable, ValidateRequest, validate
+from ..module_utils._module import Given, run
+
+CHECK = {
+    "name": {"type": "str", "required": True},
+    "query": {"type": "str", "required": True},
+    "expect": {"type": "str"},
+    "minimum": {"type": "float"},
+    "maximum": {"type": "float"},
+}
+CRITICAL_TABLE = {"name": {"type": "str", "required": True}, "minimum_rows": {"type": "int", "default": 1}}
+SPEC = ArgumentSpec(
+    {
+        "database": {"type": "str", "required": True},
+        "backup": {"type": "str", "default": "latest"},
+        "target_db": {"type": "str"},
+        "checks": {"type": "list", "elements": "dict", "options": CHECK},
+        "critical_tables": {"type": "list", "elements": "dict", "options": CRITICAL_TABLE},
+        "scratch_user": {"type": "str"},
+        "scratch_dir": {"type": "path"},
+        "jobs": {"type": "int", "default": 2},
+    }
+)
+
+
+def request(given: Given) -> ValidateRequest:
+    """Give the options as the engine takes them."""
+    return ValidateRequest(
+        repository=given.repository(),
+        login=given.login(),
+        cluster=given["cluster"],
+        database=given["database"],
+        backup=given["backup"],
+        target_db=given["target_db"],
+        checks=tuple(Check(**check) for check in given.many("checks")),
+        critical_tables=tuple(CriticalTable(**table) for table in given.many("critical_tables")),
+        scratch_user=given["scratch_user"],
+        scratch_dir=given["scratch_dir"],
+        jobs=given["jobs"],
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    run(SPEC.merge(repository(), cluster(), postgres()), request, validate)
+
+
+if __name__ == "__main__":
+    main()

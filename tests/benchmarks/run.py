@@ -1,0 +1,259 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Compares our backup and restore with their peers, in one run on one machine, and writes docs/benchmarks.md.
+
+    tests/benchmarks/run.py [--gigabytes 1.6] [--rounds 3] [--write]
+
+Every round runs all contenders one after another against one server and one real S3 server; the medians count.
+Needs root, PostgreSQL's server package, zstd, gpg, openssl, tar, and the S3 server of tests/rig/s3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
+import conftest  # noqa: F401 - makes the collection importable
+import data
+import fixtures_postgres
+import measure
+import peers
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members, snapshot
+
+JOBS = 2
+DATABASE = "bench"
+BUCKET = "lifeboat-bench"
+
+
+@dataclasses.dataclass
+class Bench:
+    """One run: a server with the measured database, a store, and a directory for what the peers leave."""
+
+    cluster: fixtures_postgres.Cluster
+    s3: dict[str, str]
+    work: Path
+    memory: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        environ = {key: value for key, value in os.environ.items() if not key.endswith("CA_BUNDLE")}
+        return {
+            **environ,
+            "PATH": f"{self.cluster.bin}:/usr/bin:/bin",
+            "PGHOST": self.cluster.directory,
+            "PGPORT": str(self.cluster.port),
+            "PGUSER": "postgres",
+            "PGDATABASE": DATABASE,
+            "TARGET": f"{DATABASE}_peer",
+            "MEMORY": str(self.memory),
+            "AWS_SHARED_CREDENTIALS_FILE": self.s3["credentials_file"],
+            "AWS_DEFAULT_REGION": self.s3["region"],
+            "UPLOAD": " ".join((sys.executable, str(self.work / "client.py"), self.s3["endpoint"], BUCKET)),
+        }
+
+    def shell(self, script: str) -> measure.Measured:
+        """Run a peer in a clean directory, and take away what it left."""
+        place = self.work / "place"
+        place.mkdir()
+        shutil.copy(self.work / "key", place / "key")
+        try:
+            return measure.run(["bash", "-o", "pipefail", "-euc", f"cd {place} && {script}"], env=self.environ)
+        finally:
+            shutil.rmtree(place)
+            for left in self.memory.iterdir():
+                shutil.rmtree(left)
+
+    def ours(self, what: str, **options: t.Any) -> measure.Measured:
+        """Run our backup or restore as a process of its own."""
+        settings = {
+            "store": {
+                "url": f"s3://{BUCKET}/ours",
+                "endpoint": self.s3["endpoint"],
+                "region": self.s3["region"],
+                "credentials_file": self.s3["credentials_file"],
+            },
+            "key": str(self.work / "key"),
+            "socket": self.cluster.directory,
+            "port": self.cluster.port,
+            "database": DATABASE,
+            what: options,
+        }
+        path = self.work / "settings.json"
+        path.write_text(json.dumps(settings), encoding="utf-8")
+        return measure.run([sys.executable, str(HERE / "ours.py"), what, str(path)], env=self.environ)
+
+    def forget(self, *databases: str) -> None:
+        for name in databases:
+            self.cluster.drop(name)
+        self.cluster.execute("CHECKPOINT")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=1.6)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="lifeboat-bench-"))
+    memory = Path(tempfile.mkdtemp(prefix="lifeboat-bench-", dir="/dev/shm"))
+    cluster = fixtures_postgres.start_cluster(
+        settings={"shared_buffers": "'512MB'", "max_wal_size": "'4GB'", "wal_level": "replica"}
+    )
+    try:
+        bench = Bench(cluster, _store(), work, memory)
+        _prepare(bench, options.gigabytes)
+        results = _measure(bench, options.rounds)
+        size = int(cluster.execute(f"SELECT pg_database_size('{DATABASE}')")[0][0])
+        report = _report(results, size, options.rounds, _version(cluster))
+        print(report)
+        if options.write:
+            (ROOT / "docs" / "benchmarks.md").write_text(report, encoding="utf-8")
+    finally:
+        fixtures_postgres.stop_cluster(cluster)
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(memory, ignore_errors=True)
+
+
+def _store() -> dict[str, str]:
+    script = str(ROOT / "tests" / "rig" / "s3" / "s3.sh")
+    subprocess.run([script, "start"], check=True, stdout=subprocess.DEVNULL)
+    return t.cast(
+        "dict[str, str]", json.loads(subprocess.run([script, "json"], check=True, capture_output=True).stdout)
+    )
+
+
+def _prepare(bench: Bench, gigabytes: float) -> None:
+    for name, content in (("key", os.urandom(32).hex()), ("client.py", peers.CLIENT)):
+        path = bench.work / name
+        path.write_text(content, encoding="utf-8")
+        path.chmod(0o600)
+    subprocess.run(bench.environ["UPLOAD"].split(), check=True, env=bench.environ)
+    bench.cluster.create(DATABASE)
+    with bench.cluster.connect(DATABASE) as connection:
+        data.fill(connection.execute, gigabytes)
+
+
+def _measure(bench: Bench, rounds: int) -> dict[str, list[measure.Measured]]:
+    found: dict[str, list[measure.Measured]] = {}
+
+    def note(name: str, measured: measure.Measured) -> None:
+        print(f"{name}: {measured.seconds:.1f} s, {measured.cpu:.1f} s CPU, {measured.peak:.0f} MiB", flush=True)
+        found.setdefault(name, []).append(measured)
+
+    for _ in range(rounds):
+        for name, (_description, script) in peers.BACKUPS.items():
+            note(name, bench.shell(script))
+        note("floor", bench.shell(peers.floor("pg_dump", _member_arguments(bench), JOBS)))
+        note("ours", bench.ours("backup", jobs=JOBS, proof="counts"))
+        note("ours, no proof", bench.ours("backup", jobs=JOBS, proof="none"))
+        note("ours, content proof", bench.ours("backup", jobs=JOBS, proof="content"))
+    archive = bench.work / "dump.custom"
+    bench.cluster.program("pg_dump", "-Fc", "-f", str(archive), database=DATABASE)
+    for _ in range(rounds):
+        bench.cluster.create(f"{DATABASE}_peer")
+        note("pg_restore -j2", bench.shell(peers.RESTORE[1].replace("dump.custom", str(archive))))
+        bench.forget(f"{DATABASE}_peer")
+        note("our restore", bench.ours("restore", target_db=f"{DATABASE}_ours", backup="latest", jobs=JOBS))
+        bench.forget(f"{DATABASE}_ours")
+    return found
+
+
+def _member_arguments(bench: Bench) -> list[list[str]]:
+    """Give pg_dump's arguments for the members that our own backup makes, the largest first."""
+    with bench.cluster.connect(DATABASE) as connection:
+        planned = members.plan(snapshot.read_tables(connection), jobs=JOBS)
+    arguments = []
+    for member in sorted(planned, key=lambda member: -member.estimate):
+        sections = ("pre-data", "post-data") if member.role == "schema" else ("data",)
+        chosen = ["-Fc", "-Z0", *(f"--section={section}" for section in sections)]
+        chosen += [f"--table='{table.label}'" for table in member.tables if member.role == "table"]
+        chosen += [f"--exclude-table-data='{table.label}'" for table in member.excluded]
+        arguments.append(chosen)
+    return arguments
+
+
+def _version(cluster: fixtures_postgres.Cluster) -> str:
+    return str(cluster.execute("SHOW server_version")[0][0]).split(" ", maxsplit=1)[0]
+
+
+def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, version: str) -> str:
+    median = {name: statistics.median(item.seconds for item in items) for name, items in results.items()}
+    ours = median["ours"]
+    described = {name: description for name, (description, _script) in peers.BACKUPS.items()}
+    described |= {
+        "floor": "the same members through `zstd -3` to a local file, unencrypted, without upload",
+        "ours": "dump, zstd -3, AES-256-GCM, upload, all streaming; proof of all counts",
+        "ours, no proof": "the same without a proof",
+        "ours, content proof": "the same with a hash of every row of every table",
+    }
+    lines = [
+        "# Benchmarks",
+        "",
+        (
+            f"Made by `tests/benchmarks/run.py` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: a database of "
+            f"{size / 1e9:.2f} GB with indexes, PostgreSQL {version}, {os.cpu_count()} cores ({_processor()}), "
+            f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB of memory, a Ceph S3 server on "
+            f"the same machine, medians of {rounds} rounds. Ratios are what counts: server, store and client share "
+            "these cores. CPU is the client's processes; memory is the proportional set size of all of them at the peak."
+        ),
+        "",
+        "## Backup",
+        "",
+        "| contender | what it does | seconds | against ours | CPU s | peak MiB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, description in described.items():
+        lines.append(_row(name, description, results[name], median[name] / ours))
+    lines += ["", _memory(results["ours"]), "", "## Restore", ""]
+    lines += [
+        "| contender | what it does | seconds | against pg_restore | CPU s | peak MiB |",
+        "|---|---|---|---|---|---|",
+    ]
+    restores = {
+        "pg_restore -j2": peers.RESTORE[0],
+        "our restore": "from S3: download, decrypt, decompress, load, build, compare with the proof, ANALYZE",
+    }
+    for name, description in restores.items():
+        lines.append(_row(name, description, results[name], median[name] / median["pg_restore -j2"]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, description: str, items: list[measure.Measured], ratio: float) -> str:
+    seconds = sorted(item.seconds for item in items)
+    cpu = statistics.median(item.cpu for item in items)
+    peak = max(item.peak for item in items)
+    shown = f"{statistics.median(seconds):.1f} ({seconds[0]:.1f} to {seconds[-1]:.1f})"
+    return f"| {name} | {description} | {shown} | {ratio:.2f} | {cpu:.1f} | {peak:.0f} |"
+
+
+def _memory(items: list[measure.Measured]) -> str:
+    own, together = max(item.own for item in items), max(item.peak for item in items)
+    return f"Our own process had at most {own:.0f} MiB, all our processes together {together:.0f} MiB."
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+if __name__ == "__main__":
+    main()
