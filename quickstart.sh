@@ -110,7 +110,7 @@ make_server
 fill_server
 make_key
 
-export ANSIBLE_CONFIG=$here/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$demo/collections ANSIBLE_CALLBACK_RESULT_FORMAT=yaml
+export ANSIBLE_CONFIG=$here/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$demo/collections ANSIBLE_CALLBACK_RESULT_FORMAT=yaml ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
 say '2/7  install: the runtime, the keys and the database role on this host'
 play install
 say '3/7  backup: dump, compress, encrypt and store, all streaming'

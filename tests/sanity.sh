@@ -20,7 +20,7 @@ mkdir -p "$HOME"
 copy_project() {
   rm -rf "$copy"
   mkdir -p "$copy"
-  (cd "$ROOT" && tracked | tar --create --files-from=- --no-recursion) | tar --extract --directory="$copy"
+  (cd "$ROOT" && tracked . | tar --create --no-recursion --files-from=-) | tar --extract --directory="$copy"
   git -C "$copy" init --quiet
 }
 

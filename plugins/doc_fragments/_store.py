@@ -38,4 +38,9 @@ options:
       profile:
         description: The section of O(store.credentials_file) to use.
         type: str
+      checksums:
+        description:
+          - Whether a SHA-256 goes with every write. By default it does to AWS, where a bucket with Object Lock asks for
+            one, and to no other store, since some refuse what they do not know.
+        type: bool
 """

@@ -68,6 +68,7 @@ def store(*, required: bool = True) -> ArgumentSpec:
         "ca_cert": {"type": "path"},
         "credentials_file": {"type": "path"},
         "profile": {"type": "str"},
+        "checksums": {"type": "bool"},
     }
     option: dict[str, t.Any] = {"type": "dict", "options": suboptions}
     return ArgumentSpec({"store": option | {"required": True} if required else option})

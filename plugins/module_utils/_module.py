@@ -11,8 +11,10 @@ else; whatever else is raised is a mistake in this software, and Ansible shows i
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
+import platform
 import re
 import signal
 import time
@@ -125,14 +127,29 @@ class Given:
         return StoreSettings(**self["store"])
 
     def keys(self) -> KeySettings:
-        """Give the keys; a recovery key comes from the environment when no file of one is named."""
+        """Give the keys of the option of that name."""
         options = dict(self["keys"] or {})
         roots = tuple(options.pop("roots", None) or ())
         roots_file = options.pop("roots_file", None)
         if roots_file:
             roots += read_roots(roots_file)
-        from_environment = None if options.get("recovery_key_file") else self._environ.get(KEY_VARIABLE)
-        return KeySettings(**options, recovery_key_hex=from_environment or None, roots=roots)
+        recovery = self._recovery_key(options.pop("recovery_key_file", None))
+        return dataclasses.replace(recovery, **options, roots=roots)
+
+    def recovery_key(self) -> KeySettings:
+        """Give the recovery key alone, of a module that needs no other."""
+        return self._recovery_key(self["recovery_key_file"])
+
+    def _recovery_key(self, path: str | None) -> KeySettings:
+        """Give the key at `path`, or without one, the key in the environment if it is there."""
+        from_environment = None if path else self._environ.get(KEY_VARIABLE)
+        return KeySettings(recovery_key_file=path, recovery_key_hex=from_environment or None)
+
+    def server_host(self) -> str:
+        """Give the name of the server's host, which with a socket is this one."""
+        host = self["login_host"] or ""
+        by_socket = self["login_unix_socket"] or not host or host.startswith("/")
+        return platform.node() if by_socket else host
 
     def login(self) -> Login:
         """Give the way to the server."""

@@ -139,11 +139,15 @@ level:
   type: str
 """
 
+import typing as t
+
 from ..module_utils._argspec import ArgumentSpec, application, keys, state_dir, store
 from ..module_utils._engine import archive
 from ..module_utils._engine.errors import UsageError
-from ..module_utils._engine.model import Outcome, World
 from ..module_utils._module import Given, run
+
+if t.TYPE_CHECKING:
+    from ..module_utils._engine.model import Outcome, World
 
 SPEC = ArgumentSpec(
     {

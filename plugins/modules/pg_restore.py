@@ -72,7 +72,8 @@ options:
     default: swap
   confirm:
     description:
-      - Needed when the target holds data. The failure without it says what it must be, C(database@host).
+      - Needed when the target holds data. The failure without it says what it must be, C(database@host), where the host
+        is O(login_host), or with a socket the name of the machine.
     type: str
   emergency_backup:
     description:
@@ -171,16 +172,17 @@ def request(given: Given) -> RestoreRequest:
         login=given.login(),
         cluster=given["cluster"],
         database=given["database"],
+        host=given.server_host(),
         backup=given["backup"],
-        target_db=given["target_db"] or given["database"],
+        target_db=given["target_db"],
         tables=given.many("tables"),
         strategy=given["strategy"],
-        confirm=given["confirm"],
+        confirm=given["confirm"] or "",
         emergency_backup=given["emergency_backup"],
         force_disconnect=given["force_disconnect"],
         jobs=given["jobs"],
         accept_failed=given.many("accept_failed"),
-        recovery_id=given["recovery_id"],
+        recovery_id=given["recovery_id"] or "",
         validate=given["validate"],
     )
 

@@ -70,6 +70,7 @@ SMALL_TABLES = 60
 
 def fill(execute: Callable[[str], object], gigabytes: float) -> None:
     """Fill the connected, empty database with about `gigabytes` of heap; `execute` runs one statement."""
+    execute("SET search_path = public")
     for name, (columns, values) in TABLES.items():
         rows = int(ROWS_OF_A_GIGABYTE[name] * gigabytes)
         execute(f"CREATE TABLE {name} ({columns})")

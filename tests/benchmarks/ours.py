@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import conftest  # noqa: F401 - makes the collection importable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue, restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
@@ -41,6 +41,8 @@ def main() -> None:
             backup.BackupRequest(repository, login, "main", settings["database"], **settings["backup"]), world
         )
     else:
+        from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import restore
+
         outcome = restore.restore(
             restore.RestoreRequest(repository, login, "main", settings["database"], **settings["restore"]), world
         )

@@ -209,9 +209,9 @@ def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, 
         (
             f"Made by `tests/benchmarks/run.py` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: a database of "
             f"{size / 1e9:.2f} GB with indexes, PostgreSQL {version}, {os.cpu_count()} cores ({_processor()}), "
-            f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB of memory, a Ceph S3 server on "
-            f"the same machine, medians of {rounds} rounds. Ratios are what counts: server, store and client share "
-            "these cores. CPU is the client's processes; memory is the proportional set size of all of them at the peak."
+            f"{_memory_size()} GiB of memory, a Ceph S3 server on the same machine, medians of {rounds} rounds. "
+            "Ratios are what counts: server, store and client share these cores. CPU is the client's processes; memory "
+            "is the proportional set size of all of them at the peak."
         ),
         "",
         "## Backup",
@@ -246,6 +246,10 @@ def _row(name: str, description: str, items: list[measure.Measured], ratio: floa
 def _memory(items: list[measure.Measured]) -> str:
     own, together = max(item.own for item in items), max(item.peak for item in items)
     return f"Our own process had at most {own:.0f} MiB, all our processes together {together:.0f} MiB."
+
+
+def _memory_size() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
 
 
 def _processor() -> str:

@@ -95,7 +95,9 @@ class Cluster:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    def program(self, name: str, *arguments: str | bytes, database: str = "postgres", stdin: bytes | None = None) -> bytes:
+    def program(
+        self, name: str, *arguments: str | bytes, database: str = "postgres", stdin: bytes | None = None
+    ) -> bytes:
         """Run one of PostgreSQL's programs against this server, and give what it prints."""
         environment = {
             **self.environ,
@@ -113,6 +115,7 @@ class Cluster:
 
     def script(self, path: Path, database: str) -> None:
         """Run a file of SQL by psql."""
+        _install_probe(self)  # another session of tests on this machine may have ended and taken it away
         self.program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(path), database=database)
 
     def create(self, name: str, options: str = "TEMPLATE template0") -> str:

@@ -63,7 +63,7 @@ step_shellcheck() {
       *.*) ;;
       *) if head -c 64 "$file" | grep -qE '^#!.*\b(ba)?sh\b'; then files+=("$file"); fi ;;
     esac
-  done < <(tracked)
+  done < <(tracked .)
   shellcheck --external-sources --source-path="$ROOT" "${files[@]}"
 }
 

@@ -90,7 +90,9 @@ def test_a_manifest_that_is_not_as_it_must_be_is_refused(payload: bytes) -> None
         manifest.parse(payload, "shop", "main/shop", ID)
 
 
-@pytest.mark.parametrize("place", [("other", "main/shop", ID), ("shop", "main/other", ID), ("shop", "main/shop", ID[:-1] + "0")])
+@pytest.mark.parametrize(
+    "place", [("other", "main/shop", ID), ("shop", "main/other", ID), ("shop", "main/shop", ID[:-1] + "0")]
+)
 def test_a_manifest_in_the_wrong_place_is_refused(place: tuple[str, str, str]) -> None:
     with pytest.raises(Tampered):
         manifest.parse(RECORD.payload(), *place)

@@ -17,7 +17,11 @@ NAME = re.compile(r"\blifeboat_[a-z_]+\b")
 
 def _read() -> set[str]:
     sources = [*ROOT.glob("roles/*/defaults/*.yml"), *ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]
-    sources += [*ROOT.glob("roles/*/vars/*.yml"), *ROOT.glob("plugins/action/*.py"), *ROOT.glob("plugins/plugin_utils/*.py")]
+    sources += [
+        *ROOT.glob("roles/*/vars/*.yml"),
+        *ROOT.glob("plugins/action/*.py"),
+        *ROOT.glob("plugins/plugin_utils/*.py"),
+    ]
     sources = [source for source in sources if source.parent.parent.name != "preflight"]
     return {name for source in sources for name in NAME.findall(source.read_text(encoding="utf-8"))}
 

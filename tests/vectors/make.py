@@ -232,7 +232,9 @@ def altered(index: Index, base: bytes) -> None:
     index.add("head-only", "the file ends after its head", "tampered", head, name=NAME)
     mixed = head + other[len(other_head) :]
     index.add("other-body", "the head of one file and the stream of another", "tampered", mixed, name=NAME)
-    index.add("other-name", "a true file under another name", "tampered", sealed(b"x", OTHER_NAME), name=NAME)
+    index.add(
+        "other-name", "a true file under another name", "tampered", sealed(zstd_frame(TEXT), OTHER_NAME), name=NAME
+    )
     stranger = sealed(zstd_frame(TEXT), writer=lbx.Writer((OWNER.opening.recipient,), STRANGER.root))
     index.add("unknown-signer", "signed by a stranger, to our recipient", "tampered", stranger, name=NAME)
     index.add(
@@ -314,8 +316,9 @@ def openers(index: Index, base: bytes) -> None:
     index.keep("side-wraps.json", wraps.dump_side_wraps({head.sha256: wraps.wrap(GUEST.recipient, data_key)}))
     index.add("shared", "a wrap added for a guest", "opens", key="guest", side_wraps=["side-wraps.json"], **facts)
     index.add("not-shared", "the guest without it", "key-refused", key="guest", **facts)
-    false = wraps.dump_side_wraps({head.sha256: wraps.wrap(GUEST.recipient, bytes(32))})
-    index.keep("side-wraps-false.json", false)
+    false_key = hpke.seal(GUEST.recipient.public, b"lifeboat v1 wrap\0" + head.commit, bytes(32))
+    false = wraps.Wrap(GUEST.recipient.kid, keys.HPKE_X25519, false_key)
+    index.keep("side-wraps-false.json", wraps.dump_side_wraps({head.sha256: false}))
     index.add(
         "shared-falsely",
         "an added wrap of another data key",

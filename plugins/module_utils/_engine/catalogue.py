@@ -64,6 +64,14 @@ class Anomaly:
     cause: str
 
 
+class _Place(t.NamedTuple):
+    """Where a manifest lies, and since when by the store's own clock."""
+
+    component: str
+    backup_id: str
+    stored: datetime.datetime
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Backup:
     """A backup whose manifest is authentic, and the ways to its contents."""
@@ -165,7 +173,7 @@ class Repository:
         """
         places = self._places(component)
         with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-            read = list(pool.map(lambda place: self._believed(*place), places))
+            read = list(pool.map(self._believed, places))
         sizes = self._sizes() if any(read) else {}
         listed = [backup for backup in read if backup is not None and self._complete(backup, sizes)]
         self._compare_with_receipts(component, read)
@@ -181,8 +189,8 @@ class Repository:
         if repository.BACKUP_ID.fullmatch(selector):
             return self.read(component, selector)
         before = _deadline(selector)
-        for _component, identity in sorted(self._places(component), key=lambda place: place[1], reverse=True):
-            backup = self._believed(component, identity)
+        for place in sorted(self._places(component), key=lambda place: place.backup_id, reverse=True):
+            backup = self._believed(place)
             if backup and _is_latest(backup.manifest, before) and self._present(backup):
                 return backup
         raise NotFound(
@@ -194,11 +202,18 @@ class Repository:
 
     def read(self, component: str, backup_id: str) -> Backup:
         """Give one backup. Raise NotFound when it does not exist, Tampered when it is not to be believed."""
+        info = self.store.head(repository.manifest(self.application, component, backup_id))
+        return self._read(_Place(component, backup_id, info.modified))
+
+    def _read(self, place: _Place) -> Backup:
+        component, backup_id = place.component, place.backup_id
         name = repository.manifest(self.application, component, backup_id)
         envelope = b"".join(self.store.get(name))
-        opened = seals.open_record("manifest", envelope, self.custody.record_signers(component, None))
+        # The store's own time is what a thief of a signer cannot choose.
+        signers = self.custody.record_signers(component, None, stored=place.stored)
+        opened = seals.open_record("manifest", envelope, signers)
         record = manifest.parse(opened.payload, self.application, component, backup_id)
-        signer = self._signer(opened.signers, component, record)
+        signer = self._signer(opened.signers, record, place.stored)
         if record.finished > self._now() + FUTURE:
             raise Tampered(
                 f"{backup_id} claims to have finished in the future.",
@@ -208,8 +223,8 @@ class Repository:
         digest = hashlib.sha256(envelope).hexdigest()
         return Backup(record, digest, signer, self.store, self.custody)
 
-    def _signer(self, signers: tuple[bytes, ...], component: str, record: manifest.Manifest) -> bytes:
-        allowed = self.custody.record_signers(component, record.finished)
+    def _signer(self, signers: tuple[bytes, ...], record: manifest.Manifest, stored: datetime.datetime) -> bytes:
+        allowed = self.custody.record_signers(record.component, record.finished, stored=stored)
         for signer in signers:
             if signer in allowed:
                 return signer
@@ -219,16 +234,16 @@ class Repository:
             backup_id=record.backup_id,
         )
 
-    def _places(self, component: str | None) -> list[tuple[str, str]]:
+    def _places(self, component: str | None) -> list[_Place]:
         infos = self.store.list(repository.manifests(self.application, component))
-        places = (repository.parse_manifest(self.application, info.name) for info in infos)
-        return [place for place in places if place is not None]
+        found = ((repository.parse_manifest(self.application, info.name), info.modified) for info in infos)
+        return [_Place(*parsed, modified) for parsed, modified in found if parsed is not None]
 
-    def _believed(self, component: str, backup_id: str) -> Backup | None:
+    def _believed(self, place: _Place) -> Backup | None:
         try:
-            return self.read(component, backup_id)
+            return self._read(place)
         except (Tampered, NotFound) as exc:
-            name = repository.manifest(self.application, component, backup_id)
+            name = repository.manifest(self.application, place.component, place.backup_id)
             self.anomalies.append(Anomaly("manifest", name, exc.cause))
             return None
 

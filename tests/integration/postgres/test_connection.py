@@ -30,7 +30,7 @@ HOSTILE = (
     "--file=/tmp/lifeboat-evil",
     "-h",
     "a\nb\\! id",
-    "semi;colon' \"quoted\" $HOME `id` \\",
+    'semi;colon\' "quoted" $HOME `id` \\',
     " spaces ",
     "../../etc",
     "62 bytes " + "x" * 54,
@@ -44,7 +44,7 @@ def pg(cluster: ClusterFactory) -> Cluster:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_database_name_is_only_a_name(pg: Cluster, database: DatabaseFactory, name: str) -> None:
-    database(name=name, sql="CREATE TABLE marker (a integer)")
+    database(name=name, sql="CREATE TABLE public.marker (a integer)")
     with contextlib.closing(connection.connect(pg.login, name)) as session:
         assert connection.one(session, "SELECT current_database()") == name
     environment = connection.child_environment(pg.login, name, pg.environ)
@@ -102,7 +102,12 @@ def test_callers_libpq_environment_redirects_nothing(
     pg: Cluster, monkeypatch: pytest.MonkeyPatch, database: DatabaseFactory
 ) -> None:
     name = database()
-    evil = {"PGHOSTADDR": "127.0.0.99", "PGOPTIONS": "-c search_path=evil", "PGDATABASE": "evil", "PGSSLMODE": "require"}
+    evil = {
+        "PGHOSTADDR": "127.0.0.99",
+        "PGOPTIONS": "-c search_path=evil",
+        "PGDATABASE": "evil",
+        "PGSSLMODE": "require",
+    }
     for key, value in evil.items():
         monkeypatch.setenv(key, value)
     with contextlib.closing(connection.connect(pg.login, name)) as session:

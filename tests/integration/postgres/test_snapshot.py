@@ -39,7 +39,7 @@ CREATE TABLE "odd; 'schema"."second
 table" (a integer);
 CREATE TABLE public.third (a integer) PARTITION BY RANGE (a);
 CREATE TABLE public.third_1 PARTITION OF public.third FOR VALUES FROM (0) TO (10);
-CREATE MATERIALIZED VIEW public.seen AS SELECT * FROM public.first;
+CREATE MATERIALIZED VIEW public.seen AS SELECT a FROM public.first;
 CREATE SEQUENCE public.counter;
 """
 
@@ -78,7 +78,7 @@ def test_every_table_is_locked_until_the_end(pg: Cluster, database: DatabaseFact
         assert [(state.name, state.is_called) for state in held.sequences] == [("counter", False)]
         with contextlib.closing(pg.connect(name)) as other:
             other.execute("SET lock_timeout = '100ms'")
-            for table in ("public.first", "public.third, \"odd; 'schema\".\"second\ntable\""):
+            for table in ("public.first", 'public.third, "odd; \'schema"."second\ntable"'):
                 with pytest.raises(Exception, match="lock timeout"):
                     other.execute(f"TRUNCATE {table}")
         held.assure()
@@ -89,12 +89,12 @@ def test_every_table_is_locked_until_the_end(pg: Cluster, database: DatabaseFact
     "change",
     [
         "TRUNCATE public.first",
-        "ALTER TABLE public.first ALTER COLUMN a TYPE bigint",
+        "ALTER TABLE public.first ALTER COLUMN b TYPE varchar(50)",
         "VACUUM FULL public.first",
         "DROP TABLE public.first CASCADE",
         "ALTER TABLE public.first RENAME TO elsewhere",
         "BEGIN; ALTER TABLE public.first RENAME TO old; CREATE TABLE public.first (a integer); COMMIT",
-        "ALTER SCHEMA \"odd; 'schema\" RENAME TO tame",
+        'ALTER SCHEMA "odd; \'schema" RENAME TO tame',
         "DROP SEQUENCE public.counter",
     ],
 )
@@ -106,7 +106,9 @@ def test_change_between_export_and_lock_means_a_fresh_snapshot(
     hook = once(lambda: pg.execute(change, name))
     with snapshot.hold(pg.login, name, sleep=pauses.append, exported=hook) as held:
         assert held.attempts == 2
-        truth = dict(pg.execute("SELECT oid::bigint, relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'm')", name))
+        truth = dict(
+            pg.execute("SELECT oid::bigint, relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'm')", name)
+        )
         assert all(truth[table.oid] == table.name for table in held.tables)
         taken = proof.take(pg.login, name, held.snapshot_id, "counts", held.tables, sequences=held.sequences)
         for entry in taken["tables"]:
@@ -156,7 +158,7 @@ def test_queued_alter_is_told_apart_from_a_failed_dump(pg: Cluster, database: Da
         other.execute("SET lock_timeout = 0")
         queued.start()
         try:
-            while not pg.execute("SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'", name):
+            while not pg.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'", name):
                 pass
             rest = members.plan(held.tables)[-1]
             argv, env = dump.command(programs, rest, held, pg.login, name, environ=pg.environ, lock_wait_ms=100)
@@ -194,9 +196,7 @@ def test_chosen_tables_bring_their_partitions(pg: Cluster, database: DatabaseFac
 @pytest.mark.parametrize(
     "scope", [members.Scope.of(tables=["public.nothing"]), members.Scope.of(schemas=["nowhere", "public"])]
 )
-def test_what_does_not_exist_is_refused_by_name(
-    pg: Cluster, database: DatabaseFactory, scope: members.Scope
-) -> None:
+def test_what_does_not_exist_is_refused_by_name(pg: Cluster, database: DatabaseFactory, scope: members.Scope) -> None:
     name = database(sql=TABLES)
     with (
         pytest.raises(UsageError, match=r"nothing|nowhere"),

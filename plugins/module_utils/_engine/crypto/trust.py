@@ -26,7 +26,6 @@ if t.TYPE_CHECKING:
 MAX_SERIAL = 99_999_999
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-_TIME_CHARACTERS = 20
 _WHAT = "The trust file"
 
 
@@ -145,6 +144,8 @@ def parse_time(text: str) -> datetime:
     """Read that form, and no other."""
     try:
         moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+        if time_text(moment) == text:  # strptime is generous with leading zeros
+            return moment
     except ValueError:
         pass
     raise Tampered(f"{_WHAT} holds a time that cannot be read.", "Nothing of it was used.")

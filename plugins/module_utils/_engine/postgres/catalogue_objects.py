@@ -141,8 +141,8 @@ _VARIANTS = (
 )
 
 _WRAPPED = """
-SELECT coalesce(q.prefix, '') || i.type || ' ' || i.identity, q.definition
+SELECT coalesce(q.prefix, '') || i.type || ' ' || i.identity, coalesce(q.definition, '')
   FROM (<query>) AS q (prefix, classid, objid, objsubid, definition)
  CROSS JOIN LATERAL pg_catalog.pg_identify_object(q.classid::oid, q.objid, q.objsubid) AS i
- WHERE i.identity IS NOT NULL
+ WHERE i.identity IS NOT NULL AND NOT (q.prefix IS NOT DISTINCT FROM 'grants on ' AND q.definition IS NULL)
 """

@@ -159,7 +159,9 @@ def exists(session: Session, name: str) -> int:
 def require_free_name(session: Session, name: str) -> None:
     """Raise DatabaseError when a database of this name exists."""
     if exists(session, name):
-        raise DatabaseError(f"The database {name!r} exists already.", "Drop or rename it, and run again.", database=name)
+        raise DatabaseError(
+            f"The database {name!r} exists already.", "Drop or rename it, and run again.", database=name
+        )
 
 
 _MARKED = """

@@ -17,71 +17,16 @@ import re
 import typing as t
 
 from .. import process
-from ..errors import ProcessFailed, UsageError
+from ..errors import ProcessFailed
 from . import freeze, restorer, toc
+from .layout import Choice
 from .workers import Workers
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
-
-class Source(t.Protocol):
-    """A backup, as far as loading goes: `member` yields plaintext that is authentic, and raises in place of its end."""
-
-    def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]: ...
-
-
-class Watcher(t.Protocol):
-    """Hears how far the load is."""
-
-    def phase(self, name: str) -> None: ...
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """A data member: one large table (`schema`, `name`) or, with an empty name, the rest. `weight` is in bytes."""
-
-    number: int
-    schema: str
-    name: str
-    weight: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Layout:
-    """Which members a backup has, and which index entries belong to which of them (catalogue oid, object oid)."""
-
-    structure: int
-    parts: tuple[Part, ...]
-    rest: Part
-    early: Mapping[int, frozenset[tuple[int, int]]]
-
-    @classmethod
-    def of(cls, detail: Mapping[str, t.Any]) -> Layout:
-        """Read a backup's detail. Raise UsageError when it is none of a logical backup."""
-        members = detail.get("members", ())
-        by_role: dict[str, list[Mapping[str, t.Any]]] = {}
-        for member in members:
-            by_role.setdefault(member["role"], []).append(member)
-        if not by_role.get("schema") or not by_role.get("rest"):
-            raise UsageError("There is nothing to restore in this backup.", "Choose a logical backup.", field="backup")
-        parts = tuple(Part(member["number"], *member["tables"][0], member["estimate"]) for member in by_role.get("table", ()))
-        rest = by_role["rest"][0]
-        early = {
-            int(number): frozenset((int(catalogue), int(oid)) for catalogue, oid in entries)
-            for number, entries in detail.get("post_data", {}).items()
-        }
-        return cls(by_role["schema"][0]["number"], parts, Part(rest["number"], "", "", rest["estimate"]), early)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Choice:
-    """The entries that are restored, by number: of the structure, and of the rest's data. `parts` are member numbers."""
-
-    structure: frozenset[int]
-    rest: frozenset[int]
-    parts: frozenset[int]
+    from .layout import Layout, Part, Source, Watcher
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,7 +119,9 @@ class Loader:
         wanted = [
             entry.number for entry in self.rest_entries if entry.number in chosen.rest and entry.kind != "SEQUENCE SET"
         ]
-        workers.add(self._layout.rest.weight, lambda: self._pour(workers, database, self._layout.rest, wanted, again))
+        workers.add(
+            self._layout.rest.weight, lambda: void(self._pour(workers, database, self._layout.rest, wanted, again))
+        )
         workers.run()
         retried, again = again, []
         for part, numbers in retried:
@@ -262,9 +209,7 @@ class Loader:
             # What fails here fails again, or no more, with all the others: there it is reported by name.
             with contextlib.suppress(ProcessFailed):
                 # A core that nobody else uses helps this build.
-                restorer.run(
-                    self._tools, database, self._archive, arguments, helpers=workers.idle, workers=workers
-                )
+                restorer.run(self._tools, database, self._archive, arguments, helpers=workers.idle, workers=workers)
                 self._built.update(numbers)
         workers.check()
 

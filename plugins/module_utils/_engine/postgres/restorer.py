@@ -149,7 +149,13 @@ def feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool = Tru
 
 
 def run(
-    tools: Tools, database: str, archive: int, arguments: Sequence[str], *, helpers: int = 0, workers: Workers | None = None
+    tools: Tools,
+    database: str,
+    archive: int,
+    arguments: Sequence[str],
+    *,
+    helpers: int = 0,
+    workers: Workers | None = None,
 ) -> str:
     """Run pg_restore on the archive in a memory file. Give its messages; raise ProcessFailed when it fails."""
     argv = tools.restore(target(database), *arguments, path_of(archive))

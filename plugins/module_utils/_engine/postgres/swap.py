@@ -140,7 +140,8 @@ def _ending(session: Session, databases: list[str]) -> Iterator[None]:
 
 
 _SESSIONS = """
-SELECT coalesce(nullif(application_name, ''), 'an unnamed program') || ' (' || coalesce(usename::text, '?') || ')', count(*)
+SELECT coalesce(nullif(application_name, ''), 'an unnamed program') || ' (' || coalesce(usename::text, '?') || ')',
+       count(*)
   FROM pg_catalog.pg_stat_activity
  WHERE datname = %s AND backend_type IN ('client backend', 'walsender', 'logical replication worker')
  GROUP BY 1 ORDER BY 2 DESC, 1

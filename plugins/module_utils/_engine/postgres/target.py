@@ -65,7 +65,9 @@ def inspect_target(session: Session, name: str) -> Target:
             prepared=prepared,
         )
     stays = [what for (what,) in rows(session.connection, _STAYS, [name, oid])]
-    notes = [f"{count} standby servers will see the change." for (count,) in rows(session.connection, _STANDBYS) if count]
+    notes = [
+        f"{count} standby servers will see the change." for (count,) in rows(session.connection, _STANDBYS) if count
+    ]
     if here := sessions(session, name).total:
         notes.append(f"{here} sessions are connected to {name}.")
     return Target(name, int(oid), _holds_data(session, name), int(size), free, tuple(stays), tuple(notes))
@@ -114,7 +116,8 @@ def check_space(free: int | None, needed: int) -> str:
             needed=needed,
         )
     if free < needed * GROWTH:
-        return f"The server's disk has {free >> 20} MiB left; with indexes the restore may need {int(needed * GROWTH) >> 20}."
+        likely = int(needed * GROWTH) >> 20
+        return f"The server's disk has {free >> 20} MiB left; with indexes the restore may need {likely}."
     return ""
 
 

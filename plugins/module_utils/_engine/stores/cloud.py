@@ -12,7 +12,6 @@ when the store shows the object, and whether an object is ours is told by a toke
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import typing as t
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from ..errors import AccessDenied, AlreadyExists, MissingLibrary, NotFound, StoreError
 from . import base, failures
 from .bucket import Bucket, Patience
+from .confirming import confirm
 from .downloading import RANGE, in_ranges
 from .source import Source
 
@@ -90,7 +90,7 @@ class CloudStore:
                 raise
             if not source.ended or not self._is_ours(key, token):
                 raise self._explained(exc, f"Writing {name}", name) from exc
-        self._confirm(name, source.size)
+        confirm(self, name, source.size)
         return source.size
 
     def put_new(self, name: str, data: bytes) -> None:
@@ -99,7 +99,7 @@ class CloudStore:
         for _ in range(ATTEMPTS):
             lost = self._create(name, data, token, lost)
             if lost is None:
-                self._confirm(name, len(data))
+                confirm(self, name, len(data))
                 return
         raise t.cast("StoreError", lost)
 
@@ -235,33 +235,6 @@ class CloudStore:
                 raise error from exc
             return False
         return attributes.get(TOKEN) == token
-
-    def _confirm(self, name: str, size: int) -> None:
-        """Make sure that the store shows the object with that size; a writer who may not look may list."""
-        try:
-            found = self.head(name).size
-        except AccessDenied as denied:
-            found = self._listed(name, denied)
-        except NotFound:
-            found = -1
-        if found != size:
-            with contextlib.suppress(StoreError):
-                self.delete(name)
-            raise StoreError(
-                f"{self.url} took {size} bytes of {name} and shows {'nothing' if found < 0 else f'{found} bytes'}.",
-                "Run again; if it stays, this store cannot be trusted with backups.",
-                name=name,
-            )
-
-    def _listed(self, name: str, denied: AccessDenied) -> int:
-        try:
-            return next((info.size for info in self.list(name) if info.name == name), -1)
-        except AccessDenied as exc:
-            raise AccessDenied(
-                f"{denied.cause} Nor may these credentials list it, so nobody knows whether it is stored.",
-                "Allow them s3:ListBucket on the prefix, or s3:GetObject.",
-                **denied.details,
-            ) from exc
 
     def _key(self, name: str) -> str:
         return base.check_name(self._prefix + base.check_name(name))

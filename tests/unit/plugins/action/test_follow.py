@@ -160,7 +160,7 @@ PLAIN = ("-e", "lifeboat_progress_interval=0")
 def test_progress_is_shown_while_the_module_runs_and_then_its_result_comes(play):
     gate = play.path / "gate"
     running = play.start(*FOLLOWED, gate=str(gate))
-    line = next(line for line in running.stderr if line.startswith("["))
+    line = next(line for line in running.stderr if "MiB" in line)
     gate.touch()
     running.communicate(timeout=60)
     assert line == "[localhost] backup of shop: 3.0 MiB of about 5.0 MiB (dump)\n"
@@ -189,7 +189,7 @@ def test_a_module_that_is_killed_is_a_failure_that_says_so(play):
 
 def test_a_job_that_vanishes_is_reported(play):
     running = play.start(*FOLLOWED, gate="/nowhere/gate")
-    next(line for line in running.stderr if line.startswith("["))
+    next(line for line in running.stderr if "MiB" in line)
     pid = json.loads((play.path / "state/status/backup-main%2Fshop.json").read_text())["pid"]
     (job,) = (name for name in os.listdir(play.path / "async"))
     for process in _processes(job.split(".")[0]):

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What a logical backup consists of, as its detail tells it, and what of it a restore wants.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import UsageError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+class Source(t.Protocol):
+    """A backup, as far as loading goes: `member` yields plaintext that is authentic, and raises in place of its end."""
+
+    def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]: ...
+
+
+class Watcher(t.Protocol):
+    """Hears how far the load is."""
+
+    def phase(self, name: str) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """A data member: one large table (`schema`, `name`) or, with an empty name, the rest. `weight` is in bytes."""
+
+    number: int
+    schema: str
+    name: str
+    weight: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layout:
+    """Which members a backup has, and which index entries belong to which of them (catalogue oid, object oid)."""
+
+    structure: int
+    parts: tuple[Part, ...]
+    rest: Part
+    early: Mapping[int, frozenset[tuple[int, int]]]
+
+    @classmethod
+    def of(cls, detail: Mapping[str, t.Any]) -> Layout:
+        """Read a backup's detail. Raise UsageError when it is none of a logical backup."""
+        members = detail.get("members", ())
+        by_role: dict[str, list[Mapping[str, t.Any]]] = {}
+        for member in members:
+            by_role.setdefault(member["role"], []).append(member)
+        if not by_role.get("schema") or not by_role.get("rest"):
+            raise UsageError("There is nothing to restore in this backup.", "Choose a logical backup.", field="backup")
+        parts = tuple(
+            Part(member["number"], member["tables"][0][0], member["tables"][0][1], member["estimate"])
+            for member in by_role.get("table", ())
+        )
+        rest = by_role["rest"][0]
+        early = {
+            int(number): frozenset((int(catalogue), int(oid)) for catalogue, oid in entries)
+            for number, entries in detail.get("post_data", {}).items()
+        }
+        return cls(by_role["schema"][0]["number"], parts, Part(rest["number"], "", "", rest["estimate"]), early)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """What is restored: entries of the structure and of the rest's data by number, and `parts` by member number."""
+
+    structure: frozenset[int]
+    rest: frozenset[int]
+    parts: frozenset[int]

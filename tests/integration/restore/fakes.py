@@ -1,0 +1,146 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A backup held in memory, made by the engine's own dump of a running database, without a store or keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import subprocess
+import typing as t
+
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+    connection,
+    dump,
+    members,
+    proof,
+    properties,
+    server,
+    snapshot,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
+
+Cluster = t.Any
+
+
+@dataclasses.dataclass
+class Record:
+    """As much of a manifest as a restore reads."""
+
+    backup_id: str = "backup-20261121T020000Z-00112233445566aa"
+    component: str = "main/shop"
+    application: str = "shop"
+    kind: str = "logical"
+    scope: str = "full"
+    reason: str = "manual"
+    finished: datetime.datetime = datetime.datetime(2026, 11, 21, 2, 0, tzinfo=datetime.UTC)
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    files: tuple[t.Any, ...] = ()
+    plain_size: int = 0
+    numbers: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass
+class Backup:
+    """The protocol of catalogue.Backup. `spoil` makes a member end in Tampered, as a stored one would."""
+
+    manifest: Record
+    contents: dict[int, bytes]
+    record: dict[str, t.Any]
+    roles: dict[str, t.Any]
+    spoil: int = 0
+    block: int = 1 << 20
+    reads: list[int] = dataclasses.field(default_factory=list)
+
+    def detail(self) -> dict[str, t.Any]:
+        return self.record
+
+    def globals(self) -> dict[str, t.Any]:
+        return self.roles
+
+    def check_opens(self) -> None:
+        pass
+
+    def member(self, number: int, note: t.Callable[[int], None] | None = None) -> t.Iterator[bytes]:
+        self.reads.append(number)
+        content = self.contents[number]
+        for start in range(0, len(content), self.block):
+            if note:
+                note(self.block)
+            yield content[start : start + self.block]
+        if number == self.spoil:
+            raise Tampered("The member is not as signed.", "Use another backup.")
+
+
+def world(*, dry_run: bool = False, environ: dict[str, str] | None = None) -> World:
+    return World(
+        now=lambda: datetime.datetime.now(datetime.UTC), sleep=lambda _s: None, environ=environ or {}, dry_run=dry_run
+    )
+
+
+def back_up(
+    cluster: Cluster, database: str, *, level: str = "content", threshold: int = 64 << 20, jobs: int = 2
+) -> Backup:
+    """Dump `database` as the engine does, with every table of at least `threshold` bytes as a member of its own."""
+    programs = server.programs(15, directory=cluster.bin)
+    with snapshot.hold(cluster.login, database, sleep=lambda _seconds: None) as held:
+        planned = members.plan(held.tables, jobs=jobs, threshold=threshold)
+        contents: dict[int, bytes] = {}
+        for member in planned:
+            argv, environment = dump.command(programs, member, held, cluster.login, database, environ=cluster.environ)
+            contents[member.number] = subprocess.run(argv, env=environment, check=True, capture_output=True).stdout
+        large = {member.number: member.tables[0] for member in planned if member.role == "table"}
+        early = dump.early_post_data(held.connection, list(large.values()))
+        placed = {table.oid: member.number for member in planned for table in member.tables}
+        taken = proof.take(cluster.login, database, held.snapshot_id, level, held.tables, sequences=held.sequences)
+        record = {
+            "format": "lifeboat-detail/1",
+            "source": {
+                "database": database,
+                "server_version": held.server.version,
+                "server_version_num": held.server.version_num,
+                "user": held.server.user,
+                "encoding": held.server.encoding,
+            },
+            "members": [
+                {
+                    "number": member.number,
+                    "role": member.role,
+                    "tables": [[table.schema, table.name] for table in member.tables],
+                    "estimate": member.estimate,
+                }
+                for member in planned
+            ],
+            "tables": [
+                {
+                    "schema": table.schema,
+                    "name": table.name,
+                    "kind": table.kind,
+                    "bytes": table.bytes,
+                    "member": placed.get(table.oid, 0),
+                }
+                for table in held.tables
+            ],
+            "properties": properties.read(held.connection),
+            "proof": taken,
+            "losses": [],
+            "post_data": {str(number): early.get(table.oid, []) for number, table in large.items()},
+        }
+        recorded = roles.read(held.connection)
+    versions = {"server": held.server.version, "pg_dump": programs.version}
+    manifest = Record(
+        component=f"main/{database}",
+        versions=versions,
+        numbers=tuple(sorted(contents)),
+        plain_size=sum(map(len, contents.values())),
+    )
+    return Backup(manifest, contents, record, recorded)
+
+
+def rows(cluster: Cluster, database: str, query: str) -> list[tuple[t.Any, ...]]:
+    with connection.connect(cluster.login, database) as session:
+        return session.execute(query).fetchall()
