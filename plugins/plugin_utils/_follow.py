@@ -124,8 +124,10 @@ class Following(ActionBase):
         status_file = self._status_file()
         if status_file is None:
             return None
-        stale, before = self._read_status(status_file), self._task.async_val
-        self._task.async_val = NO_LIMIT
+        stale = self._read_status(status_file)
+        if not self._may_have_files():
+            return None
+        before, self._task.async_val = self._task.async_val, NO_LIMIT
         try:
             started = self._execute_module(task_vars=variables, wrap_async=True)
         except AnsibleConnectionFailure:
@@ -145,6 +147,16 @@ class Following(ActionBase):
             self._display.vv(f"{self._label}: no progress, since jobs cannot be kept: {started['msg']}")
             return None
         return t.cast("dict[str, t.Any]", started)
+
+    def _may_have_files(self) -> bool:
+        """Whether the host has a place for the job's module, which a pipelined run does not need."""
+        if self._connection._shell.tmpdir is None:
+            try:
+                self._make_tmp_path()
+            except AnsibleError as exc:
+                self._display.vv(f"{self._label}: no progress, since there is no place for a job: {exc}")
+                return False
+        return True
 
     def _status_file(self) -> str | None:
         """Give the path of this run's status file, None when the options are not even good for that."""

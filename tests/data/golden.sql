@@ -3,7 +3,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 
 -- The golden database: one of everything that a backup could lose. Run by psql as a superuser into an empty database of
--- PostgreSQL 14 or newer, in UTF8 or LATIN1. Needs the extension lifeboat_probe, which tests/integration installs.
+-- PostgreSQL 15 or newer, in UTF8 or LATIN1. Needs the extension lifeboat_probe, which tests/integration installs.
 
 \set ON_ERROR_STOP on
 \set QUIET on

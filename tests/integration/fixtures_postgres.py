@@ -24,13 +24,15 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-import psycopg
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import (
     Login,
     connect,
     quote_identifier,
 )
+
+if t.TYPE_CHECKING:
+    import psycopg
 
 GOLDEN = Path(__file__).resolve().parent.parent / "data" / "golden.sql"
 

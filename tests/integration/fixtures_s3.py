@@ -56,36 +56,23 @@ class S3:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3]:
-    ran_before = _script("json", check=False).returncode == 0 and _answers(_facts()["endpoint"])
+    # It is left running: sessions beside this one may use it by now. `s3.sh stop` ends it.
     _script("start", "main", str(_free_ports()))
-    server = S3(**_facts(), bucket=f"lifeboat-test-{secrets.token_hex(6)}")
+    facts: dict[str, str] = json.loads(_script("json"))
+    server = S3(**facts, bucket=f"lifeboat-test-{secrets.token_hex(6)}")
     client = server.client()
     client.create_bucket(Bucket=server.bucket)
     try:
         yield server
     finally:
         _remove_bucket(client, server.bucket)
-        if not ran_before:
-            _script("stop", "main")
 
 
-def _script(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    if check and done.returncode:
+def _script(*arguments: str) -> str:
+    done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
         pytest.fail(f"s3.sh {' '.join(arguments)}: {done.stderr}")
-    return done
-
-
-def _facts() -> dict[str, str]:
-    facts: dict[str, str] = json.loads(_script("json").stdout)
-    return facts
-
-
-def _answers(endpoint: str) -> bool:
-    host, _colon, port = endpoint.removeprefix("http://").partition(":")
-    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=2):
-        return True
-    return False
+    return done.stdout
 
 
 def _free_ports() -> int:

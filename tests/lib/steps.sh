@@ -29,6 +29,7 @@ needs() { # the Debian packages of a step
   local hosts=(podman runc netavark aardvark-dns iptables mmdebstrap uidmap openssh-client)
   local servers=(postgresql "postgresql-contrib?" sudo acl cron debootstrap curl openssl)
   case $1 in
+    licences) echo file ;; # reuse tells with it what is text
     shellcheck) echo shellcheck ;;
     sanity) echo shellcheck ;;
     unit) echo openssl ;;
@@ -76,13 +77,7 @@ step_sanity() { tests/sanity.sh; }
 step_unit() { pytest tests/unit; }
 
 step_integration() {
-  # Started here, so that its one-time installation does not count as a slow test; stopped here if it was not running.
-  local was_running=no
-  [ ! -x tests/rig/s3/s3.sh ] || {
-    ! tests/rig/s3/s3.sh env >/dev/null 2>&1 || was_running=yes
-    tests/rig/s3/s3.sh start >/dev/null
-    [ "$was_running" = yes ] || trap 'tests/rig/s3/s3.sh stop' EXIT
-  }
+  tests/rig/s3/s3.sh install # here, so that a minute of installation does not count as a slow test
   pytest tests/integration
 }
 

@@ -15,29 +15,26 @@ import concurrent.futures
 import dataclasses
 import datetime
 import hashlib
-import json
 import re
 import typing as t
 
-from . import codec, custody, manifest, repository
-from .crypto import lbx, seals
+from . import custody, manifest, repository
+from .crypto import seals
 from .errors import NotFound, Tampered, UsageError
 from .receipts import Receipts
+from .stored_backup import Backup, missing_file
 from .stores import opening
-from .streams import counted
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from .manifest import File
     from .model import World
     from .stores.base import Store
 
+__all__ = ["Anomaly", "Backup", "Repository", "RepositorySettings", "missing_file", "open_repository"]
+
 READERS = 8
 """Manifests that are fetched at once: a listing waits for the network, not for a core."""
-
-HEAD_BYTES = 128 << 10
-"""More than the largest head, so that one request brings it whole."""
 
 FUTURE = datetime.timedelta(hours=24)
 """How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
@@ -70,81 +67,6 @@ class _Place(t.NamedTuple):
     component: str
     backup_id: str
     stored: datetime.datetime
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Backup:
-    """A backup whose manifest is authentic, and the ways to its contents."""
-
-    manifest: manifest.Manifest
-    manifest_sha256: str
-    signer: bytes
-    store: Store
-    custody: custody.Custody
-
-    def member(self, number: int, note: Callable[[int], None] | None = None) -> Iterator[bytes]:
-        """
-        Yield a member's plaintext, checked segment by segment. `note` is told the size of each stored block.
-
-        Raise Tampered when a byte, the order, or the end is not as signed, KeyRefused when no key opens it. The
-        end of the stream is reached only after size, hash and plain size were right.
-        """
-        return self._stream(f"{number:04d}", note)
-
-    def detail(self) -> dict[str, t.Any]:
-        """Give the encrypted record about the data, read to its authenticated end."""
-        return t.cast("dict[str, t.Any]", json.loads(b"".join(self._stream("detail", None))))
-
-    def globals(self) -> dict[str, t.Any]:
-        """Give the roles and tablespaces as they were, read to their authenticated end."""
-        return t.cast("dict[str, t.Any]", json.loads(b"".join(self._stream("globals", None))))
-
-    def check_present(self) -> None:
-        """Raise Tampered unless every file is in the store with its size."""
-        identity, application = self.manifest.backup_id, self.manifest.application
-        prefixes = (f"{application}/data/{identity}/", f"{application}/details/{identity}/")
-        found = {info.name: info.size for prefix in prefixes for info in self.store.list(prefix)}
-        problem = missing_file(self.manifest, found)
-        if problem:
-            raise Tampered(problem, "Use another backup or a replica of this one.", backup_id=identity)
-
-    def check_opens(self) -> None:
-        """Raise KeyRefused unless our keys open every file, Tampered when a head is not as signed."""
-        for file in self.manifest.files:
-            head, _rest = lbx.read_head(self.store.get(file.name, 0, min(file.size, HEAD_BYTES)))
-            if (head.signer, head.sha256) != (self.signer, file.head_sha256):
-                raise Tampered(
-                    f"The head of {file.name} is not the one that its manifest names.",
-                    "Use another backup or a replica of this one.",
-                    name=file.name,
-                )
-            self.custody.opener.data_key(head)
-
-    def expected(self, file: File) -> lbx.Expected:
-        """Give what a stored file of this backup must be."""
-        return lbx.Expected(
-            name=file.name,
-            signers=frozenset({self.signer}),
-            size=file.size,
-            sha256=file.sha256,
-            head_sha256=file.head_sha256,
-        )
-
-    def _stream(self, member: str, note: Callable[[int], None] | None) -> Iterator[bytes]:
-        for file in self.manifest.of_member(member):
-            stored = self.store.get(file.name)
-            watched = counted(stored, note) if note else stored
-            opened = lbx.open_file(watched, self.expected(file), self.custody.opener)
-            size = 0
-            for block in codec.decompress(opened):
-                size += len(block)
-                yield block
-            if size != file.plain_size:
-                raise Tampered(
-                    f"{file.name} holds {size} bytes of data where its manifest says {file.plain_size}.",
-                    "Use another backup or a replica of this one.",
-                    name=file.name,
-                )
 
 
 class Repository:
@@ -285,15 +207,6 @@ def open_repository(settings: RepositorySettings, world: World) -> Repository:
     if keys.trust is not None and not world.dry_run:
         receipts.saw_trust(application, keys.trust.serial)
     return Repository(application, store, keys, receipts, world.now)
-
-
-def missing_file(record: manifest.Manifest, sizes: dict[str, int]) -> str | None:
-    """Say which file of a backup is missing or has another size in a listing, or None when all are there."""
-    for file in record.files:
-        if sizes.get(file.name) != file.size:
-            state = "is missing" if file.name not in sizes else f"has {sizes[file.name]} bytes instead of {file.size}"
-            return f"The backup {record.backup_id} is not complete: {file.name} {state}."
-    return None
 
 
 def _is_latest(record: manifest.Manifest, before: datetime.datetime | None) -> bool:

@@ -23,8 +23,10 @@ if t.TYPE_CHECKING:
 
 try:
     import jmespath
-except ImportError:
-    jmespath = None
+except ImportError as exc:  # told at first use
+    _IMPORT_ERROR: ImportError | None = exc
+else:
+    _IMPORT_ERROR = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ def _table(rows: list[dict[str, t.Any]], anomalies: list[catalogue.Anomaly]) -> 
 def _compiled(query: str | None) -> t.Any:
     if query is None:
         return None
-    if jmespath is None:
-        raise MissingLibrary("jmespath", "to select backups by a query")
+    if _IMPORT_ERROR is not None:
+        raise MissingLibrary("jmespath", "to select backups by a query") from _IMPORT_ERROR
     try:
         return jmespath.compile(query)
     except jmespath.exceptions.JMESPathError as exc:

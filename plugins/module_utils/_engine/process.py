@@ -95,6 +95,11 @@ class Child:
     def pid(self) -> int:
         return self._popen.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the program still runs."""
+        return self._popen.poll() is None
+
     def wait(self) -> None:
         """Wait for the end. Raise ProcessFailed unless the exit status is 0."""
         status = self._popen.wait()

@@ -168,9 +168,10 @@ def _seconds_left(status: Status) -> float | None:
 
 
 def _place(status: Status) -> str:
-    numbered = [member for member in status.members if member.state != "waiting"]
-    if len(status.members) > 1 and numbered:
-        return f" (member {len(numbered)} of {len(status.members)})"
+    begun = sum(member.state != "waiting" for member in status.members)
+    # Without members that wait, nobody knows how many there will be.
+    if 0 < begun < len(status.members):
+        return f" (member {begun} of {len(status.members)})"
     return "" if _amount(status) == status.phase or status.phase in {"", "start"} else f" ({status.phase})"
 
 

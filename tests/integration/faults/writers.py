@@ -22,7 +22,7 @@ import typing as t
 from unittest import mock
 
 import psycopg
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, dumping
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
 
@@ -53,7 +53,9 @@ CREATE TABLE large_appended (id bigserial PRIMARY KEY, version bigint, filler te
 CREATE TABLE small_appended (id bigserial PRIMARY KEY, version bigint, filler text);
 """
 
-ROWS = "SELECT n AS id, {version}::bigint AS version, repeat(md5(n::text), 6) AS filler FROM generate_series(1, {count}) n"
+ROWS = (
+    "SELECT n AS id, {version}::bigint AS version, repeat(md5(n::text), 6) AS filler FROM generate_series(1, {count}) n"
+)
 
 
 def prepare(server: Cluster, database: str) -> None:
@@ -107,7 +109,7 @@ class Writer(threading.Thread):
         try:
             with contextlib.closing(self._server.connect(self._database)) as connection:
                 connection.execute("SET search_path = public; SET deadlock_timeout = '50ms'")
-                while not self._stop_wanted.wait(self._random.choice((0.0, 0.002, 0.02, 0.1))):
+                while not self._stop_wanted.wait(self._random.choice((0.0, 0.01, 0.05, 0.2))):
                     self._step(connection)
         except BaseException as exc:  # noqa: BLE001 - the test's thread raises it
             self.failure = exc
@@ -120,7 +122,7 @@ class Writer(threading.Thread):
 
     def _step(self, connection: psycopg.Connection[t.Any]) -> None:
         size, kind = self._random.choice(list(SIZES)), self._random.choice(sorted(CHANGES))
-        connection.execute(f"SET lock_timeout = '{self._random.choice((20, 200, 2000))}ms'")
+        connection.execute(f"SET lock_timeout = '{self._random.choice((20, 100, 400))}ms'")
         # A writer that gave up or met another writer has changed nothing; it goes on like an application would.
         with contextlib.suppress(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             with connection.transaction():
@@ -153,7 +155,7 @@ class _Change:
 
     def pause(self) -> None:
         # Holding locks for a moment widens the windows that a backup can fall into.
-        time.sleep(self.random.choice((0.0, 0.0, 0.01, 0.05)))
+        time.sleep(self.random.choice((0.0, 0.0, 0.01, 0.03)))
 
 
 def _append(change: _Change) -> None:
@@ -244,7 +246,7 @@ class Tally:
         )
 
 
-def back_up_beside_writers(ground: Ground, count: int, seed: int, *, writers: int = 3) -> Tally:
+def back_up_beside_writers(ground: Ground, count: int, seed: int, *, writers: int = 2) -> Tally:
     """Back up `count` times while writers work, and restore each backup that was made."""
     tally = Tally()
     chance = random.Random(f"{seed} pauses")
@@ -270,7 +272,8 @@ def _one(ground: Ground, tally: Tally, chance: random.Random) -> None:
     began = time.monotonic()
     before = set(ground.listed())
     try:
-        made = ground.back_up(ground.world(hurry=20), lock_timeout=chance.choice((0.1, 0.5, 2.0)), max_shrink=0)
+        request = ground.request(lock_timeout=chance.choice((0.1, 0.3, 1.0)), max_shrink=0)
+        made = backup.back_up(request, ground.world(hurry=20)).facts["backup"]
     except RecoveryError as exc:
         tally.refused[type(exc).__name__] += 1
         if not exc.remedy or set(ground.listed()) != before or ground.unlisted_objects():
@@ -278,13 +281,14 @@ def _one(ground: Ground, tally: Tally, chance: random.Random) -> None:
         return
     finally:
         tally.longest = max(tally.longest, time.monotonic() - began)
-    found = ground.find(made)
+    tally.again += made["attempts"] > 1
+    found = ground.find(made["backup_id"])
     roles = [member["role"] for member in found.detail()["members"]]
     if roles.count("table") < 4:
-        tally.wrong.append(f"{made} has the members {roles}")
-    with ground.restored(made) as name:
-        wrong = breaches(ground.server, name) + ground.differences(made, name)
-    tally.wrong += [f"{made}: {what}" for what in wrong]
+        tally.wrong.append(f"{found.manifest.backup_id} has the members {roles}")
+    with ground.restored(found.manifest.backup_id) as name:
+        wrong = breaches(ground.server, name) + ground.differences(found.manifest.backup_id, name)
+    tally.wrong += [f"{found.manifest.backup_id}: {what}" for what in wrong]
     tally.equal += not wrong
 
 
@@ -297,7 +301,7 @@ def _pauses(chance: random.Random) -> Iterator[None]:
     """Make the moments between the steps of a backup longer, so that writers fall into each of them."""
 
     def pause() -> None:
-        time.sleep(chance.choice((0.0, 0.0, 0.02, 0.1)))
+        time.sleep(chance.choice((0.0, 0.0, 0.01, 0.05)))
 
     hold, command, take = dumping.snapshot.hold, dumping.dump.command, dumping.proof.take
 

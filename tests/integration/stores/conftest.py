@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import Store
 
-IMPATIENT = Patience(connect=2, request=3, retries=3, retrying=10)
-"""So that a stalled request costs a test three seconds."""
+IMPATIENT = Patience(connect=2, request=2, retries=3, retrying=10)
+"""So that a stalled request costs a test two seconds."""
 
 
 @pytest.fixture(params=["directory", "s3"])

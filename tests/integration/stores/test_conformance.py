@@ -134,7 +134,7 @@ def test_what_is_not_there_is_not_found(store: Store, name: str) -> None:
 def test_put_new_writes_once(store: Store) -> None:
     store.put_new("a/b.json", b"first")
     for data in (b"second", b"first"):
-        with pytest.raises(AlreadyExists, match="exists|already"):
+        with pytest.raises(AlreadyExists, match="already"):
             store.put_new("a/b.json", data)
     assert read(store, "a/b.json") == b"first"
 
@@ -202,10 +202,9 @@ def test_impossible_names_are_refused(store: Store, name: str) -> None:
 
 def test_a_listing_is_complete_and_ordered(store: Store) -> None:
     wanted = [f"many/{number:04d}/{'x' if number % 3 else 'x-y'}" for number in range(2500)]
-    beside = ["many", "many-more/0001", "many.json", "many0/1", "man/y", "manx"]
+    # No object is called just `many`: in a directory store a name cannot be a file's and a directory's.
+    beside = ["many-more/0001", "many.json", "many0/1", "man/y", "manx"]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        # `many` is an object of its own only where a name may be a directory's too.
-        beside = [name for name in beside if name != "many"]
         list(pool.map(lambda name: store.put(name, [b"1"]), wanted + beside))
     assert names(store) == sorted(wanted + beside)
     assert names(store, "many/") == wanted

@@ -15,6 +15,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     AlreadyExists,
     StoreError,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.bucket import Patience
 from faultproxy import Fault
 
 if t.TYPE_CHECKING:
@@ -40,8 +42,10 @@ def read(store: Store, name: str = "a/b") -> bytes:
     return b"".join(store.get(name))
 
 
-def uploads(s3: t.Any) -> list[t.Any]:
-    found: list[t.Any] = s3.client().list_multipart_uploads(Bucket=s3.bucket).get("Uploads", [])
+def uploads(s3: t.Any, store: Store) -> list[t.Any]:
+    """List what unfinished uploads left in the bucket, unseen and paid for."""
+    answer = s3.client().list_multipart_uploads(Bucket=s3.bucket, Prefix=store.url.split("/", 3)[3])
+    found: list[t.Any] = answer.get("Uploads", [])
     return found
 
 
@@ -71,7 +75,7 @@ def test_a_passing_fault_is_overcome(
     assert proxy.struck
     proxy.reset()
     assert read(direct) == DATA
-    assert uploads(s3) == []
+    assert uploads(s3, direct) == []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_a_lasting_fault_fails_clean(
     with pytest.raises(StoreError, match="Writing a/b failed at s3://"):
         put(behind_proxy)
     assert list(direct.list("")) == []
-    assert uploads(s3) == []
+    assert uploads(s3, direct) == []
     proxy.reset()
     assert put(behind_proxy) == len(DATA)
 
@@ -138,6 +142,7 @@ def test_a_store_that_shows_less_than_it_took_is_an_error(
     proxy.add(Fault("^PUT ", times=1, answer=(200, b"")))
     with pytest.raises(StoreError, match="took 5 bytes of a and shows 10 bytes"):
         behind_proxy.put("a", [b"small"])
+    assert read(direct, "a") == b"other size"
 
 
 @pytest.mark.parametrize("how", ["rst", "fin", "stall"])
@@ -170,7 +175,7 @@ def test_a_create_only_write_that_met_anothers_is_not_ours(
 
 def test_a_create_only_write_is_repeated_within_reason(behind_proxy: Store, direct: Store, proxy: FaultProxy) -> None:
     proxy.add(Fault("^PUT ", cut_request=0))
-    with pytest.raises(StoreError, match="Writing m.json failed"):
+    with pytest.raises(StoreError, match=r"Writing m\.json failed"):
         behind_proxy.put_new("m.json", b"{}")
     assert list(direct.list("")) == []
 
@@ -230,10 +235,9 @@ def test_a_listing_whose_second_page_fails_is_an_error(behind_proxy: Store, prox
     prefix = behind_proxy.url.split("/", 3)[3].encode()
     proxy.add(Fault("^GET .*continuation-token=more", answer=BROKEN))
     proxy.add(Fault("^GET .*list-type=2", answer=(200, page % prefix)))
-    listing = behind_proxy.list("")
-    assert next(listing).name == "a"
     with pytest.raises(StoreError, match="Listing"):
-        next(listing)
+        list(behind_proxy.list(""))
+    assert proxy.struck >= 2
 
 
 def test_deleting_survives_a_lost_answer(behind_proxy: Store, direct: Store, proxy: FaultProxy) -> None:
@@ -284,9 +288,11 @@ def test_all_parts_but_the_last_are_of_one_size(behind_proxy: Store, s3: t.Any) 
     assert sizes == [PART, PART, PART, 17 * 999_983 - 3 * PART]
 
 
-def test_a_stalled_store_is_given_up_in_time(behind_proxy: Store, proxy: FaultProxy) -> None:
+def test_a_stalled_store_is_given_up_in_time(s3: t.Any, proxy: FaultProxy) -> None:
+    patience = Patience(connect=1, request=1, retries=1, retrying=10)
+    store = opening.open_store(s3.settings("x", endpoint=proxy.endpoint), environ={}, patience=patience)
     proxy.add(Fault(".", swallow=True, how="stall"))
     began = time.monotonic()
     with pytest.raises(StoreError, match="does not answer in time"):
-        behind_proxy.head("a")
-    assert time.monotonic() - began < 30
+        store.head("a")
+    assert time.monotonic() - began < 10

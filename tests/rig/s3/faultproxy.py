@@ -61,7 +61,7 @@ class FaultProxy:
 
     def add(self, fault: Fault) -> None:
         with self._lock:
-            self._faults.append(fault)
+            self._faults.append(dataclasses.replace(fault))
 
     def reset(self) -> None:
         """Forget all faults and what was seen."""
@@ -198,9 +198,8 @@ def _forward(body: Iterator[bytes], to: socket.socket, cut: int | None, how: How
 
 
 def _response(status: int, body: bytes) -> bytes:
-    return (
-        b"HTTP/1.1 %d Said\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
-    )
+    head = b'HTTP/1.1 %d Said\r\nContent-Type: application/xml\r\nETag: "said"\r\nContent-Length: %d\r\n\r\n'
+    return head % (status, len(body)) + body
 
 
 def _break(client: socket.socket, how: How) -> None:

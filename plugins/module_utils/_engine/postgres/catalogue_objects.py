@@ -133,7 +133,8 @@ _PUBLISHED_COLUMNS = """
 """
 
 _VARIANTS = (
-    ("collation_locale", 170000, "k.colllocale", "NULL"),
+    ("collation_locale", 170000, "k.colllocale", "<collation_icu>"),
+    ("collation_icu", 150000, "k.colliculocale", "NULL"),
     ("collation_rules", 160000, "k.collicurules", "NULL"),
     ("publication_relation", 150000, "pg_get_expr(r.prqual, r.prrelid)", "NULL::text"),
     ("publication_columns", 150000, _PUBLISHED_COLUMNS, "NULL::text"),

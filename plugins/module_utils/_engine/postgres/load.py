@@ -103,7 +103,7 @@ class Loader:
 
     def _structure(self, database: str, chosen: Choice) -> None:
         with restorer.memory_file(toc.listing(self._ordered(chosen.structure))) as wanted:
-            arguments = ["--exit-on-error", "--section=pre-data", f"--use-list={restorer.path_of(wanted)}"]
+            arguments = ["--exit-on-error", "--verbose", "--section=pre-data", f"--use-list={restorer.path_of(wanted)}"]
             try:
                 restorer.run(self._tools, database, self._archive, arguments)
             except ProcessFailed as exc:
@@ -170,7 +170,7 @@ class Loader:
         with restorer.memory_file(toc.listing(numbers or ())) as wanted:
             # A COPY is one statement: where it fails its table stays empty, and only its entry is tried again.
             arguments = [] if numbers is None else [f"--use-list={restorer.path_of(wanted)}"]
-            arguments += ["--exit-on-error"] if part.name else []
+            arguments += ["--verbose", *(["--exit-on-error"] if part.name else [])]
             argv = self._tools.restore(restorer.target(database), *arguments)
             environment = self._tools.environment(database)
             try:
@@ -180,12 +180,13 @@ class Loader:
                 ):
                     restorer.feed(child, archive)
             except ProcessFailed as exc:
-                if last or not _depends_on_rows(exc):
+                failed = toc.failed(str(exc.details.get("stderr", "")))
+                if last or not failed or not _depends_on_rows(exc):
                     what = f"loading {part.schema}.{part.name}" if part.name else "loading the smaller tables"
                     entries = () if part.name else self.rest_entries
                     raise restorer.explain(exc, self._where(exc, entries, what)) from exc
                 self._drain(workers, part)
-                again.append((part, None if part.name else toc.failed(str(exc.details.get("stderr", "")))))
+                again.append((part, None if part.name else failed))
                 return False
         return True
 
@@ -225,7 +226,7 @@ class Loader:
 
     def _post_pass(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[str, str]]:
         with restorer.memory_file(toc.listing(numbers)) as wanted:
-            arguments = ["--section=post-data", f"--jobs={jobs}", f"--use-list={restorer.path_of(wanted)}"]
+            arguments = ["--verbose", "--section=post-data", f"--jobs={jobs}", f"--use-list={restorer.path_of(wanted)}"]
             try:
                 restorer.run(self._tools, database, self._archive, arguments, helpers=1)
             except ProcessFailed as exc:

@@ -13,6 +13,7 @@ objects and anything nobody thought of are there. Tables of extensions always st
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ..errors import DatabaseError, UsageError
@@ -186,24 +187,24 @@ def _require(connection: Connection, schemas: Sequence[str]) -> None:
 
 
 def _table_name(text: str) -> tuple[str, str]:
-    parts: list[str] = []
-    part, quoted, was_quoted = "", False, False
-    for index, character in enumerate(text):
-        if character == '"' and (quoted or not part):
-            doubled = quoted and text[index + 1 : index + 2] == '"'
-            quoted, was_quoted = not quoted, True
-            part += '"' if doubled else ""
-        elif character == "." and not quoted and not parts:
-            parts.append(part)
-            part, was_quoted = "", False
-        else:
-            part += character
-    if quoted:
-        raise UsageError(f"The table {text!r} has an open quote.", "Close it.", field="tables")
-    parts.append(part if part or was_quoted else "")
-    schema, name = parts if len(parts) == 2 else ("public", parts[0])
-    return check_name(schema, "tables"), check_name(name, "tables")
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"The table {text!r} cannot be read.",
+            "Give it as schema.table or table; a part with a dot or beginning with a quote goes in double quotes.",
+            field="tables",
+        )
+    schema = _bare(match["schema"]) if match["schema"] else "public"
+    return check_name(schema, "tables"), check_name(_bare(match["table"]), "tables")
 
+
+def _bare(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+_WRITTEN = re.compile(
+    r"""(?:(?P<schema>"(?:[^"]|"")+"|[^".][^.]*)\.)?(?P<table>"(?:[^"]|"")+"|(?<=\.)[^".].*|[^".][^.]*)""", re.DOTALL
+)
 
 _PARTITIONS = """
 WITH RECURSIVE below (oid) AS (

@@ -32,8 +32,8 @@ if t.TYPE_CHECKING:
 MAINTENANCE_MEMORY = 256 << 20
 """Bytes for one index build, at most: beyond it sorts gain little and several builds run at once."""
 
-SAID = 1 << 20
-"""Bytes of messages that are kept from a program which reports its failures one by one."""
+SAID = 4 << 20
+"""Bytes of messages that are kept from a program which names what it does and what fails, one by one."""
 
 _READY = (
     "statement_timeout=0",

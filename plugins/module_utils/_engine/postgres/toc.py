@@ -107,7 +107,7 @@ def listing(numbers: Iterable[int]) -> bytes:
 
 
 def failed(stderr: str) -> list[int]:
-    """Give the numbers of the entries that pg_restore names in its errors, each once."""
+    """Give the numbers of the entries that `pg_restore --verbose` names in its errors, each once."""
     return list(dict.fromkeys(int(number) for number in _FAILED.findall(stderr)))
 
 

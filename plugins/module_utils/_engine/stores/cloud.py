@@ -12,14 +12,16 @@ when the store shows the object, and whether an object is ours is told by a toke
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from ..errors import AccessDenied, AlreadyExists, MissingLibrary, NotFound, StoreError
 from . import base, failures
 from .bucket import Bucket, Patience
 from .confirming import confirm
+from .credentials import provider
 from .downloading import RANGE, in_ranges
 from .source import Source
 
@@ -50,10 +52,7 @@ TOKEN = "lifeboat-attempt"  # noqa: S105
 """The metadata key under which an object carries the token of the attempt that wrote it."""
 
 ATTEMPTS = 3
-"""How often a create-only write is sent when its answer gets lost: the client must not repeat it by itself."""
-
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-"""Credentials that expired then are asked for again with each request."""
+"""How often a create-only write or a deletion is sent when its answer gets lost: obstore does not repeat them."""
 
 REFUSALS = range(300, 500)
 """HTTP statuses that settle a request; after any other, or none, it may have been carried out all the same."""
@@ -90,7 +89,7 @@ class CloudStore:
                 raise
             if not source.ended or not self._is_ours(key, token):
                 raise self._explained(exc, f"Writing {name}", name) from exc
-        confirm(self, name, source.size)
+        self._confirm(name, source.size, token)
         return source.size
 
     def put_new(self, name: str, data: bytes) -> None:
@@ -99,7 +98,7 @@ class CloudStore:
         for _ in range(ATTEMPTS):
             lost = self._create(name, data, token, lost)
             if lost is None:
-                confirm(self, name, len(data))
+                self._confirm(name, len(data), token)
                 return
         raise t.cast("StoreError", lost)
 
@@ -122,8 +121,8 @@ class CloudStore:
         try:
             return self._info(obstore.head(self._s3, key))
         except _raised_by_obstore() as exc:
-            if failures.status(exc) in {401, 403, 400}:
-                # An answer to HEAD has no body to say why; one to GET has.
+            if failures.status(exc) in REFUSALS:
+                # An answer to HEAD has no body to say why, or whether bucket or object is missing; one to GET has.
                 found = self._range(name, key, 0, 1)
                 if found:
                     return self._info(found[1])
@@ -152,12 +151,17 @@ class CloudStore:
             raise self._explained(exc, f"Listing {prefix or 'everything'}") from exc
 
     def delete(self, name: str) -> None:
-        try:
-            obstore.delete(self._s3, self._key(name))
-        except _raised_by_obstore() as exc:
-            if isinstance(exc, FileNotFoundError) and failures.code(exc) != "NoSuchBucket":
+        key = self._key(name)
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                obstore.delete(self._s3, key)
                 return
-            raise self._explained(exc, f"Removing {name}", name) from exc
+            except _raised_by_obstore() as exc:
+                if isinstance(exc, FileNotFoundError) and failures.code(exc) != "NoSuchBucket":
+                    return
+                # Nothing is lost by asking again, which obstore does not do by itself when an answer got lost.
+                if not left or failures.status(exc) in REFUSALS:
+                    raise self._explained(exc, f"Removing {name}", name) from exc
 
     def _upload(self, key: str, body: bytes | Iterator[bytes], token: str, part: int) -> None:
         obstore.put(
@@ -236,6 +240,16 @@ class CloudStore:
             return False
         return attributes.get(TOKEN) == token
 
+    def _confirm(self, name: str, size: int, token: str) -> None:
+        try:
+            confirm(self, name, size)
+        except StoreError:
+            # What we left broken goes; what somebody else left stays.
+            if self._is_ours(self._key(name), token):
+                with contextlib.suppress(StoreError):
+                    self.delete(name)
+            raise
+
     def _key(self, name: str) -> str:
         return base.check_name(self._prefix + base.check_name(name))
 
@@ -276,18 +290,5 @@ def _client(
         config=t.cast("t.Any", {**config, **machine}),
         client_options=t.cast("t.Any", options),
         retry_config={"max_retries": patience.retries, "retry_timeout": timedelta(seconds=patience.retrying)},
-        credential_provider=_provider(credentials) if credentials else None,
+        credential_provider=provider(credentials) if credentials else None,
     )
-
-
-def _provider(credentials: Callable[[], Credentials]) -> t.Any:
-    def provide() -> dict[str, t.Any]:
-        found = credentials()
-        return {
-            "access_key_id": found.access_key,
-            "secret_access_key": found.secret_key,
-            "token": found.token,
-            "expires_at": LONG_AGO,
-        }
-
-    return provide

@@ -8,7 +8,6 @@ A store's answer is not believed alone: a write is done when the store shows an 
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ..errors import AccessDenied, NotFound, StoreError
@@ -21,8 +20,7 @@ def confirm(store: Store, name: str, size: int) -> None:
     """
     Return when `store` shows `name` with `size` bytes; where these credentials may not look, a listing will do.
 
-    Raise StoreError otherwise, after trying to remove what cannot be what was sent, and AccessDenied when they may
-    do neither.
+    Raise StoreError otherwise, and AccessDenied when they may do neither.
     """
     try:
         found = store.head(name).size
@@ -31,8 +29,6 @@ def confirm(store: Store, name: str, size: int) -> None:
     except NotFound:
         found = -1
     if found != size:
-        with contextlib.suppress(StoreError):
-            store.delete(name)
         shown = "nothing" if found < 0 else f"{found} bytes"
         raise StoreError(
             f"{store.url} took {size} bytes of {name} and shows {shown}.",

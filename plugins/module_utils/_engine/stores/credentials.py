@@ -16,11 +16,15 @@ import dataclasses
 import os
 import stat
 import typing as t
+from datetime import UTC, datetime
 
 from ..errors import UsageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Credentials that expired then are asked for again with each request."""
 
 FIELD = "store.credentials_file"
 
@@ -61,6 +65,21 @@ def from_file(path: str, profile: str) -> Credentials:
             field=FIELD,
         )
     return Credentials(access, secret, found.get("aws_session_token") or None)
+
+
+def provider(credentials: Callable[[], Credentials]) -> Callable[[], t.Any]:
+    """Turn `credentials` into what obstore calls before each request."""
+
+    def provide() -> dict[str, t.Any]:
+        found = credentials()
+        return {
+            "access_key_id": found.access_key,
+            "secret_access_key": found.secret_key,
+            "token": found.token,
+            "expires_at": LONG_AGO,
+        }
+
+    return provide
 
 
 def _read(path: str) -> str:

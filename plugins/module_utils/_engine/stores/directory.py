@@ -56,6 +56,8 @@ class DirectoryStore:
     def list(self, prefix: str) -> Iterator[base.ObjectInfo]:
         self._check_root()
         above, slash, _rest = base.check_prefix(prefix).rpartition("/")
+        if above:
+            self._path(above)
         with disk.explained(self._root):
             yield from self._walk(above + slash, prefix)
 
@@ -67,21 +69,21 @@ class DirectoryStore:
                 os.unlink(path)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return
-            directory = os.path.dirname(path)
-            disk.sync_directory(directory)
-        self._remove_empty(directory)
+            with contextlib.suppress(FileNotFoundError):  # another deletion was quicker to remove the directory
+                disk.sync_directory(os.path.dirname(path))
+        self._remove_empty(os.path.dirname(path))
 
     def _write(self, name: str, chunks: Iterable[bytes], *, replace: bool) -> int:
         path = self._path(name)
         source = _Source(chunks)
-        for _ in range(ATTEMPTS - 1):
+        for left in reversed(range(ATTEMPTS)):
             self._make_parents(name)
-            with contextlib.suppress(NotFound):
+            try:
                 return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace)
-            if source.started:
-                break
-        self._make_parents(name)
-        return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace)
+            except NotFound:
+                if source.started or not left:
+                    raise
+        raise StoreError(f"{path} could not be written.")  # never reached: the last attempt raises
 
     def _make_parents(self, name: str) -> None:
         """Make the directories that `name` needs below the root, each durable before anything is put into it."""

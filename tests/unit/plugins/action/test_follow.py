@@ -110,6 +110,8 @@ class Play:
                 dest: {self.path}/result.json
               check_mode: false
               changed_when: true
+              vars:
+                ansible_remote_tmp: {self.path}/copying
               diff: false
         """
         (self.path / "play.yml").write_text(textwrap.dedent(play))
@@ -169,11 +171,10 @@ def test_progress_is_shown_while_the_module_runs_and_then_its_result_comes(play)
 
 
 @pytest.mark.parametrize("how", ["well", "fail", "crash"])
-@pytest.mark.parametrize("more", [(), ("--diff",)])
-def test_the_result_is_the_one_of_a_plain_run(play, how, more):
-    plain = play.run(*PLAIN, *more, how=how)
+def test_the_result_is_the_one_of_a_plain_run(play, how):
+    plain = play.run(*PLAIN, "--diff", how=how)
     shown = play.out
-    assert play.run(*FOLLOWED, *more, how=how) == plain
+    assert play.run(*FOLLOWED, "--diff", how=how) == plain
     assert play.out == shown
     assert plain["failed"] == (how != "well")
     assert play.job_files == []
@@ -234,6 +235,15 @@ def test_where_a_job_must_not_be_the_module_runs_plainly(play, case):
 def test_where_jobs_cannot_be_kept_the_module_runs_plainly(play):
     (play.path / "async").rmdir()
     (play.path / "async").write_text("in the way")
+    result = play.run(*FOLLOWED)
+    assert result["changed"]
+    assert not result["failed"]
+
+
+def test_where_the_host_has_no_place_for_a_job_a_pipelined_module_runs_plainly(play, monkeypatch):
+    monkeypatch.setenv("ANSIBLE_PIPELINING", "1")
+    (play.path / "remote").rmdir()
+    (play.path / "remote").write_text("in the way")
     result = play.run(*FOLLOWED)
     assert result["changed"]
     assert not result["failed"]

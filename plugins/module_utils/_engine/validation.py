@@ -1,0 +1,306 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: prove that a backup restores. It is restored into a scratch cluster, compared with its proof, asked the
+user's questions, and dropped; or a database that was restored already is compared and asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+import typing as t
+
+from . import catalogue, checks, repository, units
+from .errors import DatabaseError, ProofMismatch, RecoveryError, UsageError
+from .model import Outcome
+from .postgres import globals as roles
+from .postgres import halfmade, load, proof, properties, restorer, scratch, server, target
+from .postgres.connection import Login, connect, execute
+from .restore_plan import Material
+from .termination import raised_on_sigterm
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from .model import World
+    from .postgres.differences import Difference
+
+SCRATCH_USER = "lifeboat-scratch"
+SCRATCH_DIRECTORY = "/var/lib/lifeboat-scratch"
+CHECKER = "lifeboat_check"
+DATABASE = "validation"
+
+OPTIONS = ("--no-tablespaces", "--no-subscriptions")
+"""What no scratch cluster gets: places outside of it, and connections to the living."""
+
+IGNORED = frozenset({"subscription"})
+FALLBACK_LOCALE = "C.UTF-8"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ValidateRequest:
+    """
+    Which backup to prove. With `target_db`, the database of that name at `login` is compared instead of a fresh one.
+    """
+
+    repository: catalogue.RepositorySettings
+    cluster: str
+    database: str
+    backup: str = "latest"
+    login: Login | None = None
+    target_db: str | None = None
+    checks: tuple[checks.Check, ...] = ()
+    scratch_user: str = SCRATCH_USER
+    scratch_dir: str = SCRATCH_DIRECTORY
+    jobs: int = 2
+    check_timeout: float = 60.0
+
+
+def validate(request: ValidateRequest, world: World) -> Outcome:
+    """
+    Prove the backup that `request` names.
+
+    Raise ProofMismatch when anything differs or a check fails (`details["validation"]` has the whole result), Tampered
+    when a stored byte is not as signed, DatabaseError or UsageError when it cannot be tried.
+    """
+    opened = catalogue.open_repository(request.repository, world)
+    component = repository.component(request.cluster, request.database)
+    return validate_backup(request, world, opened.find(component, request.backup))
+
+
+def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Backup) -> Outcome:
+    """Prove `backup`."""
+    material = Material.of(backup)
+    run = _Run(request, world, material)
+    if world.dry_run:
+        where = f"database {request.target_db}" if request.target_db else "a scratch cluster"
+        return Outcome(False, {"summary": f"Would compare {backup.manifest.backup_id} with its proof in {where}."})
+    with raised_on_sigterm():
+        if request.target_db:
+            run.existing(request.target_db)
+        else:
+            run.fresh()
+    return run.outcome()
+
+
+class _Run:
+    """One validation and its findings."""
+
+    def __init__(self, request: ValidateRequest, world: World, material: Material) -> None:
+        self._request = request
+        self._world = world
+        self._material = material
+        self._before = material.detail["proof"]
+        self._phases: dict[str, float] = {}
+        self._differences: list[Difference] = []
+        self._notes: list[str] = []
+        self._tables: list[dict[str, t.Any]] = []
+        self._checks: list[dict[str, t.Any]] = []
+        self._began: datetime = world.now()
+
+    def existing(self, database: str) -> None:
+        """Compare and ask a database that is there."""
+        login = self._request.login
+        if login is None:
+            raise UsageError("A target_db needs a login.", "Give login_host and the like.", field="login_host")
+        self._compare(login, database, whole=True)
+        with contextlib.closing(connect(login, database, read_only=True)) as connection:
+            self._ask(connection, checks.reading_role(connection))
+
+    def fresh(self) -> None:
+        """Restore into a cluster that is gone afterwards; compare and ask there."""
+        source = self._material.detail["source"]
+        dumped_by = self._material.backup.manifest.versions.get("pg_dump", "")
+        major = max(int(source["server_version_num"]) // 10000, int(dumped_by.split(".", 1)[0] or 0))
+        programs = server.programs(major, environ=self._world.environ)
+        request = self._request
+        with contextlib.ExitStack() as stack:
+            with self._phase("scratch_start"):
+                cluster = stack.enter_context(
+                    scratch.running(
+                        programs,
+                        user=request.scratch_user,
+                        parent=request.scratch_dir,
+                        token=secrets.token_hex(4),
+                        superuser=self._superuser(),
+                        sleep=self._world.sleep,
+                    )
+                )
+            tools = restorer.Tools(
+                programs, cluster.login, cluster.environ, jobs=request.jobs, prefix=cluster.prefix, options=OPTIONS
+            )
+            self._restore(tools)
+            self._compare(cluster.login, DATABASE, whole=False)
+            self._finish(cluster.login)
+
+    def outcome(self) -> Outcome:
+        """Give the result. Raise ProofMismatch when it is a failure."""
+        manifest = self._material.backup.manifest
+        first = str(self._differences[0]) if self._differences else None
+        failed = [check for check in self._checks if not check["passed"]]
+        seconds = (self._world.now() - self._began).total_seconds()
+        result = {
+            "passed": first is None and not failed,
+            "backup_id": manifest.backup_id,
+            "component": manifest.component,
+            "mode": "existing" if self._request.target_db else "scratch",
+            "proof": self._before["level"],
+            "seconds": round(seconds, 3),
+            "phases": self._phases,
+            "tables": self._tables,
+            "checks": self._checks,
+            "first_difference": first,
+            "differences": [str(difference) for difference in self._differences[:100]],
+            "notes": self._notes,
+        }
+        if first is not None:
+            raise ProofMismatch(
+                f"The backup {manifest.backup_id} does not restore to what was backed up: {first}.",
+                "Look into it before you need it; earlier backups may be better.",
+                validation=result,
+                first_difference=first,
+            )
+        if failed:
+            said = failed[0].get("error") or f"it gave {failed[0]['found']!r} instead of {failed[0]['wanted']!r}"
+            raise ProofMismatch(
+                f"The check {failed[0]['name']!r} fails on the restored database: {said}.",
+                "The data is as it was backed up; look into what the application wrote.",
+                validation=result,
+                first_difference=None,
+            )
+        rows = sum(table["rows"] or 0 for table in self._tables)
+        summary = (
+            f"{manifest.backup_id} restores: {len(self._tables)} tables with {rows:,} rows are as they were backed up "
+            f"(proof {self._before['level']}), {len(self._checks)} checks passed, {units.human_duration(seconds)}."
+        )
+        return Outcome(
+            False, {"validation": result, "summary": summary}, after=summary + "\n", warnings=tuple(self._notes)
+        )
+
+    def _superuser(self) -> str:
+        """Give the cluster the source's superuser where its name is known: it stands in grants on system objects."""
+        supers = [role["name"] for role in self._material.roles["roles"] if role["superuser"]]
+        return "postgres" if "postgres" in supers or not supers else str(supers[0])
+
+    def _restore(self, tools: restorer.Tools) -> None:
+        material = self._material
+        with halfmade.manage(tools.login) as session:
+            for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
+                self._try(session, statement)
+            self._create(session)
+            with load.Loader(
+                tools, material.backup, material.layout, now=self._world.now, owners=material.owners
+            ) as loader:
+                target.check_extensions(session.connection, loader.entries)
+                loaded = loader.load(DATABASE)
+        self._phases |= loaded.phases
+        self._differences += [
+            proof.Difference(name, "missing", f"it could not be made: {reason}") for name, reason in loaded.failures
+        ]
+
+    def _create(self, session: halfmade.Session) -> None:
+        recorded = dict(self._material.detail["properties"])
+        try:
+            statements = properties.statements(recorded, DATABASE, "create", tablespaces=())
+            for statement in statements:
+                execute(session.connection, statement)
+        except DatabaseError as exc:
+            plain = {**recorded, "provider": "c", "collate": FALLBACK_LOCALE, "ctype": FALLBACK_LOCALE}
+            if recorded["encoding"] != "UTF8":
+                plain |= {"collate": "C", "ctype": "C"}
+            self._notes.append(f"The source's locale is not to be had here, {plain['collate']} stands in: {exc.cause}")
+            for statement in properties.statements(plain, DATABASE, "create", tablespaces=()):
+                execute(session.connection, statement)
+
+    def _try(self, session: halfmade.Session, statement: str) -> None:
+        try:
+            execute(session.connection, statement)
+        except DatabaseError as exc:
+            # A setting that only the source's libraries know takes nothing from the data.
+            if not statement.startswith("ALTER ROLE"):
+                raise
+            self._notes.append(exc.cause)
+
+    def _compare(self, login: Login, database: str, *, whole: bool) -> None:
+        before = self._before
+        if before["level"] == "none":
+            self._notes.append("The backup has no proof: it restores, and nothing says that the data is right.")
+            return
+        with self._phase("proof"):
+            partial = bool(before.get("partial"))
+            after = proof.take(login, database, None, before["level"], like=before, partial=partial)
+            found = proof.compare(before, after, ignored_kinds=() if whole else IGNORED)
+        self._differences += [difference for difference in found if not difference.note]
+        self._notes += [str(difference) for difference in found if difference.note]
+        self._tables = list(_tables(before, after))
+
+    def _finish(self, login: Login) -> None:
+        """Apply the database's own properties, compare them, and ask the user's questions as a role that reads."""
+        with halfmade.manage(login) as session:
+            recorded = self._material.detail["properties"]
+            with self._phase("properties"):
+                for statement in properties.statements(dict(recorded), DATABASE, "final"):
+                    execute(session.connection, statement)
+            self._compare_properties(login)
+            if not self._request.checks:
+                return
+            execute(session.connection, f"CREATE ROLE {CHECKER} LOGIN IN ROLE pg_read_all_data")
+            execute(session.connection, f"GRANT CONNECT ON DATABASE {DATABASE} TO {CHECKER}")
+            execute(session.connection, f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
+        with contextlib.closing(connect(dataclasses.replace(login, user=CHECKER), DATABASE)) as connection:
+            self._ask(connection, None)
+
+    def _compare_properties(self, login: Login) -> None:
+        before = self._before
+        if before["level"] == "none" or before.get("partial"):
+            return
+        try:
+            with contextlib.closing(connect(login, DATABASE, read_only=True)) as connection:
+                after = properties.read(connection)
+        except RecoveryError as exc:
+            self._notes.append(f"With the database's own settings no session starts here: {exc.cause}")
+            return
+        # What a scratch cluster cannot have: the source's tablespaces, and a locale that this host lacks.
+        apart = {"name", "collation_version", "tablespace"}
+        apart |= (
+            {"collate", "ctype", "provider", "locale"} if any("stands in" in note for note in self._notes) else set()
+        )
+        self._differences += [
+            proof.Difference(
+                f"property {name} of the database", "property", f"it was {value!r} and is {after.get(name)!r}"
+            )
+            for name, value in before["properties"].items()
+            if name not in apart and value != after.get(name)
+        ]
+
+    def _ask(self, connection: t.Any, role: str | None) -> None:
+        with self._phase("checks"):
+            timeout = self._request.check_timeout
+            self._checks = [checks.run(connection, check, role=role, timeout=timeout) for check in self._request.checks]
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        began = self._world.now()
+        yield
+        self._phases[name] = round((self._world.now() - began).total_seconds(), 3)
+
+
+def _tables(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[str, t.Any]]:
+    """Give each table of the proof with what was found of it."""
+    found = {(entry["schema"], entry["name"]): entry for entry in after["tables"]}
+    for entry in before["tables"]:
+        here = found.get((entry["schema"], entry["name"]), {})
+        hashed = "hash" in entry and "hash" in here
+        yield {
+            "schema": entry["schema"],
+            "name": entry["name"],
+            "sort": entry["sort"],
+            "rows": here.get("rows"),
+            "rows_backed_up": entry.get("rows"),
+            "content_equal": entry["hash"] == here["hash"] if hashed else None,
+        }

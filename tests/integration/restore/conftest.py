@@ -1,0 +1,97 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every test of a restore needs: a request, and a database with a backup of it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restore import RestoreRequest, restore_backup
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import restore_fakes
+
+SHOP = """
+SET search_path = public;
+CREATE TABLE customers (id bigint PRIMARY KEY, name text NOT NULL, email text);
+INSERT INTO customers SELECT i, 'customer ' || i, md5(i::text) FROM generate_series(1, 5000) i;
+CREATE INDEX customers_email ON customers (email);
+CREATE TABLE orders (id bigserial PRIMARY KEY, customer bigint NOT NULL REFERENCES customers, total numeric CHECK (total >= 0));
+INSERT INTO orders (customer, total) SELECT 1 + i % 5000, i / 7.0 FROM generate_series(1, 9000) i;
+CREATE INDEX orders_customer ON orders (customer);
+CREATE MATERIALIZED VIEW totals AS SELECT customer, sum(total) AS total FROM orders GROUP BY 1;
+"""
+
+
+class Restorer:
+    """Runs restores of in-memory backups on one cluster."""
+
+    def __init__(self, cluster: t.Any, state_dir: Path) -> None:
+        self.cluster = cluster
+        self.state_dir = state_dir
+        self.emergencies: list[t.Any] = []
+
+    def request(self, database: str, **values: t.Any) -> RestoreRequest:
+        settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": str(self.state_dir)})())
+        return RestoreRequest(
+            repository=settings,
+            login=self.cluster.login,
+            cluster="main",
+            database=database,
+            host="db1",
+            **{"force_disconnect": True, **values},
+        )
+
+    def restore(self, backup: restore_fakes.Backup, database: str, *, dry_run: bool = False, **values: t.Any) -> t.Any:
+        world = restore_fakes.world(dry_run=dry_run, environ=self.cluster.environ)
+        return restore_backup(self.request(database, **values), world, t.cast("t.Any", backup), self._back_up)
+
+    def _back_up(self, request: t.Any, world: t.Any) -> t.Any:
+        self.emergencies.append(request)
+        return type("Outcome", (), {"facts": {"backup": {"backup_id": "backup-emergency"}}})()
+
+    def sql(self, statement: str, database: str = "postgres") -> list[tuple[t.Any, ...]]:
+        """Run SQL with the search path that an application has. Give the first statement's rows."""
+        with contextlib.closing(self.cluster.connect(database)) as connection:
+            connection.execute("SET search_path = public")
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def databases(self) -> set[str]:
+        return {name for (name,) in self.cluster.execute("SELECT datname::text FROM pg_database")}
+
+
+@pytest.fixture
+def restorer(cluster: t.Any, tmp_path: Path) -> t.Iterator[Restorer]:
+    made = Restorer(cluster(), tmp_path)
+    before = made.databases()
+    yield made
+    for name in made.databases() - before:
+        made.cluster.drop(name)
+
+
+@pytest.fixture(scope="session")
+def shop_backup(cluster: t.Any) -> restore_fakes.Backup:
+    """A backup of a small shop, its two large tables as members of their own."""
+    server = cluster()
+    server.create("shop_source")
+    server.execute(SHOP, "shop_source")
+    made = restore_fakes.back_up(server, "shop_source", threshold=200_000)
+    server.drop("shop_source")
+    return made
+
+
+@pytest.fixture
+def shop(restorer: Restorer) -> str:
+    """The live database `shop`, with other data than in the backup."""
+    restorer.cluster.drop("shop")
+    restorer.cluster.create("shop")
+    restorer.sql("CREATE TABLE live (x int); INSERT INTO live VALUES (1)", "shop")
+    return "shop"

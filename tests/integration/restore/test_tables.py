@@ -1,0 +1,105 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Chosen tables of a full backup, with all that belongs to them."""
+
+from __future__ import annotations
+
+import pytest
+import restore_fakes
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
+
+SOURCE = """
+SET search_path = public;
+CREATE SCHEMA "odd, schema";
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TABLE customers (id int PRIMARY KEY, mood mood DEFAULT 'good');
+INSERT INTO customers SELECT i FROM generate_series(1, 300) i;
+CREATE TABLE "odd, schema"."my table.x" (
+    id serial PRIMARY KEY, twin int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers, v int UNIQUE, m mood
+);
+INSERT INTO "odd, schema"."my table.x" (customer, v) SELECT i, i FROM generate_series(1, 250) i;
+CREATE INDEX odd_index ON "odd, schema"."my table.x" (customer, v);
+COMMENT ON TABLE "odd, schema"."my table.x" IS 'mine';
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER touched BEFORE UPDATE ON "odd, schema"."my table.x" FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE VIEW seen AS SELECT id FROM "odd, schema"."my table.x";
+CREATE TABLE parted (k int, v text, PRIMARY KEY (k)) PARTITION BY RANGE (k);
+CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (100);
+CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (100) TO (MAXVALUE);
+INSERT INTO parted SELECT i, i::text FROM generate_series(1, 200) i;
+CREATE TABLE other (x int);
+"""
+ODD = '"odd, schema"."my table.x"'
+
+
+@pytest.fixture
+def backup(restorer, database):
+    return restore_fakes.back_up(restorer.cluster, database(sql=SOURCE, name="tables_source"))
+
+
+def relations(restorer, name):
+    query = (
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname IN ('public', 'odd, schema')"
+    )
+    return {relation for (relation,) in restorer.sql(query, name)}
+
+
+def test_a_table_comes_with_its_keys_indexes_sequences_defaults_and_triggers(restorer, backup):
+    outcome = restorer.restore(backup, "tables_source", tables=(ODD,))
+    facts = outcome.facts["restore"]
+    name = facts["target"]
+    assert name.startswith("tables_source_tables_2")
+    execute = restorer.sql
+    assert execute(f"SELECT count(*), max(v) FROM {ODD}", name) == [(250, 250)]
+    assert execute(f"INSERT INTO {ODD} (v) VALUES (1000) RETURNING id, twin", name) == [(251, 251)]
+    assert execute("SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal", name) == [("touched",)]
+    assert "odd_index" in relations(restorer, name)
+    assert not relations(restorer, name) & {"other", "customers", "parted", "seen"}
+    assert any("odd_index" in what for what in facts["along"])
+    assert any("FK CONSTRAINT" in what for what in facts["left_out"])
+    assert any("VIEW public seen" in what for what in facts["left_out"])
+
+
+def test_both_sides_of_a_foreign_key_bring_it_along(restorer, backup):
+    outcome = restorer.restore(backup, "tables_source", tables=(ODD, "customers"), target_db="both")
+    assert not any("FK CONSTRAINT" in what for what in outcome.facts["restore"]["left_out"])
+    assert restorer.sql("SELECT count(*) FROM pg_constraint WHERE contype = 'f'", "both") == [(1,)]
+
+
+def test_a_partitioned_table_comes_with_its_partitions(restorer, backup):
+    restorer.restore(backup, "tables_source", tables=("parted",), target_db="parts")
+    assert restorer.sql("SELECT count(*) FROM parted WHERE k >= 100", "parts") == [(101,)]
+    assert restorer.sql("INSERT INTO parted VALUES (5000) RETURNING k", "parts") == [(5000,)]
+
+
+def test_into_an_existing_database_only_beside_what_is_there(restorer, backup, database):
+    there = database(
+        sql="SET search_path = public; CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE parted (mine int)"
+    )
+    with pytest.raises(errors.DatabaseError, match='"public"."parted" already'):
+        restorer.restore(backup, "tables_source", tables=("customers", "parted"), target_db=there)
+    assert relations(restorer, there) == {"parted"}
+    restorer.restore(backup, "tables_source", tables=("customers",), target_db=there)
+    assert restorer.sql("SELECT count(*), min(mood)::text FROM customers", there) == [(300, "good")]
+
+
+def test_a_failure_beside_others_takes_back_what_it_made(restorer, backup, database):
+    there = database()
+    with pytest.raises(errors.DatabaseError, match="mood"):
+        restorer.restore(backup, "tables_source", tables=("other", "customers"), target_db=there)
+    assert relations(restorer, there) == set()
+
+
+def test_an_unknown_table_is_refused(restorer, backup):
+    with pytest.raises(errors.UsageError, match=r"public\.nowhere is not in the backup"):
+        restorer.restore(backup, "tables_source", tables=("nowhere",))
+
+
+def test_check_mode_tells_what_would_come_along(restorer, backup):
+    before = restorer.databases()
+    outcome = restorer.restore(backup, "tables_source", tables=("parted",), dry_run=True)
+    assert "TABLE public parted_low" in outcome.after
+    assert restorer.databases() == before

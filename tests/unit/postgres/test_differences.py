@@ -1,0 +1,146 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""What compares equal, what may move, and what is reported first."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.catalogue_objects import (
+    digest,
+    kind,
+    normal,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.differences import (
+    FORMAT,
+    Difference,
+    compare,
+)
+
+
+def proof(**changes: t.Any) -> dict[str, t.Any]:
+    return {
+        "format": FORMAT,
+        "level": "content",
+        "partial": False,
+        "server": {"version_num": 150018, "encoding": "UTF8"},
+        "tables": [{"schema": "a", "name": "t", "sort": "table", "rows": 2, "hash": "12"}],
+        "sequences": [],
+        "extensions": {"hstore": "1.7"},
+        "objects": {"table a.t": "aa", "publication p": "bb", "comment on publication p": "cc"},
+        "properties": {"name": "x", "owner": "o"},
+        "large_objects": {"count": 1, "owners": "1", "content": "2", "sizes": "3"},
+        **changes,
+    }
+
+
+def sequence(last: int, called: bool, increment: int = 1, cycled: bool = False) -> dict[str, t.Any]:
+    named = {"schema": "a", "name": "s", "last_value": last, "is_called": called}
+    return {"sequences": [{**named, "increment": increment, "cycled": cycled}]}
+
+
+def failures(found: list[Difference]) -> list[tuple[str, str]]:
+    return [(difference.object, difference.what) for difference in found if not difference.note]
+
+
+def test_equal_proofs_do_not_differ() -> None:
+    assert compare(proof(), proof()) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "behind"),
+    [
+        ((5, True), (5, True), False),
+        ((5, True), (9, True), False),
+        ((5, True), (4, True), True),
+        ((5, True), (6, False), False),
+        ((5, False), (5, True), False),
+        ((5, True), (5, False), True),
+        ((5, True, -1), (4, True, -1), False),
+        ((5, True, -1), (6, True, -1), True),
+    ],
+)
+def test_sequence_stands_or_went_on(before: tuple[t.Any, ...], after: tuple[t.Any, ...], behind: bool) -> None:
+    found = compare(proof(**sequence(*before)), proof(**sequence(*after)))
+    assert failures(found) == ([('sequence "a"."s"', "sequence")] if behind else [])
+
+
+def test_cycled_sequence_that_began_again_is_a_note() -> None:
+    found = compare(proof(**sequence(3, True, 1, True)), proof(**sequence(1, True, 1, True)))
+    assert [difference.note for difference in found] == [True]
+
+
+def test_other_major_may_word_definitions_differently_but_not_lose_objects() -> None:
+    objects = {"table a.t": "zz", "publication p": "bb"}
+    newer = proof(server={"version_num": 170005, "encoding": "UTF8"}, objects=objects)
+    found = compare(proof(), newer)
+    assert failures(found) == [("comment on publication p", "missing")]
+    assert failures(compare(proof(), proof(objects=objects))) == [
+        ("comment on publication p", "missing"),
+        ("table a.t", "changed"),
+    ]
+
+
+def test_kinds_that_a_restore_left_out_are_ignored_with_their_comments() -> None:
+    assert compare(proof(), proof(objects={"table a.t": "aa"}), ignored_kinds=["publication"]) == []
+
+
+def test_missing_rows_come_before_everything_less() -> None:
+    restored = proof(
+        tables=[{"schema": "a", "name": "t", "sort": "table", "rows": 1, "hash": "12"}],
+        objects={"table a.t": "zz"},
+        extensions={"hstore": "1.8"},
+    )
+    found = compare(proof(), restored)
+    assert (found[0].what, str(found[0])) == ("missing", "comment on publication p: it is not there")
+    assert 'table "a"."t": 2 rows were backed up, 1 are here' in map(str, found)
+    assert [difference.what for difference in found if difference.note] == ["extension"]
+
+
+def test_levels_and_formats() -> None:
+    nothing = {"format": FORMAT, "level": "none"}
+    assert [difference.note for difference in compare(nothing, proof())] == [True]
+    counts = proof(level="counts", tables=[{"schema": "a", "name": "t", "sort": "table", "rows": 2}])
+    assert compare(counts, proof()) == []
+    with pytest.raises(Tampered):
+        compare(proof(format="lifeboat-proof/9"), proof())
+
+
+def test_properties_count_only_when_asked_for() -> None:
+    other = proof(properties={"name": "y", "owner": "somebody"})
+    assert compare(proof(), other) == []
+    assert failures(compare(proof(), other, properties=True)) == [("property owner of the database", "property")]
+
+
+def test_partial_backup_says_nothing_of_other_tables() -> None:
+    more = {"schema": "a", "name": "u", "sort": "table", "rows": 1}
+    partial = {"partial": True, "objects": {}, "large_objects": {}, "properties": {}}
+    assert compare(proof(**partial), proof(tables=[*proof()["tables"], more])) == []
+    assert failures(compare(proof(), proof(tables=[*proof()["tables"], more]))) == [('table "a"."u"', "extra")]
+
+
+def test_expressions_are_compared_without_casts_and_brackets_but_with_their_strings() -> None:
+    first = "CHECK (((v)::text = ANY ((ARRAY['a b'::character varying, '(c)'::character varying])::text[])))"
+    again = "CHECK (((v)::text = ANY (ARRAY[('a b'::character varying)::text, ('(c)'::character varying)::text])))"
+    assert normal(first) == normal(again)
+    assert normal(first) != normal(first.replace("a b", "ab"))
+    assert normal('a::"odd type"."x"[]') == normal("a")
+    assert normal("a::timestamp(3) without time zone, b") == normal("a, b")
+    assert normal("x = 1") != normal("x = 10")
+
+
+def test_only_expressions_are_compared_loosely() -> None:
+    assert digest("comment on table a", "a (b)") != digest("comment on table a", "a b")
+    assert digest("table constraint c on a", "CHECK ((a > 0))") == digest("table constraint c on a", "CHECK (a > 0)")
+
+
+def test_kind_is_told_from_an_identity() -> None:
+    assert kind("table column app.t.id") == "table column"
+    assert kind('event trigger "on ddl"') == "event trigger"
+    assert kind("table app.column") == "table"
+    assert kind("comment on table app.t") == "comment on"

@@ -1,0 +1,168 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A directory store beside what other hands put there: links, modes, leftovers, and what is not mounted."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import disk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "store"
+    root.mkdir(mode=0o700)
+    return root
+
+
+@pytest.fixture
+def store(root: Path) -> DirectoryStore:
+    return DirectoryStore(str(root))
+
+
+def names(store: DirectoryStore, prefix: str = "") -> list[str]:
+    return [info.name for info in store.list(prefix)]
+
+
+def test_only_the_owner_can_read(root: Path, store: DirectoryStore) -> None:
+    previous = os.umask(0)
+    try:
+        store.put("a/b/c", [b"x"])
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE((root / "a" / "b" / "c").stat().st_mode) == 0o600
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (root / "a", root / "a" / "b")} == {0o700}
+
+
+def test_a_root_that_is_not_mounted_is_an_error(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path / "gone"))
+    for attempt in (
+        lambda: store.put("a", [b"x"]),
+        lambda: store.put_new("a", b"x"),
+        lambda: next(store.get("a")),
+        lambda: store.head("a"),
+        lambda: list(store.list("")),
+        lambda: store.delete("a"),
+    ):
+        with pytest.raises(StoreError, match=r"gone does not exist\. Mount") as caught:
+            attempt()
+        assert not isinstance(caught.value, NotFound)
+    assert not (tmp_path / "gone").exists()
+
+
+def test_links_lead_nowhere(root: Path, store: DirectoryStore, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"x")
+    (root / "directory").symlink_to(outside)
+    (root / "file").symlink_to(outside / "secret")
+    store.put("real", [b"x"])
+    assert names(store) == ["real"]
+    for attempt in (
+        lambda: next(store.get("file")),
+        lambda: next(store.get("directory/secret")),
+        lambda: store.head("file"),
+        lambda: store.put("directory/b", [b"x"]),
+        lambda: store.put("file", [b"x"]),
+        lambda: store.delete("directory/secret"),
+        lambda: names(store, "directory/"),
+    ):
+        with pytest.raises(StoreError, match="is a symbolic link"):
+            attempt()
+    assert os.listdir(outside) == ["secret"]
+
+
+def test_the_root_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    DirectoryStore(str(tmp_path / "link")).put("a", [b"x"])
+    assert (root / "a").read_bytes() == b"x"
+
+
+def test_unfinished_files_and_strangers_are_not_listed(root: Path, store: DirectoryStore) -> None:
+    store.put("a/b", [b"x"])
+    (root / "a" / f"{disk.TEMPORARY_PREFIX}0123").write_bytes(b"half")
+    os.mkfifo(root / "a" / "pipe")
+    (root / "empty").mkdir()
+    assert names(store) == ["a/b"]
+
+
+def test_the_order_is_that_of_whole_names(store: DirectoryStore) -> None:
+    wanted = ["a-b", "a.b", "a/a", "a/b/c", "a/b0", "a0", "b", "ä"]
+    for name in reversed(wanted):
+        store.put(name, [b"x"])
+    assert names(store) == wanted == sorted(wanted)
+
+
+def test_empty_directories_go_with_their_last_object(root: Path, store: DirectoryStore) -> None:
+    store.put("a/b/c", [b"x"])
+    store.put("a/d", [b"x"])
+    store.delete("a/b/c")
+    assert os.listdir(root / "a") == ["d"]
+    store.delete("a/d")
+    assert os.listdir(root) == []
+
+
+def test_writing_beside_deleting(store: DirectoryStore) -> None:
+    """A directory may vanish between being made and being used; the write must not notice."""
+    stop = threading.Event()
+
+    def delete_all_the_time() -> None:
+        while not stop.is_set():
+            store.put("a/b/other", [b"x"])
+            store.delete("a/b/other")
+
+    thread = threading.Thread(target=delete_all_the_time)
+    thread.start()
+    try:
+        for number in range(150):
+            store.put(f"a/b/{number}", [b"x"])
+            store.delete(f"a/b/{number}")
+    finally:
+        stop.set()
+        thread.join()
+    assert names(store) == []
+
+
+def test_a_name_below_an_object_is_refused_with_the_reason(store: DirectoryStore) -> None:
+    store.put("a", [b"x"])
+    with pytest.raises(StoreError, match="Not a directory"):
+        store.put("a/b", [b"x"])
+    with pytest.raises(NotFound):
+        store.head("a/b")
+
+
+def test_a_new_directory_is_durable_before_what_is_put_into_it(
+    root: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    mkdir, rename, sync = os.mkdir, os.rename, disk.sync_directory
+
+    def watched_mkdir(path: str, mode: int) -> None:
+        steps.append(f"mkdir {os.path.relpath(path, root)}")
+        mkdir(path, mode)
+
+    def watched_rename(old: str, new: str) -> None:
+        steps.append(f"rename {os.path.relpath(new, root)}")
+        rename(old, new)
+
+    def watched_sync(path: str) -> None:
+        steps.append(f"sync {os.path.relpath(path, root)}")
+        sync(path)
+
+    monkeypatch.setattr(os, "mkdir", watched_mkdir)
+    monkeypatch.setattr(os, "rename", watched_rename)
+    monkeypatch.setattr(disk, "sync_directory", watched_sync)
+    store.put("a/b/c", [b"x"])
+    assert steps == ["mkdir a", "sync .", "mkdir a/b", "sync a", "rename a/b/c", "sync a/b"]

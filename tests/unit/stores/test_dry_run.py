@@ -1,0 +1,73 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Check mode's store: it says what would happen, and nothing does."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+    AccessDenied,
+    AlreadyExists,
+    UsageError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.dry_run import DryRunStore, Intended
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import ObjectInfo
+
+
+def untouched() -> Iterator[bytes]:
+    pytest.fail("check mode must not start the work that makes the bytes")
+    yield b""
+
+
+def test_writes_are_noted_and_vanish(tmp_path: Path) -> None:
+    inner = DirectoryStore(str(tmp_path))
+    inner.put("old", [b"x"])
+    store = DryRunStore(inner)
+    assert store.put("a/b", untouched()) == 0
+    store.put_new("m.json", b"{}")
+    store.delete("old")
+    assert store.intended == (
+        Intended("write", "a/b"),
+        Intended("write", "m.json", 2),
+        Intended("delete", "old"),
+    )
+    assert [info.name for info in store.list("")] == ["old"]
+    assert b"".join(store.get("old")) == b"x"
+    assert store.head("old").size == 1
+    assert store.url == inner.url
+
+
+def test_a_create_only_write_fails_as_it_would(tmp_path: Path) -> None:
+    inner = DirectoryStore(str(tmp_path))
+    inner.put("m.json", [b"{}"])
+    store = DryRunStore(inner)
+    with pytest.raises(AlreadyExists):
+        store.put_new("m.json", b"{}")
+    assert store.intended == ()
+
+
+def test_a_writer_who_may_not_look_is_believed(tmp_path: Path) -> None:
+    class Blind(DirectoryStore):
+        def head(self, name: str) -> ObjectInfo:
+            raise AccessDenied("No.")
+
+    store = DryRunStore(Blind(str(tmp_path)))
+    store.put_new("m.json", b"{}")
+    assert store.intended == (Intended("write", "m.json", 2),)
+
+
+def test_names_are_checked_all_the_same(tmp_path: Path) -> None:
+    store = DryRunStore(DirectoryStore(str(tmp_path)))
+    for attempt in (lambda: store.put("../a", []), lambda: store.put_new("/a", b""), lambda: store.delete("a/../b")):
+        with pytest.raises(UsageError):
+            attempt()

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What no file of the project does: run a shell, unpack blindly, print, lack its licence, or make itself a package."""
+
+from __future__ import annotations
+
+import ast
+import typing as t
+from pathlib import Path
+
+import pytest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = """\
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+SHIPPED = sorted((ROOT / "plugins").rglob("*.py"))
+WRITTEN = sorted([*SHIPPED, *(ROOT / "tests").rglob("*.py"), *(ROOT / "recovery-kit").rglob("*.py")])
+# What stands outside of what the collection prints as its results: the command line's own words.
+SPEAKING = {"cli.py"}
+
+
+def _place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")), node
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=_place)
+def test_a_file_names_its_licence(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    first, rest = text.split("\n", maxsplit=1) if text.startswith("#!") else ("", text)
+    assert rest.startswith(HEADER), f"{_place(path)} lacks the header{' below ' + first if first else ''}"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=_place)
+def test_no_shell_and_no_blind_unpacking(path: Path) -> None:
+    forbidden = {"extractall", "system", "popen", "unpack_archive", "getstatusoutput", "getoutput", "eval", "exec"}
+    for name, call in _calls(path):
+        assert name not in forbidden, f"{_place(path)}:{call.lineno} calls {name}"
+        shells = [word for word in call.keywords if word.arg == "shell"]
+        assert not shells, f"{_place(path)}:{call.lineno} speaks of a shell"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=_place)
+def test_nothing_prints(path: Path) -> None:
+    printed = [call.lineno for name, call in _calls(path) if name == "print" and isinstance(call.func, ast.Name)]
+    assert not printed or path.name in SPEAKING, f"{_place(path)} prints in line {printed}"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=_place)
+def test_the_engine_stops_by_raising(path: Path) -> None:
+    asserted = [
+        node.lineno for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Assert)
+    ]
+    assert not asserted, f"{_place(path)} asserts in line {asserted}; python -O would leave that out"
+
+
+def test_there_are_no_package_files() -> None:
+    """ansible-core ships module_utils without them, and a stray one would shadow the namespace."""
+    assert not [_place(path) for path in ROOT.glob("plugins/**/__init__.py")]
