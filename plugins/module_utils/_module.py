@@ -76,6 +76,10 @@ class Given:
         """Give a list option as a tuple, empty when it is not set."""
         return tuple(self._params[name] or ())
 
+    def records(self, name: str) -> tuple[dict[str, t.Any], ...]:
+        """Give a list of dictionaries without the keys that are not set."""
+        return tuple({key: value for key, value in item.items() if value is not None} for item in self.many(name))
+
     def seconds(self, name: str) -> float | None:
         """Give a time such as 12h in seconds, None when it is not set. Raise UsageError when it is none."""
         text = self._params[name]
@@ -86,9 +90,10 @@ class Given:
         return units.parse_size(self._params[name], name)
 
     def mode(self, name: str) -> int:
-        """Give permissions such as 0600. Raise UsageError unless they are an octal number below 01000."""
+        """Give permissions such as 0600. Raise UsageError unless they are four octal digits, the first of them 0."""
+        # Without the 0 it may be what YAML made of an octal number without quotes.
         text = self._params[name]
-        if not re.fullmatch(r"0?[0-7]{3}", text, re.ASCII):
+        if not re.fullmatch(r"0[0-7]{3}", text, re.ASCII):
             raise UsageError(
                 f"The option {name} is {text!r}, which is no permissions.", 'Give them as "0600".', field=name
             )
@@ -207,7 +212,7 @@ def failure(error: RecoveryError) -> dict[str, t.Any]:
 def success(outcome: Outcome, *, with_diff: bool) -> dict[str, t.Any]:
     """Give what `exit_json` is called with."""
     result = {**_named(outcome.facts), "changed": outcome.changed}
-    if with_diff and outcome.before != outcome.after:
+    if with_diff and outcome.changed and outcome.before != outcome.after:
         result["diff"] = {"before": outcome.before, "after": outcome.after}
     return result
 

@@ -61,27 +61,29 @@ options:
         restore shows as a difference.
     type: str
   checks:
-    description: Queries that must give what is expected. Each has at least one of the three expectations.
+    description:
+      - Queries that must give what is expected, each with O(checks.expect) or O(checks.minimum). They run in a
+        transaction that can only read.
     type: list
     elements: dict
     suboptions:
       name:
-        description: What the check is called in results.
+        description: What the check is called in results. By default it is the query.
         type: str
-        required: true
       query:
-        description: A query that gives one row with one column.
+        description: The query.
         type: str
         required: true
       expect:
-        description: The value, as text.
-        type: str
+        description: The value, if the query gives one row with one column, or else a list of rows.
+        type: raw
       minimum:
-        description: The least value.
+        description: The least number.
         type: float
-      maximum:
-        description: The greatest value.
-        type: float
+  check_timeout:
+    description: How long one of the O(checks) may take, such as V(60s) or V(5m).
+    type: str
+    default: 60s
   critical_tables:
     description: Tables that must be there with at least so many rows.
     type: list
@@ -98,9 +100,11 @@ options:
   scratch_user:
     description: The user of the operating system that the scratch cluster runs as. Switching to it needs root.
     type: str
+    default: lifeboat-scratch
   scratch_dir:
     description: Where the scratch cluster lies while it exists. It needs room for the whole database.
     type: path
+    default: /var/lib/lifeboat-scratch
   jobs:
     description: How many tables are loaded, and indexes built, at once.
     type: int
@@ -133,14 +137,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 validation:
-  description: What was compared and checked, and how long it took.
-  returned: success
+  description: What was compared and checked. The module fails when anything differs or a check does not pass.
+  returned: when the backup was restored or compared
   type: dict
-differences:
-  description: What is not as it was when the backup was made. The module fails when there is any.
-  returned: always
-  type: list
-  elements: raw
+  contains:
+    passed:
+      description: Whether all is as it was backed up and every check passed.
+      type: bool
+    backup_id:
+      description: The backup.
+      type: str
+    proof:
+      description: The level of the proof that it was compared with.
+      type: str
+    tables:
+      description: Each table, with its rows in the backup and now.
+      type: list
+      elements: dict
+    checks:
+      description: Each check, with what it found and whether that is right.
+      type: list
+      elements: dict
+    differences:
+      description: What is not as it was backed up, as sentences.
+      type: list
+      elements: str
+    notes:
+      description: What could not be compared here, as sentences.
+      type: list
+      elements: str
+    phases:
+      description: The seconds that each phase took.
+      type: dict
 summary:
   description: The same in one sentence, for a log.
   returned: success
@@ -148,15 +176,15 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository
-from ..module_utils._engine.validation import Check, CriticalTable, ValidateRequest, validate
+from ..module_utils._engine import checks
+from ..module_utils._engine.validation import ValidateRequest, validate
 from ..module_utils._module import Given, run
 
 CHECK = {
-    "name": {"type": "str", "required": True},
+    "name": {"type": "str"},
     "query": {"type": "str", "required": True},
-    "expect": {"type": "str"},
+    "expect": {"type": "raw"},
     "minimum": {"type": "float"},
-    "maximum": {"type": "float"},
 }
 CRITICAL_TABLE = {"name": {"type": "str", "required": True}, "minimum_rows": {"type": "int", "default": 1}}
 SPEC = ArgumentSpec(
@@ -166,8 +194,9 @@ SPEC = ArgumentSpec(
         "target_db": {"type": "str"},
         "checks": {"type": "list", "elements": "dict", "options": CHECK},
         "critical_tables": {"type": "list", "elements": "dict", "options": CRITICAL_TABLE},
-        "scratch_user": {"type": "str"},
-        "scratch_dir": {"type": "path"},
+        "check_timeout": {"type": "str", "default": "60s"},
+        "scratch_user": {"type": "str", "default": "lifeboat-scratch"},
+        "scratch_dir": {"type": "path", "default": "/var/lib/lifeboat-scratch"},
         "jobs": {"type": "int", "default": 2},
     }
 )
@@ -182,8 +211,8 @@ def request(given: Given) -> ValidateRequest:
         database=given["database"],
         backup=given["backup"],
         target_db=given["target_db"],
-        checks=tuple(Check(**check) for check in given.many("checks")),
-        critical_tables=tuple(CriticalTable(**table) for table in given.many("critical_tables")),
+        checks=checks.parse(given.records("checks"), given.records("critical_tables")),
+        check_timeout=given.seconds("check_timeout") or 0.0,
         scratch_user=given["scratch_user"],
         scratch_dir=given["scratch_dir"],
         jobs=given["jobs"],

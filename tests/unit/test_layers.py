@@ -25,7 +25,17 @@ PACKAGE = "ansible_collections.lifeboat.recovery.plugins.module_utils._engine"
 
 GROUND = {"errors", "model", "process", "disk", "streams", "units"}
 DRIVERS = {"codec", "crypto", "stores", "postgres", "files", "redis"}
-RECORDS = {"custody", "repository", "manifest", "catalogue", "receipts", "retention", "progress", "restore_history"}
+RECORDS = {
+    "catalogue",
+    "custody",
+    "manifest",
+    "progress",
+    "receipts",
+    "repository",
+    "restore_history",
+    "retention",
+    "stored_backup",
+}
 DOORS = {"cli"}  # above the use cases; what stands in no set is a use case
 
 HOMES = {

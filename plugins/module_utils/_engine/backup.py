@@ -121,12 +121,13 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     )
     with progress.running():
         made = dumping.dump_database(job, world)
+        record = _manifest(opened, component, request, made, writer)
         try:
             _guard(request, made, previous)
-            record = _manifest(opened, component, request, made, writer)
             envelope = _publish(opened, writer, record)
         except BaseException:
-            made.discard()
+            if _surely_unlisted(opened, record):
+                made.discard()
             raise
     opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
     return _made(record, made, warnings)
@@ -230,6 +231,15 @@ def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: manifest.
     envelope = seals.seal_record("manifest", record.payload(), [writer.signer])
     opened.store.put_new(repository.manifest(record.application, record.component, record.backup_id), envelope)
     return envelope
+
+
+def _surely_unlisted(opened: catalogue.Repository, record: manifest.Manifest) -> bool:
+    """Whether no manifest lists the files: its answer may be lost, and then they must stay."""
+    try:
+        opened.store.head(repository.manifest(record.application, record.component, record.backup_id))
+    except StoreError as exc:
+        return isinstance(exc, NotFound)
+    return False
 
 
 def _young_enough(previous: Receipt, age: float) -> Outcome:

@@ -28,7 +28,7 @@ MISSING = object()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Check:
-    """A query and what it must give: exactly `expect` (a value, or a list of rows), or a number of at least `minimum`."""
+    """A query and what it must give: exactly `expect` (a value or a list of rows), or a number from `minimum` up."""
 
     name: str
     query: str

@@ -151,4 +151,4 @@ def _public(text: str) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -125,13 +125,13 @@ def _attempt(job: Job, world: World, number: int) -> Made:
                     job.database,
                     sleep=world.sleep,
                     lock_timeout_ms=job.lock_timeout_ms,
+                    choose=lambda session, tables: members.select(session, tables, job.scope),
                 )
             )
-        chosen = members.select(held.connection, held.tables, job.scope)
-        planned = members.plan(chosen, jobs=job.jobs, scope=job.scope)
+        planned = members.plan(held.tables, jobs=job.jobs, scope=job.scope)
         try:
             with clock.phase("dump"):
-                proved = _dump_members(job, world, held, planned, chosen=chosen, files=files)
+                proved = _dump_members(job, world, held, planned, files)
             with clock.phase("records"):
                 job.progress.phase("records")
                 detail = _detail(job, held, planned, proved)
@@ -158,13 +158,7 @@ def _attempt(job: Job, world: World, number: int) -> Made:
 
 
 def _dump_members(
-    job: Job,
-    world: World,
-    held: snapshot.Held,
-    planned: Sequence[members.Member],
-    *,
-    chosen: Sequence[snapshot.Table],
-    files: BackupFiles,
+    job: Job, world: World, held: snapshot.Held, planned: Sequence[members.Member], files: BackupFiles
 ) -> dict[str, t.Any]:
     """Dump all members and take the proof beside them. Give the proof."""
     crew = Crew(job.jobs + 1)
@@ -180,7 +174,7 @@ def _dump_members(
                 job.database,
                 held.snapshot_id,
                 job.proof,
-                chosen,
+                held.tables,
                 sequences=held.sequences,
                 budget_seconds=job.proof_time_budget,
                 clock=lambda: world.now().timestamp(),

@@ -36,6 +36,7 @@ from .restore_plan import (
     require_validity,
 )
 from .restore_report import done_before, planned, proved, state_of
+from .termination import raised_on_sigterm
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +70,7 @@ def restore_backup(request: RestoreRequest, world: World, backup: catalogue.Back
         return restore_tables.restore_tables(request, world, material)
     state_dir = request.repository.state_dir
     history = History(state_dir)
-    with halfmade.manage(request.login) as session:
+    with raised_on_sigterm(), halfmade.manage(request.login) as session:
         if not session.lock(f"into {request.target}"):
             raise Busy(f"Another restore into {request.target!r} is running.", "Wait for it to end.")
         leftovers = [] if world.dry_run else halfmade.drop_leftovers(session, request.target)

@@ -14,8 +14,8 @@ import dataclasses
 import secrets
 import typing as t
 
-from . import catalogue, checks, repository, units
-from .errors import DatabaseError, ProofMismatch, RecoveryError, UsageError
+from . import catalogue, checks, repository, validation_report
+from .errors import DatabaseError, RecoveryError, UsageError
 from .model import Outcome
 from .postgres import globals as roles
 from .postgres import halfmade, load, proof, properties, restorer, scratch, server, target
@@ -101,6 +101,7 @@ class _Run:
         self._notes: list[str] = []
         self._tables: list[dict[str, t.Any]] = []
         self._checks: list[dict[str, t.Any]] = []
+        self._other_locale = False
         self._began: datetime = world.now()
 
     def existing(self, database: str) -> None:
@@ -141,45 +142,19 @@ class _Run:
     def outcome(self) -> Outcome:
         """Give the result. Raise ProofMismatch when it is a failure."""
         manifest = self._material.backup.manifest
-        first = str(self._differences[0]) if self._differences else None
-        failed = [check for check in self._checks if not check["passed"]]
-        seconds = (self._world.now() - self._began).total_seconds()
-        result = {
-            "passed": first is None and not failed,
-            "backup_id": manifest.backup_id,
-            "component": manifest.component,
-            "mode": "existing" if self._request.target_db else "scratch",
-            "proof": self._before["level"],
-            "seconds": round(seconds, 3),
-            "phases": self._phases,
-            "tables": self._tables,
-            "checks": self._checks,
-            "first_difference": first,
-            "differences": [str(difference) for difference in self._differences[:100]],
-            "notes": self._notes,
-        }
-        if first is not None:
-            raise ProofMismatch(
-                f"The backup {manifest.backup_id} does not restore to what was backed up: {first}.",
-                "Look into it before you need it; earlier backups may be better.",
-                validation=result,
-                first_difference=first,
+        return validation_report.outcome(
+            validation_report.Findings(
+                backup_id=manifest.backup_id,
+                component=manifest.component,
+                mode="existing" if self._request.target_db else "scratch",
+                proof=self._before["level"],
+                seconds=round((self._world.now() - self._began).total_seconds(), 3),
+                phases=self._phases,
+                tables=tuple(self._tables),
+                checks=tuple(self._checks),
+                differences=tuple(str(difference) for difference in self._differences[:100]),
+                notes=tuple(self._notes),
             )
-        if failed:
-            said = failed[0].get("error") or f"it gave {failed[0]['found']!r} instead of {failed[0]['wanted']!r}"
-            raise ProofMismatch(
-                f"The check {failed[0]['name']!r} fails on the restored database: {said}.",
-                "The data is as it was backed up; look into what the application wrote.",
-                validation=result,
-                first_difference=None,
-            )
-        rows = sum(table["rows"] or 0 for table in self._tables)
-        summary = (
-            f"{manifest.backup_id} restores: {len(self._tables)} tables with {rows:,} rows are as they were backed up "
-            f"(proof {self._before['level']}), {len(self._checks)} checks passed, {units.human_duration(seconds)}."
-        )
-        return Outcome(
-            False, {"validation": result, "summary": summary}, after=summary + "\n", warnings=tuple(self._notes)
         )
 
     def _superuser(self) -> str:
@@ -213,6 +188,7 @@ class _Run:
             plain = {**recorded, "provider": "c", "collate": FALLBACK_LOCALE, "ctype": FALLBACK_LOCALE}
             if recorded["encoding"] != "UTF8":
                 plain |= {"collate": "C", "ctype": "C"}
+            self._other_locale = True
             self._notes.append(f"The source's locale is not to be had here, {plain['collate']} stands in: {exc.cause}")
             for statement in properties.statements(plain, DATABASE, "create", tablespaces=()):
                 execute(session.connection, statement)
@@ -237,7 +213,7 @@ class _Run:
             found = proof.compare(before, after, ignored_kinds=() if whole else IGNORED)
         self._differences += [difference for difference in found if not difference.note]
         self._notes += [str(difference) for difference in found if difference.note]
-        self._tables = list(_tables(before, after))
+        self._tables = list(validation_report.tables(before, after))
 
     def _finish(self, login: Login) -> None:
         """Apply the database's own properties, compare them, and ask the user's questions as a role that reads."""
@@ -288,19 +264,3 @@ class _Run:
         began = self._world.now()
         yield
         self._phases[name] = round((self._world.now() - began).total_seconds(), 3)
-
-
-def _tables(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[str, t.Any]]:
-    """Give each table of the proof with what was found of it."""
-    found = {(entry["schema"], entry["name"]): entry for entry in after["tables"]}
-    for entry in before["tables"]:
-        here = found.get((entry["schema"], entry["name"]), {})
-        hashed = "hash" in entry and "hash" in here
-        yield {
-            "schema": entry["schema"],
-            "name": entry["name"],
-            "sort": entry["sort"],
-            "rows": here.get("rows"),
-            "rows_backed_up": entry.get("rows"),
-            "content_equal": entry["hash"] == here["hash"] if hashed else None,
-        }

@@ -7,7 +7,8 @@ Module pg_backup as a process of its own, with a fault at one of its steps: vict
 
 A step is a call of the store, a block that is on its way into it, or an fsync, rename or link of a local file. At
 step `at` the process kills itself (`own`), one of its pg_dumps (`child`), or all of them (`children`), by SIGKILL.
-Without a fault the number of steps is written to `steps`.
+Without a fault two numbers are written to the file `steps`: how many steps there were, and which was the last while a
+pg_dump ran.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Steps:
 
     def __init__(self, what: str | None, at: int) -> None:
         self.count = 0
+        self.last_with_child = 0
         self._what = what
         self._at = at
         self._lock = threading.Lock()
@@ -47,10 +49,14 @@ class Steps:
     def take(self) -> None:
         with self._lock:
             self.count += 1
-            if self._what and self.count >= self._at and self._strike():
-                self._what = None
+            if self._what is None:
+                self.last_with_child = self.count if _children() else self.last_with_child
+            elif self.count >= self._at and self._strike():
+                self._what = "done"
 
     def _strike(self) -> bool:
+        if self._what == "done":
+            return False
         if self._what == "own":
             os.kill(os.getpid(), signal.SIGKILL)
         running = _children()
@@ -95,7 +101,7 @@ def main() -> None:
             pg_backup.main()
     finally:
         if settings["steps"]:
-            Path(settings["steps"]).write_text(str(steps.count), encoding="ascii")
+            Path(settings["steps"]).write_text(f"{steps.count} {steps.last_with_child}", encoding="ascii")
 
 
 def _counted(call: Callable[..., t.Any], steps: Steps) -> Callable[..., t.Any]:
@@ -112,8 +118,9 @@ def _children() -> list[int]:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, IndexError):
             if entry.name.isdigit() and (entry / "comm").read_text().strip() == "pg_dump":
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[1]) == os.getpid() and fields[0] != "Z" and b"--snapshot" in (entry / "cmdline").read_bytes():
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                running = int(parent) == os.getpid() and state != "Z"
+                if running and b"--snapshot" in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
     return found
 

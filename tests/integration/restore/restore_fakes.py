@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import subprocess
+import time
 import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
@@ -78,7 +79,7 @@ class Backup:
 
 def world(*, dry_run: bool = False, environ: dict[str, str] | None = None) -> World:
     return World(
-        now=lambda: datetime.datetime.now(datetime.UTC), sleep=lambda _s: None, environ=environ or {}, dry_run=dry_run
+        now=lambda: datetime.datetime.now(datetime.UTC), sleep=time.sleep, environ=environ or {}, dry_run=dry_run
     )
 
 

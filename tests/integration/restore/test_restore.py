@@ -237,7 +237,8 @@ def test_two_restores_into_one_target_do_not_meet(restorer, shop, shop_backup):
 def test_failed_indexes_block_the_swap_unless_accepted(restorer, database, shop):
     # Two equal rows and a unique index that was once made invalid: pg_dump writes an index that cannot be built.
     source = database(
-        sql="SET search_path = public; CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1, 1), (1, 2); CREATE UNIQUE INDEX ub ON t (b)"
+        sql="SET search_path = public; CREATE TABLE t (a int, b int);"
+        "INSERT INTO t VALUES (1, 1), (1, 2); CREATE UNIQUE INDEX ub ON t (b)"
     )
     backup = restore_fakes.back_up(restorer.cluster, source)
     for number, content in backup.contents.items():
@@ -301,7 +302,8 @@ def test_roles_are_created_when_missing_and_never_altered(restorer, database):
     execute("CREATE ROLE keeper LOGIN PASSWORD 'old'; CREATE ROLE gone NOLOGIN; GRANT gone TO keeper")
     try:
         source = database(
-            sql="SET search_path = public; CREATE TABLE t (a int); ALTER TABLE t OWNER TO gone; GRANT SELECT ON t TO keeper"
+            sql="SET search_path = public; CREATE TABLE t (a int);"
+            "ALTER TABLE t OWNER TO gone; GRANT SELECT ON t TO keeper"
         )
         backup = restore_fakes.back_up(restorer.cluster, source)
         restorer.cluster.drop(source)

@@ -17,7 +17,8 @@ CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE TABLE customers (id int PRIMARY KEY, mood mood DEFAULT 'good');
 INSERT INTO customers SELECT i FROM generate_series(1, 300) i;
 CREATE TABLE "odd, schema"."my table.x" (
-    id serial PRIMARY KEY, twin int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers, v int UNIQUE, m mood
+    id serial PRIMARY KEY, twin int GENERATED ALWAYS AS IDENTITY,
+    customer int REFERENCES customers, v int UNIQUE, m mood
 );
 INSERT INTO "odd, schema"."my table.x" (customer, v) SELECT i, i FROM generate_series(1, 250) i;
 CREATE INDEX odd_index ON "odd, schema"."my table.x" (customer, v);
@@ -79,7 +80,7 @@ def test_into_an_existing_database_only_beside_what_is_there(restorer, backup, d
     there = database(
         sql="SET search_path = public; CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE parted (mine int)"
     )
-    with pytest.raises(errors.DatabaseError, match='"public"."parted" already'):
+    with pytest.raises(errors.DatabaseError, match=r'"public"\."parted" already'):
         restorer.restore(backup, "tables_source", tables=("customers", "parted"), target_db=there)
     assert relations(restorer, there) == {"parted"}
     restorer.restore(backup, "tables_source", tables=("customers",), target_db=there)

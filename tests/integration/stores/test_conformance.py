@@ -270,6 +270,25 @@ def test_a_killed_upload_leaves_no_object(settings: opening.StoreSettings, child
     assert names(store) == ["a/b"]
 
 
+TRANSFER = """
+import re, sys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+store = opening.open_store(opening.StoreSettings(**eval(sys.argv[1])), environ={})
+size = store.put("big", (bytes(1 << 20) for _ in range(192)), part_size=8 << 20)
+if sum(map(len, store.get("big"))) != size:
+    sys.exit("what was read is not what was put")
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+"""
+
+
+def test_memory_does_not_grow_with_the_object(
+    settings: opening.StoreSettings, child_environment: dict[str, str]
+) -> None:
+    argv = [sys.executable, "-c", TRANSFER, repr(dataclasses.asdict(settings))]
+    done = subprocess.run(argv, capture_output=True, env=child_environment, check=True)
+    assert int(done.stdout) < 70 * 1024
+
+
 def test_a_download_that_is_given_up_ends(store: Store) -> None:
     store.put("a", [bytes(20 * MIB)])
     chunks = t.cast("t.Generator[bytes, None, None]", store.get("a"))

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import secrets
+import threading
 import typing as t
 from pathlib import Path
 
@@ -48,10 +50,15 @@ def credentials_file(path: Path, access: str, secret: str) -> str:
     return str(path)
 
 
+def keys_of(s3: t.Any) -> tuple[str, str]:
+    _section, access, secret = Path(s3.credentials_file).read_text().splitlines()
+    return access.split(" = ")[1], secret.split(" = ")[1]
+
+
 @everything
 @pytest.mark.parametrize("right", ["key", "neither"])
 def test_wrong_credentials_are_named(attempt: Callable[[Store], object], right: str, s3: t.Any, tmp_path: Path) -> None:
-    known = Path(s3.credentials_file).read_text().split("aws_access_key_id = ")[1].split()[0]
+    known, _secret = keys_of(s3)
     secret = "thisisnotthesecret0123456789"
     path = credentials_file(tmp_path / "c", known if right == "key" else "NOBODY", secret)
     store = opening.open_store(s3.settings("x", credentials_file=path), environ={})
@@ -91,11 +98,8 @@ def test_a_private_authority_is_trusted_only_when_it_is_named(s3: t.Any) -> None
 
 
 def test_credentials_from_the_environment(s3: t.Any) -> None:
-    text = Path(s3.credentials_file).read_text()
-    environ = {
-        "AWS_ACCESS_KEY_ID": text.split("aws_access_key_id = ")[1].split()[0],
-        "AWS_SECRET_ACCESS_KEY": text.split("aws_secret_access_key = ")[1].split()[0],
-    }
+    access, secret = keys_of(s3)
+    environ = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret}
     store = opening.open_store(s3.settings("env", credentials_file=None), environ=environ)
     store.put("a", [b"x"])
     assert store.head("a").size == 1
@@ -116,6 +120,54 @@ def test_a_rotated_credentials_file_takes_effect_in_the_middle(s3: t.Any, tmp_pa
     path.unlink()
     with pytest.raises(AccessDenied, match="credentials file can no longer be read"):
         store.head("a")
+
+
+def test_a_machine_without_a_role_is_told_so(s3: t.Any, unused_port: Callable[[], int]) -> None:
+    nobody = {"AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{unused_port()}"}
+    patience = opening.Patience(retries=1)
+    store = opening.open_store(s3.settings("x", credentials_file=None), environ=nobody, patience=patience)
+    with pytest.raises(AccessDenied, match=r"no credentials are given.*store\.credentials_file") as caught:
+        store.put("a", [b"x"])
+    assert caught.value.details["name"] == "a"
+
+
+class Role(http.server.BaseHTTPRequestHandler):
+    """A cloud machine's metadata service (IMDSv2), as far as it hands out a role's credentials."""
+
+    keys: t.ClassVar[dict[str, str]] = {}
+
+    def do_PUT(self) -> None:
+        self._say("a-session-token")
+
+    def do_GET(self) -> None:
+        if self.headers.get("X-aws-ec2-metadata-token") != "a-session-token":
+            self._say("", 401)
+        elif self.path.endswith("/security-credentials/"):
+            self._say("a-role")
+        else:
+            self._say(json.dumps({**self.keys, "Code": "Success", "Type": "AWS-HMAC"}))
+
+    def _say(self, text: str, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+def test_a_machines_own_role_opens_the_store(s3: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    access, secret = keys_of(s3)
+    role = {"AccessKeyId": access, "SecretAccessKey": secret, "Token": "", "Expiration": "2099-01-01T00:00:00Z"}
+    monkeypatch.setattr(Role, "keys", role)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Role) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environ = {"AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}"}
+        store = opening.open_store(s3.settings("role", credentials_file=None), environ=environ)
+        store.put("a", [b"x"])
+        assert store.head("a").size == 1
+        server.shutdown()
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Patience:
     0.4 Mbit/s for each of them. `retrying` stays below the quarter of an hour for which a signature is good.
     """
 
-    connect: float = 10
+    connect: float = 5
     request: float = 180
     retries: int = 6
     retrying: float = 600

