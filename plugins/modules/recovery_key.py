@@ -17,7 +17,6 @@ description:
     secret leaves the file neither in results nor in logs.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
 attributes:
   check_mode:
     support: full

@@ -18,7 +18,6 @@ description:
   - A host with the store reads and publishes it, and the recovery key signs where it is kept. That takes three tasks.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._store

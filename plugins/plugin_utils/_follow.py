@@ -12,11 +12,8 @@ job cannot be, or must not be, the module runs as any other.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import shlex
-import time
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
@@ -24,24 +21,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ..module_utils._engine import status
+from ..module_utils._engine.errors import RecoveryError
 from ..module_utils._engine.progress import status_path
 from ..module_utils._engine.units import human_duration
+from ._watch import Job, Watch, is_running
 
 INTERVAL_VARIABLE = "lifeboat_progress_interval"
 INTERVAL = 15.0
 """Seconds between two lines unless the variable says otherwise."""
-
-FIRST_LINE = 3.0
-"""Seconds to the first line: soon enough to see that the work began, and nothing for work that is done by then."""
-
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
-"""Seconds between two looks: the first follow quickly, so that short work ends at once."""
-
-ALIVE_AFTER = 30.0
-"""Seconds without a change of the status after which the job's processes are looked for."""
-
-GIVE_UP = 600.0
-"""Seconds without a connection after which the host counts as unreachable."""
 
 NO_LIMIT = 10 * 365 * 86400
 """Ansible's jobs have a time limit, and ours have none: a large database takes its time."""
@@ -52,16 +39,6 @@ JOB_KEYS = ("ansible_job_id", "finished", "results_file", "started", "stdout", "
 """What a result of a job has beside what the module gave."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """A started module: its id and its file on the host, and the status file that it keeps."""
-
-    identity: str
-    file: str
-    status_file: str
-    stale: status.Status | None
-
-
 class Following(ActionBase):
     """What the action plugins of the long modules are made of: they only say where the status file is."""
 
@@ -69,6 +46,9 @@ class Following(ActionBase):
     _supports_async = True
 
     OPERATION = ""
+
+    _facts: dict[str, t.Any] | None = None
+    """Facts that the start of the job brought: the interpreter, when Ansible had to look for it."""
 
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
         """Give what the status file of a run with these options is about."""
@@ -163,7 +143,7 @@ class Following(ActionBase):
         state_dir = self._task.args.get("state_dir", os.path.dirname(status.DIRECTORY))
         try:
             subject = self.subject(self._task.args)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, RecoveryError):
             return None
         if not state_dir or not isinstance(state_dir, str):
             return None
@@ -172,7 +152,7 @@ class Following(ActionBase):
 
     def _follow(self, job: Job, variables: dict[str, t.Any], interval: float) -> dict[str, t.Any]:
         try:
-            lost = _Watch(self, job, interval).until_end()
+            lost = Watch(self, job, interval).until_end()
         except AnsibleError:
             raise
         except BaseException:
@@ -218,7 +198,7 @@ class Following(ActionBase):
         answer = self._low_level_execute_command(f"{{ {command}; }} 2>/dev/null")
         first, _mark, second = str(answer.get("stdout") or "").partition(f"\n{MARK}")
         current = status.parse(second)
-        return _is_running(first), current if current is not None and _is_of_run(current, job) else None
+        return is_running(first), current if current is not None and _is_of_run(current, job) else None
 
     def is_alive(self, job: Job) -> bool:
         """Give whether processes of the job are there. Without a /proc that can be read, it is believed to be."""
@@ -250,86 +230,6 @@ class Following(ActionBase):
 
     def _task_host(self) -> t.Any:
         return self._templar.available_variables.get("inventory_hostname", self._play_context.remote_addr)
-
-    _facts: dict[str, t.Any] | None = None
-
-
-class _Watch:
-    """Looks at a job until it ends, and says how far it is."""
-
-    def __init__(self, action: Following, job: Job, interval: float) -> None:
-        self._action = action
-        self._job = job
-        self._interval = interval
-        self._began = time.monotonic()
-        self._next_line = self._began + min(FIRST_LINE, interval)
-        self._heard = self._began
-        self._contact = self._began
-        self._latest: status.Status | None = None
-        self._shown: status.Status | None = None
-        self._apologised = False
-
-    def until_end(self) -> str:
-        """Return when the job has ended: an empty text when there is a result, else what became of it."""
-        pause = SHORTEST_PAUSE
-        while True:
-            time.sleep(pause)
-            pause = min(pause * 1.3, LONGEST_PAUSE)
-            try:
-                running, current = self._action.look(self._job)
-                lost = running and self._is_lost(current)
-            except AnsibleConnectionFailure as exc:
-                self._endure(exc)
-                continue
-            self._contact, self._apologised = time.monotonic(), False
-            if not running:
-                return ""
-            if lost:
-                return (
-                    f"The job {self._job.identity} of this task ended without a result: it was killed, or the host "
-                    "went down. Look into the host's log for why, and run the task again."
-                )
-            self._show(current)
-
-    def _is_lost(self, current: status.Status | None) -> bool:
-        now = time.monotonic()
-        if current != self._latest:
-            self._latest, self._heard = current, now
-        if now - self._heard < ALIVE_AFTER:
-            return False
-        self._heard = now
-        # It may have ended in good order between the two looks.
-        return not self._action.is_alive(self._job) and self._action.look(self._job)[0]
-
-    def _show(self, current: status.Status | None) -> None:
-        now = time.monotonic()
-        if now < self._next_line:
-            return
-        self._next_line = now + self._interval
-        if current is None:
-            self._action.say(self._action.waiting(now - self._began))
-        elif not current.result:
-            self._action.say(status.line(current, self._shown))
-            self._shown = current
-
-    def _endure(self, error: AnsibleConnectionFailure) -> None:
-        """Go on without a connection for a while: the job does not need one."""
-        if time.monotonic() - self._contact > GIVE_UP:
-            raise error
-        if not self._apologised:
-            self._apologised = True
-            self._action.say("the connection was lost; the work goes on there, and this task waits for it to come back")
-        self._action.reconnect()
-
-
-def _is_running(text: str) -> bool:
-    """Tell whether a job file is that of a running job. Ansible's own rule: a result has no `started`."""
-    try:
-        record = json.loads(text)
-    except ValueError:
-        # It is not there yet, or no more: whether the job lives is then the question.
-        return True
-    return not isinstance(record, dict) or "started" in record
 
 
 def _is_of_run(current: status.Status, job: Job) -> bool:

@@ -72,7 +72,14 @@ step_changelog() { antsibull-changelog lint; }
 
 step_ansible-lint() { ANSIBLE_COLLECTIONS_PATH=$(collections) ansible-lint --offline --strict --nocolor; }
 
-step_sanity() { tests/sanity.sh; }
+step_sanity() { # what it found stands once more at the end, because its output is long
+  local errors
+  if ! tests/sanity.sh; then
+    errors=$(grep '^ERROR' "$OUTPUT/sanity.log")
+    printf '\n%s\n' "$errors"
+    return 1
+  fi
+}
 
 step_unit() { pytest tests/unit; }
 

@@ -96,7 +96,7 @@ def test_check_mode_is_supported_and_every_promise_is_stated(name, specification
     assert specification(name)["supports_check_mode"]
     attributes = documentation(name)["attributes"]
     assert attributes["check_mode"]["support"] == "full"
-    assert {"check_mode", "diff_mode", "idempotent", "action_group"} <= set(attributes)
+    assert {"check_mode", "diff_mode", "idempotent"} <= set(attributes)
     for attribute in attributes.values():
         assert attribute["support"] in {"full", "partial", "none", "N/A"}
         assert attribute["support"] != "partial" or attribute["details"]
@@ -152,6 +152,14 @@ def test_what_looks_like_a_secret_is_hidden_or_said_to_be_none(name, specificati
             walk(spec.get("options", {}))
 
     walk(specification(name)["options"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_modules_that_share_their_options_are_the_action_group(name):
+    # Defaults of a group reach each of its modules, and one that does not know an option refuses it.
+    doc = documentation(name)
+    shared = {"application", "store", "keys", "state_dir"} <= set(doc["options"])
+    assert ("action_group" in doc["attributes"]) == shared
 
 
 @pytest.mark.parametrize("name", FOLLOWED)

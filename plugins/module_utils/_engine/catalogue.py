@@ -20,7 +20,7 @@ import typing as t
 
 from . import custody, manifest, repository
 from .crypto import seals
-from .errors import NotFound, Tampered, UsageError
+from .errors import KeyRefused, NotFound, Tampered, UsageError
 from .receipts import Receipts
 from .stored_backup import Backup, missing_file
 from .stores import opening
@@ -38,6 +38,9 @@ READERS = 8
 
 FUTURE = datetime.timedelta(hours=24)
 """How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
+
+STRANGER = "stranger"
+"""The kind of anomaly that a wrong key makes of every backup."""
 
 _BEFORE = re.compile(r"latest before (.+)")
 
@@ -106,15 +109,24 @@ class Repository:
         Give the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
 
         The latest is the newest full one that is no emergency backup. Raise NotFound when there is none,
-        UsageError when the selector is none of the three, Tampered when the named one is not to be believed.
+        KeyRefused when there are some and strangers signed them all, UsageError when the selector is none of the
+        three, Tampered when the named one is not to be believed.
         """
         if repository.BACKUP_ID.fullmatch(selector):
             return self.read(component, selector)
-        before = _deadline(selector)
-        for place in sorted(self._places(component), key=lambda place: place.backup_id, reverse=True):
+        before, known = _deadline(selector), len(self.anomalies)
+        places = sorted(self._places(component), key=lambda place: place.backup_id, reverse=True)
+        for place in places:
             backup = self._believed(place)
             if backup and _is_latest(backup.manifest, before) and self._present(backup):
                 return backup
+        strangers = [anomaly for anomaly in self.anomalies[known:] if anomaly.kind == STRANGER]
+        if places and len(strangers) == len(places):
+            raise KeyRefused(
+                f"None of the {len(places)} backups of {component} is signed by a key that counts here.",
+                "Either the key or the pinned root is another one than theirs, or somebody replaced them all.",
+                component=component,
+            )
         raise NotFound(
             f"The store holds no backup of {component} that {selector!r} names.",
             "List what there is with playbook lifeboat.recovery.list, and check application, cluster and database.",
@@ -130,7 +142,8 @@ class Repository:
     def _read(self, place: _Place) -> Backup:
         component, backup_id = place.component, place.backup_id
         name = repository.manifest(self.application, component, backup_id)
-        envelope = b"".join(self.store.get(name))
+        # What is larger than it may be is cut, and fails its parser.
+        envelope = b"".join(self.store.get(name, 0, seals.envelope_limit("manifest") + 1))
         # The store's own time is what a thief of a signer cannot choose.
         signers = self.custody.record_signers(component, None, stored=place.stored)
         opened = seals.open_record("manifest", envelope, signers)
@@ -166,7 +179,8 @@ class Repository:
             return self._read(place)
         except (Tampered, NotFound) as exc:
             name = repository.manifest(self.application, place.component, place.backup_id)
-            self.anomalies.append(Anomaly("manifest", name, exc.cause))
+            kind = STRANGER if exc.details.get("signer") == "unknown" else "manifest"
+            self.anomalies.append(Anomaly(kind, name, exc.cause))
             return None
 
     def _present(self, backup: Backup) -> bool:

@@ -23,16 +23,18 @@ if t.TYPE_CHECKING:
 
     from .postgres.connection import Connection
 
-MISSING = object()
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Check:
-    """A query and what it must give: exactly `expect` (a value or a list of rows), or a number from `minimum` up."""
+    """
+    A query and what it must give: exactly `expect` (a value or a list of rows), or a number from `minimum` up.
+
+    None means not given: who expects NULL asks whether it IS NULL.
+    """
 
     name: str
     query: str
-    expect: t.Any = MISSING
+    expect: t.Any = None
     minimum: float | None = None
 
 
@@ -46,11 +48,21 @@ class CriticalTable:
 
 def parse(checks: t.Iterable[Mapping[str, t.Any]], tables: t.Iterable[Mapping[str, t.Any]]) -> tuple[Check, ...]:
     """Read what a user wrote. Raise UsageError on a check that checks nothing."""
-    found = [Check(**{"name": check.get("query", ""), **check}) for check in checks]
+    found = [
+        Check(
+            check.get("name") or check.get("query") or "",
+            check.get("query") or "",
+            check.get("expect"),
+            check.get("minimum"),
+        )
+        for check in checks
+    ]
     for check in found:
-        if not check.query or (check.expect is MISSING) == (check.minimum is None):
+        if not check.query or (check.expect is None) == (check.minimum is None):
             raise UsageError(
-                f"The check {check.name!r} needs a query and either expect or minimum.", "Give both.", field="checks"
+                f"The check {check.name!r} needs a query and either expect or minimum.",
+                "Give it both, and not all three.",
+                field="checks",
             )
     return (*found, *(_of_table(CriticalTable(**table)) for table in tables))
 

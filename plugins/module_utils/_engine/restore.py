@@ -19,7 +19,7 @@ import typing as t
 
 from . import backup as backups
 from . import catalogue, emergency, repository, restore_tables, units
-from .errors import Busy, ProcessFailed, ProofMismatch
+from .errors import Busy, ProcessFailed, ProofMismatch, RecoveryError
 from .model import Outcome
 from .postgres import halfmade, load, proof, statistics, swap, target
 from .postgres.connection import execute, rows
@@ -131,6 +131,25 @@ class _Run:
         emergency_id = self._prepare()
         for statement in plan.role_statements:
             execute(self._session.connection, statement)
+        try:
+            self._replace()
+        except RecoveryError as exc:
+            if request.strategy != "in_place" or not plan.target.exists:
+                raise
+            raise _lost(exc, request.target, emergency_id) from exc
+        usable = (self._world.now() - self._began).total_seconds()
+        oid = halfmade.exists(self._session, request.target)
+        self._remember(history, oid, usable)
+        with self._phase("statistics"):
+            self._analyze(request.target, statistics.BETTER)
+            self._analyze(request.target, None)
+        return self._outcome(usable, leftovers, emergency_id)
+
+    def _replace(self) -> None:
+        """Drop the old database where it is in place, fill one, prove it, and give it the wanted name."""
+        plan, request = self._plan, self._request
+        if request.strategy == "in_place" and plan.target.exists:
+            halfmade.drop(self._session, request.target)
         recorded = plan.material.detail["properties"]
         with self._filled(recorded):
             with self._phase("statistics_rough"):
@@ -145,13 +164,6 @@ class _Run:
                     roles=self._roles(),
                     force=request.force_disconnect,
                 )
-        usable = (self._world.now() - self._began).total_seconds()
-        oid = halfmade.exists(self._session, request.target)
-        self._remember(history, oid, usable)
-        with self._phase("statistics"):
-            self._analyze(request.target, statistics.BETTER)
-            self._analyze(request.target, None)
-        return self._outcome(usable, leftovers, emergency_id)
 
     def _prepare(self) -> str:
         """Check every byte and back up what is there, where the old database will not survive. Give the backup's id."""
@@ -165,10 +177,8 @@ class _Run:
         if wanted and plan.target.holds_data:
             with self._phase("emergency_backup"):
                 made = emergency.make(request, self._world, self._back_up)
-        if in_place and plan.target.exists:
-            if not request.force_disconnect:
-                swap.refuse_sessions(self._session, request.target)
-            halfmade.drop(self._session, request.target)
+        if in_place and plan.target.exists and not request.force_disconnect:
+            swap.refuse_sessions(self._session, request.target)
         return made
 
     @contextlib.contextmanager
@@ -273,3 +283,13 @@ def prove(plan: Plan, database: str, failures: tuple[tuple[str, str], ...]) -> l
             first_difference=str(real[0]),
         )
     return [str(difference) for difference in found]
+
+
+def _lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
+    """Give the same kind of error, but say that the database is gone and what it can be had back from."""
+    source = f"the emergency backup {emergency_id}" if emergency_id else "another backup"
+    return type(error)(
+        f"The restore in place failed when {target!r} was already dropped: {error.cause}",
+        f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
+        **{**error.details, "emergency_backup_id": emergency_id or None},
+    )

@@ -161,7 +161,7 @@ def make_tools(session: halfmade.Session, request: RestoreRequest, material: Mat
         login=request.login,
         environ=world.environ,
         jobs=request.jobs,
-        superuser=info.superuser,
+        squeeze=restorer.can_squeeze(session.connection),
         memory=_memory(),
     )
 

@@ -20,6 +20,7 @@ from .postgres import halfmade, load, members, proof, snapshot, statistics, swap
 from .postgres.connection import connect, execute, qualified, rows
 from .postgres.selection import Selected, select
 from .restore_plan import make_tools, require_validity
+from .termination import raised_on_sigterm
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ def restore_tables(request: RestoreRequest, world: World, material: Material) ->
     Raise UsageError for a table that the backup has not, DatabaseError when the target has one of that name; then, and
     on every failure, what was made is dropped again.
     """
-    with halfmade.manage(request.login) as session:
+    with raised_on_sigterm(), halfmade.manage(request.login) as session:
         return _Run(session, request, world, material).go()
 
 

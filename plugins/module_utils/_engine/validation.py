@@ -225,7 +225,7 @@ class _Run:
             self._compare_properties(login)
             if not self._request.checks:
                 return
-            execute(session.connection, f"CREATE ROLE {CHECKER} LOGIN IN ROLE pg_read_all_data")
+            execute(session.connection, f"CREATE ROLE {CHECKER} LOGIN BYPASSRLS IN ROLE pg_read_all_data")
             execute(session.connection, f"GRANT CONNECT ON DATABASE {DATABASE} TO {CHECKER}")
             execute(session.connection, f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
         with contextlib.closing(connect(dataclasses.replace(login, user=CHECKER), DATABASE)) as connection:

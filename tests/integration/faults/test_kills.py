@@ -101,7 +101,8 @@ def test_an_uncertain_manifest_is_whole_or_was_never(
 
     assert len(place.listed()) == written
     assert place.unlisted_objects() == []
-    place.verify()
+    if written:
+        place.verify()
 
 
 def test_a_backup_whose_children_all_die_names_the_program_and_the_signal(

@@ -285,6 +285,14 @@ def test_in_place_checks_and_backs_up_before_it_drops(restorer, shop, shop_backu
     assert not any(name.startswith("shop_before_") for name in restorer.databases())
 
 
+def test_in_place_that_fails_later_says_what_the_database_can_be_had_back_from(restorer, shop, shop_backup):
+    record = {**shop_backup.record, "proof": {**shop_backup.record["proof"], "extensions": {"citext": "1.6"}}}
+    with pytest.raises(errors.ProofMismatch, match="Restore the emergency backup backup-emergency into it"):
+        restorer.restore(dataclasses.replace(shop_backup, record=record), "shop", confirm=CONFIRM, strategy="in_place")
+    assert "shop" not in restorer.databases()
+    assert restorer.restore(shop_backup, "shop").changed
+
+
 def test_in_place_goes_on_without_a_dump_only_when_told_to(restorer, shop, shop_backup, monkeypatch):
     def broken(_request: t.Any, _world: t.Any) -> t.Any:
         raise errors.DatabaseError("could not read block 7 of live.")

@@ -274,10 +274,11 @@ def test_an_object_lock_bucket_takes_checked_writes_and_keeps_them(s3: t.Any) ->
     assert [info.name for info in store.list("")] == ["big"]
     versions = client.list_object_versions(Bucket=bucket)["Versions"]
     assert sorted(version["Key"] for version in versions) == ["big", "m.json"]
-    for version in versions:
-        client.delete_object(
-            Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"], BypassGovernanceRetention=True
-        )
+    markers = client.list_object_versions(Bucket=bucket)["DeleteMarkers"]
+    for found in versions + markers:
+        place = {"Bucket": bucket, "Key": found["Key"], "VersionId": found["VersionId"]}
+        client.delete_object(**place, BypassGovernanceRetention=True)
+    client.delete_bucket(Bucket=bucket)
 
 
 def test_folders_and_strange_keys_made_by_others(s3: t.Any, store_in_bucket: tuple[Store, str]) -> None:

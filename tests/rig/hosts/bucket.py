@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Makes a bucket in the test hosts' store, unless it is there: bucket.py ENDPOINT FOLDER NAME.
+Makes a bucket in the test hosts' store, unless it is there: bucket.py ENDPOINT FOLDER NAME [--list].
 
-FOLDER holds the store's credentials and ca.crt, as up.sh leaves them.
+With --list it prints every object instead: name, size and hash. FOLDER holds the store's credentials and ca.crt, as up.sh leaves them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 import boto3
 
 
-def main(endpoint: str, folder: Path, name: str) -> None:
-    """Given the store and a name, leave behind a bucket of that name."""
+def main(endpoint: str, folder: Path, name: str, *, listing: bool) -> None:
+    """Given the store and a name, leave behind a bucket of that name, or print what it holds."""
     secrets = configparser.ConfigParser()
     secrets.read(folder / "credentials")
     client = boto3.client(
@@ -29,8 +29,12 @@ def main(endpoint: str, folder: Path, name: str) -> None:
         aws_access_key_id=secrets["default"]["aws_access_key_id"],
         aws_secret_access_key=secrets["default"]["aws_secret_access_key"],
     )
-    if name not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+    if listing:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+            for found in page.get("Contents", []):
+                print(found["Key"], found["Size"], found["ETag"])
+    elif name not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
         client.create_bucket(Bucket=name)
 
 
-main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], listing="--list" in sys.argv)

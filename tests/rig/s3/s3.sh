@@ -30,7 +30,7 @@ USAGE
   exit 2
 }
 
-LIFEBOAT_RIG=${LIFEBOAT_RIG:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/.cache/rig}
+export LIFEBOAT_RIG=${LIFEBOAT_RIG:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/.cache/rig}
 ROOT=$LIFEBOAT_RIG/s3
 CHROOT=$ROOT/debian
 ADDRESS=${LIFEBOAT_RIG_ADDRESS:-127.0.0.1}
@@ -57,8 +57,14 @@ WITHIN=(unshare -m bash -c 'mount --make-rprivate / && mount -t proc proc "$0/pr
 install_server() {
   [ -f "$ROOT/installed" ] && return
   [ "$(id -u)" = 0 ] || die "install needs root."
-  need_packages debootstrap curl openssl util-linux
   mkdir -p "$ROOT"
+  # Two sessions that start at once must not build the same chroot; the second waits and finds it done.
+  flock "$ROOT/install.lock" "${BASH_SOURCE[0]}" install-alone
+}
+
+install_alone() {
+  [ -f "$ROOT/installed" ] && return
+  need_packages debootstrap curl openssl util-linux
   local suite
   for suite in ${LIFEBOAT_RIG_SUITES:-forky trixie}; do
     rm -rf --one-file-system "$CHROOT"
@@ -294,6 +300,7 @@ json() {
 
 case $ACTION in
   install) install_server ;;
+  install-alone) install_alone ;; # what install runs under its lock
   start) start_server && facts ;;
   stop) stop_server ;;
   wipe) stop_server && rm -rf --one-file-system "$HOME_DIR" ;;

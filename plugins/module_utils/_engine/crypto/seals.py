@@ -78,6 +78,7 @@ def open_record(kind: str, envelope: bytes, allowed: Collection[bytes]) -> Opene
         raise Tampered(
             f"{what} is not signed by any key that may sign it here.",
             "It was altered, or comes from a host that the trust file does not list: nothing of it was used.",
+            signer="unknown",
         )
     return OpenedRecord(payload, signers)
 

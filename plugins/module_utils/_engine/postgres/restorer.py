@@ -20,12 +20,12 @@ import typing as t
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
 from . import toc
-from .connection import child_environment
+from .connection import child_environment, one
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .connection import Login
+    from .connection import Connection, Login
     from .server import Programs
     from .workers import Workers
 
@@ -51,19 +51,18 @@ class Tools:
     """
     The programs that fill a database, and how they run.
 
-    `prefix` is put before each command: another user, another network. `memory` is the machine's, in bytes, and
-    `cores` what the server may use; 0 means unknown. `options` are given to every pg_restore.
+    `prefix` is put before each command: another user, another network. `memory` is the machine's, in bytes; 0 means
+    unknown. `options` are given to every pg_restore. `squeeze` says that the session may set wal_compression to lz4.
     """
 
     programs: Programs
     login: Login
     environ: Mapping[str, str]
     jobs: int = 2
-    superuser: bool = True
+    squeeze: bool = False
     prefix: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     memory: int = 0
-    cores: int = 0
 
     def restore(self, *arguments: str) -> list[str]:
         """Give the argv of a pg_restore."""
@@ -77,9 +76,9 @@ class Tools:
             f"max_parallel_maintenance_workers={helpers}",
             *settings,
         ]
-        if self.superuser:
-            # Index pages go to the WAL whole; squeezed, they cost less writing than the squeezing costs.
-            chosen.append("wal_compression=on")
+        if self.squeeze:
+            # Index pages go to the WAL whole; squeezed by lz4 they cost less writing than the squeezing costs.
+            chosen.append("wal_compression=lz4")
         known = child_environment(self.login, database, self.environ)
         return {**known, "PGOPTIONS": " ".join(f"-c {setting}" for setting in chosen)}
 
@@ -178,6 +177,12 @@ def explain(error: ProcessFailed, doing: str) -> DatabaseError:
     return DatabaseError(
         f"pg_restore said {cause!r} while {doing}.", "See the server's log; nothing was replaced.", stderr=said[-4096:]
     )
+
+
+def can_squeeze(connection: Connection) -> bool:
+    """Whether this role may set wal_compression and the server has lz4: pglz would cost more than it gains."""
+    found = one(connection, "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'wal_compression'")
+    return bool(found) and bool(one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
 
 
 _REMEDIES = (

@@ -19,10 +19,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 
 ACTION = """
-from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _follow
+from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _follow, _watch
 
-_follow.FIRST_LINE = 0.1
-_follow.ALIVE_AFTER = 1.0
+_watch.FIRST_LINE = 0.1
+_watch.ALIVE_AFTER = 1.0
 
 
 class ActionModule(_follow.Following):

@@ -1,0 +1,105 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task says is what the engine is asked for, and what it leaves out is the engine's own default."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
+
+MODULES = "ansible_collections.lifeboat.recovery.plugins.modules"
+DATABASE = ("repository", "cluster", "postgres")
+NEEDED = {
+    "backup_info": (("repository",), {}),
+    "backup_verify": (("repository",), {}),
+    "pg_backup": (DATABASE, {"login_db": "shop"}),
+    "pg_restore": (DATABASE, {"database": "shop"}),
+    "restore_validate": (DATABASE, {"database": "shop"}),
+}
+
+
+def ask(name, **options):
+    """Give the request that a task with these options makes."""
+    module = importlib.import_module(f"{MODULES}.{name}")
+    groups, needed = NEEDED[name]
+    spec = module.SPEC.merge(*(getattr(_argspec, group)() for group in groups))
+    given = {"application": "shop", "store": {"url": "file:///srv"}, **needed, **options}
+    checked = ArgumentSpecValidator(spec.options, spec.mutually_exclusive, required_by=spec.required_by).validate(given)
+    assert checked.error_messages == []
+    return module.request(Given(checked.validated_parameters, {}))
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_is_left_out_is_the_engines_default(name):
+    request = ask(name)
+    told = {"repository", "login", "cluster", "database", "host"}
+    for field in dataclasses.fields(request):
+        if field.default is not dataclasses.MISSING and field.name not in told:
+            assert getattr(request, field.name) == field.default, field.name
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_the_repository_is_handed_on(name):
+    repository = ask(name, keys={"roots": ["ab"]}, state_dir="/state").repository
+    assert (repository.application, repository.store.url) == ("shop", "file:///srv")
+    assert (repository.keys.roots, repository.state_dir) == (("ab",), "/state")
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "field", "wanted"),
+    [
+        ("pg_backup", "login_db", "orders", "database", "orders"),
+        ("pg_backup", "max_age", "12h", "max_age", 43200),
+        ("pg_backup", "max_age", "0", "max_age", 0),
+        ("pg_backup", "min_bytes", "64MiB", "min_bytes", 64 << 20),
+        ("pg_backup", "proof_time_budget", "30m", "proof_time_budget", 1800),
+        ("pg_backup", "lock_timeout", "1m", "lock_timeout", 60),
+        ("pg_backup", "tables", ["public.a"], "tables", ("public.a",)),
+        ("pg_backup", "schemas", "public", "schemas", ("public",)),
+        ("pg_backup", "accept_warnings", ["x.*"], "accept_warnings", ("x.*",)),
+        ("pg_backup", "accept_shrink", "yes", "accept_shrink", True),
+        ("pg_backup", "reason", "emergency", "reason", "emergency"),
+        ("pg_restore", "target_db", "copy", "target_db", "copy"),
+        ("pg_restore", "emergency_backup", "off", "emergency_backup", "off"),
+        ("pg_restore", "accept_failed", ["INDEX public x"], "accept_failed", ("INDEX public x",)),
+        ("pg_restore", "login_host", "db1", "host", "db1"),
+        ("pg_restore", "validate", False, "validate", False),
+        ("restore_validate", "check_timeout", "5m", "check_timeout", 300),
+        ("restore_validate", "scratch_user", "nobody", "scratch_user", "nobody"),
+        ("backup_verify", "sample", "10", "sample", 10),
+        ("backup_info", "query", "[0]", "query", "[0]"),
+    ],
+)
+def test_an_option_becomes_a_field(name, option, value, field, wanted):
+    assert getattr(ask(name, **{option: value}), field) == wanted
+
+
+def test_checks_are_read_with_their_expectations():
+    made = ask(
+        "restore_validate",
+        checks=[{"query": "SELECT 1", "expect": 1}, {"name": "n", "query": "SELECT 2", "minimum": 2}],
+        critical_tables=[{"name": "public.orders"}],
+    ).checks
+    assert [(check.name, check.minimum) for check in made][:2] == [("SELECT 1", None), ("n", 2.0)]
+    assert made[0].expect == 1
+    assert made[2].minimum == 1
+
+
+def test_a_check_without_an_expectation_is_refused_by_name():
+    with pytest.raises(UsageError) as caught:
+        ask("restore_validate", checks=[{"query": "SELECT 1"}])
+    assert caught.value.details["field"] == "checks"
+
+
+@pytest.mark.parametrize("option", ["max_age", "proof_time_budget", "min_bytes", "lock_timeout"])
+def test_a_bad_unit_is_refused_before_anything_is_touched(option):
+    with pytest.raises(UsageError, match=option):
+        ask("pg_backup", **{option: "a lot"})
