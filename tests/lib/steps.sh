@@ -32,7 +32,7 @@ needs() { # the Debian packages of a step
     licences) echo file ;; # reuse tells with it what is text
     shellcheck) echo shellcheck ;;
     sanity) echo shellcheck ;;
-    unit) echo openssl ;;
+    unit) echo openssl zstd mount ;;
     integration) echo "${servers[@]}" ;;
     matrix) echo "${hosts[@]}" ;;
     molecule) echo "${hosts[@]}" debootstrap curl openssl ;;

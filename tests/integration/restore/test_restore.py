@@ -187,22 +187,28 @@ def test_other_rows_than_proved_leave_the_target_as_it_was(restorer, shop, shop_
 
 
 class Dying(restore_fakes.Backup):
-    """Ends the server's side of the load when the first data member is half read."""
+    """Has the server end the session of the load just before the last bytes of the rest are handed over."""
 
     cluster: t.Any = None
 
     def member(self, number, note=None):
-        for index, block in enumerate(super().member(number, note)):
-            if number == 2 and index == 1:
-                self.cluster.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE '%_lifeboat_%'"
-                )
-            yield block
+        content = self.contents[number]
+        yield content[:-200]
+        # The rest is read once before there is a database, for its list of contents.
+        if number == max(self.contents) and self.cluster.execute(THERE):
+            killed = 0
+            while not killed:
+                ((killed,),) = self.cluster.execute(KILL)
+        yield content[-200:]
+
+
+THERE = "SELECT 1 FROM pg_database WHERE datname LIKE '%_lifeboat_%'"
+KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname LIKE '%_lifeboat_%'"
 
 
 def test_a_load_that_is_killed_leaves_the_target_as_it_was(restorer, shop, shop_backup):
-    dying = Dying(**{f.name: getattr(shop_backup, f.name) for f in dataclasses.fields(shop_backup)})
-    dying.cluster, dying.block = restorer.cluster, 65536
+    dying = Dying(**{field.name: getattr(shop_backup, field.name) for field in dataclasses.fields(shop_backup)})
+    dying.cluster = restorer.cluster
     with pytest.raises(errors.DatabaseError):
         restorer.restore(dying, "shop", confirm=CONFIRM)
     assert live(restorer)

@@ -213,6 +213,7 @@ create_user() {
   "${WITHIN[@]}" timeout 120 radosgw-admin -c "$INSIDE/ceph.conf" user create --uid=rig --display-name=rig \
     "--access-key=$key" "--secret-key=$secret" "${account[@]}" >>"$LOG/user.out" 2>&1
   local region=${LIFEBOAT_RIG_REGION:-us-east-1}
+  echo "$region" >"$HOME_DIR/region"
   [ "$region" = us-east-1 ] && return
   "${WITHIN[@]}" radosgw-admin -c "$INSIDE/ceph.conf" zonegroup get --rgw-zonegroup=default 2>>"$LOG/user.out" |
     sed "s/\"api_name\": \"[^\"]*\"/\"api_name\": \"$region\"/" >"$HOME_DIR/zonegroup.json"
@@ -289,7 +290,7 @@ facts() {
   echo "LIFEBOAT_S3_ENDPOINT_TLS=https://$ADDRESS:$((PORT + 9))"
   echo "LIFEBOAT_S3_CA_CERT=$HOME_DIR/ca.crt"
   echo "LIFEBOAT_S3_CREDENTIALS_FILE=$HOME_DIR/credentials"
-  echo "LIFEBOAT_S3_REGION=${LIFEBOAT_RIG_REGION:-us-east-1}"
+  echo "LIFEBOAT_S3_REGION=$(cat "$HOME_DIR/region")"
   echo "LIFEBOAT_S3_VERSION='$(cat "$ROOT/version")'"
 }
 
