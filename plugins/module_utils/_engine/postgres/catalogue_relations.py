@@ -17,7 +17,9 @@ ACL = """(SELECT coalesce(string_agg(item::text, ',' ORDER BY item::text COLLATE
             FROM unnest(coalesce({acl}, acldefault('{kind}', {owner}))) AS item)"""
 """A grant list that was never touched means the default, and so does one that was given and taken back."""
 
-OPTIONS = """(SELECT nullif(string_agg(o, ', ' ORDER BY o COLLATE "C"), '') FROM unnest({options}) AS o)"""
+OPTIONS = """(SELECT nullif(string_agg(o, ', ' ORDER BY o COLLATE "C"), '') FROM unnest({options}) AS o
+                WHERE o NOT LIKE 'pg\\_%')"""
+"""Patched servers keep a version of their own among a column's options (pg_attver), which pg_dump leaves out."""
 
 USERS = "(n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')"
 
