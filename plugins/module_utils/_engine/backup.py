@@ -96,13 +96,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     planned = members.plan(tables, jobs=request.jobs, scope=scope)
     if world.dry_run:
         return _planned(request, component, planned, warnings)
-    progress = Progress(
-        status_directory(request.repository.state_dir, world),
-        "backup",
-        component,
-        world.now,
-        expected=sum(member.estimate for member in planned),
-    )
+    progress = Progress(status_directory(request.repository.state_dir, world), "backup", component, world.now)
     job = dumping.Job(
         store=opened.store,
         application=opened.application,

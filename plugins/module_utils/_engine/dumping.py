@@ -163,6 +163,7 @@ def _dump_members(
     """Dump all members and take the proof beside them. Give the proof."""
     crew = Crew(job.jobs + 1)
     proved: list[dict[str, t.Any]] = []
+    job.progress.plan({f"{member.number:04d}": member.estimate for member in planned})
     job.progress.phase("dump")
     # The largest members first, so that nobody waits for one that began late; the proof has a thread of its own.
     ordered = sorted(planned, key=lambda member: -member.estimate)
@@ -196,7 +197,7 @@ def _dump_member(
     job: Job, world: World, held: snapshot.Held, member: members.Member, *, store: BackupFiles, crew: Crew
 ) -> None:
     argv, environment = dump.command(job.programs, member, held, job.login, job.database, environ=world.environ)
-    shown = job.progress.member(f"{member.number:04d}", member.estimate)
+    shown = job.progress.member(f"{member.number:04d}")
     with process.Producer(argv, env=environment) as child:
         try:
             store.store_member(member.number, counted(crew.guarded(child), shown.note), member.estimate)

@@ -19,7 +19,7 @@ import typing as t
 import urllib.parse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from .model import World
@@ -33,12 +33,12 @@ INTERVAL = 1.0
 class Member:
     """One stream of an operation: a table's dump, a volume being read, a table being loaded."""
 
-    def __init__(self, progress: Progress, name: str, expected: int) -> None:
+    def __init__(self, progress: Progress, name: str, expected: int, *, state: str = "running") -> None:
         self._progress = progress
         self.name = name
         self.expected = expected
         self.done = 0
-        self.state = "running"
+        self.state = state
 
     def note(self, count: int) -> None:
         """Add `count` bytes. Raise what the operation was cancelled with, if it was."""
@@ -59,9 +59,7 @@ class Progress:
     `now` gives the time in UTC.
     """
 
-    def __init__(
-        self, directory: str | None, operation: str, subject: str, now: Callable[[], datetime], *, expected: int = 0
-    ) -> None:
+    def __init__(self, directory: str | None, operation: str, subject: str, now: Callable[[], datetime]) -> None:
         self._path = status_path(directory, operation, subject) if directory and os.path.isdir(directory) else None
         self._now = now
         self._lock = threading.Lock()
@@ -76,18 +74,32 @@ class Progress:
             "pid": os.getpid(),
             "result": None,
         }
-        self.expected = expected
 
     def phase(self, name: str) -> None:
         """Enter the phase `name`, and show it at once."""
         self._state["phase"] = name
         self.touch(force=True)
 
-    def member(self, name: str, expected: int = 0) -> Member:
-        """Begin a stream of about `expected` bytes (0 when nobody knows)."""
-        member = Member(self, name, expected)
+    def plan(self, expected: Mapping[str, int]) -> None:
+        """Name the streams that will come, with about how many bytes each has. Earlier ones are forgotten."""
         with self._lock:
-            self._members.append(member)
+            self._members = [Member(self, name, size, state="waiting") for name, size in expected.items()]
+        self.touch(force=True)
+
+    def member(self, name: str, expected: int = 0) -> Member:
+        """
+        Begin a stream of about `expected` bytes (0 when nobody knows), planned or not.
+
+        A stream that is read a second time is not counted again.
+        """
+        with self._lock:
+            known = next((member for member in self._members if member.name == name), None)
+            if known is not None and known.state != "waiting":
+                return Member(self, name, expected)
+            member = known or Member(self, name, expected)
+            member.state = "running"
+            if known is None:
+                self._members.append(member)
         self.touch()
         return member
 
@@ -123,7 +135,7 @@ class Progress:
             "updated": now.isoformat(),
             "members": members,
             "done": sum(member["done"] for member in members),
-            "expected": max(self.expected, sum(member["expected"] for member in members)),
+            "expected": sum(member["expected"] for member in members),
         }
         # A status that cannot be written must not fail a backup that can.
         with contextlib.suppress(OSError):

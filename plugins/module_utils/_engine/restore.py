@@ -13,7 +13,6 @@ in the old one's place.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import typing as t
 
@@ -37,6 +36,7 @@ from .restore_plan import (
 )
 from .restore_report import done_before, planned, proved, state_of
 from .termination import raised_on_sigterm
+from .watched_backup import Watched
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -77,13 +77,7 @@ def restore_backup(request: RestoreRequest, world: World, backup: catalogue.Back
         if done := done_before(session, request, material, history):
             return done
         plan = make_plan(session, request, material, history, world)
-        progress = Progress(
-            status_directory(state_dir, world),
-            "restore",
-            backup.manifest.component,
-            world.now,
-            expected=backup.manifest.plain_size,
-        )
+        progress = Progress(status_directory(state_dir, world), "restore", backup.manifest.component, world.now)
         source = Watched(backup, progress)
         loader = load.Loader(
             plan.tools, source, material.layout, now=world.now, watcher=progress, owners=material.owners
@@ -95,20 +89,6 @@ def restore_backup(request: RestoreRequest, world: World, backup: catalogue.Back
             require_confirm(plan)
             refuse_use(session, plan)
             return _Run(session, plan, loader, world, back_up).go(history, leftovers)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Watched:
-    """A backup whose members tell `progress` how far they are read."""
-
-    backup: catalogue.Backup
-    progress: Progress
-
-    def member(self, number: int, _note: Callable[[int], None] | None = None) -> Iterator[bytes]:
-        """Yield a member's plaintext."""
-        shown = self.progress.member(f"{number:04d}")
-        yield from self.backup.member(number, shown.note)
-        shown.finish()
 
 
 class _Run:

@@ -20,8 +20,10 @@ from .model import Outcome
 from .postgres import globals as roles
 from .postgres import halfmade, load, proof, properties, restorer, scratch, server, target
 from .postgres.connection import Login, connect, execute
+from .progress import Progress, status_directory
 from .restore_plan import Material
 from .termination import raised_on_sigterm
+from .watched_backup import Watched
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,22 +78,26 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
 def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Backup) -> Outcome:
     """Prove `backup`."""
     material = Material.of(backup)
-    run = _Run(request, world, material)
     if world.dry_run:
         where = f"database {request.target_db}" if request.target_db else "a scratch cluster"
         return Outcome(False, {"summary": f"Would compare {backup.manifest.backup_id} with its proof in {where}."})
-    with raised_on_sigterm():
+    progress = Progress(
+        status_directory(request.repository.state_dir, world), "validate", backup.manifest.component, world.now
+    )
+    run = _Run(request, world, material, progress)
+    with raised_on_sigterm(), progress.running():
         if request.target_db:
             run.existing(request.target_db)
         else:
             run.fresh()
-    return run.outcome()
+        return run.outcome()
 
 
 class _Run:
     """One validation and its findings."""
 
-    def __init__(self, request: ValidateRequest, world: World, material: Material) -> None:
+    def __init__(self, request: ValidateRequest, world: World, material: Material, progress: Progress) -> None:
+        self._progress = progress
         self._request = request
         self._world = world
         self._material = material
@@ -168,8 +174,14 @@ class _Run:
             for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
                 self._try(session, statement)
             self._create(session)
+            source = Watched(material.backup, self._progress)
             with load.Loader(
-                tools, material.backup, material.layout, now=self._world.now, owners=material.owners
+                tools,
+                source,
+                material.layout,
+                now=self._world.now,
+                watcher=self._progress,
+                owners=material.owners,
             ) as loader:
                 target.check_extensions(session.connection, loader.entries)
                 loaded = loader.load(DATABASE)
@@ -262,5 +274,6 @@ class _Run:
     @contextlib.contextmanager
     def _phase(self, name: str) -> Iterator[None]:
         began = self._world.now()
+        self._progress.phase(name)
         yield
         self._phases[name] = round((self._world.now() - began).total_seconds(), 3)

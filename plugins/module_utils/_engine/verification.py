@@ -66,12 +66,12 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
     problems = [anomaly.cause for anomaly in opened.anomalies]
     subject = "/".join(filter(None, (request.cluster, request.database))) or opened.application
     directory = status_directory(request.repository.state_dir, world)
-    expected = sum(file.size for _backup, file in picked)
-    progress = Progress(directory, "verify", subject, world.now, expected=expected)
+    progress = Progress(directory, "verify", subject, world.now)
     with progress.running():
+        progress.plan({file.name: file.size for _backup, file in picked})
         progress.phase("read")
         for backup, file in picked:
-            member = progress.member(file.name.rpartition("/")[2], file.size)
+            member = progress.member(file.name)
             problems += _read(backup, file, request.level, member.note)
             member.finish()
     return _report(request, chosen, picked, problems, (world.now() - started).total_seconds())

@@ -246,7 +246,9 @@ class Tally:
         )
 
 
-def back_up_beside_writers(ground: Ground, count: int, seed: int, *, writers: int = 2) -> Tally:
+def back_up_beside_writers(
+    ground: Ground, count: int, seed: int, *, writers: int = 2, report: Callable[[str], object] = lambda _line: None
+) -> Tally:
     """Back up `count` times while writers work, and restore each backup that was made."""
     tally = Tally()
     chance = random.Random(f"{seed} pauses")
@@ -255,8 +257,9 @@ def back_up_beside_writers(ground: Ground, count: int, seed: int, *, writers: in
         thread.start()
     try:
         with _small_tables_have_members(), _pauses(chance):
-            for _ in range(count):
+            for number in range(1, count + 1):
                 _one(ground, tally, chance)
+                report(f"{number}/{count} beside writers: {tally}")
                 failed = [thread.failure for thread in threads if thread.failure]
                 if failed:
                     raise failed[0]
