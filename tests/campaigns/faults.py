@@ -23,8 +23,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 # In the place of this directory, where a file of the same name as the package `faults` lies.
-sys.path[0] = str(TESTS / "integration")
-sys.path.insert(1, str(TESTS))
+sys.path[:1] = [str(TESTS), str(TESTS / "integration")]
 import conftest  # noqa: F401 - makes the collection importable
 from faults import cuts, ground, kills, writers
 from fixtures_postgres import Cluster, start_cluster, stop_cluster

@@ -23,8 +23,7 @@ import typing as t
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[0] = str(TESTS / "integration")
-sys.path[1:1] = [str(TESTS), str(TESTS / "benchmarks")]
+sys.path[:1] = [str(TESTS), str(TESTS / "integration"), str(TESTS / "benchmarks")]
 import conftest  # noqa: F401 - makes the collection importable
 import data
 import measure

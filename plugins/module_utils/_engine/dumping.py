@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import secrets
+import threading
 import typing as t
 
 from . import codec, process, repository
@@ -162,10 +163,12 @@ def _dump_members(
 ) -> dict[str, t.Any]:
     """Dump all members and take the proof beside them. Give the proof."""
     crew = Crew(job.jobs + 1)
+    seats = threading.BoundedSemaphore(job.jobs)
     proved: list[dict[str, t.Any]] = []
     job.progress.plan({f"{member.number:04d}": member.estimate for member in planned})
     job.progress.phase("dump")
-    # The largest members first, so that nobody waits for one that began late; the proof has a thread of its own.
+    # The largest members first, so that nobody waits for one that began late; the proof has a thread of its own, which
+    # no member takes over: each dump under way costs the server a session and us the parts of an upload.
     ordered = sorted(planned, key=lambda member: -member.estimate)
 
     def prove() -> None:
@@ -184,7 +187,12 @@ def _dump_members(
         )
 
     def task(member: members.Member) -> Callable[[], None]:
-        return lambda: _dump_member(job, world, held, member, store=files, crew=crew)
+        def dump_it() -> None:
+            with seats:
+                crew.check()
+                _dump_member(job, world, held, member, store=files, crew=crew)
+
+        return dump_it
 
     try:
         crew.run([prove, *(task(member) for member in ordered)])
