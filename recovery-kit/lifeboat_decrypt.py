@@ -239,7 +239,7 @@ def read_keys(path):
     text = data.decode("utf-8", "replace").strip()
     is_list = text.startswith("[")
     items = listed_keys(path, data) if is_list else [("recovery", typed_key(path, text), "primary")]
-    opening = [hkdf(key, b"lifeboat v1 recipient") if kind == "recovery" else key for kind, key, _ in items]
+    opening = [hkdf(key, b"lifeboat v1 recipient") if kind == "recovery" else key for kind, key, _name in items]
     roots = [
         ed25519_public(hkdf(key, b"lifeboat v1 root"))
         for kind, key, status in items
@@ -328,7 +328,7 @@ class Trust:
         self.entries = None
         self.application = None
         if path is not None:
-            payload, _ = open_record("trust", path, self.roots)
+            payload, _signer = open_record("trust", path, self.roots)
             what = f"The trust file {path}"
             fields = take(
                 parse(payload, BLOCK, what),
@@ -470,7 +470,7 @@ def parse_wraps(items, what):
         wraps.append((item["kid"], item["type"], unbase64(item["ct"], what)))
         if not all(wraps[-1]):
             raise altered(f"{what} does not have the form that it must have.")
-    if not 1 <= len(wraps) <= 16 or len({kid for kid, _, _ in wraps}) != len(wraps):
+    if not 1 <= len(wraps) <= 16 or len({kid for kid, _kind, _ct in wraps}) != len(wraps):
         raise altered(f"{what} does not have the form that it must have.")
     return wraps
 
@@ -495,13 +495,13 @@ def find_data_key(head, fields, secrets, handovers, side_wraps):
         added = take(parse(read_small(path), MAX_RECORD, what), {"format": str, "wraps": dict}, what)
         if digest in added["wraps"]:
             wraps += parse_wraps([added["wraps"][digest]], what)
-    for _, kind, ct in wraps:
+    for _kid, kind, ct in wraps:
         for secret in keys.values() if kind == "hpke-x25519" else ():
             data_key = hpke_open(secret, b"lifeboat v1 wrap\0" + commit, ct)
             if data_key and hmac.compare_digest(hkdf(data_key, b"lifeboat v1 commit"), commit):
                 return data_key
     raise no_key(
-        f"No key at hand opens this file. It is encrypted to {', '.join(kid for kid, _, _ in fields['wraps'])}; "
+        f"No key at hand opens this file. It is encrypted to {', '.join(kid for kid, _kind, _ct in fields['wraps'])}; "
         f"the keys at hand are {', '.join(own)}. After a rotation, give the old key's --handover."
     )
 
@@ -516,7 +516,7 @@ def accept_handover(path, keys):
     public = unbase64(fields["public"], what)
     if fields["format"] != "lifeboat-handover/1" or fields["type"] != "hpke-x25519":
         raise altered(f"{what} has a format that is not known here.")
-    for _, kind, ct in parse_wraps(fields["wraps"], what):
+    for _kid, kind, ct in parse_wraps(fields["wraps"], what):
         for secret in keys.values() if kind == "hpke-x25519" else ():
             old = hpke_open(secret, b"lifeboat v1 handover\0" + public, ct)
             if old and len(old) == 32 and x25519_public(old) == public:

@@ -47,7 +47,7 @@ def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes | None = No
         stderr=subprocess.STDOUT,
     )
     sampler = _Sampler(child.pid)
-    said, _ = child.communicate(stdin)
+    said, _errors = child.communicate(stdin)
     seconds = time.monotonic() - began
     sampler.finish()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -11,6 +11,7 @@ The settings are a JSON file; the work is what the modules pg_backup and pg_rest
 from __future__ import annotations
 
 import datetime
+import importlib
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import conftest  # noqa: F401 - makes the collection importable
+importlib.import_module("conftest")  # makes the collection importable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World

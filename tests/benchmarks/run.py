@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import importlib
 import json
 import os
 import platform
@@ -30,7 +31,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
-import conftest  # noqa: F401 - makes the collection importable
+importlib.import_module("conftest")  # makes the collection importable
 import data
 import fixtures_postgres
 import measure
@@ -84,7 +85,7 @@ class Bench:
         """Run our backup or restore as a process of its own."""
         settings = {
             "store": {
-                "url": f"s3://{BUCKET}/ours",
+                "url": f"s3://{BUCKET}/{self.work.name}",
                 "endpoint": self.s3["endpoint"],
                 "region": self.s3["region"],
                 "credentials_file": self.s3["credentials_file"],
@@ -157,7 +158,7 @@ def _measure(bench: Bench, rounds: int) -> dict[str, list[measure.Measured]]:
         print(f"{name}: {measured.seconds:.1f} s, {measured.cpu:.1f} s CPU, {measured.peak:.0f} MiB", flush=True)
         found.setdefault(name, []).append(measured)
 
-    for _ in range(rounds):
+    for _round in range(rounds):
         for name, (_description, script) in peers.BACKUPS.items():
             note(name, bench.shell(script))
         note("floor", bench.shell(peers.floor("pg_dump", _member_arguments(bench), JOBS)))
@@ -166,7 +167,7 @@ def _measure(bench: Bench, rounds: int) -> dict[str, list[measure.Measured]]:
         note("ours, content proof", bench.ours("backup", jobs=JOBS, proof="content"))
     archive = bench.work / "dump.custom"
     bench.cluster.program("pg_dump", "-Fc", "-f", str(archive), database=DATABASE)
-    for _ in range(rounds):
+    for _round in range(rounds):
         bench.cluster.create(f"{DATABASE}_peer")
         note("pg_restore -j2", bench.shell(peers.RESTORE[1].replace("dump.custom", str(archive))))
         bench.forget(f"{DATABASE}_peer")

@@ -12,22 +12,21 @@ writers. A PostgreSQL server of its own is started for it. Ends with 1 when anyt
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import secrets
-import subprocess
 import sys
 import tempfile
 import time
-import typing as t
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-# In the place of this directory, where a file of the same name as the package `faults` lies.
-sys.path[:1] = [str(TESTS), str(TESTS / "integration")]
-import conftest  # noqa: F401 - makes the collection importable
+# This directory goes: a file of the same name as the package `faults` lies in it.
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+importlib.import_module("conftest")  # makes the collection importable
 from faults import cuts, ground, kills, writers
+from faults.bucket import own_bucket
 from fixtures_postgres import Cluster, start_cluster, stop_cluster
-from fixtures_s3 import S3, SCRIPT
 
 
 def main() -> int:
@@ -66,19 +65,15 @@ def _kills(server: Cluster, home: Path, count: int, seed: int) -> list[str]:
 def _cuts(server: Cluster, home: Path, count: int, seed: int) -> list[str]:
     marker = f"marker-{secrets.token_hex(16)}"
     cuts.prepare(server, server.create("cuts"), marker)
-    subprocess.run([SCRIPT, "start"], stdout=subprocess.DEVNULL, check=True)
-    facts: dict[str, t.Any] = json.loads(subprocess.run([SCRIPT, "json"], capture_output=True, check=True).stdout)
-    store = S3(**facts, bucket=f"lifeboat-campaign-{secrets.token_hex(6)}")
-    store.client().create_bucket(Bucket=store.bucket)
-    host, _colon, port = store.endpoint.removeprefix("http://").partition(":")
-    proxy = cuts.FaultProxy((host, int(port)))
-    place = ground.make(server, "cuts", _directory(home, "cuts"), store.settings("faults"), marker=marker)
-    try:
-        struck = kills.strike(place, cuts.Cuts(proxy).kinds(), count, seed, report=_say)
-    finally:
-        proxy.close()
+    with own_bucket() as s3:
+        host, _colon, port = s3.endpoint.removeprefix("http://").partition(":")
+        proxy = cuts.FaultProxy((host, int(port)))
+        place = ground.make(server, "cuts", _directory(home, "cuts"), s3.settings("faults"), marker=marker)
+        try:
+            struck = kills.strike(place, cuts.Cuts(proxy).kinds(), count, seed, report=_say)
+        finally:
+            proxy.close()
     print(f"cuts, seed {seed}: {struck}", flush=True)
-    print(f"the bucket {store.bucket} keeps what was stored", flush=True)
     return struck.wrong
 
 

@@ -13,24 +13,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
-import secrets
-import subprocess
 import sys
 import tempfile
 import typing as t
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:1] = [str(TESTS), str(TESTS / "integration"), str(TESTS / "benchmarks")]
-import conftest  # noqa: F401 - makes the collection importable
+# This directory goes: a file of the same name as the package `faults` lies in it.
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+importlib.import_module("conftest")  # makes the collection importable
 import data
 import measure
+from faults.bucket import own_bucket
 from fixtures_postgres import start_cluster, stop_cluster
 
 if t.TYPE_CHECKING:
     from fixtures_postgres import Cluster
+
+TESTS = Path(__file__).resolve().parents[1]
 
 OWN = 128
 """MiB of our own process."""
@@ -64,32 +69,32 @@ def _measure(server: Cluster, home: Path, options: argparse.Namespace) -> measur
     server.create("memory")
     with contextlib.closing(server.connect("memory")) as connection:
         data.fill(connection.execute, options.gigabytes)
-    store = _s3() if options.s3 else {"url": f"file://{home}"}
     key = home / "key"
     key.touch(mode=0o600)
     key.write_text(os.urandom(32).hex())
-    settings = {
-        "store": store,
-        "key": str(key),
-        "socket": server.directory,
-        "port": server.port,
-        "database": "memory",
-        "backup": {"jobs": options.jobs, "compression": options.compression, "proof": options.proof},
-    }
     path = home / "settings.json"
-    path.write_text(json.dumps(settings))
-    return measure.run([sys.executable, str(TESTS / "benchmarks" / "ours.py"), "backup", str(path)], env=server.environ)
+    with _store(home, s3=options.s3) as store:
+        settings = {
+            "store": store,
+            "key": str(key),
+            "socket": server.directory,
+            "port": server.port,
+            "database": "memory",
+            "backup": {"jobs": options.jobs, "compression": options.compression, "proof": options.proof},
+        }
+        path.write_text(json.dumps(settings))
+        argv = [sys.executable, str(TESTS / "benchmarks" / "ours.py"), "backup", str(path)]
+        return measure.run(argv, env=server.environ)
 
 
-def _s3() -> dict[str, t.Any]:
-    from fixtures_s3 import S3, SCRIPT
-
-    subprocess.run([SCRIPT, "start"], stdout=subprocess.DEVNULL, check=True)
-    facts: dict[str, t.Any] = json.loads(subprocess.run([SCRIPT, "json"], capture_output=True, check=True).stdout)
-    store = S3(**facts, bucket=f"lifeboat-memory-{secrets.token_hex(6)}")
-    store.client().create_bucket(Bucket=store.bucket)
-    print(f"the bucket {store.bucket} keeps what is stored")
-    return {"url": f"s3://{store.bucket}", "endpoint": store.endpoint, "credentials_file": store.credentials_file}
+@contextlib.contextmanager
+def _store(home: Path, *, s3: bool) -> t.Iterator[dict[str, t.Any]]:
+    if not s3:
+        yield {"url": f"file://{home}"}
+        return
+    with own_bucket() as bucket:
+        settings = bucket.settings("memory")
+        yield {"url": settings.url, "endpoint": settings.endpoint, "credentials_file": settings.credentials_file}
 
 
 if __name__ == "__main__":

@@ -117,7 +117,6 @@ class Cluster:
 
     def script(self, path: Path, database: str) -> None:
         """Run a file of SQL by psql."""
-        _install_probe(self)  # another session of tests on this machine may have ended and taken it away
         self.program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(path), database=database)
 
     def create(self, name: str, options: str = "TEMPLATE template0") -> str:
@@ -136,7 +135,7 @@ def start_cluster(encoding: str = "UTF8", *, bin_dir: str = "", settings: t.Mapp
     try:
         if os.getuid() == 0:
             shutil.chown(directory, "postgres", "postgres")
-        _install_probe(cluster)
+        _install_probe(cluster.bin)
         _as_server_user(
             cluster,
             "initdb",
@@ -202,20 +201,32 @@ def _as_server_user(cluster: Cluster, program: str, *arguments: str) -> None:
         raise subprocess.CalledProcessError(done.returncode, program, stderr=said)
 
 
-def _install_probe(cluster: Cluster) -> None:
-    share = subprocess.run(
-        [os.path.join(cluster.bin, "pg_config"), "--sharedir"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    for name, text in (("lifeboat_probe.control", PROBE_CONTROL), ("lifeboat_probe--1.0.sql", PROBE_SQL)):
-        Path(share, "extension", name).write_text(text, encoding="utf-8")
+def _install_probe(bin_dir: str) -> None:
+    """
+    Put the extension of the golden database where this PostgreSQL looks for extensions.
 
-
-def _remove_probe(bin_dir: str) -> None:
+    It stays there: another session of tests on this machine may be using it, and nothing uses it unasked.
+    """
     share = subprocess.run(
         [os.path.join(bin_dir, "pg_config"), "--sharedir"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    for name in ("lifeboat_probe.control", "lifeboat_probe--1.0.sql"):
-        Path(share, "extension", name).unlink(missing_ok=True)
+    # The script first: a server that sees the control file wants the script.
+    for name, text in (("lifeboat_probe--1.0.sql", PROBE_SQL), ("lifeboat_probe.control", PROBE_CONTROL)):
+        _install_file(Path(share, "extension", name), text.encode())
+
+
+def _install_file(path: Path, content: bytes) -> None:
+    """Make `path` hold `content`, readable for the server's user; whoever reads it meanwhile sees a whole file."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == content and path.stat().st_mode & 0o777 == 0o644:
+            return
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        fresh.write_bytes(content)
+        fresh.chmod(0o644)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 class ClusterFactory(t.Protocol):
@@ -241,8 +252,6 @@ def cluster() -> t.Iterator[ClusterFactory]:
     finally:
         for server in running.values():
             stop_cluster(server)
-        for directory in {server.bin for server in running.values()}:
-            _remove_probe(directory)
 
 
 @pytest.fixture

@@ -276,9 +276,7 @@ def test_a_key_from_the_environment_reaches_no_other_program(stage: Stage, capsy
     watch = Watch(stage.needles, [stage.place.home], allowed)
     watch.start()
     try:
-        done = stage.run(
-            stage.playbook(options), {**stage.environ, "BACKUP_ENCRYPTION_KEY": stage.place.key.hex()}
-        )
+        done = stage.run(stage.playbook(options), {**stage.environ, "BACKUP_ENCRYPTION_KEY": stage.place.key.hex()})
     finally:
         watch.finish()
 

@@ -204,7 +204,7 @@ def test_the_store_is_not_mounted(module: Module) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of 64 KiB, less than the backup needs."""
+    """Give a file system of its own, of 64 KiB: less than the backup needs."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(disk)], check=True)
@@ -212,15 +212,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_no_space_is_left(module: Module, small_disk: Path) -> None:
+@pytest.mark.parametrize("size", [4, 8, 16, 32, 48, 64])
+def test_no_space_is_left(module: Module, small_disk: Path, size: int) -> None:
     store = {"url": f"file://{small_disk}"}
+    subprocess.run(["mount", "-o", f"remount,size={size}k", str(small_disk)], check=True)
 
     result = module.refuses("StoreError", "No space left", "Free space", store=store)
 
     assert str(small_disk) in result["msg"]
     assert not [path for path in small_disk.rglob("*") if path.is_file()]
     free = os.statvfs(small_disk)
-    assert free.f_bavail * free.f_bsize > 32 << 10
+    assert free.f_bavail == free.f_blocks
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert module.run(store=store)["changed"]
 
@@ -257,9 +259,7 @@ def s3_store(s3: S3, **changes: t.Any) -> dict[str, t.Any]:
     ("access", "cause"), [(False, "does not know the access key"), (True, "secret does not belong")]
 )
 def test_wrong_s3_credentials(module: Module, s3: S3, access: bool, cause: str) -> None:
-    right = dict(
-        line.split(" = ", 1) for line in Path(s3.credentials_file).read_text().splitlines() if " = " in line
-    )
+    right = dict(line.split(" = ", 1) for line in Path(s3.credentials_file).read_text().splitlines() if " = " in line)
     wrong = secrets.token_hex(20)
     keys = {"aws_access_key_id": right["aws_access_key_id"] if access else "NOBODY", "aws_secret_access_key": wrong}
     text = "[default]\n" + "".join(f"{name} = {value}\n" for name, value in keys.items())

@@ -42,7 +42,7 @@ def unpacked(data: bytes, step: int = 1 << 16) -> bytes:
 def words(size: int) -> bytes:
     """Make bytes that compress about as well as a dump does."""
     source = random.Random(7)
-    return b"\t".join(b"%d" % source.randrange(1_000_000) for _ in range(size // 6))[:size]
+    return b"\t".join(b"%d" % source.randrange(1_000_000) for _number in range(size // 6))[:size]
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_a_sealed_host_writes_what_it_cannot_read(store: t.Any, tmp_path: Path) 
     writer = found.writer(SCOPE, NOW)
     assert writer == lbx.Writer((KEY.opening.recipient, GUEST.recipient), HOST)
     with pytest.raises(KeyRefused, match="opens backups"):
-        _ = found.opener
+        _opener = found.opener
     data = b"".join(lbx.SealedFile(sealed_name(), [b"x"], writer))
     assert opens(custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop"), data, sealed_name())
 
@@ -242,7 +242,7 @@ def test_a_signer_that_is_not_listed_for_it_does_not_write(
 def test_the_digest_key_comes_from_its_file(store: t.Any, tmp_path: Path) -> None:
     settings = host_settings(tmp_path)
     with pytest.raises(KeyRefused, match="digest key"):
-        _ = custody.load(settings, store, "shop").digest_key
+        _key = custody.load(settings, store, "shop").digest_key
     digest = dataclasses.replace(settings, digest_key_file=key_file(tmp_path, "digest", b"d" * 32))
     assert custody.load(digest, store, "shop").digest_key == b"d" * 32
 
@@ -299,7 +299,7 @@ def test_trust_files_of_an_unknown_root_are_not_passed_over(store: t.Any) -> Non
 
 def test_an_oversized_object_is_not_read_to_its_end(store: t.Any) -> None:
     def endless() -> t.Iterator[bytes]:
-        for _ in range(100):
+        for _number in range(100):
             yield b" " * (1 << 20)
         raise AssertionError("read on")
 
@@ -343,7 +343,7 @@ def test_a_shared_backup_opens_for_its_guest(store: t.Any, tmp_path: Path, what:
     name = sealed_name(what)
     owner = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
     data = b"".join(lbx.SealedFile(name, [b"x"], owner.writer(SCOPE)))
-    head, _ = lbx.read_head([data])
+    head, _rest = lbx.read_head([data])
     added = wraps.wrap(GUEST.recipient, owner.opener.data_key(head))
     opening = key_file(tmp_path, "opening", GUEST.secret)
     guest = custody.load(Settings(opening_key_file=opening, roots=(KEY.root.public.hex(),)), store, "shop")

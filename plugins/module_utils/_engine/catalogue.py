@@ -124,7 +124,7 @@ class Repository:
         if places and len(strangers) == len(places):
             raise KeyRefused(
                 f"None of the {len(places)} backups of {component} is signed by a key that counts here.",
-                "Give the key that belongs to them; a new key comes by a trust file, or under another application name.",
+                "Give the key that belongs to them; a new one comes by a trust file, or with another application name.",
                 component=component,
             )
         raise NotFound(

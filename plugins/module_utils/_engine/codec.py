@@ -99,8 +99,8 @@ def compress(chunks: Peekable, codec: Codec, *, limit: int | None = None) -> Ite
     compressor = _compressor(codec)
     produced = 0
     held = bytearray()
-    while (limit is None or produced < limit) and not chunks.exhausted:
-        piece = compressor.compress(next(chunks))
+    while (limit is None or produced < limit) and (chunk := next(chunks, None)) is not None:
+        piece = compressor.compress(chunk)
         produced += len(piece)
         held += piece
         if len(held) >= MINIMUM_BLOCK:

@@ -164,7 +164,7 @@ def next_trust(  # noqa: PLR0917
 
 def highest_serial(store: Store, application: str) -> int:
     """The highest serial that some object under `<application>/trust/` is named by; 0 if there is none."""
-    return max((serial for serial, _ in _trust_names(store, application)), default=0)
+    return max((serial for serial, _name in _trust_names(store, application)), default=0)
 
 
 def trust_name(application: str, serial: int) -> str:

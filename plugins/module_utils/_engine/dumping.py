@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import secrets
 import threading
 import typing as t
@@ -172,19 +173,26 @@ def _dump_members(
     ordered = sorted(planned, key=lambda member: -member.estimate)
 
     def prove() -> None:
-        proved.append(
-            proof.take(
-                job.login,
-                job.database,
-                held.snapshot_id,
-                job.proof,
-                held.tables,
-                sequences=held.sequences,
-                budget_seconds=job.proof_time_budget,
-                clock=lambda: world.now().timestamp(),
-                partial=job.scope.partial,
+        with contextlib.ExitStack() as stack:
+
+            def connected(session: connection.Connection) -> None:
+                end = functools.partial(_end_session, held, session.info.backend_pid)
+                stack.enter_context(crew.ended_by(end))
+
+            proved.append(
+                proof.take(
+                    job.login,
+                    job.database,
+                    held.snapshot_id,
+                    job.proof,
+                    held.tables,
+                    sequences=held.sequences,
+                    budget_seconds=job.proof_time_budget,
+                    clock=lambda: world.now().timestamp(),
+                    partial=job.scope.partial,
+                    connected=connected,
+                )
             )
-        )
 
     def task(member: members.Member) -> Callable[[], None]:
         def dump_it() -> None:
@@ -199,6 +207,12 @@ def _dump_members(
     finally:
         crew.close()
     return proved[0]
+
+
+def _end_session(held: snapshot.Held, pid: int) -> None:
+    """End the session that reads for the proof: its query may have an hour to go when a dump has failed."""
+    with contextlib.suppress(DatabaseError, Busy):
+        connection.one(held.connection, "SELECT pg_catalog.pg_terminate_backend(%s)", [pid])
 
 
 def _dump_member(

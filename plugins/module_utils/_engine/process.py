@@ -25,7 +25,7 @@ from .errors import ProcessFailed, UsageError
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-Argument = str | bytes
+    Argument: t.TypeAlias = "str | bytes"
 
 BLOCK = 1 << 20
 """Bytes in a block read from a program, and the size of the pipe to it, so that both sides rarely wait."""
@@ -71,7 +71,8 @@ class Child:
     ) -> None:
         self.program = os.path.basename(os.fsdecode(argv[0]))
         try:
-            self._popen = subprocess.Popen(
+            # Not run_command, which holds all output in memory: this is the one place that starts programs, by argv.
+            self._popen = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 list(argv),
                 env=dict(env),
                 stdin=stdin,

@@ -137,13 +137,16 @@ class Progress:
             "done": sum(member["done"] for member in members),
             "expected": sum(member["expected"] for member in members),
         }
-        # A status that cannot be written must not fail a backup that can.
-        with contextlib.suppress(OSError):
-            temporary = f"{path}.{os.getpid()}"
+        temporary = f"{path}.{os.getpid()}"
+        try:
             with open(temporary, "w", encoding="utf-8") as file:
                 json.dump(record, file)
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
+        except OSError:
+            # A status that cannot be written must not fail a backup that can.
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
 
 
 def _state_of(member: Member) -> dict[str, t.Any]:

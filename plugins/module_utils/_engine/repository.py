@@ -54,7 +54,7 @@ def component(cluster: str, database: str) -> str:
 
 def cluster_and_database(name: str) -> tuple[str, str]:
     """Give the cluster and the database that `component` was made of."""
-    cluster, _, database = name.partition("/")
+    cluster, _slash, database = name.partition("/")
     return urllib.parse.unquote(cluster), urllib.parse.unquote(database)
 
 

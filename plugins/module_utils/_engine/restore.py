@@ -34,7 +34,7 @@ from .restore_plan import (
     require_confirm,
     require_validity,
 )
-from .restore_report import done_before, planned, proved, state_of
+from .restore_report import compared, done_before, planned, proved, state_of
 from .termination import raised_on_sigterm
 from .watched_backup import Watched
 
@@ -228,7 +228,8 @@ class _Run:
             },
             "summary": (
                 f"{manifest.backup_id} is restored as {self._request.target}, usable after "
-                f"{units.human_duration(usable)}" + (f"; the old one is {plan.kept}." if plan.kept else ".")
+                f"{units.human_duration(usable)}, {compared(plan)}"
+                + (f"; the old one is {plan.kept}." if plan.kept else ".")
             ),
         }
         return Outcome(

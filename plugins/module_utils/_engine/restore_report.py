@@ -69,3 +69,13 @@ def state_of(plan: Plan) -> str:
 def proved(plan: Plan) -> str:
     """Give the level of the proof that the result was compared with."""
     return str(plan.material.detail["proof"]["level"]) if plan.request.validate else "none"
+
+
+def compared(plan: Plan) -> str:
+    """Say in a few words what the restored database was compared with."""
+    level = proved(plan)
+    if level == "none":
+        return "compared with nothing"
+    tables = [table for table in plan.material.detail["proof"]["tables"] if table["sort"] == "table"]
+    rows = sum(table.get("rows", 0) for table in tables)
+    return f"{len(tables)} tables with {rows:,} rows as they were backed up (proof {level})"

@@ -90,7 +90,7 @@ class _Run:
 
     def _refuse_present(self, tables: Sequence[tuple[str, str]]) -> None:
         with contextlib.closing(connect(self._request.login, self._name, read_only=True)) as connection:
-            there = {(schema, relation) for schema, relation in rows(connection, _RELATIONS)}
+            there = set(rows(connection, _RELATIONS))
         if present := [qualified(*table) for table in tables if table in there]:
             raise DatabaseError(
                 f"The database {self._name!r} has {', '.join(present)} already.",

@@ -120,6 +120,9 @@ class Crew:
     def __init__(self, size: int) -> None:
         self._pool = concurrent.futures.ThreadPoolExecutor(size)
         self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._first: BaseException | None = None
+        self._endings: list[Callable[[], object]] = []
 
     def check(self) -> None:
         """Raise Cancelled once another task has failed: long tasks call this often."""
@@ -132,26 +135,46 @@ class Crew:
             self.check()
             yield chunk
 
+    @contextlib.contextmanager
+    def ended_by(self, end: Callable[[], object]) -> Iterator[None]:
+        """Let `end` be called when work inside the block has to stop that cannot look for itself."""
+        with self._lock:
+            self.check()
+            self._endings.append(end)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._endings.remove(end)
+
     def run(self, tasks: Sequence[Callable[[], object]]) -> None:
         """Run all tasks in their order, as threads come free. Raise the first failure once all have stopped."""
-        futures = [self._pool.submit(self._one, task) for task in tasks]
-        failures = [future.exception() for future in futures]
-        real = [failure for failure in failures if failure and not isinstance(failure, Cancelled)]
-        if real:
-            raise real[0]
+        concurrent.futures.wait([self._pool.submit(self._one, task) for task in tasks])
+        if self._first is not None:
+            raise self._first
 
     def close(self) -> None:
         """Let the threads go."""
-        self._stop.set()
+        self._halt()
         self._pool.shutdown(wait=True)
 
     def _one(self, task: Callable[[], object]) -> None:
-        self.check()
+        if self._stop.is_set():
+            return
         try:
             task()
-        except BaseException:
+        except BaseException as exc:  # noqa: BLE001 - the caller of run gets it
+            self._halt(exc)
+
+    def _halt(self, failure: BaseException | None = None) -> None:
+        """Stop everything once; what fails from then on fails because of that."""
+        with self._lock:
+            if self._stop.is_set():
+                return
             self._stop.set()
-            raise
+            self._first = failure
+            for end in self._endings:
+                end()
 
 
 def part_size(estimate: int) -> int:

@@ -48,7 +48,8 @@ DEADLINE = 120.0
 RESTORE_EVERY = 12
 """After so many faults, and after the last, a backup is really restored and everything listed is read."""
 
-STATE_FILES = re.compile(r"receipts\.jsonl|status/(backup|verify)-[\w.%-]+\.json")
+STATE_FILES = re.compile(r"receipts\.jsonl|status/(backup|verify)-[\w.%-]+\.json(\.\d+)?")
+"""What may be in the state directory; a number is that of a process that was killed while it wrote its status."""
 
 SETUP = """
 SET search_path = public;
@@ -273,8 +274,7 @@ def judge(place: Ground, before: Before, ended: Ended, struck: Struck) -> list[s
     wrong += [f"left {path}" for path in place.temporary_files()]
     state = place.home / "state"
     names = [str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()]
-    # A status is replaced by a rename, so the killed writer's own half may stay; the next one of its name removes it.
-    wrong += [f"left state/{name}" for name in names if not STATE_FILES.match(name)]
+    wrong += [f"left state/{name}" for name in names if not STATE_FILES.fullmatch(name)]
     made = place.back_up(max_shrink=0)
     place.verify(made)
     if set(place.listed()) != {*listed, made}:
@@ -302,4 +302,3 @@ def _restore(place: Ground) -> list[str]:
     newest = place.listed()[-1]
     with place.restored(newest) as name:
         return place.differences(newest, name)
-

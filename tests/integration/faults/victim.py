@@ -14,6 +14,7 @@ pg_dump ran.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ import typing as t
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import conftest  # noqa: F401 - makes the collection importable
+importlib.import_module("conftest")  # makes the collection importable
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members

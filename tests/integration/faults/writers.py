@@ -63,15 +63,19 @@ def prepare(server: Cluster, database: str) -> None:
     statements = [SETUP]
     for size, count in SIZES.items():
         rows = ROWS.format(version=1, count=count)
-        statements.append(f"INSERT INTO {size}_appended (version, filler) SELECT version, filler FROM ({rows}) AS r")
-        for kind in ("refilled", "rewritten", "replaced", "renamed"):
-            statements.append(f"CREATE TABLE {size}_{kind} AS {rows}; CREATE INDEX ON {size}_{kind} (id)")
-        for half in "ab":
-            statements.append(
-                f"CREATE TABLE {size}_ledger_{half} AS SELECT id, version, 0::bigint AS balance, filler FROM ({rows}) r;"
-                f"ALTER TABLE {size}_ledger_{half} ADD PRIMARY KEY (id)"
-            )
-        statements += [f"INSERT INTO claims VALUES ('{size}_{kind}', {count}, 1)" for kind in KINDS]
+        statements += [
+            f"INSERT INTO {size}_appended (version, filler) SELECT version, filler FROM ({rows}) AS r",
+            *(
+                f"CREATE TABLE {size}_{kind} AS {rows}; CREATE INDEX ON {size}_{kind} (id)"
+                for kind in ("refilled", "rewritten", "replaced", "renamed")
+            ),
+            *(
+                f"CREATE TABLE {size}_ledger_{half} AS SELECT r.*, 0::bigint AS balance FROM ({rows}) AS r"
+                for half in "ab"
+            ),
+            *(f"ALTER TABLE {size}_ledger_{half} ADD PRIMARY KEY (id)" for half in "ab"),
+            *(f"INSERT INTO claims VALUES ('{size}_{kind}', {count}, 1)" for kind in KINDS),
+        ]
     server.execute(";".join(statements), database)
 
 

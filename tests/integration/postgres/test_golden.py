@@ -134,7 +134,7 @@ def test_members_together_are_the_database(sources: Sources, encoding: str) -> N
 
 @pytest.mark.parametrize("encoding", ["UTF8", "LATIN1"])
 def test_plain_dump_and_restore_describes_the_same(sources: Sources, encoding: str) -> None:
-    source, _ = sources(encoding)
+    source, _first = sources(encoding)
     name = source.pg.create(f"plain_{secrets.token_hex(4)}")
     try:
         archive = source.pg.program("pg_dump", "-Fc", database=source.name)

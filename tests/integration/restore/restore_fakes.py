@@ -44,6 +44,9 @@ class Record:
     plain_size: int = 0
     numbers: tuple[int, ...] = ()
 
+    def of_member(self, member: str) -> tuple[t.Any, ...]:
+        return tuple(file for file in self.files if file.member == member)
+
 
 @dataclasses.dataclass
 class Backup:

@@ -110,7 +110,7 @@ def test_clients_that_reconnect_at_once_do_not_stop_the_swap(restorer, shop, sho
                 while not stop.is_set():
                     seen.append(connection.execute("SELECT to_regclass('public.live') IS NULL").fetchone()[0])
 
-    threads = [threading.Thread(target=client) for _ in range(4)]
+    threads = [threading.Thread(target=client) for _number in range(4)]
     for thread in threads:
         thread.start()
     try:

@@ -158,7 +158,7 @@ def test_put_new_has_one_winner(store: Store) -> None:
 def test_delete_is_no_error_twice(store: Store) -> None:
     store.put("a/b/c", [b"x"])
     store.put("a/d", [b"x"])
-    for _ in range(2):
+    for _attempt in range(2):
         store.delete("a/b/c")
     store.delete("a")
     store.delete("never/was")
@@ -225,7 +225,7 @@ class Boom(Exception):
 @pytest.mark.parametrize("error", [Boom, FileNotFoundError, ValueError, StoreError, KeyboardInterrupt])
 def test_an_error_in_the_middle_leaves_nothing(store: Store, before: int, error: type[BaseException]) -> None:
     def chunks() -> Iterator[bytes]:
-        for _ in range(before):
+        for _number in range(before):
             yield b"x" * MIB
         raise error("boom")
 

@@ -5,7 +5,8 @@
 """
 Makes a bucket in the test hosts' store, unless it is there: bucket.py ENDPOINT FOLDER NAME [--list].
 
-With --list it prints every object instead: name, size and hash. FOLDER holds the store's credentials and ca.crt, as up.sh leaves them.
+With --list it prints every object instead: name, size and hash. FOLDER holds the store's credentials and ca.crt, as
+up.sh leaves them.
 """
 
 from __future__ import annotations

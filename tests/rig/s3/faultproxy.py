@@ -108,7 +108,7 @@ class FaultProxy:
         text = head.decode("latin-1")
         fault = self._choose(text)
         if fault.answer:
-            for _ in reader.body(head):
+            for _block in reader.body(head):
                 pass
             client.sendall(_response(*fault.answer))
             return
@@ -120,7 +120,7 @@ class FaultProxy:
             answer = answers.head()
         body = answers.body(answer, bodiless=text.startswith("HEAD "))
         if fault.swallow:
-            for _ in body:
+            for _block in body:
                 pass
             raise _Struck(fault.how)
         client.sendall(answer)

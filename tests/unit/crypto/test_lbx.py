@@ -21,7 +21,7 @@ Make = t.Callable[..., bytes]
 
 def resigned(data: bytes, recovery: keys.RecoveryKey, change: t.Callable[[dict[str, t.Any]], object]) -> bytes:
     """The file with a changed header and a true signature: what a signer who lost his way could make."""
-    head, _ = lbx.read_head([data])
+    head, _rest = lbx.read_head([data])
     fields = json.loads(head.raw[9:-96])
     changed = change(fields)
     text = changed if isinstance(changed, bytes) else json.dumps(fields).encode()
@@ -95,7 +95,7 @@ def refused(data: bytes, open_: Make, **expected: t.Any) -> str:
 @pytest.mark.usefixtures("small_segments")
 def test_one_flipped_bit_in_any_byte_is_refused(seal: Make, open_: Make, recovery: keys.RecoveryKey) -> None:
     data = seal(os.urandom(400))
-    head, _ = lbx.read_head([data])
+    head, _rest = lbx.read_head([data])
     messages = {"head": set(), "stream": set()}
     for at in range(len(data)):
         altered = bytearray(data)
@@ -173,7 +173,7 @@ def test_an_unknown_signer_is_refused_before_its_header_is_read(seal: Make, open
 
 def test_a_signature_of_another_kind_is_no_head_s(seal: Make, open_: Make, recovery: keys.RecoveryKey) -> None:
     data = seal(b"x")
-    head, _ = lbx.read_head([data])
+    head, _rest = lbx.read_head([data])
     body = head.raw[:-64]
     for kind in ("manifest", "trust", "mark"):
         refused(body + recovery.root.sign(kind, body) + data[len(head.raw) :], open_)
@@ -192,7 +192,7 @@ def test_a_file_that_does_not_end_is_read_to_its_size_only(seal: Make, recovery:
 
     def endless() -> t.Iterator[bytes]:
         yield data
-        for _ in range(3):
+        for _attempt in range(3):
             yield b"more"
         raise AssertionError("read on")
 
@@ -208,7 +208,7 @@ def test_bytes_swapped_by_who_knows_the_data_key_never_end(recovery: keys.Recove
     writer = lbx.Writer((recovery.opening.recipient,), recovery.root)
     sealed = lbx.SealedFile(NAME, [b"true" * (1 << 19)], writer)
     data = b"".join(sealed)
-    head, _ = lbx.read_head([data])
+    head, _rest = lbx.read_head([data])
     key = opener.KeyOpener([recovery.opening])
     forged = head.raw + b"".join(stream.encrypt(key.data_key(head), head.aad, [b"fake" * (1 << 19)]))
     assert len(forged) == len(data)
@@ -256,7 +256,7 @@ def test_wraps_that_nobody_here_can_open_are_carried(seal: Make, open_: Make, re
         fields["wraps"].insert(0, {"kid": "0" * 16, "type": "hpke-mlkem768-x25519", "ct": "YWJj"})
 
     data = resigned(seal(b"x"), recovery, add)
-    head, _ = lbx.read_head([data])
+    head, _rest = lbx.read_head([data])
     assert [item.type for item in head.wraps] == ["hpke-mlkem768-x25519", "aws-kms", "hpke-x25519"]
     # The head is another one now, so the stream refuses it; but the data key was found.
     assert opener.KeyOpener([recovery.opening]).data_key(head)
@@ -298,7 +298,7 @@ def test_a_header_may_have_65536_bytes_and_no_more(seal: Make, recovery: keys.Re
             plain, recovery, lambda fields: json.dumps(fields, separators=(",", ":")).encode() + b" " * size
         )
 
-    head, _ = lbx.read_head([pad(65536 - length)])
+    head, _rest = lbx.read_head([pad(65536 - length)])
     assert len(head.raw) == lbx.HEAD_LIMIT
     with pytest.raises(Tampered):
         lbx.read_head([pad(65537 - length)])
@@ -322,7 +322,7 @@ def test_writing_needs_a_recipient_that_can_be_written_to(recovery: keys.Recover
 
 
 def test_every_recipient_opens(seal: Make, open_: Make, recovery: keys.RecoveryKey) -> None:
-    others = [keys.OpeningKey.generate() for _ in range(15)]
+    others = [keys.OpeningKey.generate() for _number in range(15)]
     recipients = tuple(key.recipient for key in [recovery.opening, *others])
     data = seal(b"x", writer=lbx.Writer(recipients, recovery.root))
     assert len(lbx.read_head([data])[0].wraps) == wraps.MAX_WRAPS

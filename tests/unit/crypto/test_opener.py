@@ -27,7 +27,7 @@ Make = t.Callable[..., bytes]
 def rotated(times: int, first: keys.OpeningKey) -> tuple[dict[str, bytes], keys.OpeningKey]:
     """Handovers by kid after so many rotations, and the key that is left."""
     stored, current = {}, first
-    for _ in range(times):
+    for _number in range(times):
         following = keys.OpeningKey.generate()
         stored[current.recipient.kid] = handover.make(current, [following.recipient])
         current = following
@@ -68,7 +68,7 @@ def test_the_store_is_asked_once_for_any_number_of_files(seal: Make, open_: Make
         return stored.get(kid)
 
     found = opener.KeyOpener([last], find_handover=find)
-    for _ in range(3):
+    for _number in range(3):
         assert open_(seal(b"x"), opener=found) == b"x"
     assert asked == [recovery.opening.recipient.kid]
 
@@ -114,7 +114,7 @@ def test_handovers_need_a_recipient_of_the_known_type(recovery: keys.RecoveryKey
 
 def test_a_side_wrap_opens_a_file_to_a_guest(seal: Make, open_: Make, recovery: keys.RecoveryKey) -> None:
     data, guest = seal(b"x"), keys.OpeningKey.generate()
-    head, _ = lbx.read_head([data])
+    head, _rest = lbx.read_head([data])
     added = wraps.wrap(guest.recipient, opener.KeyOpener([recovery.opening]).data_key(head))
     assert (
         open_(data, opener=opener.KeyOpener([guest], lambda found: [added] if found.sha256 == head.sha256 else []))
@@ -127,7 +127,7 @@ def test_a_side_wrap_opens_a_file_to_a_guest(seal: Make, open_: Make, recovery: 
 def test_a_wrong_kid_is_only_a_wrong_hint(recovery: keys.RecoveryKey) -> None:
     data_key = bytes(range(32))
     item = wraps.wrap(recovery.opening.recipient, data_key)
-    others = [keys.OpeningKey.generate() for _ in range(3)]
+    others = [keys.OpeningKey.generate() for _number in range(3)]
     head = lbx.Head(
         b"", "n", wraps.commit(data_key), (wraps.Wrap(others[0].recipient.kid, item.type, item.ct),), b"", None
     )

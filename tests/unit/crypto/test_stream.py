@@ -186,7 +186,7 @@ def test_a_plaintext_that_fails_leaves_a_stream_that_opens_nowhere() -> None:
 
 
 def test_no_two_streams_share_salt_or_prefix() -> None:
-    heads = {encrypt(b"")[1:40] for _ in range(100)}
+    heads = {encrypt(b"")[1:40] for _number in range(100)}
     assert len(heads) == 100
     assert len({head[:32] for head in heads}) == 100
 

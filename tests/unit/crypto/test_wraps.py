@@ -72,7 +72,7 @@ def test_other_types_are_carried_and_not_opened() -> None:
 
 
 def test_one_to_sixteen_recipients_none_twice() -> None:
-    many = [keys.OpeningKey.generate().recipient for _ in range(17)]
+    many = [keys.OpeningKey.generate().recipient for _number in range(17)]
     assert len(wraps.wrap_all(many[:16], bytes(32))) == 16
     for refused in ([], many, [many[0], many[0]]):
         with pytest.raises(KeyRefused):

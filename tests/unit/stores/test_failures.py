@@ -43,7 +43,7 @@ def explained(text: str) -> StoreError:
 )
 def test_answers(status: str, code: str, kind: type[StoreError], told: str) -> None:
     error = explained(HTTP.format(status, f"<Error><Code>{code}</Code></Error>"))
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert told in error.cause
     assert error.cause.startswith("Writing a failed at s3://b/x: ")
     assert error.cause.endswith(".")
@@ -64,7 +64,7 @@ def test_answers(status: str, code: str, kind: type[StoreError], told: str) -> N
 )
 def test_connections(text: str, told: str) -> None:
     error = explained(f"Generic S3 error: HTTP error: error sending request {text}")
-    assert type(error) is StoreError
+    assert error.__class__ is StoreError
     assert told in error.cause
     assert error.details["status"] == failures.NO_ANSWER
 

@@ -124,7 +124,8 @@ class SealedFile:
         aad = _AAD + hashlib.sha256(self._head).digest()
         segments = stream.encrypt(self._data_key, aad, self._plaintext)
         # Head and stream header go out as one block: a small file is then two blocks, not three.
-        for block in itertools.chain((self._head + next(segments),), segments):
+        first = self._head + next(segments, b"")
+        for block in itertools.chain((first,), segments):
             self._hash.update(block)
             self.size += len(block)
             yield block
@@ -162,7 +163,7 @@ def check_intact(chunks: Iterable[bytes], expected: Expected) -> Head:
     """Read the whole file without a key: head, and size and SHA-256 as far as they are expected. Tampered otherwise."""
     tally = _Expectation(expected)
     head, rest = _read(tally.watch(chunks), expected)
-    for _ in rest:
+    for _block in rest:
         pass
     if tally.size < len(head.raw) + stream.HEADER_BYTES + primitives.TAG_BYTES:
         raise _altered(expected)

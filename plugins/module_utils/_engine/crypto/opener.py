@@ -75,9 +75,8 @@ class KeyOpener:
         """Kids are hints: what they point at is tried first, everything else after it."""
         items = sorted(candidates, key=lambda item: item.kid not in self._keys)
         for item in items:
-            keys = sorted(self._keys.items(), key=lambda pair: pair[0] != item.kid)
-            for _, key in keys:
-                found = wraps.unwrap(item, key, commitment)
+            for kid in sorted(self._keys, key=lambda kid: kid != item.kid):
+                found = wraps.unwrap(item, self._keys[kid], commitment)
                 if found is not None:
                     return found
         return None

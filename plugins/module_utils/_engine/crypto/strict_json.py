@@ -21,7 +21,7 @@ from ..errors import Tampered, UsageError
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Kind = type | tuple[type, ...]
+    Kind: t.TypeAlias = "type | tuple[type, ...]"
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 

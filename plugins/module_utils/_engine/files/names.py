@@ -42,7 +42,7 @@ def below(parent: bytes, name: bytes) -> bytes:
 
 def split(name: bytes) -> tuple[bytes, bytes]:
     """Give the parent directory's name in the tree and the entry's own."""
-    parent, _, own = name.rpartition(b"/")
+    parent, _slash, own = name.rpartition(b"/")
     return parent or ROOT, own
 
 

@@ -57,6 +57,7 @@ def take(
     budget_seconds: float | None = None,
     clock: Callable[[], float] | None = None,
     partial: bool = False,
+    connected: Callable[[Connection], object] | None = None,
 ) -> Record:
     """
     Give the proof of `database` as JSON-able data, in the exported snapshot when there is one.
@@ -64,12 +65,15 @@ def take(
     At backup `tables` and `sequences` are those that `snapshot.hold` gave. On a restored copy `like` is the source's
     proof: the same tables are read in the same way. `budget_seconds`, measured by `clock`, turns what does not fit
     into samples, and the proof says which. `partial` leaves out what a backup of chosen tables does not have.
+    `connected` is given the session that the work is done in, for whoever may have to end it.
     """
     if level not in LEVELS:
         raise UsageError(f"The proof level {level!r} is unknown.", f"Give one of {', '.join(LEVELS)}.", field="proof")
     if level == "none":
         return {"format": FORMAT, "level": level}
     with contextlib.closing(connect(login, database)) as connection:
+        if connected is not None:
+            connected(connection)
         _begin(connection, snapshot_id)
         server = inspect(connection)
         present = tuple(tables) if tables is not None else read_tables(connection)

@@ -242,7 +242,7 @@ def _start(programs: Programs, directory: str, prefix: tuple[str, ...], environ:
 
 
 def _await(login: Login, child: process.Child, sleep: Callable[[float], None]) -> None:
-    for _ in range(STEPS):
+    for _step in range(STEPS):
         try:
             connect(login, "postgres").close()
         except DatabaseError as exc:

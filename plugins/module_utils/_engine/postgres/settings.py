@@ -28,7 +28,7 @@ _LISTS = frozenset(
 
 def assignment(setting: str) -> str:
     """Give `"name" TO value` for a stored `name=value`."""
-    name, _, value = setting.partition("=")
+    name, _equals, value = setting.partition("=")
     quoted_name = ".".join(quote_identifier(part) for part in name.split("."))
     if name.lower() in _LISTS:
         return f"{quoted_name} TO {', '.join(map(quote_literal, split_list(value))) or quote_literal('')}"

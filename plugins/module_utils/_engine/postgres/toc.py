@@ -120,5 +120,5 @@ def _split(text: str) -> tuple[str, str]:
     for kind in _KINDS:
         if text.startswith(f"{kind} "):
             return kind, text[len(kind) + 1 :]
-    kind, _, identity = text.partition(" ")
+    kind, _space, identity = text.partition(" ")
     return kind, identity

@@ -55,7 +55,7 @@ class Workers:
 
     def run(self) -> None:
         """Work until nothing is left. Raise the first failure. May be called again."""
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._count)]
+        threads = [threading.Thread(target=self._work, daemon=True) for _number in range(self._count)]
         try:
             for thread in threads:
                 thread.start()

@@ -60,11 +60,9 @@ class Store(t.Protocol):
         It returns only once the store shows an object of that size. What `chunks` raises passes through; on any
         error nothing of the half-written object can be seen.
         """
-        ...
 
     def put_new(self, name: str, data: bytes) -> None:
         """Store `data` as `name` unless something of that name exists. Raise AlreadyExists then."""
-        ...
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """
@@ -73,11 +71,9 @@ class Store(t.Protocol):
         A range that reaches beyond the end is cut there. Taking the first block raises NotFound when nothing of
         that name is stored.
         """
-        ...
 
     def head(self, name: str) -> ObjectInfo:
         """Tell size and time of an object without reading it. Raise NotFound when there is none."""
-        ...
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """
@@ -85,11 +81,9 @@ class Store(t.Protocol):
 
         The listing is complete: when the store fails on the way, StoreError is raised in place of the end.
         """
-        ...
 
     def delete(self, name: str) -> None:
         """Remove an object. It is no error when there is none."""
-        ...
 
 
 def check_name(name: str) -> str:

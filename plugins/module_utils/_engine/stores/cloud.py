@@ -95,7 +95,7 @@ class CloudStore:
     def put_new(self, name: str, data: bytes) -> None:
         token = secrets.token_hex(16)
         lost: StoreError | None = None
-        for _ in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             lost = self._create(name, data, token, lost)
             if lost is None:
                 self._confirm(name, len(data), token)
