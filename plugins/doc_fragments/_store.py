@@ -18,7 +18,7 @@ options:
     suboptions:
       url:
         description:
-          - C(file:///path), C(s3://bucket/prefix), C(az://container/prefix) or C(gs://bucket/prefix).
+          - C(file:///path) or C(s3://bucket/prefix).
         type: str
         required: true
       endpoint:

@@ -80,6 +80,9 @@ options:
       minimum:
         description: The least number.
         type: float
+      database:
+        description: Run it only where this O(database) is validated.
+        type: str
   check_timeout:
     description: How long one of the O(checks) may take, such as V(60s) or V(5m).
     type: str
@@ -97,6 +100,9 @@ options:
         description: The least number of rows.
         type: int
         default: 1
+      database:
+        description: Look for it only where this O(database) is validated.
+        type: str
   scratch_user:
     description: The user of the operating system that the scratch cluster runs as. Switching to it needs root.
     type: str
@@ -185,8 +191,13 @@ CHECK = {
     "query": {"type": "str", "required": True},
     "expect": {"type": "raw"},
     "minimum": {"type": "float"},
+    "database": {"type": "str"},
 }
-CRITICAL_TABLE = {"name": {"type": "str", "required": True}, "minimum_rows": {"type": "int", "default": 1}}
+CRITICAL_TABLE = {
+    "name": {"type": "str", "required": True},
+    "minimum_rows": {"type": "int", "default": 1},
+    "database": {"type": "str"},
+}
 SPEC = ArgumentSpec(
     {
         "database": {"type": "str", "required": True},
@@ -211,7 +222,7 @@ def request(given: Given) -> ValidateRequest:
         database=given["database"],
         backup=given["backup"],
         target_db=given["target_db"],
-        checks=checks.parse(given.records("checks"), given.records("critical_tables")),
+        checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
         check_timeout=given.seconds("check_timeout") or 0.0,
         scratch_user=given["scratch_user"],
         scratch_dir=given["scratch_dir"],

@@ -100,10 +100,11 @@ def test_what_is_no_status_is_none(data):
 
 def test_the_engines_own_files_are_read(tmp_path):
     clock = iter(START + datetime.timedelta(seconds=n) for n in range(100))
-    progress = Progress(str(tmp_path), "backup", "main/shop", lambda: next(clock), expected=100)
+    progress = Progress(str(tmp_path), "backup", "main/shop", lambda: next(clock))
+    progress.plan({"0001": 60, "0002": 40})
     with progress.running():
         progress.phase("dump")
-        member = progress.member("0001", 60)
+        member = progress.member("0001")
         member.note(50)
         running = status.read_all(str(tmp_path))
     assert [(item.title, item.done, item.expected, item.result) for item in running] == [

@@ -46,8 +46,14 @@ class CriticalTable:
     minimum_rows: int = 1
 
 
-def parse(checks: t.Iterable[Mapping[str, t.Any]], tables: t.Iterable[Mapping[str, t.Any]]) -> tuple[Check, ...]:
-    """Read what a user wrote. Raise UsageError on a check that checks nothing."""
+def parse(
+    checks: t.Iterable[Mapping[str, t.Any]], tables: t.Iterable[Mapping[str, t.Any]], database: str = ""
+) -> tuple[Check, ...]:
+    """
+    Read what a user wrote for `database`; an entry that names another one is left out.
+
+    Raise UsageError on a check that checks nothing.
+    """
     found = [
         Check(
             check.get("name") or check.get("query") or "",
@@ -55,7 +61,7 @@ def parse(checks: t.Iterable[Mapping[str, t.Any]], tables: t.Iterable[Mapping[st
             check.get("expect"),
             check.get("minimum"),
         )
-        for check in checks
+        for check in _meant_for(database, checks)
     ]
     for check in found:
         if not check.query or (check.expect is None) == (check.minimum is None):
@@ -64,7 +70,15 @@ def parse(checks: t.Iterable[Mapping[str, t.Any]], tables: t.Iterable[Mapping[st
                 "Give it both, and not all three.",
                 field="checks",
             )
-    return (*found, *(_of_table(CriticalTable(**table)) for table in tables))
+    return (*found, *(_of_table(CriticalTable(**table)) for table in _meant_for(database, tables)))
+
+
+def _meant_for(database: str, entries: t.Iterable[Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    return [
+        {key: value for key, value in entry.items() if key != "database"}
+        for entry in entries
+        if entry.get("database") in {None, database}
+    ]
 
 
 def run(connection: Connection, check: Check, *, role: str | None, timeout: float) -> dict[str, t.Any]:

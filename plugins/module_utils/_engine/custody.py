@@ -91,13 +91,13 @@ class Custody:
             if self._held.recovery is None or self.mode != "single-key":
                 raise KeyRefused(
                     f"The store has no trust file for {self.application}, so nobody is known to encrypt to.",
-                    "Issue one with the root key (module recovery_key), then run again.",
+                    "Issue one with the root key (module recovery_trust), then run again.",
                 )
             return Writer((self._held.recovery.opening.recipient,), signer)
         if not self.trust.allows(signer.public, scope, at, stored=None):
             raise KeyRefused(
                 f"The signer {signer.kid} is not in trust file {self.trust.serial} of {self.application} for {scope}.",
-                "Issue the next trust file with this signer and this scope in it (module recovery_key).",
+                "Issue the next trust file with this signer and this scope in it (module recovery_trust).",
                 signer=signer.public.hex(),
             )
         return Writer(self.trust.recipients, signer)

@@ -186,7 +186,7 @@ def make_plan(
         )
     in_place = request.strategy == "in_place"
     free = None if found.free is None else found.free + (found.size if in_place else 0)
-    stamp = f"{world.now():%Y%m%dT%H%M%S}"
+    stamp = f"{world.now():%Y%m%d_%H%M%S}"
     kept = halfmade.kept_name(request.target, stamp) if found.exists and not in_place else None
     if kept:
         halfmade.require_free_name(session, kept)

@@ -50,7 +50,7 @@ class _Run:
         self._world = world
         self._material = material
         self._began = world.now()
-        stamp = f"{self._began:%Y%m%dT%H%M%S}"
+        stamp = f"{self._began:%Y%m%d_%H%M%S}"
         self._name = request.target_db or f"{halfmade.cut(request.database, halfmade.CUT)}_tables_{stamp}"
         self._tools = make_tools(session, request, material, world)
         self._phases: dict[str, float] = {}

@@ -66,6 +66,7 @@ class BackupFiles:
         self._codec = compression
         self._volume_limit = volume_limit
         self._lock = threading.Lock()
+        self._begun: list[str] = []
         self._files: list[File] = []
 
     @property
@@ -98,15 +99,18 @@ class BackupFiles:
 
     def discard(self) -> None:
         """Remove what this attempt stored, as far as the store lets us: unlisted files are garbage, not backups."""
-        for file in self.files:
+        # Those that were begun, too: who was interrupted between storing and noting cannot know.
+        for name in self._begun:
             with contextlib.suppress(StoreError):
-                self._store.delete(file.name)
+                self._store.delete(name)
 
     def _store_file(
         self, name: str, member: str, volume: int, source: Peekable, *, part: int, limit: int | None
     ) -> None:
         before = source.passed
         sealed = lbx.SealedFile(name, codec.compress(source, self._codec, limit=limit), self._writer)
+        with self._lock:
+            self._begun.append(name)
         self._store.put(name, iter(sealed), part_size=part)
         with self._lock:
             self._files.append(

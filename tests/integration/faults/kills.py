@@ -86,7 +86,9 @@ class Ended:
 class Victim:
     """A run of the module that has begun."""
 
-    def __init__(self, place: Ground, fault: str | None = None, at: int = 0, **options: t.Any) -> None:
+    def __init__(
+        self, place: Ground, fault: str | None = None, at: int = 0, *, slow_proof: bool = False, **options: t.Any
+    ) -> None:
         self.place = place
         self.steps = place.home / "steps"
         settings = {
@@ -94,6 +96,7 @@ class Victim:
             "fault": fault,
             "at": at,
             "smallest": SMALLEST,
+            "slow_proof": slow_proof,
             "steps": None if fault else str(self.steps),
         }
         path = place.home / "settings.json"

@@ -25,8 +25,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 importlib.import_module("conftest")  # makes the collection importable
+import slowness
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue, dumping
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
 from ansible_collections.lifeboat.recovery.plugins.modules import pg_backup
 
@@ -97,6 +98,8 @@ def main() -> None:
     for name in LOCAL_CALLS:
         setattr(os, name, _counted(getattr(os, name), steps))
     members.SMALLEST = settings["smallest"]
+    if settings["slow_proof"]:
+        dumping.proof.take = slowness.slowed(dumping.proof.take)
     try:
         with patch_module_args(settings["options"]):
             pg_backup.main()

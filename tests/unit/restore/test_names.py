@@ -15,11 +15,11 @@ LONG = "ü" * 31
 @pytest.mark.parametrize("name", ["shop", LONG, "x" * 63, "a" * 39 + "é" * 10])
 def test_names_fit_and_stay_text(name):
     temporary = halfmade.temporary_name(name, "0123abcd")
-    kept = halfmade.kept_name(name, "20261121T020000")
+    kept = halfmade.kept_name(name, "20261121_020000")
     assert len(temporary.encode()) <= 63
     assert len(kept.encode()) <= 63
     assert temporary.endswith("_lifeboat_0123abcd")
-    assert kept.endswith("_before_20261121T020000")
+    assert kept.endswith("_before_20261121_020000")
     assert name.startswith(temporary.removesuffix("_lifeboat_0123abcd"))
 
 

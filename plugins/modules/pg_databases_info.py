@@ -1,0 +1,99 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""List the databases of a PostgreSQL server that a backup would take."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_databases_info
+short_description: List the databases of a PostgreSQL server
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Lists the databases that allow connections. Left out are templates, and what M(lifeboat.recovery.pg_restore) is
+    filling or keeps as the replaced database.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.info_module
+  - lifeboat.recovery._postgres
+options:
+  login_db:
+    description: The database to ask in.
+    type: str
+    default: postgres
+  include:
+    description: Shell-style patterns of the names that are wanted.
+    type: list
+    elements: str
+    default: ["*"]
+  exclude:
+    description: Shell-style patterns of the names that are not.
+    type: list
+    elements: str
+requirements:
+  - psycopg
+"""
+
+EXAMPLES = r"""
+- name: Find the databases of the shop
+  lifeboat.recovery.pg_databases_info:
+    login_unix_socket: /var/run/postgresql
+    include: [shop, shop_*]
+  register: found
+"""
+
+RETURN = r"""
+names:
+  description: Their names, in order.
+  returned: success
+  type: list
+  elements: str
+databases:
+  description: The databases. Sizes are bytes, 0 where the role may not connect.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: shop
+      size: 5368709120
+      owner: shop
+      encoding: UTF8
+all:
+  description: How many databases there are before patterns are applied.
+  returned: success
+  type: int
+"""
+
+from ..module_utils._argspec import ArgumentSpec, postgres
+from ..module_utils._engine.discovery import DiscoveryRequest, find_databases
+from ..module_utils._module import Given, run
+
+SPEC = ArgumentSpec(
+    {
+        "login_db": {"type": "str", "default": "postgres"},
+        "include": {"type": "list", "elements": "str", "default": ["*"]},
+        "exclude": {"type": "list", "elements": "str"},
+    },
+)
+
+
+def request(given: Given) -> DiscoveryRequest:
+    """Give the options as the engine takes them."""
+    return DiscoveryRequest(
+        login=given.login(),
+        login_db=given["login_db"],
+        include=given.many("include"),
+        exclude=given.many("exclude"),
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    run(SPEC.merge(postgres()), request, find_databases)
+
+
+if __name__ == "__main__":
+    main()
