@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue, restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
@@ -42,11 +42,10 @@ def main() -> None:
             backup.BackupRequest(repository, login, "main", settings["database"], **settings["backup"]), world
         )
     else:
-        from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import restore
-
-        outcome = restore.restore(
-            restore.RestoreRequest(repository, login, "main", settings["database"], **settings["restore"]), world
+        request = restore.RestoreRequest(
+            repository, login, "main", settings["database"], host="localhost", **settings["restore"]
         )
+        outcome = restore.restore(request, world)
     print(json.dumps(outcome.facts, default=str))
 
 

@@ -33,7 +33,7 @@ needs() { # the Debian packages of a step
     shellcheck) echo shellcheck ;;
     sanity) echo shellcheck ;;
     unit) echo openssl zstd mount ;;
-    integration) echo "${servers[@]}" ;;
+    integration) echo "${servers[@]}" mount strace ;;
     matrix) echo "${hosts[@]}" ;;
     molecule) echo "${hosts[@]}" debootstrap curl openssl ;;
   esac

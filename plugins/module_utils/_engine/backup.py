@@ -115,12 +115,12 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     )
     with progress.running():
         made = dumping.dump_database(job, world)
-        record = _manifest(opened, component, request, made, writer)
         try:
             _guard(request, made, previous)
+            record = _manifest(opened, component, request, made, writer)
             envelope = _publish(opened, writer, record)
         except BaseException:
-            if _surely_unlisted(opened, record):
+            if _surely_unlisted(opened, component, made.backup_id):
                 made.discard()
             raise
     opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
@@ -227,10 +227,10 @@ def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: manifest.
     return envelope
 
 
-def _surely_unlisted(opened: catalogue.Repository, record: manifest.Manifest) -> bool:
+def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: str) -> bool:
     """Whether no manifest lists the files: its answer may be lost, and then they must stay."""
     try:
-        opened.store.head(repository.manifest(record.application, record.component, record.backup_id))
+        opened.store.head(repository.manifest(opened.application, component, backup_id))
     except StoreError as exc:
         return isinstance(exc, NotFound)
     return False

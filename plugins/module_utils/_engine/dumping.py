@@ -115,9 +115,18 @@ class _Clock:
 
 def _attempt(job: Job, world: World, number: int) -> Made:
     started = world.now()
+    identity = repository.backup_id(started, secrets.token_hex(8))
+    files = BackupFiles(job.store, job.application, identity, job.writer, job.compression)
+    try:
+        return _fill(files, job, world, number, started)
+    except BaseException:
+        files.discard()
+        raise
+
+
+def _fill(files: BackupFiles, job: Job, world: World, number: int, started: datetime.datetime) -> Made:
+    """Store everything that belongs to one attempt, all of one snapshot."""
     clock = _Clock(world.now)
-    backup_id = repository.backup_id(started, secrets.token_hex(8))
-    files = BackupFiles(job.store, job.application, backup_id, job.writer, job.compression)
     job.progress.phase("snapshot")
     with contextlib.ExitStack() as stack:
         with clock.phase("snapshot"):
@@ -131,26 +140,22 @@ def _attempt(job: Job, world: World, number: int) -> Made:
                 )
             )
         planned = members.plan(held.tables, jobs=job.jobs, scope=job.scope)
-        try:
-            with clock.phase("dump"):
-                proved = _dump_members(job, world, held, planned, files)
-            with clock.phase("records"):
-                job.progress.phase("records")
-                detail = _detail(job, held, planned, proved)
-                files.store_record("detail", {**detail, "phases": dict(clock.phases)})
-                files.store_record("globals", _globals(job, world, held))
-                held.assure()
-        except BaseException:
-            files.discard()
-            raise
+        with clock.phase("dump"):
+            proved = _dump_members(job, world, held, planned, files)
+        with clock.phase("records"):
+            job.progress.phase("records")
+            detail = _detail(job, held, planned, proved)
+            files.store_record("detail", {**detail, "phases": dict(clock.phases)})
+            files.store_record("globals", _globals(job, world, held))
+            held.assure()
     stored = files.files
     return Made(
-        backup_id=backup_id,
+        backup_id=files.backup_id,
         started=started,
         finished=world.now(),
         files=stored,
         plain_size=sum(file.plain_size for file in stored),
-        versions=_versions(job, held),
+        versions={"server": held.server.version, "pg_dump": job.programs.version},
         tables=sum(len(member.tables) for member in planned),
         rows=_total_rows(proved),
         attempts=number,
@@ -168,8 +173,7 @@ def _dump_members(
     proved: list[dict[str, t.Any]] = []
     job.progress.plan({f"{member.number:04d}": member.estimate for member in planned})
     job.progress.phase("dump")
-    # The largest members first, so that nobody waits for one that began late; the proof has a thread of its own, which
-    # no member takes over: each dump under way costs the server a session and us the parts of an upload.
+    # The largest first, so that nobody waits for one that began late. No member takes over the proof's thread.
     ordered = sorted(planned, key=lambda member: -member.estimate)
 
     def prove() -> None:
@@ -294,7 +298,3 @@ def _total_rows(proved: dict[str, t.Any]) -> int | None:
     if "tables" not in proved:
         return None
     return sum(int(entry.get("rows", 0)) for entry in proved["tables"] if entry["sort"] == "table")
-
-
-def _versions(job: Job, held: snapshot.Held) -> dict[str, str]:
-    return {"server": held.server.version, "pg_dump": job.programs.version}

@@ -61,7 +61,7 @@ class BackupFiles:
     ) -> None:
         self._store = store
         self._application = application
-        self._backup_id = backup_id
+        self.backup_id = backup_id
         self._writer = writer
         self._codec = compression
         self._volume_limit = volume_limit
@@ -86,7 +86,7 @@ class BackupFiles:
         limit = min(self._volume_limit, part * PARTS)
         volume = 1
         while True:
-            name = repository.member(self._application, self._backup_id, number, volume)
+            name = repository.member(self._application, self.backup_id, number, volume)
             self._store_file(name, f"{number:04d}", volume, source, part=part, limit=limit)
             if source.exhausted:
                 return source.passed
@@ -94,7 +94,7 @@ class BackupFiles:
 
     def store_record(self, what: str, record: dict[str, t.Any]) -> None:
         """Store the encrypted record `what` (`detail` or `globals`)."""
-        name = repository.detail(self._application, self._backup_id, what)
+        name = repository.detail(self._application, self.backup_id, what)
         self._store_file(name, what, 1, Peekable([strict_json.dumps(record)]), part=PART, limit=None)
 
     def discard(self) -> None:

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from fixtures_postgres import ClusterFactory, DatabaseFactory
     from fixtures_s3 import S3
 
-LOCAL = 18
+LOCAL = 24
 REMOTE = 6
 SEED = 20261121
 
@@ -65,6 +65,38 @@ def test_a_cut_upload_leaves_nothing_behind(
         print(f"\ncuts: {struck}")
     assert struck.wrong == []
     assert struck.faults.total() == REMOTE
+
+
+def test_an_interruption_between_storing_and_noting_leaves_nothing(small_place: ground.Ground) -> None:
+    """A signal reaches the thread that stores the records right after one is in the store."""
+    open_repository = catalogue.open_repository
+
+    def opened(*given: t.Any) -> catalogue.Repository:
+        found = open_repository(*given)
+        found.store = LastRecord(found.store)  # type: ignore[assignment]
+        return found
+
+    with mock.patch.object(backup.catalogue, "open_repository", opened), pytest.raises(Killed):
+        small_place.back_up()
+
+    assert small_place.listed() == []
+    assert small_place.unlisted_objects() == []
+
+
+class LastRecord:
+    """A store that is interrupted once it has stored a backup's detail."""
+
+    def __init__(self, store: t.Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._store, name)
+
+    def put(self, name: str, chunks: t.Any, *, part_size: int) -> int:
+        size = int(self._store.put(name, chunks, part_size=part_size))
+        if name.endswith("detail.lbx"):
+            raise Killed
+        return size
 
 
 class Killed(BaseException):

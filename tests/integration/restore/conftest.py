@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import sys
 import typing as t
 from pathlib import Path
@@ -38,6 +39,7 @@ class Restorer:
         self.cluster = cluster
         self.state_dir = state_dir
         self.emergencies: list[t.Any] = []
+        self._restores = 0
 
     def request(self, database: str, **values: t.Any) -> RestoreRequest:
         settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": str(self.state_dir)})())
@@ -51,7 +53,10 @@ class Restorer:
         )
 
     def restore(self, backup: restore_fakes.Backup, database: str, *, dry_run: bool = False, **values: t.Any) -> t.Any:
-        world = restore_fakes.world(dry_run=dry_run, environ=self.cluster.environ)
+        # A minute after the one before, as people do it: replaced databases are named by the second.
+        self._restores += 1
+        later = datetime.timedelta(minutes=self._restores)
+        world = restore_fakes.world(dry_run=dry_run, environ=self.cluster.environ, later=later)
         return restore_backup(self.request(database, **values), world, t.cast("t.Any", backup), self._back_up)
 
     def _back_up(self, request: t.Any, world: t.Any) -> t.Any:

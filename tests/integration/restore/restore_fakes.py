@@ -80,9 +80,14 @@ class Backup:
             raise Tampered("The member is not as signed.", "Use another backup.")
 
 
-def world(*, dry_run: bool = False, environ: dict[str, str] | None = None) -> World:
+def world(
+    *, dry_run: bool = False, environ: dict[str, str] | None = None, later: datetime.timedelta = datetime.timedelta()
+) -> World:
     return World(
-        now=lambda: datetime.datetime.now(datetime.UTC), sleep=time.sleep, environ=environ or {}, dry_run=dry_run
+        now=lambda: datetime.datetime.now(datetime.UTC) + later,
+        sleep=time.sleep,
+        environ=environ or {},
+        dry_run=dry_run,
     )
 
 

@@ -56,11 +56,13 @@ def test_a_database_that_is_not_there_needs_no_confirm(restorer, shop_backup):
 
 def test_large_tables_come_in_frozen(restorer, shop_backup):
     restorer.restore(shop_backup, "shop", target_db="fresh_shop")
-    visible = (
-        "SELECT relname, relallvisible = relpages FROM pg_class WHERE relname IN ('customers', 'orders') ORDER BY 1"
-    )
     restorer.sql("ANALYZE", "fresh_shop")
-    assert restorer.sql(visible, "fresh_shop") == [("customers", True), ("orders", True)]
+    for table in ("customers", "orders"):
+        # Not relpages: since PostgreSQL 16 a table grows by many pages at once, and its last ones may hold no row.
+        filled = restorer.sql(f"SELECT count(DISTINCT (ctid::text::point)[0]) FROM {table}", "fresh_shop")
+        visible = restorer.sql(f"SELECT relallvisible FROM pg_class WHERE relname = '{table}'", "fresh_shop")
+        assert visible == filled
+        assert filled > [(20,)]
 
 
 def test_data_is_replaced_only_with_the_exact_token(restorer, shop, shop_backup):
