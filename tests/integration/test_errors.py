@@ -374,7 +374,15 @@ def test_a_hostile_name_is_a_name(module: Module, name: str) -> None:
         server.execute(f"DROP DATABASE IF EXISTS {quote_identifier(hostile)} WITH (FORCE)")
 
 
-@pytest.mark.parametrize("name", ["", "x" * 64, "é" * 32, "a\0b"])
+def test_a_name_with_a_nul_is_refused(module: Module) -> None:
+    """Later Ansible refuses it before the module's own code runs, because its log cannot hold it."""
+    before = databases(module.place.server)
+    assert module.run(login_db="a\0b").get("failed")
+    assert databases(module.place.server) == before
+    assert module.place.listed() == []
+
+
+@pytest.mark.parametrize("name", ["", "x" * 64, "é" * 32])
 def test_a_name_that_no_database_can_have(module: Module, name: str) -> None:
     module.refuses("UsageError", "login_db", r"\w", login_db=name)
 
