@@ -28,6 +28,7 @@ DRIVERS = {"codec", "crypto", "stores", "postgres", "files", "redis"}
 RECORDS = {
     "catalogue",
     "custody",
+    "journal",
     "manifest",
     "progress",
     "receipts",

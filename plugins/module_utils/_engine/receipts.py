@@ -13,15 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
-import typing as t
 
 from . import disk
 from .errors import StoreError
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+from .journal import Journal
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,39 +39,27 @@ class Receipts:
     """The receipts of one host. Without a directory nothing is kept and nothing is known."""
 
     def __init__(self, state_dir: str | None) -> None:
-        usable = state_dir is not None and os.path.isdir(state_dir)
-        self._path = os.path.join(state_dir or "", "receipts.jsonl") if usable else None
+        self._journal = Journal(state_dir, "receipts.jsonl", Receipt)
 
     def add(self, receipt: Receipt) -> None:
         """Append durably. Raise StoreError when the disk refuses."""
-        if self._path is None:
-            return
-        line = json.dumps(dataclasses.asdict(receipt), separators=(",", ":")) + "\n"
-        try:
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(handle, line.encode())
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        except OSError as exc:
-            raise StoreError(
-                f"The receipt cannot be written to {self._path}: {exc.strerror}.",
-                "The backup itself is complete; make room or give the right to write there.",
-                path=self._path,
-            ) from exc
+        self._journal.add(
+            receipt,
+            unwritten="The receipt cannot be written to",
+            remedy="The backup itself is complete; make room or give the right to write there.",
+        )
 
     def of(self, application: str, component: str | None = None) -> list[Receipt]:
         """Give the receipts of an application, or of one of its components, oldest first."""
         return [
             receipt
-            for receipt in self._read()
+            for receipt in self._journal.read()
             if receipt.application == application and component in (None, receipt.component)
         ]
 
     def trust_serial(self, application: str) -> int:
         """Give the serial of the newest trust file that this host has seen, or 0."""
-        if self._path is None:
+        if self._journal.path is None:
             return 0
         try:
             with open(self._trust_path(application), encoding="ascii") as file:
@@ -85,21 +69,10 @@ class Receipts:
 
     def saw_trust(self, application: str, serial: int) -> None:
         """Remember a trust file, so that an older one is refused from now on."""
-        if self._path is not None and serial > self.trust_serial(application):
+        if self._journal.path is not None and serial > self.trust_serial(application):
             # A reader without the right to write here still reads; the memory is then that of others.
             with contextlib.suppress(StoreError):
                 disk.write_atomically(self._trust_path(application), [str(serial).encode()])
 
     def _trust_path(self, application: str) -> str:
-        return os.path.join(os.path.dirname(self._path or ""), f"trust-{application}.serial")
-
-    def _read(self) -> Iterator[Receipt]:
-        if self._path is None or not os.path.exists(self._path):
-            return
-        text = b"".join(disk.read_blocks(self._path)).decode("utf-8", "replace")
-        for line in text.splitlines():
-            # The last line may be half a line after a power cut; it is a memory, not the backup.
-            try:
-                yield Receipt(**json.loads(line))
-            except (ValueError, TypeError):
-                continue
+        return os.path.join(os.path.dirname(self._journal.path or ""), f"trust-{application}.serial")

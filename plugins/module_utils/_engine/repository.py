@@ -8,7 +8,6 @@ Every object name of a repository, in one place. These names are signed into the
     <application>/manifests/<component>/<backup_id>.json    written last: a backup exists if and only if this does
     <application>/details/<backup_id>/detail.lbx globals.lbx
     <application>/data/<backup_id>/0001.lbx                 member 1; further volumes are 0001.002.lbx and so on
-    <application>/marks/<backup_id>/<kind>-….json
     <application>/trust/<serial>.json   <application>/keys/…
 """
 
@@ -84,11 +83,6 @@ def member(application: str, identity: str, number: int, volume: int = 1) -> str
 def detail(application: str, identity: str, what: str) -> str:
     """Give the name of the encrypted record `what`: `detail` or `globals`."""
     return f"{application}/details/{identity}/{what}.lbx"
-
-
-def mark(application: str, identity: str, kind: str, at: datetime, token: str) -> str:
-    """Give the name of a mark of `kind` on a backup, made `at` (UTC)."""
-    return f"{application}/marks/{identity}/{kind}-{at:%Y%m%dT%H%M%SZ}-{token}.json"
 
 
 def _encoded(name: str) -> str:
