@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parts fit their limits, and the first failure of a crew is the one that is told."""
+"""Volumes fit their limits, and the first failure of a crew is the one that is told."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ import threading
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import storing
 
-GIB = 1 << 30
 
-
-@pytest.mark.parametrize("estimate", [0, 1 << 20, GIB, 39 * GIB, 100 * GIB, 10_000 * GIB])
-def test_parts_stay_small_enough_for_memory(estimate: int) -> None:
-    assert storing.PART <= storing.part_size(estimate) <= storing.LARGEST_PART
-
-
-def test_a_member_of_tens_of_gigabytes_fits_one_object() -> None:
-    assert storing.part_size(70 * GIB) * storing.PARTS > 140 * GIB
+def test_a_volume_fits_the_parts_and_the_key() -> None:
+    """S3 takes 10,000 parts, and FORMAT seals at most 256 GiB under one derived key."""
+    room = 64 * storing.MIB  # the last block before the limit, the frame's end, and the file's head
+    assert storing.VOLUME_LIMIT + room <= 10_000 * storing.PART
+    assert storing.VOLUME_LIMIT + room <= 256 << 30
 
 
 def test_the_first_failure_stops_the_others_and_is_raised() -> None:

@@ -226,7 +226,7 @@ def _dump_member(
     shown = job.progress.member(f"{member.number:04d}")
     with process.Producer(argv, env=environment) as child:
         try:
-            store.store_member(member.number, counted(crew.guarded(child), shown.note), member.estimate)
+            store.store_member(member.number, counted(crew.guarded(child), shown.note))
         except ProcessFailed as exc:
             raise dump.explain(exc, job.database) from exc
         if left_out := dump.unaccepted_warnings(child.stderr, job.accept_warnings):

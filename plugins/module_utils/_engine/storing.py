@@ -6,7 +6,7 @@
 One backup's files on their way into the store: compressed, sealed, stored, and listed for the manifest.
 
 A member is one or several volumes. Its volumes are streams of their own, so no limit of a store or of the cipher is
-ever met in the middle of one; the size of an upload's parts follows the member's estimate, so memory stays bounded.
+ever met in the middle of one. An upload's parts are small and all alike, so that memory is the same for any size.
 """
 
 from __future__ import annotations
@@ -30,16 +30,10 @@ if t.TYPE_CHECKING:
 MIB = 1 << 20
 
 PART = 8 * MIB
-"""Bytes of an upload's part for members of ordinary size: two in flight for each worker keep memory small."""
+"""Bytes of an upload's part: several are in flight for each worker, and twice as much would break our limit."""
 
-LARGEST_PART = 16 * MIB
-"""What memory allows for; a member that needs more parts than S3 takes continues in a further volume."""
-
-PARTS = 9_900
-"""Parts of one object: S3 allows 10,000."""
-
-VOLUME_LIMIT = 256 << 30
-"""Bytes of one volume at the latest: the margin that FORMAT.md keeps under one derived key."""
+VOLUME_LIMIT = 9_900 * PART
+"""Bytes of one volume, about 77 GiB: S3 takes 10,000 parts, and one derived key may seal up to 256 GiB."""
 
 
 class Cancelled(RecoveryError):
@@ -56,15 +50,12 @@ class BackupFiles:
         backup_id: str,
         writer: lbx.Writer,
         compression: codec.Codec,
-        *,
-        volume_limit: int = VOLUME_LIMIT,
     ) -> None:
         self._store = store
         self._application = application
         self.backup_id = backup_id
         self._writer = writer
         self._codec = compression
-        self._volume_limit = volume_limit
         self._lock = threading.Lock()
         self._begun: list[str] = []
         self._files: list[File] = []
@@ -75,19 +66,17 @@ class BackupFiles:
         with self._lock:
             return tuple(sorted(self._files, key=lambda file: file.name))
 
-    def store_member(self, number: int, plaintext: Iterable[bytes], estimate: int) -> int:
+    def store_member(self, number: int, plaintext: Iterable[bytes]) -> int:
         """
-        Store a member of about `estimate` bytes and return the bytes of its plaintext.
+        Store a member, in as many volumes as it needs, and return the bytes of its plaintext.
 
         What `plaintext` raises passes through, and the volume that was being written does not exist then.
         """
         source = Peekable(plaintext)
-        part = part_size(estimate)
-        limit = min(self._volume_limit, part * PARTS)
         volume = 1
         while True:
             name = repository.member(self._application, self.backup_id, number, volume)
-            self._store_file(name, f"{number:04d}", volume, source, part=part, limit=limit)
+            self._store_file(name, f"{number:04d}", volume, source, limit=VOLUME_LIMIT)
             if source.exhausted:
                 return source.passed
             volume += 1
@@ -95,7 +84,7 @@ class BackupFiles:
     def store_record(self, what: str, record: dict[str, t.Any]) -> None:
         """Store the encrypted record `what` (`detail` or `globals`)."""
         name = repository.detail(self._application, self.backup_id, what)
-        self._store_file(name, what, 1, Peekable([strict_json.dumps(record)]), part=PART, limit=None)
+        self._store_file(name, what, 1, Peekable([strict_json.dumps(record)]), limit=None)
 
     def discard(self) -> None:
         """Remove what this attempt stored, as far as the store lets us: unlisted files are garbage, not backups."""
@@ -104,14 +93,12 @@ class BackupFiles:
             with contextlib.suppress(StoreError):
                 self._store.delete(name)
 
-    def _store_file(
-        self, name: str, member: str, volume: int, source: Peekable, *, part: int, limit: int | None
-    ) -> None:
+    def _store_file(self, name: str, member: str, volume: int, source: Peekable, *, limit: int | None) -> None:
         before = source.passed
         sealed = lbx.SealedFile(name, codec.compress(source, self._codec, limit=limit), self._writer)
         with self._lock:
             self._begun.append(name)
-        self._store.put(name, iter(sealed), part_size=part)
+        self._store.put(name, iter(sealed), part_size=PART)
         with self._lock:
             self._files.append(
                 File(name, member, volume, sealed.size, sealed.sha256, sealed.head_sha256, source.passed - before)
@@ -179,11 +166,3 @@ class Crew:
             self._first = failure
             for end in self._endings:
                 end()
-
-
-def part_size(estimate: int) -> int:
-    """Give the part size, in bytes, that lets a member of about `estimate` bytes fit one object with room."""
-    part = PART
-    while part < LARGEST_PART and part * PARTS < estimate * 2:
-        part *= 2
-    return part
