@@ -15,16 +15,20 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/rig/hosts/env.sh
 . "$here/env.sh"
 
-mirror() { # LABEL FALLBACK: the address from which this machine takes Debian's packages of that label
+mirror() { # LABEL: the address from which this machine takes Debian's packages of that label
   local found
   found=$(apt-get indextargets --format "\$(LABEL)|\$(REPO_URI)" 'Created-By: Packages' | sed -n "s/^$1|//p" | head -n 1)
-  echo "${found:-$2}"
+  if [ -z "$found" ]; then
+    echo "image.sh: apt knows no mirror of $1 packages; add one to its sources, or set LIFEBOAT_DEBIAN_IMAGE." >&2
+    return 1
+  fi
+  echo "$found"
 }
 
 bootstrap() { # SUITE: a small Debian as localhost/lifeboat-debian:SUITE
   local suite=$1 tar=$LIFEBOAT_RIG/debian-$1.tar archive security
-  archive=$(mirror Debian http://deb.debian.org/debian)
-  security=$(mirror Debian-Security http://security.debian.org/debian-security)
+  archive=$(mirror Debian)
+  security=$(mirror Debian-Security)
   mmdebstrap --quiet --variant=apt --aptopt='Acquire::Retries "5"' --include=ca-certificates \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -116,6 +116,7 @@ start_server() {
   flock 9
   if answers; then return; fi
   stop_server
+  refuse_taken_port
   if [ ! -f "$HOME_DIR/ready" ]; then
     rm -rf --one-file-system "$HOME_DIR"   # what an interrupted first start left
     create_cluster
@@ -133,6 +134,14 @@ start_server() {
     sleep 0.1
   done
   die "the server does not answer; see $LOG."
+}
+
+refuse_taken_port() { # or somebody else's server would be taken for ours
+  local port=$PORT
+  [ ! -f "$HOME_DIR/ready" ] || port=$(cat "$HOME_DIR/port")
+  if (exec 3<>"/dev/tcp/$ADDRESS/$port") 2>/dev/null; then
+    die "port $port is in use by another program; stop it, or name another port for a server of another name."
+  fi
 }
 
 answers() {
