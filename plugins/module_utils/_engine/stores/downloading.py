@@ -19,7 +19,7 @@ from . import base
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-RANGE = 8 << 20
+RANGE = 4 << 20
 """Bytes in one request. Three ranges are in memory at most: one read, one waiting, one on its way."""
 
 
