@@ -125,6 +125,7 @@ say '7/7  validate: a restore into a scratch cluster, the proof compared table b
 play validate
 
 say "Done in $((SECONDS - began)) seconds. What to try next:"
+[ -z "${SUDO_USER:-}" ] || echo "  sudo -s                             # what follows is root's"
 cat <<NEXT
   export ANSIBLE_CONFIG=$here/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$demo/collections
   alias play='$demo/controller/bin/ansible-playbook -i $here/inventories/demo/hosts.yml'
