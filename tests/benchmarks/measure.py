@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Runs a command and says how long it took, how much CPU its processes used, and how much memory they had at their peak.
+Runs a command and says how long it took, how much CPU it and the whole machine used, and its memory at the peak.
 
 Memory is the proportional set size of the whole process tree (shared pages counted once), sampled ten times a second;
-`own` is the peak of the command's first process alone. PostgreSQL's server processes are nobody's children here.
+`own` is the peak of the command's first process alone. PostgreSQL's and the store's processes are nobody's children
+here: their work shows in the machine's CPU time, which means something only where nothing else runs.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ INTERVAL = 0.1
 
 @dataclasses.dataclass
 class Measured:
-    """Seconds and MiB."""
+    """Seconds and MiB. `machine` is the CPU time of all processes there are, `cpu` that of the command's own."""
 
     seconds: float
     cpu: float
+    machine: float
     peak: float
     own: float
 
@@ -38,6 +40,7 @@ class Measured:
 def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes | None = None) -> Measured:
     """Run one command to its end; its failure is an error that shows what it said."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = _busy()
     began = time.monotonic()
     child = subprocess.Popen(
         argv,
@@ -49,12 +52,20 @@ def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes | None = No
     sampler = _Sampler(child.pid)
     said, _errors = child.communicate(stdin)
     seconds = time.monotonic() - began
+    busy = _busy() - busy
     sampler.finish()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if child.returncode != 0:
         raise SystemExit(f"{argv[0]} ended with {child.returncode}:\n{said.decode(errors='replace')[-4000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measured(seconds, cpu, sampler.peak / 1024, sampler.own / 1024)
+    return Measured(seconds, cpu, busy, sampler.peak / 1024, sampler.own / 1024)
+
+
+def _busy() -> float:
+    """Seconds that all processors of the machine have worked since it was started."""
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system = (int(field) for field in file.readline().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 class _Sampler(threading.Thread):

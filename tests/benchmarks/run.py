@@ -81,15 +81,18 @@ class Bench:
             for left in self.memory.iterdir():
                 shutil.rmtree(left)
 
-    def ours(self, what: str, **options: t.Any) -> measure.Measured:
+    def bucket(self) -> dict[str, str]:
+        return {
+            "url": f"s3://{BUCKET}/{self.work.name}",
+            "endpoint": self.s3["endpoint"],
+            "region": self.s3["region"],
+            "credentials_file": self.s3["credentials_file"],
+        }
+
+    def ours(self, what: str, store: dict[str, str], **options: t.Any) -> measure.Measured:
         """Run our backup or restore as a process of its own."""
         settings = {
-            "store": {
-                "url": f"s3://{BUCKET}/{self.work.name}",
-                "endpoint": self.s3["endpoint"],
-                "region": self.s3["region"],
-                "credentials_file": self.s3["credentials_file"],
-            },
+            "store": store,
             "key": str(self.work / "key"),
             "socket": self.cluster.directory,
             "port": self.cluster.port,
@@ -155,16 +158,20 @@ def _measure(bench: Bench, rounds: int) -> dict[str, list[measure.Measured]]:
     found: dict[str, list[measure.Measured]] = {}
 
     def note(name: str, measured: measure.Measured) -> None:
-        print(f"{name}: {measured.seconds:.1f} s, {measured.cpu:.1f} s CPU, {measured.peak:.0f} MiB", flush=True)
+        cpu = f"{measured.cpu:.1f} s CPU of {measured.machine:.1f}"
+        print(f"{name}: {measured.seconds:.1f} s, {cpu}, {measured.peak:.0f} MiB", flush=True)
         found.setdefault(name, []).append(measured)
 
     for _round in range(rounds):
         for name, (_description, script) in peers.BACKUPS.items():
             note(name, bench.shell(script))
         note("floor", bench.shell(peers.floor("pg_dump", _member_arguments(bench), JOBS)))
-        note("ours", bench.ours("backup", jobs=JOBS, proof="counts"))
-        note("ours, no proof", bench.ours("backup", jobs=JOBS, proof="none"))
-        note("ours, content proof", bench.ours("backup", jobs=JOBS, proof="content"))
+        for name, proof in (("ours", "counts"), ("ours, no proof", "none"), ("ours, content proof", "content")):
+            note(name, bench.ours("backup", bench.bucket(), jobs=JOBS, proof=proof))
+        directory = bench.work / "store"
+        directory.mkdir()
+        note("ours, to a directory", bench.ours("backup", {"url": f"file://{directory}"}, jobs=JOBS, proof="none"))
+        shutil.rmtree(directory)
     archive = bench.work / "dump.custom"
     bench.cluster.program("pg_dump", "-Fc", "-f", str(archive), database=DATABASE)
     for _round in range(rounds):
@@ -172,7 +179,9 @@ def _measure(bench: Bench, rounds: int) -> dict[str, list[measure.Measured]]:
         note("pg_restore -j2", bench.shell(peers.RESTORE[1].replace("dump.custom", str(archive))))
         bench.forget(f"{DATABASE}_peer")
         for name, compared in (("our restore", True), ("our restore, not compared", False)):
-            note(name, bench.ours("restore", target_db=f"{DATABASE}_ours", jobs=JOBS, validate=compared))
+            note(
+                name, bench.ours("restore", bench.bucket(), target_db=f"{DATABASE}_ours", jobs=JOBS, validate=compared)
+            )
             bench.forget(f"{DATABASE}_ours")
     return found
 
@@ -204,6 +213,7 @@ def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, 
         "ours": "dump, zstd -3, AES-256-GCM, upload, all streaming; proof of all counts",
         "ours, no proof": "the same without a proof",
         "ours, content proof": "the same with a hash of every row of every table",
+        "ours, to a directory": "without a proof, to a local directory: what the floor does, encrypted",
     }
     lines = [
         "# Benchmarks",
@@ -212,21 +222,21 @@ def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, 
             f"Made by `tests/benchmarks/run.py` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: a database of "
             f"{size / 1e9:.2f} GB with indexes, PostgreSQL {version}, {os.cpu_count()} cores ({_processor()}), "
             f"{_memory_size()} GiB of memory, a Ceph S3 server on the same machine, rounds: {rounds}, medians. "
-            "Ratios count: server, store and client share these cores. CPU is the client's processes; memory "
-            "is the proportional set size of all of them at the peak."
+            "Ratios count: server, store and client share these cores. CPU is that of the client's processes, and "
+            "of the whole machine with the servers; memory is the proportional set size of the client's at the peak."
         ),
         "",
         "## Backup",
         "",
-        "| contender | what it does | seconds | against ours | CPU s | peak MiB |",
-        "|---|---|---|---|---|---|",
+        "| contender | what it does | seconds | against ours | CPU s | machine CPU s | peak MiB |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, description in described.items():
         lines.append(_row(name, description, results[name], median[name] / ours))
     lines += ["", _memory(results["ours"]), "", "## Restore", ""]
     lines += [
-        "| contender | what it does | seconds | against pg_restore | CPU s | peak MiB |",
-        "|---|---|---|---|---|---|",
+        "| contender | what it does | seconds | against pg_restore | CPU s | machine CPU s | peak MiB |",
+        "|---|---|---|---|---|---|---|",
     ]
     restores = {
         "pg_restore -j2": peers.RESTORE[0],
@@ -241,9 +251,10 @@ def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, 
 def _row(name: str, description: str, items: list[measure.Measured], ratio: float) -> str:
     seconds = sorted(item.seconds for item in items)
     cpu = statistics.median(item.cpu for item in items)
+    machine = statistics.median(item.machine for item in items)
     peak = max(item.peak for item in items)
     shown = f"{statistics.median(seconds):.1f} ({seconds[0]:.1f} to {seconds[-1]:.1f})"
-    return f"| {name} | {description} | {shown} | {ratio:.2f} | {cpu:.1f} | {peak:.0f} |"
+    return f"| {name} | {description} | {shown} | {ratio:.2f} | {cpu:.1f} | {machine:.1f} | {peak:.0f} |"
 
 
 def _memory(items: list[measure.Measured]) -> str:
