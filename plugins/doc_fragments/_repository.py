@@ -30,6 +30,15 @@ options:
     default: /var/lib/lifeboat
 """
 
+    REQUESTED_BY = r"""
+options:
+  requested_by:
+    description:
+      - The person, or the job, that asked for this. The audit log in O(state_dir) names them beside what was done.
+      - By default, the operating system's user who runs the module. The log names that one in any case.
+    type: str
+"""
+
     CLUSTER = r"""
 options:
   cluster:

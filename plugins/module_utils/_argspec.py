@@ -92,9 +92,65 @@ def state_dir() -> ArgumentSpec:
     return ArgumentSpec({"state_dir": {"type": "path", "default": "/var/lib/lifeboat"}})
 
 
+def requested_by() -> ArgumentSpec:
+    """Who asked for what a module does."""
+    return ArgumentSpec({"requested_by": {"type": "str"}})
+
+
 def repository() -> ArgumentSpec:
     """The options of every module that works on an application's backups."""
     return application().merge(store(), keys(), state_dir())
+
+
+def anomalies() -> ArgumentSpec:
+    """When a backup is suspicious."""
+    suboptions: Options = {
+        "window": {"type": "int"},
+        "minimum": {"type": "int"},
+        "deviations": {"type": "float"},
+        "shrink": {"type": "int"},
+        "growth": {"type": "int"},
+        "collapse": {"type": "int"},
+        "table_rows": {"type": "int"},
+        "since": {"type": "str"},
+    }
+    return ArgumentSpec({"anomalies": {"type": "dict", "options": suboptions}})
+
+
+def retention() -> ArgumentSpec:
+    """What to keep."""
+    options: Options = {
+        "policy": {"type": "dict"},
+        "cluster": {"type": "str"},
+        "database": {"type": "str"},
+        "force": {"type": "bool", "default": False},
+        "replica": {"type": "bool", "default": False},
+        "garbage_age": {"type": "str", "default": "1d"},
+        "lock_timeout": {"type": "str", "default": "10m"},
+    }
+    return ArgumentSpec(options, required_by={"database": ("cluster",)})
+
+
+def bucket() -> ArgumentSpec:
+    """How an S3 bucket is guarded."""
+    lock: Options = {
+        "mode": {"type": "str", "choices": ["governance", "compliance"], "required": True},
+        "days": {"type": "int", "required": True},
+    }
+    transition: Options = {
+        "storage_class": {"type": "str", "required": True},
+        "days": {"type": "int", "required": True},
+    }
+    suboptions: Options = {
+        "create": {"type": "bool", "default": False},
+        "versioning": {"type": "bool", "default": False},
+        "object_lock": {"type": "dict", "options": lock},
+        "transitions": {"type": "list", "elements": "dict", "options": transition},
+        "abort_multipart_days": {"type": "int"},
+        "noncurrent_days": {"type": "int"},
+        "allow_weaker": {"type": "bool", "default": False},
+    }
+    return ArgumentSpec({"bucket": {"type": "dict", "options": suboptions}})
 
 
 def cluster() -> ArgumentSpec:

@@ -15,6 +15,7 @@ import dataclasses
 import datetime
 import os
 import platform
+import pwd
 import re
 import signal
 import time
@@ -22,7 +23,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
-from ._engine import disk, units
+from ._engine import auditing, disk, units
+from ._engine.audit import AuditLog
 from ._engine.catalogue import RepositorySettings
 from ._engine.custody import KeySettings
 from ._engine.errors import RecoveryError, UsageError
@@ -156,6 +158,10 @@ class Given:
         by_socket = self["login_unix_socket"] or not host or host.startswith("/")
         return platform.node() if by_socket else host
 
+    def actor(self) -> tuple[str, str]:
+        """Give the name of this host, and the operating system's user who runs this."""
+        return platform.node(), _account()
+
     def login(self) -> Login:
         """Give the way to the server."""
         return Login(
@@ -181,21 +187,69 @@ def read_roots(path: str) -> tuple[str, ...]:
     return roots
 
 
-def run(spec: ArgumentSpec, request: Callable[[Given], Request], use_case: Callable[[Request, World], Outcome]) -> None:
-    """Read the options, do the work, and end the module with what came of it."""
+def run(
+    spec: ArgumentSpec,
+    request: Callable[[Given], Request],
+    use_case: Callable[[Request, World], Outcome],
+    *,
+    operation: str = "",
+) -> None:
+    """
+    Read the options, do the work, and end the module with what came of it.
+
+    The audit log gets an entry of an `operation`, one of audit.OPERATIONS. A module that only reads names none.
+    """
     module = AnsibleModule(**spec.to_kwargs())
+    began = time.monotonic()
     for number in _ENDINGS:
         signal.signal(number, _end)
     try:
         outcome = use_case(request(Given(module.params, os.environ)), world(dry_run=module.check_mode))
     except RecoveryError as exc:
+        _remember(module, operation, exc, began)
         module.fail_json(**failure(exc))
     except Ended as exc:
-        module.fail_json(msg=f"{exc} ended this run. What it had begun was taken back.", error="Ended")
+        _remember(module, operation, RecoveryError(f"{exc} ended this run.", error="Ended"), began)
+        module.fail_json(msg=f"{exc} ended this run. What it had not finished was taken back.", error="Ended")
+    except Exception as exc:
+        _remember(module, operation, exc, began)
+        raise
+    _remember(module, operation, outcome, began)
     for warning in outcome.warnings:
         module.warn(warning)
     # A private attribute, and the only way to know: Ansible has no other name for it.
     module.exit_json(**success(outcome, with_diff=module._diff))
+
+
+def _remember(module: AnsibleModule, operation: str, ended: Outcome | Exception, began: float) -> None:
+    """Write how a run ended into the audit log. What stands in the way of that is a warning, never a failure."""
+    if not operation or module.check_mode:
+        return
+    try:
+        events = auditing.events(
+            operation,
+            module.params,
+            ended,
+            now=_now(),
+            host=platform.node(),
+            os_user=_account(),
+            seconds=time.monotonic() - began,
+        )
+        entries = AuditLog(module.params.get("state_dir")).extend(events, sleep=time.sleep)
+    except Exception as exc:  # noqa: BLE001 - a backup that was made stays made
+        module.warn(f"The audit log lacks what this run did. {exc}")
+        return
+    if torn := entries and entries[0].facts.get("torn_bytes"):
+        module.warn(f"The audit log ended in half a line of {torn} bytes, as a power cut leaves it. It was cut off.")
+
+
+def _account() -> str:
+    """Give the name of the operating system's user who runs this."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def world(*, dry_run: bool) -> World:

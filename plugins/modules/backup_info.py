@@ -15,10 +15,14 @@ author: Lifeboat contributors (@lifeboat)
 description:
   - Reads the catalogue of a store. It lists only backups whose record is authentic and whose files are all there.
   - Whatever is not so, and whatever this host remembers making and does not find, is an anomaly and a warning.
+  - A backup that does not look like the ones before it is marked as suspicious with the reasons; there is a warning
+    when the newest one is. The figures come from this host's own memory, or where a key opens the backups from their
+    encrypted records; without either, only sizes are compared.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._attributes.info_module
+  - lifeboat.recovery._anomalies
   - lifeboat.recovery._keys
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.requirements
@@ -41,6 +45,10 @@ options:
   query:
     description: A JMESPath expression over RV(backups); what it gives is RV(matches).
     type: str
+  clean:
+    description: List only backups that are not suspicious.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -52,6 +60,17 @@ EXAMPLES = r"""
     keys:
       roots_file: /etc/lifeboat/roots
   register: catalogue
+
+- name: Find the last backup before something went wrong
+  lifeboat.recovery.backup_info:
+    application: shop
+    clean: true
+    store:
+      url: s3://example-backups/postgresql
+    keys:
+      opening_key_file: /etc/lifeboat/keys/opening.json
+      roots_file: /etc/lifeboat/roots
+  register: trustworthy
 
 - name: Find the manual backups of one database
   lifeboat.recovery.backup_info:
@@ -85,12 +104,21 @@ backups:
       seconds: 18.2
       size: 1288490188
       plain_size: 5368709120
+      verified: true
+      verified_at: "2026-11-20T12:30:00+00:00"
+      pinned: false
+      held: false
+      suspicions: []
 count:
   description: How many there are.
   returned: success
   type: int
 latest:
   description: The newest full backup of each component that is no emergency backup, by component.
+  returned: success
+  type: dict
+clean:
+  description: The same, of those that are not suspicious.
   returned: success
   type: dict
 matches:
@@ -120,7 +148,8 @@ table:
   elements: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, repository
+from ..module_utils._argspec import ArgumentSpec, anomalies, repository
+from ..module_utils._engine.anomalies import parse
 from ..module_utils._engine.listing import ListRequest, list_backups
 from ..module_utils._module import Given, run
 
@@ -130,6 +159,7 @@ SPEC = ArgumentSpec(
         "database": {"type": "str"},
         "as_of": {"type": "str"},
         "query": {"type": "str"},
+        "clean": {"type": "bool", "default": False},
     },
     required_by={"database": ("cluster",)},
 )
@@ -143,12 +173,14 @@ def request(given: Given) -> ListRequest:
         database=given["database"],
         as_of=given.time("as_of"),
         query=given["query"],
+        clean=given["clean"],
+        thresholds=parse(given["anomalies"]),
     )
 
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository()), request, list_backups)
+    run(SPEC.merge(repository(), anomalies()), request, list_backups)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._keys
   - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._repository.state_dir
   - lifeboat.recovery._store
@@ -104,7 +105,7 @@ summary:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, repository
+from ..module_utils._argspec import ArgumentSpec, repository, requested_by
 from ..module_utils._engine.verification import VerifyRequest, verify
 from ..module_utils._module import Given, run
 
@@ -134,7 +135,7 @@ def request(given: Given) -> VerifyRequest:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository()), request, verify)
+    run(SPEC.merge(repository(), requested_by()), request, verify, operation="verification")
 
 
 if __name__ == "__main__":

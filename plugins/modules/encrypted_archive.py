@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._keys
   - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._repository.state_dir
   - lifeboat.recovery._store
@@ -141,7 +142,7 @@ level:
 
 import typing as t
 
-from ..module_utils._argspec import ArgumentSpec, application, keys, state_dir, store
+from ..module_utils._argspec import ArgumentSpec, application, keys, requested_by, state_dir, store
 from ..module_utils._engine import archive
 from ..module_utils._engine.errors import UsageError
 from ..module_utils._module import Given, run
@@ -222,12 +223,8 @@ def unseal(given: Given, world: World) -> Outcome:
 
 def look(given: Given, world: World) -> Outcome:
     """Verify an archive, or list what it holds."""
-    request = archive.ReadRequest(
-        settings(given),
-        one_path(given),
-        max_members=given["max_members"],
-        max_bytes=given.size("max_bytes") if given["max_bytes"] else None,
-    )
+    most = given.size("max_bytes") if given["max_bytes"] else None
+    request = archive.ReadRequest(settings(given), one_path(given), max_members=given["max_members"], max_bytes=most)
     return (archive.verify if given["state"] == "verified" else archive.list_members)(request, world)
 
 
@@ -242,8 +239,8 @@ STATES = {"sealed": seal, "opened": unseal, "verified": look, "listed": look, "r
 
 def main() -> None:
     """Run the module."""
-    spec = SPEC.merge(application(), store(required=False), keys(), state_dir())
-    run(spec, lambda given: given, lambda given, world: STATES[given["state"]](given, world))
+    spec = SPEC.merge(application(), store(required=False), keys(), requested_by(), state_dir())
+    run(spec, lambda given: given, lambda given, world: STATES[given["state"]](given, world), operation="archive")
 
 
 if __name__ == "__main__":

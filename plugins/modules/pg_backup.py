@@ -17,14 +17,17 @@ description:
     compresses, encrypts and stores it on the way. Nothing touches a disk of the host.
   - A backup exists when all of it is stored, and not before. A run that fails leaves nothing that is listed.
   - Roles, memberships and tablespaces go with every backup.
+  - A backup that does not look like the ones before it is made all the same, and a warning says why it is suspicious.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._attributes.progress
+  - lifeboat.recovery._anomalies
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.cluster
+  - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._repository.requirements_postgres
   - lifeboat.recovery._repository.state_dir
@@ -163,13 +166,15 @@ backup:
     members: 14
     tables: 87
     rows: 31415926
+    suspicions: []
 summary:
   description: The same in one sentence, for a log.
   returned: success
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository
+from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
+from ..module_utils._engine.anomalies import parse
 from ..module_utils._engine.backup import BackupRequest, back_up
 from ..module_utils._module import Given, run
 
@@ -219,12 +224,14 @@ def request(given: Given) -> BackupRequest:
         allow_empty=given["allow_empty"],
         accept_warnings=given.many("accept_warnings"),
         lock_timeout=given.seconds("lock_timeout") or 0.0,
+        thresholds=parse(given["anomalies"]),
     )
 
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), cluster(), postgres()), request, back_up)
+    spec = SPEC.merge(repository(), anomalies(), cluster(), postgres(), requested_by())
+    run(spec, request, back_up, operation="backup")
 
 
 if __name__ == "__main__":

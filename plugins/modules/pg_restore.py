@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.cluster
+  - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._repository.requirements_postgres
   - lifeboat.recovery._repository.state_dir
@@ -143,7 +144,7 @@ summary:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository
+from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
 from ..module_utils._engine.restore import RestoreRequest, restore
 from ..module_utils._module import Given, run
 
@@ -189,7 +190,7 @@ def request(given: Given) -> RestoreRequest:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), cluster(), postgres()), request, restore)
+    run(SPEC.merge(repository(), cluster(), postgres(), requested_by()), request, restore, operation="restore")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ description:
     secret leaves the file neither in results nor in logs.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
+  - lifeboat.recovery._repository.requested_by
+  - lifeboat.recovery._repository.state_dir
 attributes:
   check_mode:
     support: full
@@ -83,7 +85,7 @@ root:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec
+from ..module_utils._argspec import ArgumentSpec, requested_by, state_dir
 from ..module_utils._engine.key_making import KeyRequest, make_key
 from ..module_utils._module import Given, run
 
@@ -103,7 +105,7 @@ def request(given: Given) -> KeyRequest:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC, request, make_key)
+    run(SPEC.merge(requested_by(), state_dir()), request, make_key, operation="key")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ description:
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.requirements
+  - lifeboat.recovery._repository.state_dir
   - lifeboat.recovery._store
 attributes:
   check_mode:
@@ -141,7 +143,7 @@ signers:
   elements: dict
 """
 
-from ..module_utils._argspec import ArgumentSpec, application, store
+from ..module_utils._argspec import ArgumentSpec, application, requested_by, state_dir, store
 from ..module_utils._engine.trust_issuing import (
     NewSigner,
     PublishedTrust,
@@ -198,8 +200,8 @@ STATES = {
 
 def main() -> None:
     """Run the module."""
-    spec = SPEC.merge(application(), store(required=False))
-    run(spec, lambda given: given, lambda given, world: STATES[given["state"]](given, world))
+    spec = SPEC.merge(application(), store(required=False), requested_by(), state_dir())
+    run(spec, lambda given: given, lambda given, world: STATES[given["state"]](given, world), operation="trust")
 
 
 if __name__ == "__main__":

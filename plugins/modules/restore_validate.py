@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.cluster
+  - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._repository.requirements_postgres
   - lifeboat.recovery._repository.state_dir
@@ -175,13 +176,19 @@ validation:
     phases:
       description: The seconds that each phase took.
       type: dict
+verified_mark:
+  description:
+    - Whether the store has a signed mark that the backup was verified. It is written when a key at hand may sign it,
+      and the backup has a proof.
+  returned: success, outside check mode
+  type: bool
 summary:
   description: The same in one sentence, for a log.
   returned: success
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository
+from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
 from ..module_utils._engine import checks
 from ..module_utils._engine.validation import ValidateRequest, validate
 from ..module_utils._module import Given, run
@@ -232,7 +239,7 @@ def request(given: Given) -> ValidateRequest:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), cluster(), postgres()), request, validate)
+    run(SPEC.merge(repository(), cluster(), postgres(), requested_by()), request, validate, operation="validation")
 
 
 if __name__ == "__main__":

@@ -42,8 +42,21 @@ packages() { # PACKAGE ...: installs what is missing; "NAME?" is wanted only whe
   done
   [ ${#wanted[@]} -gt 0 ] || return 0
   no_main_cluster
+  no_watchers "${wanted[@]}"
   echo "installing ${wanted[*]}"
   apt install --no-install-recommends "${wanted[@]}"
+}
+
+no_watchers() { # PACKAGE ...: nor may it start daemons that watch this machine, now or when it boots
+  local package
+  for package in "$@"; do
+    case $package in
+      prometheus*) # what systemctl mask does, without a systemd that runs
+        mkdir -p /etc/systemd/system
+        [ -e "/etc/systemd/system/$package.service" ] || ln -s /dev/null "/etc/systemd/system/$package.service"
+        ;;
+    esac
+  done
 }
 
 no_main_cluster() { # the tests start servers of their own; Debian must not start one that nobody asked for

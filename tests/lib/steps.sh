@@ -28,12 +28,13 @@ about() {
 needs() { # the Debian packages of a step
   local hosts=(podman runc netavark aardvark-dns iptables mmdebstrap uidmap openssh-client)
   local servers=(postgresql "postgresql-contrib?" sudo acl cron debootstrap curl openssl)
+  local watchers=(prometheus prometheus-alertmanager prometheus-node-exporter chromium fonts-dejavu-core)
   case $1 in
     licences) echo file ;; # reuse tells with it what is text
     shellcheck) echo shellcheck ;;
     sanity) echo shellcheck ;;
-    unit) echo openssl zstd mount ;;
-    integration) echo "${servers[@]}" mount strace ;;
+    unit) echo openssl zstd mount systemd tzdata ;;
+    integration) echo "${servers[@]}" "${watchers[@]}" mount strace ;;
     matrix) echo "${hosts[@]}" ;;
     molecule) echo "${hosts[@]}" debootstrap curl openssl ;;
   esac

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
+import pwd
 import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli, codec, disk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit, cli, codec, disk
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, lbx, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey, Signer
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.streams import Peekable
@@ -46,17 +49,122 @@ def key_file(tmp_path, type_, secret):
     return path
 
 
-def test_status_shows_a_line_and_json(tmp_path, capsys):
-    (tmp_path / "a.json").write_text(json.dumps(record(done=3 << 20, expected=6 << 20)))
-    assert cli.main(["status", "--directory", str(tmp_path)]) == 0
-    assert "backup of shop: 3.0 MiB of about 6.0 MiB" in capsys.readouterr().out
-    assert cli.main(["status", "--json", "--directory", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["done"] == 3 << 20
+def remember(state_dir, result="ok", **values):
+    event = audit.Event(
+        time=datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=5),
+        operation="backup",
+        result=result,
+        host="db1",
+        user="ada",
+        application="shop",
+        component="main/shop",
+        **values,
+    )
+    audit.AuditLog(str(state_dir)).append(event)
+
+
+def test_status_shows_what_runs_and_how_the_last_runs_ended(tmp_path, capsys):
+    directory = tmp_path / "status"
+    directory.mkdir()
+    (directory / "a.json").write_text(json.dumps(record(done=3 << 20, expected=6 << 20)))
+    remember(tmp_path, message="first")
+    remember(tmp_path, "failed", message="The disk is full.")
+    assert cli.main(["status", "--directory", str(directory)]) == 0
+    shown = capsys.readouterr().out
+    assert "backup of shop: 3.0 MiB of about 6.0 MiB" in shown
+    assert "backup of shop: FAILED, 5 min ago, by ada: The disk is full." in shown
+    assert "first" not in shown
+    assert cli.main(["status", "--json", "--directory", str(directory)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["operations"][0]["done"] == 3 << 20
+    assert [(run["operation"], run["result"]) for run in told["last_runs"]] == [("backup", "failed")]
 
 
 def test_status_of_nothing_is_no_error(tmp_path, capsys):
-    assert cli.main(["status", "--directory", str(tmp_path / "nowhere")]) == 0
+    assert cli.main(["status", "--config-dir", str(tmp_path), "--directory", str(tmp_path / "nowhere")]) == 0
     assert capsys.readouterr().out
+
+
+def test_status_finds_the_hosts_own_directory(tmp_path, capsys):
+    settings(tmp_path, lifeboat_state_dir=str(tmp_path))
+    remember(tmp_path, message="It is done.")
+    assert cli.main(["status"], {}, str(tmp_path)) == 0
+    assert "It is done." in capsys.readouterr().out
+
+
+def settings(tmp_path, **variables):
+    document = {
+        "format": "lifeboat-host/1",
+        "variables": {"lifeboat_application": "shop", **variables},
+        "set": sorted(variables),
+        "store": {"url": "s3://backups/x", "credentials_file": "/etc/lifeboat/keys/store.credentials"},
+        "keys": {"signer_file": "/etc/lifeboat/keys/signer.json"},
+        "login": None,
+    }
+    (tmp_path / "host.json").write_text(json.dumps(document))
+    return str(tmp_path)
+
+
+def test_config_masks_secrets_and_says_where_each_value_is_from(tmp_path, capsys):
+    directory = settings(tmp_path, lifeboat_notify={"url": "https://x", "token": "planted"}, lifeboat_jobs=4)
+    environ = {"BACKUP_ENCRYPTION_KEY": "planted", "AWS_REGION": "eu-central-1", "HOME": "/root"}
+    assert cli.main(["config", "--config-dir", directory], environ) == 0
+    shown = capsys.readouterr().out
+    assert "planted" not in shown
+    assert "HOME" not in shown
+    lines = {line.split()[0]: line for line in shown.splitlines()}
+    assert lines["lifeboat_jobs"].endswith("4  (inventory)")
+    assert lines["lifeboat_application"].endswith('"shop"  (default)')
+    assert lines["AWS_REGION"].endswith('"eu-central-1"  (environment)')
+    assert "store.credentials" in lines["store.credentials_file"]
+    assert "********" in lines["BACKUP_ENCRYPTION_KEY"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "lifeboat-host/9"}', '{"format": 3}', "\udcff"])
+def test_settings_that_are_none_are_refused(tmp_path, content, capsys):
+    (tmp_path / "host.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert cli.main(["config", "--config-dir", str(tmp_path)], {}) == 2
+    assert "host.json" in capsys.readouterr().err
+    assert cli.main(["health", "--json", "--config-dir", str(tmp_path)], {}) == 2
+    assert json.loads(capsys.readouterr().out)["health"] == "failed"
+
+
+def test_root_becomes_the_user_of_the_backups(tmp_path):
+    """Root has no way into PostgreSQL by its socket, and needs none of its rights here."""
+    directory = settings(tmp_path, lifeboat_user="nobody")
+    program = (
+        f"import os, sys; from {CLI.rpartition('.')[0]} import cli\n"
+        f"code = cli.main(['config', '--config-dir', {directory!r}])\n"
+        "print(os.getuid(), os.geteuid(), os.getgid(), sorted(set(os.getgroups())))\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    account = pwd.getpwnam("nobody")
+    groups = sorted(set(os.getgrouplist("nobody", account.pw_gid)))
+    expected = (account.pw_uid, account.pw_gid, groups)
+    if os.geteuid() != 0:
+        expected = (os.getuid(), os.getgid(), sorted(set(os.getgroups())))
+    uid, gid, mine = expected
+    assert done.stdout.splitlines()[-1] == f"{uid} {uid} {gid} {mine}"
+
+
+def test_a_user_that_does_not_exist_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    directory = settings(tmp_path, lifeboat_user="no-such-user")
+    assert cli.main(["config", "--config-dir", directory], {}) == 2
+    assert "no-such-user" in capsys.readouterr().err
+
+
+def test_a_setting_that_does_not_fit_is_a_failed_check(tmp_path, capsys):
+    directory = settings(tmp_path, lifeboat_health={"backup_age": "soon"})
+    assert cli.main(["health", "--config-dir", directory], {}) == 2
+    assert "lifeboat_health.backup_age" in capsys.readouterr().out
 
 
 def test_a_file_opens_with_the_recovery_key_in_the_environment(tmp_path, seal, recovery):

@@ -23,23 +23,48 @@ UTILS = ROOT / "plugins" / "module_utils"
 ENGINE = UTILS / "_engine"
 PACKAGE = "ansible_collections.lifeboat.recovery.plugins.module_utils._engine"
 
-GROUND = {"errors", "model", "process", "disk", "streams", "units"}
-DRIVERS = {"codec", "crypto", "stores", "postgres", "files", "redis"}
+GROUND = {"discretion", "errors", "exposition", "markup", "model", "process", "disk", "streams", "units"}
+DRIVERS = {"channels", "codec", "crypto", "stores", "postgres", "files", "redis"}
 RECORDS = {
+    "anomalies",
+    "audit",
+    "audit_formats",
+    "audit_period",
+    "audit_summary",
+    "auditing",
     "catalogue",
     "custody",
+    "host_settings",
     "journal",
+    "literals",
     "manifest",
+    "marks",
+    "notice_body",
+    "notice_channels",
+    "notice_memory",
+    "notice_text",
+    "notices",
+    "past_runs",
+    "pending",
     "progress",
     "receipts",
     "repository",
     "restore_history",
     "retention",
+    "retention_calendar",
+    "retention_outlook",
+    "retention_policy",
+    "schedule",
+    "schedule_jobs",
+    "statistics",
+    "store_lock",
     "stored_backup",
+    "thresholds",
 }
-DOORS = {"cli"}  # above the use cases; what stands in no set is a use case
+DOORS = {"cli", "scheduled_run"}  # above the use cases; what stands in no set is a use case
 
 HOMES = {
+    "apprise": "channels/services.py",
     "cryptography": "crypto/",
     "backports": "codec.py",
     "compression": "codec.py",

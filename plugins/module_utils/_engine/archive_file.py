@@ -28,10 +28,11 @@ from .streams import Tally
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from .crypto.lbx import Head
     from .model import World
-    from .stores.base import ObjectInfo
+    from .stores.base import ObjectInfo, Purged
 
 SCOPE = "archive"
 """What a signer's entry in the trust file must list before its archives are believed."""
@@ -188,6 +189,12 @@ class _NoStore:
 
     def delete(self, name: str) -> None:
         """Nothing is there to delete."""
+
+    def purge(self, name: str) -> Purged:  # noqa: ARG002
+        return "deleted"
+
+    def locked_until(self, name: str) -> datetime | None:  # noqa: ARG002
+        return None
 
     def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = 0) -> int:  # noqa: ARG002
         raise StoreError(f"There is no store to take {name}.")

@@ -18,7 +18,7 @@ import datetime
 import hashlib
 import typing as t
 
-from . import catalogue, codec, dumping, manifest, repository, units
+from . import anomalies, assessment, catalogue, codec, dumping, manifest, repository, units
 from .crypto import seals
 from .errors import AccessDenied, DatabaseError, NotFound, StoreError, UsageError
 from .model import Outcome
@@ -62,6 +62,7 @@ class BackupRequest:
     allow_empty: bool = False
     accept_warnings: tuple[str, ...] = ()
     lock_timeout: float = 10.0
+    thresholds: anomalies.Thresholds = anomalies.DEFAULTS
 
 
 def back_up(request: BackupRequest, world: World) -> Outcome:
@@ -124,7 +125,8 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
                 made.discard()
             raise
     opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
-    return _made(record, made, warnings)
+    suspicions, trouble = assessment.note(request.repository.state_dir, record, made.detail, request.thresholds)
+    return _made(record, made, (*warnings, *trouble), suspicions)
 
 
 def _check(request: BackupRequest) -> codec.Codec:
@@ -261,7 +263,9 @@ def _planned(
     return Outcome(changed=True, facts=facts, after="\n".join(lines) + "\n", warnings=warnings)
 
 
-def _made(record: manifest.Manifest, made: dumping.Made, warnings: tuple[str, ...]) -> Outcome:
+def _made(
+    record: manifest.Manifest, made: dumping.Made, warnings: tuple[str, ...], suspicions: Sequence[str]
+) -> Outcome:
     seconds = max(record.seconds, 0.001)
     proved = f"proof {record.proof} of {made.tables} tables"
     if made.rows is not None:
@@ -288,7 +292,9 @@ def _made(record: manifest.Manifest, made: dumping.Made, warnings: tuple[str, ..
             "rows": made.rows,
             "attempts": made.attempts,
             "phases": made.phases,
+            "suspicions": list(suspicions),
         },
         "summary": summary,
     }
-    return Outcome(changed=True, facts=facts, after=summary + "\n", warnings=warnings)
+    looked = tuple(f"{record.backup_id} of {record.component} is suspicious. {cause}" for cause in suspicions)
+    return Outcome(changed=True, facts=facts, after=summary + "\n", warnings=(*warnings, *looked))

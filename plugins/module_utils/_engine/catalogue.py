@@ -19,6 +19,7 @@ import re
 import typing as t
 
 from . import custody, manifest, repository
+from . import marks as sealed
 from .crypto import seals
 from .errors import KeyRefused, NotFound, Tampered, UsageError
 from .receipts import Receipts
@@ -26,12 +27,12 @@ from .stored_backup import Backup, missing_file
 from .stores import opening
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .model import World
     from .stores.base import Store
 
-__all__ = ["Anomaly", "Backup", "Repository", "RepositorySettings", "missing_file", "open_repository"]
+__all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "missing_file", "open_repository"]
 
 READERS = 8
 """Manifests that are fetched at once: a listing waits for the network, not for a core."""
@@ -62,6 +63,15 @@ class Anomaly:
     kind: str
     name: str
     cause: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listed:
+    """An authentic backup, when the store took its manifest by the store's own clock, and what is missing of it."""
+
+    backup: Backup
+    stored: datetime.datetime
+    problem: str | None
 
 
 class _Place(t.NamedTuple):
@@ -96,13 +106,38 @@ class Repository:
 
         What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end.
         """
+        listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
+        return sorted(listed, key=lambda backup: (backup.manifest.backup_id, backup.manifest.component))
+
+    def everything(
+        self, component: str | None = None, sizes_of_all: Callable[[], dict[str, int]] | None = None
+    ) -> list[Listed]:
+        """
+        Give the authentic backups, those with missing files too; `component` may be its cluster's part alone.
+
+        `sizes_of_all` is asked for the sizes of all files once the manifests are read, in place of a listing.
+        """
         places = self._places(component)
         with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
             read = list(pool.map(self._believed, places))
-        sizes = self._sizes() if any(read) else {}
-        listed = [backup for backup in read if backup is not None and self._complete(backup, sizes)]
+        sizes = sizes_of_all() if sizes_of_all else self._sizes() if any(read) else {}
         self._compare_with_receipts(component, read)
-        return sorted(listed, key=lambda backup: (backup.manifest.backup_id, backup.manifest.component))
+        return [
+            Listed(backup, place.stored, self._problem(backup, sizes))
+            for place, backup in zip(places, read, strict=True)
+            if backup is not None
+        ]
+
+    def marks(self, backup_id: str | None = None, *, kinds: tuple[str, ...] = sealed.KINDS) -> dict[str, sealed.Marks]:
+        """Give what is said about one backup, or about all, by backup id; a mark not to be believed is an anomaly."""
+        found = sealed.read(self.store, self.custody, self.application, backup_id, kinds=kinds)
+        self.doubt(found.values())
+        return found
+
+    def doubt(self, found: Iterable[sealed.Marks]) -> None:
+        """Count the marks that are not to be believed among the anomalies."""
+        for name in (name for said in found for name in said.doubtful):
+            self.anomalies.append(Anomaly("mark", name, f"The mark {name} is not signed by a key that may sign it."))
 
     def find(self, component: str, selector: str) -> Backup:
         """
@@ -195,15 +230,19 @@ class Repository:
         prefixes = (f"{self.application}/data/", f"{self.application}/details/")
         return {info.name: info.size for prefix in prefixes for info in self.store.list(prefix)}
 
-    def _complete(self, backup: Backup, sizes: dict[str, int]) -> bool:
+    def _problem(self, backup: Backup, sizes: dict[str, int]) -> str | None:
         problem = missing_file(backup.manifest, sizes)
         if problem:
             self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, problem))
-        return problem is None
+        return problem
 
     def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> None:
         found = {backup.manifest.backup_id: backup.manifest_sha256 for backup in read if backup}
-        for receipt in self.receipts.of(self.application, component):
+        receipts = self.receipts.of(self.application, component)
+        expired = self._expired({receipt.backup_id for receipt in receipts} - found.keys())
+        for receipt in receipts:
+            if receipt.backup_id in expired:
+                continue
             if receipt.backup_id not in found:
                 cause = f"{receipt.backup_id} was made here at {receipt.finished} and is not in the store."
                 self.anomalies.append(Anomaly("missing", receipt.backup_id, cause))
@@ -211,12 +250,29 @@ class Repository:
                 cause = f"The manifest of {receipt.backup_id} is not the one that was written."
                 self.anomalies.append(Anomaly("exchanged", receipt.backup_id, cause))
 
+    def _expired(self, missing: set[str]) -> set[str]:
+        """Give those of the missing backups that retention let go; the host need not ask for one twice."""
+        known = self.receipts.expired(self.application) & missing
+        wanted = missing - known
+        if not wanted:
+            return known
+        infos = [
+            info
+            for info in self.store.list(repository.marks(self.application))
+            for parsed in [repository.parse_mark(self.application, info.name)]
+            if parsed and parsed[0] in wanted and parsed[1] == "expired"
+        ]
+        said = sealed.judge(self.store, self.custody, self.application, infos)
+        gone = {backup_id for backup_id, found in said.items() if found.expired}
+        self.receipts.forget(self.application, gone)
+        return known | gone
+
 
 def open_repository(settings: RepositorySettings, world: World) -> Repository:
     """Open an application's repository. In a dry run reads pass and writes vanish."""
     application = repository.check_application(settings.application)
     store = opening.open_store(settings.store, environ=world.environ, dry_run=world.dry_run)
-    receipts = Receipts(settings.state_dir)
+    receipts = Receipts(settings.state_dir, read_only=world.dry_run)
     keys = custody.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
     if keys.trust is not None and not world.dry_run:
         receipts.saw_trust(application, keys.trust.serial)

@@ -6,6 +6,8 @@
 The program `lifeboat`: what must start fast, or work where there is no Ansible.
 
     lifeboat status [--json] [--directory DIR]
+    lifeboat health [--json] [--check NAME]
+    lifeboat config [--json]
     lifeboat decrypt FILE --output OUT --key-file KEY [--trust FILE] [--root HEX] [--signer HEX] [--name NAME]
 
 Neither ansible nor boto3 is ever imported here, and what a subcommand needs is imported when it runs. The exit status
@@ -16,27 +18,40 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
 import sys
 import typing as t
 
 from . import status
-from .errors import RecoveryError, UsageError
+from .errors import NotFound, RecoveryError, StoreError, UsageError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from .crypto.keyring import Keyring
+    from .host_settings import HostSettings
+
+CONFIG_DIR = "/etc/lifeboat"
 
 KEY_VARIABLE = "BACKUP_ENCRYPTION_KEY"
 
 INTERRUPTED = 130
 """The exit status of a program that Ctrl-C ended, as shells have it."""
 
+HEALTH = {"ok": 0, "warning": 1, "failed": 2}
+"""The exit status of `health`, as monitoring systems expect it."""
 
-def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
-    """Run the program and return its exit status. Without arguments, those of this process count."""
-    options = _parser().parse_args(argv)
+
+def main(
+    argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None, config_dir: str = CONFIG_DIR
+) -> int:
+    """
+    Run the program and return its exit status. Without arguments, those of this process count.
+
+    `config_dir` is where the host's settings are unless --config-dir says otherwise.
+    """
+    options = _parser(config_dir).parse_args(argv)
     try:
         return int(options.run(options, os.environ if environ is None else environ))
     except RecoveryError as exc:
@@ -50,13 +65,20 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(config_dir: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lifeboat", description="Watch backups, and open them without Ansible.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    shown = commands.add_parser("status", help="show how far running backups and restores are")
-    shown.add_argument("--json", action="store_true", help="for machines: a list, with bytes and seconds")
-    shown.add_argument("--directory", default=status.DIRECTORY, help="where the status files are (%(default)s)")
+    here = argparse.ArgumentParser(add_help=False)
+    here.add_argument("--json", action="store_true", help="for machines")
+    here.add_argument("--config-dir", default=config_dir, help="where this host's settings are (%(default)s)")
+    shown = commands.add_parser("status", parents=[here], help="show what runs, and how the last runs ended")
+    shown.add_argument("--directory", help="where the status files are, in the host's own state directory")
     shown.set_defaults(run=_status)
+    health = commands.add_parser("health", parents=[here], help="check that a backup and a restore will work")
+    health.add_argument("--check", action="append", default=[], metavar="NAME", help="make only this check; repeatable")
+    health.set_defaults(run=_health)
+    settings = commands.add_parser("config", parents=[here], help="show this host's settings and where they come from")
+    settings.set_defaults(run=_config)
     opened = commands.add_parser("decrypt", help="open one stored file", description=_DECRYPT, epilog=_KEYS)
     opened.add_argument("file", metavar="FILE", help="the .lbx file, or - for standard input")
     opened.add_argument("--output", "-o", required=True, metavar="OUT", help="a file that is not there, or -")
@@ -78,11 +100,105 @@ _KEYS = (
 
 
 def _status(options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
-    found = status.read_all(options.directory)
-    text = status.to_json(found) if options.json else status.report(found, datetime.datetime.now(datetime.UTC))
+    from . import past_runs  # noqa: PLC0415
+
+    directory = options.directory or os.path.join(_state_dir(options.config_dir), "status")
+    now = datetime.datetime.now(datetime.UTC)
+    running = status.read_all(directory)
+    try:
+        past, hidden = past_runs.last(os.path.dirname(os.path.abspath(directory))), ""
+    except StoreError as exc:
+        past, hidden = [], exc.cause
+    if options.json:
+        told = {"operations": json.loads(status.to_json(running)), "last_runs": past_runs.records(past)}
+        _say(json.dumps(told, indent=2) + "\n")
+        return 0
+    _say(status.report(running, now))
+    if past or hidden:
+        _say("\nThe last runs:\n" + (past_runs.report(past, now) or f"{hidden}\n"))
+    return 0
+
+
+def _health(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Examine this host. What keeps it from being examined is as bad as a check that failed."""
+    # Here and not above: this needs the libraries, and `status` starts without them.
+    import time  # noqa: PLC0415
+
+    from . import doctor  # noqa: PLC0415
+    from .examinations.local import request_of  # noqa: PLC0415
+    from .model import World  # noqa: PLC0415
+
+    try:
+        settings = _settings(options.config_dir)
+        inherited = {name: value for name, value in environ.items() if name != KEY_VARIABLE}
+        world = World(lambda: datetime.datetime.now(datetime.UTC), time.sleep, inherited)
+        facts = doctor.examine(request_of(settings, options.config_dir, tuple(options.check)), world).facts
+    except RecoveryError as exc:
+        failed = {"name": "configuration", "result": "failed", "cause": exc.cause, "remedy": exc.remedy, "facts": {}}
+        facts = {
+            "health": "failed",
+            "checks": [failed],
+            "table": [f"FAILED   {exc}"],
+            "summary": "Nothing was checked.",
+        }
+    if options.json:
+        told = {key: facts[key] for key in ("health", "summary", "checks")}
+        _say(json.dumps(told, indent=2, default=str) + "\n")
+    else:
+        _say("\n".join([*facts["table"], facts["summary"]]) + "\n")
+    return HEALTH[str(facts["health"])]
+
+
+def _config(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    listed = _settings(options.config_dir).shown(environ)
+    if options.json:
+        told = [{"name": each.name, "value": each.value, "source": each.source} for each in listed]
+        _say(json.dumps(told, indent=2) + "\n")
+        return 0
+    width = max(len(each.name) for each in listed)
+    lines = [f"{each.name:{width}}  {json.dumps(each.value, ensure_ascii=False)}  ({each.source})" for each in listed]
+    _say("\n".join(lines) + "\n")
+    return 0
+
+
+def _settings(config_dir: str) -> HostSettings:
+    """Read the host's settings, and become the user of the backups: root has no way into PostgreSQL by its socket."""
+    from . import host_settings  # noqa: PLC0415
+
+    found = host_settings.read(config_dir)
+    user = found.value("user")
+    if os.geteuid() == 0 and user and user != "root":
+        _become(str(user))
+    return found
+
+
+def _become(user: str) -> None:
+    import pwd  # noqa: PLC0415
+
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError as exc:
+        raise UsageError(
+            f"The user {user} of this host's backups does not exist.", "Run playbook lifeboat.recovery.install."
+        ) from exc
+    os.initgroups(user, account.pw_gid)
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
+
+
+def _state_dir(config_dir: str) -> str:
+    """Give where the host remembers; a host without settings of its own has the usual place."""
+    from . import host_settings  # noqa: PLC0415
+
+    try:
+        return str(host_settings.read(config_dir).value("state_dir", os.path.dirname(status.DIRECTORY)))
+    except (NotFound, UsageError):
+        return os.path.dirname(status.DIRECTORY)
+
+
+def _say(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-    return 0
 
 
 def _decrypt(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -79,6 +79,7 @@ class Made:
     rows: int | None
     attempts: int
     phases: dict[str, int]
+    detail: dict[str, t.Any]
     discard: Callable[[], None]
 
 
@@ -160,6 +161,7 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
         rows=_total_rows(proved),
         attempts=number,
         phases=clock.phases,
+        detail=detail,
         discard=files.discard,
     )
 
@@ -247,6 +249,7 @@ def _detail(
     placed = {table.oid: member.number for member in planned for table in member.tables}
     return {
         "format": DETAIL_FORMAT,
+        "compression": str(job.compression),
         "source": {
             "host": job.login.where,
             "port": job.login.port,

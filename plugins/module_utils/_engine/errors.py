@@ -96,3 +96,9 @@ class ProofMismatch(RecoveryError):
     """A restored database is not the one that was backed up; `details["differences"]` lists how."""
 
     exit_code = 10
+
+
+class Unhealthy(RecoveryError):
+    """A check of the doctor is as bad as its caller accepts; `details["checks"]` holds all of them."""
+
+    exit_code = 11

@@ -3,23 +3,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What a host remembers, as a file of one JSON object a line: appended durably, and read with a torn last line left out.
+What a host remembers, as a file of one JSON object a line: appended durably under a lock, and read line by line.
+
+A power cut can leave half a line at the end. Whoever reads leaves it out; whoever appends next cuts it off first,
+because a line glued to it would be lost too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
+import fcntl
 import json
 import os
+import stat
 import typing as t
 
 from . import disk
-from .errors import StoreError
+from .errors import Busy, StoreError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Entry = t.TypeVar("Entry")
+
+BLOCK = 1 << 16
+STEP = 0.05
+PATIENCE = 200
+"""Steps that an append waits for its turn: ten seconds, where a turn takes milliseconds."""
 
 
 class Journal(t.Generic[Entry]):
@@ -38,25 +50,133 @@ class Journal(t.Generic[Entry]):
         """Append. Raise StoreError when the disk refuses: `unwritten` begins its cause."""
         if self.path is None:
             return
-        line = json.dumps(dataclasses.asdict(entry), separators=(",", ":")) + "\n"
         try:
-            handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(handle, line.encode())
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            append_line(self.path, lambda _last, _torn: line(entry))
         except OSError as exc:
             raise StoreError(f"{unwritten} {self.path}: {exc.strerror}.", remedy, path=self.path) from exc
 
     def read(self) -> Iterator[Entry]:
-        """Yield the entries, oldest first."""
+        """Yield the entries, oldest first, without what is none."""
         if self.path is None or not os.path.exists(self.path):
             return
-        text = b"".join(disk.read_blocks(self.path)).decode("utf-8", "replace")
-        for line in text.splitlines():
-            # The last line may be half a line after a power cut; it is a memory, not the backup.
-            try:
-                yield self._entry(**json.loads(line))
-            except (ValueError, TypeError):
-                continue
+        for text in whole_lines(self.path):
+            with contextlib.suppress(ValueError, TypeError):
+                yield self._entry(**json.loads(text))
+
+
+def line(entry: t.Any) -> bytes:
+    """Give an entry as its line."""
+    # Not asdict(), which copies what is inside: a log of years is checked line by line.
+    record = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def whole_lines(path: str, length: int | None = None) -> Iterator[bytes]:
+    """Yield the lines of a file, or of its first `length` bytes, without their ends; half a line is left out."""
+    rest = b""
+    for block in disk.read_blocks(path, length=length):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+
+
+def append_line(
+    path: str, make: Callable[[Iterator[bytes], int], bytes], *, sleep: Callable[[float], None] | None = None
+) -> None:
+    """
+    Append what `make` gives for the whole lines that are there, newest first, and for the bytes of half a line.
+
+    Nobody else appends meanwhile, half a line at the end is cut off, and on return the line is on the disk. With
+    `sleep` the wait for others ends in Busy, without it never. Raise OSError when the disk refuses; the file then is
+    as it was.
+    """
+    made = not os.path.exists(path)
+    handle = _open(path)
+    try:
+        _lock(handle, path, sleep)
+        size = os.fstat(handle).st_size
+        whole = _whole(handle, size)
+        data = make(_backwards(handle, whole), size - whole)
+        if whole < size:
+            os.ftruncate(handle, whole)
+        try:
+            _write(handle, data)
+            os.fsync(handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, whole)
+            raise
+    finally:
+        os.close(handle)
+    if made:
+        disk.sync_directory(os.path.dirname(path))
+
+
+def settled_size(path: str, *, sleep: Callable[[float], None] | None = None) -> int:
+    """Give the size of a file that nobody is appending to at this moment. Raise Busy as `append_line`, or OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        _lock(handle, path, sleep, fcntl.LOCK_SH)
+        return os.fstat(handle).st_size
+    finally:
+        os.close(handle)
+
+
+def _open(path: str) -> int:
+    """Open for appending. What root makes belongs to the directory's owner, who appends to it on other days."""
+    # The directory is another user's, who could have put a link or a pipe here for root to write to.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(path, flags, 0o600)
+    try:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+            raise OSError(errno.EINVAL, "it is not a regular file with one name")
+        if os.geteuid() == 0 and state.st_size == 0:
+            owner = os.stat(os.path.dirname(path))
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _lock(handle: int, path: str, sleep: Callable[[float], None] | None, kind: int = fcntl.LOCK_EX) -> None:
+    if sleep is None:
+        fcntl.flock(handle, kind)
+        return
+    for _step in range(PATIENCE):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            return
+        sleep(STEP)
+    raise Busy(f"Somebody holds the lock of {path}.", "Find the process with fuser, and end it.", path=path)
+
+
+def _whole(handle: int, size: int) -> int:
+    """Give the bytes up to the end of the last whole line."""
+    end = size
+    while end:
+        start = max(0, end - BLOCK)
+        found = os.pread(handle, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _backwards(handle: int, end: int) -> Iterator[bytes]:
+    """Yield the whole lines before `end`, the last one first."""
+    rest = b""
+    while end:
+        start = max(0, end - BLOCK)
+        first, *lines = (os.pread(handle, end - start, start) + rest).split(b"\n")
+        # The block ends with the end of a line on the first round, which is no line of its own.
+        yield from (text for text in reversed(lines) if text)
+        rest, end = first, start
+    if rest:
+        yield rest
+
+
+def _write(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]

@@ -14,10 +14,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import typing as t
 
 from . import disk
 from .errors import StoreError
 from .journal import Journal
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,11 +39,21 @@ class Receipt:
     plain_size: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expired:
+    """A backup that retention let go: its receipt says nothing any more."""
+
+    application: str
+    backup_id: str
+
+
 class Receipts:
     """The receipts of one host. Without a directory nothing is kept and nothing is known."""
 
-    def __init__(self, state_dir: str | None) -> None:
+    def __init__(self, state_dir: str | None, *, read_only: bool = False) -> None:
         self._journal = Journal(state_dir, "receipts.jsonl", Receipt)
+        self._expired = Journal(state_dir, "expired.jsonl", Expired)
+        self._read_only = read_only
 
     def add(self, receipt: Receipt) -> None:
         """Append durably. Raise StoreError when the disk refuses."""
@@ -50,12 +64,24 @@ class Receipts:
         )
 
     def of(self, application: str, component: str | None = None) -> list[Receipt]:
-        """Give the receipts of an application, or of one of its components, oldest first."""
+        """Give the receipts of an application, or of one of its components or clusters, oldest first."""
         return [
             receipt
             for receipt in self._journal.read()
-            if receipt.application == application and component in (None, receipt.component)
+            if receipt.application == application
+            and component in {None, receipt.component, receipt.component.partition("/")[0]}
         ]
+
+    def expired(self, application: str) -> set[str]:
+        """Give the ids of the backups of an application that this host knows to have expired."""
+        return {entry.backup_id for entry in self._expired.read() if entry.application == application}
+
+    def forget(self, application: str, backup_ids: Iterable[str]) -> None:
+        """Remember that these expired. Where this user may not write, it is found out anew the next time."""
+        with contextlib.suppress(StoreError):
+            for backup_id in () if self._read_only else sorted(backup_ids):
+                entry = Expired(application, backup_id)
+                self._expired.add(entry, unwritten="What expired cannot be remembered in", remedy="Give the right to.")
 
     def trust_serial(self, application: str) -> int:
         """Give the serial of the newest trust file that this host has seen, or 0."""

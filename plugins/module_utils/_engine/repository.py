@@ -8,6 +8,9 @@ Every object name of a repository, in one place. These names are signed into the
     <application>/manifests/<component>/<backup_id>.json    written last: a backup exists if and only if this does
     <application>/details/<backup_id>/detail.lbx globals.lbx
     <application>/data/<backup_id>/0001.lbx                 member 1; further volumes are 0001.002.lbx and so on
+    <application>/marks/<backup_id>/<kind>-<token>.json     what was said about it since
+    <application>/locks/<what>.json                         who is at work on all of them
+    <application>/canary/immutability                       what is attacked to prove that the rest cannot be deleted
     <application>/trust/<serial>.json   <application>/keys/…
 """
 
@@ -23,6 +26,10 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
 BACKUP_ID = re.compile(r"backup-\d{8}T\d{6}Z-[0-9a-f]{16}")
+
+MARK_KINDS = ("verified", "pinned", "hold", "expired")
+
+_MARK = re.compile(rf"({'|'.join(MARK_KINDS)})-([0-9a-f]{{16}})\.json")
 
 _APPLICATION = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -49,6 +56,11 @@ def component(cluster: str, database: str) -> str:
         if not value:
             raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
     return f"{_encoded(cluster)}/{_encoded(database)}"
+
+
+def cluster(name: str) -> str:
+    """Give the part of its components that a cluster is."""
+    return _encoded(name)
 
 
 def cluster_and_database(name: str) -> tuple[str, str]:
@@ -83,6 +95,57 @@ def member(application: str, identity: str, number: int, volume: int = 1) -> str
 def detail(application: str, identity: str, what: str) -> str:
     """Give the name of the encrypted record `what`: `detail` or `globals`."""
     return f"{application}/details/{identity}/{what}.lbx"
+
+
+def marks(application: str, identity: str | None = None) -> str:
+    """Give the prefix of all marks, or of those of one backup."""
+    return f"{application}/marks/" + (f"{identity}/" if identity else "")
+
+
+def mark(application: str, identity: str, kind: str, token: str) -> str:
+    """Give the name of a mark; `token` is 16 random hex digits."""
+    return f"{marks(application, identity)}{kind}-{token}.json"
+
+
+def parse_mark(application: str, name: str) -> tuple[str, str, str] | None:
+    """Give backup id, kind and token of a mark's name, or None when the name is none of ours."""
+    identity, _slash, last = name.removeprefix(marks(application)).partition("/")
+    match = _MARK.fullmatch(last)
+    return (identity, match[1], match[2]) if match and BACKUP_ID.fullmatch(identity) else None
+
+
+def root(application: str) -> str:
+    """Give the prefix of everything that belongs to an application."""
+    return f"{application}/"
+
+
+def data(application: str) -> str:
+    """Give the prefix of the members, which no listing and no check of a seal has to read: they may lie colder."""
+    return f"{application}/data/"
+
+
+def canary(application: str) -> str:
+    """Give the name of the object that is written to be attacked. Its earlier versions stay as long as their lock."""
+    return f"{application}/canary/immutability"
+
+
+def lock(application: str, what: str) -> str:
+    """Give the name of the lock of those who do `what`."""
+    return f"{application}/locks/{what}.json"
+
+
+def parts(application: str) -> tuple[str, ...]:
+    """Give the prefixes below which each backup has a directory of its own."""
+    return tuple(f"{application}/{part}/" for part in ("data", "details", "keys"))
+
+
+def owner(application: str, name: str) -> str | None:
+    """Give the id of the backup that an object below one of `parts` belongs to, or None when it is no backup's."""
+    for prefix in parts(application):
+        if name.startswith(prefix):
+            identity = name.removeprefix(prefix).partition("/")[0]
+            return identity if BACKUP_ID.fullmatch(identity) else None
+    return None
 
 
 def _encoded(name: str) -> str:

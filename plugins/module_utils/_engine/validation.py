@@ -14,7 +14,7 @@ import dataclasses
 import secrets
 import typing as t
 
-from . import catalogue, checks, repository, validation_report
+from . import catalogue, checks, marking, repository, validation_report
 from .errors import DatabaseError, RecoveryError, UsageError
 from .model import Outcome
 from .postgres import globals as roles
@@ -72,7 +72,8 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     """
     opened = catalogue.open_repository(request.repository, world)
     component = repository.component(request.cluster, request.database)
-    return validate_backup(request, world, opened.find(component, request.backup))
+    backup = opened.find(component, request.backup)
+    return _vouched(validate_backup(request, world, backup), backup, world)
 
 
 def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Backup) -> Outcome:
@@ -91,6 +92,18 @@ def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Ba
         else:
             run.fresh()
         return run.outcome()
+
+
+def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
+    """Mark the backup as verified where the keys at hand may; one that has no proof was not compared with anything."""
+    if world.dry_run:
+        return done
+    result = done.facts["validation"]
+    marked, problem = False, ""
+    if result["proof"] != "none":
+        marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
+    warnings = (*done.warnings, problem) if problem else done.warnings
+    return dataclasses.replace(done, facts={**done.facts, "verified_mark": marked}, warnings=warnings)
 
 
 class _Run:

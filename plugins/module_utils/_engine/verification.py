@@ -137,11 +137,13 @@ def _sample(files: list[tuple[catalogue.Backup, File]], percent: int, day: str) 
     if percent == 100 or not files:
         return files
 
-    def rank(item: tuple[catalogue.Backup, File]) -> bytes:
-        return hashlib.sha256(f"{day} {item[1].name}".encode()).digest()
-
     wanted = max(1, len(files) * percent // 100)
-    return sorted(files, key=rank)[:wanted]
+    return sorted(files, key=lambda item: rank(day, item[1].name))[:wanted]
+
+
+def rank(day: str, name: str) -> bytes:
+    """Give what orders the files of a day's samples: the lowest are read."""
+    return hashlib.sha256(f"{day} {name}".encode()).digest()
 
 
 def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int], None]) -> list[str]:

@@ -26,6 +26,7 @@ import typing as t
 from pathlib import Path
 from unittest import mock
 
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
 
 from .ground import as_json, children_of_server, wait_until
@@ -51,7 +52,7 @@ RESTORE_EVERY = 12
 MOST_MISSED = 30
 """Draws in a row that may come when the run has ended already."""
 
-STATE_FILES = re.compile(r"receipts\.jsonl|status/(backup|verify)-[\w.%-]+\.json(\.\d+)?")
+STATE_FILES = re.compile(r"(audit|receipts|statistics)\.jsonl|status/(backup|verify)-[\w.%-]+\.json(\.\d+)?")
 """What may be in the state directory; a number is that of a process that was killed while it wrote its status."""
 
 SETUP = """
@@ -289,6 +290,7 @@ def judge(place: Ground, before: Before, ended: Ended, struck: Struck) -> list[s
     state = place.home / "state"
     names = [str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()]
     wrong += [f"left state/{name}" for name in names if not STATE_FILES.fullmatch(name)]
+    wrong += [problem for problem in audit.AuditLog(str(state)).verify() if "ends in half a line" not in problem]
     made = place.back_up(max_shrink=0)
     place.verify(made)
     if set(place.listed()) != {*listed, made}:

@@ -115,6 +115,16 @@ def test_checks_ask_the_restored_data(shop_backup, place):
     assert [check["passed"] for check in result["checks"]] == [True] * 4
 
 
+def test_a_strict_umask_does_not_shut_the_scratch_user_out(shop_backup, place):
+    made = place / "made"
+    before = os.umask(0o077)
+    try:
+        assert prove(shop_backup, made).facts["validation"]["passed"]
+    finally:
+        os.umask(before)
+        made.rmdir()
+
+
 def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place):
     restorer.restore(shop_backup, "shop", target_db="asked")
     bad = checks.parse(

@@ -172,6 +172,24 @@ def test_a_name_can_be_used_again_after_its_deletion(store: Store) -> None:
     assert read(store, "a/b/c") == b"y"
 
 
+def test_purge_leaves_nothing_and_is_no_error_twice(store: Store) -> None:
+    for name in ("a/b", "a/b2", "a/c/d"):
+        store.put(name, [b"x"])
+    store.put("a/b", [b"again"])
+    for _attempt in range(2):
+        assert store.purge("a/b") == "deleted"
+    assert store.purge("never/was") == "deleted"
+    assert names(store) == ["a/b2", "a/c/d"]
+    store.put_new("a/b", b"y")
+    assert read(store, "a/b") == b"y"
+
+
+def test_what_no_lock_keeps_is_not_locked(store: Store) -> None:
+    store.put("a", [b"x"])
+    assert store.locked_until("a") is None
+    assert store.locked_until("never") is None
+
+
 def test_odd_characters_survive(store: Store) -> None:
     for name in ODD_NAMES:
         store.put(name, [name.encode()])
@@ -194,6 +212,8 @@ def test_impossible_names_are_refused(store: Store, name: str) -> None:
         lambda: next(store.get(name)),
         lambda: store.head(name),
         lambda: store.delete(name),
+        lambda: store.purge(name),
+        lambda: store.locked_until(name),
     ):
         with pytest.raises(UsageError):
             attempt()
@@ -310,5 +330,6 @@ def test_a_dry_run_reads_and_does_not_write(settings: opening.StoreSettings, sto
     dry.put("b", [b"y"])
     dry.put_new("c", b"z")
     dry.delete("a")
+    assert dry.purge("a") == "deleted"
     assert read(dry, "a") == b"x"
     assert names(store) == names(dry) == ["a"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import email.utils
 import re
 import socket
 import struct
@@ -198,8 +199,9 @@ def _forward(body: Iterator[bytes], to: socket.socket, cut: int | None, how: How
 
 
 def _response(status: int, body: bytes) -> bytes:
-    head = b'HTTP/1.1 %d Said\r\nContent-Type: application/xml\r\nETag: "said"\r\nContent-Length: %d\r\n\r\n'
-    return head % (status, len(body)) + body
+    head = b'HTTP/1.1 %d Said\r\nContent-Type: application/xml\r\nETag: "said"\r\nContent-Length: %d\r\n'
+    date = f"Date: {email.utils.formatdate(usegmt=True)}\r\n\r\n".encode()
+    return head % (status, len(body)) + date + body
 
 
 def _break(client: socket.socket, how: How) -> None:

@@ -36,9 +36,11 @@ def test_writes_are_noted_and_vanish(tmp_path: Path) -> None:
     assert store.put("a/b", untouched()) == 0
     store.put_new("m.json", b"{}")
     store.delete("old")
+    assert store.purge("old") == "deleted"
     assert store.intended == (
         Intended("write", "a/b"),
         Intended("write", "m.json", 2),
+        Intended("delete", "old"),
         Intended("delete", "old"),
     )
     assert [info.name for info in store.list("")] == ["old"]
@@ -68,6 +70,11 @@ def test_a_writer_who_may_not_look_is_believed(tmp_path: Path) -> None:
 
 def test_names_are_checked_all_the_same(tmp_path: Path) -> None:
     store = DryRunStore(DirectoryStore(str(tmp_path)))
-    for attempt in (lambda: store.put("../a", []), lambda: store.put_new("/a", b""), lambda: store.delete("a/../b")):
+    for attempt in (
+        lambda: store.put("../a", []),
+        lambda: store.put_new("/a", b""),
+        lambda: store.delete("a/../b"),
+        lambda: store.purge(".."),
+    ):
         with pytest.raises(UsageError):
             attempt()

@@ -99,6 +99,16 @@ def drop_leftovers(session: Session, target: str) -> list[str]:
     return dropped
 
 
+def abandoned(session: Session) -> list[str]:
+    """Give the databases that killed runs left half made, and drop none."""
+    left: list[str] = []
+    for name, comment in rows(session.connection, _MARKED):
+        if comment.startswith(MARK) and session.lock(name):
+            session.unlock(name)
+            left.append(name)
+    return left
+
+
 @contextlib.contextmanager
 def making(
     session: Session,

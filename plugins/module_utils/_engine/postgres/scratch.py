@@ -162,7 +162,10 @@ def _prefix(owner: _User) -> tuple[str, ...]:
 
 def _make_parent(parent: str) -> None:
     try:
-        os.makedirs(parent, mode=0o711, exist_ok=True)
+        if not os.path.isdir(parent):
+            os.makedirs(parent)
+            # Said again, because a umask of 027 would keep the scratch user from passing through.
+            os.chmod(parent, 0o711)
         found = os.stat(parent)
     except OSError as exc:
         raise UsageError(

@@ -34,6 +34,9 @@ SEGMENT_BYTES = 255
 RESERVED = ".lifeboat-"
 """Files of a directory store that begin like this are being written; no object may look like one."""
 
+Purged = t.Literal["deleted", "retained"]
+"""What became of an object that was to go for good: a store that locks objects may have to keep it for now."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ObjectInfo:
@@ -84,6 +87,16 @@ class Store(t.Protocol):
 
     def delete(self, name: str) -> None:
         """Remove an object. It is no error when there is none."""
+
+    def purge(self, name: str) -> Purged:
+        """
+        Remove an object for good: every version of it, and what hides it. It is no error when there is none.
+
+        A version that is locked stays, and so does what was hidden above it; that is `retained`, and no error.
+        """
+
+    def locked_until(self, name: str) -> datetime | None:
+        """Tell until when the store itself keeps an object; None when it does not, or when there is none."""
 
 
 def check_name(name: str) -> str:

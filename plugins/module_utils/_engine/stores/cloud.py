@@ -27,6 +27,7 @@ from .source import Source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from obstore import ObjectMeta
 
@@ -162,6 +163,14 @@ class CloudStore:
                 # Nothing is lost by asking again, which obstore does not do by itself when an answer got lost.
                 if not left or failures.status(exc) in REFUSALS:
                     raise self._explained(exc, f"Removing {name}", name) from exc
+
+    def purge(self, name: str) -> base.Purged:
+        self.delete(name)
+        return "deleted"
+
+    def locked_until(self, name: str) -> datetime | None:
+        self._key(name)
+        return None
 
     def _upload(self, key: str, body: bytes | Iterator[bytes], token: str, part: int) -> None:
         obstore.put(

@@ -73,6 +73,14 @@ class DirectoryStore:
                 disk.sync_directory(os.path.dirname(path))
         self._remove_empty(os.path.dirname(path))
 
+    def purge(self, name: str) -> base.Purged:
+        self.delete(name)
+        return "deleted"
+
+    def locked_until(self, name: str) -> datetime | None:
+        base.check_name(name)
+        return None
+
     def _write(self, name: str, chunks: Iterable[bytes], *, replace: bool) -> int:
         path = self._path(name)
         source = _Source(chunks)

@@ -16,6 +16,7 @@ from . import base
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,12 +29,17 @@ class Intended:
 
 
 class DryRunStore:
-    """Wraps a store. `intended` lists the changes it was asked for, in their order."""
+    """Wraps a store, and keeps the changes it was asked for, in their order."""
 
     def __init__(self, store: base.Store) -> None:
         self.url = store.url
-        self.intended: tuple[Intended, ...] = ()
+        self._intended: list[Intended] = []
         self._store = store
+
+    @property
+    def intended(self) -> tuple[Intended, ...]:
+        """What was asked for so far."""
+        return tuple(self._intended)
 
     def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = base.PART_SIZE) -> int:  # noqa: ARG002
         """Note the name. `chunks` stays untouched: producing them is work that check mode must not do."""
@@ -62,5 +68,13 @@ class DryRunStore:
         """Note the name."""
         self._note("delete", name)
 
+    def purge(self, name: str) -> base.Purged:
+        """Note the name. What is locked is told by `locked_until`, on which a plan rests."""
+        self._note("delete", name)
+        return "deleted"
+
+    def locked_until(self, name: str) -> datetime | None:
+        return self._store.locked_until(name)
+
     def _note(self, action: t.Literal["write", "delete"], name: str, size: int | None = None) -> None:
-        self.intended += (Intended(action, base.check_name(name), size),)
+        self._intended.append(Intended(action, base.check_name(name), size))

@@ -91,6 +91,14 @@ CONNECTIONS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+class Answer(t.NamedTuple):
+    """What a library tells about a failed request: `text` with our marks in it, HTTP status, and S3's code."""
+
+    text: str
+    status: int
+    code: str
+
+
 def status(exc: BaseException) -> int:
     """Give the HTTP status that the store answered with, or NO_ANSWER."""
     match = _STATUS.search(str(exc))
@@ -105,11 +113,16 @@ def code(exc: BaseException) -> str:
 
 def explain(exc: BaseException, *, doing: str, url: str, endpoint: str, name: str = "") -> StoreError:
     """Make the error to raise for `exc`, which happened while `doing` something with the store at `url`."""
-    answered, said = status(exc), code(exc)
-    details: dict[str, t.Any] = {"url": url, "status": answered, "code": said}
+    answer = Answer(str(exc), status(exc), code(exc))
+    return judge(answer, doing=doing, url=url, endpoint=endpoint, name=name)
+
+
+def judge(answer: Answer, *, doing: str, url: str, endpoint: str, name: str = "") -> StoreError:
+    """Make the error to raise for a request that was answered like this, or not at all."""
+    details: dict[str, t.Any] = {"url": url, "status": answer.status, "code": answer.code}
     if name:
         details["name"] = name
-    kind, cause, remedy = _judged(str(exc), answered, said, endpoint)
+    kind, cause, remedy = _judged(answer.text, answer.status, answer.code, endpoint)
     return kind(f"{doing} failed at {url}: {cause[0].lower()}{cause[1:]}", remedy, **details)
 
 

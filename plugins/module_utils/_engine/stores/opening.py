@@ -18,9 +18,10 @@ import urllib.parse
 from ..errors import UsageError
 from . import base, credentials
 from .bucket import Bucket, Patience
-from .cloud import CloudStore
 from .directory import DirectoryStore
 from .dry_run import DryRunStore
+from .s3_control import Control
+from .versioned import VersionedStore
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,6 +76,11 @@ def open_store(
     return DryRunStore(store) if dry_run else store
 
 
+def directory_of(settings: StoreSettings) -> str | None:
+    """Give the directory that `settings` name, or None for another kind of store. Raise UsageError as `open_store`."""
+    return _directory(settings.url)
+
+
 def _directory(url: str) -> str | None:
     """Give the directory that `url` names, or None for another kind of store."""
     if url.startswith("/"):
@@ -91,14 +97,33 @@ def _directory(url: str) -> str | None:
     return path
 
 
-def _cloud(settings: StoreSettings, environ: Mapping[str, str], patience: Patience | None) -> CloudStore:
+def open_control(settings: StoreSettings, *, environ: Mapping[str, str], patience: Patience | None = None) -> Control:
+    """Open the bucket itself that `settings` name. Raise UsageError when the store is no bucket of S3."""
+    if not settings.url.startswith("s3://"):
+        raise _bad_url("The store is no S3 bucket, which is what can be guarded.", "Use s3://bucket/prefix.")
+    bucket = _bucket(settings, environ)
+    return Control(
+        bucket,
+        _credentials(settings, environ),
+        patience or Patience(),
+        authority=settings.ca_cert,
+        metadata=environ.get("AWS_METADATA_ENDPOINT"),
+    )
+
+
+def _cloud(settings: StoreSettings, environ: Mapping[str, str], patience: Patience | None) -> VersionedStore:
+    bucket = _bucket(settings, environ)
+    machine = {key: environ[variable] for variable, key in MACHINE.items() if environ.get(variable)}
+    control = open_control(settings, environ=environ, patience=patience)
+    return VersionedStore(control, bucket, _credentials(settings, environ), machine=machine, patience=patience)
+
+
+def _bucket(settings: StoreSettings, environ: Mapping[str, str]) -> Bucket:
     name, prefix = _bucket_and_prefix(settings.url)
     endpoint = _endpoint(settings.endpoint or environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL"))
     region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
     checksums = _is_aws(endpoint) if settings.checksums is None else settings.checksums
-    bucket = Bucket(name, prefix, region, endpoint, _authority(settings.ca_cert), checksums)
-    machine = {key: environ[variable] for variable, key in MACHINE.items() if environ.get(variable)}
-    return CloudStore(bucket, _credentials(settings, environ), machine=machine, patience=patience)
+    return Bucket(name, prefix, region, endpoint, _authority(settings.ca_cert), checksums)
 
 
 def _bucket_and_prefix(url: str) -> tuple[str, str]:

@@ -18,11 +18,15 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._module import G
 MODULES = "ansible_collections.lifeboat.recovery.plugins.modules"
 DATABASE = ("repository", "cluster", "postgres")
 NEEDED = {
-    "backup_info": (("repository",), {}),
+    "backup_doctor": ((*DATABASE, "anomalies"), {}),
+    "backup_info": (("repository", "anomalies"), {}),
+    "backup_mark": (("repository", "cluster"), {"database": "shop", "backup": "latest"}),
+    "backup_metrics": (("repository", "anomalies"), {"path": "/var/lib/lifeboat/metrics/shop.prom"}),
     "backup_verify": (("repository",), {}),
-    "pg_backup": (DATABASE, {"login_db": "shop"}),
+    "pg_backup": ((*DATABASE, "anomalies"), {"login_db": "shop"}),
     "pg_restore": (DATABASE, {"database": "shop"}),
     "restore_validate": (DATABASE, {"database": "shop"}),
+    "store_retention": (("repository", "retention"), {"policy": {"daily": 7}}),
 }
 
 
@@ -76,6 +80,13 @@ def test_the_repository_is_handed_on(name):
         ("restore_validate", "scratch_user", "nobody", "scratch_user", "nobody"),
         ("backup_verify", "sample", "10", "sample", 10),
         ("backup_info", "query", "[0]", "query", "[0]"),
+        ("backup_mark", "kind", "hold", "kind", "hold"),
+        ("backup_mark", "state", "absent", "state", "absent"),
+        ("store_retention", "policy", {"daily": "30d"}, "policy", {"daily": "30d"}),
+        ("store_retention", "garbage_age", "2d", "garbage_age", 172800),
+        ("store_retention", "lock_timeout", "1h", "lock_timeout", 3600),
+        ("store_retention", "force", "yes", "force", True),
+        ("store_retention", "replica", True, "replica", True),
     ],
 )
 def test_an_option_becomes_a_field(name, option, value, field, wanted):

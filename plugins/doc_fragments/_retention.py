@@ -1,0 +1,48 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to keep. Kept equal to plugins/module_utils/_argspec.py."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options of everything that deletes backups by a policy."""
+
+    DOCUMENTATION = r"""
+options:
+  policy:
+    description:
+      - What to keep. V(hourly), V(daily), V(weekly), V(monthly) and V(yearly) with a count, or with an age such as
+        V(30d); V(keep_last), V(keep_within), V(max_count), V(min_keep), V(keep_partial), V(by_reason), V(by_component),
+        V(max_delete_share), V(zone); or a V(preset). What is not known is refused.
+      - A slot keeps one backup of each period, the first verified one or else the first. Ages have the units h, d, w,
+        mo and y, or are V(forever). The page docs/retention.md of the collection says more.
+      - Whatever it says, these stay - the newest verified backup of each database, the newest V(min_keep) (3), what is
+        pinned or on hold, and what a backup that stays needs. A run that would delete more than V(max_delete_share)
+        (30) percent of a database's backups is refused, and so is one while the clock looks wrong.
+    type: dict
+  cluster:
+    description: Apply the policy only to backups of this PostgreSQL cluster.
+    type: str
+  database:
+    description: Apply the policy only to backups of this database. It needs O(cluster).
+    type: str
+  force:
+    description: Let one run delete more than the share that the policy allows.
+    type: bool
+    default: false
+  replica:
+    description: Say that this store is a copy of another one, so that its own times prove nothing.
+    type: bool
+    default: false
+  garbage_age:
+    description: How old an object that no backup lists must be before it is removed.
+    type: str
+    default: 1d
+  lock_timeout:
+    description: How long to wait for another run to end.
+    type: str
+    default: 10m
+"""

@@ -1,0 +1,237 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide how long backups stay in an S3 bucket, and prove that nobody else can."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: s3_retention
+short_description: Decide how long backups stay in an S3 bucket, and prove that nobody else can
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Applies a retention policy to the backups in an S3 bucket, keeps the bucket's guards as declared (versions, Object
+    Lock, lifecycle), and proves with its own credentials that what is written can be neither deleted nor unlocked.
+  - It does what is asked for by O(bucket), O(prove_immutability), O(bring_back) and O(policy), in this order, and stops
+    at the first failure. So a bucket whose guards do not hold loses nothing by the policy. Each part needs other
+    rights, and is best run with credentials of its own.
+  - In any case it looks for objects of backups that lie under delete markers or under later versions, and warns. Where
+    the credentials may not list versions, RV(covered) is none.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._bucket
+  - lifeboat.recovery._keys
+  - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.requested_by
+  - lifeboat.recovery._repository.requirements
+  - lifeboat.recovery._repository.state_dir
+  - lifeboat.recovery._retention
+  - lifeboat.recovery._store
+requirements:
+  - boto3
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Reads the store and changes nothing in it. For that reason it does not prove anything.
+  diff_mode:
+    support: full
+    details:
+      - Shows each guard that changes, and each backup that goes, with the reason.
+  idempotent:
+    support: full
+    details:
+      - A canary that was written for a proof does not count as a change.
+options:
+  store:
+    required: true
+  prove_immutability:
+    description:
+      - Write a small object, and try to delete it, to bypass its lock and to shorten it. The module fails unless each
+        is refused. Run it with the credentials of those who write backups.
+    type: bool
+    default: false
+  bring_back:
+    description: Remove delete markers that hide objects of backups. What was overwritten is only reported.
+    type: bool
+    default: false
+seealso:
+  - module: lifeboat.recovery.backup_info
+"""
+
+EXAMPLES = r"""
+- name: Guard the bucket, with the credentials of its administrator
+  lifeboat.recovery.s3_retention:
+    application: shop
+    store:
+      url: s3://example-backups/postgresql
+      profile: administrator
+      credentials_file: /etc/lifeboat/keys/store.credentials
+    bucket:
+      object_lock:
+        mode: compliance
+        days: 35
+      transitions:
+        - storage_class: GLACIER_IR
+          days: 30
+      abort_multipart_days: 3
+      noncurrent_days: 30
+
+- name: Prove that this host cannot destroy its backups
+  lifeboat.recovery.s3_retention:
+    application: shop
+    store:
+      url: s3://example-backups/postgresql
+      credentials_file: /etc/lifeboat/keys/store.credentials
+    prove_immutability: true
+
+- name: Delete what the policy does not keep, with credentials that may delete
+  lifeboat.recovery.s3_retention:
+    application: shop
+    store:
+      url: s3://example-backups/postgresql
+      credentials_file: /etc/lifeboat/keys/pruner.credentials
+    keys:
+      recovery_key_file: /etc/lifeboat/keys/recovery.key
+    policy:
+      keep_within: 30d
+      monthly: 12
+"""
+
+RETURN = r"""
+bucket:
+  description: The bucket's guards as they are now, or in check mode would be, its C(name), and whether it was C(made).
+  returned: when O(bucket) is given
+  type: dict
+bucket_changes:
+  description: What was changed about it, as sentences.
+  returned: when O(bucket) is given
+  type: list
+  elements: str
+immutability:
+  description:
+    - Which version was attacked, C(locked_until) when, and whether the lock or the lack of rights refused it - see
+      C(deletion_refused_by) and C(shortening_refused_by). C(clock_skew) is by how many seconds our clock is ahead.
+  returned: when O(prove_immutability=true)
+  type: dict
+proved:
+  description: Whether the store itself was seen to enforce the lock.
+  returned: when O(prove_immutability=true), outside check mode
+  type: bool
+covered:
+  description:
+    - The first objects of backups that are hidden or overwritten - C(name), C(how), C(since), and C(version_id) and
+      C(size) of the oldest version.
+  returned: success
+  type: list
+  elements: dict
+covered_count:
+  description: How many there are.
+  returned: when versions can be listed
+  type: int
+brought_back:
+  description: The names of the objects that are visible again.
+  returned: when O(bring_back=true)
+  type: list
+  elements: str
+lock:
+  description: The lock's C(lock_days) beside the C(promised_days) of every backup and the C(longest_days) of any.
+  returned: when O(policy) is given and the lock may be read
+  type: dict
+decisions:
+  description: What the policy says about each backup - C(backup_id), C(component), C(action), C(reasons) and more.
+  returned: when O(policy) is given
+  type: list
+  elements: dict
+refusals:
+  description: Why nothing was deleted, as sentences.
+  returned: when the clock looks wrong or too many would go
+  type: list
+  elements: str
+kept:
+  description: How many backups stay.
+  returned: when O(policy) is given
+  type: int
+deleted:
+  description: How many were deleted, or in check mode would be.
+  returned: when O(policy) is given
+  type: int
+retained:
+  description: How many the policy would delete and their lock keeps.
+  returned: when O(policy) is given
+  type: int
+freed:
+  description: The bytes of the files that were removed.
+  returned: when O(policy) is given
+  type: int
+garbage:
+  description: How many objects were removed that no backup lists.
+  returned: when O(policy) is given
+  type: int
+anomalies:
+  description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
+  returned: when O(policy) is given
+  type: list
+  elements: dict
+table:
+  description: The decisions as lines of text.
+  returned: when O(policy) is given
+  type: list
+  elements: str
+summary:
+  description: What was done, for a log.
+  returned: success
+  type: str
+"""
+
+from ..module_utils._argspec import ArgumentSpec, bucket, repository, requested_by, retention
+from ..module_utils._engine.prune import PruneRequest
+from ..module_utils._engine.s3_retention import S3RetentionRequest, keep
+from ..module_utils._engine.stores import guards
+from ..module_utils._module import Given, run
+
+SPEC = ArgumentSpec(
+    {
+        "prove_immutability": {"type": "bool", "default": False},
+        "bring_back": {"type": "bool", "default": False},
+    }
+)
+
+
+def request(given: Given) -> S3RetentionRequest:
+    """Give the options as the engine takes them."""
+    return S3RetentionRequest(
+        store=given.store(),
+        application=given["application"],
+        prune=None if given["policy"] is None else policy(given),
+        guards=None if given["bucket"] is None else guards.parse(given["bucket"]),
+        prove_immutability=given["prove_immutability"],
+        bring_back=given["bring_back"],
+    )
+
+
+def policy(given: Given) -> PruneRequest:
+    """Give the options about a policy."""
+    return PruneRequest(
+        repository=given.repository(),
+        policy=given["policy"],
+        cluster=given["cluster"],
+        database=given["database"],
+        force=given["force"],
+        replica=given["replica"],
+        garbage_age=given.seconds("garbage_age"),
+        lock_timeout=given.seconds("lock_timeout"),
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    run(SPEC.merge(repository(), retention(), bucket(), requested_by()), request, keep, operation="retention")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Delete the backups of a store that a policy does not keep."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: store_retention
+short_description: Delete the backups of a store that a policy does not keep
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Decides about every backup of an application by a policy, and deletes what the policy does not keep. RV(decisions)
+    gives the reason for each.
+  - A signed mark that the backup expired is written first, then its manifest goes, then its files. A run that is killed
+    leaves files that nothing lists, and a later run removes them.
+  - It works on every store. In an S3 bucket that keeps versions or locks objects, M(lifeboat.recovery.s3_retention) is
+    the better choice, because it also looks after the bucket.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._keys
+  - lifeboat.recovery._repository
+  - lifeboat.recovery._repository.requested_by
+  - lifeboat.recovery._repository.requirements
+  - lifeboat.recovery._repository.state_dir
+  - lifeboat.recovery._retention
+  - lifeboat.recovery._store
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Decides with the same code, deletes nothing, and fails where the run would be refused.
+  diff_mode:
+    support: full
+    details:
+      - Lists every backup with what becomes of it and why.
+  idempotent:
+    support: full
+options:
+  store:
+    required: true
+seealso:
+  - module: lifeboat.recovery.s3_retention
+  - module: lifeboat.recovery.backup_mark
+"""
+
+EXAMPLES = r"""
+- name: Keep a week of hours, a month of days, a quarter of weeks and a year of months
+  lifeboat.recovery.store_retention:
+    application: shop
+    store:
+      url: file:///srv/backups
+    keys:
+      recovery_key_file: /etc/lifeboat/keys/recovery.key
+    policy:
+      preset: hours_days_weeks_months
+
+- name: See what a policy would do to one database
+  lifeboat.recovery.store_retention:
+    application: shop
+    cluster: main
+    database: shop
+    store:
+      url: file:///srv/backups
+    keys:
+      signer_file: /etc/lifeboat/keys/signer.json
+      roots_file: /etc/lifeboat/roots
+    policy:
+      keep_within: 30d
+      monthly: 12
+      zone: Europe/Amsterdam
+      by_reason:
+        manual:
+          keep_within: 1y
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+decisions:
+  description: What becomes of each backup, by database and time.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    backup_id:
+      description: The backup.
+      type: str
+    component:
+      description: The cluster and the database.
+      type: str
+    finished:
+      description: When it was made, in UTC.
+      type: str
+    action:
+      description: V(keep), V(delete), or V(retained) for one that the store's own lock keeps.
+      type: str
+    reasons:
+      description: Why.
+      type: list
+      elements: str
+      sample: [daily 2026-11-20, newest verified]
+    size:
+      description: Its bytes in the store.
+      type: int
+    verified:
+      description: Whether it was restored and was right.
+      type: bool
+refusals:
+  description: Why nothing was deleted, as sentences.
+  returned: when the clock looks wrong or too many would go
+  type: list
+  elements: str
+kept:
+  description: How many backups stay.
+  returned: success
+  type: int
+deleted:
+  description: How many were deleted, or in check mode would be.
+  returned: success
+  type: int
+retained:
+  description: How many would be deleted and are locked by the store.
+  returned: success
+  type: int
+freed:
+  description: The bytes of the files that were removed.
+  returned: success
+  type: int
+garbage:
+  description: How many objects were removed that no backup lists.
+  returned: success
+  type: int
+anomalies:
+  description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
+  returned: success
+  type: list
+  elements: dict
+table:
+  description: The decisions as lines of text.
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: The same in one sentence, for a log.
+  returned: success
+  type: str
+"""
+
+from ..module_utils._argspec import ArgumentSpec, repository, requested_by, retention
+from ..module_utils._engine.prune import PruneRequest, prune
+from ..module_utils._module import Given, run
+
+SPEC = ArgumentSpec({})
+
+
+def request(given: Given) -> PruneRequest:
+    """Give the options as the engine takes them."""
+    return PruneRequest(
+        repository=given.repository(),
+        policy=given["policy"] or {},
+        cluster=given["cluster"],
+        database=given["database"],
+        force=given["force"],
+        replica=given["replica"],
+        garbage_age=given.seconds("garbage_age") or 0.0,
+        lock_timeout=given.seconds("lock_timeout") or 0.0,
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    run(SPEC.merge(repository(), retention(), requested_by()), request, prune, operation="retention")
+
+
+if __name__ == "__main__":
+    main()

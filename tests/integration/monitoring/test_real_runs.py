@@ -1,0 +1,84 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules really do to a real database is what the metrics say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+
+from faults import ground
+from shelf import values_of
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures_postgres import ClusterFactory, DatabaseFactory
+
+TABLES = """
+CREATE TABLE public.customers (id bigint PRIMARY KEY, name text);
+INSERT INTO public.customers SELECT i, 'customer ' || i FROM generate_series(1, 4321) i;
+"""
+PROGRAM = """
+import sys, json, importlib
+from ansible.module_utils.testing import patch_module_args
+with patch_module_args(json.load(sys.stdin)):
+    importlib.import_module("ansible_collections.lifeboat.recovery.plugins.modules." + sys.argv[1]).main()
+"""
+
+
+def module(name: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Run a module as Ansible does, and give its result."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, name],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+        input=json.dumps(options),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return t.cast("dict[str, t.Any]", json.loads(done.stdout))
+
+
+def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> None:
+    place = ground.make(cluster(), database(sql=TABLES), tmp_path)
+    backup = place.module_arguments()
+    repository = {name: backup[name] for name in ("application", "store", "keys", "state_dir", "cluster")}
+    login = {name: value for name, value in backup.items() if name.startswith("login_") and name != "login_db"}
+    path = tmp_path / "shop.prom"
+
+    def measured() -> dict[str, float]:
+        result = module("backup_metrics", {**repository, "path": str(path)})
+        assert not result.get("failed"), result
+        return values_of(path.read_text())
+
+    assert module("pg_backup", {**backup, "login_db": "absent"})["failed"]
+    first = module("pg_backup", backup)["backup"]
+    of = f'application="shop",cluster="main",database="{place.database}"'
+    values = measured()
+    assert values[f"lifeboat_backup_newest_rows{{{of}}}"] == first["rows"] == 4321
+    assert values[f"lifeboat_backup_newest_data_bytes{{{of}}}"] == first["plain_size"]
+    assert values[f"lifeboat_backup_newest_stored_bytes{{{of}}}"] == first["size"]
+    assert values[f"lifeboat_backup_newest_verified_timestamp_seconds{{{of}}}"] == 0
+    assert values[f"lifeboat_objects_never_reread{{{of}}}"] == values[f"lifeboat_objects{{{of}}}"] > 2
+    absent = 'application="shop",cluster="main",database="absent",operation="backup"'
+    assert values[f"lifeboat_run_last_success{{{absent}}}"] == 0
+
+    assert not module("backup_verify", {**repository, "level": "opens"}).get("failed")
+    values = measured()
+    assert values[f"lifeboat_objects_never_reread{{{of}}}"] == 0
+    newest = values[f"lifeboat_backup_newest_timestamp_seconds{{{of}}}"]
+    assert values[f"lifeboat_backup_newest_reread_timestamp_seconds{{{of}}}"] == newest
+
+    existing = {**repository, **login, "database": place.database, "target_db": place.database}
+    assert not module("restore_validate", existing).get("failed")
+    assert measured()[f"lifeboat_backup_newest_verified_timestamp_seconds{{{of}}}"] == newest
+    # Another host knows it by the mark in the store.
+    (place.home / "state" / "audit.jsonl").unlink()
+    assert measured()[f"lifeboat_backup_newest_verified_timestamp_seconds{{{of}}}"] == newest

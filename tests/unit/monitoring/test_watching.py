@@ -1,0 +1,409 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What metrics and status page say about a store, a host's memory and its schedule."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import stat
+import typing as t
+
+import pytest
+import shelf as ground
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import directory
+
+if t.TYPE_CHECKING:
+    from shelf import Shelf
+
+SHOP = 'application="shop",cluster="main",database="shop"'
+
+
+def ago(hours: float) -> float:
+    return (ground.NOW - datetime.timedelta(hours=hours)).timestamp()
+
+
+def test_the_newest_backup_that_counts_is_measured(shelf: Shelf) -> None:
+    shelf.back_up(hours=29)
+    newest = shelf.back_up(hours=5, data=4 << 20, seconds=42)
+    shelf.back_up(hours=2, reason="emergency")
+    shelf.back_up(hours=1, scope="partial")
+    shelf.log("backup", backup_id=newest, rows=1234)
+    values = shelf.values()
+    assert values[f"lifeboat_backup_newest_timestamp_seconds{{{SHOP}}}"] == ago(5)
+    assert values[f"lifeboat_backup_newest_data_bytes{{{SHOP}}}"] == (4 << 20) + 2
+    assert values[f"lifeboat_backup_newest_duration_seconds{{{SHOP}}}"] == 42
+    assert values[f"lifeboat_backup_newest_rows{{{SHOP}}}"] == 1234
+    stored = values[f"lifeboat_backup_newest_stored_bytes{{{SHOP}}}"]
+    assert values[f"lifeboat_backup_newest_compression_ratio{{{SHOP}}}"] == pytest.approx(((4 << 20) + 2) / stored)
+    assert values[f"lifeboat_backups{{{SHOP}}}"] == 4
+    on_disk = sum(path.stat().st_size for path in (shelf.home / "store").rglob("*") if path.is_file())
+    assert values['lifeboat_store_bytes{application="shop"}'] == on_disk
+
+
+def test_only_a_restore_that_was_compared_makes_a_backup_verified(shelf: Shelf) -> None:
+    first, second, third = (shelf.back_up(hours=hours) for hours in (53, 29, 5))
+    name = f"lifeboat_backup_newest_verified_timestamp_seconds{{{SHOP}}}"
+    assert shelf.values()[name] == 0
+    shelf.validated(first)
+    shelf.log("validation", "failed", backup_id=third, mode="scratch")
+    shelf.log("validation", backup_id=second, mode="scratch", proof="none")
+    shelf.log("verification", backup_id=third, level="opens")
+    shelf.log("restore", backup_id=third)
+    assert shelf.values()[name] == ago(53)
+    shelf.validated(third)
+    assert shelf.values()[name] == ago(5)
+    assert shelf.values()[f"lifeboat_backups_verified{{{SHOP}}}"] == 2
+
+
+def test_a_database_whose_backup_never_succeeded_is_not_forgotten(shelf: Shelf) -> None:
+    shelf.log("backup", "failed", component="main/orders")
+    values = shelf.values()
+    place = 'application="shop",cluster="main",database="orders"'
+    assert values[f"lifeboat_backup_newest_timestamp_seconds{{{place}}}"] == 0
+    assert values[f'lifeboat_run_last_success{{{place},operation="backup"}}'] == 0
+    assert shelf.watch().facts["answer"] == "no"
+
+
+def test_a_misspelt_database_is_forgotten_after_a_while(shelf: Shelf) -> None:
+    shelf.back_up()
+    shelf.log("backup", "failed", hours=24 * 8, component="main/shpo")
+    assert shelf.values()['lifeboat_databases{application="shop"}'] == 1
+
+
+def test_runs_are_counted_by_result_and_lately(shelf: Shelf) -> None:
+    for hours, result in ((24 * 9, "failed"), (72, "ok"), (48, "failed"), (24, "refused"), (5, "ok")):
+        shelf.log("backup", result, hours=hours, seconds=hours)
+    shelf.log("backup", application="other")
+    values = shelf.values()
+    run = f'{SHOP},operation="backup"'
+    results = ("ok", "failed", "refused")
+    assert [values[f'lifeboat_runs_total{{{run},result="{result}"}}'] for result in results] == [2, 2, 1]
+    assert [values[f'lifeboat_runs_recent{{{run},result="{result}"}}'] for result in results] == [2, 1, 1]
+    assert values[f"lifeboat_run_last_timestamp_seconds{{{run}}}"] == ago(5)
+    assert values[f"lifeboat_run_last_duration_seconds{{{run}}}"] == 5
+    assert values[f"lifeboat_run_last_success{{{run}}}"] == 1
+    shelf.log("backup", "failed", hours=1)
+    values = shelf.values()
+    assert values[f"lifeboat_run_last_success{{{run}}}"] == 0
+    assert values[f"lifeboat_run_last_success_timestamp_seconds{{{run}}}"] == ago(5)
+
+
+def test_hosts_that_share_a_store_speak_of_their_own(shelf: Shelf) -> None:
+    shelf.back_up(cluster="main")
+    other = shelf.back_up(cluster="db2")
+    text = "".join(shelf.values())
+    assert 'cluster="main"' in text
+    assert 'cluster="db2"' not in text
+    shelf.validated(other, component="db2/shop")
+    assert shelf.values()[f"lifeboat_backups_verified{{{SHOP.replace('main', 'db2')}}}"] == 1
+    assert 'cluster="db2"' in "".join(shelf.values(cluster=None))
+    assert "cluster db2" in shelf.html()
+
+
+def test_what_is_excluded_is_left_out(shelf: Shelf) -> None:
+    shelf.back_up("shop")
+    shelf.back_up("old_shop")
+    shelf.log("backup", "failed", component="main/old_shop")
+    text = "".join(shelf.values(exclude=("*/old_*",)))
+    assert 'database="shop"' in text
+    assert "old_shop" not in text
+
+
+@pytest.mark.parametrize("database", ['a"b', "a\\b", "two\nlines", "a/b", "ünïcödé", "a b", "{}=,"])
+def test_odd_names_are_labels_like_others(shelf: Shelf, database: str) -> None:
+    shelf.back_up(database)
+    escaped = database.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    shelf.watch()
+    text = shelf.path.read_text(encoding="utf-8")
+    assert f'lifeboat_backups{{application="shop",cluster="main",database="{escaped}"}} 1\n' in text
+
+
+def test_names_that_decode_to_the_same_stay_apart(shelf: Shelf) -> None:
+    shelf.log("backup", "failed", component="main/a%FF")
+    shelf.log("backup", "failed", component="main/a%FE")
+    shelf.log("backup", "failed", component="main/b<")
+    shelf.log("backup", "failed", component="main/b%3C")
+    text = "".join(shelf.values())
+    assert 'database="a%FF (not decoded)"' in text
+    assert 'database="a%FE (not decoded)"' in text
+    assert text.count('operation="backup",result="failed"') == 8
+
+
+class TestStore:
+    """A store that is damaged, cannot be read, or fills."""
+
+    def test_damage_is_counted_by_kind(self, shelf: Shelf) -> None:
+        gone, cut = shelf.back_up(hours=29), shelf.back_up(hours=5)
+        next((shelf.home / "store").rglob(f"{gone}.json")).unlink()
+        next((shelf.home / "store").rglob(f"{cut}/0001.lbx")).write_bytes(b"cut")
+        values = shelf.values()
+        assert values['lifeboat_store_anomalies{application="shop",kind="missing"}'] == 1
+        assert values['lifeboat_store_anomalies{application="shop",kind="incomplete"}'] == 1
+        assert values['lifeboat_store_anomalies{application="shop",kind="exchanged"}'] == 0
+        assert f"lifeboat_backups{{{SHOP}}}" not in values
+        page = shelf.html()
+        assert "Not as it must be" in page
+        assert gone in page
+
+    def test_an_unreachable_store_is_a_metric_and_no_failure(self, shelf: Shelf) -> None:
+        identity = shelf.back_up()
+        shelf.log("backup", backup_id=identity, seconds=18)
+        (shelf.home / "store").rename(shelf.home / "unmounted")
+        outcome = shelf.watch(page=str(shelf.page))
+        values = ground.values_of(shelf.path.read_text())
+        assert outcome.facts["answer"] == "unknown"
+        assert "The backups shown are those that this host remembers." in outcome.warnings[0]
+        assert values['lifeboat_catalogue_readable{application="shop"}'] == 0
+        # What this host remembers is still told, so that its age goes on counting.
+        assert values[f"lifeboat_backup_newest_timestamp_seconds{{{SHOP}}}"] == ago(5)
+        assert values[f"lifeboat_backup_newest_duration_seconds{{{SHOP}}}"] == 18
+        assert not any(name.startswith("lifeboat_store_anomalies") for name in values)
+        assert "Unknown." in shelf.page.read_text()
+
+    def test_a_host_that_may_only_write_speaks_of_what_it_made(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shelf.validated(shelf.back_up())
+
+        def denied(*_given: object) -> t.NoReturn:
+            raise AccessDenied("The credentials may not list.", "")
+
+        monkeypatch.setattr(directory.DirectoryStore, "list", denied)
+        outcome = shelf.watch()
+        values = ground.values_of(shelf.path.read_text())
+        assert outcome.warnings == ()
+        assert outcome.facts["answer"] == "yes"
+        assert not any(name.startswith("lifeboat_catalogue_readable") for name in values)
+        assert values[f"lifeboat_backup_newest_verified_timestamp_seconds{{{SHOP}}}"] == ago(5)
+
+    def test_room_is_that_of_the_file_system_or_of_the_quota(self, shelf: Shelf) -> None:
+        shelf.back_up()
+        values = shelf.values()
+        room = os.statvfs(shelf.home / "store")
+        capacity = values['lifeboat_store_capacity_bytes{application="shop"}']
+        assert capacity == pytest.approx((room.f_blocks - room.f_bfree + room.f_bavail) * room.f_frsize, rel=0.01)
+        used = values['lifeboat_store_bytes{application="shop"}']
+        values = shelf.values(capacity=int(used * 4))
+        assert values['lifeboat_store_capacity_bytes{application="shop"}'] == used * 4
+        assert values['lifeboat_store_available_bytes{application="shop"}'] == used * 3
+        shelf.watch(capacity=int(used * 4), page=str(shelf.page))
+        assert "25% of" in shelf.page.read_text()
+
+
+class TestSchedule:
+    """Jobs that ran, and jobs that did not."""
+
+    NAME = 'application="shop",job_name="nightly",operation="backup"'
+
+    def test_a_job_that_ran_is_in_time(self, shelf: Shelf) -> None:
+        shelf.schedule()
+        shelf.log("backup", hours=4.9)
+        values = shelf.values()
+        assert values[f"lifeboat_schedule_due_timestamp_seconds{{{self.NAME}}}"] == ago(5)
+        assert values[f"lifeboat_schedule_last_run_timestamp_seconds{{{self.NAME}}}"] == ago(4.9)
+        assert values[f"lifeboat_schedule_next_timestamp_seconds{{{self.NAME}}}"] == ago(-19)
+        assert "in time" in shelf.html()
+
+    def test_a_job_that_did_not_run_is_late(self, shelf: Shelf) -> None:
+        shelf.schedule()
+        shelf.log("backup", hours=28.9)
+        values = shelf.values()
+        due = values[f"lifeboat_schedule_due_timestamp_seconds{{{self.NAME}}}"]
+        assert values[f"lifeboat_schedule_last_run_timestamp_seconds{{{self.NAME}}}"] < due
+        assert "late since 21 Nov 2026, 03:00" in shelf.html()
+
+    def test_a_job_that_was_made_since_is_not_late(self, shelf: Shelf) -> None:
+        shelf.schedule(hours=1)
+        assert shelf.values()[f"lifeboat_schedule_due_timestamp_seconds{{{self.NAME}}}"] == 0
+
+    def test_a_broken_schedule_is_told_and_the_rest_is_written(self, shelf: Shelf) -> None:
+        shelf.back_up()
+        (shelf.home / "config" / "schedule.json").write_text("{}")
+        outcome = shelf.watch()
+        assert "no schedule" in outcome.warnings[0]
+        assert f"lifeboat_backups{{{SHOP}}} 1" in shelf.path.read_text()
+
+
+def test_what_is_unusual_about_the_newest_backup_is_told(shelf: Shelf) -> None:
+    for day in range(9, 0, -1):
+        shelf.back_up(hours=24 * day, data=100 << 20)
+    name = f'lifeboat_backup_newest_suspicions{{{SHOP},kind="size_drop"}}'
+    assert shelf.values()[name] == 0
+    shelf.back_up(hours=1, data=10 << 20)
+    assert shelf.values()[name] == 1
+    assert "The newest backup is unusual: size drop" in shelf.html()
+
+
+def test_the_next_expiry_is_that_of_the_policy(shelf: Shelf) -> None:
+    for hours in (24 * 12, 24 * 10, 24 * 8, 24 * 2, 24):
+        shelf.back_up(hours=hours)
+    name = f"lifeboat_backup_next_expiry_timestamp_seconds{{{SHOP}}}"
+    assert name not in shelf.values()
+    assert shelf.values(policy={"keep_within": "30d"})[name] == ago(24 * (12 - 30))
+    # What is overdue is in the past, so that a retention that does not run is seen.
+    assert shelf.values(policy={"keep_within": "11d"})[name] == ago(24 * (12 - 11))
+    assert name not in shelf.values(policy={"daily": 7})
+    assert "Next expiry" not in shelf.html()
+    with pytest.raises(UsageError, match="keep_whithin"):
+        shelf.watch(policy={"keep_whithin": "30d"})
+
+
+def test_rows_come_from_what_the_host_remembers(shelf: Shelf) -> None:
+    identity = shelf.back_up()
+    statistics.Statistics(str(shelf.home / "state")).add(
+        statistics.Statistic("shop", "main/shop", identity, "full", "scheduled", ground.NOW.isoformat(), 1, 2, rows=77)
+    )
+    assert shelf.values()[f"lifeboat_backup_newest_rows{{{SHOP}}}"] == 77
+
+
+class TestWriting:
+    """The files: when they change, who may read them, and that they are whole."""
+
+    def test_time_alone_is_no_change(self, shelf: Shelf) -> None:
+        shelf.back_up()
+        page = str(shelf.page)
+        assert shelf.watch(page=page).changed
+        shelf.now += datetime.timedelta(minutes=5)
+        before = shelf.path.read_text()
+        assert not shelf.watch(page=page).changed
+        # It is written all the same, or a writer that died could not be told from one with nothing to say.
+        assert shelf.path.read_text() != before
+        shelf.log("backup")
+        assert shelf.watch(page=page).changed
+
+    def test_check_mode_writes_nothing_and_foretells_the_change(self, shelf: Shelf) -> None:
+        shelf.back_up()
+        before = sorted(shelf.home.rglob("*"))
+        planned = shelf.watch(dry_run=True, page=str(shelf.page))
+        assert sorted(shelf.home.rglob("*")) == before
+        real = shelf.watch(page=str(shelf.page))
+        assert (planned.changed, planned.before) == (real.changed, real.before)
+        assert [line for line in planned.after.splitlines() if "available" not in line] == [
+            line for line in real.after.splitlines() if "available" not in line
+        ]
+
+    def test_others_may_read_what_is_written_whatever_the_umask(self, shelf: Shelf) -> None:
+        shelf.back_up()
+        before = os.umask(0o077)
+        try:
+            shelf.watch(page=str(shelf.page))
+        finally:
+            os.umask(before)
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (shelf.path, shelf.page)] == [0o644, 0o644]
+
+    def test_a_directory_that_is_not_there_is_refused(self, shelf: Shelf) -> None:
+        with pytest.raises(NotFound, match="absent"):
+            shelf.watch(path=str(shelf.home / "absent" / "shop.prom"))
+
+    def test_a_name_that_node_exporter_does_not_read_is_refused(self, shelf: Shelf) -> None:
+        with pytest.raises(UsageError, match=r"\.prom"):
+            shelf.watch(path=str(shelf.home / "out" / "shop.txt"))
+
+    def test_a_link_is_not_written_through(self, shelf: Shelf) -> None:
+        """The file is replaced as a whole: what a link of that name points to stays."""
+        victim = shelf.home / "victim"
+        victim.write_text("untouched")
+        shelf.path.symlink_to(victim)
+        shelf.watch()
+        assert victim.read_text() == "untouched"
+
+
+class TestPage:
+    """The status page, as text. How it looks in a browser is tested in tests/integration/monitoring."""
+
+    def test_yes_says_how_old_the_newest_verified_backup_is(self, shelf: Shelf) -> None:
+        shelf.validated(shelf.back_up(hours=5))
+        assert said(shelf) == "Yes. shop could be restored now: its newest verified backup is 5 h old."
+
+    def test_several_databases_are_as_good_as_the_worst(self, shelf: Shelf) -> None:
+        shelf.validated(shelf.back_up("shop", hours=5))
+        shelf.validated(shelf.back_up("sessions", hours=7), component="main/sessions")
+        assert said(shelf) == (
+            "Yes. All 2 databases could be restored now: the newest verified backup of each is 7 h old or younger."
+        )
+        shelf.back_up("orders")
+        assert said(shelf) == "Probably. Each database has a backup, but no backup of orders was ever verified."
+        shelf.log("backup", "failed", component="main/stock")
+        assert said(shelf) == (
+            "No. There is no backup of stock; the newest verified backup of each other one is 7 h old or younger."
+        )
+
+    def test_a_verified_backup_that_is_too_old_is_doubted(self, shelf: Shelf) -> None:
+        shelf.validated(shelf.back_up(hours=100))
+        shelf.back_up(hours=4)
+        assert said(shelf) == "Probably. A backup is there, but the newest verified one of shop is 4 d 4 h old."
+        assert said(shelf, verified_age=8 * 86400).startswith("Yes.")
+
+    def test_nothing_at_all_is_a_no(self, shelf: Shelf) -> None:
+        assert said(shelf) == "No. There is no backup of shop."
+
+    def test_everything_that_comes_from_outside_is_escaped(self, shelf: Shelf) -> None:
+        evil = "<script>alert(1)</script>&\"'"
+        identity = shelf.back_up(evil)
+        shelf.log("backup", "failed", component=f"main/{evil}", backup_id=identity, message=evil)
+        page = shelf.html(causes=True)
+        assert page.count("<script>") == 1
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;" in page
+
+    def test_it_names_neither_hosts_nor_causes_unless_asked(self, shelf: Shelf) -> None:
+        shelf.back_up()
+        shelf.log("backup", "failed", message="db1.secret-network.example refused /srv/secret")
+        page = shelf.html()
+        assert "secret" not in page
+        assert "refused /srv/secret" in shelf.html(causes=True)
+        shelf.watch()
+        assert "secret" not in shelf.path.read_text()
+
+    def test_no_key_and_no_place_of_the_store_gets_out(self, shelf: Shelf) -> None:
+        shelf.validated(shelf.back_up())
+        shelf.watch(page=str(shelf.page))
+        for written in (shelf.path.read_text(), shelf.page.read_text()):
+            assert ground.KEY not in written
+            assert str(shelf.home) not in written
+
+    def test_it_refers_to_nothing_outside(self, shelf: Shelf) -> None:
+        shelf.back_up()
+        page = shelf.html()
+        assert not re.findall(r"(?:src|href)=\"(?!data:)|url\(|@import|https?://", page)
+        assert "default-src &#x27;none&#x27;" in page
+
+    def test_the_charts_say_in_words_what_they_show(self, shelf: Shelf) -> None:
+        shelf.validated(shelf.back_up(hours=29, data=3 << 20))
+        shelf.back_up(hours=5, data=2 << 20)
+        page = shelf.html()
+        assert "<title>20 Nov 2026, 03:00: 3.0 MiB of data, verified</title>" in page
+        assert "<title>21 Nov 2026, 03:00: 2.0 MiB of data, not verified</title>" in page
+        assert page.count('role="img" aria-label="') >= 2
+
+
+def said(shelf: Shelf, **style: t.Any) -> str:
+    """Give the first line that a reader sees."""
+    found = re.search(r'<body><header><p id="verdict"[^>]*>(.*?)</p>', shelf.html(**style))
+    assert found
+    return re.sub(r"<[^>]+>", "", found[1]).replace("\u00a0", " ")
+
+
+def test_the_answer_is_also_the_result(shelf: Shelf) -> None:
+    identity = shelf.back_up(hours=5)
+    shelf.validated(identity)
+    facts = shelf.watch().facts
+    assert facts["answer"] == "yes"
+    assert facts["summary"] == "Yes. shop could be restored now: its newest verified backup is 5 h old."
+    assert facts["databases"] == [
+        {
+            "cluster": "main",
+            "database": "shop",
+            "answer": "yes",
+            "backups": 1,
+            "newest": identity,
+            "newest_age": 18000.0,
+            "newest_verified": identity,
+            "newest_verified_age": 18000.0,
+        }
+    ]

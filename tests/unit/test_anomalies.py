@@ -1,0 +1,219 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plausible noise and growth raise no alarm; halved tables, vanished ones, and data that no longer compresses do."""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import anomalies
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import Thresholds, judge
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.statistics import Statistic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+START = datetime.datetime(2026, 11, 1, 2, tzinfo=datetime.UTC)
+MIB = 1 << 20
+
+
+def statistic(day, plain=100 * MIB, ratio=0.25, rows=1_000_000, tables=None, streams=None, **values):
+    return Statistic(
+        application="shop",
+        component="main/shop",
+        backup_id=f"backup-{day:04d}",
+        scope=values.pop("scope", "full"),
+        reason=values.pop("reason", "scheduled"),
+        finished=(START + datetime.timedelta(days=day)).isoformat(),
+        size=int(plain * ratio),
+        plain_size=int(plain),
+        compression=values.pop("compression", "zstd:3"),
+        rows=rows,
+        tables=tables or {},
+        streams=streams or {},
+    )
+
+
+def kinds(history, thresholds=anomalies.DEFAULTS):
+    """Give the kinds and subjects that are found in the last backup."""
+    found = judge(history, thresholds)[history[-1].backup_id]
+    return {(each.kind, each.subject) for each in found}
+
+
+noise = st.lists(st.floats(0.9, 1.1), min_size=6, max_size=45)
+small_noise = st.lists(st.floats(0.95, 1.05), min_size=6, max_size=45)
+growth = st.floats(0.0, 0.03)
+
+
+@settings(max_examples=150, deadline=None)
+@given(noise=noise, growth=growth, ratios=st.lists(st.floats(-0.05, 0.05), min_size=45, max_size=45))
+def test_plausible_noise_and_growth_raise_no_alarm(noise, growth, ratios):
+    history = []
+    for day, factor in enumerate(noise):
+        level = factor * (1 + growth) ** day
+        rows = int(500_000 * level)
+        tables = {"public.orders": rows, "public.settings": 12}
+        pair = [int(30 * MIB * level * (0.3 + ratios[day])), int(30 * MIB * level)]
+        streams = {"public.orders": pair, "rest": pair}
+        history.append(statistic(day, 100 * MIB * level, 0.3 + ratios[day], rows, tables, streams))
+    assert not any(judge(history, anomalies.DEFAULTS).values())
+
+
+@settings(max_examples=150, deadline=None)
+@given(noise=small_noise, growth=growth, table=st.booleans())
+def test_halved_rows_raise_the_alarm(noise, growth, table):
+    level = [factor * (1 + growth) ** day for day, factor in enumerate(noise)]
+    level[-1] /= 2
+    if table:
+        history = [statistic(day, tables={"public.a": int(50_000 * each)}) for day, each in enumerate(level)]
+        assert kinds(history) == {("table_rows_drop", "public.a")}
+    else:
+        history = [statistic(day, rows=int(1_000_000 * each)) for day, each in enumerate(level)]
+        assert kinds(history) == {("rows_drop", "")}
+
+
+@settings(max_examples=100, deadline=None)
+@given(ratios=st.lists(st.floats(0.22, 0.28), min_size=5, max_size=30), after=st.floats(0.5, 1.05))
+def test_a_collapse_of_compressibility_raises_the_alarm_and_says_what_it_may_mean(ratios, after):
+    history = [statistic(day, ratio=ratio) for day, ratio in enumerate([*ratios, after])]
+    (found,) = judge(history, anomalies.DEFAULTS)[history[-1].backup_id]
+    assert found.kind == "compression_collapse"
+    assert "ransomware" in found.cause
+
+
+def test_one_table_that_no_longer_compresses_is_named_among_others_that_do():
+    def streams(ratio):
+        return {"public.notes": [int(MIB * ratio), MIB], "rest": [20 * MIB, 100 * MIB]}
+
+    history = [statistic(day, streams=streams(0.25)) for day in range(8)]
+    history.append(statistic(8, streams=streams(0.76)))
+    assert kinds(history) == {("compression_collapse", "public.notes")}
+
+
+def test_the_small_tables_are_compared_while_they_are_the_same_ones():
+    big = [20 * MIB, 100 * MIB]
+    before = [statistic(day, streams={"rest": [2 * MIB, 10 * MIB], "public.big": big}) for day in range(8)]
+    among_themselves = statistic(8, streams={"rest": [6 * MIB, 10 * MIB], "public.big": big})
+    without_one = statistic(8, streams={"rest": [6 * MIB, 10 * MIB], "public.big": big, "public.too": [1, 2]})
+    assert kinds([*before, among_themselves]) == {("compression_collapse", "rest")}
+    assert kinds([*before, without_one]) == set()
+
+
+def test_another_compression_is_no_collapse():
+    history = [statistic(day) for day in range(8)]
+    assert kinds([*history, statistic(8, ratio=0.9, compression="none")]) == set()
+    assert ("compression_collapse", "") in kinds([*history, statistic(8, ratio=0.9)])
+
+
+def test_data_that_suddenly_compresses_much_better_was_replaced():
+    history = [statistic(day, ratio=0.4) for day in range(8)]
+    assert kinds([*history, statistic(8, ratio=0.02)]) == {("compression_drift", "")}
+
+
+def test_nothing_is_judged_before_there_is_a_baseline():
+    assert kinds([statistic(day) for day in range(4)] + [statistic(4, rows=1)]) == set()
+    assert kinds([statistic(day) for day in range(5)] + [statistic(5, rows=1)]) == {("rows_drop", "")}
+
+
+def test_a_constant_series_has_no_noise_and_still_allows_for_a_little():
+    history = [statistic(day) for day in range(20)]
+    assert kinds([*history, statistic(20, plain=80 * MIB, rows=800_000)]) == set()
+    assert kinds([*history, statistic(20, plain=70 * MIB)]) == {("size_drop", "")}
+    assert kinds([*history, statistic(20, plain=190 * MIB)]) == set()
+    assert kinds([*history, statistic(20, plain=210 * MIB)]) == {("size_growth", "")}
+
+
+def test_growth_that_stops_or_a_halving_on_the_way_up():
+    growing = [statistic(day, rows=int(100_000 * 1.05**day)) for day in range(20)]
+    stopped = [statistic(20 + day, rows=growing[-1].rows) for day in range(15)]
+    assert not any(judge([*growing, *stopped], anomalies.DEFAULTS).values())
+    assert kinds([*growing, statistic(20, rows=growing[-1].rows // 2)]) == {("rows_drop", "")}
+
+
+def test_a_jumpy_table_sets_its_own_band():
+    jumpy = [statistic(day, tables={"public.queue": 10_000 * (day % 3)}) for day in range(20)]
+    assert kinds([*jumpy, statistic(20, tables={"public.queue": 0})]) == set()
+
+
+def test_an_emptied_table_and_one_that_is_gone_are_named():
+    tables = {"public.a": 5000, "public.b": 7000, "public.tiny": 20}
+    history = [statistic(day, tables=tables) for day in range(8)]
+    assert kinds([*history, statistic(8, tables={"public.a": 0, "public.other": 1})]) == {
+        ("table_rows_drop", "public.a"),
+        ("table_vanished", "public.b"),
+    }
+
+
+def test_partitions_that_rotate_are_no_loss():
+    def tables(day):
+        return {f"public.events_2026_{month:02d}": 40_000 for month in range(day, day + 9)}
+
+    history = [statistic(day, tables=tables(day)) for day in range(1, 20)]
+    assert not any(judge(history, anomalies.DEFAULTS).values())
+
+
+def test_the_alarm_lasts_and_then_the_change_is_the_norm():
+    history = [statistic(day) for day in range(20)] + [statistic(20 + day, rows=400_000) for day in range(20)]
+    suspicious = [bool(found) for found in judge(history, anomalies.DEFAULTS).values()]
+    assert suspicious[20:27] == [True] * 7
+    assert suspicious[-1] is False
+    assert not any(suspicious[:20])
+
+
+def test_a_backup_that_is_accepted_begins_a_baseline():
+    history = [statistic(day) for day in range(20)] + [statistic(20 + day, rows=400_000) for day in range(3)]
+    thresholds = Thresholds(since=START + datetime.timedelta(days=20))
+    assert not any(judge(history, thresholds).values())
+
+
+def test_partial_backups_are_left_out_and_emergencies_are_nobodys_baseline():
+    history = [statistic(day) for day in range(8)]
+    partial = statistic(8, rows=5, scope="partial")
+    emergencies = [statistic(9 + day, rows=5, reason="emergency") for day in range(12)]
+    found = judge([*history, partial, *emergencies, statistic(30)], anomalies.DEFAULTS)
+    assert partial.backup_id not in found
+    assert found[emergencies[-1].backup_id]
+    assert not found["backup-0030"]
+
+
+def test_a_backup_without_counts_is_judged_by_its_size():
+    history = [statistic(day, rows=None) for day in range(8)]
+    assert kinds([*history, statistic(8, plain=10 * MIB, rows=None)]) == {("size_drop", "")}
+
+
+def test_a_thousand_destroyed_tables_are_told_in_a_few_lines():
+    history = [statistic(day, tables={f"public.t{name}x": 9000 for name in range(1000)}) for day in range(8)]
+    history.append(statistic(8, tables={f"public.t{name}x": 0 for name in range(1000)}))
+    began = time.process_time()
+    found = judge(history, anomalies.DEFAULTS)[history[-1].backup_id]
+    assert time.process_time() - began < 10
+    assert len(found) == 1000
+    assert len(anomalies.shown(found)) == anomalies.SHOWN + 1
+    assert anomalies.shown(found)[-1] == "And 980 more."
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"windw": 3}, "anomalies.windw"),
+        ({"shrink": 0}, "anomalies.shrink"),
+        ({"minimum": True}, "anomalies.minimum"),
+        ({"window": 4}, "anomalies.window"),
+        ({"since": "yesterday"}, "anomalies.since"),
+        ({"since": "2026-11-20T10:00:00"}, "anomalies.since"),
+    ],
+)
+def test_an_impossible_threshold_is_refused_by_name(options, field):
+    with pytest.raises(UsageError) as caught:
+        anomalies.parse(options)
+    assert caught.value.details["field"] == field
+
+
+def test_thresholds_are_read_and_nothing_is_the_default():
+    assert anomalies.parse(None) == anomalies.parse({"shrink": None}) == Thresholds()
+    assert anomalies.parse({"window": 0}) == Thresholds(window=0)
+    assert judge([statistic(day, rows=10 ** (day % 9)) for day in range(30)], Thresholds(window=0)) == {}
