@@ -357,7 +357,7 @@ class Sealed(t.NamedTuple):
     settings: t.Any
 
     def trusts(self, serial: int, recipients: int = 2, root: RecoveryKey | None = None, **entry: t.Any) -> None:
-        listed = (self.recovery.opening.recipient, *(OpeningKey.generate().recipient for _ in range(recipients - 1)))
+        listed = (self.recovery.opening.recipient, *(OpeningKey.generate().recipient for _one in range(recipients - 1)))
         signer = trust.SignerEntry(self.signer.public, ("main/*",), NOW - datetime.timedelta(days=400), **entry)
         made = trust.TrustFile(ground.APPLICATION, serial, NOW, listed, (signer,))
         path = self.place.home / "store" / custody.trust_name(ground.APPLICATION, serial)

@@ -223,11 +223,9 @@ class Page(html.parser.HTMLParser):
         self.tags, self.links, self.text = set(), [], ""
         self.feed(text)
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
-        self.links += [
-            value for name, value in attributes if name in {"href", "src", "action"} or name.startswith("on")
-        ]
+        self.links += [value for name, value in attrs if name in {"href", "src", "action"} or name.startswith("on")]
 
     def handle_data(self, data):
         self.text += data

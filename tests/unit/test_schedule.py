@@ -37,7 +37,7 @@ def fields(draw: st.DrawFn, lowest: int, highest: int) -> str:
         step = draw(st.integers(1, highest))
         return draw(st.sampled_from(["*", f"*/{step}", f"{low}", f"{low}-{high}", f"{low}-{high}/{step}"]))
 
-    return ",".join(item() for _ in range(draw(st.integers(1, 2))))
+    return ",".join(item() for _item in range(draw(st.integers(1, 2))))
 
 
 @st.composite
@@ -267,7 +267,7 @@ def test_systemd_comes_when_we_say(text: str, start: datetime, zone: str) -> Non
     at = start.replace(tzinfo=UTC, microsecond=0)
     theirs = systemd_times(schedule.on_calendar(cron, zone), at, 4)
     ours, moment = [], at
-    for _ in theirs:
+    for _time in theirs:
         moment = schedule.following(cron, moment, zoneinfo.ZoneInfo(zone), "systemd")
         ours.append(moment)
     assert ours == theirs
@@ -278,7 +278,7 @@ def test_systemd_comes_when_we_say(text: str, start: datetime, zone: str) -> Non
 def test_systemd_changes_its_clock_as_we_say(text: str, at: str) -> None:
     cron, moment, ours = schedule.parse(text, "cron"), utc(at), []
     theirs = systemd_times(schedule.on_calendar(cron, "Europe/Berlin"), moment, 30)
-    for _ in theirs:
+    for _time in theirs:
         moment = schedule.following(cron, moment, BERLIN, "systemd")
         ours.append(moment)
     assert ours == theirs

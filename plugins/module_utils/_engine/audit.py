@@ -46,7 +46,7 @@ RESULTS = ("ok", "failed", "refused")
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""
 
-Fact = int | float | str | bool
+Fact: t.TypeAlias = "int | float | str | bool"
 
 LONGEST = 1000
 """Letters of a text that are kept: a message names its cause in its first sentence."""

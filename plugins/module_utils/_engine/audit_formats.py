@@ -82,7 +82,7 @@ def html(title: str, about: Sequence[str], sections: Iterable[Section]) -> str:
         "head",
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width"),
+        element("meta", name_="viewport", content="width=device-width"),
         element("title", title),
         element("style", Markup(_STYLE)),
     )

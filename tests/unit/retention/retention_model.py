@@ -150,8 +150,8 @@ def rank(one: Candidate, among: list[Candidate]) -> int:
     return sum(is_newer(other, one) for other in among)
 
 
-def is_newer(one: Candidate, other: Candidate) -> bool:
-    return (one.finished, one.backup_id) > (other.finished, other.backup_id)
+def is_newer(this: Candidate, than: Candidate) -> bool:
+    return (this.finished, this.backup_id) > (than.finished, than.backup_id)
 
 
 def is_young(one: Candidate, age: Age, policy: Policy, now: datetime) -> bool:
