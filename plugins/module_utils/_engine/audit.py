@@ -204,7 +204,7 @@ def parse(line: bytes) -> Entry | None:
         entry = Entry(**record)
         if not all(isinstance(record[name], accepted) for name, accepted in _ACCEPTED.items()):
             return None
-        if not all(isinstance(value, Fact) for value in entry.facts.values()):
+        if not all(isinstance(value, int | float | str) for value in entry.facts.values()):
             return None
         return entry if entry.at.tzinfo is not None else None
     except (ValueError, TypeError, RecursionError):
