@@ -160,6 +160,11 @@ deleted:
   description: How many were deleted, or in check mode would be.
   returned: when O(policy) is given
   type: int
+deleted_backups:
+  description: Their ids.
+  returned: when O(policy) is given
+  type: list
+  elements: str
 retained:
   description: How many the policy would delete and their lock keeps.
   returned: when O(policy) is given

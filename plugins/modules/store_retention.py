@@ -123,6 +123,11 @@ deleted:
   description: How many were deleted, or in check mode would be.
   returned: success
   type: int
+deleted_backups:
+  description: Their ids.
+  returned: success
+  type: list
+  elements: str
 retained:
   description: How many would be deleted and are locked by the store.
   returned: success
