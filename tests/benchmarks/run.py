@@ -245,6 +245,18 @@ def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, 
     }
     for name, description in restores.items():
         lines.append(_row(name, description, results[name], median[name] / median["pg_restore -j2"]))
+    lines += ["", "## Where the time goes", ""]
+    lines += [
+        _shares(name, results[name])
+        for name in (
+            "floor",
+            "ours, to a directory",
+            "ours, no proof",
+            "ours",
+            "pg_restore -j2",
+            "our restore, not compared",
+        )
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -255,6 +267,18 @@ def _row(name: str, description: str, items: list[measure.Measured], ratio: floa
     peak = max(item.peak for item in items)
     shown = f"{statistics.median(seconds):.1f} ({seconds[0]:.1f} to {seconds[-1]:.1f})"
     return f"| {name} | {description} | {shown} | {ratio:.2f} | {cpu:.1f} | {machine:.1f} | {peak:.0f} |"
+
+
+def _shares(name: str, items: list[measure.Measured]) -> str:
+    """Say how busy the cores were, and with whose work: where they are all busy, seconds follow CPU time."""
+    seconds, cpu, machine = (
+        statistics.median(values) for values in zip(*((i.seconds, i.cpu, i.machine) for i in items), strict=True)
+    )
+    busy = 100 * machine / (seconds * (os.cpu_count() or 1))
+    return (
+        f"- {name}: the cores were busy for {busy:.0f} % of the time, {cpu:.1f} s with the client's work and "
+        f"{machine - cpu:.1f} s with that of PostgreSQL, the store and the kernel."
+    )
 
 
 def _memory(items: list[measure.Measured]) -> str:
