@@ -33,7 +33,7 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
   machine=$(uname -m)
   {
     cat "$ROOT/meta/ee-requirements.txt"
-    grep -E '^(hypothesis|pytest|tink)\b' "$ROOT/tests/requirements.txt"
+    grep -E '^(aiosmtpd|hypothesis|pytest|tink)\b' "$ROOT/tests/requirements.txt"
     # Without its marker, for the same reason as below.
     sed -nE "s/^(ansible-core==[^ ;]+) ; python_version $([ "$python" = 3.11 ] && echo '<' || echo '>=').*/\1/p" \
       "$ROOT/tests/requirements.txt"

@@ -409,9 +409,12 @@ def remote(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, s
 
 
 def objects(s3: S3, remote: ground.Ground) -> list[tuple[str, t.Any]]:
-    prefix = remote.store.url.removeprefix(f"s3://{s3.bucket}/")
-    found = s3.client().list_objects_v2(Bucket=s3.bucket, Prefix=prefix).get("Contents", [])
+    found = s3.client().list_objects_v2(Bucket=s3.bucket, Prefix=prefix(s3, remote)).get("Contents", [])
     return [(each["Key"], each["LastModified"]) for each in found]
+
+
+def prefix(s3: S3, remote: ground.Ground) -> str:
+    return remote.store.url.removeprefix(f"s3://{s3.bucket}/")
 
 
 def test_writing_to_a_bucket_is_tried_and_leaves_nothing(remote: ground.Ground, s3: S3) -> None:
@@ -419,7 +422,7 @@ def test_writing_to_a_bucket_is_tried_and_leaves_nothing(remote: ground.Ground, 
     assert "broken off" in causes(empty, "store")
     assert results(empty, "store") == results(empty, "clock") == {"ok"}
     assert objects(s3, remote) == []
-    assert s3.client().list_multipart_uploads(Bucket=s3.bucket).get("Uploads", []) == []
+    assert s3.client().list_multipart_uploads(Bucket=s3.bucket, Prefix=prefix(s3, remote)).get("Uploads", []) == []
     remote.back_up()
     before = objects(s3, remote)
     assert "had to turn down" in causes(examine(remote), "store")

@@ -19,18 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import restore_fakes
 
-SHOP = """
-SET search_path = public;
-CREATE TABLE customers (id bigint PRIMARY KEY, name text NOT NULL, email text);
-INSERT INTO customers SELECT i, 'customer ' || i, md5(i::text) FROM generate_series(1, 5000) i;
-CREATE INDEX customers_email ON customers (email);
-CREATE TABLE orders (id bigserial PRIMARY KEY, customer bigint NOT NULL REFERENCES customers, total numeric);
-ALTER TABLE orders ADD CHECK (total >= 0);
-INSERT INTO orders (customer, total) SELECT 1 + i % 5000, i / 7.0 FROM generate_series(1, 9000) i;
-CREATE INDEX orders_customer ON orders (customer);
-CREATE MATERIALIZED VIEW totals AS SELECT customer, sum(total) AS total FROM orders GROUP BY 1;
-"""
-
 
 class Restorer:
     """Runs restores of in-memory backups on one cluster."""
@@ -88,7 +76,7 @@ def shop_backup(cluster: t.Any) -> restore_fakes.Backup:
     """A backup of a small shop, its two large tables as members of their own."""
     server = cluster()
     server.create("shop_source")
-    server.execute(SHOP, "shop_source")
+    server.execute(restore_fakes.SHOP, "shop_source")
     made = restore_fakes.back_up(server, "shop_source", threshold=200_000)
     server.drop("shop_source")
     return made

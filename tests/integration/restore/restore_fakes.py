@@ -27,6 +27,18 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
 
 Cluster = t.Any
 
+SHOP = """
+SET search_path = public;
+CREATE TABLE customers (id bigint PRIMARY KEY, name text NOT NULL, email text);
+INSERT INTO customers SELECT i, 'customer ' || i, md5(i::text) FROM generate_series(1, 5000) i;
+CREATE INDEX customers_email ON customers (email);
+CREATE TABLE orders (id bigserial PRIMARY KEY, customer bigint NOT NULL REFERENCES customers, total numeric);
+ALTER TABLE orders ADD CHECK (total >= 0);
+INSERT INTO orders (customer, total) SELECT 1 + i % 5000, i / 7.0 FROM generate_series(1, 9000) i;
+CREATE INDEX orders_customer ON orders (customer);
+CREATE MATERIALIZED VIEW totals AS SELECT customer, sum(total) AS total FROM orders GROUP BY 1;
+"""
+
 
 @dataclasses.dataclass
 class Record:

@@ -73,11 +73,9 @@ MUTATIONS = {
 
 @pytest.fixture(scope="module")
 def granted(cluster) -> t.Iterator[restore_fakes.Backup]:
-    from conftest import SHOP
-
     one = cluster()
     one.create("granted")
-    one.execute(SHOP + "GRANT SELECT ON customers TO PUBLIC;", "granted")
+    one.execute(restore_fakes.SHOP + "GRANT SELECT ON customers TO PUBLIC;", "granted")
     yield restore_fakes.back_up(one, "granted", threshold=200_000)
     one.drop("granted")
 
