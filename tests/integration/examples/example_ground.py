@@ -239,6 +239,8 @@ def writing_schedule(folder: Path) -> None:
         left = [
             task
             for task in tasks
-            if not OF_THE_MACHINE & set(task) and task.get("ansible.builtin.template", {}).get("src") not in THE_SAME
+            if not OF_THE_MACHINE & set(task)
+            and task.get("ansible.builtin.template", {}).get("src") not in THE_SAME
+            and "schedule_logs" not in str(task.get("loop"))
         ]
         path.write_text(yaml.safe_dump(left, sort_keys=False), encoding="utf-8")
