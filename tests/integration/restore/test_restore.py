@@ -188,30 +188,18 @@ def test_other_rows_than_proved_leave_the_target_as_it_was(restorer, shop, shop_
     assert not ours(restorer)
 
 
-class Dying(restore_fakes.Backup):
-    """Has the server end the session of the load just before the last bytes of the rest are handed over."""
-
-    cluster: t.Any = None
-
-    def member(self, number, note=None):
-        content = self.contents[number]
-        yield content[:-200]
-        # The rest is read once before there is a database, for its list of contents.
-        if number == max(self.contents) and self.cluster.execute(THERE):
-            killed = 0
-            while not killed:
-                ((killed,),) = self.cluster.execute(KILL)
-        yield content[-200:]
+DYING = """
+CREATE FUNCTION public.lives() RETURNS boolean LANGUAGE sql AS
+$$SELECT current_database() NOT LIKE '%lifeboat%' OR pg_terminate_backend(pg_backend_pid())$$;
+CREATE TABLE public.fragile (id integer CHECK (public.lives()));
+INSERT INTO public.fragile VALUES (1);
+"""
+"""A database whose rows end the session that loads them."""
 
 
-THERE = "SELECT 1 FROM pg_database WHERE datname LIKE '%_lifeboat_%'"
-KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname LIKE '%_lifeboat_%'"
-
-
-def test_a_load_that_is_killed_leaves_the_target_as_it_was(restorer, shop, shop_backup):
-    dying = Dying(**{field.name: getattr(shop_backup, field.name) for field in dataclasses.fields(shop_backup)})
-    dying.cluster = restorer.cluster
-    with pytest.raises(errors.DatabaseError):
+def test_a_load_that_is_killed_leaves_the_target_as_it_was(restorer, shop, database):
+    dying = restore_fakes.back_up(restorer.cluster, database(sql=DYING))
+    with pytest.raises(errors.DatabaseError, match="terminating connection"):
         restorer.restore(dying, "shop", confirm=CONFIRM)
     assert live(restorer)
     assert not ours(restorer)
