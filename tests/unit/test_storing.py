@@ -10,12 +10,13 @@ import threading
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import storing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 
 
 def test_a_volume_fits_the_parts_and_the_key() -> None:
     """S3 takes 10,000 parts, and FORMAT seals at most 256 GiB under one derived key."""
-    room = 64 * storing.MIB  # the last block before the limit, the frame's end, and the file's head
-    assert storing.VOLUME_LIMIT + room <= 10_000 * storing.PART
+    room = 64 << 20  # the last block before the limit, the frame's end, and the file's head
+    assert storing.VOLUME_LIMIT + room <= 10_000 * base.PART_SIZE
     assert storing.VOLUME_LIMIT + room <= 256 << 30
 
 

@@ -20,6 +20,7 @@ from . import codec, repository
 from .crypto import lbx, strict_json
 from .errors import RecoveryError, StoreError
 from .manifest import File
+from .stores import base
 from .streams import Peekable
 
 if t.TYPE_CHECKING:
@@ -27,12 +28,7 @@ if t.TYPE_CHECKING:
 
     from .stores.base import Store
 
-MIB = 1 << 20
-
-PART = 8 * MIB
-"""Bytes of an upload's part: several are in flight for each worker, and twice as much would break our limit."""
-
-VOLUME_LIMIT = 9_900 * PART
+VOLUME_LIMIT = 9_900 * base.PART_SIZE
 """Bytes of one volume, about 77 GiB: S3 takes 10,000 parts, and one derived key may seal up to 256 GiB."""
 
 
@@ -98,7 +94,7 @@ class BackupFiles:
         sealed = lbx.SealedFile(name, codec.compress(source, self._codec, limit=limit), self._writer)
         with self._lock:
             self._begun.append(name)
-        self._store.put(name, iter(sealed), part_size=PART)
+        self._store.put(name, iter(sealed), part_size=base.PART_SIZE)
         with self._lock:
             self._files.append(
                 File(name, member, volume, sealed.size, sealed.sha256, sealed.head_sha256, source.passed - before)

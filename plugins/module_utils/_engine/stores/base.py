@@ -23,7 +23,7 @@ BLOCK = 1 << 20
 """Bytes in a block that `get` yields."""
 
 PART_SIZE = 8 << 20
-"""Bytes in a part of an upload, where the caller does not know better."""
+"""Bytes in a part of an upload: several are in flight for each worker, and twice as much would break our limit."""
 
 NAME_BYTES = 1024
 """S3's limit for a key, prefix included."""
