@@ -98,14 +98,16 @@ class Shelf:
         reason: str = "scheduled",
         seconds: float = 18,
         receipt: bool = True,
+        token: str = "",
     ) -> str:
-        """Store a backup that ended so many hours ago, sealed as a real one. Give its id."""
+        """Store a backup that ended so many hours ago, sealed as a real one. Give its id, which ends in `token`."""
         at = self.now - datetime.timedelta(hours=hours)
+        started = at - datetime.timedelta(seconds=seconds)
         component = repository.component(cluster, database)
         store = opening.open_store(self.settings.store, environ={})
         writer = custody.load(self.settings.keys, store, APPLICATION).writer(component, at)
         self._numbers += 1
-        identity = repository.backup_id(at, f"{self._numbers:016x}")
+        identity = repository.backup_id(started, token or f"{self._numbers:016x}")
         stored = []
         for member in ["detail", *(f"{number:04d}" for number in range(1, files))]:
             number = int(member) if member.isdigit() else 0
@@ -126,7 +128,7 @@ class Shelf:
             scope=scope,
             reason=reason,
             proof="counts",
-            started=at - datetime.timedelta(seconds=seconds),
+            started=started,
             finished=at,
             versions={"server": "17.0"},
             recipients=tuple(recipient.kid for recipient in writer.recipients),

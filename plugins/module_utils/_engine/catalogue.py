@@ -15,6 +15,7 @@ import concurrent.futures
 import dataclasses
 import datetime
 import hashlib
+import itertools
 import re
 import typing as t
 
@@ -27,7 +28,7 @@ from .stored_backup import Backup, missing_file
 from .stores import opening
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .model import World
     from .stores.base import Store
@@ -107,7 +108,7 @@ class Repository:
         What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end.
         """
         listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
-        return sorted(listed, key=lambda backup: (backup.manifest.backup_id, backup.manifest.component))
+        return sorted(listed, key=_age)
 
     def everything(
         self, component: str | None = None, sizes_of_all: Callable[[], dict[str, int]] | None = None
@@ -150,11 +151,12 @@ class Repository:
         if repository.BACKUP_ID.fullmatch(selector):
             return self.read(component, selector)
         before, known = _deadline(selector), len(self.anomalies)
-        places = sorted(self._places(component), key=lambda place: place.backup_id, reverse=True)
-        for place in places:
-            backup = self._believed(place)
-            if backup and _is_latest(backup.manifest, before) and self._present(backup):
-                return backup
+        places = self._places(component)
+        for begun_at_once in _newest_first(places):
+            read = [backup for place in begun_at_once if (backup := self._believed(place))]
+            for backup in sorted(read, key=_age, reverse=True):
+                if _is_latest(backup.manifest, before) and self._present(backup):
+                    return backup
         strangers = [anomaly for anomaly in self.anomalies[known:] if anomaly.kind == STRANGER]
         if places and len(strangers) == len(places):
             raise KeyRefused(
@@ -277,6 +279,21 @@ def open_repository(settings: RepositorySettings, world: World) -> Repository:
     if keys.trust is not None and not world.dry_run:
         receipts.saw_trust(application, keys.trust.serial)
     return Repository(application, store, keys, receipts, world.now)
+
+
+def _age(backup: Backup) -> tuple[datetime.datetime, str, str]:
+    """Give what sorts backups by age. An id tells the second, and two may begin within it."""
+    return (backup.manifest.started, backup.manifest.backup_id, backup.manifest.component)
+
+
+def _newest_first(places: Iterable[_Place]) -> Iterator[list[_Place]]:
+    """Yield the places of each second in which backups began, the last second first."""
+
+    def second(place: _Place) -> str:
+        return place.backup_id.rpartition("-")[0]
+
+    for _second, group in itertools.groupby(sorted(places, key=second, reverse=True), second):
+        yield list(group)
 
 
 def _is_latest(record: manifest.Manifest, before: datetime.datetime | None) -> bool:
