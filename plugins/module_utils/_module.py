@@ -23,11 +23,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
-from ._engine import auditing, disk, units
-from ._engine.audit import AuditLog
-from ._engine.catalogue import RepositorySettings
-from ._engine.custody import KeySettings
+from ._engine import disk, units
+from ._engine.audit import auditing
+from ._engine.audit.log import AuditLog
+from ._engine.catalogue.catalogue import RepositorySettings
 from ._engine.errors import RecoveryError, UsageError
+from ._engine.keys.custody import KeySettings
 from ._engine.model import Outcome, World
 from ._engine.postgres.connection import Login
 from ._engine.stores.opening import StoreSettings

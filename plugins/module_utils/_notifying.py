@@ -15,12 +15,12 @@ import os
 import typing as t
 
 from ._argspec import ArgumentSpec
-from ._engine.audit import one_line
+from ._engine.audit.log import one_line
 from ._engine.errors import UsageError
-from ._engine.notice_channels import FORMATS, Channel
-from ._engine.notices import KINDS, SEVERITIES, SUMMARY, Notice
-from ._engine.notification import Ping
-from ._engine.pending import Alarm
+from ._engine.notices.channels import FORMATS, Channel
+from ._engine.notices.notices import KINDS, SEVERITIES, SUMMARY, Notice
+from ._engine.notices.notification import Ping
+from ._engine.notices.pending import Alarm
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -113,7 +113,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, requested_by
-from ..module_utils._engine.audit_report import ReportRequest, report
+from ..module_utils._engine.audit.report import ReportRequest, report
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -118,7 +118,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, postgres, state_dir
-from ..module_utils._engine.log_sync import SyncRequest, sync
+from ..module_utils._engine.audit.log_sync import SyncRequest, sync
 from ..module_utils._engine.postgres.log_table import Table
 from ..module_utils._module import Given, run
 

@@ -150,10 +150,10 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, repository
-from ..module_utils._engine.anomalies import parse
-from ..module_utils._engine.gathering import Sources
-from ..module_utils._engine.metrics import WatchRequest, watch
-from ..module_utils._engine.status_page import Style
+from ..module_utils._engine.anomalies.judging import parse
+from ..module_utils._engine.monitoring.gathering import Sources
+from ..module_utils._engine.monitoring.metrics import WatchRequest, watch
+from ..module_utils._engine.monitoring.page import Style
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -143,7 +143,7 @@ level:
 import typing as t
 
 from ..module_utils._argspec import ArgumentSpec, application, keys, requested_by, state_dir, store
-from ..module_utils._engine import archive
+from ..module_utils._engine.archives import archive
 from ..module_utils._engine.errors import UsageError
 from ..module_utils._module import Given, run
 

@@ -124,8 +124,8 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, requested_by, state_dir
-from ..module_utils._engine.delivery import Patience
-from ..module_utils._engine.notification import NotifyRequest, notify
+from ..module_utils._engine.notices.delivery import Patience
+from ..module_utils._engine.notices.notification import NotifyRequest, notify
 from ..module_utils._module import Given, run
 from ..module_utils._notifying import alarms, channels, notice, options, ping
 

@@ -174,8 +174,8 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
-from ..module_utils._engine.anomalies import parse
-from ..module_utils._engine.backup import BackupRequest, back_up
+from ..module_utils._engine.anomalies.judging import parse
+from ..module_utils._engine.backups.backup import BackupRequest, back_up
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -68,7 +68,7 @@ all:
 """
 
 from ..module_utils._argspec import ArgumentSpec, postgres
-from ..module_utils._engine.discovery import DiscoveryRequest, find_databases
+from ..module_utils._engine.backups.discovery import DiscoveryRequest, find_databases
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -145,7 +145,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
-from ..module_utils._engine.restore import RestoreRequest, restore
+from ..module_utils._engine.restores.restore import RestoreRequest, restore
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

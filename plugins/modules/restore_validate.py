@@ -189,8 +189,8 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
-from ..module_utils._engine import checks
-from ..module_utils._engine.validation import ValidateRequest, validate
+from ..module_utils._engine.proving import checks
+from ..module_utils._engine.proving.validation import ValidateRequest, validate
 from ..module_utils._module import Given, run
 
 CHECK = {

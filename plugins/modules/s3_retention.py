@@ -194,8 +194,8 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, bucket, repository, requested_by, retention
-from ..module_utils._engine.prune import PruneRequest
-from ..module_utils._engine.s3_retention import S3RetentionRequest, keep
+from ..module_utils._engine.retention.prune import PruneRequest
+from ..module_utils._engine.retention.s3_retention import S3RetentionRequest, keep
 from ..module_utils._engine.stores import guards
 from ..module_utils._module import Given, run
 

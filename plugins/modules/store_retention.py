@@ -157,7 +157,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, repository, requested_by, retention
-from ..module_utils._engine.prune import PruneRequest, prune
+from ..module_utils._engine.retention.prune import PruneRequest, prune
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec({})

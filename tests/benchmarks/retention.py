@@ -29,11 +29,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue, manifest, prune, repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import cloud
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
 

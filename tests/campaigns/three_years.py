@@ -20,11 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    retention,
-    retention_calendar,
-    retention_policy,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import calendar, planner
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +31,7 @@ BEGIN = END.replace(year=2023)
 HOUR = datetime.timedelta(hours=1)
 
 
-def backups(begin: datetime.datetime = BEGIN, end: datetime.datetime = END) -> Iterator[retention.Candidate]:
+def backups(begin: datetime.datetime = BEGIN, end: datetime.datetime = END) -> Iterator[planner.Candidate]:
     """Give what the four jobs make, in the order of time."""
     at = begin.replace(minute=0) + HOUR
     while at <= end:
@@ -48,34 +45,34 @@ def backups(begin: datetime.datetime = BEGIN, end: datetime.datetime = END) -> I
         at += HOUR
 
 
-def remaining(preset: str) -> list[retention.Decision]:
+def remaining(preset: str) -> list[planner.Decision]:
     """Give what remains when the policy is applied once, at the end."""
     policy = retention_policy.parse({"preset": preset})
-    return list(retention.plan(backups(), policy, END, force=True).of("keep"))
+    return list(planner.plan(backups(), policy, END, force=True).of("keep"))
 
 
 def remaining_daily(
     preset: str, begin: datetime.datetime = BEGIN, end: datetime.datetime = END
-) -> list[retention.Decision]:
+) -> list[planner.Decision]:
     """Give what remains when the policy is applied every day, without force."""
     policy = retention_policy.parse({"preset": preset})
     coming = collections.deque(backups(begin, end))
-    kept: tuple[retention.Decision, ...] = ()
+    kept: tuple[planner.Decision, ...] = ()
     now = begin
     while now < end:
         now += datetime.timedelta(days=1)
         there = [decision.candidate for decision in kept]
         while coming and coming[0].finished <= now:
             there.append(coming.popleft())
-        plan = retention.plan(there, policy, now)
+        plan = planner.plan(there, policy, now)
         if plan.refusals:
             raise AssertionError(f"{now}: {plan.refusals}")
         kept = plan.of("keep")
     return list(kept)
 
 
-def _made(job: str, at: datetime.datetime) -> retention.Candidate:
-    return retention.Candidate("main/shop", f"backup-{at:%Y%m%dT%H%M%SZ}-{job}", at)
+def _made(job: str, at: datetime.datetime) -> planner.Candidate:
+    return planner.Candidate("main/shop", f"backup-{at:%Y%m%dT%H%M%SZ}-{job}", at)
 
 
 def main() -> None:
@@ -96,7 +93,7 @@ def main() -> None:
 
 def _rule(reason: str) -> str:
     slot = reason.split(" ", 1)[0]
-    return slot if slot in retention_calendar.SLOTS else reason
+    return slot if slot in calendar.SLOTS else reason
 
 
 if __name__ == "__main__":

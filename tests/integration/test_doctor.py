@@ -16,23 +16,20 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    audit,
-    backup,
-    cli,
-    custody,
-    doctor,
-    status,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli, status
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import (
     OpeningKey,
     RecoveryKey,
     Signer,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import ExamineRequest, Limits
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import doctor
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor.doctor import ExamineRequest, Limits
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Unhealthy, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import server as server_
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening

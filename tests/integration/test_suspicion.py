@@ -10,8 +10,9 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import Thresholds
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.judging import Thresholds
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
 from faults import ground
 
 if t.TYPE_CHECKING:

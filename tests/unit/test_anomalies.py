@@ -10,10 +10,10 @@ import datetime
 import time
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import anomalies
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import Thresholds, judge
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import judging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.judging import Thresholds, judge
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.statistics import Statistic
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.statistics import Statistic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ def statistic(day, plain=100 * MIB, ratio=0.25, rows=1_000_000, tables=None, str
     )
 
 
-def kinds(history, thresholds=anomalies.DEFAULTS):
+def kinds(history, thresholds=judging.DEFAULTS):
     """Give the kinds and subjects that are found in the last backup."""
     found = judge(history, thresholds)[history[-1].backup_id]
     return {(each.kind, each.subject) for each in found}
@@ -60,7 +60,7 @@ def test_plausible_noise_and_growth_raise_no_alarm(noise, growth, ratios):
         pair = [int(30 * MIB * level * (0.3 + ratios[day])), int(30 * MIB * level)]
         streams = {"public.orders": pair, "rest": pair}
         history.append(statistic(day, 100 * MIB * level, 0.3 + ratios[day], rows, tables, streams))
-    assert not any(judge(history, anomalies.DEFAULTS).values())
+    assert not any(judge(history, judging.DEFAULTS).values())
 
 
 @settings(max_examples=150, deadline=None)
@@ -80,7 +80,7 @@ def test_halved_rows_raise_the_alarm(noise, growth, table):
 @given(ratios=st.lists(st.floats(0.22, 0.28), min_size=5, max_size=30), after=st.floats(0.5, 1.05))
 def test_a_collapse_of_compressibility_raises_the_alarm_and_says_what_it_may_mean(ratios, after):
     history = [statistic(day, ratio=ratio) for day, ratio in enumerate([*ratios, after])]
-    (found,) = judge(history, anomalies.DEFAULTS)[history[-1].backup_id]
+    (found,) = judge(history, judging.DEFAULTS)[history[-1].backup_id]
     assert found.kind == "compression_collapse"
     assert "ransomware" in found.cause
 
@@ -130,7 +130,7 @@ def test_a_constant_series_has_no_noise_and_still_allows_for_a_little():
 def test_growth_that_stops_or_a_halving_on_the_way_up():
     growing = [statistic(day, rows=int(100_000 * 1.05**day)) for day in range(20)]
     stopped = [statistic(20 + day, rows=growing[-1].rows) for day in range(15)]
-    assert not any(judge([*growing, *stopped], anomalies.DEFAULTS).values())
+    assert not any(judge([*growing, *stopped], judging.DEFAULTS).values())
     assert kinds([*growing, statistic(20, rows=growing[-1].rows // 2)]) == {("rows_drop", "")}
 
 
@@ -153,12 +153,12 @@ def test_partitions_that_rotate_are_no_loss():
         return {f"public.events_2026_{month:02d}": 40_000 for month in range(day, day + 9)}
 
     history = [statistic(day, tables=tables(day)) for day in range(1, 20)]
-    assert not any(judge(history, anomalies.DEFAULTS).values())
+    assert not any(judge(history, judging.DEFAULTS).values())
 
 
 def test_the_alarm_lasts_and_then_the_change_is_the_norm():
     history = [statistic(day) for day in range(20)] + [statistic(20 + day, rows=400_000) for day in range(20)]
-    suspicious = [bool(found) for found in judge(history, anomalies.DEFAULTS).values()]
+    suspicious = [bool(found) for found in judge(history, judging.DEFAULTS).values()]
     assert suspicious[20:27] == [True] * 7
     assert suspicious[-1] is False
     assert not any(suspicious[:20])
@@ -174,7 +174,7 @@ def test_partial_backups_are_left_out_and_emergencies_are_nobodys_baseline():
     history = [statistic(day) for day in range(8)]
     partial = statistic(8, rows=5, scope="partial")
     emergencies = [statistic(9 + day, rows=5, reason="emergency") for day in range(12)]
-    found = judge([*history, partial, *emergencies, statistic(30)], anomalies.DEFAULTS)
+    found = judge([*history, partial, *emergencies, statistic(30)], judging.DEFAULTS)
     assert partial.backup_id not in found
     assert found[emergencies[-1].backup_id]
     assert not found["backup-0030"]
@@ -189,11 +189,11 @@ def test_a_thousand_destroyed_tables_are_told_in_a_few_lines():
     history = [statistic(day, tables={f"public.t{name}x": 9000 for name in range(1000)}) for day in range(8)]
     history.append(statistic(8, tables={f"public.t{name}x": 0 for name in range(1000)}))
     began = time.process_time()
-    found = judge(history, anomalies.DEFAULTS)[history[-1].backup_id]
+    found = judge(history, judging.DEFAULTS)[history[-1].backup_id]
     assert time.process_time() - began < 10
     assert len(found) == 1000
-    assert len(anomalies.shown(found)) == anomalies.SHOWN + 1
-    assert anomalies.shown(found)[-1] == "And 980 more."
+    assert len(judging.shown(found)) == judging.SHOWN + 1
+    assert judging.shown(found)[-1] == "And 980 more."
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_a_thousand_destroyed_tables_are_told_in_a_few_lines():
 )
 def test_an_impossible_threshold_is_refused_by_name(options, field):
     with pytest.raises(UsageError) as caught:
-        anomalies.parse(options)
+        judging.parse(options)
     assert caught.value.details["field"] == field
 
 
 def test_thresholds_are_read_and_nothing_is_the_default():
-    assert anomalies.parse(None) == anomalies.parse({"shrink": None}) == Thresholds()
-    assert anomalies.parse({"window": 0}) == Thresholds(window=0)
+    assert judging.parse(None) == judging.parse({"shrink": None}) == Thresholds()
+    assert judging.parse({"window": 0}) == Thresholds(window=0)
     assert judge([statistic(day, rows=10 ** (day % 9)) for day in range(30)], Thresholds(window=0)) == {}

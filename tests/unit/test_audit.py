@@ -19,7 +19,8 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit, journal
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import journal
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy, StoreError
 
 START = datetime.datetime(2026, 11, 20, 3, 0, tzinfo=datetime.UTC)

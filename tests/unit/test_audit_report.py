@@ -17,9 +17,10 @@ import re
 import time
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit, audit_period
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit_reading import ReadRequest, read
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit_report import ReportRequest, report
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import period as audit_period
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.reading import ReadRequest, read
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.report import ReportRequest, report
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 

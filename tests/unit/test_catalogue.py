@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 
 if t.TYPE_CHECKING:
     from shelf import Shelf

@@ -14,7 +14,8 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit, cli, codec, disk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli, codec, disk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, lbx, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey, Signer
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.streams import Peekable

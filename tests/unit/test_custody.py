@@ -11,7 +11,6 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
     handover,
     keyfile,
@@ -26,6 +25,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     Tampered,
     UsageError,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ import datetime
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import key_making
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey, Signer
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, StoreError, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import making
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 
 
@@ -23,7 +23,7 @@ def world(*, dry_run=False):
 
 
 def make(path, type_="signer", **kwargs):
-    return key_making.make_key(key_making.KeyRequest(type_, str(path)), world(**kwargs))
+    return making.make_key(making.KeyRequest(type_, str(path)), world(**kwargs))
 
 
 @pytest.mark.parametrize("type_", ["recovery", "opening", "signer", "digest"])

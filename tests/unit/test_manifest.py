@@ -12,7 +12,8 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import manifest, repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
 
 AT = datetime.datetime(2026, 11, 20, 3, 4, 5, 678900, tzinfo=datetime.UTC)

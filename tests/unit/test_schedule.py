@@ -13,8 +13,8 @@ import zoneinfo
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import schedule
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import cron as schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 import jinja2
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import schedule_jobs
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.literals import literal
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule_check import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs as schedule_jobs
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule.check import (
     ScheduleRequest,
     check_schedule,
 )

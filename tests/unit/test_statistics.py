@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.statistics import Statistics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.statistics import Statistics
 
 from .test_anomalies import statistic
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import storing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import storing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 
 

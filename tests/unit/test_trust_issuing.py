@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import custody, trust_issuing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keyring import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import (
     OpeningKey,
@@ -22,13 +21,14 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.trust_issuing import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody, trust_issuing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trust_issuing import (
     NewSigner,
     PublishedTrust,
     SignRequest,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
 
 NOW = datetime.datetime(2026, 11, 20, 10, 0, 0, 5, tzinfo=datetime.UTC)
 

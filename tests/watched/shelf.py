@@ -13,21 +13,14 @@ import json
 import os
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    audit,
-    catalogue,
-    codec,
-    custody,
-    gathering,
-    manifest,
-    metrics,
-    receipts,
-    repository,
-    status_page,
-    streams,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec, repository, streams
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest, receipts
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import gathering, metrics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import page as status_page
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 
 if t.TYPE_CHECKING:

@@ -100,7 +100,7 @@ _KEYS = (
 
 
 def _status(options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
-    from . import past_runs  # noqa: PLC0415
+    from .audit import past_runs  # noqa: PLC0415
 
     directory = options.directory or os.path.join(_state_dir(options.config_dir), "status")
     now = datetime.datetime.now(datetime.UTC)
@@ -124,8 +124,8 @@ def _health(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Here and not above: this needs the libraries, and `status` starts without them.
     import time  # noqa: PLC0415
 
-    from . import doctor  # noqa: PLC0415
-    from .examinations.local import request_of  # noqa: PLC0415
+    from .doctor import doctor  # noqa: PLC0415
+    from .doctor.local import request_of  # noqa: PLC0415
     from .model import World  # noqa: PLC0415
 
     try:

@@ -18,14 +18,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    bucket_guarding,
-    custody,
-    manifest,
-    repository,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import guards, opening
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))

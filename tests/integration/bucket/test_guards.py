@@ -14,12 +14,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import bucket_guarding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     AccessDenied,
     StoreError,
     UsageError,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import bucket_state, opening
 from bucket_ground import APPLICATION, allowing, world
 from faultproxy import Fault

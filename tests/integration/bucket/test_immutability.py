@@ -11,8 +11,8 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import bucket_guarding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
 from bucket_ground import APPLICATION, allowing, world
 from faultproxy import Fault, FaultProxy
 

@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import (
     bucket_guarding,
-    catalogue,
-    custody,
     prune,
     s3_retention,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import guards, opening
 from bucket_ground import APPLICATION, KEY, back_up, world
 

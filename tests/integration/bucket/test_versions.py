@@ -13,8 +13,10 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import bucket_guarding, catalogue, custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening, versions
 from bucket_ground import APPLICATION, KEY, allowing, back_up, world
 from faultproxy import Fault

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import OpeningKey
 

@@ -15,14 +15,12 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    audit,
-    checks,
-    retention,
-    retention_policy,
-    schedule,
-    schedule_jobs,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import planner
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import cron
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs as schedule_jobs
 from example_ground import Ansible, Done, Ground, Receiver, ground_of, hollow_roles, writing_schedule
 from example_systems import EXAMPLES, NAMES, SYSTEMS, System
 
@@ -249,14 +247,14 @@ def test_a_wrong_value_in_an_example_would_be_noticed(tmp_path: Path) -> None:
 
 def test_the_policy_leaves_what_one_counts_by_hand(ran: Ran) -> None:
     scheduler = ran.variables.get("lifeboat_scheduler", "cron")
-    zone = schedule.zone(ran.variables.get("lifeboat_schedule_zone", "UTC"), "zone")
+    zone = cron.zone(ran.variables.get("lifeboat_schedule_zone", "UTC"), "zone")
     candidates = []
     for job in schedule_jobs.parse(ran.variables["lifeboat_schedule"], "lifeboat", "lifeboat_schedule"):
         at = BEGIN
-        while job.kind == "backup" and (at := schedule.following(job.cron, at, zone, scheduler)) <= NOW:
-            candidates.append(retention.Candidate("main/db", f"{job.name}-{at:%Y%m%dT%H%M%SZ}", at, verified=True))
+        while job.kind == "backup" and (at := cron.following(job.cron, at, zone, scheduler)) <= NOW:
+            candidates.append(planner.Candidate("main/db", f"{job.name}-{at:%Y%m%dT%H%M%SZ}", at, verified=True))
     policy = retention_policy.parse(ran.variables["lifeboat_retention"], "lifeboat_retention")
-    kept = retention.plan(candidates, policy, NOW, force=True).of("keep")
+    kept = planner.plan(candidates, policy, NOW, force=True).of("keep")
     assert len(kept) == ran.system.kept
     assert kept[-1].candidate.finished > NOW - datetime.timedelta(hours=12)
 

@@ -22,16 +22,13 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    backup,
-    catalogue,
-    listing,
-    repository,
-    verification,
-)
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import proof
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 
 if t.TYPE_CHECKING:

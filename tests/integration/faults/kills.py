@@ -26,7 +26,7 @@ import typing as t
 from pathlib import Path
 from unittest import mock
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
 
 from .ground import as_json, children_of_server, wait_until

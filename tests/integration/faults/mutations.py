@@ -12,17 +12,19 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue, custody, repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipts
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, NotFound, Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.receipts import Receipts
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import ObjectInfo
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.manifest import File
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import File
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 
     from .ground import Ground
 

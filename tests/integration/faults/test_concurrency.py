@@ -11,7 +11,8 @@ import datetime
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue, listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
 from faults import ground, kills
 

@@ -14,7 +14,8 @@ import typing as t
 from unittest import mock
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, catalogue, dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup, dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     DatabaseError,
     RecoveryError,

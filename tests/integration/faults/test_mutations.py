@@ -13,23 +13,19 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    backup,
-    catalogue,
-    custody,
-    listing,
-    process,
-    repository,
-    restore,
-    verification,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process, repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipts
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys, lbx, seals, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     KeyRefused,
     RecoveryError,
     Tampered,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.receipts import Receipts
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
 from faults import ground, mutations
 from faults.mutations import Count, flips
 

@@ -11,8 +11,10 @@ import itertools
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import restore, storing, verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import storing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
 from faults import ground, mutations
 
 if t.TYPE_CHECKING:

@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 importlib.import_module("conftest")  # makes the collection importable
 import slowness
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue, dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
 from ansible_collections.lifeboat.recovery.plugins.modules import pg_backup
 

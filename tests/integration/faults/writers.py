@@ -22,7 +22,7 @@ import typing as t
 from unittest import mock
 
 import psycopg
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import backup, dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup, dumping
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
 

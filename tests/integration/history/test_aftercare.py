@@ -21,7 +21,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from fixtures_postgres import free_port
 
 if t.TYPE_CHECKING:

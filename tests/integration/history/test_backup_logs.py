@@ -14,9 +14,9 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.log_sync import SyncRequest, sync
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.log_sync import SyncRequest, sync
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome, World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import log_table
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier

@@ -24,16 +24,17 @@ import typing as t
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit, notification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.delivery import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.delivery import Patience
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notice_channels import Channel
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
 
 TOKEN = "sesame-open-sesame-7391"
 """Stands in every URL here, and may stand nowhere else."""

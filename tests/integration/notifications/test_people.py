@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import services
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.delivery import Patience
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notice_channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.delivery import Patience
 from apprise.plugins.slack import NotifySlack
 
 if t.TYPE_CHECKING:

@@ -11,9 +11,9 @@ import hmac
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.delivery import Patience
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notice_channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notification import Ping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.delivery import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.notification import Ping
 
 if t.TYPE_CHECKING:
     from pathlib import Path

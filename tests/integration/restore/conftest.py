@@ -13,7 +13,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restore import RestoreRequest, restore_backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import (
+    RestoreRequest,
+    restore_backup,
+)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 

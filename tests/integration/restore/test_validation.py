@@ -21,8 +21,9 @@ from pathlib import Path
 
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import checks, errors, validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
 
 USER = "nobody"
 

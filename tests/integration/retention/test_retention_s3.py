@@ -18,11 +18,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue, manifest, prune, repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import open_store
 
 VICTIM = Path(__file__).with_name("retention_victim.py")

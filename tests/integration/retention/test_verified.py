@@ -10,17 +10,14 @@ import datetime
 import time
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    backup,
-    catalogue,
-    listing,
-    prune,
-    validation,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import ProofMismatch
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 
 

@@ -19,7 +19,8 @@ import tarfile
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import archive, codec, custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.archives import archive
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys, lbx, stream, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     Busy,
@@ -29,6 +30,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     Tampered,
     UsageError,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome, World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.streams import Peekable

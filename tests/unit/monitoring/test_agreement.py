@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import anomalies, catalogue, metric_families
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import judging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import families
 
 if t.TYPE_CHECKING:
     from shelf import Shelf
@@ -120,13 +122,14 @@ def test_the_panels_are_whole_and_do_not_overlap() -> None:
 
 def test_kinds_that_can_happen_are_shown_before_they_do() -> None:
     """A series that appears with its first damage has no zero before it, and nobody sees when it came."""
-    source = "".join(path.read_text(encoding="utf-8") for path in (ENGINE / "catalogue.py", ENGINE / "assessment.py"))
+    places = (ENGINE / "catalogue" / "catalogue.py", ENGINE / "anomalies" / "assessment.py")
+    source = "".join(path.read_text(encoding="utf-8") for path in places)
     raised = set(re.findall(r"Anomaly\(\s*\"(\w+)\"", source)) | {catalogue.STRANGER, "manifest"}
-    assert raised <= set(metric_families.ANOMALIES)
-    text = " ".join((anomalies.Suspicion.__doc__ or "").split())
+    assert raised <= set(families.ANOMALIES)
+    text = " ".join((judging.Suspicion.__doc__ or "").split())
     kinds = re.search(r"`kind` is `([a-z_ ]+)`", text)
     assert kinds
-    assert set(kinds[1].split()) == set(metric_families.SUSPICIONS)
+    assert set(kinds[1].split()) == set(families.SUSPICIONS)
 
 
 def test_the_example_for_alertmanager_names_alerts_that_exist() -> None:

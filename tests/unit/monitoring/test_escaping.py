@@ -11,8 +11,9 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import exposition, markup, status_style
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.exposition import Family, Sample
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import markup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import exposition, style
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring.exposition import Family, Sample
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_can_be_read_by_those_who_see_little(dark: bool) -> None:
     """Text has a contrast of 4.5 at least, and bars 3, against what they stand on (WCAG 2, level AA)."""
-    light_style, dark_style = status_style.STYLE.split("@media(prefers-color-scheme:dark)")
+    light_style, dark_style = style.STYLE.split("@media(prefers-color-scheme:dark)")
     block = dark_style.split("}}")[0] if dark else light_style
     colours = dict(re.findall(r"--([a-z-]+):(#[0-9a-f]+)", block))
     pairs = [(text, ground) for text in ("text", "quiet", "no", "yes") for ground in ("ground", "card")]

@@ -10,7 +10,7 @@ import datetime
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
 
 if t.TYPE_CHECKING:

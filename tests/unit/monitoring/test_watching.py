@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 import shelf as ground
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import directory
 

@@ -12,9 +12,11 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import notice_body, notice_text, notices
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.discretion import discreet
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import body as notice_body
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import text as notice_text
 
 ROOT = Path(__file__).resolve().parents[3]
 

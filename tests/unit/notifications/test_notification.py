@@ -12,13 +12,14 @@ import json
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import delivery, notice_memory, notification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels.address import Undelivered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notice_channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import Notice
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notification import NotifyRequest, Ping
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.pending import Alarm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import delivery, notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import memory as notice_memory
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.notices import Notice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.notification import NotifyRequest, Ping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.pending import Alarm
 
 URL = "https://hooks.example.com/services/sesame-open-sesame"
 

@@ -10,7 +10,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restore_history import FILE, History, Restored
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.history import FILE, History, Restored
 
 ONE = Restored("db1", "shop", 16400, "main/shop", "backup-1", "fire", "2026-11-21T02:00:00Z", 10.0, 1000)
 

@@ -16,12 +16,13 @@ import os
 import secrets
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue, manifest, repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.prune import PruneRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.prune import PruneRequest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
 
 if t.TYPE_CHECKING:

@@ -12,8 +12,10 @@ import itertools
 import threading
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import catalogue, prune, repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.manifest import Parent
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import Parent
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 

@@ -10,17 +10,14 @@ import dataclasses
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
-    custody,
-    marking,
-    marks,
-    prune,
-    repository,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import marking, marks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, seals, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import Signer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 
 DAY = datetime.timedelta(days=1)
 TOKEN = "0123456789abcdef"

@@ -10,9 +10,10 @@ import datetime
 import zoneinfo
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import retention_calendar, retention_policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import MissingLibrary, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention_calendar import Age
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import calendar
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.calendar import Age
 
 NOW = datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.UTC)
 
@@ -123,7 +124,7 @@ def test_min_keep_follows_a_small_max_count_where_it_was_not_set():
     ],
 )
 def test_ages_are_read_as_people_write_them(text, age):
-    assert retention_calendar.parse_age(text, "x") == age
+    assert calendar.parse_age(text, "x") == age
 
 
 @pytest.mark.parametrize(
@@ -139,33 +140,33 @@ def test_ages_are_read_as_people_write_them(text, age):
 )
 def test_months_are_the_calendars(now, age, before):
     at = datetime.datetime.fromisoformat(now).replace(tzinfo=datetime.UTC)
-    found = retention_calendar.parse_age(age, "x").before(at, datetime.UTC)
+    found = calendar.parse_age(age, "x").before(at, datetime.UTC)
     assert found == datetime.datetime.fromisoformat(before).replace(tzinfo=datetime.UTC)
 
 
 def test_forever_has_no_beginning():
-    assert retention_calendar.parse_age("forever", "x").before(NOW, datetime.UTC) is None
+    assert calendar.parse_age("forever", "x").before(NOW, datetime.UTC) is None
 
 
 def test_the_hour_that_comes_twice_is_two_periods():
     zone = zoneinfo.ZoneInfo("Europe/Amsterdam")
     first = datetime.datetime(2026, 10, 25, 0, 30, tzinfo=datetime.UTC)
-    names = [retention_calendar.periods(first + datetime.timedelta(hours=hour), zone)["hourly"] for hour in range(3)]
+    names = [calendar.periods(first + datetime.timedelta(hours=hour), zone)["hourly"] for hour in range(3)]
     assert names == ["2026-10-25 02:00+0200", "2026-10-25 02:00+0100", "2026-10-25 03:00+0100"]
 
 
 def test_the_turn_of_the_year_falls_into_the_right_week():
     at = datetime.datetime(2027, 1, 1, 12, 0, tzinfo=datetime.UTC)
-    assert retention_calendar.periods(at, datetime.UTC)["weekly"] == "2026-W53"
+    assert calendar.periods(at, datetime.UTC)["weekly"] == "2026-W53"
 
 
 def test_a_host_without_zones_knows_utc_and_says_what_the_others_need(monkeypatch):
     """As on a minimal system: neither /usr/share/zoneinfo nor the package tzdata."""
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     monkeypatch.setattr(zoneinfo, "ZoneInfo", _no_zone)
-    assert retention_calendar.parse_zone("UTC", "x") is datetime.UTC
+    assert calendar.parse_zone("UTC", "x") is datetime.UTC
     with pytest.raises(MissingLibrary, match="tzdata"):
-        retention_calendar.parse_zone("Europe/Amsterdam", "x")
+        calendar.parse_zone("Europe/Amsterdam", "x")
 
 
 def _no_zone(name):

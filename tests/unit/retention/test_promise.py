@@ -10,7 +10,8 @@ import math
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import retention_policy, s3_retention
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import s3_retention
 
 
 @pytest.mark.parametrize(

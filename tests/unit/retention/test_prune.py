@@ -11,17 +11,16 @@ import datetime
 import secrets
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
     catalogue,
     listing,
     marking,
     marks,
-    prune,
-    repository,
-    store_lock,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import Parent
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     AccessDenied,
     Busy,
@@ -29,8 +28,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.manifest import Parent
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.receipts import Receipt
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 

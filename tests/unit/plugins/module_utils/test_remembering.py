@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 
 OPTIONS = """{
     "application": {"type": "str"}, "state_dir": {"type": "path"}, "requested_by": {"type": "str"},

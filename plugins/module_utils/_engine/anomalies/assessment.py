@@ -1,0 +1,136 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Which stored backups are suspicious, by the best figures that can be had here: this host's memory, then the encrypted
+details where a key opens them, then the sizes in the manifests.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import typing as t
+
+from ..catalogue import catalogue
+from ..errors import RecoveryError, Tampered
+from . import judging
+from .statistics import Statistics, of_detail, of_manifest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ..catalogue.manifest import Manifest
+    from .judging import Suspicion, Thresholds
+    from .statistics import Statistic
+
+Found = dict[str, tuple["Suspicion", ...]]
+
+DEPTH = 3
+"""Windows of backups that are judged: what was suspicious in one is known to the next."""
+
+
+def assess(
+    opened: catalogue.Repository,
+    backups: Sequence[catalogue.Backup],
+    memory: Statistics,
+    wanted: Thresholds,
+    *,
+    keep: bool = True,
+) -> Found:
+    """
+    Give what is suspicious about each of the newest full backups of every component, by backup id.
+
+    With `keep`, details that had to be fetched are added to `memory`, so that they are fetched once. What fails to
+    open is an anomaly of `opened`, and judged by its manifest.
+    """
+    if not wanted.window:
+        return {}
+    full: dict[str, list[catalogue.Backup]] = {}
+    for backup in sorted(backups, key=lambda each: each.manifest.finished):
+        if backup.manifest.scope == "full":
+            full.setdefault(backup.manifest.component, []).append(backup)
+    newest = [backup for each in full.values() for backup in each[-DEPTH * wanted.window :]]
+    known = {entry.backup_id: entry for entry in memory.of(opened.application)}
+    figures = _figures(opened, newest, known, memory if keep else None)
+    found: Found = {}
+    for component in full:
+        history = [figures[each.manifest.backup_id] for each in newest if each.manifest.component == component]
+        found |= judging.judge(history, wanted)
+    return found
+
+
+def note(
+    state_dir: str | None, record: Manifest, detail: Mapping[str, t.Any], wanted: Thresholds
+) -> tuple[list[str], list[str]]:
+    """
+    Remember a backup that was just made; give what is suspicious about it, and what went wrong with remembering.
+
+    Nothing here may fail a backup that exists: a disk that refuses is told, and that is all.
+    """
+    memory = Statistics(state_dir)
+    current = of_detail(record, detail)
+    history = memory.of(record.application, record.component)[-DEPTH * max(wanted.window, 1) :]
+    found = judging.judge([*history, current], wanted).get(current.backup_id, ())
+    try:
+        memory.add(current)
+    except RecoveryError as exc:
+        return judging.shown(found), [str(exc)]
+    return judging.shown(found), []
+
+
+def newest_clean(rows: Iterable[Manifest], found: Mapping[str, Sequence[Suspicion]]) -> dict[str, Manifest]:
+    """Give the newest full backup of each component that nothing speaks against; an emergency backup is none."""
+    clean: dict[str, Manifest] = {}
+    for record in sorted(rows, key=lambda each: each.finished):
+        if record.scope == "full" and record.reason != "emergency" and not found.get(record.backup_id):
+            clean[record.component] = record
+    return clean
+
+
+def _figures(
+    opened: catalogue.Repository,
+    backups: Sequence[catalogue.Backup],
+    known: Mapping[str, Statistic],
+    memory: Statistics | None,
+) -> dict[str, Statistic]:
+    figures = {}
+    unknown = []
+    for backup in backups:
+        plain = of_manifest(backup.manifest)
+        remembered = known.get(plain.backup_id)
+        # What is remembered counts while it fits what is signed.
+        fits = remembered is not None and (remembered.component, remembered.size, remembered.plain_size) == (
+            plain.component,
+            plain.size,
+            plain.plain_size,
+        )
+        figures[plain.backup_id] = remembered if remembered is not None and fits else plain
+        if not fits:
+            unknown.append(backup)
+    if unknown and opened.custody.can_open:
+        with concurrent.futures.ThreadPoolExecutor(catalogue.READERS) as pool:
+            for read in pool.map(lambda backup: _opened(opened, backup), unknown):
+                if read is not None:
+                    figures[read.backup_id] = read
+                    _keep(memory, read)
+    return figures
+
+
+def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic | None:
+    try:
+        return of_detail(backup.manifest, backup.detail())
+    except Tampered as exc:
+        opened.anomalies.append(catalogue.Anomaly("detail", backup.manifest.backup_id, exc.cause))
+    except (RecoveryError, KeyError, TypeError, ValueError):
+        # One that another key opens, or of another kind of backup: its manifest has to do.
+        pass
+    return None
+
+
+def _keep(memory: Statistics | None, statistic: Statistic) -> None:
+    # A reader without the right to write here reads them again the next time.
+    with contextlib.suppress(RecoveryError):
+        if memory is not None:
+            memory.add(statistic)

@@ -1,0 +1,160 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The figures of each backup that anomalies are looked for in: `<state_dir>/statistics.jsonl`, one line a backup.
+
+A sealed host cannot open what it stored, so it remembers the figures while it has them. A reader who can open backups
+takes them from the encrypted detail; one who cannot has the sizes, which are in the manifest. Names of tables are in
+the file, and no row of them: it is readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import typing as t
+
+from .. import disk, journal
+from ..errors import StoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..catalogue.manifest import Manifest
+
+FILE = "statistics.jsonl"
+
+LARGEST = 16 << 20
+"""Bytes of the file beyond which old lines are dropped; a database of a thousand tables makes 40 kB a backup."""
+
+KEPT = 60
+"""Lines of a component that survive this."""
+
+MOST_TABLES = 2000
+"""The largest tables of a backup that are remembered one by one; all are in the sum."""
+
+REST = "rest"
+"""The name of the stream that holds all tables without one of their own."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Statistic:
+    """
+    One backup in figures: `tables` gives rows by table, `streams` stored bytes and bytes of data by large table.
+
+    `rows` is None, and `tables` empty, when nobody counted. `finished` is an ISO time in UTC.
+    """
+
+    application: str
+    component: str
+    backup_id: str
+    scope: str
+    reason: str
+    finished: str
+    size: int
+    plain_size: int
+    compression: str = ""
+    rows: int | None = None
+    tables: dict[str, int] = dataclasses.field(default_factory=dict)
+    streams: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def at(self) -> datetime.datetime:
+        """When it was finished."""
+        return datetime.datetime.fromisoformat(self.finished)
+
+
+def of_manifest(record: Manifest) -> Statistic:
+    """Give what the public record of a backup tells."""
+    return Statistic(
+        application=record.application,
+        component=record.component,
+        backup_id=record.backup_id,
+        scope=record.scope,
+        reason=record.reason,
+        finished=record.finished.isoformat(),
+        size=record.size,
+        plain_size=record.plain_size,
+    )
+
+
+def of_detail(record: Manifest, detail: Mapping[str, t.Any]) -> Statistic:
+    """Give what the encrypted record tells too."""
+    counted = [entry for entry in detail["proof"].get("tables", ()) if entry["sort"] == "table" and "rows" in entry]
+    bytes_of = {(entry["schema"], entry["name"]): entry["bytes"] for entry in detail["tables"]}
+    largest = sorted(counted, key=lambda entry: -bytes_of.get((entry["schema"], entry["name"]), 0))[:MOST_TABLES]
+    streams: dict[str, list[int]] = {}
+    for member in detail["members"]:
+        if member["role"] == "schema" or (member["role"] == "table" and len(streams) >= MOST_TABLES):
+            continue
+        files = record.of_member(f"{member['number']:04d}")
+        name = _label(*member["tables"][0]) if member["role"] == "table" else REST
+        streams[name] = [sum(file.size for file in files), sum(file.plain_size for file in files)]
+    return dataclasses.replace(
+        of_manifest(record),
+        compression=str(detail.get("compression", "")),
+        rows=sum(int(entry["rows"]) for entry in counted) if "tables" in detail["proof"] else None,
+        tables={_label(entry["schema"], entry["name"]): int(entry["rows"]) for entry in largest},
+        streams=streams,
+    )
+
+
+class Statistics:
+    """The figures that one host remembers. Without a directory nothing is kept and nothing is known."""
+
+    def __init__(self, state_dir: str | None) -> None:
+        self._journal = journal.Journal(state_dir, FILE, Statistic)
+
+    def add(self, statistic: Statistic) -> None:
+        """Append durably. Raise StoreError when the disk refuses."""
+        self._journal.add(
+            statistic,
+            unwritten="The figures of the backup cannot be written to",
+            remedy="The backup itself is complete; make room or give the right to write there.",
+        )
+        self._shorten()
+
+    def of(self, application: str, component: str | None = None) -> list[Statistic]:
+        """Give the figures of an application, or of one of its components, oldest first, each backup once."""
+        known = {
+            entry.backup_id: entry
+            for entry in self._read()
+            if entry.application == application and component in (None, entry.component)
+        }
+        return sorted(known.values(), key=lambda entry: entry.at)
+
+    def _read(self) -> Iterable[Statistic]:
+        # A file of another user's is not ours to read: then nothing is remembered, and manifests have to do.
+        with contextlib.suppress(StoreError, OSError):
+            return [entry for entry in self._journal.read() if _sound(entry)]
+        return []
+
+    def _shorten(self) -> None:
+        path = self._journal.path
+        if path is None or os.path.getsize(path) <= LARGEST or os.stat(path).st_uid != os.geteuid():
+            return
+        kept: dict[tuple[str, str], list[Statistic]] = {}
+        for entry in self._read():
+            kept.setdefault((entry.application, entry.component), []).append(entry)
+        newest = [entry for entries in kept.values() for entry in entries[-KEPT:]]
+        # A line that another process appends just now would be lost, and with it one figure of many.
+        disk.write_atomically(path, [journal.line(entry) for entry in newest], mode=0o600)
+
+
+def _label(schema: str, name: str) -> str:
+    return f"{schema}.{name}"
+
+
+def _sound(entry: Statistic) -> bool:
+    """Whether a line that was read is what it has to be: the file is a memory, and may be damaged."""
+    counts = isinstance(entry.size, int) and isinstance(entry.plain_size, int) and isinstance(entry.tables, dict)
+    if not counts or not isinstance(entry.streams, dict) or not isinstance(entry.finished, str):
+        return False
+    try:
+        return entry.at.tzinfo is not None
+    except ValueError:
+        return False

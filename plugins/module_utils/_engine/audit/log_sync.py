@@ -1,0 +1,225 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: bring a table in a database up to date with the audit log of this host, however long it was not reached.
+
+The log decides and the table follows. What the table holds already is what the log is checked against, so that an
+entry that was removed or rewritten on the host shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ..errors import DatabaseError
+from ..model import Outcome
+from ..postgres import log_table
+from ..postgres.connection import connect, explained
+from ..retention import outlook, planner
+from ..retention import policy as retention_policy
+from .log import AuditLog, Entry, one_line
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..model import World
+    from ..postgres.connection import Connection, Login
+
+LARGEST = (1 << 63) - 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """
+    Which log goes into which table. With an `application`, only its entries and those of none.
+
+    With a `policy` of retention the rows of backups say how long each stays. Without `create` the table must be there
+    in its last version.
+    """
+
+    state_dir: str
+    login: Login
+    database: str
+    table: log_table.Table
+    application: str = ""
+    create: bool = True
+    policy: Mapping[str, t.Any] | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class _Done:
+    """What a sync did, or would do."""
+
+    statements: list[str]
+    host: str
+    log: str
+    there: bool
+    rows: int = 0
+    settled: int = 0
+    last: tuple[int, str] | None = None
+    strangers: int = 0
+
+
+def sync(request: SyncRequest, world: World) -> Outcome:
+    """
+    Make the table if needed, insert the entries that it lacks, and settle the rows of backups. One transaction.
+
+    A broken chain is a warning: what is left of the log is still worth keeping. Raise UsageError on a bad policy,
+    DatabaseError when the server refuses, StoreError when the log cannot be read.
+    """
+    policy = retention_policy.parse(request.policy) if request.policy else None
+    log = AuditLog(request.state_dir)
+    with (
+        contextlib.closing(connect(request.login, request.database, read_only=world.dry_run)) as session,
+        explained(f"writing the history to {request.table.identifier}"),
+        session.transaction(),
+    ):
+        done = _write(session, request, log, dry_run=world.dry_run)
+        done.settled += _look_ahead(session, request, done, policy, world)
+    known = dict([done.last]) if done.last else {}
+    return _report(request, done, log.verify(known, sleep=world.sleep), dry_run=world.dry_run)
+
+
+def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run: bool) -> _Done:
+    table = request.table
+    if not dry_run:
+        log_table.lock(session, table)
+    found = log_table.version(session, table)
+    first = next(log.entries(), None)
+    missing = log_table.missing(session, table, found)
+    done = _Done(missing, first.host if first else "", first.hash if first else "", there=bool(found) or not dry_run)
+    if done.statements and not request.create:
+        raise DatabaseError(
+            f"The table {table.identifier} is not there in version {len(log_table.MIGRATIONS)}.",
+            "Run once with create: true, as a role that may create it.",
+            statements=done.statements,
+        )
+    if found and first:
+        done.last = log_table.last(session, table, first.hash)
+        done.strangers = log_table.of_another_log(session, table, first.host, first.hash)
+    records = (_record(entry, first.hash) for entry in _lacking(request, log, done.last)) if first else iter(())
+    if dry_run:
+        done.rows = sum(1 for _record in records)
+    else:
+        log_table.apply(session, done.statements)
+        ids = log_table.insert(session, table, records)
+        done.rows, done.settled = len(ids), log_table.settle(session, table, ids)
+    return done
+
+
+def _look_ahead(
+    session: Connection, request: SyncRequest, done: _Done, policy: retention_policy.Policy | None, world: World
+) -> int:
+    """Bring what the policy means for each backup up to date. Give how many rows change."""
+    if policy is None or not done.there:
+        return 0
+    known = {
+        (row[1], _candidate(row)): (row[0], row[9], row[10])
+        for row in log_table.backups(session, request.table, done.log)
+    }
+    changes = []
+    for application in {application for application, _one in known}:
+        group = [one for of, one in known if of == application]
+        for one, seen in outlook.outlook(group, policy, world.now()).items():
+            identity, *before = known[application, one]
+            if before != [seen.type, seen.expires]:
+                end = seen.expires.isoformat() if seen.expires else None
+                changes.append({"id": identity, "retention_type": seen.type, "retention_expires_at": end})
+    if not world.dry_run:
+        log_table.set_outlook(session, request.table, changes)
+    return len(changes)
+
+
+def _candidate(row: tuple[t.Any, ...]) -> planner.Candidate:
+    _id, _application, component, backup_id, finished, scope, reason, size, verified, *_outlook = row
+    return planner.Candidate(
+        component=component,
+        backup_id=backup_id,
+        finished=finished,
+        scope=scope,
+        reason=reason,
+        size=size,
+        verified=verified,
+    )
+
+
+def _lacking(request: SyncRequest, log: AuditLog, last: tuple[int, str] | None) -> Iterator[Entry]:
+    """Yield the entries after the last one in the table; all, when the log is not the one that the table knows."""
+    number, known = last or (0, "")
+    same = next(log.entries(after_sequence=number - 1), None) if last else None
+    after = number if same and (same.sequence, same.hash) == (number, known) else 0
+    for entry in log.entries(after_sequence=after):
+        if not request.application or entry.application in {request.application, ""}:
+            yield entry
+
+
+def _record(entry: Entry, identity: str) -> dict[str, t.Any]:
+    facts = {name: value for name, value in entry.facts.items() if not isinstance(value, int) or abs(value) <= LARGEST}
+    texts = {
+        "application": entry.application,
+        "component": entry.component,
+        "reason": entry.reason,
+        "host": entry.host,
+        "requested_by": entry.user,
+        "os_user": str(facts.get("os_user", "")),
+        "message": entry.message,
+        "operation": entry.operation,
+        "status": _status(entry),
+    }
+    return {
+        **{name: one_line(text) for name, text in texts.items()},
+        "backup_id": one_line(entry.backup_id) or None,
+        "created_at": entry.at.isoformat(),
+        "file_size": _size(facts.get("size")),
+        "plain_size": _size(facts.get("plain_size")),
+        "metadata": {
+            one_line(name): one_line(value) if isinstance(value, str) else value for name, value in facts.items()
+        },
+        "duration_seconds": entry.seconds,
+        "log": identity,
+        "sequence": entry.sequence,
+        "previous_hash": one_line(entry.previous),
+        "entry_hash": entry.hash,
+    }
+
+
+def _status(entry: Entry) -> str:
+    """Give `completed` for a backup that was made, `skipped` where one was young enough, and else the result."""
+    if entry.operation != "backup" or entry.result != "ok":
+        return entry.result
+    return "completed" if entry.facts.get("changed", True) else "skipped"
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _report(request: SyncRequest, done: _Done, problems: list[str], *, dry_run: bool) -> Outcome:
+    name = request.table.identifier
+    warnings = [f"The audit log of this host is not whole. {problem}" for problem in problems]
+    if done.strangers:
+        warnings.append(
+            f"The table {name} holds {done.strangers} rows of another log of host {done.host}: "
+            "its log was begun anew, or two hosts have one name."
+        )
+    verb = "would be" if dry_run else "were"
+    summary = f"{done.rows} rows {verb} written to {name} in {request.database}"
+    if done.statements:
+        summary += ", which would be made" if dry_run else ", which was made"
+    facts = {
+        "rows": done.rows,
+        "settled": done.settled,
+        "table": name,
+        "version": len(log_table.MIGRATIONS),
+        "statements": done.statements,
+        "problems": problems,
+        "summary": f"{summary}.",
+    }
+    after = "".join(f"{statement};\n" for statement in done.statements)
+    if done.rows:
+        after += f"-- {done.rows} rows into {name}\n"
+    return Outcome(bool(done.rows or done.settled or done.statements), facts, after=after, warnings=tuple(warnings))

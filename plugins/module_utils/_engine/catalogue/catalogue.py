@@ -1,0 +1,320 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The backups that a store holds, as a reader may believe them.
+
+Nothing is listed on a file's word: a manifest counts when its seal, its signer and its place are right. What fails
+is not silently left out but reported as an anomaly. The catalogue has no state of its own; it is the store, read.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import datetime
+import hashlib
+import itertools
+import re
+import typing as t
+
+from .. import repository
+from ..crypto import seals
+from ..errors import KeyRefused, NotFound, Tampered, UsageError
+from ..keys import custody
+from ..stores import opening
+from . import manifest
+from . import marks as sealed
+from .receipts import Receipts
+from .stored_backup import Backup, missing_file
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ..model import World
+    from ..stores.base import Store
+
+__all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "missing_file", "open_repository"]
+
+READERS = 8
+"""Manifests that are fetched at once: a listing waits for the network, not for a core."""
+
+FUTURE = datetime.timedelta(hours=24)
+"""How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
+
+STRANGER = "stranger"
+"""The kind of anomaly that a wrong key makes of every backup."""
+
+_BEFORE = re.compile(r"latest before (.+)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RepositorySettings:
+    """Where the backups of an application are and which keys belong to it. `state_dir` is the host's own memory."""
+
+    application: str
+    store: opening.StoreSettings
+    keys: custody.KeySettings
+    state_dir: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Something in the store that is not as it must be: `kind` for machines, `cause` for people."""
+
+    kind: str
+    name: str
+    cause: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listed:
+    """An authentic backup, when the store took its manifest by the store's own clock, and what is missing of it."""
+
+    backup: Backup
+    stored: datetime.datetime
+    problem: str | None
+
+
+class _Place(t.NamedTuple):
+    """Where a manifest lies, and since when by the store's own clock."""
+
+    component: str
+    backup_id: str
+    stored: datetime.datetime
+
+
+class Repository:
+    """An application's backups in one store."""
+
+    def __init__(
+        self,
+        application: str,
+        store: Store,
+        keys: custody.Custody,
+        receipts: Receipts,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self.application = application
+        self.store = store
+        self.custody = keys
+        self.receipts = receipts
+        self.anomalies: list[Anomaly] = []
+        self._now = now
+
+    def backups(self, component: str | None = None) -> list[Backup]:
+        """
+        Give the authentic and complete backups, of one component or all, oldest first.
+
+        What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end.
+        """
+        listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
+        return sorted(listed, key=_age)
+
+    def everything(
+        self, component: str | None = None, sizes_of_all: Callable[[], dict[str, int]] | None = None
+    ) -> list[Listed]:
+        """
+        Give the authentic backups, those with missing files too; `component` may be its cluster's part alone.
+
+        `sizes_of_all` is asked for the sizes of all files once the manifests are read, in place of a listing.
+        """
+        places = self._places(component)
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            read = list(pool.map(self._believed, places))
+        sizes = sizes_of_all() if sizes_of_all else self._sizes() if any(read) else {}
+        self._compare_with_receipts(component, read)
+        return [
+            Listed(backup, place.stored, self._problem(backup, sizes))
+            for place, backup in zip(places, read, strict=True)
+            if backup is not None
+        ]
+
+    def marks(self, backup_id: str | None = None, *, kinds: tuple[str, ...] = sealed.KINDS) -> dict[str, sealed.Marks]:
+        """Give what is said about one backup, or about all, by backup id; a mark not to be believed is an anomaly."""
+        found = sealed.read(self.store, self.custody, self.application, backup_id, kinds=kinds)
+        self.doubt(found.values())
+        return found
+
+    def doubt(self, found: Iterable[sealed.Marks]) -> None:
+        """Count the marks that are not to be believed among the anomalies."""
+        for name in (name for said in found for name in said.doubtful):
+            self.anomalies.append(Anomaly("mark", name, f"The mark {name} is not signed by a key that may sign it."))
+
+    def find(self, component: str, selector: str) -> Backup:
+        """
+        Give the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
+
+        The latest is the newest full one that is no emergency backup. Raise NotFound when there is none,
+        KeyRefused when there are some and strangers signed them all, UsageError when the selector is none of the
+        three, Tampered when the named one is not to be believed.
+        """
+        if repository.BACKUP_ID.fullmatch(selector):
+            return self.read(component, selector)
+        before, known = _deadline(selector), len(self.anomalies)
+        places = self._places(component)
+        for begun_at_once in _newest_first(places):
+            read = [backup for place in begun_at_once if (backup := self._believed(place))]
+            for backup in sorted(read, key=_age, reverse=True):
+                if _is_latest(backup.manifest, before) and self._present(backup):
+                    return backup
+        strangers = [anomaly for anomaly in self.anomalies[known:] if anomaly.kind == STRANGER]
+        if places and len(strangers) == len(places):
+            raise KeyRefused(
+                f"None of the {len(places)} backups of {component} is signed by a key that counts here.",
+                "Give the key that belongs to them; a new one comes by a trust file, or with another application name.",
+                component=component,
+            )
+        raise NotFound(
+            f"The store holds no backup of {component} that {selector!r} names.",
+            "List what there is with playbook lifeboat.recovery.list, and check application, cluster and database.",
+            component=component,
+            selector=selector,
+        )
+
+    def read(self, component: str, backup_id: str) -> Backup:
+        """Give one backup. Raise NotFound when it does not exist, Tampered when it is not to be believed."""
+        info = self.store.head(repository.manifest(self.application, component, backup_id))
+        return self._read(_Place(component, backup_id, info.modified))
+
+    def _read(self, place: _Place) -> Backup:
+        component, backup_id = place.component, place.backup_id
+        name = repository.manifest(self.application, component, backup_id)
+        # What is larger than it may be is cut, and fails its parser.
+        envelope = b"".join(self.store.get(name, 0, seals.envelope_limit("manifest") + 1))
+        # The store's own time is what a thief of a signer cannot choose.
+        signers = self.custody.record_signers(component, None, stored=place.stored)
+        opened = seals.open_record("manifest", envelope, signers)
+        record = manifest.parse(opened.payload, self.application, component, backup_id)
+        signer = self._signer(opened.signers, record, place.stored)
+        if record.finished > self._now() + FUTURE:
+            raise Tampered(
+                f"{backup_id} claims to have finished in the future.",
+                "Check the clock of this machine and of the host that made it.",
+                backup_id=backup_id,
+            )
+        digest = hashlib.sha256(envelope).hexdigest()
+        return Backup(record, digest, signer, self.store, self.custody)
+
+    def _signer(self, signers: tuple[bytes, ...], record: manifest.Manifest, stored: datetime.datetime) -> bytes:
+        allowed = self.custody.record_signers(record.component, record.finished, stored=stored)
+        for signer in signers:
+            if signer in allowed:
+                return signer
+        raise Tampered(
+            f"The signer of {record.backup_id} was not trusted at the time that it claims.",
+            "Look into the trust file: a compromised or retired signer may have made it.",
+            backup_id=record.backup_id,
+        )
+
+    def _places(self, component: str | None) -> list[_Place]:
+        infos = self.store.list(repository.manifests(self.application, component))
+        found = ((repository.parse_manifest(self.application, info.name), info.modified) for info in infos)
+        return [_Place(*parsed, modified) for parsed, modified in found if parsed is not None]
+
+    def _believed(self, place: _Place) -> Backup | None:
+        try:
+            return self._read(place)
+        except (Tampered, NotFound) as exc:
+            name = repository.manifest(self.application, place.component, place.backup_id)
+            kind = STRANGER if exc.details.get("signer") == "unknown" else "manifest"
+            self.anomalies.append(Anomaly(kind, name, exc.cause))
+            return None
+
+    def _present(self, backup: Backup) -> bool:
+        try:
+            backup.check_present()
+        except Tampered as exc:
+            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, exc.cause))
+            return False
+        return True
+
+    def _sizes(self) -> dict[str, int]:
+        prefixes = (f"{self.application}/data/", f"{self.application}/details/")
+        return {info.name: info.size for prefix in prefixes for info in self.store.list(prefix)}
+
+    def _problem(self, backup: Backup, sizes: dict[str, int]) -> str | None:
+        problem = missing_file(backup.manifest, sizes)
+        if problem:
+            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, problem))
+        return problem
+
+    def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> None:
+        found = {backup.manifest.backup_id: backup.manifest_sha256 for backup in read if backup}
+        receipts = self.receipts.of(self.application, component)
+        expired = self._expired({receipt.backup_id for receipt in receipts} - found.keys())
+        for receipt in receipts:
+            if receipt.backup_id in expired:
+                continue
+            if receipt.backup_id not in found:
+                cause = f"{receipt.backup_id} was made here at {receipt.finished} and is not in the store."
+                self.anomalies.append(Anomaly("missing", receipt.backup_id, cause))
+            elif found[receipt.backup_id] != receipt.manifest_sha256:
+                cause = f"The manifest of {receipt.backup_id} is not the one that was written."
+                self.anomalies.append(Anomaly("exchanged", receipt.backup_id, cause))
+
+    def _expired(self, missing: set[str]) -> set[str]:
+        """Give those of the missing backups that retention let go; the host need not ask for one twice."""
+        known = self.receipts.expired(self.application) & missing
+        wanted = missing - known
+        if not wanted:
+            return known
+        infos = [
+            info
+            for info in self.store.list(repository.marks(self.application))
+            for parsed in [repository.parse_mark(self.application, info.name)]
+            if parsed and parsed[0] in wanted and parsed[1] == "expired"
+        ]
+        said = sealed.judge(self.store, self.custody, self.application, infos)
+        gone = {backup_id for backup_id, found in said.items() if found.expired}
+        self.receipts.forget(self.application, gone)
+        return known | gone
+
+
+def open_repository(settings: RepositorySettings, world: World) -> Repository:
+    """Open an application's repository. In a dry run reads pass and writes vanish."""
+    application = repository.check_application(settings.application)
+    store = opening.open_store(settings.store, environ=world.environ, dry_run=world.dry_run)
+    receipts = Receipts(settings.state_dir, read_only=world.dry_run)
+    keys = custody.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
+    if keys.trust is not None and not world.dry_run:
+        receipts.saw_trust(application, keys.trust.serial)
+    return Repository(application, store, keys, receipts, world.now)
+
+
+def _age(backup: Backup) -> tuple[datetime.datetime, str, str]:
+    """Give what sorts backups by age. An id tells the second, and two may begin within it."""
+    return (backup.manifest.started, backup.manifest.backup_id, backup.manifest.component)
+
+
+def _newest_first(places: Iterable[_Place]) -> Iterator[list[_Place]]:
+    """Yield the places of each second in which backups began, the last second first."""
+
+    def second(place: _Place) -> str:
+        return place.backup_id.rpartition("-")[0]
+
+    for _second, group in itertools.groupby(sorted(places, key=second, reverse=True), second):
+        yield list(group)
+
+
+def _is_latest(record: manifest.Manifest, before: datetime.datetime | None) -> bool:
+    counts = record.scope == "full" and record.reason != "emergency"
+    return counts and (before is None or record.finished < before)
+
+
+def _deadline(selector: str) -> datetime.datetime | None:
+    if selector == "latest":
+        return None
+    match = _BEFORE.fullmatch(selector)
+    try:
+        at = datetime.datetime.fromisoformat(match[1]) if match else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise UsageError(
+            f"The backup {selector!r} is not understood.",
+            "Give latest, a backup id, or 'latest before 2026-11-20T10:00:00Z' with a zone or Z.",
+            field="backup",
+        )
+    return at

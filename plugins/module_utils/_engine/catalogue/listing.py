@@ -1,0 +1,175 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: what backups there are, which is the newest, and what is not as it must be.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .. import repository
+from ..anomalies import assessment, judging
+from ..anomalies.statistics import Statistics
+from ..errors import MissingLibrary, UsageError
+from ..model import Outcome
+from ..units import human_duration, human_size
+from . import catalogue, marks
+
+if t.TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from ..model import World
+
+try:
+    import jmespath
+except ImportError as exc:  # told at first use
+    _IMPORT_ERROR: ImportError | None = exc
+else:
+    _IMPORT_ERROR = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ListRequest:
+    """
+    What to list. `as_of` leaves out backups that finished later, `clean` those that are suspicious; `query` is a
+    JMESPath expression over the list.
+    """
+
+    repository: catalogue.RepositorySettings
+    cluster: str | None = None
+    database: str | None = None
+    as_of: datetime.datetime | None = None
+    query: str | None = None
+    clean: bool = False
+    thresholds: judging.Thresholds = judging.DEFAULTS
+
+
+def list_backups(request: ListRequest, world: World) -> Outcome:
+    """
+    List the backups that are authentic and complete; facts hold them with what is suspicious about each, the newest
+    and the newest clean one of each component, and anomalies.
+
+    Raise UsageError when the query is not JMESPath, StoreError when the store cannot be listed to its end.
+    """
+    query = _compiled(request.query)
+    opened = catalogue.open_repository(request.repository, world)
+    component = None
+    if request.cluster and request.database:
+        component = repository.component(request.cluster, request.database)
+    backups = [
+        backup
+        for backup in opened.backups(component)
+        if (request.as_of is None or backup.manifest.finished <= request.as_of)
+        and request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
+    ]
+    memory = Statistics(request.repository.state_dir)
+    found = assessment.assess(opened, backups, memory, request.thresholds, keep=not world.dry_run)
+    said = opened.marks(kinds=("verified", "pinned", "hold")) if backups else {}
+    every = {
+        backup.manifest.backup_id: describe(backup, found.get(backup.manifest.backup_id, ()))
+        | _marked(backup, said.get(backup.manifest.backup_id, marks.Marks()))
+        for backup in backups
+    }
+    trusted = assessment.newest_clean((backup.manifest for backup in backups), found)
+    clean = {name: every[record.backup_id] for name, record in trusted.items()}
+    rows = [row for row in every.values() if not (request.clean and row["suspicions"])]
+    facts: dict[str, t.Any] = {
+        "backups": rows,
+        "count": len(rows),
+        "latest": _latest(rows),
+        "clean": clean,
+        "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
+        "table": _table(rows, opened.anomalies),
+    }
+    if query is not None:
+        facts["matches"] = query.search(rows)
+    warnings = [anomaly.cause for anomaly in opened.anomalies]
+    newest = _latest(list(every.values()))
+    warnings += [_suspicious(row, clean.get(name)) for name, row in newest.items() if row["suspicions"]]
+    return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
+
+
+def _marked(backup: catalogue.Backup, said: marks.Marks) -> dict[str, t.Any]:
+    """Give what the marks say, and when the backup was last proved."""
+    verified = [mark for mark in said.of("verified") if mark.manifest_sha256 == backup.manifest_sha256]
+    return {
+        "verified": bool(verified),
+        "verified_at": verified[-1].at.isoformat() if verified else None,
+        "pinned": said.pinned,
+        "held": said.held,
+    }
+
+
+def _latest(rows: list[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+    return {row["component"]: row for row in rows if row["scope"] == "full" and row["reason"] != "emergency"}
+
+
+def _suspicious(row: dict[str, t.Any], clean: dict[str, t.Any] | None) -> str:
+    instead = f"The newest clean one is {clean['backup_id']}." if clean else "None is clean."
+    return (
+        f"The newest backup of {row['component']}, {row['backup_id']}, is suspicious. {row['suspicions'][0]} {instead}"
+    )
+
+
+def describe(backup: catalogue.Backup, suspicions: Sequence[judging.Suspicion] = ()) -> dict[str, t.Any]:
+    """Give a backup's public record: sizes in bytes, times as ISO 8601 in UTC, duration in seconds."""
+    record = backup.manifest
+    cluster, database = repository.cluster_and_database(record.component)
+    return {
+        "backup_id": record.backup_id,
+        "component": record.component,
+        "cluster": cluster,
+        "database": database,
+        "kind": record.kind,
+        "scope": record.scope,
+        "reason": record.reason,
+        "proof": record.proof,
+        "started": record.started.isoformat(),
+        "finished": record.finished.isoformat(),
+        "seconds": record.seconds,
+        "size": record.size,
+        "plain_size": record.plain_size,
+        "files": len(record.files),
+        "recipients": list(record.recipients),
+        "versions": record.versions,
+        "suspicions": judging.shown(suspicions),
+    }
+
+
+def _table(rows: list[dict[str, t.Any]], anomalies: list[catalogue.Anomaly]) -> list[str]:
+    """Give lines that read well in a terminal and in a log."""
+    lines = []
+    for row in rows:
+        lines.append(
+            f"{row['finished'][:16].replace('T', ' ')} UTC  {row['cluster']} / {row['database']}  "
+            f"{human_size(row['size'])} ({human_size(row['plain_size'])} of data) in {human_duration(row['seconds'])}  "
+            f"{row['scope']}, {row['reason']}, proof {row['proof']}{_shown(row)}  {row['backup_id']}"
+        )
+        lines += [f"  SUSPICIOUS  {cause}" for cause in row["suspicions"]]
+    lines = lines or ["no backups"]
+    return lines + [f"ANOMALY  {anomaly.cause}" for anomaly in anomalies]
+
+
+def _shown(row: dict[str, t.Any]) -> str:
+    shown = {"verified": row["verified"], "pinned": row["pinned"], "on hold": row["held"]}
+    return "".join(f", {word}" for word, stands in shown.items() if stands)
+
+
+def _compiled(query: str | None) -> t.Any:
+    if query is None:
+        return None
+    if _IMPORT_ERROR is not None:
+        raise MissingLibrary("jmespath", "to select backups by a query") from _IMPORT_ERROR
+    try:
+        return jmespath.compile(query)
+    except jmespath.exceptions.JMESPathError as exc:
+        raise UsageError(
+            f"The query is not a JMESPath expression: {' '.join(str(exc).split())}.",
+            "See https://jmespath.org for its grammar.",
+            field="query",
+        ) from exc

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+PostgreSQL: can the role of the backups read everything, do the programs fit, and did a restore leave something?
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import typing as t
+
+from ..backups.discovery import DiscoveryRequest, find_databases
+from ..errors import DatabaseError, RecoveryError
+from ..postgres import advisories, connection, grants, halfmade, server
+from .check import Case, Check, count, failed, ok, refused, warning
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..postgres.grants import Finding
+    from ..postgres.server import Programs, ServerInfo
+
+
+def examine(case: Case) -> Iterator[Check]:
+    """Yield what there is to say about the server, and put the databases that are backed up into `case`."""
+    login = case.request.login
+    if login is None:
+        return
+    try:
+        with contextlib.closing(connection.connect(login, halfmade.MAINTENANCE, read_only=True)) as session:
+            facts = server.inspect(session)
+        yield _identity(facts)
+        wanted = DiscoveryRequest(login, include=case.request.databases, exclude=case.request.exclude)
+        found = find_databases(wanted, case.world).facts
+    except RecoveryError as exc:
+        yield refused("connection", exc)
+        return
+    case.databases = list(found["names"])
+    if not case.databases:
+        yield failed(
+            "databases",
+            f"None of the {found['all']} databases of this server is chosen for backups.",
+            "Correct lifeboat_databases or lifeboat_databases_exclude.",
+        )
+    programs = None
+    try:
+        programs = server.programs(facts.major, environ=case.world.environ)
+        yield _programs(facts, programs)
+    except DatabaseError as exc:
+        yield refused("programs", exc)
+    yield from _rights(case)
+    yield from _leftovers(case)
+
+
+def _identity(facts: ServerInfo) -> Check:
+    said = f"PostgreSQL {facts.version} answers, and this is role {facts.user}"
+    told = {"server_version": facts.version, "role": facts.user, "in_recovery": facts.in_recovery}
+    if facts.superuser:
+        return warning(
+            "connection",
+            f"{said}, a superuser; a backup needs none.",
+            "Let playbook lifeboat.recovery.install make a role that only reads, and set lifeboat_login_user.",
+            **told,
+        )
+    return ok("connection", f"{said}.", **told)
+
+
+def _programs(facts: ServerInfo, programs: Programs) -> Check:
+    told = {"server_version": facts.version, "client_version": programs.version, "directory": programs.directory}
+    open_holes = advisories.of(programs.version_num)
+    if open_holes:
+        names = ", ".join(hole.name for hole in open_holes)
+        last = open_holes[-1]
+        return warning(
+            "programs",
+            f"pg_dump {programs.version} lacks the fixes of {names}.",
+            f"Update PostgreSQL's client package to {last.fixed_in(programs.major)} or later, unless it was patched in "
+            f"place; see {last.source}.",
+            **told,
+            advisories=[hole.record(programs.major) for hole in open_holes],
+        )
+    return ok("programs", f"pg_dump {programs.version} fits the server and lacks no fix that is known here.", **told)
+
+
+def _rights(case: Case) -> Iterator[Check]:
+    """Look into each database as a backup would."""
+    read = 0
+    for name in case.databases:
+        try:
+            with contextlib.closing(
+                connection.connect(t.cast("t.Any", case.request.login), name, read_only=True)
+            ) as session:
+                findings = grants.preflight(session)
+        except RecoveryError as exc:
+            yield failed("rights", exc.cause, exc.remedy, database=name)
+            continue
+        left = [finding for finding in findings if not _accepted(finding, case.request.accept_warnings)]
+        yield from (_finding(name, finding) for finding in left)
+        read += not any(finding.severity == "error" for finding in left)
+    if read and read == len(case.databases):
+        yield ok("rights", f"{count(read, 'database')} can be read whole.", databases=list(case.databases))
+
+
+def _accepted(finding: Finding, patterns: tuple[str, ...]) -> bool:
+    return any(re.search(pattern, finding.cause) for pattern in patterns)
+
+
+def _finding(database: str, finding: Finding) -> Check:
+    make = failed if finding.severity == "error" else warning
+    return make("rights", f"Database {database}: {finding.cause}", finding.remedy, database=database, code=finding.code)
+
+
+def _leftovers(case: Case) -> Iterator[Check]:
+    """Find databases that an interrupted restore left half made: marked, and locked by nobody."""
+    try:
+        with halfmade.manage(t.cast("t.Any", case.request.login)) as session:
+            marked = halfmade.abandoned(session)
+    except RecoveryError as exc:
+        yield refused("leftovers", exc)
+        return
+    for name in marked:
+        yield warning(
+            "leftovers",
+            f"An interrupted restore left the half-made database {name}.",
+            "The next restore into the same target drops it; or drop it by hand: "
+            f"DROP DATABASE {connection.quote_identifier(name)}.",
+            database=name,
+        )
+    if not marked:
+        yield ok("leftovers", "No restore left a half-made database.")

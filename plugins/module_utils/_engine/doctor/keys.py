@@ -1,0 +1,127 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Keys and trust: may this host write, who can open what it writes, and how long will that stay so?
+"""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from .. import repository
+from ..errors import KeyRefused
+from ..units import human_duration
+from .check import Case, Check, count, failed, ok, refused, warning
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..keys.custody import Custody
+
+SOON = datetime.timedelta(days=14)
+"""Before a signer's time is over there should be time for two working weeks."""
+
+_ISSUE = "Run playbook lifeboat.recovery.install, which issues the next trust file, with the recovery key at hand."
+
+
+def examine(case: Case) -> Iterator[Check]:
+    """Yield what there is to say about the keys of this host."""
+    if case.opened is None:
+        return
+    custody = case.opened.custody
+    yield _trust(custody)
+    if custody.mode != "reader":
+        yield from _signer(case, custody)
+        yield _recipients(case, custody)
+    yield from _newest(case, custody)
+
+
+def _trust(custody: Custody) -> Check:
+    serial = custody.trust.serial if custody.trust else 0
+    facts = {"mode": custody.mode, "serial": serial, "roots": len(custody.roots), "opens": custody.can_open}
+    if custody.ignored_trust_files:
+        return failed(
+            "trust",
+            f"{count(len(custody.ignored_trust_files), 'trust file')} in the store are not signed by the pinned root, "
+            f"such as {custody.ignored_trust_files[0]}.",
+            "Find out who wrote them: only the recovery key may.",
+            **facts,
+        )
+    opens = "it can open its backups" if custody.can_open else "it cannot open its backups"
+    if custody.trust is None:
+        return ok("trust", f"This host is in mode {custody.mode} without a trust file; {opens}.", **facts)
+    signers = count(len(custody.trust.signers), "signer")
+    said = f"This host is in mode {custody.mode}; trust file {serial} counts, with {signers}; {opens}."
+    return ok("trust", said, **facts)
+
+
+def _signer(case: Case, custody: Custody) -> Iterator[Check]:
+    now = case.world.now()
+    scopes = [repository.component(case.request.cluster, name) for name in case.databases or ["postgres"]]
+    try:
+        for scope in scopes:
+            custody.writer(scope, now)
+    except KeyRefused as exc:
+        yield refused("signer", exc)
+        return
+    kid = custody.signer.kid
+    entries = (
+        [entry for entry in custody.trust.signers if entry.public == custody.signer.public] if custody.trust else []
+    )
+    ends = [entry.until for entry in entries if entry.until]
+    if ends and min(ends) - now < SOON:
+        left = human_duration((min(ends) - now).total_seconds())
+        yield warning("signer", f"The signer {kid} of this host counts for another {left} only.", _ISSUE, kid=kid)
+    else:
+        yield ok("signer", f"The signer {kid} of this host may sign its backups.", kid=kid)
+
+
+def _recipients(case: Case, custody: Custody) -> Check:
+    kids = (
+        [recipient.kid for recipient in custody.writer(_any_scope(case), case.world.now()).recipients]
+        if _may(case, custody)
+        else []
+    )
+    wanted = case.request.limits.min_recipients or (1 if custody.mode == "single-key" else 2)
+    facts = {"recipients": kids, "count": len(kids), "wanted": wanted}
+    if not kids:
+        return failed("recipients", "Nobody is known to encrypt to.", _ISSUE, **facts)
+    if len(kids) < wanted:
+        return warning(
+            "recipients",
+            f"{count(len(kids), 'key')} can open the backups of this host, and {wanted} are wanted: "
+            "who loses that one loses every backup.",
+            "Add an escrowed key to lifeboat_recipients and run playbook lifeboat.recovery.install; "
+            "or set min_recipients in lifeboat_health if copies of the one key are kept in two places.",
+            **facts,
+        )
+    return ok("recipients", f"{count(len(kids), 'key')} can open the backups of this host.", **facts)
+
+
+def _newest(case: Case, custody: Custody) -> Iterator[Check]:
+    """Look whether the newest backups are for everybody who is a recipient now."""
+    if custody.trust is None or not case.backups:
+        return
+    record = case.backups[-1].manifest
+    lacking = [item.kid for item in custody.trust.recipients if item.kid not in record.recipients]
+    if lacking:
+        yield warning(
+            "recipients",
+            f"The newest backup, {record.backup_id}, is from before {len(lacking)} of the recipients were added.",
+            "Make a backup now, or add the recipients to what is stored.",
+            lacking=lacking,
+        )
+
+
+def _any_scope(case: Case) -> str:
+    return repository.component(case.request.cluster, (case.databases or ["postgres"])[0])
+
+
+def _may(case: Case, custody: Custody) -> bool:
+    try:
+        custody.writer(_any_scope(case), case.world.now())
+    except KeyRefused:
+        return False
+    return True

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: write what can be said about the backups for others to watch: metrics for Prometheus, and a status page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import typing as t
+
+from .. import disk
+from ..errors import StoreError, UsageError
+from ..model import Outcome
+from . import exposition, families, gathering, verdict
+from . import page as status_page
+
+if t.TYPE_CHECKING:
+    from ..catalogue.catalogue import RepositorySettings
+    from ..model import World
+    from .picture import Picture
+
+PASSING = ("lifeboat_metrics_written_timestamp_seconds{", "lifeboat_store_available_bytes{")
+"""Metrics of which another value is no change: the time, and the room that others leave on the disk of a store."""
+
+READABLE = 0o644
+"""Permissions of what is written: others are to read it, whatever the umask."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """What to look at, and where to write it: `path` ends in `.prom`, `page` is None for no status page."""
+
+    sources: gathering.Sources
+    path: str
+    page: str | None = None
+    style: status_page.Style = dataclasses.field(default_factory=status_page.Style)
+
+    @property
+    def repository(self) -> RepositorySettings:
+        """The repository that is looked at."""
+        return self.sources.repository
+
+
+def watch(request: WatchRequest, world: World) -> Outcome:
+    """
+    Write the metrics, and the page if asked for.
+
+    Raise UsageError when the settings make no sense, StoreError when a file cannot be written. What passes with time
+    alone is no change.
+    """
+    if not request.path.endswith(".prom"):
+        raise UsageError(
+            f"The file {request.path!r} would not be read.", "node_exporter reads *.prom only.", field="path"
+        )
+    seen, warnings = gathering.look(request.sources, world)
+    text = exposition.render(families.families(seen))
+    before = _existing(request.path)
+    changed = _lasting(before) != _lasting(text)
+    if request.page is not None:
+        changed = changed or not os.path.exists(request.page)
+    if not world.dry_run:
+        _write(request.path, text)
+        if request.page is not None:
+            _write(request.page, status_page.render(seen, request.style))
+    return Outcome(changed, _facts(request, seen), before=before, after=text, warnings=tuple(warnings))
+
+
+def _existing(path: str) -> str:
+    try:
+        return b"".join(disk.read_blocks(path)).decode("utf-8", "replace")
+    except StoreError:
+        return ""
+
+
+def _lasting(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith(PASSING)]
+
+
+def _write(path: str, text: str) -> None:
+    disk.write_atomically(path, [text.encode("utf-8", "replace")], mode=READABLE)
+    with contextlib.suppress(OSError):
+        # The umask may have taken away what node_exporter and the web server need.
+        os.chmod(path, READABLE)
+
+
+def _facts(request: WatchRequest, seen: Picture) -> dict[str, t.Any]:
+    answer = verdict.of(seen, request.style.verified_age)
+    databases = []
+    for subject in seen.subjects:
+        newest, verified = subject.newest, subject.newest_verified
+        databases.append(
+            {
+                "cluster": subject.cluster,
+                "database": subject.database,
+                "answer": verdict.of_subject(subject, seen, request.style.verified_age),
+                "backups": len(subject.backups),
+                "newest": newest.backup_id if newest else None,
+                "newest_age": verdict.age(newest, seen) if newest else None,
+                "newest_verified": verified.backup_id if verified else None,
+                "newest_verified_age": verdict.age(verified, seen) if verified else None,
+            }
+        )
+    return {
+        "path": request.path,
+        "status_page": request.page,
+        "answer": answer.answer,
+        "databases": databases,
+        "summary": answer.sentence,
+    }

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What each channel was told already, in `<state_dir>/notifications.json`: how far in the audit log, and which alarms.
+
+One run at a time works with it. A run that dies after a message and before its note repeats that message next time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import typing as t
+
+from .. import disk
+from ..errors import Busy
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FILE = "notifications.json"
+LOCK = "notifications.lock"
+FORMAT = "lifeboat-notifications/1"
+LIMIT = 1 << 20
+
+NEVER = -1
+"""The place in the audit log of a channel that was told nothing of it yet."""
+
+STEP = 0.1
+PATIENCE = 300
+"""Steps that a run waits for another one: half a minute."""
+
+
+@dataclasses.dataclass(slots=True)
+class Told:
+    """What one channel was told: entries up to `sequence`, and alarms by name, each with the time it was told."""
+
+    sequence: int = NEVER
+    alarms: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Memory:
+    """
+    The channels of a host. Without a directory nothing is kept; `path` is None then.
+
+    `damaged` says that the file could not be understood: all channels are new ones then, rather than silent ones.
+    """
+
+    def __init__(self, state_dir: str | None) -> None:
+        usable = state_dir is not None and os.path.isdir(state_dir)
+        self.path = os.path.join(state_dir or "", FILE) if usable else None
+        self._lock = os.path.join(state_dir or "", LOCK)
+        self.channels: dict[str, Told] = {}
+        self.damaged = False
+        self._written = ""
+
+    @contextlib.contextmanager
+    def held(self, sleep: Callable[[float], None], *, dry_run: bool) -> Iterator[None]:
+        """Read, alone until the end. Raise Busy when another run takes too long, StoreError when the disk refuses."""
+        if self.path is None:
+            yield
+            return
+        if dry_run:
+            self._read()
+            yield
+            return
+        with disk.explained(self._lock):
+            handle = _open(self._lock)
+        try:
+            self._wait(handle, sleep)
+            self._read()
+            yield
+        finally:
+            os.close(handle)
+
+    def note(self) -> None:
+        """Write what the channels were told, durably. Raise StoreError when the disk refuses."""
+        if self.path is None:
+            return
+        channels = {name: dataclasses.asdict(told) for name, told in sorted(self.channels.items())}
+        text = json.dumps({"format": FORMAT, "channels": channels}, indent=1) + "\n"
+        if text == self._written:
+            return
+        disk.write_atomically(self.path, [text.encode()])
+        with disk.explained(self.path):
+            _give_away(self.path)
+        self._written = text
+
+    def _wait(self, handle: int, sleep: Callable[[float], None]) -> None:
+        for _step in range(PATIENCE):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            sleep(STEP)
+        raise Busy("Another run is sending notifications and does not end.", "Find it with fuser, and end it.")
+
+    def _read(self) -> None:
+        path = self.path or ""
+        if not os.path.exists(path):
+            return
+        try:
+            record = json.loads(b"".join(disk.read_blocks(path, length=LIMIT)))
+            if record["format"] != FORMAT:
+                raise ValueError(record["format"])
+            self.channels = {str(name): _told(item) for name, item in record["channels"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.channels, self.damaged = {}, True
+
+
+def _told(item: dict[str, t.Any]) -> Told:
+    alarms = {str(name): str(at) for name, at in item["alarms"].items()}
+    return Told(int(item["sequence"]), alarms)
+
+
+def _open(path: str) -> int:
+    # The directory is another user's, who could have put a link or a pipe here for root to open.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(path, flags, 0o600)
+    _give_away(path)
+    return handle
+
+
+def _give_away(path: str) -> None:
+    """Let what root made belong to the directory's owner, who needs it on other days."""
+    if os.geteuid() == 0:
+        owner = os.stat(os.path.dirname(path))
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

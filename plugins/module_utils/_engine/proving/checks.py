@@ -1,0 +1,129 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+A user's own questions to a restored database: does the data make sense to those who know it?
+
+Every query runs in a read-only transaction with a time limit, as a role that may read and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+import typing as t
+
+from ..errors import RecoveryError, UsageError
+from ..postgres.connection import execute, one, qualified, quote_literal, rows
+from ..postgres.members import Scope
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..postgres.connection import Connection
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Check:
+    """
+    A query and what it must give: exactly `expect` (a value or a list of rows), or a number from `minimum` up.
+
+    None means not given: who expects NULL asks whether it IS NULL.
+    """
+
+    name: str
+    query: str
+    expect: t.Any = None
+    minimum: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CriticalTable:
+    """A table that must be there with rows: `schema.table`."""
+
+    name: str
+    minimum_rows: int = 1
+
+
+def parse(
+    checks: t.Iterable[Mapping[str, t.Any]], tables: t.Iterable[Mapping[str, t.Any]], database: str = ""
+) -> tuple[Check, ...]:
+    """
+    Read what a user wrote for `database`; an entry that names another one is left out.
+
+    Raise UsageError on a check that checks nothing.
+    """
+    found = [
+        Check(
+            check.get("name") or check.get("query") or "",
+            check.get("query") or "",
+            check.get("expect"),
+            check.get("minimum"),
+        )
+        for check in _meant_for(database, checks)
+    ]
+    for check in found:
+        if not check.query or (check.expect is None) == (check.minimum is None):
+            raise UsageError(
+                f"The check {check.name!r} needs a query and either expect or minimum.",
+                "Give it both, and not all three.",
+                field="checks",
+            )
+    return (*found, *(_of_table(CriticalTable(**table)) for table in _meant_for(database, tables)))
+
+
+def _meant_for(database: str, entries: t.Iterable[Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    return [
+        {key: value for key, value in entry.items() if key != "database"}
+        for entry in entries
+        if entry.get("database") in {None, database}
+    ]
+
+
+def run(connection: Connection, check: Check, *, role: str | None, timeout: float) -> dict[str, t.Any]:
+    """Run one check; the connection stays usable whatever it does. Give `name passed found wanted`."""
+    wanted = f"at least {check.minimum:g}" if check.minimum is not None else check.expect
+    result = {"name": check.name, "wanted": wanted}
+    try:
+        found = _ask(connection, check, role, timeout)
+    except RecoveryError as exc:
+        return {**result, "passed": False, "found": None, "error": exc.cause}
+    if check.minimum is not None:
+        passed = isinstance(found, int | float) and not isinstance(found, bool) and found >= check.minimum
+    else:
+        passed = found == check.expect or (isinstance(check.expect, str) and str(found) == check.expect)
+    return {**result, "passed": passed, "found": found}
+
+
+def _ask(connection: Connection, check: Check, role: str | None, timeout: float) -> t.Any:
+    execute(connection, "BEGIN READ ONLY")
+    try:
+        execute(connection, f"SET LOCAL statement_timeout = {int(timeout * 1000)}")
+        execute(connection, "SET LOCAL search_path = public, pg_catalog")
+        if role is not None:
+            execute(connection, f"SET LOCAL ROLE {quote_literal(role)}")
+        found = rows(connection, check.query)
+    finally:
+        execute(connection, "ROLLBACK")
+    plain = [[_plain(value) for value in row] for row in found]
+    return plain[0][0] if len(plain) == 1 and len(plain[0]) == 1 else plain
+
+
+def _of_table(table: CriticalTable) -> Check:
+    schema, name = Scope.of((), [table.name]).tables[0]
+    query = f"SELECT count(*) FROM {qualified(schema, name)}"  # noqa: S608 - quoted
+    return Check(f"rows of {table.name}", query, minimum=table.minimum_rows)
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Give a value as JSON and YAML know it."""
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def reading_role(connection: Connection) -> str | None:
+    """Give pg_read_all_data when this session may become it: it reads everything and changes nothing."""
+    may = one(connection, "SELECT pg_has_role('pg_read_all_data', 'MEMBER')")
+    return "pg_read_all_data" if may else None

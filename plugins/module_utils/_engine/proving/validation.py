@@ -1,0 +1,294 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: prove that a backup restores. It is restored into a scratch cluster, compared with its proof, asked the
+user's questions, and dropped; or a database that was restored already is compared and asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+import typing as t
+
+from .. import repository
+from ..catalogue import catalogue, marking
+from ..errors import DatabaseError, RecoveryError, UsageError
+from ..model import Outcome
+from ..postgres import globals as roles
+from ..postgres import halfmade, load, proof, properties, restorer, scratch, server, target
+from ..postgres.connection import Login, connect, execute
+from ..progress import Progress, status_directory
+from ..restores.plan import Material
+from ..restores.watched import Watched
+from ..termination import raised_on_sigterm
+from . import checks, report
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from ..model import World
+    from ..postgres.differences import Difference
+
+SCRATCH_USER = "lifeboat-scratch"
+SCRATCH_DIRECTORY = "/var/lib/lifeboat-scratch"
+CHECKER = "lifeboat_check"
+DATABASE = "validation"
+
+OPTIONS = ("--no-tablespaces", "--no-subscriptions")
+"""What no scratch cluster gets: places outside of it, and connections to the living."""
+
+IGNORED = frozenset({"subscription"})
+FALLBACK_LOCALE = "C.UTF-8"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ValidateRequest:
+    """
+    Which backup to prove. With `target_db`, the database of that name at `login` is compared instead of a fresh one.
+    """
+
+    repository: catalogue.RepositorySettings
+    cluster: str
+    database: str
+    backup: str = "latest"
+    login: Login | None = None
+    target_db: str | None = None
+    checks: tuple[checks.Check, ...] = ()
+    scratch_user: str = SCRATCH_USER
+    scratch_dir: str = SCRATCH_DIRECTORY
+    jobs: int = 2
+    check_timeout: float = 60.0
+
+
+def validate(request: ValidateRequest, world: World) -> Outcome:
+    """
+    Prove the backup that `request` names.
+
+    Raise ProofMismatch when anything differs or a check fails (`details["validation"]` has the whole result), Tampered
+    when a stored byte is not as signed, DatabaseError or UsageError when it cannot be tried.
+    """
+    opened = catalogue.open_repository(request.repository, world)
+    component = repository.component(request.cluster, request.database)
+    backup = opened.find(component, request.backup)
+    return _vouched(validate_backup(request, world, backup), backup, world)
+
+
+def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Backup) -> Outcome:
+    """Prove `backup`."""
+    material = Material.of(backup)
+    if world.dry_run:
+        where = f"database {request.target_db}" if request.target_db else "a scratch cluster"
+        return Outcome(False, {"summary": f"Would compare {backup.manifest.backup_id} with its proof in {where}."})
+    progress = Progress(
+        status_directory(request.repository.state_dir, world), "validate", backup.manifest.component, world.now
+    )
+    run = _Run(request, world, material, progress)
+    with raised_on_sigterm(), progress.running():
+        if request.target_db:
+            run.existing(request.target_db)
+        else:
+            run.fresh()
+        return run.outcome()
+
+
+def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
+    """Mark the backup as verified where the keys at hand may; one that has no proof was not compared with anything."""
+    if world.dry_run:
+        return done
+    result = done.facts["validation"]
+    marked, problem = False, ""
+    if result["proof"] != "none":
+        marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
+    warnings = (*done.warnings, problem) if problem else done.warnings
+    return dataclasses.replace(done, facts={**done.facts, "verified_mark": marked}, warnings=warnings)
+
+
+class _Run:
+    """One validation and its findings."""
+
+    def __init__(self, request: ValidateRequest, world: World, material: Material, progress: Progress) -> None:
+        self._progress = progress
+        self._request = request
+        self._world = world
+        self._material = material
+        self._before = material.detail["proof"]
+        self._phases: dict[str, float] = {}
+        self._differences: list[Difference] = []
+        self._notes: list[str] = []
+        self._tables: list[dict[str, t.Any]] = []
+        self._checks: list[dict[str, t.Any]] = []
+        self._other_locale = False
+        self._began: datetime = world.now()
+
+    def existing(self, database: str) -> None:
+        """Compare and ask a database that is there."""
+        login = self._request.login
+        if login is None:
+            raise UsageError("A target_db needs a login.", "Give login_host and the like.", field="login_host")
+        self._compare(login, database, whole=True)
+        with contextlib.closing(connect(login, database, read_only=True)) as connection:
+            self._ask(connection, checks.reading_role(connection))
+
+    def fresh(self) -> None:
+        """Restore into a cluster that is gone afterwards; compare and ask there."""
+        source = self._material.detail["source"]
+        dumped_by = self._material.backup.manifest.versions.get("pg_dump", "")
+        major = max(int(source["server_version_num"]) // 10000, int(dumped_by.split(".", 1)[0] or 0))
+        programs = server.programs(major, environ=self._world.environ)
+        request = self._request
+        with contextlib.ExitStack() as stack:
+            with self._phase("scratch_start"):
+                cluster = stack.enter_context(
+                    scratch.running(
+                        programs,
+                        user=request.scratch_user,
+                        parent=request.scratch_dir,
+                        token=secrets.token_hex(4),
+                        superuser=self._superuser(),
+                        sleep=self._world.sleep,
+                    )
+                )
+            tools = restorer.Tools(
+                programs, cluster.login, cluster.environ, jobs=request.jobs, prefix=cluster.prefix, options=OPTIONS
+            )
+            self._restore(tools)
+            self._compare(cluster.login, DATABASE, whole=False)
+            self._finish(cluster.login)
+
+    def outcome(self) -> Outcome:
+        """Give the result. Raise ProofMismatch when it is a failure."""
+        manifest = self._material.backup.manifest
+        return report.outcome(
+            report.Findings(
+                backup_id=manifest.backup_id,
+                component=manifest.component,
+                mode="existing" if self._request.target_db else "scratch",
+                proof=self._before["level"],
+                seconds=round((self._world.now() - self._began).total_seconds(), 3),
+                phases=self._phases,
+                tables=tuple(self._tables),
+                checks=tuple(self._checks),
+                differences=tuple(str(difference) for difference in self._differences[:100]),
+                notes=tuple(self._notes),
+            )
+        )
+
+    def _superuser(self) -> str:
+        """Give the cluster the source's superuser where its name is known: it stands in grants on system objects."""
+        supers = [role["name"] for role in self._material.roles["roles"] if role["superuser"]]
+        return "postgres" if "postgres" in supers or not supers else str(supers[0])
+
+    def _restore(self, tools: restorer.Tools) -> None:
+        material = self._material
+        with halfmade.manage(tools.login) as session:
+            for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
+                self._try(session, statement)
+            self._create(session)
+            source = Watched(material.backup, self._progress)
+            with load.Loader(
+                tools,
+                source,
+                material.layout,
+                now=self._world.now,
+                watcher=self._progress,
+                owners=material.owners,
+            ) as loader:
+                target.check_extensions(session.connection, loader.entries)
+                loaded = loader.load(DATABASE)
+        self._phases |= loaded.phases
+        self._differences += [
+            proof.Difference(name, "missing", f"it could not be made: {reason}") for name, reason in loaded.failures
+        ]
+
+    def _create(self, session: halfmade.Session) -> None:
+        recorded = dict(self._material.detail["properties"])
+        try:
+            statements = properties.statements(recorded, DATABASE, "create", tablespaces=())
+            for statement in statements:
+                execute(session.connection, statement)
+        except DatabaseError as exc:
+            plain = {**recorded, "provider": "c", "collate": FALLBACK_LOCALE, "ctype": FALLBACK_LOCALE}
+            if recorded["encoding"] != "UTF8":
+                plain |= {"collate": "C", "ctype": "C"}
+            self._other_locale = True
+            self._notes.append(f"The source's locale is not to be had here, {plain['collate']} stands in: {exc.cause}")
+            for statement in properties.statements(plain, DATABASE, "create", tablespaces=()):
+                execute(session.connection, statement)
+
+    def _try(self, session: halfmade.Session, statement: str) -> None:
+        try:
+            execute(session.connection, statement)
+        except DatabaseError as exc:
+            # A setting that only the source's libraries know takes nothing from the data.
+            if not statement.startswith("ALTER ROLE"):
+                raise
+            self._notes.append(exc.cause)
+
+    def _compare(self, login: Login, database: str, *, whole: bool) -> None:
+        before = self._before
+        if before["level"] == "none":
+            self._notes.append("The backup has no proof: it restores, and nothing says that the data is right.")
+            return
+        with self._phase("proof"):
+            partial = bool(before.get("partial"))
+            after = proof.take(login, database, None, before["level"], like=before, partial=partial)
+            found = proof.compare(before, after, ignored_kinds=() if whole else IGNORED)
+        self._differences += [difference for difference in found if not difference.note]
+        self._notes += [str(difference) for difference in found if difference.note]
+        self._tables = list(report.tables(before, after))
+
+    def _finish(self, login: Login) -> None:
+        """Apply the database's own properties, compare them, and ask the user's questions as a role that reads."""
+        with halfmade.manage(login) as session:
+            recorded = self._material.detail["properties"]
+            with self._phase("properties"):
+                for statement in properties.statements(dict(recorded), DATABASE, "final"):
+                    execute(session.connection, statement)
+            self._compare_properties(login)
+            if not self._request.checks:
+                return
+            execute(session.connection, f"CREATE ROLE {CHECKER} LOGIN BYPASSRLS IN ROLE pg_read_all_data")
+            execute(session.connection, f"GRANT CONNECT ON DATABASE {DATABASE} TO {CHECKER}")
+            execute(session.connection, f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
+        with contextlib.closing(connect(dataclasses.replace(login, user=CHECKER), DATABASE)) as connection:
+            self._ask(connection, None)
+
+    def _compare_properties(self, login: Login) -> None:
+        before = self._before
+        if before["level"] == "none" or before.get("partial"):
+            return
+        try:
+            with contextlib.closing(connect(login, DATABASE, read_only=True)) as connection:
+                after = properties.read(connection)
+        except RecoveryError as exc:
+            self._notes.append(f"With the database's own settings no session starts here: {exc.cause}")
+            return
+        # What a scratch cluster cannot have: the source's tablespaces, and a locale that this host lacks.
+        apart = {"name", "collation_version", "tablespace"}
+        apart |= (
+            {"collate", "ctype", "provider", "locale"} if any("stands in" in note for note in self._notes) else set()
+        )
+        self._differences += [
+            proof.Difference(
+                f"property {name} of the database", "property", f"it was {value!r} and is {after.get(name)!r}"
+            )
+            for name, value in before["properties"].items()
+            if name not in apart and value != after.get(name)
+        ]
+
+    def _ask(self, connection: t.Any, role: str | None) -> None:
+        with self._phase("checks"):
+            timeout = self._request.check_timeout
+            self._checks = [checks.run(connection, check, role=role, timeout=timeout) for check in self._request.checks]
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        began = self._world.now()
+        self._progress.phase(name)
+        yield
+        self._phases[name] = round((self._world.now() - began).total_seconds(), 3)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: read stored backups again and check every byte, without a database.
+
+Level `intact` needs no key that opens: it checks seals, sizes, and the SHA-256 of every stored byte. Level `opens`
+decrypts and decompresses everything too. A sample reads some of the files, others every day.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import typing as t
+
+from .. import codec, repository
+from ..catalogue import catalogue
+from ..crypto import lbx
+from ..errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
+from ..model import Outcome
+from ..progress import Progress, status_directory
+from ..streams import counted
+from ..units import human_duration, human_size
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..catalogue.manifest import File
+    from ..model import World
+
+LEVELS = ("intact", "opens")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """
+    What to read: `backup` is `all`, `latest`, an id, or `latest before <time>`; `sample` is percent of the files.
+
+    Without a database, all of the cluster; without a cluster, all of the application.
+    """
+
+    repository: catalogue.RepositorySettings
+    cluster: str | None = None
+    database: str | None = None
+    backup: str = "all"
+    level: str = "intact"
+    sample: int = 100
+
+
+def verify(request: VerifyRequest, world: World) -> Outcome:
+    """
+    Read the chosen backups. Raise Tampered when one is damaged, after all were read; `details["problems"]` names each.
+
+    Raise UsageError on a bad level or sample, NotFound when nothing fits, KeyRefused when `opens` lacks a key.
+    """
+    if request.level not in LEVELS:
+        raise UsageError(f"The level {request.level!r} is unknown.", "Give intact or opens.", field="level")
+    if not 1 <= request.sample <= 100:
+        raise UsageError(f"A sample of {request.sample} percent is impossible.", "Give 1 to 100.", field="sample")
+    started = world.now()
+    opened = catalogue.open_repository(request.repository, world)
+    chosen = _choose(opened, request)
+    files = [(backup, file) for backup in chosen for file in backup.manifest.files]
+    picked = _sample(files, request.sample, started.date().isoformat())
+    problems = [anomaly.cause for anomaly in opened.anomalies]
+    subject = "/".join(filter(None, (request.cluster, request.database))) or opened.application
+    directory = status_directory(request.repository.state_dir, world)
+    progress = Progress(directory, "verify", subject, world.now)
+    with progress.running():
+        progress.plan({file.name: file.size for _backup, file in picked})
+        progress.phase("read")
+        for backup, file in picked:
+            member = progress.member(file.name)
+            problems += _read(backup, file, request.level, member.note)
+            member.finish()
+    return _report(request, chosen, picked, problems, (world.now() - started).total_seconds())
+
+
+def _report(
+    request: VerifyRequest,
+    chosen: list[catalogue.Backup],
+    picked: list[tuple[catalogue.Backup, File]],
+    problems: list[str],
+    seconds: float,
+) -> Outcome:
+    read = sum(file.size for _backup, file in picked)
+    facts = {
+        "backups": [backup.manifest.backup_id for backup in chosen],
+        "files_read": len(picked),
+        "bytes_read": read,
+        "level": request.level,
+        "sample": request.sample,
+        "seconds": round(seconds, 3),
+        "problems": problems,
+    }
+    if problems:
+        raise Tampered(
+            f"{len(problems)} of the things that were read are damaged or missing; the first: {problems[0]}",
+            "Do not count on the backups named; keep their replicas, make a fresh backup, and look into the store.",
+            **facts,
+        )
+    what = "authentic, complete and opening" if request.level == "opens" else "authentic and complete"
+    facts["summary"] = (
+        f"{len(chosen)} backups, {len(picked)} files, {human_size(read)} read in {human_duration(seconds)}: all {what}."
+    )
+    return Outcome(changed=False, facts=facts)
+
+
+def _choose(opened: catalogue.Repository, request: VerifyRequest) -> list[catalogue.Backup]:
+    component = None
+    if request.cluster and request.database:
+        component = repository.component(request.cluster, request.database)
+    if request.backup != "all":
+        if component is None:
+            raise UsageError(
+                f"The backup {request.backup!r} can be found only in one database.",
+                "Give cluster and database too, or the backup all.",
+                field="backup",
+            )
+        return [opened.find(component, request.backup)]
+    found = [
+        backup
+        for backup in opened.backups(component)
+        if request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
+    ]
+    if not found and not opened.anomalies:
+        raise NotFound(
+            f"The store holds no backup of {opened.application} to read.",
+            "Check application, cluster and database, or make a backup first.",
+        )
+    return found
+
+
+def _sample(files: list[tuple[catalogue.Backup, File]], percent: int, day: str) -> list[tuple[catalogue.Backup, File]]:
+    """Choose by a hash of name and day: every day others, and the same when a run is repeated."""
+    if percent == 100 or not files:
+        return files
+
+    wanted = max(1, len(files) * percent // 100)
+    return sorted(files, key=lambda item: rank(day, item[1].name))[:wanted]
+
+
+def rank(day: str, name: str) -> bytes:
+    """Give what orders the files of a day's samples: the lowest are read."""
+    return hashlib.sha256(f"{day} {name}".encode()).digest()
+
+
+def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int], None]) -> list[str]:
+    """Read one file; give what is wrong with it, as sentences."""
+    stored = counted(backup.store.get(file.name), note)
+    try:
+        if level == "opens":
+            plain = lbx.open_file(stored, backup.expected(file), backup.custody.opener)
+            size = sum(len(block) for block in codec.decompress(plain))
+            return [] if size == file.plain_size else [f"{file.name} holds {size} bytes instead of {file.plain_size}."]
+        lbx.check_intact(stored, backup.expected(file))
+    except (Tampered, NotFound) as exc:
+        return [exc.cause]
+    except KeyRefused:
+        raise
+    except StoreError as exc:
+        return [f"{file.name} could not be read: {exc.cause}"]
+    return []

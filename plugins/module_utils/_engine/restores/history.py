@@ -1,0 +1,64 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The host's own memory of the restores it made: one line of JSON each, in `<state_dir>/restores.jsonl`.
+
+It lies beside the database and not in it: a restored database must be exactly the one that was backed up, its comment
+and settings included. The database's oid tells whether what is there now is still what a restore put there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..journal import Journal
+
+FILE = "restores.jsonl"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Restored:
+    """A finished restore: into which database of which host, from what, when (ISO, UTC), how long, how large."""
+
+    host: str
+    target: str
+    oid: int
+    component: str
+    backup_id: str
+    recovery_id: str
+    finished: str
+    seconds: float
+    plain_size: int
+    kept: str = ""
+
+
+class History:
+    """The restores of one host. Without a directory nothing is kept and nothing is known."""
+
+    def __init__(self, state_dir: str | None) -> None:
+        self._journal = Journal(state_dir, FILE, Restored)
+
+    def add(self, restored: Restored) -> None:
+        """Append durably. Raise StoreError when the disk refuses."""
+        self._journal.add(
+            restored,
+            unwritten="The restore is done, but its record cannot be written to",
+            remedy="Make room or give the right to write there; a rerun would restore again.",
+        )
+
+    def last(self, host: str, target: str, oid: int) -> Restored | None:
+        """Give the restore that made the database which is there now, or None when none did."""
+        found = [
+            entry for entry in self._journal.read() if (entry.host, entry.target, entry.oid) == (host, target, oid)
+        ]
+        return found[-1] if oid and found else None
+
+    def estimate(self, plain_size: int) -> float | None:
+        """Give the seconds that so many bytes will take, at the rate of the last five restores here."""
+        rates = sorted(
+            entry.plain_size / entry.seconds for entry in list(self._journal.read())[-5:] if entry.seconds > 0
+        )
+        rate = rates[len(rates) // 2] if rates else 0
+        return round(plain_size / rate, 1) if rate else None

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What a restore says when there is nothing to do, and in check mode.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .. import units
+from ..model import Outcome
+from ..postgres import halfmade
+
+if t.TYPE_CHECKING:
+    from .history import History
+    from .plan import Material, Plan, RestoreRequest
+
+
+def done_before(
+    session: halfmade.Session, request: RestoreRequest, material: Material, history: History
+) -> Outcome | None:
+    """Give the outcome of a rerun within one recovery, or None when there is something to do."""
+    last = history.last(request.host, request.target, halfmade.exists(session, request.target))
+    manifest = material.backup.manifest
+    same = last is not None and last.backup_id == manifest.backup_id and last.recovery_id == request.recovery_id
+    if last is None or not same or not request.recovery_id:
+        return None
+    said = f"{last.backup_id} was restored as {last.target} at {last.finished} in this recovery: nothing to do."
+    facts = {"restore": {**dataclasses.asdict(last), "proved": material.detail["proof"]["level"]}, "summary": said}
+    return Outcome(changed=False, facts=facts)
+
+
+def planned(plan: Plan) -> Outcome:
+    """Say what would be done, and which token it would need."""
+    manifest = plan.material.backup.manifest
+    facts = {
+        "restore": {
+            "backup_id": manifest.backup_id,
+            "component": manifest.component,
+            "target": plan.request.target,
+            "strategy": plan.request.strategy,
+            "kept": plan.kept,
+            "confirm": plan.confirm or None,
+            "table_bytes": plan.material.table_bytes,
+            "estimate_seconds": plan.estimate,
+            "stays": list(plan.target.stays),
+        },
+        "summary": f"Would restore {manifest.backup_id} as {plan.request.target}.",
+    }
+    warnings = plan.warnings
+    if plan.confirm and plan.request.confirm != plan.confirm:
+        warnings = (*warnings, f"{plan.why}. The restore will need confirm: {plan.confirm}")
+    return Outcome(
+        changed=True, facts=facts, before=state_of(plan), after="\n".join(plan.lines()) + "\n", warnings=warnings
+    )
+
+
+def state_of(plan: Plan) -> str:
+    """Give the target as it is, for a diff."""
+    if not plan.target.exists:
+        return f"database {plan.request.target} does not exist\n"
+    return f"database {plan.request.target}, {units.human_size(plan.target.size)}\n"
+
+
+def proved(plan: Plan) -> str:
+    """Give the level of the proof that the result was compared with."""
+    return str(plan.material.detail["proof"]["level"]) if plan.request.validate else "none"
+
+
+def compared(plan: Plan) -> str:
+    """Say in a few words what the restored database was compared with."""
+    level = proved(plan)
+    if level == "none":
+        return "compared with nothing"
+    tables = [table for table in plan.material.detail["proof"]["tables"] if table["sort"] == "table"]
+    rows = sum(table.get("rows", 0) for table in tables)
+    return f"{len(tables)} tables with {rows:,} rows as they were backed up (proof {level})"

@@ -1,0 +1,278 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: a logical backup back into a database, beside the old one and swapped in only when it is proved the same.
+
+The order keeps the promise that a restore gives exactly that data or leaves the target as it was: everything that can
+be known is checked first; a database of its own is filled; it is compared with the proof; and one transaction puts it
+in the old one's place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from .. import repository, units
+from ..backups import backup as backups
+from ..catalogue import catalogue
+from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError
+from ..model import Outcome
+from ..postgres import halfmade, load, proof, statistics, swap, target
+from ..postgres.connection import execute, rows
+from ..progress import Progress, status_directory
+from ..termination import raised_on_sigterm
+from . import emergency, tables
+from .history import History, Restored
+from .plan import (
+    Material,
+    Plan,
+    RestoreRequest,
+    check_request,
+    make_plan,
+    refuse_use,
+    require_confirm,
+    require_validity,
+)
+from .report import compared, done_before, planned, proved, state_of
+from .watched import Watched
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ..model import World
+
+    BackUp = Callable[[backups.BackupRequest, World], Outcome]
+
+__all__ = ["RestoreRequest", "restore", "restore_backup"]
+
+
+def restore(request: RestoreRequest, world: World) -> Outcome:
+    """
+    Restore the backup that `request` names.
+
+    Raise UsageError for a missing confirm token, DatabaseError when the server cannot take the backup, Busy when the
+    target is in use, Tampered when a stored byte is not as signed, ProofMismatch when the restored database is not the
+    one that was backed up. In every such case with strategy swap, the target is as it was.
+    """
+    check_request(request)
+    opened = catalogue.open_repository(request.repository, world)
+    component = repository.component(request.cluster, request.database)
+    return restore_backup(request, world, opened.find(component, request.backup), backups.back_up)
+
+
+def restore_backup(request: RestoreRequest, world: World, backup: catalogue.Backup, back_up: BackUp) -> Outcome:
+    """Restore `backup`; `back_up` makes the emergency backup where one is due."""
+    check_request(request)
+    material = Material.of(backup)
+    if request.tables:
+        return tables.restore_tables(request, world, material)
+    state_dir = request.repository.state_dir
+    history = History(state_dir)
+    with raised_on_sigterm(), halfmade.manage(request.login) as session:
+        if not session.lock(f"into {request.target}"):
+            raise Busy(f"Another restore into {request.target!r} is running.", "Wait for it to end.")
+        leftovers = [] if world.dry_run else halfmade.drop_leftovers(session, request.target)
+        if done := done_before(session, request, material, history):
+            return done
+        plan = make_plan(session, request, material, history, world)
+        progress = Progress(status_directory(state_dir, world), "restore", backup.manifest.component, world.now)
+        source = Watched(backup, progress)
+        loader = load.Loader(
+            plan.tools, source, material.layout, now=world.now, watcher=progress, owners=material.owners
+        )
+        with loader, progress.running():
+            target.check_extensions(session.connection, loader.entries)
+            if world.dry_run:
+                return planned(plan)
+            require_confirm(plan)
+            refuse_use(session, plan)
+            return _Run(session, plan, loader, world, back_up).go(history, leftovers)
+
+
+class _Run:
+    """One restore that is carried out."""
+
+    def __init__(
+        self, session: halfmade.Session, plan: Plan, loader: load.Loader, world: World, back_up: BackUp
+    ) -> None:
+        self._session = session
+        self._plan = plan
+        self._request = plan.request
+        self._loader = loader
+        self._world = world
+        self._back_up = back_up
+        self._warnings = list(plan.warnings)
+        self._began = world.now()
+
+    def go(self, history: History, leftovers: list[str]) -> Outcome:
+        plan, request = self._plan, self._request
+        emergency_id = self._prepare()
+        for statement in plan.role_statements:
+            execute(self._session.connection, statement)
+        try:
+            self._replace()
+        except RecoveryError as exc:
+            if request.strategy != "in_place" or not plan.target.exists:
+                raise
+            raise _lost(exc, request.target, emergency_id) from exc
+        usable = (self._world.now() - self._began).total_seconds()
+        oid = halfmade.exists(self._session, request.target)
+        self._remember(history, oid, usable)
+        with self._phase("statistics"):
+            self._analyze(request.target, statistics.BETTER)
+            self._analyze(request.target, None)
+        return self._outcome(usable, leftovers, emergency_id)
+
+    def _replace(self) -> None:
+        """Drop the old database where it is in place, fill one, prove it, and give it the wanted name."""
+        plan, request = self._plan, self._request
+        if request.strategy == "in_place" and plan.target.exists:
+            halfmade.drop(self._session, request.target)
+        recorded = plan.material.detail["properties"]
+        with self._filled(recorded):
+            with self._phase("statistics_rough"):
+                self._analyze(plan.temporary, statistics.ROUGH)
+            with self._phase("swap"):
+                swap.swap(
+                    self._session,
+                    restored=plan.temporary,
+                    target=request.target,
+                    kept=plan.kept,
+                    recorded=recorded,
+                    roles=self._roles(),
+                    force=request.force_disconnect,
+                )
+
+    def _prepare(self) -> str:
+        """Check every byte and back up what is there, where the old database will not survive. Give the backup's id."""
+        plan, request = self._plan, self._request
+        in_place = request.strategy == "in_place"
+        if in_place:
+            with self._phase("full_check"):
+                emergency.read_to_the_end(plan.material.backup)
+        wanted = request.emergency_backup == "required" or (request.emergency_backup == "auto" and in_place)
+        made = ""
+        if wanted and plan.target.holds_data:
+            with self._phase("emergency_backup"):
+                made = emergency.make(request, self._world, self._back_up)
+        if in_place and plan.target.exists and not request.force_disconnect:
+            swap.refuse_sessions(self._session, request.target)
+        return made
+
+    @contextlib.contextmanager
+    def _filled(self, recorded: Mapping[str, t.Any]) -> Iterator[None]:
+        """Give the block a database that is filled and proved; it is dropped when anything fails."""
+        plan, request, backup = self._plan, self._request, self._plan.material.backup.manifest
+        maker = f"{request.host} pid {os.getpid()} at {self._began:%Y-%m-%dT%H:%M:%SZ}"
+        mark = halfmade.mark_of(backup.backup_id, request.target, request.recovery_id or "-", maker)
+        spaces = {name for (name,) in rows(self._session.connection, "SELECT spcname::text FROM pg_tablespace")}
+        with halfmade.making(self._session, plan.temporary, recorded, mark, tablespaces=spaces):
+            loaded = self._loader.load(plan.temporary)
+            self._warnings += require_validity(loaded.failures, request.accept_failed)
+            if request.validate:
+                with self._phase("validation"):
+                    self._warnings += prove(plan, plan.temporary, loaded.failures)
+            yield
+
+    def _analyze(self, database: str, statistics_target: int | None) -> None:
+        try:
+            statistics.analyze(self._plan.tools, database, statistics_target)
+        except ProcessFailed as exc:
+            # Nothing of the data depends on it: the restore stands, and autovacuum will do it some day.
+            self._warnings.append(f"ANALYZE failed: {exc.cause} Run vacuumdb --analyze-in-stages on {database}.")
+
+    def _roles(self) -> set[str]:
+        return {name for (name,) in rows(self._session.connection, "SELECT rolname::text FROM pg_roles")}
+
+    def _remember(self, history: History, oid: int, seconds: float) -> None:
+        manifest = self._plan.material.backup.manifest
+        history.add(
+            Restored(
+                host=self._request.host,
+                target=self._request.target,
+                oid=oid,
+                component=manifest.component,
+                backup_id=manifest.backup_id,
+                recovery_id=self._request.recovery_id,
+                finished=f"{self._world.now():%Y-%m-%dT%H:%M:%SZ}",
+                seconds=round(seconds, 3),
+                plain_size=manifest.plain_size,
+                kept=self._plan.kept or "",
+            )
+        )
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        began = self._world.now()
+        yield
+        self._loader.phases[name] = round((self._world.now() - began).total_seconds(), 3)
+
+    def _outcome(self, usable: float, leftovers: list[str], emergency_id: str) -> Outcome:
+        plan, manifest = self._plan, self._plan.material.backup.manifest
+        facts = {
+            "restore": {
+                "backup_id": manifest.backup_id,
+                "component": manifest.component,
+                "target": self._request.target,
+                "strategy": self._request.strategy,
+                "kept": plan.kept,
+                "emergency_backup_id": emergency_id or None,
+                "proved": proved(plan),
+                "seconds_until_usable": round(usable, 3),
+                "seconds": round((self._world.now() - self._began).total_seconds(), 3),
+                "phases": dict(self._loader.phases),
+                "dropped_leftovers": leftovers,
+                "plain_size": manifest.plain_size,
+            },
+            "summary": (
+                f"{manifest.backup_id} is restored as {self._request.target}, usable after "
+                f"{units.human_duration(usable)}, {compared(plan)}"
+                + (f"; the old one is {plan.kept}." if plan.kept else ".")
+            ),
+        }
+        return Outcome(
+            changed=True,
+            facts=facts,
+            before=state_of(plan),
+            after="\n".join(plan.lines()) + "\n",
+            warnings=tuple(self._warnings),
+        )
+
+
+def prove(plan: Plan, database: str, failures: tuple[tuple[str, str], ...]) -> list[str]:
+    """Compare `database` with the backup's proof. Give notes; raise ProofMismatch that names the first difference."""
+    before = plan.material.detail["proof"]
+    if before["level"] == "none":
+        return ["The backup has no proof, so the restored database was not compared with anything."]
+    after = proof.take(
+        plan.tools.login, database, None, before["level"], like=before, partial=bool(before.get("partial"))
+    )
+    # What was accepted to be missing is missing in the catalogue too.
+    missing = [name.rsplit(" ", 1)[-1] for name, _reason in failures]
+    found = [
+        difference
+        for difference in proof.compare(before, after)
+        if difference.what != "missing" or not any(name in difference.object for name in missing)
+    ]
+    if real := [difference for difference in found if not difference.note]:
+        raise ProofMismatch(
+            f"The restored database is not the one that was backed up: {real[0]}.",
+            "Nothing was replaced; try an earlier backup, and look into why this one differs.",
+            differences=[str(difference) for difference in real[:100]],
+            first_difference=str(real[0]),
+        )
+    return [str(difference) for difference in found]
+
+
+def _lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
+    """Give the same kind of error, but say that the database is gone and what it can be had back from."""
+    source = f"the emergency backup {emergency_id}" if emergency_id else "another backup"
+    return type(error)(
+        f"The restore in place failed when {target!r} was already dropped: {error.cause}",
+        f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
+        **{**error.details, "emergency_backup_id": emergency_id or None},
+    )

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What a retention policy means for each backup that is there: by which of its rules it stays, and until when at least.
+
+A pure view of `retention.plan`. A rule that counts has no date: it lets go when enough others came.
+"""
+
+from __future__ import annotations
+
+import calendar
+import dataclasses
+import datetime
+import typing as t
+
+from . import planner
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .calendar import Age
+    from .planner import Candidate, Decision
+    from .policy import Policy, Rules
+
+ORDER = ("yearly", "monthly", "weekly", "daily", "hourly", "keep_within", "keep_partial")
+"""The rules that give a backup its type, the longest first."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outlook:
+    """
+    `type` is one of ORDER, `count` for a backup that stays by number alone, or `none` for one that no rule keeps.
+
+    It stays until `expires` at least; None when that is no date.
+    """
+
+    type: str
+    expires: datetime.datetime | None
+
+
+def outlook(candidates: Iterable[Candidate], policy: Policy, now: datetime.datetime) -> dict[Candidate, Outlook]:
+    """Give each backup's outlook. Nothing is deleted by it, so limits on how much goes at once have no say."""
+    plan = planner.plan(candidates, policy, now, force=True)
+    return {decision.candidate: _of(decision, policy) for decision in plan.decisions}
+
+
+def _of(decision: Decision, policy: Policy) -> Outlook:
+    one = decision.candidate
+    section = policy.section(one.component)
+    rules = dict(section.by_reason).get(one.reason, section.rules)
+    if decision.action != "keep":
+        return Outlook("none", _after(one, rules.keep_within, policy) if rules.keep_within else one.finished)
+    found = dict(_rules(decision.reasons, rules, section.keep_partial))
+    named = [name for name in ORDER if name in found]
+    ends = [_after(one, span, policy) for span in found.values() if not isinstance(span, int)]
+    dated = [end for end in ends if end is not None]
+    # Forever among them, or a rule that counts and nothing else, is no date.
+    return Outlook(named[0] if named else "count", max(dated) if dated and len(dated) == len(ends) else None)
+
+
+def _rules(reasons: Iterable[str], rules: Rules, partial: Age) -> Iterator[tuple[str, int | Age]]:
+    """Yield the rules behind the reasons, each with its count or age."""
+    slots = dict(rules.slots)
+    for reason in reasons:
+        word = reason.partition(" ")[0]
+        if word in slots:
+            yield word, slots[word]
+        elif word == "younger" and rules.keep_within is not None:
+            yield "keep_within", rules.keep_within
+        elif reason.startswith("of chosen tables"):
+            yield "keep_partial", partial
+
+
+def _after(one: Candidate, age: Age, policy: Policy) -> datetime.datetime | None:
+    """Give the time that lies an age after a backup, None when it is forever."""
+    if age.hours:
+        return one.finished + datetime.timedelta(hours=age.hours)
+    if not age.months:
+        return None
+    local = one.finished.astimezone(policy.zone)
+    years, month = divmod(local.year * 12 + local.month - 1 + age.months, 12)
+    day = min(local.day, calendar.monthrange(years, month + 1)[1])
+    return local.replace(year=years, month=month + 1, day=day).astimezone(datetime.UTC)

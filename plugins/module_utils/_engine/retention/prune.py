@@ -1,0 +1,210 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: apply a retention policy to the backups of a store.
+
+The order keeps every promise: all is listed before anything is deleted, and a listing that fails deletes nothing; a
+signed `expired` mark is written, then the manifest goes, then the files. So a crash leaves garbage, never a listed
+backup that is broken, and the next run takes the garbage away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import platform
+import secrets
+import typing as t
+
+from .. import repository
+from ..catalogue import catalogue, marks
+from ..errors import KeyRefused, RecoveryError, UsageError
+from ..model import Outcome
+from . import planner, report, survey
+from . import policy as retention_policy
+from .removal import Removal, Removed
+from .store_lock import StoreLock, locked
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..model import World
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PruneRequest:
+    """
+    What to prune, and how. Without a database, all of the cluster; without a cluster, all of the application.
+
+    `policy` is what retention.policy.parse takes. `force` lifts its limit on the share that goes at once. `replica`
+    says that the store is a copy of another, so that its own times prove nothing. Objects that no manifest lists are
+    left alone until they are `garbage_age` seconds old; `lock_timeout` is how many to wait for another run.
+    """
+
+    repository: catalogue.RepositorySettings
+    policy: Mapping[str, t.Any]
+    cluster: str | None = None
+    database: str | None = None
+    force: bool = False
+    replica: bool = False
+    garbage_age: float = 86400.0
+    lock_timeout: float = 600.0
+
+
+def prune(request: PruneRequest, world: World) -> Outcome:
+    """
+    Delete what the policy does not keep.
+
+    Raise UsageError on a bad policy, KeyRefused when no key at hand may sign marks or none of the backups is believed,
+    Busy when another run holds the lock, StoreError when the store fails. UsageError also when the plan is refused: the
+    clock looks wrong, or too many would go at once (`details["refusals"]`, `details["decisions"]`). Nothing was deleted
+    then; when the store failed in the middle, `details["deleted"]` says what went.
+    """
+    policy = retention_policy.parse(request.policy)
+    opened = catalogue.open_repository(request.repository, world)
+    opened.custody.writer(marks.scope("expired"), world.now())  # refused now rather than half-way
+    with _lock(opened, request, world) as lock:
+        now = world.now()
+        old = now - datetime.timedelta(seconds=request.garbage_age)
+        found = survey.survey(opened, _place(request), old, now)
+        _believed(opened, found)
+        store_time = lock.stored if lock else _ahead(found.newest, now)
+        plan = _planned(opened, request, found, policy=policy, now=now, store_time=store_time)
+        _refuse(plan)
+        removal = Removal(
+            opened,
+            found,
+            check=lock.check if lock else _nothing,
+            now=world.now,
+            token=lambda: secrets.token_hex(8),
+            dry_run=world.dry_run,
+        )
+        try:
+            removal.take_back((*plan.of("keep"), *plan.of("retained")))
+            removal.remove(plan.of("delete"))
+            removal.collect(found.leftovers)
+        except RecoveryError as exc:
+            exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
+            exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
+            raise
+    own = {receipt.backup_id for receipt in opened.receipts.of(opened.application)}
+    opened.receipts.forget(opened.application, own.intersection(removal.removed.backups))
+    return _outcome(opened, plan, found, removal.removed, world)
+
+
+@contextlib.contextmanager
+def _lock(opened: catalogue.Repository, request: PruneRequest, world: World) -> Iterator[StoreLock | None]:
+    """Hold the store's lock; a dry run writes nothing, so it needs none."""
+    if world.dry_run:
+        yield None
+        return
+    name = repository.lock(opened.application, "retention")
+    lock = StoreLock(opened.store, name, secrets.token_hex(16), platform.node(), world)
+    with locked(lock, request.lock_timeout):
+        yield lock
+
+
+def _place(request: PruneRequest) -> str | None:
+    if request.cluster and request.database:
+        return repository.component(request.cluster, request.database)
+    return repository.cluster(request.cluster) if request.cluster else None
+
+
+def _believed(opened: catalogue.Repository, found: survey.Survey) -> None:
+    """Raise KeyRefused where strangers signed all: then the key is wrong, and nothing that follows would be right."""
+    strangers = sum(anomaly.kind == catalogue.STRANGER for anomaly in opened.anomalies)
+    if strangers and not found.listed:
+        raise KeyRefused(
+            f"None of the {strangers} backups of {opened.application} is signed by a key that counts here.",
+            "Give the root that belongs to them.",
+        )
+
+
+def _planned(
+    opened: catalogue.Repository,
+    request: PruneRequest,
+    found: survey.Survey,
+    *,
+    policy: retention_policy.Policy,
+    now: datetime.datetime,
+    store_time: datetime.datetime | None,
+) -> planner.Plan:
+    """Plan; then ask the store about those that would go, and plan again with what it holds on to."""
+    local = opened.store.url.startswith("file://")
+    candidates = found.candidates(replica=request.replica, local=local)
+    # Without the limit, so that the locks of all that may go are known: which of them counts is decided below.
+    first = planner.plan(candidates, policy, now, force=True)
+    until = {
+        decision.candidate: opened.store.locked_until(
+            repository.manifest(opened.application, decision.candidate.component, decision.candidate.backup_id)
+        )
+        for decision in first.of("delete")
+    }
+    known = [dataclasses.replace(one, locked_until=until.get(one)) for one in candidates]
+    return planner.plan(known, policy, now, force=request.force, store_time=store_time)
+
+
+def _ahead(newest: datetime.datetime | None, now: datetime.datetime) -> datetime.datetime | None:
+    """Give the store's time where something in it is from after ours; without a write no more can be known."""
+    return newest if newest is not None and newest > now else None
+
+
+def _refuse(plan: planner.Plan) -> None:
+    if not plan.refusals:
+        return
+    first = plan.refusals[0]
+    remedy = (
+        "Set this machine's clock right (chronyd or systemd-timesyncd), and run again: nothing was deleted."
+        if first.kind == "clock"
+        else "Look at the decisions; if they are meant, run once with force. Nothing was deleted."
+    )
+    raise UsageError(
+        first.cause,
+        remedy,
+        field="force",
+        refusals=[refusal.cause for refusal in plan.refusals],
+        decisions=report.decisions(plan),
+    )
+
+
+def _outcome(
+    opened: catalogue.Repository, plan: planner.Plan, found: survey.Survey, removed: Removed, world: World
+) -> Outcome:
+    facts: dict[str, t.Any] = {
+        "decisions": report.decisions(plan),
+        "kept": len(plan.of("keep")) + len(removed.protected),
+        "deleted": len(removed.backups),
+        "deleted_backups": sorted(removed.backups),
+        "retained": len(plan.of("retained")) + len(removed.retained),
+        "freed": removed.freed,
+        "garbage": removed.garbage,
+        "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
+        "table": report.table(plan, found.leftovers),
+    }
+    facts["summary"] = report.summary(facts, dry_run=world.dry_run)
+    return Outcome(
+        changed=bool(removed.backups or removed.objects),
+        facts=facts,
+        before=report.before(plan, found.leftovers),
+        after=report.after(plan, found.leftovers),
+        warnings=_warnings(opened, plan, removed),
+    )
+
+
+def _warnings(opened: catalogue.Repository, plan: planner.Plan, removed: Removed) -> tuple[str, ...]:
+    misdated = sum(decision.candidate.misdated for decision in plan.decisions)
+    said = [anomaly.cause for anomaly in opened.anomalies]
+    said += [f"{identity} stays: it was pinned or put on hold while this ran." for identity in removed.protected]
+    if misdated:
+        said.append(
+            f"{misdated} backups claim a time that the store contradicts, and stay. If it is a copy of another store, "
+            "set replica."
+        )
+    return tuple(said)
+
+
+def _nothing() -> None:
+    """Nobody to ask."""

@@ -1,0 +1,83 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What retention says about itself: every decision with its reason, as facts, as the lines of a diff, and in one sentence.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..units import human_size
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .planner import Decision, Plan
+    from .survey import Leftover
+
+
+def decisions(plan: Plan) -> list[dict[str, t.Any]]:
+    """Give each decision for machines."""
+    return [
+        {
+            "backup_id": decision.candidate.backup_id,
+            "component": decision.candidate.component,
+            "finished": decision.candidate.finished.isoformat(),
+            "action": decision.action,
+            "reasons": list(decision.reasons),
+            "size": decision.candidate.size,
+            "verified": decision.candidate.verified,
+        }
+        for decision in plan.decisions
+    ]
+
+
+def table(plan: Plan, leftovers: Iterable[Leftover]) -> list[str]:
+    """Give each decision as a line for people."""
+    lines = [f"{decision.action:<8}  {_what(decision)}: {'; '.join(decision.reasons)}" for decision in plan.decisions]
+    for leftover in leftovers:
+        why = "left of a backup that expired" if leftover.expired else "no manifest lists them"
+        lines.append(f"collect   {_left(leftover)}: {why}")
+    return lines
+
+
+def before(plan: Plan, leftovers: Iterable[Leftover]) -> str:
+    """Give what is there, line by line as `after` has it."""
+    listed = [f"listed    {_what(decision)}" for decision in plan.decisions]
+    return _text(listed + [f"unlisted  {_left(leftover)}" for leftover in leftovers])
+
+
+def after(plan: Plan, leftovers: Iterable[Leftover]) -> str:
+    """Give what becomes of it."""
+    return _text(table(plan, leftovers))
+
+
+def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
+    """Give the facts in one sentence."""
+    done = "would be " if dry_run else ""
+    said = f"{facts['kept']} backups kept, {facts['deleted']} {done}deleted"
+    if facts["retained"]:
+        said += f", {facts['retained']} retained by the store's locks"
+    if facts["garbage"]:
+        said += f", {facts['garbage']} leftover objects {done}collected"
+    return f"{said}; {human_size(facts['freed'])} {done}freed."
+
+
+def _what(decision: Decision) -> str:
+    one = decision.candidate
+    details = [human_size(one.size), one.reason]
+    details += ["partial"] if one.scope != "full" else []
+    details += ["verified"] if one.verified else []
+    return f"{one.backup_id}  {one.component}  {one.finished:%Y-%m-%d %H:%M} UTC  ({', '.join(details)})"
+
+
+def _left(leftover: Leftover) -> str:
+    size = human_size(sum(info.size for info in leftover.objects))
+    return f"{leftover.backup_id}  {len(leftover.objects)} objects, {size}"
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n" if lines else ""

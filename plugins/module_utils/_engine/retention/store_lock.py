@@ -1,0 +1,117 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+A lock that lies in the store itself, so that two hosts do not do the same work on it at once.
+
+It is an object with its owner's token, created only where there is none, and read back: a store that answers yes to
+everything must not make two owners. It is renewed while the work goes on; one that was not for half an hour belonged to
+somebody who died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import threading
+import typing as t
+
+from ..errors import AlreadyExists, Busy, NotFound, StoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..model import World
+    from ..stores.base import Store
+
+STALE = datetime.timedelta(minutes=30)
+RENEWED = datetime.timedelta(minutes=5)
+
+STEP = 5.0
+"""Seconds between two tries to get it."""
+
+_LARGEST = 4096
+
+
+class StoreLock:
+    """The lock while it is held. `stored` is the time at which the store, by its own clock, took it."""
+
+    def __init__(self, store: Store, name: str, token: str, host: str, world: World) -> None:
+        self.stored: datetime.datetime
+        self._store = store
+        self._name = name
+        self._data = json.dumps({"owner": token, "host": host}).encode()
+        self._world = world
+        self._renewed = world.now()
+        self._mutex = threading.Lock()
+
+    def take(self, patience: float) -> None:
+        """Wait at most so many seconds for the lock. Raise Busy that names who has it."""
+        deadline = self._world.now() + datetime.timedelta(seconds=patience)
+        while True:
+            with contextlib.suppress(AlreadyExists):
+                self._store.put_new(self._name, self._data)
+            found = self._found()
+            if found is not None and found[0] == self._data:
+                self.stored = found[1]
+                self._renewed = self._world.now()
+                return
+            if found is not None and self._world.now() - found[1] > STALE:
+                self._store.delete(self._name)
+            elif self._world.now() >= deadline:
+                raise Busy(
+                    f"{_owner(found)} is at work on {self._store.url} and holds its lock.",
+                    f"Run again later; a lock of somebody who died ends after {STALE.seconds // 60} minutes.",
+                    name=self._name,
+                )
+            else:
+                self._world.sleep(STEP)
+
+    def check(self) -> None:
+        """Renew the lock when it is time. Raise Busy when it has become somebody else's."""
+        with self._mutex:
+            now = self._world.now()
+            if now - self._renewed < RENEWED:
+                return
+            found = self._found()
+            if found is None or found[0] != self._data:
+                raise Busy(
+                    f"The lock of {self._store.url} went over to {_owner(found)}: this run stood still for long.",
+                    "Run again: what is left is done then.",
+                    name=self._name,
+                )
+            self._store.put(self._name, [self._data])
+            self._renewed = now
+
+    def give_back(self) -> None:
+        """End it; if the store fails now, it ends by itself."""
+        with contextlib.suppress(StoreError):
+            found = self._found()
+            if found is not None and found[0] == self._data:
+                self._store.delete(self._name)
+
+    def _found(self) -> tuple[bytes, datetime.datetime] | None:
+        try:
+            return b"".join(self._store.get(self._name, 0, _LARGEST)), self._store.head(self._name).modified
+        except NotFound:
+            return None
+
+
+@contextlib.contextmanager
+def locked(lock: StoreLock, patience: float) -> Iterator[StoreLock]:
+    """Hold the lock while the block runs."""
+    lock.take(patience)
+    try:
+        yield lock
+    finally:
+        lock.give_back()
+
+
+def _owner(found: tuple[bytes, datetime.datetime] | None) -> str:
+    try:
+        host = json.loads(found[0])["host"] if found else None
+    except (ValueError, KeyError, TypeError):
+        host = None
+    return f"The host {host}" if isinstance(host, str) and host.isprintable() else "Somebody else"
