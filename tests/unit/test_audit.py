@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(log):
 
 WRITER = """
 import datetime, sys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 log = audit.AuditLog(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -428,13 +428,13 @@ def test_a_run_that_lost_its_lock_stops(ground, monkeypatch):
     ids = [ground.make(days) for days in (40, 41)]
     monkeypatch.setattr(store_lock, "RENEWED", datetime.timedelta(0))
     name = repository.lock("shop", "retention")
-    survey = prune.prune_survey.survey
+    survey = prune.survey.survey
 
     def stolen(*given):
         ground.store.put(name, [b'{"owner": "x", "host": "db2"}'])
         return survey(*given)
 
-    monkeypatch.setattr(prune.prune_survey, "survey", stolen)
+    monkeypatch.setattr(prune.survey, "survey", stolen)
     with pytest.raises(Busy, match="went over to The host db2"):
         prune.prune(ground.request(POLICY), ground.world())
     assert set(ids) <= set(ground.listed())

@@ -71,7 +71,7 @@ def test_applied_every_day_it_comes_to_the_same_and_is_never_refused(preset):
     begin = end - datetime.timedelta(days=100)
     daily = {decision.candidate for decision in three_years.remaining_daily(preset, begin, end)}
     policy = three_years.retention_policy.parse({"preset": preset})
-    at_once = three_years.retention.plan(three_years.backups(begin, end), policy, end, force=True).of("keep")
+    at_once = three_years.planner.plan(three_years.backups(begin, end), policy, end, force=True).of("keep")
     assert daily == {decision.candidate for decision in at_once}
 
 
