@@ -26,6 +26,7 @@ importlib.import_module("conftest")  # makes the collection importable
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import store_lock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 from ansible_collections.lifeboat.recovery.plugins.modules import store_retention
 
 CHANGES = ("put", "put_new", "delete", "purge")
@@ -47,6 +48,9 @@ class Watched:
                 if self.steps == self._at:
                     os.kill(os.getpid(), signal.SIGKILL)
         return getattr(self._store, name)
+
+    def purge_all(self, names: t.Sequence[str]) -> t.Any:
+        return base.one_by_one(self.purge, names)
 
 
 def main() -> None:

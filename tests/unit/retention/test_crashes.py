@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import r
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import Parent
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 
@@ -39,6 +40,9 @@ class Mortal:
     def __getattr__(self, name):
         call = getattr(self._store, name)
         return self._change(call) if name in self.CHANGES else self._read(call) if callable(call) else call
+
+    def purge_all(self, names):
+        return base.one_by_one(self.purge, names)
 
     def _read(self, call):
         def read(*given, **named):

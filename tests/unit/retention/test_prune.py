@@ -30,6 +30,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 
@@ -43,6 +44,9 @@ class Wrapped:
 
     def __getattr__(self, name):
         return getattr(self._store, name)
+
+    def purge_all(self, names):
+        return base.one_by_one(self.purge, names)
 
 
 @pytest.fixture
@@ -221,6 +225,22 @@ def test_what_is_needed_is_deleted_after_what_needs_it(ground, through):
     prune.prune(ground.request(POLICY), ground.world())
     manifests = [name for name in order if "/manifests/" in name]
     assert [name.rpartition("/")[2][:-5] for name in manifests] == [second, first, full]
+
+
+def test_what_turns_out_to_stay_keeps_what_it_needs(ground, through, monkeypatch):
+    ground.make(0)
+    full = ground.make(50)
+    first = ground.make(49, parents=(Parent(full, "0" * 64),))
+    second = ground.make(48, parents=(Parent(first, "0" * 64),))
+    free = ground.make(47, parents=(Parent(full, "0" * 64),))
+    locked = Wrapped(ground.store, purge=lambda name: "retained" if second in name else ground.store.purge(name))
+    through(locked)
+    done = prune.prune(ground.request(POLICY), ground.world())
+    assert {full, first, second} < set(ground.listed())
+    assert free not in ground.listed()
+    assert (done.facts["kept"], done.facts["retained"], done.facts["deleted"]) == (3, 1, 1)
+    assert sum("is needed by" in warning for warning in done.warnings) == 2
+    assert {identity for identity, said in ground.opened().marks().items() if said.expired} == {free}
 
 
 def test_a_lock_of_the_store_retains_and_writes_no_mark(ground, through):

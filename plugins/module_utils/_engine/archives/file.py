@@ -24,11 +24,11 @@ from ..errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
 from ..files import names, tar
 from ..keys import custody
 from ..repository import check_application
-from ..stores import opening
+from ..stores import base, opening
 from ..streams import Tally
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from ..crypto.lbx import Head
@@ -193,6 +193,9 @@ class _NoStore:
 
     def purge(self, name: str) -> Purged:  # noqa: ARG002
         return "deleted"
+
+    def purge_all(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
+        return base.one_by_one(self.purge, names)
 
     def locked_until(self, name: str) -> datetime | None:  # noqa: ARG002
         return None

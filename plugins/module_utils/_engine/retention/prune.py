@@ -175,7 +175,7 @@ def _outcome(
 ) -> Outcome:
     facts: dict[str, t.Any] = {
         "decisions": report.decisions(plan),
-        "kept": len(plan.of("keep")) + len(removed.protected),
+        "kept": len(plan.of("keep")) + len(removed.protected) + len(removed.needed),
         "deleted": len(removed.backups),
         "deleted_backups": sorted(removed.backups),
         "retained": len(plan.of("retained")) + len(removed.retained),
@@ -198,6 +198,7 @@ def _warnings(opened: catalogue.Repository, plan: planner.Plan, removed: Removed
     misdated = sum(decision.candidate.misdated for decision in plan.decisions)
     said = [anomaly.cause for anomaly in opened.anomalies]
     said += [f"{identity} stays: it was pinned or put on hold while this ran." for identity in removed.protected]
+    said += [f"{identity} stays: it is needed by {child}, which stays." for identity, child in removed.needed.items()]
     if misdated:
         said.append(
             f"{misdated} backups claim a time that the store contradicts, and stay. If it is a copy of another store, "

@@ -13,12 +13,13 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import graphlib
-import threading
+import math
+import os.path
 import typing as t
 
 from .. import repository
 from ..catalogue import marks
-from ..errors import AccessDenied
+from ..errors import AccessDenied, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,17 +30,28 @@ if t.TYPE_CHECKING:
     from .planner import Decision
     from .survey import Leftover, Survey
 
+_Given = t.TypeVar("_Given")
+_Made = t.TypeVar("_Made")
+
 WORKERS = 8
-"""Backups that are deleted at once: deleting waits for the network."""
+"""Requests at once: deleting waits for the network."""
+
+WAVE = 100
+"""Backups that go together: so many that a request for many objects is well filled, so few that the lock holds."""
 
 
 @dataclasses.dataclass(slots=True)
 class Removed:
-    """What went so far, also when an error ends the run."""
+    """
+    What went so far, also when an error ends the run; and what stays although the plan let it go.
+
+    `retained`: the store holds it. `protected`: somebody pinned it meanwhile. `needed`: by another one that stays.
+    """
 
     backups: list[str] = dataclasses.field(default_factory=list)
     retained: list[str] = dataclasses.field(default_factory=list)
     protected: list[str] = dataclasses.field(default_factory=list)
+    needed: dict[str, str] = dataclasses.field(default_factory=dict)
     freed: int = 0
     objects: int = 0
     garbage: int = 0
@@ -47,7 +59,7 @@ class Removed:
 
 class Removal:
     """
-    Deletes from one store. `check` is called before each backup goes, and raises when work must stop.
+    Deletes from one store. `check` is called before each wave of backups goes, and raises when work must stop.
 
     In a dry run the store lets nothing through; the marks are not even offered to it, because it would look for each.
     """
@@ -69,7 +81,6 @@ class Removal:
         self._now = now
         self._token = token
         self._dry_run = dry_run
-        self._mutex = threading.Lock()
         self._backups = {entry.backup.manifest.backup_id: entry.backup for entry in found.listed}
 
     def remove(self, decisions: Sequence[Decision]) -> None:
@@ -82,11 +93,14 @@ class Removal:
                 if parent in going:
                     order.add(parent, identity)
         order.prepare()
-        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            while order.is_active():
-                ready = order.get_ready()
-                self._all(pool, [(going[identity],) for identity in ready], self._one)
-                order.done(*ready)
+        while order.is_active():
+            ready = order.get_ready()
+            for start in range(0, len(ready), WAVE):
+                self._wave([going[identity] for identity in ready[start : start + WAVE]])
+            for identity in set(ready).difference(self.removed.backups):
+                needs = going.keys() & set(going[identity].candidate.parents)
+                self.removed.needed |= dict.fromkeys(needs, identity)
+            order.done(*ready)
 
     def take_back(self, decisions: Iterable[Decision]) -> None:
         """Of backups that stay, take back that they expired, as a run said that was killed before it deleted them."""
@@ -96,60 +110,56 @@ class Removal:
 
     def collect(self, leftovers: Iterable[Leftover]) -> None:
         """Delete what nothing lists."""
-        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            self._all(pool, [(leftover,) for leftover in leftovers], self._leftover)
-
-    @staticmethod
-    def _all(
-        pool: concurrent.futures.Executor, arguments: Sequence[tuple[t.Any, ...]], work: Callable[..., None]
-    ) -> None:
-        """Do all of it; the first error ends what has not begun."""
-        running = [pool.submit(work, *given) for given in arguments]
-        try:
-            for future in concurrent.futures.as_completed(running):
-                future.result()
-        finally:
-            for future in running:
-                future.cancel()
-
-    def _one(self, decision: Decision) -> None:
-        self._check()
-        identity = decision.candidate.backup_id
-        if self._protected_meanwhile(identity):
-            self._note(self.removed.protected, identity)
-            return
-        expired = self._expire(decision)
-        if not self._unlist(decision, expired):
-            self._note(self.removed.retained, identity)
-            return
-        self._note(self.removed.backups, identity)
-        # The marks go last, but for the one that says why the rest is gone.
-        for info in (*self._found.objects.get(identity, ()), *self._own_marks(identity)):
-            self._count(info, self._opened.store.purge(info.name))
-
-    def _leftover(self, leftover: Leftover) -> None:
-        self._check()
-        store = self._opened.store
-        for info in leftover.objects:
+        expired: list[ObjectInfo] = []
+        for leftover in leftovers:
             if leftover.expired:
-                done = store.purge(info.name)
+                expired += leftover.objects
             else:
-                # Where a bucket keeps versions, one can come back: its manifest may only have been hidden.
-                store.delete(info.name)
-                done = "deleted"
-            if self._count(info, done):
-                with self._mutex:
-                    self.removed.garbage += 1
+                self._hide(leftover)
+        for start in range(0, len(expired), WAVE * WORKERS):
+            self._check()
+            gone, error = self._purge(expired[start : start + WAVE * WORKERS])
+            self.removed.garbage += len(gone)
+            if error:
+                raise error
 
-    def _protected_meanwhile(self, identity: str) -> bool:
-        """Whether somebody pinned it, or put it on hold, after it was looked at."""
+    def _hide(self, leftover: Leftover) -> None:
+        """Delete it so that it can come back where a bucket keeps versions: its manifest may only have been hidden."""
+        self._check()
+        for info in leftover.objects:
+            self._opened.store.delete(info.name)
+            self._count(info)
+            self.removed.garbage += 1
+
+    def _wave(self, decisions: Sequence[Decision]) -> None:
+        """Delete backups of which none needs another one: all their marks, then their manifests, then their files."""
+        self._check()
+        free = [decision for decision in decisions if decision.candidate.backup_id not in self.removed.needed]
+        pinned = self._protected_meanwhile([decision.candidate.backup_id for decision in free])
+        self.removed.protected += sorted(pinned)
+        going = [decision for decision in free if decision.candidate.backup_id not in pinned]
+        self.take_back(decision for decision in decisions if decision not in going)
+        expired = self._each(self._expire, going)
+        gone, error = self._unlist(going, expired)
+        self.removed.backups += gone
+        # The marks go last, but for the one that says why the rest is gone.
+        files = [info for identity in gone for info in self._found.objects.get(identity, ())]
+        _gone, failed = self._purge(files)
+        _gone, also = self._purge([info for identity in gone for info in self._own_marks(identity)])
+        if error or failed or also:
+            raise t.cast("StoreError", error or failed or also)
+
+    def _protected_meanwhile(self, identities: Sequence[str]) -> set[str]:
+        """Give those that somebody pinned, or put on hold, after they were looked at."""
         if self._dry_run:
-            return False
-        seen = {info.name for info in self._found.mark_objects.get(identity, ())}
+            return set()
         application = self._opened.application
-        now = (info.name for info in self._opened.store.list(repository.marks(application, identity)))
-        parsed = (repository.parse_mark(application, name) for name in now if name not in seen)
-        return any(found is not None and found[1] in {"pinned", "hold"} for found in parsed)
+        seen = {info.name for identity in identities for info in self._found.mark_objects.get(identity, ())}
+        # One listing looks at all: ids that go together are of one time, and begin alike.
+        common = os.path.commonprefix([repository.marks(application, identity) for identity in identities])  # noqa: RUF071
+        now = (info.name for info in self._opened.store.list(common))
+        parsed = [repository.parse_mark(application, name) for name in now if name not in seen]
+        return {found[0] for found in parsed if found and found[1] in {"pinned", "hold"}}.intersection(identities)
 
     def _expire(self, decision: Decision) -> tuple[marks.Mark, ...]:
         """Let a mark say that it goes, and give the marks that do."""
@@ -160,18 +170,57 @@ class Removal:
         marks.write(self._opened.store, self._opened.custody, mark)
         return (mark,)
 
-    def _unlist(self, decision: Decision, expired: Sequence[marks.Mark]) -> bool:
-        """Delete the manifest. Where the store keeps it, take back that the backup expired."""
-        one = decision.candidate
-        manifest = repository.manifest(self._opened.application, one.component, one.backup_id)
-        try:
-            gone = self._opened.store.purge(manifest) == "deleted"
-        except AccessDenied:
-            self._lift(decision, expired)
-            raise
-        if not gone:
-            self._lift(decision, expired)
-        return gone
+    def _unlist(
+        self, decisions: Sequence[Decision], expired: Sequence[Sequence[marks.Mark]]
+    ) -> tuple[list[str], StoreError | None]:
+        """Delete the manifests. Where the store keeps one, take back that its backup expired."""
+        names = [
+            repository.manifest(self._opened.application, decision.candidate.component, decision.candidate.backup_id)
+            for decision in decisions
+        ]
+        done = self._sent(names)
+        gone, error = [], None
+        for name, decision, said in zip(names, decisions, expired, strict=True):
+            if done[name] == "deleted":
+                gone.append(decision.candidate.backup_id)
+                continue
+            if done[name] == "retained":
+                self.removed.retained.append(decision.candidate.backup_id)
+            else:
+                error = error or t.cast("StoreError", done[name])
+            if done[name] == "retained" or isinstance(done[name], AccessDenied):
+                self._lift(decision, said)
+        return gone, error
+
+    def _purge(self, infos: Sequence[ObjectInfo]) -> tuple[list[ObjectInfo], StoreError | None]:
+        """Delete objects, and give those that went and the first error."""
+        done = self._sent([info.name for info in infos])
+        gone = [info for info in infos if done[info.name] == "deleted"]
+        for info in gone:
+            self._count(info)
+        errors = (found for found in done.values() if isinstance(found, StoreError))
+        return gone, next(errors, None)
+
+    def _sent(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
+        """Purge objects, as many requests at once as are good; what belongs together stays in one."""
+        size = max(1, math.ceil(len(names) / WORKERS))
+        parts = [names[start : start + size] for start in range(0, len(names), size)]
+        done: dict[str, Purged | StoreError] = {}
+        for part in self._each(self._opened.store.purge_all, parts):
+            done |= part
+        return done
+
+    def _each(self, work: Callable[[_Given], _Made], given: Sequence[_Given]) -> list[_Made]:
+        """Do all of it at once; the first error ends what has not begun."""
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            running = [pool.submit(work, one) for one in given]
+            try:
+                for future in concurrent.futures.as_completed(running):
+                    future.result()
+            finally:
+                for future in running:
+                    future.cancel()
+        return [future.result() for future in running]
 
     def _lift(self, decision: Decision, expired: Sequence[marks.Mark]) -> None:
         for mark in () if self._dry_run else expired:
@@ -197,13 +246,6 @@ class Removal:
         kept = f"{repository.marks(self._opened.application, identity)}expired-"
         return [info for info in self._found.mark_objects.get(identity, ()) if not info.name.startswith(kept)]
 
-    def _count(self, info: ObjectInfo, done: Purged) -> bool:
-        with self._mutex:
-            if done == "deleted":
-                self.removed.objects += 1
-                self.removed.freed += info.size
-        return done == "deleted"
-
-    def _note(self, names: list[str], identity: str) -> None:
-        with self._mutex:
-            names.append(identity)
+    def _count(self, info: ObjectInfo) -> None:
+        self.removed.objects += 1
+        self.removed.freed += info.size

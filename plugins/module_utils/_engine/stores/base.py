@@ -13,10 +13,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..errors import UsageError
+from ..errors import StoreError, UsageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
 BLOCK = 1 << 20
@@ -95,6 +95,13 @@ class Store(t.Protocol):
         A version that is locked stays, and so does what was hidden above it; that is `retained`, and no error.
         """
 
+    def purge_all(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
+        """
+        Purge many objects, in as few requests as the store allows, and give what became of each.
+
+        An error belongs to its object and is given, not raised: what went before it is gone all the same.
+        """
+
     def locked_until(self, name: str) -> datetime | None:
         """Tell until when the store itself keeps an object; None when it does not, or when there is none."""
 
@@ -123,6 +130,17 @@ def check_prefix(prefix: str) -> str:
     if prefix:
         check_name(prefix.removesuffix("/"))
     return prefix
+
+
+def one_by_one(purge: Callable[[str], Purged], names: Iterable[str]) -> dict[str, Purged | StoreError]:
+    """Do what `Store.purge_all` does where a store has no request for many objects."""
+    done: dict[str, Purged | StoreError] = {}
+    for name in names:
+        try:
+            done[name] = purge(name)
+        except StoreError as exc:
+            done[name] = exc
+    return done
 
 
 def blocks(data: bytes | memoryview) -> Iterator[bytes]:

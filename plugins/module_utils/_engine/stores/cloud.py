@@ -26,7 +26,7 @@ from .downloading import RANGE, in_ranges
 from .source import Source
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from obstore import ObjectMeta
@@ -167,6 +167,9 @@ class CloudStore:
     def purge(self, name: str) -> base.Purged:
         self.delete(name)
         return "deleted"
+
+    def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
+        return base.one_by_one(self.purge, names)
 
     def locked_until(self, name: str) -> datetime | None:
         self._key(name)

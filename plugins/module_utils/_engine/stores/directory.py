@@ -23,7 +23,7 @@ from ..errors import NotFound, StoreError
 from . import base
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
@@ -76,6 +76,9 @@ class DirectoryStore:
     def purge(self, name: str) -> base.Purged:
         self.delete(name)
         return "deleted"
+
+    def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
+        return base.one_by_one(self.purge, names)
 
     def locked_until(self, name: str) -> datetime | None:
         base.check_name(name)

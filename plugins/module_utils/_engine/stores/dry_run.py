@@ -15,8 +15,10 @@ from ..errors import AccessDenied, AlreadyExists, NotFound
 from . import base
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+
+    from ..errors import StoreError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class DryRunStore:
         """Note the name. What is locked is told by `locked_until`, on which a plan rests."""
         self._note("delete", name)
         return "deleted"
+
+    def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
+        """Note the names."""
+        return base.one_by_one(self.purge, names)
 
     def locked_until(self, name: str) -> datetime | None:
         return self._store.locked_until(name)

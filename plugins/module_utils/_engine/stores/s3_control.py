@@ -49,7 +49,7 @@ MARKS = {
 }
 """What boto3's texts say, in the words that failures.py knows. The first that is found counts."""
 
-CHECKED = ("PutBucketLifecycleConfiguration", "PutObjectLockConfiguration", "PutObjectRetention")
+CHECKED = ("DeleteObjects", "PutBucketLifecycleConfiguration", "PutObjectLockConfiguration", "PutObjectRetention")
 """Operations that a store may take only with a checksum; every store knows this oldest one."""
 
 

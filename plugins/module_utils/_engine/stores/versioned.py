@@ -12,13 +12,14 @@ import threading
 import typing as t
 
 from ..errors import AccessDenied, NotFound
-from . import base, bucket_state, versions
+from . import base, bucket_state, bulk, versions
 from .cloud import CloudStore
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from ..errors import StoreError
     from .s3_control import Control
 
 
@@ -34,10 +35,12 @@ class VersionedStore(CloudStore):
 
     def purge(self, name: str) -> base.Purged:
         base.check_name(name)
-        with self._asking:
-            if self._versions is None:
-                self._versions = _possibly(lambda: bucket_state.versioning(self._control) != "off")
-        return versions.purge(self._control, name) if self._versions else super().purge(name)
+        return versions.purge(self._control, name) if self._keeps_versions() else super().purge(name)
+
+    def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
+        for name in names:
+            base.check_name(name)
+        return bulk.purge(self._control, names, self.purge, versioned=self._keeps_versions())
 
     def locked_until(self, name: str) -> datetime | None:
         base.check_name(name)
@@ -51,6 +54,12 @@ class VersionedStore(CloudStore):
         except NotFound:
             return None
         return found.until if found and found.now else None
+
+    def _keeps_versions(self) -> bool:
+        with self._asking:
+            if self._versions is None:
+                self._versions = _possibly(lambda: bucket_state.versioning(self._control) != "off")
+            return self._versions
 
 
 def _possibly(ask: Callable[[], bool]) -> bool:

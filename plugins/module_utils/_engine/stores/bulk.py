@@ -1,0 +1,79 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Many objects of a bucket removed by one request: deleting years of backups one object at a time takes an hour.
+
+Only what is simple goes this way: an object of one version, or of a bucket that keeps none. The rest, and what the
+store refused, goes one by one, where the order of versions and the reason of a refusal are looked after.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import os.path
+import typing as t
+
+from ..errors import StoreError
+from . import base, versions
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .s3_control import Control
+
+MOST = 1000
+"""Objects that S3 takes in one request."""
+
+REFUSALS = range(400, 502)
+"""HTTP statuses of a store that answered, and that does not do this: 501 is said by one that never learnt it."""
+
+Outcomes = dict[str, "base.Purged | StoreError"]
+_Object = dict[str, str]
+
+
+def purge(control: Control, names: Sequence[str], one: Callable[[str], base.Purged], *, versioned: bool) -> Outcomes:
+    """
+    Remove objects for good and give what became of each; `one` removes a single one, whatever lies below it.
+
+    Source: the operations DeleteObjects and ListObjectVersions of Amazon S3's API reference.
+    """
+    simple = _of_one_version(control, names) if versioned else [{"Key": control.prefix + name} for name in names]
+    done: Outcomes = {}
+    for start in range(0, len(simple), MOST):
+        done |= _together(control, simple[start : start + MOST])
+    return done | base.one_by_one(one, (name for name in names if name not in done))
+
+
+def _together(control: Control, objects: Sequence[_Object]) -> Outcomes:
+    """Remove these by one request, and give what is settled by it: what the store refused is not among it."""
+    names = {item["Key"]: item["Key"].removeprefix(control.prefix) for item in objects}
+    try:
+        answer = control.ask(
+            "delete_objects",
+            f"Removing {len(objects)} objects",
+            right="s3:DeleteObject and s3:DeleteObjectVersion",
+            Delete={"Objects": list(objects), "Quiet": True},
+        )
+    except StoreError as exc:
+        # Whoever answered can be asked for each; whoever did not would be waited for as often as there are objects.
+        return {} if exc.details.get("status") in REFUSALS else dict.fromkeys(names.values(), exc)
+    refused = {error.get("Key") for error in (answer or {}).get("Errors", ())}
+    return {name: "deleted" for key, name in names.items() if key not in refused}
+
+
+def _of_one_version(control: Control, names: Iterable[str]) -> list[_Object]:
+    """Give those that have one version and no delete marker. What lies in one folder is looked at together."""
+    found: list[_Object] = []
+    for _folder, group in itertools.groupby(sorted(names), lambda name: name.rpartition("/")[0]):
+        together = list(group)
+        wanted, last = set(together), together[-1]
+        listed = versions.listed(control, os.path.commonprefix(together))  # noqa: RUF071
+        near = itertools.takewhile(lambda version, last=last: version.name <= last, listed)  # type: ignore[misc]
+        for name, every in itertools.groupby(near, operator.attrgetter("name")):
+            first, *others = every
+            if name in wanted and not others and not first.marker:
+                found.append({"Key": control.prefix + name, "VersionId": first.version_id})
+    return found
