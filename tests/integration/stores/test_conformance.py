@@ -23,7 +23,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import bulk, opening
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +184,16 @@ def test_purge_leaves_nothing_and_is_no_error_twice(store: Store) -> None:
     assert read(store, "a/b") == b"y"
 
 
+def test_many_are_purged_at_once_and_their_neighbours_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MOST", 4)
+    for name in ODD_NAMES:
+        store.put(name, [b"x"])
+        store.put(f"{name}2", [b"x"])
+    assert store.purge_all([*ODD_NAMES, "never/was"]) == dict.fromkeys([*ODD_NAMES, "never/was"], "deleted")
+    assert names(store) == sorted(f"{name}2" for name in ODD_NAMES)
+    assert store.purge_all([]) == {}
+
+
 def test_what_no_lock_keeps_is_not_locked(store: Store) -> None:
     store.put("a", [b"x"])
     assert store.locked_until("a") is None
@@ -213,6 +223,7 @@ def test_impossible_names_are_refused(store: Store, name: str) -> None:
         lambda: store.head(name),
         lambda: store.delete(name),
         lambda: store.purge(name),
+        lambda: store.purge_all(["a", name]),
         lambda: store.locked_until(name),
     ):
         with pytest.raises(UsageError):

@@ -40,8 +40,13 @@ def purge(control: Control, names: Sequence[str], one: Callable[[str], base.Purg
 
     Source: the operations DeleteObjects and ListObjectVersions of Amazon S3's API reference.
     """
-    simple = _of_one_version(control, names) if versioned else [{"Key": control.prefix + name} for name in names]
     done: Outcomes = {}
+    try:
+        simple = _of_one_version(control, names) if versioned else [{"Key": control.prefix + name} for name in names]
+    except StoreError as exc:
+        if not _answered(exc):
+            return dict.fromkeys(names, exc)
+        simple = []
     for start in range(0, len(simple), MOST):
         done |= _together(control, simple[start : start + MOST])
     return done | base.one_by_one(one, (name for name in names if name not in done))
@@ -58,10 +63,14 @@ def _together(control: Control, objects: Sequence[_Object]) -> Outcomes:
             Delete={"Objects": list(objects), "Quiet": True},
         )
     except StoreError as exc:
-        # Whoever answered can be asked for each; whoever did not would be waited for as often as there are objects.
-        return {} if exc.details.get("status") in REFUSALS else dict.fromkeys(names.values(), exc)
+        return {} if _answered(exc) else dict.fromkeys(names.values(), exc)
     refused = {error.get("Key") for error in (answer or {}).get("Errors", ())}
     return {name: "deleted" for key, name in names.items() if key not in refused}
+
+
+def _answered(error: StoreError) -> bool:
+    """Whether it is worth asking for each: a store that does not answer would be waited for once for every object."""
+    return error.details.get("status") in REFUSALS
 
 
 def _of_one_version(control: Control, names: Iterable[str]) -> list[_Object]:
