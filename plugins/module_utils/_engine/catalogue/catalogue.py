@@ -15,22 +15,21 @@ import concurrent.futures
 import dataclasses
 import datetime
 import hashlib
-import itertools
-import re
 import typing as t
 
 from .. import repository
 from ..crypto import seals
-from ..errors import KeyRefused, NotFound, Tampered, UsageError
+from ..errors import KeyRefused, NotFound, Tampered
 from ..keys import custody
 from ..stores import opening
-from . import manifest
+from . import choosing, manifest
 from . import marks as sealed
+from .choosing import Place
 from .receipts import Receipts
 from .stored_backup import Backup, missing_file
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from ..model import World
     from ..stores.base import Store
@@ -45,8 +44,6 @@ FUTURE = datetime.timedelta(hours=24)
 
 STRANGER = "stranger"
 """The kind of anomaly that a wrong key makes of every backup."""
-
-_BEFORE = re.compile(r"latest before (.+)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,14 +74,6 @@ class Listed:
     problem: str | None
 
 
-class _Place(t.NamedTuple):
-    """Where a manifest lies, and since when by the store's own clock."""
-
-    component: str
-    backup_id: str
-    stored: datetime.datetime
-
-
 class Repository:
     """An application's backups in one store."""
 
@@ -110,7 +99,17 @@ class Repository:
         What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end.
         """
         listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
-        return sorted(listed, key=_age)
+        return sorted(listed, key=choosing.age)
+
+    def until(self, backup: Backup, count: int) -> list[Backup]:
+        """Give the authentic backups of the same component up to this one, `count` of them at most, oldest first."""
+        until = choosing.second(backup.manifest.backup_id)
+        places = [
+            place for place in self._places(backup.manifest.component) if choosing.second(place.backup_id) <= until
+        ]
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            read = [found for found in pool.map(self._believed, sorted(places)[-count:]) if found]
+        return [found for found in sorted(read, key=choosing.age) if choosing.age(found) <= choosing.age(backup)]
 
     def everything(
         self, component: str | None = None, sizes_of_all: Callable[[], dict[str, int]] | None = None
@@ -152,12 +151,12 @@ class Repository:
         """
         if repository.BACKUP_ID.fullmatch(selector):
             return self.read(component, selector)
-        before, known = _deadline(selector), len(self.anomalies)
+        before, known = choosing.deadline(selector), len(self.anomalies)
         places = self._places(component)
-        for begun_at_once in _newest_first(places):
+        for begun_at_once in choosing.newest_first(places):
             read = [backup for place in begun_at_once if (backup := self._believed(place))]
-            for backup in sorted(read, key=_age, reverse=True):
-                if _is_latest(backup.manifest, before) and self._present(backup):
+            for backup in sorted(read, key=choosing.age, reverse=True):
+                if choosing.is_latest(backup.manifest, before) and self._present(backup):
                     return backup
         strangers = [anomaly for anomaly in self.anomalies[known:] if anomaly.kind == STRANGER]
         if places and len(strangers) == len(places):
@@ -176,9 +175,9 @@ class Repository:
     def read(self, component: str, backup_id: str) -> Backup:
         """Give one backup. Raise NotFound when it does not exist, Tampered when it is not to be believed."""
         info = self.store.head(repository.manifest(self.application, component, backup_id))
-        return self._read(_Place(component, backup_id, info.modified))
+        return self._read(Place(component, backup_id, info.modified))
 
-    def _read(self, place: _Place) -> Backup:
+    def _read(self, place: Place) -> Backup:
         component, backup_id = place.component, place.backup_id
         name = repository.manifest(self.application, component, backup_id)
         # What is larger than it may be is cut, and fails its parser.
@@ -208,12 +207,12 @@ class Repository:
             backup_id=record.backup_id,
         )
 
-    def _places(self, component: str | None) -> list[_Place]:
+    def _places(self, component: str | None) -> list[Place]:
         infos = self.store.list(repository.manifests(self.application, component))
         found = ((repository.parse_manifest(self.application, info.name), info.modified) for info in infos)
-        return [_Place(*parsed, modified) for parsed, modified in found if parsed is not None]
+        return [Place(*parsed, modified) for parsed, modified in found if parsed is not None]
 
-    def _believed(self, place: _Place) -> Backup | None:
+    def _believed(self, place: Place) -> Backup | None:
         try:
             return self._read(place)
         except (Tampered, NotFound) as exc:
@@ -281,40 +280,3 @@ def open_repository(settings: RepositorySettings, world: World) -> Repository:
     if keys.trust is not None and not world.dry_run:
         receipts.saw_trust(application, keys.trust.serial)
     return Repository(application, store, keys, receipts, world.now)
-
-
-def _age(backup: Backup) -> tuple[datetime.datetime, str, str]:
-    """Give what sorts backups by age. An id tells the second, and two may begin within it."""
-    return (backup.manifest.started, backup.manifest.backup_id, backup.manifest.component)
-
-
-def _newest_first(places: Iterable[_Place]) -> Iterator[list[_Place]]:
-    """Yield the places of each second in which backups began, the last second first."""
-
-    def second(place: _Place) -> str:
-        return place.backup_id.rpartition("-")[0]
-
-    for _second, group in itertools.groupby(sorted(places, key=second, reverse=True), second):
-        yield list(group)
-
-
-def _is_latest(record: manifest.Manifest, before: datetime.datetime | None) -> bool:
-    counts = record.scope == "full" and record.reason != "emergency"
-    return counts and (before is None or record.finished < before)
-
-
-def _deadline(selector: str) -> datetime.datetime | None:
-    if selector == "latest":
-        return None
-    match = _BEFORE.fullmatch(selector)
-    try:
-        at = datetime.datetime.fromisoformat(match[1]) if match else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise UsageError(
-            f"The backup {selector!r} is not understood.",
-            "Give latest, a backup id, or 'latest before 2026-11-20T10:00:00Z' with a zone or Z.",
-            field="backup",
-        )
-    return at

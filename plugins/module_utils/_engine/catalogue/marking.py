@@ -95,18 +95,7 @@ def _check(request: MarkRequest) -> None:
 
 
 def _made(backup: catalogue.Backup, kind: str, reason: str, world: World, *, lifts: str = "") -> marks.Mark:
-    record = backup.manifest
-    return marks.Mark(
-        application=record.application,
-        component=record.component,
-        backup_id=record.backup_id,
-        manifest_sha256=backup.manifest_sha256,
-        kind=kind,
-        token=secrets.token_hex(8),
-        at=world.now().replace(microsecond=0),
-        reason=reason,
-        lifts=lifts,
-    )
+    return marks.make(backup, kind, reason, at=world.now(), token=secrets.token_hex(8), lifts=lifts)
 
 
 def _outcome(

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 
     from ..keys.custody import Custody
     from ..stores.base import ObjectInfo, Store
+    from .stored_backup import Backup
 
 KINDS = repository.MARK_KINDS
 FORMAT = "lifeboat-mark/1"
@@ -97,6 +98,22 @@ class Marks:
 
     def _doubtful(self, kind: str) -> bool:
         return any(name.rpartition("/")[2].startswith(f"{kind}-") for name in self.doubtful)
+
+
+def make(backup: Backup, kind: str, reason: str, *, at: datetime, token: str, lifts: str = "") -> Mark:
+    """Make a mark about a backup as it is stored, to the second."""
+    record = backup.manifest
+    return Mark(
+        application=record.application,
+        component=record.component,
+        backup_id=record.backup_id,
+        manifest_sha256=backup.manifest_sha256,
+        kind=kind,
+        token=token,
+        at=at.replace(microsecond=0),
+        reason=reason,
+        lifts=lifts,
+    )
 
 
 def parse(payload: bytes, application: str, backup_id: str, kind: str, token: str) -> Mark:

@@ -67,15 +67,16 @@ class RestoreRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Material:
-    """A backup's records, read to their authenticated end."""
+    """A backup's records, read to their authenticated end; `doubts` are sentences that speak against it."""
 
     backup: Backup
     detail: Mapping[str, t.Any]
     roles: Mapping[str, t.Any]
     layout: Layout
+    doubts: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, backup: Backup) -> Material:
+    def of(cls, backup: Backup, doubts: tuple[str, ...] = ()) -> Material:
         """Read the records of `backup`, after every seal opened. Raise UsageError when nothing is in it."""
         if backup.manifest.kind != "logical":
             raise UsageError(
@@ -85,7 +86,7 @@ class Material:
             )
         backup.check_opens()
         detail = backup.detail()
-        return cls(backup, detail, backup.globals(), Layout.of(detail))
+        return cls(backup, detail, backup.globals(), Layout.of(detail), doubts)
 
     @property
     def owners(self) -> frozenset[str]:
@@ -119,6 +120,7 @@ class Plan:
         manifest = self.material.backup.manifest
         yield f"restore {manifest.backup_id} of {manifest.component} into database {self.request.target}"
         yield f"  {len(self.material.detail['tables'])} tables, {units.human_size(self.material.table_bytes)}"
+        yield from (f"  CAUTION: {doubt}" for doubt in self.material.doubts)
         if self.estimate is not None:
             yield f"  about {units.human_duration(self.estimate)}, going by past restores"
         yield from (f"  {statement.split(' WITH ', 1)[0]}" for statement in self.role_statements if "ROLE" in statement)
@@ -192,6 +194,7 @@ def make_plan(
         halfmade.require_free_name(session, kept)
     confirm, why = confirmation(request, found, history.last(request.host, request.target, found.oid), material)
     notes = [
+        *material.doubts,
         target.check_space(free, material.table_bytes),
         target.collation_note(session.connection, material.detail["properties"]),
         *(f"Tablespace {name} is missing here; its tables go to the default one." for name in missing_spaces),
@@ -232,7 +235,10 @@ def require_confirm(plan: Plan) -> None:
     """Raise UsageError that tells the exact token, unless it was given."""
     if plan.confirm and plan.request.confirm != plan.confirm:
         raise UsageError(
-            f"{plan.why}.", f"If that is meant, give confirm: {plan.confirm}", field="confirm", confirm=plan.confirm
+            " ".join((f"{plan.why}.", *plan.material.doubts)),
+            f"If that is meant, give confirm: {plan.confirm}",
+            field="confirm",
+            confirm=plan.confirm,
         )
 
 

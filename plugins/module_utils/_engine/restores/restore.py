@@ -17,6 +17,7 @@ import os
 import typing as t
 
 from .. import repository, units
+from ..anomalies.statistics import Statistics
 from ..backups import backup as backups
 from ..catalogue import catalogue
 from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError
@@ -26,6 +27,7 @@ from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
 from ..termination import raised_on_sigterm
 from . import emergency, tables
+from .doubts import doubts
 from .history import History, Restored
 from .plan import (
     Material,
@@ -61,13 +63,17 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     check_request(request)
     opened = catalogue.open_repository(request.repository, world)
     component = repository.component(request.cluster, request.database)
-    return restore_backup(request, world, opened.find(component, request.backup), backups.back_up)
+    backup = opened.find(component, request.backup)
+    against = doubts(opened, backup, Statistics(request.repository.state_dir))
+    return restore_backup(request, world, backup, backups.back_up, against)
 
 
-def restore_backup(request: RestoreRequest, world: World, backup: catalogue.Backup, back_up: BackUp) -> Outcome:
-    """Restore `backup`; `back_up` makes the emergency backup where one is due."""
+def restore_backup(
+    request: RestoreRequest, world: World, backup: catalogue.Backup, back_up: BackUp, against: tuple[str, ...] = ()
+) -> Outcome:
+    """Restore `backup`; `back_up` makes the emergency backup where one is due, `against` is told before anything."""
     check_request(request)
-    material = Material.of(backup)
+    material = Material.of(backup, against)
     if request.tables:
         return tables.restore_tables(request, world, material)
     state_dir = request.repository.state_dir

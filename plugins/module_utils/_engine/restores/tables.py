@@ -193,7 +193,8 @@ class _Run:
         names = (*(entry.name(self._material.owners) for entry in selected.tables), *selected.along)
         lost = [f"{what} was left out: it needs or belongs to what was not chosen." for what in selected.left_out]
         after = f"database {self._name}\n" + "".join(f"  {name}\n" for name in names)
-        return Outcome(changed=True, facts=facts, after=after, warnings=(*warnings, *lost))
+        notes = (*self._material.doubts, *warnings, *lost)
+        return Outcome(changed=True, facts=facts, after=after, warnings=notes)
 
 
 _NOTHING_ELSE: Mapping[str, t.Any] = {

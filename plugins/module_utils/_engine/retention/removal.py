@@ -229,18 +229,7 @@ class Removal:
 
     def _mark(self, decision: Decision, reason: str, *, lifts: str = "") -> marks.Mark:
         backup = self._backups[decision.candidate.backup_id]
-        record = backup.manifest
-        return marks.Mark(
-            application=record.application,
-            component=record.component,
-            backup_id=record.backup_id,
-            manifest_sha256=backup.manifest_sha256,
-            kind="expired",
-            token=self._token(),
-            at=self._now().replace(microsecond=0),
-            reason=reason,
-            lifts=lifts,
-        )
+        return marks.make(backup, "expired", reason, at=self._now(), token=self._token(), lifts=lifts)
 
     def _own_marks(self, identity: str) -> list[ObjectInfo]:
         kept = f"{repository.marks(self._opened.application, identity)}expired-"

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whoever is about to restore what an intruder left is told before anything is replaced, and which backup is clean."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import doubts
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import RestoreRequest, restore
+from faults import ground
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures_postgres import ClusterFactory, DatabaseFactory
+
+STOCK = """
+SET search_path = public;
+CREATE TABLE stock (id bigint PRIMARY KEY, item text);
+INSERT INTO stock SELECT i, 'item ' || i % 50 FROM generate_series(1, 3000) i;
+"""
+SHRANK = "shrank to 1,400 rows"
+
+
+def asked(place: ground.Ground) -> RestoreRequest:
+    return RestoreRequest(
+        repository=place.settings,
+        login=place.server.login,
+        cluster=ground.CLUSTER,
+        database=place.database,
+        host="db1",
+    )
+
+
+def test_a_suspicious_backup_is_told_of_before_it_replaces_anything(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
+) -> None:
+    place = ground.make(cluster(), database(sql=STOCK), tmp_path)
+    ids = [place.back_up(proof="counts") for _run in range(6)]
+    place.server.execute("DELETE FROM public.stock WHERE id > 1400", place.database)
+    halved = place.back_up(proof="counts")
+    request = asked(place)
+    with pytest.raises(UsageError, match="holds data") as refused:
+        restore(request, place.world())
+    told = [SHRANK, f"The newest clean one before it is {ids[-1]}."]
+    assert all(part in refused.value.cause for part in told)
+
+    planned = restore(request, dataclasses.replace(place.world(), dry_run=True))
+    assert all(part in planned.warnings[0] for part in told)
+    assert f"CAUTION: {halved} is suspicious." in planned.after
+
+    tables = dataclasses.replace(request, tables=("public.stock",))
+    assert all(part in restore(tables, dataclasses.replace(place.world(), dry_run=True)).warnings[0] for part in told)
+
+    # The one before it is clean, as are those that have too few before them to tell; nothing is said of them.
+    for clean in (ids[-1], ids[0]):
+        chosen = dataclasses.replace(request, backup=clean)
+        done = restore(chosen, dataclasses.replace(place.world(), dry_run=True))
+        assert not any("suspicious" in warning for warning in done.warnings)
+        assert "CAUTION" not in done.after
+
+
+def test_not_being_able_to_tell_keeps_nobody_from_restoring(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ground.make(cluster(), database(sql=STOCK), tmp_path)
+    identity = place.back_up(proof="counts")
+
+    def fail(*_given: t.Any, **_named: t.Any) -> t.NoReturn:
+        raise StoreError("The store does not answer.", "Try again.")
+
+    monkeypatch.setattr(doubts.assessment, "assess", fail)
+    request = dataclasses.replace(asked(place), target_db=f"{place.database}_again")
+    done = restore(request, place.world())
+    try:
+        assert done.facts["restore"]["backup_id"] == identity
+        assert any("is not known: The store does not answer." in warning for warning in done.warnings)
+    finally:
+        place.server.drop(request.target)
