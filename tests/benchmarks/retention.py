@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Retention over many objects on the real S3 server: retention.py [--objects 100000] [--workers 8]
+Retention over many objects on the real S3 server: retention.py [--objects 100000] [--workers 8] [--write]
 
 Fills a bucket of its own with hourly backups of eight objects each, then decides about all of them in check mode,
 deletes what the preset for hours, days, weeks and months does not keep, and runs once more. Each run is a process of
-its own; it says how long it took, how many requests it sent, and how much memory it had at the peak.
+its own; it says how long it took, how many requests it sent, and how much memory it had at the peak. With --write the
+figures go into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 importlib.import_module("conftest")  # makes the collection importable
+import page
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
@@ -50,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure retention on the S3 server.")
     parser.add_argument("--objects", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
@@ -63,12 +67,17 @@ def main() -> None:
         began = time.monotonic()
         backups = options.objects // OBJECTS_EACH
         _fill(StoreSettings(**store), key, backups, options.workers)
-        print(f"{backups} backups, {backups * OBJECTS_EACH} objects, stored in {time.monotonic() - began:.0f} s")
-        print("| run | seconds | CPU s | requests | by kind | peak MiB |\n|---|---|---|---|---|---|")
+        print(f"{backups} backups stored in {time.monotonic() - began:.0f} s", flush=True)
+        what = f"retention of {backups:,} hourly backups in {backups * OBJECTS_EACH:,} objects by {POLICY['preset']}"
+        lines = [page.made_by("retention.py", what), ""]
+        lines += ["| run | seconds | CPU s | requests | by kind | peak MiB |", "|---|---|---|---|---|---|"]
         for name, dry_run in (("check mode", True), ("deleting", False), ("once more", False)):
             path = Path(home) / "settings.json"
             path.write_text(json.dumps({"store": store, "key": key.hex, "dry_run": dry_run}), encoding="utf-8")
-            print(f"| {name} | {_measured(path)} |", flush=True)
+            lines.append(f"| {name} | {_measured(path)} |")
+            print(lines[-1], flush=True)
+        if options.write:
+            page.write({"Retention": "\n".join(lines)})
 
 
 def _fill(settings: StoreSettings, key: RecoveryKey, count: int, workers: int) -> None:
