@@ -12,6 +12,7 @@ import subprocess
 import time
 import typing as t
 
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import detail
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
@@ -19,7 +20,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     dump,
     members,
     proof,
-    properties,
     server,
     snapshot,
 )
@@ -114,43 +114,8 @@ def back_up(
         for member in planned:
             argv, environment = dump.command(programs, member, held, cluster.login, database, environ=cluster.environ)
             contents[member.number] = subprocess.run(argv, env=environment, check=True, capture_output=True).stdout
-        large = {member.number: member.tables[0] for member in planned if member.role == "table"}
-        early = dump.early_post_data(held.connection, list(large.values()))
-        placed = {table.oid: member.number for member in planned for table in member.tables}
         taken = proof.take(cluster.login, database, held.snapshot_id, level, held.tables, sequences=held.sequences)
-        record = {
-            "format": "lifeboat-detail/1",
-            "source": {
-                "database": database,
-                "server_version": held.server.version,
-                "server_version_num": held.server.version_num,
-                "user": held.server.user,
-                "encoding": held.server.encoding,
-            },
-            "members": [
-                {
-                    "number": member.number,
-                    "role": member.role,
-                    "tables": [[table.schema, table.name] for table in member.tables],
-                    "estimate": member.estimate,
-                }
-                for member in planned
-            ],
-            "tables": [
-                {
-                    "schema": table.schema,
-                    "name": table.name,
-                    "kind": table.kind,
-                    "bytes": table.bytes,
-                    "member": placed.get(table.oid, 0),
-                }
-                for table in held.tables
-            ],
-            "properties": properties.read(held.connection),
-            "proof": taken,
-            "losses": [],
-            "post_data": {str(number): early.get(table.oid, []) for number, table in large.items()},
-        }
+        record = detail.describe(held, planned, taken, login=cluster.login, database=database, compression="none")
         recorded = roles.read(held.connection)
     versions = {"server": held.server.version, "pg_dump": programs.version}
     manifest = Record(

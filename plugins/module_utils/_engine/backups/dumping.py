@@ -20,9 +20,10 @@ import typing as t
 
 from .. import codec, process, repository
 from ..errors import Busy, DatabaseError, ProcessFailed
-from ..postgres import connection, dump, members, proof, properties, snapshot
+from ..postgres import connection, dump, members, proof, snapshot
 from ..postgres import globals as roles
 from ..streams import counted
+from .detail import describe
 from .storing import BackupFiles, Crew
 
 if t.TYPE_CHECKING:
@@ -36,7 +37,6 @@ if t.TYPE_CHECKING:
     from ..progress import Progress
     from ..stores.base import Store
 
-DETAIL_FORMAT = "lifeboat-detail/1"
 
 ATTEMPTS = 4
 """Whole dumps that are begun before a lock conflict is somebody else's problem."""
@@ -145,7 +145,15 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
             proved = _dump_members(job, world, held, planned, files)
         with clock.phase("records"):
             job.progress.phase("records")
-            detail = _detail(job, held, planned, proved)
+            detail = describe(
+                held,
+                planned,
+                proved,
+                login=job.login,
+                database=job.database,
+                compression=str(job.compression),
+                losses=job.scope.losses,
+            )
             files.store_record("detail", {**detail, "phases": dict(clock.phases)})
             files.store_record("globals", _globals(job, world, held))
             held.assure()
@@ -238,56 +246,6 @@ def _dump_member(
                 warnings=left_out,
             )
     shown.finish()
-
-
-def _detail(
-    job: Job, held: snapshot.Held, planned: Sequence[members.Member], proved: dict[str, t.Any]
-) -> dict[str, t.Any]:
-    """Give the record about the data. It is encrypted: the manifest is public, and this is not."""
-    large = {member.number: member.tables[0] for member in planned if member.role == "table"}
-    early = dump.early_post_data(held.connection, list(large.values()))
-    placed = {table.oid: member.number for member in planned for table in member.tables}
-    return {
-        "format": DETAIL_FORMAT,
-        "compression": str(job.compression),
-        "source": {
-            "host": job.login.where,
-            "port": job.login.port,
-            "user": held.server.user,
-            "database": job.database,
-            "server_version": held.server.version,
-            "server_version_num": held.server.version_num,
-            "system_identifier": held.server.system_identifier,
-            "encoding": held.server.encoding,
-            "in_recovery": held.server.in_recovery,
-            "replay_lsn": held.server.replay_lsn,
-            "lag_bytes": held.server.lag_bytes,
-            "lag_seconds": held.server.lag_seconds,
-        },
-        "members": [
-            {
-                "number": member.number,
-                "role": member.role,
-                "tables": [[table.schema, table.name] for table in member.tables],
-                "estimate": member.estimate,
-            }
-            for member in planned
-        ],
-        "tables": [
-            {
-                "schema": table.schema,
-                "name": table.name,
-                "kind": table.kind,
-                "bytes": table.bytes,
-                "member": placed.get(table.oid, 0),
-            }
-            for table in held.tables
-        ],
-        "properties": properties.read(held.connection),
-        "proof": proved,
-        "losses": list(job.scope.losses),
-        "post_data": {str(number): early.get(table.oid, []) for number, table in large.items()},
-    }
 
 
 def _globals(job: Job, world: World, held: snapshot.Held) -> dict[str, t.Any]:
