@@ -12,6 +12,7 @@ backup that is broken, and the next run takes the garbage away.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
@@ -25,7 +26,7 @@ from ..errors import KeyRefused, RecoveryError, UsageError
 from ..model import Outcome
 from . import planner, report, survey
 from . import policy as retention_policy
-from .removal import Removal, Removed
+from .removal import WORKERS, Removal, Removed
 from .store_lock import StoreLock, locked
 
 if t.TYPE_CHECKING:
@@ -137,12 +138,10 @@ def _planned(
     candidates = found.candidates(replica=request.replica, local=local)
     # Without the limit, so that the locks of all that may go are known: which of them counts is decided below.
     first = planner.plan(candidates, policy, now, force=True)
-    until = {
-        decision.candidate: opened.store.locked_until(
-            repository.manifest(opened.application, decision.candidate.component, decision.candidate.backup_id)
-        )
-        for decision in first.of("delete")
-    }
+    going = [decision.candidate for decision in first.of("delete")]
+    names = [repository.manifest(opened.application, one.component, one.backup_id) for one in going]
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        until = dict(zip(going, pool.map(opened.store.locked_until, names), strict=True))
     known = [dataclasses.replace(one, locked_until=until.get(one)) for one in candidates]
     return planner.plan(known, policy, now, force=request.force, store_time=store_time)
 
