@@ -20,7 +20,7 @@ options:
     type: dict
     suboptions:
       window:
-        description: How many backups to look back on, 20 by default. V(0) switches it off.
+        description: How many backups to look back on, 20 by default and 200 at most. V(0) switches it off.
         type: int
       minimum:
         description: How many there must be before anything is judged, 5 by default.

@@ -139,6 +139,86 @@ def test_a_jumpy_table_sets_its_own_band():
     assert kinds([*jumpy, statistic(20, tables={"public.queue": 0})]) == set()
 
 
+def series(rows):
+    return [statistic(day, tables={"public.a": each}) for day, each in enumerate(rows)]
+
+
+def alarms(history):
+    """Give on which days something was found."""
+    return [day for day, found in enumerate(judge(history, judging.DEFAULTS).values()) if found]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    noise=st.lists(st.floats(0.93, 1.07), min_size=70, max_size=70), dip=st.floats(0.0, 0.5), start=st.integers(0, 6)
+)
+def test_weekends_alarm_twice_at_most_and_then_are_normal(noise, dip, start):
+    rows = [20_000 * each * (dip if (day + start) % 7 > 4 else 1) for day, each in enumerate(noise)]
+    history = series([int(each) for each in rows])
+    assert all(day < 21 for day in alarms(history))
+
+
+def test_what_is_less_than_every_weekend_is_a_loss():
+    rows = [5_000 if day % 7 > 4 else 20_000 for day in range(47)]
+    assert kinds(series(rows)) == set()
+    assert kinds(series([*rows, 2_000])) == {("table_rows_drop", "public.a")}
+
+
+def test_a_table_that_is_emptied_every_month_is_known_by_the_third_time():
+    history = series([1000 * (day % 30) for day in range(160)])
+    found = alarms(history)
+    assert found[0] == 30
+    assert all(day < 90 for day in found)
+
+
+def test_a_second_loss_after_a_restore_is_told_as_the_first_was():
+    rows = [20_000] * 20 + [0] + [20_000] * 20 + [0]
+    assert alarms(series(rows)) == [20, 41]
+
+
+def test_a_loss_that_stays_is_no_habit():
+    rows = [20_000] * 20 + [0] * 5
+    assert alarms(series(rows)) == [20, 21, 22, 23, 24]
+
+
+def test_an_hourly_backup_that_meets_the_nightly_load_is_normal_after_some_nights():
+    history = [statistic(hour, plain=(250 if hour % 24 == 3 else 100) * MIB) for hour in range(24 * 8)]
+    assert alarms(history)[0] == 27
+    assert all(hour < 24 * 3 for hour in alarms(history))
+
+
+@settings(max_examples=50, deadline=None)
+@given(ratios=st.lists(st.floats(0.2, 0.6), min_size=20, max_size=40))
+def test_a_jumpy_ratio_hides_no_ciphertext(ratios):
+    history = [statistic(day, ratio=ratio) for day, ratio in enumerate([*ratios, 0.99])]
+    assert ("compression_collapse", "") in kinds(history)
+
+
+@pytest.mark.parametrize("nights", [5, 8, 14])
+def test_who_encrypts_a_part_each_night_is_seen(nights):
+    history = [statistic(day, ratio=0.25) for day in range(30)]
+    history += [statistic(30 + night, ratio=0.25 + 0.7 * min(night / nights, 1)) for night in range(1, nights + 3)]
+    found = judge(history, judging.DEFAULTS)
+    seen = [night for night in range(1, nights + 3) if found[f"backup-{29 + night + 1:04d}"]]
+    assert seen
+    assert seen[0] <= nights + 1
+    assert {each.kind for each in found[history[-1].backup_id]} == {"compression_collapse"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(ratios=st.lists(st.floats(-0.04, 0.04), min_size=60, max_size=60), drift=st.floats(0.0, 0.008))
+def test_a_ratio_that_drifts_raises_no_alarm(ratios, drift):
+    history = [statistic(day, ratio=0.25 + drift * day + ratio) for day, ratio in enumerate(ratios)]
+    assert alarms(history) == []
+
+
+def test_the_widest_window_is_judged_in_seconds():
+    history = [statistic(day, rows=1_000_000 + day % 9 * 1000, plain=(100 + day % 5) * MIB) for day in range(801)]
+    began = time.process_time()
+    judge(history, judging.parse({"window": 200}))
+    assert time.process_time() - began < 4
+
+
 def test_an_emptied_table_and_one_that_is_gone_are_named():
     tables = {"public.a": 5000, "public.b": 7000, "public.tiny": 20}
     history = [statistic(day, tables=tables) for day in range(8)]

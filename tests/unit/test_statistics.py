@@ -52,14 +52,27 @@ def test_lines_that_are_damaged_are_left_out(tmp_path):
 
 
 def test_the_oldest_are_forgotten_when_the_file_grows(tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "LARGEST", 40_000)
+    monkeypatch.setattr(statistics, "LARGEST", 60_000)
     memory = Statistics(str(tmp_path))
     for day in range(200):
         memory.add(statistic(day))
-        assert (tmp_path / statistics.FILE).stat().st_size < 41_000
+        assert (tmp_path / statistics.FILE).stat().st_size < 61_000
     kept = memory.of("shop")
     assert kept[-1].backup_id == "backup-0199"
     assert len(kept) >= statistics.KEPT
+
+
+def test_a_file_of_many_databases_is_not_written_anew_for_each_backup(tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "LARGEST", 60_000)
+    written = []
+    real = statistics.disk.write_atomically
+    monkeypatch.setattr(statistics.disk, "write_atomically", lambda *args, **more: written.append(real(*args, **more)))
+    memory = Statistics(str(tmp_path))
+    for day in range(12):
+        for number in range(50):
+            memory.add(dataclasses.replace(statistic(day), component=f"main/{number}", backup_id=f"{day}-{number}"))
+    assert 0 < len(written) < 12
+    assert all(memory.of("shop", f"main/{number}")[-1].backup_id == f"11-{number}" for number in range(50))
 
 
 def test_without_a_directory_nothing_is_kept_and_a_disk_that_refuses_is_told(tmp_path):

@@ -137,6 +137,9 @@ CASES = [
         {
             metric("store_capacity_bytes", {"application": "shop"}, instance="db1"): "1000x9",
             metric("store_available_bytes", {"application": "shop"}, instance="db1"): "300 200 199 500",
+            # Another host with a directory of its own, which is larger and as empty.
+            metric("store_capacity_bytes", {"application": "shop"}, instance="db2"): "9000x9",
+            metric("store_available_bytes", {"application": "shop"}, instance="db2"): "8000x9",
         },
         (0, 1, 3),
         (2,),
@@ -189,11 +192,27 @@ CASES = [
         (27,),
         {"application": "shop"},
     ),
+    # A restart of node_exporter is over before it counts; at an hour a step, that is a step.
     Case(
         "LifeboatMetricsMissing",
-        {metric("metrics_written_timestamp_seconds", {"application": "shop"}, instance="db1"): "0 1 2 _x99"},
-        (2, 75),
-        (3, 74),
+        {metric("metrics_written_timestamp_seconds", {"application": "shop"}, instance="db1"): "0 1 2 _x399"},
+        (2, 3, 340),
+        (4, 100, 337),
+        {"application": "shop", "instance": "db1"},
+    ),
+    Case(
+        "LifeboatNotWatched",
+        {metric("metrics_written_timestamp_seconds", {"application": "shop"}, instance="db1"): "_ _ 1 1 _ _ _"},
+        (0, 2, 3, 4),
+        (1, 5),
+        {"application": "shop"},
+        "critical",
+    ),
+    Case(
+        "LifeboatClockAhead",
+        {metric("metrics_written_timestamp_seconds", {"application": "shop"}, instance="db1"): "300 3901 7200"},
+        (0, 2),
+        (1,),
         {"application": "shop", "instance": "db1"},
     ),
 ]
@@ -201,7 +220,7 @@ CASES = [
 
 def written(case: Case) -> dict[str, t.Any]:
     """Give a case as promtool takes it."""
-    expression = f'ALERTS{{alertname="{case.alert}"}}'
+    expression = f'ALERTS{{alertname="{case.alert}",alertstate="firing"}}'
     labels = {**case.labels, "alertname": case.alert, "alertstate": "firing", "severity": case.severity}
     named = ",".join(f'{key}="{value}"' for key, value in labels.items())
     sample = {"labels": f"ALERTS{{{named}}}", "value": 1}
@@ -224,7 +243,7 @@ def promtool(*arguments: str, stdin: bytes | None = None) -> str:
 
 
 def test_the_rules_are_valid(rules: Path) -> None:
-    assert "SUCCESS: 17 rules found" in promtool("check", "rules", str(rules))
+    assert "SUCCESS: 19 rules found" in promtool("check", "rules", str(rules))
 
 
 def test_each_alert_fires_when_it_should_and_only_then(rules: Path) -> None:

@@ -48,15 +48,21 @@ DARK = "--blink-settings=preferredColorScheme=0"
 HARNESS = """<!DOCTYPE html><body style="margin:0"><iframe id="frame" src="{page}"
  style="width:{width}px;height:4000px;border:0"></iframe><pre id="found"></pre><script>
 frame.onload = function () {{
-  var page = frame.contentDocument, view = frame.contentWindow, wide = [];
+  var page = frame.contentDocument, view = frame.contentWindow, wide = [], broken = [];
   page.querySelectorAll("body *").forEach(function (each) {{
     var box = each.getBoundingClientRect();
     if (box.right > {width} + 1 && !each.closest(".scroll")) wide.push(each.tagName + " " + each.className);
+  }});
+  page.querySelectorAll(".stacked td:first-child").forEach(function (each) {{
+    var words = page.createRange();
+    words.selectNodeContents(each);
+    if (words.getClientRects().length > 1) broken.push(each.textContent);
   }});
   page.querySelectorAll("details").forEach(function (each) {{ each.open = true; }});
   found.textContent = JSON.stringify({{
     width: page.documentElement.scrollWidth,
     wide: wide,
+    broken: broken,
     first: page.body.innerText.split("\\n")[0],
     text: page.body.innerText,
     ground: view.getComputedStyle(page.body).backgroundColor,
@@ -176,8 +182,9 @@ def test_what_a_reader_sees_on_a_phone(page: Path, browser: Browser) -> None:
         browser.shoot(page, name, size=f"{width},2400")
 
 
-def test_it_follows_dark_mode(page: Path, browser: Browser) -> None:
-    light, dark = browser.look(page.name), browser.look(page.name, DARK)
+def test_a_desk_has_room_and_dark_mode_is_followed(page: Path, browser: Browser) -> None:
+    light, dark = browser.look(page.name, width=1100), browser.look(page.name, DARK)
+    assert (light["wide"], light["broken"]) == ([], [])
     for found, brighter, darker in ((light, "ground", "letters"), (dark, "letters", "ground")):
         colours = {name: sum(map(int, re.findall(r"\d+", found[name])[:3])) for name in (brighter, darker)}
         assert colours[brighter] > 600, found

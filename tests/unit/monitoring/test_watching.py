@@ -76,6 +76,39 @@ def test_a_misspelt_database_is_forgotten_after_a_while(shelf: Shelf) -> None:
     assert shelf.values()['lifeboat_databases{application="shop"}'] == 1
 
 
+def test_names_that_nobody_uses_any_more_leave_no_metrics(shelf: Shelf) -> None:
+    """The log knows each name there ever was; Prometheus must not."""
+    shelf.back_up()
+    for day in range(8, 40):
+        shelf.log("backup", "failed" if day % 2 else "ok", hours=24 * day, component=f"main/try_{day}")
+    shelf.log("validation", "failed", hours=24 * 40)
+    shelf.log("retention", "failed", hours=24 * 40, component="main")
+    shelf.log("backup", "failed", hours=24 * 6, component="main/shpo")
+    values = shelf.values()
+    assert "try_" not in "".join(values)
+    run = 'lifeboat_run_last_success{application="shop",cluster="main"'
+    assert values[f'{run},database="shop",operation="validation"}}'] == 0
+    assert values[f'{run},operation="retention"}}'] == 0
+    assert values[f'{run},database="shpo",operation="backup"}}'] == 0
+
+
+def test_a_clock_that_ran_ahead_hides_nothing(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a host did while its clock was a year ahead is not the newest for a year."""
+    shelf.schedule()
+    shelf.back_up(hours=29)
+    shelf.log("backup", hours=29)
+    shelf.back_up(hours=-24 * 365)
+    shelf.log("backup", hours=-24 * 365)
+    late = 'lifeboat_schedule_last_run_timestamp_seconds{application="shop",job_name="nightly",operation="backup"}'
+    newest = f"lifeboat_backup_newest_timestamp_seconds{{{SHOP}}}"
+    for deny in (False, True):
+        if deny:
+            monkeypatch.setattr(directory.DirectoryStore, "list", refuse("AccessDenied", 403))
+        values = shelf.values()
+        assert values[newest] == ago(29)
+        assert values[late] == ago(29)
+
+
 def test_runs_are_counted_by_result_and_lately(shelf: Shelf) -> None:
     for hours, result in ((24 * 9, "failed"), (72, "ok"), (48, "failed"), (24, "refused"), (5, "ok")):
         shelf.log("backup", result, hours=hours, seconds=hours)
@@ -135,6 +168,13 @@ def test_names_that_decode_to_the_same_stay_apart(shelf: Shelf) -> None:
     assert text.count('operation="backup",result="failed"') == 8
 
 
+def refuse(code: str, status: int) -> t.Callable[..., t.NoReturn]:
+    def refused(*_given: object) -> t.NoReturn:
+        raise AccessDenied("The store refuses it.", "", code=code, status=status)
+
+    return refused
+
+
 class TestStore:
     """A store that is damaged, cannot be read, or fills."""
 
@@ -171,16 +211,34 @@ class TestStore:
     ) -> None:
         shelf.validated(shelf.back_up())
 
-        def denied(*_given: object) -> t.NoReturn:
-            raise AccessDenied("The credentials may not list.", "")
-
-        monkeypatch.setattr(directory.DirectoryStore, "list", denied)
+        monkeypatch.setattr(directory.DirectoryStore, "list", refuse("AccessDenied", 403))
         outcome = shelf.watch()
         values = ground.values_of(shelf.path.read_text())
         assert outcome.warnings == ()
         assert outcome.facts["answer"] == "yes"
+        assert outcome.facts["summary"].endswith("This host may not read the store, and says what it remembers.")
         assert not any(name.startswith("lifeboat_catalogue_readable") for name in values)
         assert values[f"lifeboat_backup_newest_verified_timestamp_seconds{{{SHOP}}}"] == ago(5)
+
+    def test_a_host_that_may_not_read_and_remembers_nothing_does_not_know(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shelf.back_up(receipt=False)
+        monkeypatch.setattr(directory.DirectoryStore, "list", refuse("AccessDenied", 403))
+        assert shelf.watch().facts["summary"] == (
+            "Unknown. This host may not read the store, and remembers no backup of shop."
+        )
+
+    @pytest.mark.parametrize(("code", "status"), [("InvalidAccessKeyId", 403), ("ExpiredToken", 400), ("", 401)])
+    def test_credentials_that_count_no_more_are_no_host_that_may_only_write(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+    ) -> None:
+        shelf.validated(shelf.back_up())
+        monkeypatch.setattr(directory.DirectoryStore, "list", refuse(code, status))
+        outcome = shelf.watch()
+        assert outcome.facts["answer"] == "unknown"
+        assert outcome.warnings
+        assert ground.values_of(shelf.path.read_text())['lifeboat_catalogue_readable{application="shop"}'] == 0
 
     def test_room_is_that_of_the_file_system_or_of_the_quota(self, shelf: Shelf) -> None:
         shelf.back_up()
@@ -193,7 +251,7 @@ class TestStore:
         assert values['lifeboat_store_capacity_bytes{application="shop"}'] == used * 4
         assert values['lifeboat_store_available_bytes{application="shop"}'] == used * 3
         shelf.watch(capacity=int(used * 4), page=str(shelf.page))
-        assert "25% of" in shelf.page.read_text()
+        assert "25 % of" in shelf.page.read_text()
 
 
 class TestSchedule:
@@ -237,7 +295,7 @@ def test_what_is_unusual_about_the_newest_backup_is_told(shelf: Shelf) -> None:
     assert shelf.values()[name] == 0
     shelf.back_up(hours=1, data=10 << 20)
     assert shelf.values()[name] == 1
-    assert "The newest backup is unusual: size drop" in shelf.html()
+    assert "The newest backup is suspicious: size drop" in shelf.html()
 
 
 def test_the_next_expiry_is_that_of_the_policy(shelf: Shelf) -> None:
@@ -297,6 +355,22 @@ class TestWriting:
             os.umask(before)
         assert [stat.S_IMODE(path.stat().st_mode) for path in (shelf.path, shelf.page)] == [0o644, 0o644]
 
+    def test_there_is_no_moment_at_which_node_exporter_may_not_read(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        modes = []
+        real = os.rename
+        monkeypatch.setattr(
+            os, "rename", lambda *names: (modes.append(os.stat(names[0]).st_mode & 0o777), real(*names))
+        )
+        before = os.umask(0o077)
+        try:
+            shelf.watch(page=str(shelf.page))
+            assert os.umask(0o077) == 0o077
+        finally:
+            os.umask(before)
+        assert modes[-2:] == [0o644, 0o644]
+
     def test_a_directory_that_is_not_there_is_refused(self, shelf: Shelf) -> None:
         with pytest.raises(NotFound, match="absent"):
             shelf.watch(path=str(shelf.home / "absent" / "shop.prom"))
@@ -330,9 +404,31 @@ class TestPage:
         shelf.back_up("orders")
         assert said(shelf) == "Probably. Each database has a backup, but no backup of orders was ever verified."
         shelf.log("backup", "failed", component="main/stock")
+        assert said(shelf) == "No. There is no backup of stock, and no backup of orders was ever verified."
+        shelf.validated(shelf.back_up("orders", hours=3), component="main/orders")
         assert said(shelf) == (
             "No. There is no backup of stock; the newest verified backup of each other one is 7 h old or younger."
         )
+
+    def test_databases_of_one_name_are_told_apart_by_their_cluster(self, shelf: Shelf) -> None:
+        shelf.validated(shelf.back_up(cluster="main"))
+        shelf.back_up(cluster="db2")
+        assert said(shelf) == "Probably. Each database has a backup, but no backup of db2/shop was ever verified."
+
+    def test_a_suspicious_backup_is_no_reason_for_a_yes(self, shelf: Shelf) -> None:
+        for day in range(9, 0, -1):
+            good = shelf.back_up(hours=24 * day, data=100 << 20)
+        shelf.validated(good, hours=23)
+        emptied = shelf.back_up(hours=1, data=10 << 20)
+        warned = "The newest backup of shop is suspicious: look at it before you restore it."
+        # One could restore the one before it, which was verified a day ago.
+        assert said(shelf) == f"Yes. shop could be restored now: its newest verified backup is 1 d old. {warned}"
+        shelf.validated(emptied, hours=0)
+        assert said(shelf).startswith("Yes. shop could be restored now: its newest verified backup is 1 d old.")
+        assert said(shelf, verified_age=3600 * 12) == (
+            f"Probably. A backup is there, but nothing that was lately verified of shop is free of suspicion. {warned}"
+        )
+        assert "! suspicious" in shelf.html(verified_age=3600 * 12)
 
     def test_a_verified_backup_that_is_too_old_is_doubted(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up(hours=100))
@@ -357,6 +453,10 @@ class TestPage:
         page = shelf.html()
         assert "secret" not in page
         assert "refused /srv/secret" in shelf.html(causes=True)
+        (shelf.home / "store").rename(shelf.home / "unmounted")
+        assert said(shelf).startswith("Unknown. The store cannot be read")
+        assert str(shelf.home) not in shelf.html()
+        assert str(shelf.home) in shelf.html(causes=True)
         shelf.watch()
         assert "secret" not in shelf.path.read_text()
 

@@ -27,9 +27,6 @@ if t.TYPE_CHECKING:
 
 Found = dict[str, tuple["Suspicion", ...]]
 
-DEPTH = 3
-"""Windows of backups that are judged: what was suspicious in one is known to the next."""
-
 
 def assess(
     opened: catalogue.Repository,
@@ -51,13 +48,12 @@ def assess(
     for backup in sorted(backups, key=lambda each: each.manifest.finished):
         if backup.manifest.scope == "full":
             full.setdefault(backup.manifest.component, []).append(backup)
-    newest = [backup for each in full.values() for backup in each[-DEPTH * wanted.window :]]
+    newest = {component: each[-judging.DEPTH * wanted.window :] for component, each in full.items()}
     known = {entry.backup_id: entry for entry in memory.of(opened.application)}
-    figures = _figures(opened, newest, known, memory if keep else None)
+    figures = _figures(opened, [backup for each in newest.values() for backup in each], known, memory if keep else None)
     found: Found = {}
-    for component in full:
-        history = [figures[each.manifest.backup_id] for each in newest if each.manifest.component == component]
-        found |= judging.judge(history, wanted)
+    for each in newest.values():
+        found |= judging.judge([figures[backup.manifest.backup_id] for backup in each], wanted)
     return found
 
 
@@ -71,7 +67,7 @@ def note(
     """
     memory = Statistics(state_dir)
     current = of_detail(record, detail)
-    history = memory.of(record.application, record.component)[-DEPTH * max(wanted.window, 1) :]
+    history = memory.of(record.application, record.component)[-judging.DEPTH * max(wanted.window, 1) :]
     found = judging.judge([*history, current], wanted).get(current.backup_id, ())
     try:
         memory.add(current)

@@ -5,23 +5,21 @@
 """
 Which backups do not look like the ones before them: smaller, emptier, or no longer compressible.
 
-Pure: figures in, reasons out. A figure is compared with the last ones that raised no suspicion and with where the trend
-leads, within a band that the series' own noise sets (median absolute deviation about a Theil-Sen line), so that
-neither growth nor a jumpy table alarms. What was suspicious stays in the baseline: a change that is there to stay
-becomes the norm after about half a window.
+Pure: figures in, reasons out. What is plausible for a figure its own series says, so that neither growth nor a jumpy
+table alarms, nor one that is emptied every weekend. What was suspicious stays in the baseline: a change that is there
+to stay becomes the norm after about half a window.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
-import math
 import re
 import statistics as sums
 import typing as t
 
 from ..units import human_size
+from .series import Series, habitual, highest_ratio, normal, spread
 from .thresholds import DEFAULTS, Thresholds, parse
 
 if t.TYPE_CHECKING:
@@ -29,13 +27,9 @@ if t.TYPE_CHECKING:
 
     from .statistics import Statistic
 
+    Figure: t.TypeAlias = "Callable[[Statistic], float | None]"
+
 __all__ = ["DEFAULTS", "Suspicion", "Thresholds", "judge", "parse", "shown"]
-
-RECENT = 7
-"""Figures that set the normal range; with daily backups the weekend is among them."""
-
-CONSISTENT = 1.4826
-"""Turns the median absolute deviation of normally distributed noise into its standard deviation."""
 
 RATIO_BYTES = 64 << 10
 """Bytes of data below which the ratio says more about heads and catalogues than about data."""
@@ -45,6 +39,9 @@ RATIO_LEAST = 0.4
 
 RATIO_FALL = 2.0
 """Data that suddenly compresses so many times better was replaced by something else."""
+
+DEPTH = 4
+"""Windows of backups in which habits are looked for: with daily backups, two ends of months are among them."""
 
 SHOWN = 20
 """Suspicions that are spelt out for one backup; a destroyed database of a thousand tables needs no thousand lines."""
@@ -66,19 +63,6 @@ class Suspicion:
     cause: str
 
 
-class _Series(t.NamedTuple):
-    """A figure as it was: one value a backup, and which of them raised no suspicion."""
-
-    values: list[float]
-    clean: list[bool]
-
-    @property
-    def recent(self) -> list[float]:
-        """The last ones that raised none; when all did, the last ones."""
-        good = [value for value, clean in zip(self.values, self.clean, strict=True) if clean]
-        return (good or self.values)[-RECENT:]
-
-
 def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tuple[Suspicion, ...]]:
     """
     Give what is suspicious about each full backup of one component, by backup id; `history` is oldest first.
@@ -92,7 +76,7 @@ def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tup
             continue
         if thresholds.since and current.at < thresholds.since:
             continue
-        judged = _Judge(baseline[-thresholds.window :], found, current, thresholds)
+        judged = _Judge(baseline[-DEPTH * thresholds.window :], found, current, thresholds)
         found[current.backup_id] = tuple(judged.suspicions())
         if current.reason != "emergency":
             baseline.append(current)
@@ -117,17 +101,18 @@ class _Judge:
         current: Statistic,
         thresholds: Thresholds,
     ) -> None:
-        self._baseline = baseline
+        self._past = baseline
+        self._window = baseline[-thresholds.window :]
         self._flagged = {
             entry.backup_id: {(each.kind.partition("_")[0], each.subject) for each in found.get(entry.backup_id, ())}
-            for entry in baseline
+            for entry in self._window
         }
         self._current = current
         self._set = thresholds
 
     def suspicions(self) -> Iterator[Suspicion]:
         """Yield the reasons, those of the whole first."""
-        if len(self._baseline) < self._set.minimum:
+        if len(self._window) < self._set.minimum:
             return
         yield from self._ratio("", lambda entry: (entry.size, entry.plain_size))
         yield from self._amount("size", self._current.plain_size, lambda entry: entry.plain_size, human_size)
@@ -136,56 +121,65 @@ class _Judge:
         yield from self._tables()
         yield from self._streams()
 
-    def _series(self, group: str, subject: str, figure: Callable[[Statistic], float | None]) -> _Series | None:
-        """Give a figure's past; None when there is too little of it."""
-        taken = [(figure(entry), (group, subject) not in self._flagged[entry.backup_id]) for entry in self._baseline]
+    def _series(self, group: str, subject: str, figure: Figure) -> Series | None:
+        """Give a figure's past in the window; None when there is too little of it."""
+        taken = [(figure(entry), (group, subject) not in self._flagged[entry.backup_id]) for entry in self._window]
         known = [(value, clean) for value, clean in taken if value is not None]
         if len(known) < self._set.minimum:
             return None
-        return _Series([value for value, _clean in known], [clean for _value, clean in known])
+        return Series([value for value, _clean in known], [clean for _value, clean in known])
 
-    def _amount(
-        self,
-        group: str,
-        value: float,
-        figure: Callable[[Statistic], float | None],
-        spoken: Callable[[float], str],
-    ) -> Iterator[Suspicion]:
+    def _habitual(self, figure: Figure, value: float, usual: float) -> bool:
+        past = [known for known in map(figure, self._past) if known is not None]
+        return habitual(past, value, usual, self._set)
+
+    def _amount(self, group: str, value: float, figure: Figure, spoken: Callable[[float], str]) -> Iterator[Suspicion]:
         series = self._series(group, "", figure)
         if series is None:
             return
-        low, high = _normal(series, self._set)
+        low, high = normal(series, self._set)
         usual = sums.median(series.recent)
+        least = self._set.table_rows if group == "rows" else RATIO_BYTES
+        if low <= value <= high or abs(value - usual) < least or self._habitual(figure, value, usual):
+            return
         what = "The data" if group == "size" else "All tables together"
-        if value < low and usual - value >= (self._set.table_rows if group == "rows" else RATIO_BYTES):
+        if value < low:
             yield Suspicion(f"{group}_drop", "", value, usual, _fell(f"{what} shrank", value, usual, spoken))
-        elif value > high and value - usual >= (self._set.table_rows if group == "rows" else RATIO_BYTES):
+        else:
             cause = f"{what} grew to {spoken(value)}, where {spoken(usual)} are usual."
             yield Suspicion(f"{group}_growth", "", value, usual, cause)
 
     def _tables(self) -> Iterator[Suspicion]:
+        if not self._current.tables:
+            return  # nobody counted
         most: dict[str, int] = {}
-        for entry in self._baseline:
+        for entry in self._window:
             for name, counted in entry.tables.items():
                 if counted > most.get(name, -1):
                     most[name] = counted
         for name in sorted(most):
             rows = self._current.tables.get(name)
             least = (most[name] + 1) * (1 - self._set.shrink / 100) - 1
-            if rows is not None and (most[name] - rows < self._set.table_rows or rows >= least):
-                continue  # most tables, most of the time
-            series = self._series("table", name, lambda entry, name=name: entry.tables.get(name))  # type: ignore[misc]
-            if series is None or not self._current.tables:
-                continue
-            usual = sums.median(series.recent)
-            if rows is None:
-                # Of partitions by time, old ones go while others of the same family come.
-                if usual >= self._set.table_rows and _family(name) not in self._families:
-                    cause = f"Table {name} is gone; it had {_rows(usual)}."
-                    yield Suspicion("table_vanished", name, 0, usual, cause)
-            elif usual - rows >= self._set.table_rows and rows < _lowest(series, self._set):
-                cause = _fell(f"Table {name} shrank", rows, usual, _rows)
-                yield Suspicion("table_rows_drop", name, rows, usual, cause)
+            if rows is None or (most[name] - rows >= self._set.table_rows and rows < least):
+                yield from self._table(name, rows)  # few tables, most of the time
+
+    def _table(self, name: str, rows: int | None) -> Iterator[Suspicion]:
+        """Judge a table that has fewer rows than it ever had in the window, or is gone."""
+        series = self._series("table", name, lambda entry: entry.tables.get(name))
+        if series is None:
+            return
+        usual = sums.median(series.recent)
+        # Of partitions by time, old ones go while others of the same family come.
+        expected = rows is None and _family(name) in self._families
+        if expected or usual - (rows or 0) < self._set.table_rows or (rows or 0) >= normal(series, self._set)[0]:
+            return
+        if self._habitual(lambda entry: entry.tables.get(name, 0) if entry.tables else None, rows or 0, usual):
+            return
+        if rows is None:
+            yield Suspicion("table_vanished", name, 0, usual, f"Table {name} is gone; it had {_rows(usual)}.")
+        else:
+            cause = _fell(f"Table {name} shrank", rows, usual, _rows)
+            yield Suspicion("table_rows_drop", name, rows, usual, cause)
 
     @functools.cached_property
     def _families(self) -> set[str]:
@@ -218,11 +212,11 @@ class _Judge:
         if value is None or series is None:
             return
         usual = sums.median(series.recent)
-        noise = self._set.deviations * _spread(series.values, usual)
+        noise = self._set.deviations * spread(series.values, usual)
         whose = f"of table {subject}" if subject and not _mixed(subject) else "of the small tables" if subject else ""
         said = f"The data {whose}".strip()
         told = f"{100 * value:.0f} % of it is stored, where {100 * usual:.0f} % are usual."
-        if value >= RATIO_LEAST and value > max(series.recent) + max(self._set.collapse / 100, noise):
+        if value >= RATIO_LEAST and value > highest_ratio(series, self._set):
             cause = (
                 f"{said} hardly compresses any more: {told} "
                 "Encrypted data looks like this: a possible sign of ransomware."
@@ -231,36 +225,6 @@ class _Judge:
         elif value * RATIO_FALL < min(series.recent) and min(series.recent) - value > max(0.05, noise):
             cause = f"{said} compresses much better than before: {told} It may have been overwritten."
             yield Suspicion("compression_drift", subject, round(value, 4), round(usual, 4), cause)
-
-
-def _normal(series: _Series, thresholds: Thresholds) -> tuple[float, float]:
-    """Give the lowest and the highest figure that is still plausible."""
-    past = [math.log1p(value) for value in series.values]
-    slope = _slope(past)
-    middle = sums.median(value - slope * place for place, value in enumerate(past))
-    noise = thresholds.deviations * _spread([value - slope * place for place, value in enumerate(past)], middle)
-    near = [*(math.log1p(value) for value in series.recent), middle + slope * len(past)]
-    low = min(near) - max(-math.log1p(-thresholds.shrink / 100), noise)
-    high = max(near) + max(math.log1p(thresholds.growth / 100), noise)
-    # Noise may be so large that nothing would surprise; the numbers then still have to be numbers.
-    return math.expm1(max(low, 0.0)), math.expm1(min(high, 500.0))
-
-
-def _lowest(series: _Series, thresholds: Thresholds) -> float:
-    return _normal(series, thresholds)[0]
-
-
-def _slope(values: Sequence[float]) -> float:
-    """Give the median slope between any two (Theil-Sen): a third of the values may lie anywhere."""
-    steps = [
-        (second - first) / (right - left)
-        for (left, first), (right, second) in itertools.combinations(enumerate(values), 2)
-    ]
-    return sums.median(steps) if steps else 0.0
-
-
-def _spread(values: Sequence[float], middle: float) -> float:
-    return CONSISTENT * sums.median(abs(value - middle) for value in values)
 
 
 def _fell(what: str, value: float, usual: float, spoken: Callable[[float], str]) -> str:

@@ -22,7 +22,7 @@ from .. import disk, journal
 from ..errors import StoreError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..catalogue.manifest import Manifest
 
@@ -31,8 +31,8 @@ FILE = "statistics.jsonl"
 LARGEST = 16 << 20
 """Bytes of the file beyond which old lines are dropped; a database of a thousand tables makes 40 kB a backup."""
 
-KEPT = 60
-"""Lines of a component that survive this."""
+KEPT = 80
+"""Lines of a component that survive this, fewer where there are so many components that half of the room is full."""
 
 MOST_TABLES = 2000
 """The largest tables of a backup that are remembered one by one; all are in the sum."""
@@ -127,22 +127,27 @@ class Statistics:
         }
         return sorted(known.values(), key=lambda entry: entry.at)
 
-    def _read(self) -> Iterable[Statistic]:
+    def _read(self) -> Iterator[Statistic]:
         # A file of another user's is not ours to read: then nothing is remembered, and manifests have to do.
         with contextlib.suppress(StoreError, OSError):
-            return [entry for entry in self._journal.read() if _sound(entry)]
-        return []
+            yield from filter(_sound, self._journal.read())
 
     def _shorten(self) -> None:
         path = self._journal.path
         if path is None or os.path.getsize(path) <= LARGEST or os.stat(path).st_uid != os.geteuid():
             return
-        kept: dict[tuple[str, str], list[Statistic]] = {}
+        lines: dict[tuple[str, str], list[bytes]] = {}
         for entry in self._read():
-            kept.setdefault((entry.application, entry.component), []).append(entry)
-        newest = [entry for entries in kept.values() for entry in entries[-KEPT:]]
+            lines.setdefault((entry.application, entry.component), []).append(journal.line(entry))
+        kept = KEPT
+        while True:
+            newest = [line for own in lines.values() for line in own[-kept:]]
+            # With room for more, or each backup of thousands of databases would write all of it again.
+            if kept == 1 or sum(map(len, newest)) <= LARGEST // 2:
+                break
+            kept //= 2
         # A line that another process appends just now would be lost, and with it one figure of many.
-        disk.write_atomically(path, [journal.line(entry) for entry in newest], mode=0o600)
+        disk.write_atomically(path, newest, mode=0o600)
 
 
 def _label(schema: str, name: str) -> str:

@@ -42,8 +42,8 @@ class Thresholds:
 DEFAULTS = Thresholds()
 
 _LIMITS = {
-    "window": (0, 1000),
-    "minimum": (3, 1000),
+    "window": (0, 200),
+    "minimum": (3, 200),
     "deviations": (1, 100),
     "shrink": (1, 99),
     "growth": (1, 100_000),

@@ -27,7 +27,7 @@ from ..retention import outlook as retention_outlook
 from ..retention import planner
 from ..retention import policy as retention_policy
 from ..schedule import jobs as schedule_jobs
-from ..stores import opening
+from ..stores import failures, opening
 from . import picture, rereading
 
 if t.TYPE_CHECKING:
@@ -36,9 +36,6 @@ if t.TYPE_CHECKING:
     from ..audit.log import Entry
     from ..model import World
     from .picture import Picture, Shown, StoreUse
-
-OPERATIONS = {"backup": "backup", "validate": "validation", "verify": "verification", "retention": "retention"}
-"""Which operation the audit log has of a kind of job that leaves one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +60,8 @@ def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
     """Give the picture, and what stood in the way of a whole one."""
     now, application = world.now(), repository.check_application(sources.repository.application)
     log = AuditLog(sources.repository.state_dir)
-    entries = [entry for entry in log.entries(application=application) if entry.is_run]
+    # What was dated by a clock that ran ahead would be the newest for as long as that.
+    entries = [entry for entry in log.entries(application=application, until=now + catalogue.FUTURE) if entry.is_run]
     warnings: list[str] = []
     found, unreadable = _Found(), ""
     try:
@@ -71,15 +69,15 @@ def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
     except (UsageError, MissingLibrary):
         raise
     except RecoveryError as exc:
-        unreadable = "" if isinstance(exc, AccessDenied) else exc.cause
+        unreadable = "" if _may_only_write(exc) else exc.cause
         warnings += [f"The backups shown are those that this host remembers. {exc.cause}"] if unreadable else []
-        found = _remembered(sources, entries)
+        found = _remembered(sources, entries, now)
     jobs, problem = _jobs(sources.config_dir, entries, now)
     shown = picture.Picture(
         application=application,
         at=now,
         subjects=picture.subjects(found.backups, entries, now, cluster=sources.cluster, exclude=sources.exclude),
-        runs=picture.runs(entries, now, exclude=sources.exclude),
+        runs=picture.runs(entries, now, exclude=sources.exclude, stored=[backup.component for backup in found.backups]),
         jobs=jobs,
         store=found.use,
         anomalies=found.anomalies,
@@ -87,6 +85,12 @@ def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
         remembered=found.remembered,
     )
     return shown, warnings + problem
+
+
+def _may_only_write(exc: RecoveryError) -> bool:
+    """Whether the store knows these credentials and lets them read nothing; it may also not know them any more."""
+    unknown = exc.details.get("code") in failures.CODES or exc.details.get("status", 403) != 403
+    return isinstance(exc, AccessDenied) and not unknown
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ def _dated(
     return tuple(dataclasses.replace(backup, expires=outlook[one].expires) for one, backup in candidates.items())
 
 
-def _remembered(sources: Sources, entries: Sequence[Entry]) -> _Found:
+def _remembered(sources: Sources, entries: Sequence[Entry], now: datetime.datetime) -> _Found:
     """Give the backups by this host's own memory, for one that may only write to the store, or cannot reach it."""
     state_dir, application = sources.repository.state_dir, sources.repository.application
     memory = Statistics(state_dir)
@@ -190,7 +194,9 @@ def _remembered(sources: Sources, entries: Sequence[Entry]) -> _Found:
         )
         for receipt in kept
     ]
-    return _Found(tuple(shown), remembered=True)
+    # As the catalogue does: what claims to have ended in the future is no recovery point.
+    past = [backup for backup in shown if backup.finished <= now + catalogue.FUTURE]
+    return _Found(tuple(past), remembered=True)
 
 
 def _rows(memory: Statistics, application: str, entries: Sequence[Entry]) -> dict[str, int]:
@@ -242,7 +248,7 @@ def _jobs(
     )
     for job in known.jobs:
         # What leaves no entry in the audit log is seen to be late by its next time alone.
-        operation = OPERATIONS.get(job.kind, "")
+        operation = schedule_jobs.OPERATIONS.get(job.kind, "")
         ended = [entry.at for entry in entries if entry.operation == operation]
         due = known.previous(job, now, local)
         jobs.append(

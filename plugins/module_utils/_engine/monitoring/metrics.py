@@ -8,7 +8,6 @@ Use case: write what can be said about the backups for others to watch: metrics 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import typing as t
@@ -82,10 +81,12 @@ def _lasting(text: str) -> list[str]:
 
 
 def _write(path: str, text: str) -> None:
-    disk.write_atomically(path, [text.encode("utf-8", "replace")], mode=READABLE)
-    with contextlib.suppress(OSError):
-        # The umask may have taken away what node_exporter and the web server need.
-        os.chmod(path, READABLE)
+    # A file that were opened up afterwards would for a moment be one that node_exporter may not read.
+    before = os.umask(0o777 & ~READABLE)
+    try:
+        disk.write_atomically(path, [text.encode("utf-8", "replace")], mode=READABLE)
+    finally:
+        os.umask(before)
 
 
 def _facts(request: WatchRequest, seen: Picture) -> dict[str, t.Any]:

@@ -32,7 +32,8 @@ CHARTED = 30
 FULL = 0.8
 """The share of the store's capacity at which a fuller one is shown in red, unless told otherwise."""
 
-WORDS = {"yes": "restorable", "probably": "not verified lately", "no": "no backup", "unknown": "unknown"}
+WORDS = {"yes": "restorable", "no": "no backup", "unknown": "unknown"}
+DOUBTS = {"never": "never verified", "suspicious": "suspicious", "old": "not verified lately"}
 MARKS = {"yes": "✓", "probably": "!", "no": "✕", "unknown": "?"}
 
 
@@ -94,7 +95,8 @@ def _header(picture: Picture, style: Style) -> Markup:
         data_until=int(until.timestamp()),
     )
     first = element("p", element("b", f"{answer}."), rest, id="verdict", class_=f"verdict {found.answer}")
-    return element("header", first, written, element("h1", f"Backups of {picture.application}"))
+    cause = element("p", picture.unreadable, class_="bad") if style.causes and picture.unreadable else None
+    return element("header", first, cause, written, element("h1", f"Backups of {picture.application}"))
 
 
 def _main(picture: Picture, style: Style) -> Markup:
@@ -147,7 +149,7 @@ def _cards(picture: Picture, style: Style) -> list[Content]:
 def _card(subject: Subject, picture: Picture, style: Style) -> Markup:
     answer = verdict.of_subject(subject, picture, style.verified_age)
     cluster = element("div", f"cluster {subject.cluster}", class_="quiet") if subject.database else None
-    words = "never verified" if answer == "probably" and subject.newest_verified is None else WORDS[answer]
+    words = WORDS.get(answer) or DOUBTS[verdict.doubt(subject, picture, style.verified_age)]
     return element(
         "article",
         element(
@@ -189,7 +191,7 @@ def _unusual(subject: Subject, style: Style) -> Markup | None:
     # The causes name tables.
     kinds = ", ".join(sorted({one.kind.replace("_", " ") for one in found}))
     said = " ".join(one.cause for one in found[:5]) if style.causes else kinds
-    return element("p", f"The newest backup is unusual: {said}", class_="bad")
+    return element("p", f"The newest backup is suspicious: {said}", class_="bad")
 
 
 def _charts(subject: Subject) -> Markup | None:
@@ -221,7 +223,7 @@ def _store(use: StoreUse, style: Style) -> Markup:
     text = f"{human_size(use.size)} in {use.objects:,} objects."
     drawn = None
     if use.used is not None and use.capacity and use.available is not None:
-        share = f"{use.used:.0%} of {human_size(use.capacity)} are used, {human_size(use.available)} are left."
+        share = f"{100 * use.used:.0f} % of {human_size(use.capacity)} are used, {human_size(use.available)} are left."
         text, drawn = f"{text} {share}", meter(use.used, style.full, share)
     return element("section", element("h2", "Store"), element("div", element("p", text), drawn, class_="card"))
 

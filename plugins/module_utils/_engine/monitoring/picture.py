@@ -72,22 +72,28 @@ class Shown:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Subject:
-    """One database and its backups, oldest first. `here` says that this host is the one to speak about it."""
+class _Named:
+    """What is about a component: a database, a cluster, or when that is empty, a whole application."""
 
     component: str
-    backups: tuple[Shown, ...]
-    here: bool = True
 
     @property
     def cluster(self) -> str:
-        """The cluster as people call it."""
+        """The cluster as people call it, empty when it is about more than one."""
         return shown_name(self.component)[0]
 
     @property
     def database(self) -> str:
-        """The database as people call it."""
+        """The database as people call it, empty when it is about more than one."""
         return shown_name(self.component)[1]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Subject(_Named):
+    """One database and its backups, oldest first. `here` says that this host is the one to speak about it."""
+
+    backups: tuple[Shown, ...]
+    here: bool = True
 
     @property
     def counting(self) -> tuple[Shown, ...]:
@@ -103,6 +109,12 @@ class Subject:
     def newest_verified(self) -> Shown | None:
         """The newest backup that counts and of which a restore was seen to give the data."""
         return next((backup for backup in reversed(self.counting) if backup.verified), None)
+
+    @property
+    def newest_sound(self) -> Shown | None:
+        """The newest verified one that nothing speaks against: ciphertext restores as well as data does."""
+        sound = (backup for backup in reversed(self.counting) if backup.verified and not backup.suspicions)
+        return next(sound, None)
 
     @property
     def newest_reread(self) -> Shown | None:
@@ -122,25 +134,14 @@ class Subject:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Runs:
-    """What this host did of one operation on one component, which is empty for work on a whole application."""
+class Runs(_Named):
+    """What this host did of one operation on one component."""
 
     operation: str
-    component: str
     ever: Mapping[str, int]
     recent: Mapping[str, int]
     last: Entry
     last_ok: datetime.datetime | None
-
-    @property
-    def cluster(self) -> str:
-        """The cluster as people call it, empty when the work was on more than one."""
-        return shown_name(self.component)[0]
-
-    @property
-    def database(self) -> str:
-        """The database as people call it, empty when the work was on more than one."""
-        return shown_name(self.component)[1]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -226,22 +227,33 @@ def subjects(
     )
 
 
-def runs(entries: Iterable[Entry], now: datetime.datetime, *, exclude: Sequence[str]) -> tuple[Runs, ...]:
-    """Give what was done, by operation and component."""
+def runs(
+    entries: Iterable[Entry], now: datetime.datetime, *, exclude: Sequence[str], stored: Iterable[str]
+) -> tuple[Runs, ...]:
+    """
+    Give what was done, by operation and component.
+
+    A database that has no backup (`stored` are those that have) and that nobody touched lately is forgotten: it was
+    misspelt or is gone, and the log knows every name there ever was.
+    """
+    kept = set(stored)
     grouped: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
     for entry in entries:
         if not _excluded(entry.component, exclude):
             grouped[entry.operation, entry.component].append(entry)
+        if entry.at > now - WINDOW or "/" not in entry.component:
+            kept.add(entry.component)
     return tuple(
         Runs(
-            operation=operation,
             component=component,
+            operation=operation,
             ever=collections.Counter(entry.result for entry in group),
             recent=collections.Counter(entry.result for entry in group if entry.at > now - WINDOW),
             last=group[-1],
             last_ok=max((entry.at for entry in group if entry.result == "ok"), default=None),
         )
         for (operation, component), group in sorted(grouped.items())
+        if component in kept
     )
 
 

@@ -53,7 +53,9 @@ svg .limit{stroke:var(--text);stroke-width:1.5}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--quiet);font-weight:500}
-th,.short td{white-space:nowrap}
+th,.short td,td[data-label=When],td[data-label=Took]{white-space:nowrap}
+.stacked td{overflow-wrap:break-word}
+td[data-label=Of],td[data-label=Job],td .bad div{overflow-wrap:anywhere}
 tbody tr:last-child td{border-bottom:0}
 @media(max-width:40rem){.stacked thead{display:none}.stacked tr{display:block;padding:.4rem 0;
 border-bottom:1px solid var(--line)}.stacked tr:last-child{border:0}

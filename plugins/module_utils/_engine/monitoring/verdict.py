@@ -23,12 +23,16 @@ Answer = t.Literal["yes", "probably", "no", "unknown"]
 WORST_FIRST: tuple[Answer, ...] = ("no", "unknown", "probably", "yes")
 
 
+Doubt = t.Literal["never", "suspicious", "old"]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
     """
     The answer and its sentence, which begins with it.
 
-    `yes` rests on a verified backup that is young enough, `probably` on one that nobody has restored, or not lately.
+    `yes` rests on a verified backup that is young enough and not suspicious, `probably` on one that nobody has
+    restored, or not lately, or that is no longer like those before it.
     """
 
     answer: Answer
@@ -41,24 +45,34 @@ def of_subject(subject: Subject, picture: Picture, verified_age: float) -> Answe
         return "unknown"
     if subject.newest is None:
         return "no"
-    verified = subject.newest_verified
-    return "yes" if verified and age(verified, picture) <= verified_age else "probably"
+    return "yes" if _young(subject.newest_sound, picture, verified_age) else "probably"
+
+
+def doubt(subject: Subject, picture: Picture, verified_age: float) -> Doubt:
+    """Give why the answer for a database that has a backup is no yes."""
+    if subject.newest_verified is None:
+        return "never"
+    return "suspicious" if _young(subject.newest_verified, picture, verified_age) else "old"
 
 
 def of(picture: Picture, verified_age: float) -> Verdict:
     """Give the answer for all databases together, which is that of the worst."""
     if picture.unreadable:
-        return Verdict("unknown", f"Unknown. The store cannot be read: {picture.unreadable}")
+        return Verdict(
+            "unknown", "Unknown. The store cannot be read: nobody knows whether the backups are still there."
+        )
     if not picture.subjects:
-        return Verdict("no", f"No. There is no backup of {picture.application}.")
+        return _nothing(picture)
     answers = {subject.component: of_subject(subject, picture, verified_age) for subject in picture.subjects}
     worst = next(answer for answer in WORST_FIRST if answer in answers.values())
     troubled = [subject for subject in picture.subjects if answers[subject.component] == worst]
     if worst == "no":
-        return Verdict("no", f"No. There is no backup of {_names(troubled)}{_but(picture, troubled)}.")
-    if worst == "probably":
-        return Verdict("probably", f"Probably. {_unproved(picture, troubled)}")
-    return Verdict("yes", f"Yes. {_proved(picture)}")
+        said = f"There is no backup of {_names(troubled, picture)}{_but(picture, troubled)}."
+    elif worst == "probably":
+        said = _unproved(picture, troubled, verified_age)
+    else:
+        said = _proved(picture)
+    return Verdict(worst, f"{worst.capitalize()}. {said}{_suspicious(picture)}{_hearsay(picture)}")
 
 
 def age(backup: Shown, picture: Picture) -> float:
@@ -66,36 +80,67 @@ def age(backup: Shown, picture: Picture) -> float:
     return max((picture.at - backup.finished).total_seconds(), 0.0)
 
 
+def _young(backup: Shown | None, picture: Picture, verified_age: float) -> bool:
+    return backup is not None and age(backup, picture) <= verified_age
+
+
+def _nothing(picture: Picture) -> Verdict:
+    if picture.remembered:
+        cause = f"This host may not read the store, and remembers no backup of {picture.application}."
+        return Verdict("unknown", f"Unknown. {cause}")
+    return Verdict("no", f"No. There is no backup of {picture.application}.")
+
+
 def _proved(picture: Picture) -> str:
-    verified = [subject.newest_verified for subject in picture.subjects if subject.newest_verified]
-    ages = sorted(age(backup, picture) for backup in verified)
+    ages = [age(subject.newest_sound, picture) for subject in picture.subjects if subject.newest_sound]
     if len(ages) == 1:
-        return f"{_names(picture.subjects)} could be restored now: its newest verified backup is {_old(ages[0])}."
-    span = f"is {_old(ages[-1])} or younger"
+        name = _names(picture.subjects, picture)
+        return f"{name} could be restored now: its newest verified backup is {_old(ages[0])}."
+    span = f"is {_old(max(ages))} or younger"
     return f"All {len(ages)} databases could be restored now: the newest verified backup of each {span}."
 
 
-def _unproved(picture: Picture, troubled: list[Subject]) -> str:
-    never = [subject for subject in troubled if subject.newest_verified is None]
+def _unproved(picture: Picture, troubled: list[Subject], verified_age: float) -> str:
     every = "A backup is there" if len(picture.subjects) == 1 else "Each database has a backup"
-    if never:
-        return f"{every}, but no backup of {_names(never)} was ever verified."
-    oldest = max(troubled, key=lambda subject: age(t.cast("Shown", subject.newest_verified), picture))
-    verified = t.cast("Shown", oldest.newest_verified)
-    return f"{every}, but the newest verified one of {_names([oldest])} is {_old(age(verified, picture))}."
+    doubts: dict[Doubt, list[Subject]] = {"never": [], "suspicious": [], "old": []}
+    for subject in troubled:
+        doubts[doubt(subject, picture, verified_age)].append(subject)
+    if never := doubts["never"]:
+        return f"{every}, but no backup of {_names(never, picture)} was ever verified."
+    if odd := doubts["suspicious"]:
+        return f"{every}, but nothing that was lately verified of {_names(odd, picture)} is free of suspicion."
+    verified = {subject.component: t.cast("Shown", subject.newest_verified) for subject in troubled}
+    oldest = max(troubled, key=lambda subject: age(verified[subject.component], picture))
+    days = _old(age(verified[oldest.component], picture))
+    return f"{every}, but the newest verified one of {_names([oldest], picture)} is {days}."
 
 
 def _but(picture: Picture, troubled: list[Subject]) -> str:
     fine = [subject for subject in picture.subjects if subject not in troubled]
+    if never := [subject for subject in fine if subject.newest_verified is None]:
+        return f", and no backup of {_names(never, picture)} was ever verified"
     ages = [age(subject.newest_verified, picture) for subject in fine if subject.newest_verified]
-    if not fine:
-        return ""
     return f"; the newest verified backup of each other one is {_old(max(ages))} or younger" if ages else ""
 
 
-def _names(subjects: Iterable[Subject]) -> str:
+def _suspicious(picture: Picture) -> str:
+    found = [subject for subject in picture.subjects if subject.newest and subject.newest.suspicions]
+    if not found:
+        return ""
+    return f" The newest backup of {_names(found, picture)} is suspicious: look at it before you restore it."
+
+
+def _hearsay(picture: Picture) -> str:
+    return " This host may not read the store, and says what it remembers." if picture.remembered else ""
+
+
+def _names(subjects: Iterable[Subject], picture: Picture) -> str:
     """Give names as people say them: three at most, and how many more there are."""
-    names = [subject.database or subject.cluster for subject in subjects]
+    several = len({subject.cluster for subject in picture.subjects}) > 1
+    names = [
+        f"{subject.cluster}/{subject.database}" if several and subject.database else subject.database or subject.cluster
+        for subject in subjects
+    ]
     if len(names) > 3:
         names = [*names[:3], f"{len(names) - 3} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
