@@ -95,10 +95,16 @@ options:
       rows:
         description: How many rows it is about.
         type: int
+      unless_logged:
+        description:
+          - For an event of failure. A channel is not told of it when the audit log holds a failure or a refusal of the
+            same kind of work that the channel hears of now, because that says why.
+        type: bool
+        default: false
   alarms:
     description:
-      - All alarms of this moment, an empty list if there are none. Each is told once, again after O(remind_after), and
-        its end is told too.
+      - All alarms of this moment, an empty list if there are none. Each is told once, again when it becomes more severe
+        and after O(remind_after), and its end is told too.
     type: list
     elements: dict
     suboptions:
@@ -122,7 +128,8 @@ options:
   checks:
     description:
       - The C(checks) that module M(lifeboat.recovery.backup_doctor) returns. Those that are not V(ok) are the alarms of
-        this moment, V(failed) ones critical and others warnings. Mutually exclusive with O(alarms).
+        this moment, V(failed) ones critical and others warnings. While one is V(failed), only an V(ok) ends an alarm,
+        because it may have kept other checks from being made. Mutually exclusive with O(alarms).
     type: list
     elements: dict
   ping:

@@ -19,8 +19,8 @@ from ._engine.audit.log import one_line
 from ._engine.errors import UsageError
 from ._engine.notices.channels import FORMATS, Channel
 from ._engine.notices.notices import KINDS, SEVERITIES, SUMMARY, Notice
-from ._engine.notices.notification import Ping
 from ._engine.notices.pending import Alarm
+from ._engine.notices.request import Ping
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,7 @@ def options() -> ArgumentSpec:
         "backup_id": {"type": "str"},
         "tables": {"type": "list", "elements": "str"},
         "rows": {"type": "int"},
+        "unless_logged": {"type": "bool", "default": False},
     }
     alarm: Options = {
         "name": {"type": "str", "required": True},
@@ -129,7 +130,7 @@ def alarms(given: Given) -> tuple[Alarm, ...] | None:
 
 
 def _of_checks(checks: list[dict[str, t.Any]]) -> Iterator[Alarm]:
-    """Give one alarm for each thing that is not in order; the doctor gives the worst first, and may give several."""
+    """Give one alarm for each check that is not in order; the doctor gives the worst first, and may give several."""
     found: dict[str, list[dict[str, t.Any]]] = {}
     for check in checks:
         if check.get("result") != "ok":
@@ -138,7 +139,26 @@ def _of_checks(checks: list[dict[str, t.Any]]) -> Iterator[Alarm]:
         worst = several[0]
         causes = " ".join(str(check.get("cause", "")) for check in several)
         severity = "critical" if worst.get("result") == "failed" else "warning"
-        yield Alarm(name, one_line(causes), severity, one_line(str(worst.get("remedy", ""))))
+        about = tuple(sorted({_about(check) for check in several}))
+        yield Alarm(name, one_line(causes), severity, one_line(str(worst.get("remedy", ""))), about)
+
+
+def _about(check: dict[str, t.Any]) -> str:
+    """Give which of several things a check is about; its cause would not do, because it tells ages and sizes."""
+    facts = check.get("facts") or {}
+    return one_line(" ".join(str(facts[key]) for key in ("operation", "component", "job") if facts.get(key)))
+
+
+def over(given: Given) -> tuple[str, ...] | None:
+    """
+    Give the alarms that are known to be over, None when all are that are no more.
+
+    A check that failed may have kept the doctor from making others: what these said before is not over.
+    """
+    checks = given["checks"]
+    if checks is None or all(check.get("result") != "failed" for check in checks):
+        return None
+    return tuple(one_line(str(check.get("name"))) for check in checks if check.get("result") == "ok")
 
 
 def ping(given: Given) -> Ping | None:

@@ -51,13 +51,17 @@ options:
     type: str
     default: 15m
   summarise_above:
-    description: More events than this, waiting for one channel, become one message.
+    description:
+      - More events than this, waiting for one channel, become one message. A channel that gets JSON bodies is told each
+        of up to a hundred.
     type: int
     default: 5
   remind_after:
-    description: After which time an alarm that lasts is told again.
+    description:
+      - After which time an alarm that lasts is told again. The default tells it daily, also when the job that looks is
+        some minutes early.
     type: str
-    default: 1d
+    default: 20h
   attempts:
     description: How often a message is tried, with growing pauses.
     type: int
@@ -124,10 +128,10 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, requested_by, state_dir
-from ..module_utils._engine.notices.delivery import Patience
-from ..module_utils._engine.notices.notification import NotifyRequest, notify
+from ..module_utils._engine.notices.notification import notify
+from ..module_utils._engine.notices.request import NotifyRequest, Patience
 from ..module_utils._module import Given, run
-from ..module_utils._notifying import alarms, channels, notice, options, ping
+from ..module_utils._notifying import alarms, channels, notice, options, over, ping
 
 SPEC = ArgumentSpec(
     {
@@ -135,7 +139,7 @@ SPEC = ArgumentSpec(
         "history": {"type": "bool", "default": True},
         "lookback": {"type": "str", "default": "15m"},
         "summarise_above": {"type": "int", "default": 5},
-        "remind_after": {"type": "str", "default": "1d"},
+        "remind_after": {"type": "str", "default": "20h"},
         "attempts": {"type": "int", "default": 3},
         "timeout": {"type": "str", "default": "10s"},
         "ca_cert": {"type": "path"},
@@ -151,7 +155,9 @@ def request(given: Given) -> NotifyRequest:
         application=given["application"],
         history=given["history"],
         notice=notice(given, host),
+        unless_logged=bool(given["event"] and given["event"]["unless_logged"]),
         alarms=alarms(given),
+        over=over(given),
         ping=ping(given),
         patience=Patience(given["attempts"], given.seconds("timeout") or 0.0),
         lookback=given.seconds("lookback") or 0.0,

@@ -27,7 +27,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.delivery import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import NotifyRequest, Patience
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,7 +235,7 @@ class Host:
 
     def tell(self, *channels: Channel, **options: t.Any) -> Outcome:
         given: dict[str, t.Any] = {"state_dir": self.state_dir, "patience": PATIENCE, "host": "db1", "user": "lifeboat"}
-        request = notification.NotifyRequest(channels=channels, **{**given, **options})
+        request = NotifyRequest(channels=channels, **{**given, **options})
         environ = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         world = World(now=lambda: datetime.datetime.now(datetime.UTC), sleep=self.pauses.append, environ=environ)
         began = time.monotonic()

@@ -11,8 +11,9 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import services
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.delivery import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import Patience
 from apprise.plugins.slack import NotifySlack
+from apprise.plugins.telegram import NotifyTelegram
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +146,20 @@ def test_slack_follows_no_redirect(host: Host, slack: Web) -> None:
     slack.answers = [slack.redirect(f"http://127.0.0.1:{slack.port}/elsewhere", 307)] * 2
     assert "Slack was not reached or refused" in host.failure(Channel("team", url=f"slack://{SLACK}/"))
     assert not any(heard.path == "/elsewhere" for heard in slack.heard)
+
+
+def test_a_message_that_is_too_long_for_its_service_is_cut(
+    host: Host, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NotifyTelegram, "notify_url", web.url + "/")
+    web.answers = [200]
+    host.tell(Channel("team", url="tgram://123456789:abcdefg_hijklmnop/12315544/"))
+    for _each in range(20):
+        host.happens("backup", "failed", message="Long. " * 150)
+    outcome = host.tell(Channel("team", url="tgram://123456789:abcdefg_hijklmnop/12315544/"))
+    assert outcome.facts["failed_channels"] == []
+    (heard,) = web.heard
+    assert 1000 < len(heard.json()["text"]) <= 4096
 
 
 def test_a_service_that_hangs_is_cut_off(host: Host, slack: Web) -> None:

@@ -121,6 +121,44 @@ def test_a_job_that_fails_is_told_by_its_playbook(play: Play, web: Web, tmp_path
     assert message.json()["error"] in fail.body.decode()
 
 
+def test_what_follows_jobs_tells_how_each_went(play: Play, host: Host, web: Web) -> None:
+    aftercare = {"ansible.builtin.include_role": {"name": "lifeboat.recovery.aftercare"}}
+    success = {"ansible.builtin.set_fact": {"aftercare_signal": "success"}}
+    fail = {"ansible.builtin.fail": {"msg": "Nobody can log this."}}
+    common = {"hosts": "databases", "gather_facts": False, "become": True}
+    plays = [
+        {**common, "vars": {"aftercare_job": "backup"}, "tasks": [success, aftercare]},
+        {
+            **common,
+            "vars": {"aftercare_job": "verify", "lifeboat_notify": [{"name": "hook", "url": "{{ nobody_set_this }}"}]},
+            "tasks": [success, aftercare],
+        },
+        {**common, "vars": {"aftercare_job": "retention"}, "tasks": [{"block": [fail], "always": [aftercare]}]},
+    ]
+    (play.home / "jobs.json").write_text(json.dumps(plays))
+    pings = {name: {"url": f"{web.url}/{name}"} for name in ("backup", "retention")}
+    done = play.playbook("jobs.json", lifeboat_notify=[{"name": "hook", "url": web.url}], lifeboat_pings=pings)
+    assert TOKEN not in done.stdout + done.stderr
+    assert "failed=1" in done.stdout
+    assert "WARNING: what happened on db1 was not told to lifeboat_notify." in done.stdout
+    backup, retention, message = web.heard
+    assert (backup.path, retention.path) == (f"/hooks/{TOKEN}/backup", f"/hooks/{TOKEN}/retention/fail")
+    assert message.json()["event"] == "retention_failed"
+    assert message.json()["error"] == "The job retention failed. Its output says why."
+    assert retention.body.startswith(b"The job retention failed.")
+
+
+def test_a_retention_that_only_plans_pings_nobody(play: Play, web: Web, tmp_path: Path) -> None:
+    play.playbook(
+        "lifeboat.recovery.retention",
+        lifeboat_store={"url": f"file://{tmp_path}/no-store"},
+        lifeboat_key_mode="single-key",
+        lifeboat_retention={"max_count": 3},
+        lifeboat_pings={"retention": {"url": web.url}},
+    )
+    assert web.heard == []
+
+
 def test_a_receiver_that_fails_is_a_warning_and_the_play_goes_on(play: Play, host: Host, web: Web) -> None:
     host.happens()
     web.answers = [404, 404]

@@ -12,8 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.delivery import Patience
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.notification import Ping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import Patience, Ping
 
 if t.TYPE_CHECKING:
     from pathlib import Path

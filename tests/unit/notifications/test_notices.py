@@ -77,6 +77,14 @@ def test_an_operation_becomes_an_event(log, operation, result, event, name):
     assert body(notice)["name"] == name
 
 
+def test_a_pin_or_a_hold_is_no_deletion(log):
+    message = "The hold on the backup is gone."
+    entry = log.add("retention", message=message, facts={"kind": "hold", "state": "absent", "changed": True})
+    notice = notices.from_entry(entry)
+    assert (notice.event, notice.severity, notice.message) == ("mark_changed", "warning", message)
+    assert body(notice)["type"] == "mark_event"
+
+
 def test_what_changed_nothing_is_no_news_except_a_test(log):
     unchanged = {"facts": {"changed": False}}
     assert notices.from_entry(log.add("backup", **unchanged)) is None
@@ -95,15 +103,26 @@ def test_a_repetition_is_told_by_its_delivery(log):
     assert body(notices.from_entry(entry))["delivery"] != body(notices.from_entry(log.backup()))["delivery"]
 
 
-def test_a_summary_counts_and_names_what_is_urgent(log, clock):
+def test_a_summary_counts_and_names_what_is_urgent(log):
     parts = [notices.from_entry(log.backup()) for _each in range(6)] + [notices.from_entry(log.failure())]
-    summary = notices.summarised(parts, clock.moment)
+    summary = notices.summarised(parts)
     assert summary.severity == "critical"
     assert body(summary)["counts"] == {"backup_created": 6, "backup_failed": 1}
     assert [part["event"] for part in body(summary)["events"]] == ["backup_created"] * 6 + ["backup_failed"]
     assert notice_text.subject(summary) == "[lifeboat] shop on db1: 7 events, 1 URGENT"
     assert "6 x backup created" in notice_text.text(summary)
     assert "backup of main/shop FAILED: Connection timeout" in notice_text.text(summary)
+
+
+def test_a_summary_does_not_list_the_tables_of_a_hundred_backups(log):
+    parts = [dataclasses.replace(notices.from_entry(log.backup()), tables=("public.orders",)) for _each in range(3)]
+    assert "public.orders" not in notice_body.encode(notices.summarised(parts), short=False).decode()
+
+
+def test_an_alarm_is_named_in_its_subject(clock):
+    for event, said in (("alarm_raised", "ALARM: verified_age"), ("alarm_cleared", "alarm over: verified_age")):
+        notice = notices.Notice(event, clock.moment, "critical", application="shop", facts={"alarm": "verified_age"})
+        assert notice_text.subject(notice) == f"[lifeboat] shop: {said}"
 
 
 def test_a_success_in_words(log):
@@ -165,9 +184,9 @@ def test_names_of_tables_and_values_stay_at_home(text, wanted):
     assert discreet(text) == (wanted or text)
 
 
-def test_a_discreet_notice_hides_them_in_its_parts_too(log, clock):
+def test_a_discreet_notice_hides_them_in_its_parts_too(log):
     notice = dataclasses.replace(notices.from_entry(log.failure("no table a.b")), tables=("a.b",))
-    hidden = notices.discreet(notices.summarised([notice, notice], clock.moment))
+    hidden = notices.discreet(notices.summarised([notice, notice]))
     assert "a.b" not in notice_body.encode(hidden, short=False).decode()
     assert "a.b" in notice_body.encode(notice, short=False).decode()
 

@@ -11,8 +11,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils._argspec import requested_by, state_dir
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.notification import NotifyRequest, Ping
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.pending import Alarm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import NotifyRequest, Ping
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 from ansible_collections.lifeboat.recovery.plugins.module_utils._notifying import options
 from ansible_collections.lifeboat.recovery.plugins.modules import notify
@@ -68,6 +68,8 @@ def test_an_event_of_the_callers():
     assert (notice.message, notice.tables, notice.facts) == ("a b", ("t",), {"rows": 5})
     assert notice.remedy
     assert ask(event={"name": "alarm_raised", "severity": "warning"}).notice.severity == "warning"
+    assert not ask(event={"name": "test"}).unless_logged
+    assert ask(event={"name": "backup_failed", "unless_logged": True}).unless_logged
 
 
 @pytest.mark.parametrize("name", ["backup_done", "summary"])
@@ -89,11 +91,20 @@ def test_what_the_doctor_finds_becomes_alarms():
         {"name": "storage", "result": "warning", "cause": "81 % are used.", "remedy": "Apply retention."},
         {"name": "keys", "result": "ok", "cause": "Fine.", "remedy": ""},
     ]
+    checks[1]["facts"] = {"component": "main/blog", "seconds": 5}
     assert ask(checks=checks).alarms == (
-        Alarm("backup_age", "main/shop is old. main/blog is, too.", "critical", "Back up."),
-        Alarm("storage", "81 % are used.", "warning", "Apply retention."),
+        Alarm("backup_age", "main/shop is old. main/blog is, too.", "critical", "Back up.", ("", "main/blog")),
+        Alarm("storage", "81 % are used.", "warning", "Apply retention.", ("",)),
     )
     assert ask(checks=[checks[3]]).alarms == ()
+
+
+def test_what_the_doctor_could_not_look_at_is_not_over():
+    fine, old = {"name": "keys", "result": "ok"}, {"name": "storage", "result": "warning", "cause": "81 % are used."}
+    down = {"name": "store", "result": "failed", "cause": "Not reached."}
+    assert ask(checks=[old, fine]).over is None
+    assert ask(checks=[down, old, fine]).over == ("keys",)
+    assert ask(alarms=[]).over is None
 
 
 def test_a_url_is_no_part_of_any_repr():

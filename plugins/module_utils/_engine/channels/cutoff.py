@@ -12,6 +12,7 @@ process the environment is the one that is given, so that libraries which look t
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -31,7 +32,7 @@ def within(seconds: float, work: Callable[[], None], environ: Mapping[str, str])
     # fork, because nothing of the caller's would have to be found, pickled and imported again on the other side.
     method = multiprocessing.get_context("fork")
     hearing, telling = method.Pipe(duplex=False)
-    child = method.Process(target=_run, args=(work, telling, dict(environ)), daemon=True)
+    child = method.Process(target=_run, args=(work, telling, dict(environ), math.ceil(seconds) + 1), daemon=True)
     try:
         child.start()
     except OSError as exc:
@@ -53,9 +54,11 @@ def within(seconds: float, work: Callable[[], None], environ: Mapping[str, str])
         hearing.close()
 
 
-def _run(work: Callable[[], None], telling: Connection, environ: dict[str, str]) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+def _run(work: Callable[[], None], telling: Connection, environ: dict[str, str], seconds: int) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
+    # The caller may be killed before it kills this, and then this would hold the caller's locks.
+    signal.alarm(seconds)
     # What a library prints must not get into the caller's own output.
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):

@@ -111,6 +111,8 @@ def _service(address: Address, timeout: float) -> t.Any:
     )
     service = apprise.Apprise.instantiate(address.url, asset=asset)
     if service is not None:
+        # A message that is too long for a service would be refused for ever, and all that come after it would wait.
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
         service.socket_connect_timeout = service.socket_read_timeout = timeout
     return service
 

@@ -120,7 +120,7 @@ def _send(request: urllib.request.Request, trust: Trust, timeout: float) -> None
     except (OSError, http.client.HTTPException) as exc:
         raise _unreached(exc) from exc
     except ValueError as exc:
-        raise Undelivered("The URL cannot be used for a request.", "Correct it.", final=True) from exc
+        raise Undelivered("The URL or the token cannot be used for a request.", "Correct it.", final=True) from exc
 
 
 def _unreached(reason: object) -> Undelivered:

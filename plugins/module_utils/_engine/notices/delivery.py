@@ -9,7 +9,6 @@ may help.
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ..channels import cutoff, services, webhook
@@ -24,18 +23,18 @@ if t.TYPE_CHECKING:
     from ..model import World
     from .channels import Channel
     from .notices import Notice
+    from .request import Patience
 
 FIRST_PAUSE = 2.0
 FACTOR = 4.0
 """Each pause before another attempt is so many times as long as the one before."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a message is tried, and how many seconds one attempt may take."""
-
-    attempts: int = 3
-    timeout: float = 10.0
+def posts(channel: Channel, address: Address) -> bool:
+    """Whether a channel is a machine that gets a JSON body, and not people who get words."""
+    if channel.format == "auto":
+        return address.web and not services.knows(address)
+    return channel.format in {"json", "json_short"}
 
 
 def deliver(channel: Channel, address: Address, notice: Notice, patience: Patience, world: World) -> None:
@@ -63,8 +62,7 @@ def deliver(channel: Channel, address: Address, notice: Notice, patience: Patien
         subject = notice_text.subject(notice)
         services.send(address, subject, body, severity=notice.severity, markdown=markdown, timeout=patience.timeout)
 
-    by_post = channel.format in {"json", "json_short"}
-    by_post = by_post or (channel.format == "auto" and address.web and not services.knows(address))
+    by_post = posts(channel, address)
     if by_post and not address.web:
         raise Undelivered("A JSON body needs a web address.", "Give an https URL, or another format.", final=True)
     if not by_post:

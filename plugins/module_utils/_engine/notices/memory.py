@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ import typing as t
 
 from .. import disk
 from ..errors import Busy
+from .notices import SEVERITIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,22 +28,31 @@ if t.TYPE_CHECKING:
 FILE = "notifications.json"
 LOCK = "notifications.lock"
 FORMAT = "lifeboat-notifications/1"
-LIMIT = 1 << 20
+LIMIT = 16 << 20
 
 NEVER = -1
 """The place in the audit log of a channel that was told nothing of it yet."""
 
 STEP = 0.1
-PATIENCE = 300
-"""Steps that a run waits for another one: half a minute."""
+PATIENCE = 1800
+"""Steps that a run waits for another one: three minutes, in which a few receivers that hang are given up."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Raised:
+    """An alarm as it was told at that time, of those of the things it is `about` that are wrong still."""
+
+    at: datetime.datetime
+    severity: str
+    about: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(slots=True)
 class Told:
-    """What one channel was told: entries up to `sequence`, and alarms by name, each with the time it was told."""
+    """What one channel was told: entries up to `sequence`, and alarms by name."""
 
     sequence: int = NEVER
-    alarms: dict[str, str] = dataclasses.field(default_factory=dict)
+    alarms: dict[str, Raised] = dataclasses.field(default_factory=dict)
 
 
 class Memory:
@@ -83,7 +94,7 @@ class Memory:
         if self.path is None:
             return
         channels = {name: dataclasses.asdict(told) for name, told in sorted(self.channels.items())}
-        text = json.dumps({"format": FORMAT, "channels": channels}, indent=1) + "\n"
+        text = json.dumps({"format": FORMAT, "channels": channels}, indent=1, default=str) + "\n"
         if text == self._written:
             return
         disk.write_atomically(self.path, [text.encode()])
@@ -108,13 +119,19 @@ class Memory:
             if record["format"] != FORMAT:
                 raise ValueError(record["format"])
             self.channels = {str(name): _told(item) for name, item in record["channels"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.channels, self.damaged = {}, True
 
 
 def _told(item: dict[str, t.Any]) -> Told:
-    alarms = {str(name): str(at) for name, at in item["alarms"].items()}
-    return Told(int(item["sequence"]), alarms)
+    return Told(int(item["sequence"]), {str(name): _raised(alarm) for name, alarm in item["alarms"].items()})
+
+
+def _raised(item: dict[str, t.Any]) -> Raised:
+    at = datetime.datetime.fromisoformat(item["at"])
+    if at.tzinfo is None or item["severity"] not in SEVERITIES:
+        raise ValueError(item)
+    return Raised(at, item["severity"], tuple(map(str, item["about"])))
 
 
 def _open(path: str) -> int:

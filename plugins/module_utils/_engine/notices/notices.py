@@ -31,6 +31,9 @@ SUMMARY = "summary"
 TEST = "test"
 """Goes to every channel, whatever it listens to."""
 
+MARK = "mark_changed"
+"""A pin or a hold came or went, which the audit log counts among the work of retention."""
+
 EVERYTHING = "all"
 
 
@@ -73,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
     "retention_refused": Kind(
         "retention", "warning", "retention of {} was refused", "Nothing was deleted. See whether the policy is meant."
     ),
+    MARK: Kind("mark", "warning", "a mark of a backup of {} changed", "If nobody meant that, see docs/security.md."),
     "key_changed": Kind("key", "warning", "a key of {} changed", "If nobody meant that, see docs/security.md."),
     "key_failed": Kind("key", "critical", "work on a key of {} FAILED", "See docs/keys.md."),
     "trust_changed": Kind("trust", "warning", "the trust of {} changed", "If nobody meant that, see docs/security.md."),
@@ -84,8 +88,8 @@ KINDS: Mapping[str, Kind] = {
     "recovery_failed": Kind(
         "recovery", "critical", "recovery of {} FAILED", "Mend the cause; it resumes where it was."
     ),
-    "alarm_raised": Kind("alarm", "critical", "ALARM for {}"),
-    "alarm_cleared": Kind("alarm", "info", "alarm over for {}"),
+    "alarm_raised": Kind("alarm", "critical", "ALARM: {}"),
+    "alarm_cleared": Kind("alarm", "info", "alarm over: {}"),
     TEST: Kind("test", "info", "test message for {}"),
     SUMMARY: Kind("summary", "info", "summary for {}"),
 }
@@ -102,6 +106,8 @@ _EVENTS: Mapping[str, tuple[str, str, str]] = {
     "verification": ("verification_passed", "verification_failed", "verification_failed"),
 }
 """The event of each operation for each of audit.RESULTS. Notifications themselves are none, or they would never end."""
+
+_MARKS = frozenset({"pinned", "hold"})
 
 _TOLD_UNCHANGED = frozenset({"validation", "verification"})
 """Operations that change nothing by their nature; of the others, one that changed nothing is no news."""
@@ -137,6 +143,11 @@ class Notice:
         return self.event.endswith("_failed")
 
     @property
+    def went_wrong(self) -> bool:
+        """Whether something was asked for and not done."""
+        return self.event.endswith(("_failed", "_refused"))
+
+    @property
     def urgent(self) -> bool:
         """Whether somebody has to do something."""
         return self.severity == "critical"
@@ -144,7 +155,7 @@ class Notice:
     @property
     def subject(self) -> str:
         """What it is about, as people name it."""
-        return self.component or self.application or self.host or "this host"
+        return str(self.facts.get("alarm", "")) or self.component or self.application or self.host or "this host"
 
     @property
     def delivery(self) -> str:
@@ -161,6 +172,8 @@ def from_entry(entry: audit.Entry) -> Notice | None:
     if unchanged and entry.operation not in _TOLD_UNCHANGED:
         return None
     event = _EVENTS[entry.operation][audit.RESULTS.index(entry.result)]
+    if event == "retention_applied" and entry.facts.get("kind") in _MARKS:
+        event = MARK
     return Notice(
         event=event,
         at=entry.at,
@@ -178,18 +191,18 @@ def from_entry(entry: audit.Entry) -> Notice | None:
     )
 
 
-def summarised(parts: Sequence[Notice], now: datetime.datetime) -> Notice:
-    """Give one notice for several, as severe as the worst of them."""
+def summarised(parts: Sequence[Notice]) -> Notice:
+    """Give one notice for several, as severe as the worst and as old as the newest of them, without their tables."""
     urgent = [part for part in parts if part.urgent]
     return Notice(
         event=SUMMARY,
-        at=now,
+        at=parts[-1].at,
         severity=max((part.severity for part in parts), key=SEVERITIES.index),
         application=_common(part.application for part in parts),
         host=_common(part.host for part in parts),
         message=f"{len(parts)} events since {parts[0].at:%Y-%m-%d %H:%M} UTC, {len(urgent)} of them urgent.",
         remedy=urgent[-1].remedy if urgent else "",
-        parts=tuple(parts),
+        parts=tuple(dataclasses.replace(part, tables=()) for part in parts),
     )
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import re
 import typing as t
 
 from ..anomalies.statistics import Statistics
@@ -21,78 +20,39 @@ from ..channels import webhook
 from ..channels.address import Undelivered, read_address
 from ..errors import Busy, MissingLibrary, StoreError, UsageError
 from ..model import Outcome
+from . import body as notice_body
 from . import notices
 from . import text as notice_text
-from .channels import FORMATS, Channel
-from .delivery import Patience, deliver, persist
+from .delivery import deliver, persist, posts
 from .memory import Memory, Told
-from .pending import Alarm, History, Pending, Rules, history, pending
+from .pending import History, Pending, Rules, history, pending
+from .request import check
 
 if t.TYPE_CHECKING:
-    from ..channels.address import Address
-    from ..model import World
-    from .notices import Notice
+    from collections.abc import Iterator
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+    from ..channels.address import Address
+    from ..errors import RecoveryError
+    from ..model import World
+    from .channels import Channel
+    from .notices import Notice
+    from .request import NotifyRequest, Ping
 
 RECENT = datetime.timedelta(days=1)
 """How old the failure may be that a ping tells of."""
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Ping:
-    """
-    A dead man's switch of the job `name`: `signal` is start, success or fail.
-
-    Without a message, a failure says what failed last.
-    """
-
-    signal: str
-    name: str = "job"
-    url: str | None = dataclasses.field(default=None, repr=False)
-    url_file: str | None = None
-    message: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class NotifyRequest:
-    """
-    Who is told what: with `history` what the audit log holds since each channel was told last; the state of `alarms`,
-    None when nobody looked; and one `notice` of the caller's.
-
-    A channel that was never told anything begins `lookback` seconds ago. More than `summarise_above` events become
-    one message. An alarm that lasts is told again after `remind_after` seconds.
-    """
-
-    channels: tuple[Channel, ...] = ()
-    application: str | None = None
-    history: bool = True
-    notice: Notice | None = None
-    alarms: tuple[Alarm, ...] | None = None
-    ping: Ping | None = None
-    patience: Patience = dataclasses.field(default_factory=Patience)
-    lookback: float = 900.0
-    summarise_above: int = 5
-    remind_after: float = 86400.0
-    ca_cert: str | None = None
-    state_dir: str | None = "/var/lib/lifeboat"
-    host: str = ""
-    user: str = ""
+TURN = datetime.timedelta(minutes=2)
+"""How long a channel may take for its messages before the rest waits for the next run."""
 
 
 def notify(request: NotifyRequest, world: World) -> Outcome:
     """Send. Raise UsageError for options that can never work; whatever goes wrong on the way is in the outcome."""
-    _check(request)
+    check(request)
     work = _Work(request, world)
     if request.ping:
         work.ping(request.ping)
-    memory = Memory(request.state_dir)
-    try:
-        with memory.held(world.sleep, dry_run=world.dry_run):
-            work.tell(memory)
-    except (Busy, StoreError) as exc:
-        work.warnings.append(f"What happened before is not told now. {exc}")
-        work.tell(None)
+    if request.channels:
+        work.tell_all()
     work.remember()
     return work.outcome()
 
@@ -119,25 +79,42 @@ class _Work:
                 raise UsageError("The ping's URL is no web address.", "Give an https URL.", field="ping")
             if not self._world.dry_run:
                 self._ping(address, ping)
-        except (Undelivered, UsageError, StoreError) as exc:
+        except (Undelivered, UsageError) as exc:
             self.pinged["error"] = str(exc)
             self.warnings.append(f"The ping did not arrive. {exc}")
 
     def _ping(self, address: Address, ping: Ping) -> None:
         trust, patience = webhook.Trust(self._request.ca_cert), self._request.patience
-        message = ping.message or (self._last_failure() if ping.signal == "fail" else "")
+        message = ping.message or (self._failure() if ping.signal == "fail" else "")
 
         def work() -> None:
             webhook.ping(address, ping.signal, message, trust=trust, timeout=patience.timeout)
 
         persist(work, address, patience, self._world, ca_cert=self._request.ca_cert)
 
-    def _last_failure(self) -> str:
-        since = self._world.now() - RECENT
-        log = audit.AuditLog(self._request.state_dir)
-        found = filter(None, map(notices.from_entry, log.entries(since=since, application=self._request.application)))
-        failures = [notices.discreet(notice) for notice in found if notice.urgent]
-        return notice_text.text(failures[-1]) if failures else ""
+    def _failure(self) -> str:
+        """Give what failed last; where the caller says what kind of work it was, of that kind."""
+        request, since = self._request, self._world.now() - RECENT
+        supposed = request.notice if request.unless_logged else None
+        try:
+            entries = audit.AuditLog(request.state_dir).entries(since=since, application=request.application)
+            failures = [notice for notice in map(notices.from_entry, entries) if notice and notice.went_wrong]
+        except StoreError as exc:
+            self.warnings.append(f"The ping does not say what failed. {exc}")
+            failures = []
+        if supposed:
+            failures = [notice for notice in failures if notice.kind.group == supposed.kind.group] or [supposed]
+        return notice_text.text(notices.discreet(failures[-1])) if failures else ""
+
+    def tell_all(self) -> None:
+        """Tell the channels, alone; if that cannot be, only what the caller says."""
+        memory = Memory(self._request.state_dir)
+        try:
+            with memory.held(self._world.sleep, dry_run=self._world.dry_run):
+                self.tell(memory)
+        except (Busy, StoreError) as exc:
+            self.warnings.append(f"What happened before is not told now. {exc}")
+            self.tell(None)
 
     def tell(self, memory: Memory | None) -> None:
         """Tell each channel what it has not heard; without a memory, only the notice of the caller."""
@@ -147,6 +124,8 @@ class _Work:
             since=now - datetime.timedelta(seconds=request.lookback),
             summarise_above=request.summarise_above,
             remind_after=request.remind_after,
+            over=request.over,
+            unless_logged=request.unless_logged,
             application=request.application or "",
             host=request.host,
         )
@@ -158,16 +137,41 @@ class _Work:
         told = [self._told(memory, channel) for channel in request.channels]
         happened = None
         if request.history and remembers:
-            log = audit.AuditLog(request.state_dir)
-            happened = history(log.entries(application=request.application or None), told, rules)
+            happened = history(self._entries(), told, rules)
             happened = dataclasses.replace(happened, tables=self._tables(happened))
+        alarms = request.alarms if remembers else None
         for channel, known in zip(request.channels, told, strict=True):
-            alarms = request.alarms if remembers else None
-            waiting = pending(channel, known, happened, alarms, request.notice, rules=rules)
+            address = self._address(channel)
+            fitting = self._fitting(rules, channel, address)
+            waiting = pending(channel, known, happened, alarms, request.notice, rules=fitting)
             self.warnings += waiting.warnings
             if waiting.begins:
                 self.begun.append(channel.name)
-            self._send(channel, known, waiting, memory)
+            if address:
+                self._send(channel, address, known, waiting, memory)
+            self._note(memory)
+
+    def _address(self, channel: Channel) -> Address | None:
+        """Give where a channel is, None when it cannot be told."""
+        try:
+            return channel.address()
+        except UsageError as exc:
+            self._fail(channel, "", exc)
+            return None
+
+    @staticmethod
+    def _fitting(rules: Rules, channel: Channel, address: Address | None) -> Rules:
+        """Give the rules for one channel: a machine that waits for one event would not find it in a summary."""
+        if address is None or not posts(channel, address):
+            return rules
+        return dataclasses.replace(rules, summarise_above=max(rules.summarise_above, notice_body.MOST_PARTS))
+
+    def _entries(self) -> Iterator[audit.Entry]:
+        """Yield what the audit log holds of this application, and of the host as a whole, such as of its keys."""
+        application = self._request.application
+        for entry in audit.AuditLog(self._request.state_dir).entries():
+            if not application or entry.application in {application, ""}:
+                yield entry
 
     def _tables(self, happened: History) -> dict[str, tuple[str, ...]]:
         """Give the names of the tables in the backups of these entries, if a channel is told of them."""
@@ -188,24 +192,26 @@ class _Work:
         application = self._request.application
         return memory.channels.setdefault(f"{application}/{channel.name}" if application else channel.name, Told())
 
-    def _send(self, channel: Channel, told: Told, waiting: Pending, memory: Memory | None) -> None:
-        """Send to one channel until a message does not arrive; note each one that does."""
-        target = ""
+    def _send(self, channel: Channel, address: Address, told: Told, waiting: Pending, memory: Memory | None) -> None:
+        """Send to one channel until a message does not arrive or its turn is over; note each one that arrives."""
+        world, until = self._world, self._world.now() + TURN
         try:
-            address = channel.address()
-            target = address.shown
             for step in waiting.steps:
-                if step.notice and not self._world.dry_run:
-                    deliver(channel, address, step.notice, self._request.patience, self._world)
+                if step.notice and not world.dry_run:
+                    if world.now() > until:
+                        raise Undelivered("The receiver is so slow that messages wait for the next run.")
+                    deliver(channel, address, step.notice, self._request.patience, world)
                 if step.notice:
-                    self._report(channel, target, step.notice)
+                    self._report(channel, address.shown, step.notice)
                 step.note(told)
                 if step.notice:
                     self._note(memory)
         except (Undelivered, UsageError, MissingLibrary) as exc:
-            self.failed.append({"name": channel.name, "target": target, "error": str(exc)})
-            self.warnings.append(f"The channel {channel.name} was not told. {exc}")
-        self._note(memory)
+            self._fail(channel, address.shown, exc)
+
+    def _fail(self, channel: Channel, target: str, error: RecoveryError) -> None:
+        self.failed.append({"name": channel.name, "target": target, "error": str(error)})
+        self.warnings.append(f"The channel {channel.name} was not told. {error}")
 
     def _report(self, channel: Channel, target: str, notice: Notice) -> None:
         entry = {"channel": channel.name, "target": target, "event": notice.event}
@@ -264,33 +270,6 @@ class _Work:
         after = "".join(f"{item['channel']}: {item['subject']}\n" for item in self.sent)
         changed = bool(self.sent) or bool(self.pinged and not self.pinged["error"])
         return Outcome(changed, facts, after=after, warnings=tuple(self.warnings))
-
-
-def _check(request: NotifyRequest) -> None:
-    names = [channel.name for channel in request.channels]
-    for name in names:
-        if not NAME.fullmatch(name) or names.count(name) > 1:
-            raise UsageError(
-                f"The name of the channel {name!r} is not usable, or two have it.",
-                "Give each its own, of letters, digits, dots, underscores and hyphens.",
-                field="channels.name",
-            )
-    for channel in request.channels:
-        notices.check_patterns(channel.events, f"channels.{channel.name}.events")
-        if channel.format not in FORMATS or channel.minimum_severity not in notices.SEVERITIES:
-            raise UsageError(
-                f"The channel {channel.name} has an unknown format or severity.",
-                f"Give one of {', '.join(FORMATS)}, and one of {', '.join(notices.SEVERITIES)}.",
-                field="channels",
-            )
-    if request.ping and (request.ping.signal not in webhook.SIGNALS or not NAME.fullmatch(request.ping.name)):
-        raise UsageError(
-            f"A ping of {request.ping.name!r} cannot say {request.ping.signal!r}.",
-            "Give start, success or fail, and a name of letters, digits, dots, underscores and hyphens.",
-            field="ping",
-        )
-    if not 1 <= request.patience.attempts <= 10 or not 0 < request.patience.timeout <= 300:
-        raise UsageError("That patience has no end.", "Give 1 to 10 attempts and a timeout of at most 5m.")
 
 
 def _number(count: int, what: str) -> str:

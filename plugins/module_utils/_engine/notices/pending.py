@@ -9,14 +9,14 @@ What a channel has not heard yet: entries of the audit log, alarms that came or 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import typing as t
 
 from . import notices
-from .memory import NEVER, Told
-from .notices import Notice
+from .memory import NEVER, Raised, Told
+from .notices import SEVERITIES, Notice
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..audit.log import Entry
@@ -25,12 +25,22 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that is wrong now and stays so until it is told no more. Its `name` is what it is known by."""
+    """
+    Something that is wrong now and stays so until it is told no more.
+
+    Its `name` is what it is known by. One name may stand for several things that are wrong, which it is `about`.
+    """
 
     name: str
     message: str
     severity: str = "critical"
     remedy: str = ""
+    about: tuple[str, ...] = ()
+
+    def is_worse_than(self, before: Raised) -> bool:
+        """Whether it is more severe than when it was told, or about something more."""
+        severer = SEVERITIES.index(self.severity) > SEVERITIES.index(before.severity)
+        return severer or not set(self.about) <= set(before.about)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class Step:
 
     notice: Notice | None
     sequence: int = NEVER
-    raised: tuple[str, str] | None = None
+    raised: tuple[str, Raised] | None = None
     cleared: str = ""
 
     def note(self, told: Told) -> None:
@@ -77,12 +87,17 @@ class Rules:
     """
     What holds for all channels: the moment, from when on a channel that begins is told, how many events become one
     message, and after how many seconds an alarm that lasts is told again.
+
+    Alarms that are no more are over; with `over` only these, because nobody could look at the others. A notice of the
+    caller's is left out with `unless_logged` where the audit log tells that something of its kind went wrong.
     """
 
     now: datetime.datetime
     since: datetime.datetime
     summarise_above: int
     remind_after: float
+    over: tuple[str, ...] | None = None
+    unless_logged: bool = False
     application: str = ""
     host: str = ""
 
@@ -112,14 +127,16 @@ def pending(
     cut = happened is not None and told.sequence > happened.last
     begins = happened is not None and (cut or told.sequence == NEVER)
     steps: list[Step] = []
+    logged = False
     if happened is not None:
         if begins:
             recent = [entry.sequence for entry in happened.entries if entry.at >= rules.since]
             told.sequence = min(recent, default=happened.last + 1) - 1
+        logged = rules.unless_logged and notice is not None and _tells_of(happened, told, notice)
         steps += _news(channel, told, happened, rules)
     if alarms is not None:
         steps += _alarms(channel, told, alarms, rules)
-    if notice and notices.wanted(notice, channel.events, channel.minimum_severity):
+    if notice and not logged and notices.wanted(notice, channel.events, channel.minimum_severity):
         steps.append(Step(notice))
     if not channel.tables:
         steps = [
@@ -127,6 +144,12 @@ def pending(
         ]
     warnings = (f"The audit log is shorter than what the channel {channel.name} was told of: it was cut.",)
     return Pending(tuple(steps), begins, warnings if cut else ())
+
+
+def _tells_of(happened: History, told: Told, notice: Notice) -> bool:
+    """Whether something that went wrong waits to be told, of the same kind of work as the notice."""
+    waiting = (notices.from_entry(entry) for entry in happened.entries if entry.sequence > told.sequence)
+    return any(news.kind.group == notice.kind.group and news.went_wrong for news in waiting if news)
 
 
 def _news(channel: Channel, told: Told, happened: History, rules: Rules) -> Iterator[Step]:
@@ -139,25 +162,28 @@ def _news(channel: Channel, told: Told, happened: History, rules: Rules) -> Iter
     ]
     if len(heard) > rules.summarise_above:
         parts = [step.notice for step in heard if step.notice]
-        yield Step(notices.summarised(parts, rules.now), heard[-1].sequence)
+        yield Step(notices.summarised(parts), heard[-1].sequence)
     else:
         yield from heard
     yield Step(None, happened.last)
 
 
 def _alarms(channel: Channel, told: Told, alarms: Sequence[Alarm], rules: Rules) -> Iterator[Step]:
-    at = rules.now.isoformat(timespec="seconds")
     for alarm in alarms:
         before = told.alarms.get(alarm.name)
-        if before and (rules.now - datetime.datetime.fromisoformat(before)).total_seconds() < rules.remind_after:
+        recent = before is not None and (rules.now - before.at).total_seconds() < rules.remind_after
+        if before and recent and not alarm.is_worse_than(before):
+            # What of it has become better would be told if it became worse again.
+            yield Step(None, raised=(alarm.name, Raised(before.at, alarm.severity, alarm.about)))
             continue
         raised = _notice("alarm_raised", alarm, rules)
         if notices.wanted(raised, channel.events, channel.minimum_severity):
-            yield Step(raised, raised=(alarm.name, at))
-    for name in sorted(told.alarms.keys() - {alarm.name for alarm in alarms}):
-        over = _notice("alarm_cleared", Alarm(name, f"{name}: this is no longer so.", notices.SEVERITIES[0]), rules)
+            yield Step(raised, raised=(alarm.name, Raised(rules.now, alarm.severity, alarm.about)))
+    gone = told.alarms.keys() - {alarm.name for alarm in alarms}
+    for name in sorted(gone if rules.over is None else gone & set(rules.over)):
+        over = _notice("alarm_cleared", Alarm(name, f"{name}: this is no longer so.", SEVERITIES[0]), rules)
         # Who was told of an alarm is told of its end, however unimportant that is.
-        listens = notices.wanted(over, channel.events, notices.SEVERITIES[0])
+        listens = notices.wanted(over, channel.events, SEVERITIES[0])
         yield Step(over if listens else None, cleared=name)
 
 
