@@ -107,7 +107,9 @@ statements:
   type: list
   elements: str
 problems:
-  description: What is wrong with the audit log of this host, as sentences. Empty when its chain is whole.
+  description:
+    - What is wrong with the audit log of this host, and what rows of the table say against it, as sentences.
+    - Empty when its chain is whole and continues what the table holds.
   returned: success
   type: list
   elements: str
@@ -116,6 +118,8 @@ summary:
   returned: success
   type: str
 """
+
+import platform
 
 from ..module_utils._argspec import ArgumentSpec, postgres, state_dir
 from ..module_utils._engine.audit.log_sync import SyncRequest, sync
@@ -141,6 +145,7 @@ def request(given: Given) -> SyncRequest:
         login=given.login(),
         database=given["login_db"],
         table=Table(given["schema"], given["table"]),
+        host=platform.node(),
         application=given["application"] or "",
         create=given["create"],
         policy=given["policy"],

@@ -11,8 +11,10 @@ import datetime
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
+import time
 import typing as t
 
 import pytest
@@ -45,6 +47,9 @@ if t.TYPE_CHECKING:
     from fixtures_s3 import S3
 
 NOW = datetime.datetime.now(datetime.UTC)
+NOBODY = 2**22 + 1
+"""The number of no process: the kernel gives none so large."""
+
 SQL = "CREATE TABLE public.notes AS SELECT i AS id, repeat('x', 50) AS body FROM generate_series(1, 500) i"
 
 
@@ -185,6 +190,15 @@ def test_programs_that_are_missing_older_or_open_to_a_known_attack(
     assert with_program(f"{major}.99").result == "ok"
 
 
+def running(place: ground.Ground, pid: int) -> None:
+    """Leave the status of a backup that has not ended."""
+    run = {"format": status.FORMAT, "operation": "backup", "subject": "main/shop", "phase": "dump", "members": []}
+    run |= {"started": NOW.isoformat(), "updated": NOW.isoformat(), "pid": pid}
+    run |= {"done": 0, "expected": 0, "result": None}
+    (place.home / "state" / "status").mkdir(exist_ok=True)
+    (place.home / "state" / "status" / "x.json").write_text(json.dumps(run))
+
+
 def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
     name = halfmade.temporary_name("shop", secrets.token_hex(4))
     place.server.create(name)
@@ -198,17 +212,7 @@ def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
     finally:
         place.server.drop(name)
     (place.home / "config" / "keys" / "lent.key").write_text("x")
-    (place.home / "state" / "status").mkdir(exist_ok=True)
-    run = {"format": status.FORMAT, "operation": "backup", "subject": "main/shop", "phase": "dump", "members": []}
-    run |= {
-        "started": NOW.isoformat(),
-        "updated": NOW.isoformat(),
-        "pid": 2**22 + 1,
-        "done": 0,
-        "expected": 0,
-        "result": None,
-    }
-    (place.home / "state" / "status" / "x.json").write_text(json.dumps(run))
+    running(place, NOBODY)
     found = examine(place)
     assert results(found, "leftovers") == {"ok", "warning", "failed"}
     assert "lent.key" in causes(found, "leftovers")
@@ -285,8 +289,23 @@ def test_what_the_audit_log_says(place: ground.Ground) -> None:
     assert results(examine(place), "audit_log") == {"failed"}
 
 
-def schedule(place: ground.Ground, *, since: datetime.datetime, cron: str = "0 * * * *") -> None:
-    job = {"name": "hourly", "job": "backup", "cron": cron, "user": "root", "variables": {}}
+def test_what_says_nothing_about_tonight_is_not_held_against_the_host(place: ground.Ground) -> None:
+    note(place, "backup", "ok")
+    note(place, "backup", "failed", component="main/dropped")
+    note(place, "restore", "refused")
+    note(place, "restore", "failed", component="main/once", ago=9 * 86400)
+    assert results(examine(place), "last_runs") == {"ok"}
+    assert results(examine(place, request(place, only=("last_runs",))), "last_runs") == {"ok"}
+    note(place, "restore", "failed", component="main/lately")
+    found = examine(place)
+    assert results(found, "last_runs") == {"warning"}
+    assert "main/lately failed" in causes(found, "last_runs")
+    note(place, "backup", "refused")
+    assert f"{place.component} was refused" in causes(examine(place), "last_runs")
+
+
+def schedule(place: ground.Ground, *, since: datetime.datetime, cron: str = "0 * * * *", kind: str = "backup") -> None:
+    job = {"name": "hourly", "job": kind, "cron": cron, "user": "root", "variables": {}}
     places = {"home": "/opt", "state_dir": str(place.home / "state"), "log_dir": "/var/log/lifeboat", "wait": 0}
     document = {
         "format": "lifeboat-schedule/1",
@@ -310,9 +329,15 @@ def test_a_schedule_that_is_kept_and_one_that_is_not(place: ground.Ground) -> No
     schedule(place, since=day + datetime.timedelta(hours=1), cron=f"0 0 {day.day} {day.month} *")
     assert results(examine(place, now=later), "schedule") == {"ok"}  # it was due before the schedule was made
     schedule(place, since=NOW - datetime.timedelta(days=9), cron=f"0 0 {day.day} {day.month} *")
+    running(place, os.getpid())
+    assert results(examine(place, now=later), "schedule") == {"ok"}  # it runs
+    running(place, NOBODY)
+    assert results(examine(place, now=later), "schedule") == {"failed"}  # it was killed
     note(place, "backup", "failed", ago=0)
     found = examine(place, now=later)
     assert results(found, "schedule") == {"ok"}  # it ran: how it ended is another check
+    schedule(place, since=NOW - datetime.timedelta(days=9), kind="doctor")
+    assert results(examine(place, now=later), "schedule") == {"ok"}  # it leaves no entry by which to judge
     assert found["schedule"][0]["facts"]["upcoming"]["hourly"].startswith(str(day.year + 1))
     (place.home / "config" / "schedule.json").write_text("{}")
     assert results(examine(place), "schedule") == {"failed"}
@@ -343,6 +368,45 @@ def test_a_single_check_and_when_to_fail(place: ground.Ground) -> None:
     assert "has no backup" in str(caught.value)
     with pytest.raises(UsageError):
         doctor.examine(request(place, only=("bakup_age",)), place.world())
+
+
+def test_a_wrong_key_is_named_once_and_not_for_every_backup(place: ground.Ground) -> None:
+    for _run in range(3):
+        place.back_up(proof="counts")
+    keys = dataclasses.replace(place.settings.keys, recovery_key_file=str(place.home / "other"))
+    ground.write_secret(place.home / "other", secrets.token_hex(32))
+    wrong = dataclasses.replace(place.settings, keys=keys)
+    [found] = examine(place, request(place, repository=wrong))["catalogue"]
+    assert "None of the 3 backups in the store is signed by a key that counts here" in found["cause"]
+    assert len(found["facts"]["names"]) == 3
+
+
+def test_a_single_check_that_could_not_be_made_is_no_good_news(
+    place: ground.Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.back_up()
+
+    def alone(name: str, **values: t.Any) -> t.Any:
+        return examine(place, request(place, only=(name,), **values))
+
+    nobody = dataclasses.replace(place.server.login, unix_socket=str(place.home))
+    assert set(alone("backup_age", login=nobody)) == {"connection"}
+    assert set(alone("backup_age", databases=("nothing*",))) == {"databases"}
+    gone = dataclasses.replace(place.settings, store=StoreSettings(f"file://{place.home}/nowhere"))
+    assert set(alone("backup_age", repository=gone)) == {"backup_age"}  # by this host's own receipts
+    assert set(alone("verified_age", repository=gone)) == {"store"}
+    wrong = dataclasses.replace(place.settings, application="No Name")
+    assert set(alone("schedule", repository=wrong)) == {"configuration"}
+
+    def broken(_path: str) -> t.NoReturn:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("shutil.disk_usage", broken)
+    for name in ("state", "leftovers", "store_space"):
+        found = alone(name)
+        assert set(found) == {name}
+        assert "failed" in results(found, name)
+    assert "RuntimeError: a bug" in causes(examine(place), "state")
 
 
 class Sealed(t.NamedTuple):
@@ -468,6 +532,19 @@ def test_a_host_that_may_only_write_judges_by_what_it_remembers(remote: ground.G
         assert "shrank to 100 rows" in causes(examine(remote), "anomalies")
     finally:
         client.delete_bucket_policy(Bucket=s3.bucket)
+
+
+def test_a_store_that_never_answers_does_not_keep_monitoring_waiting(
+    remote: ground.Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(doctor, "PATIENCE", dataclasses.replace(doctor.PATIENCE, request=0.5))
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        deaf = dataclasses.replace(remote.settings, store=dataclasses.replace(remote.store, endpoint=endpoint))
+        began = time.monotonic()
+        assert results(examine(remote, request(remote, repository=deaf)), "store") == {"failed"}
+        assert time.monotonic() - began < 20
+    assert doctor.PATIENCE.request * (doctor.PATIENCE.retries + 1) < 60
 
 
 def test_a_clock_that_is_wrong(remote: ground.Ground) -> None:

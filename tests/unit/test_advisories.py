@@ -26,5 +26,10 @@ def test_each_names_its_source_and_its_release():
         assert each.record(15)["fixed_in"].startswith("15.")
 
 
+def test_a_release_is_open_to_what_was_found_after_it_alone():
+    assert [each.name for each in advisories.of(150018)] == ["CVE-2026-18408", "CVE-2026-116314"]
+    assert [each.name for each in advisories.of(150019)] == ["CVE-2026-116314"]
+
+
 def test_a_major_that_nobody_knows_yet_is_not_blamed():
     assert advisories.of(200000) == []

@@ -110,6 +110,30 @@ def test_what_was_taken_out_put_in_or_moved_is_named_first(log, tamper, named):
     assert re.match(named, log.verify()[0])
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"seconds": float("nan")},
+        {"seconds": True},
+        {"facts": {"size": float("inf")}},
+        {"sequence": 1 << 63},
+        {"sequence": True},
+        {"previous": "x"},
+        {"time": "2026-11-20T03:00:00+05:00"},
+        {"time": "0001-01-01T00:00:00+14:00"},
+        {"hash": "a\u0000b"},
+    ],
+)
+def test_what_a_report_or_a_database_could_not_hold_is_no_entry_whatever_its_hash(tmp_path, forged):
+    log = audit.AuditLog(str(tmp_path))
+    entry = dataclasses.replace(log.append(event()), **forged)
+    if "hash" not in forged:
+        entry = dataclasses.replace(entry, hash=audit.digest(entry))
+    write(log, [json.dumps(dataclasses.asdict(entry), separators=(",", ":")).encode() + b"\n"])
+    assert log.verify() == ["Line 1 is no entry: something else was written there."]
+    assert list(log.entries()) == []
+
+
 def test_a_chain_written_anew_is_known_by_what_others_remember(log, tmp_path):
     known = {entry.sequence: entry.hash for entry in log.entries()}
     assert log.verify(known) == []
@@ -147,6 +171,19 @@ def test_a_whole_line_that_is_no_entry_stays_as_evidence(log):
         file.write(b"a stranger was here\n")
     assert log.append(event(6)).sequence == 6
     assert log.verify() == ["Line 6 is no entry: something else was written there."]
+
+
+def test_a_crash_at_any_byte_of_an_append_never_breaks_the_chain(log):
+    before = b"".join(lines(log))
+    log.extend([event(6), event(7)])
+    whole = b"".join(lines(log))
+    ends = [index + 1 for index, byte in enumerate(whole) if byte == ord("\n")]
+    for length in range(len(before), len(whole) + 1):
+        write(log, [whole[:length]])
+        entry = log.append(event(8))
+        assert entry.sequence == sum(end <= length for end in ends) + 1
+        assert entry.facts.get("torn_bytes", 0) == length - max(end for end in ends if end <= length)
+        assert log.verify() == []
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(log):

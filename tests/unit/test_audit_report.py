@@ -178,6 +178,24 @@ def test_a_host_that_hands_in_what_does_not_fit_is_not_believed(tmp_path, db1, f
     assert not outcome.facts["verified"]
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"total": "many"},
+        {"problems": 5},
+        {"problems": "one"},
+        {"head": {"sequence": 2, "hash": "f" * 64, "time": "never"}},
+        {"head": None},
+        {"head": {"sequence": 6, "hash": "f" * 64, "time": "never"}},
+    ],
+)
+def test_no_answer_of_a_host_keeps_the_report_from_being_written(tmp_path, db1, nonsense):
+    facts = {**db1.read(), **nonsense}
+    outcome, files = written(tmp_path, {"db1": facts})
+    assert "db1" in files["md"]
+    assert outcome.facts["verified"] == ("total" in nonsense)
+
+
 def test_a_log_that_was_cut_or_written_anew_shows_in_the_next_report(tmp_path, db1):
     heads = tmp_path / "out" / "heads.json"
     written(tmp_path, {"db1": db1})
@@ -264,6 +282,15 @@ def test_no_cell_of_the_csv_is_a_formula(tmp_path, text):
     [row] = list(csv.DictReader(io.StringIO(files["csv"])))
     assert (row["message"], row["user"], row["component"]) == (f"'{text.strip()}",) * 3
     assert not [cell for cell in row.values() if cell[:1] in set("=+-@|%＝")]
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_no_cell_is_a_formula_whichever_separator_a_spreadsheet_expects(tmp_path, separator):
+    host = Host(tmp_path / "h", "h")
+    host.happens("restore", message="a;=1+1", user="b; @SUM(A1)", facts={"target": "c;+1;-2;;=3"})
+    _outcome, files = written(tmp_path, {"h": host})
+    rows = list(csv.reader(io.StringIO(files["csv"]), delimiter=separator))[1:]
+    assert [cell for row in rows for cell in row if re.match(r"[=+@-]", cell.strip())] == []
 
 
 def test_the_csv_holds_every_entry_whole(tmp_path, db1):

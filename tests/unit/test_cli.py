@@ -53,13 +53,10 @@ def key_file(tmp_path, type_, secret):
 def remember(state_dir, result="ok", **values):
     event = audit.Event(
         time=datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=5),
-        operation="backup",
         result=result,
         host="db1",
         user="ada",
-        application="shop",
-        component="main/shop",
-        **values,
+        **{"operation": "backup", "application": "shop", "component": "main/shop", **values},
     )
     audit.AuditLog(str(state_dir)).append(event)
 
@@ -79,6 +76,12 @@ def test_status_shows_what_runs_and_how_the_last_runs_ended(tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["operations"][0]["done"] == 3 << 20
     assert [(run["operation"], run["result"]) for run in told["last_runs"]] == [("backup", "failed")]
+
+
+def test_status_names_no_subject_where_there_is_none(tmp_path, capsys):
+    remember(tmp_path, operation="key", application="", component="", message="made")
+    assert cli.main(["status", "--directory", str(tmp_path / "status")]) == 0
+    assert "\nkey: ok, 5 min ago, by ada: made\n" in capsys.readouterr().out
 
 
 def test_status_of_nothing_is_no_error(tmp_path, capsys):
@@ -121,6 +124,42 @@ def test_config_masks_secrets_and_says_where_each_value_is_from(tmp_path, capsys
     assert "********" in lines["BACKUP_ENCRYPTION_KEY"]
 
 
+def test_config_masks_the_login_in_an_address(tmp_path, capsys):
+    directory = settings(tmp_path, lifeboat_databases=["a@b"])
+    settings_file = tmp_path / "host.json"
+    settings_file.write_text(settings_file.read_text().replace("s3://backups/x", "https://ada:pl@nted@store/x"))
+    environ = {"AWS_ENDPOINT_URL": "https://ada:planted@s3.example.com:9000"}
+    assert cli.main(["config", "--config-dir", directory], environ) == 0
+    shown = capsys.readouterr().out
+    assert "planted" not in shown
+    assert "pl@nted" not in shown
+    assert "https://********@store/x" in shown
+    assert "https://********@s3.example.com:9000" in shown
+    assert '["a@b"]' in shown
+
+
+def test_names_reach_a_terminal_that_cannot_spell_them(tmp_path):
+    settings(tmp_path, lifeboat_databases=["магазин"])
+    for arguments in (["config"], ["health"]):
+        done = subprocess.run(
+            [sys.executable, "-m", CLI, *arguments, "--config-dir", str(tmp_path)],
+            env={"PYTHONPATH": ":".join(sys.path), "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == ({"config": 0, "health": 2}[arguments[0]], "")
+        assert arguments != ["config"] or "\\u043c" in done.stdout
+
+
+@pytest.mark.parametrize("spoilt", [{"lifeboat_databases": 7}, {"lifeboat_health": [1]}])
+def test_health_never_takes_a_crash_for_a_warning(tmp_path, capsys, spoilt):
+    directory = settings(tmp_path, **spoilt)
+    assert cli.main(["health", "--json", "--config-dir", directory], {}) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (told["health"], [check["name"] for check in told["checks"]]) == ("failed", ["configuration"])
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "lifeboat-host/9"}', '{"format": 3}', "\udcff"])
 def test_settings_that_are_none_are_refused(tmp_path, content, capsys):
     (tmp_path / "host.json").write_bytes(content.encode("utf-8", "surrogateescape"))
@@ -136,23 +175,23 @@ def test_root_becomes_the_user_of_the_backups(tmp_path):
     program = (
         f"import os, sys; from {CLI.rpartition('.')[0]} import cli\n"
         f"code = cli.main(['config', '--config-dir', {directory!r}])\n"
-        "print(os.getuid(), os.geteuid(), os.getgid(), sorted(set(os.getgroups())))\n"
+        "print(os.getuid(), os.geteuid(), os.getgid(), sorted(set(os.getgroups())), os.environ.get('HOME'))\n"
         "sys.exit(code)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={"PYTHONPATH": ":".join(sys.path)},
+        env={"PYTHONPATH": ":".join(sys.path), "HOME": "/root"},
         capture_output=True,
         text=True,
         check=True,
     )
     account = pwd.getpwnam("nobody")
     groups = sorted(set(os.getgrouplist("nobody", account.pw_gid)))
-    expected = (account.pw_uid, account.pw_gid, groups)
+    expected = (account.pw_uid, account.pw_gid, groups, account.pw_dir)
     if os.geteuid() != 0:
-        expected = (os.getuid(), os.getgid(), sorted(set(os.getgroups())))
-    uid, gid, mine = expected
-    assert done.stdout.splitlines()[-1] == f"{uid} {uid} {gid} {mine}"
+        expected = (os.getuid(), os.getgid(), sorted(set(os.getgroups())), "/root")
+    uid, gid, mine, home = expected
+    assert done.stdout.splitlines()[-1] == f"{uid} {uid} {gid} {mine} {home}"
 
 
 def test_a_user_that_does_not_exist_is_named(tmp_path, capsys, monkeypatch):

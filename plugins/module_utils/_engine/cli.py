@@ -133,20 +133,22 @@ def _health(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         inherited = {name: value for name, value in environ.items() if name != KEY_VARIABLE}
         world = World(lambda: datetime.datetime.now(datetime.UTC), time.sleep, inherited)
         facts = doctor.examine(request_of(settings, options.config_dir, tuple(options.check)), world).facts
-    except RecoveryError as exc:
-        failed = {"name": "configuration", "result": "failed", "cause": exc.cause, "remedy": exc.remedy, "facts": {}}
-        facts = {
-            "health": "failed",
-            "checks": [failed],
-            "table": [f"FAILED   {exc}"],
-            "summary": "Nothing was checked.",
-        }
+    except Exception as exc:  # noqa: BLE001 - Python's own status of a crash is that of a warning here
+        facts = _unexamined(exc)
     if options.json:
         told = {key: facts[key] for key in ("health", "summary", "checks")}
         _say(json.dumps(told, indent=2, default=str) + "\n")
     else:
         _say("\n".join([*facts["table"], facts["summary"]]) + "\n")
     return HEALTH[str(facts["health"])]
+
+
+def _unexamined(error: Exception) -> dict[str, t.Any]:
+    if not isinstance(error, RecoveryError):
+        error = RecoveryError(f"An unexpected error, {type(error).__name__}: {error}.", "Report it.")
+    failed = {"name": "configuration", "result": "failed", "cause": error.cause, "remedy": error.remedy, "facts": {}}
+    table = [f"FAILED   {error}"]
+    return {"health": "failed", "checks": [failed], "table": table, "summary": "Nothing was checked."}
 
 
 def _config(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -184,6 +186,8 @@ def _become(user: str) -> None:
     os.initgroups(user, account.pw_gid)
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)
+    # What a scheduled run of that user finds there counts, such as ~/.pgpass, and not what root has.
+    os.environ |= {"HOME": account.pw_dir, "USER": user, "LOGNAME": user}
 
 
 def _state_dir(config_dir: str) -> str:
@@ -197,7 +201,9 @@ def _state_dir(config_dir: str) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text)
+    # What watches a host may run this in a locale that cannot spell every name.
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 

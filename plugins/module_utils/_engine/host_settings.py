@@ -29,6 +29,7 @@ MASK = "********"
 
 _SECRET = re.compile(r"(password|secret|token|credential|hex)", re.IGNORECASE)
 _HARMLESS = re.compile(r"(_file|_url)$")
+_LOGIN_IN_ADDRESS = re.compile(r"//[^/\s]+@")
 _ENVIRONMENT = re.compile(
     r"BACKUP_ENCRYPTION_KEY|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE|REGION|DEFAULT_REGION"
     r"|ENDPOINT_URL(_S3)?|SHARED_CREDENTIALS_FILE)|LIFEBOAT_\w+"
@@ -79,7 +80,7 @@ class HostSettings:
             if value not in (None, "")
         ]
         listed += [
-            Setting(name, MASK if _SECRET_ENVIRONMENT.search(name) else value, "environment")
+            Setting(name, MASK if _SECRET_ENVIRONMENT.search(name) else masked(value), "environment")
             for name, value in sorted(environ.items())
             if _ENVIRONMENT.fullmatch(name)
         ]
@@ -119,13 +120,15 @@ def read(config_dir: str) -> HostSettings:
 
 
 def masked(value: t.Any, name: str = "") -> t.Any:
-    """Give a value in which nothing that is called a secret can be read."""
+    """Give a value in which nothing that is called a secret can be read, and no password of an address."""
     if isinstance(value, dict):
         return {key: masked(item, str(key)) for key, item in value.items()}
     if isinstance(value, list):
         return [masked(item, name) for item in value]
     secret = _SECRET.search(name) and not _HARMLESS.search(name)
-    return MASK if secret and value not in (None, "", False) and not isinstance(value, bool) else value
+    if secret and value not in (None, "") and not isinstance(value, bool):
+        return MASK
+    return _LOGIN_IN_ADDRESS.sub(f"//{MASK}@", value) if isinstance(value, str) else value
 
 
 def roots(path: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import os
 import threading
 import time
@@ -70,7 +71,7 @@ def host(pg: Cluster, name: str, tmp_path: Path) -> Host:
 
 def make_host(pg: Cluster, name: str, directory: Path) -> Host:
     directory.mkdir()
-    request = SyncRequest(str(directory), pg.login, name, log_table.Table("public", "backup_logs"))
+    request = SyncRequest(str(directory), pg.login, name, log_table.Table("public", "backup_logs"), "db1")
     return Host(audit.AuditLog(str(directory)), request)
 
 
@@ -186,6 +187,45 @@ def test_what_was_rewritten_on_the_host_shows_against_the_table(pg: Cluster, nam
     begun_anew = host.sync()
     assert "holds 3 rows of another log of host db1" in begun_anew.warnings[0]
     assert pg.execute("SELECT count(*) FROM public.backup_logs", name) == [(4,)]
+    os.unlink(path)
+    removed = host.sync()
+    assert "holds 4 rows of another log of host db1" in removed.warnings[0]
+    assert removed.facts["problems"]
+
+
+def test_a_log_that_was_cut_and_written_on_stays_doubtful_until_it_is_set_aside(
+    pg: Cluster, name: str, host: Host
+) -> None:
+    for identity in (FIRST, SECOND):
+        host.backup(identity)
+    host.sync()
+    path = t.cast("str", host.log.path)
+    with open(path, "rb+") as file:
+        file.truncate(len(file.readline()))
+    for number in range(3):
+        host.happens("verification", facts={"files": number})
+    host.sync()
+    # The table's newest row is of the second chain now, which fits; its rows of the first one remember.
+    again = host.sync()
+    assert not again.changed
+    assert "two entries with number 2 of this log" in again.facts["problems"][0]
+    pg.execute("UPDATE public.backup_logs SET host = host || ' (old)', log = 'old: ' || log WHERE host = 'db1'", name)
+    host.backup(FIRST)
+    assert (host.sync().facts["problems"], host.sync().changed) == ([], False)
+
+
+def test_an_entry_that_the_database_could_not_hold_does_not_block_the_others(host: Host) -> None:
+    host.backup(FIRST)
+    forged = dataclasses.replace(next(host.log.entries()), seconds=float("nan"))
+    forged = dataclasses.replace(forged, hash=audit.digest(forged))
+    with open(t.cast("str", host.log.path), "a", encoding="ascii") as file:
+        file.write(json.dumps(dataclasses.asdict(forged), separators=(",", ":")) + "\n")
+    host.backup(SECOND)
+    done = host.sync()
+    assert (done.facts["rows"], done.facts["problems"]) == (
+        2,
+        ["Line 2 is no entry: something else was written there."],
+    )
 
 
 def test_a_broken_chain_is_a_warning_and_the_rest_is_kept(host: Host) -> None:
@@ -275,6 +315,23 @@ def test_a_table_of_somebody_else_is_left_alone(pg: Cluster, name: str, host: Ho
         host.sync()
     columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'backup_logs'"
     assert pg.execute(columns, name) == [(1,)]
+
+
+@pytest.mark.parametrize("columns", ["version text", "version integer", ""])
+def test_a_table_of_versions_of_somebody_else_is_left_alone(pg: Cluster, name: str, host: Host, columns: str) -> None:
+    pg.execute(f"CREATE TABLE public.backup_logs_version ({columns})", name)
+    with pytest.raises(DatabaseError, match=r"backup_logs_version.* was not made by this module"):
+        host.sync()
+
+
+def test_a_table_that_was_dropped_alone_says_what_to_drop_beside_it(pg: Cluster, name: str, host: Host) -> None:
+    host.backup(FIRST)
+    host.sync()
+    pg.execute("DROP TABLE public.backup_logs", name)
+    with pytest.raises(DatabaseError, match=r'Drop "public"."backup_logs_version" and run again'):
+        host.sync()
+    pg.execute("DROP TABLE public.backup_logs_version", name)
+    assert host.sync().facts["rows"] == 1
 
 
 def test_a_later_version_is_reached_in_one_step_or_not_at_all(

@@ -46,7 +46,8 @@ COLUMNS = (
 )
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")
-_FORMULA = "=+-@\t\r\n|%=＝＋－＠"  # noqa: RUF001 - spreadsheets take the wide forms too
+# Where a semicolon separates cells, as in much of Europe, one inside a cell begins another. The wide signs count too.
+_FORMULA = re.compile(r"(?:^|(?<=;))(\s*)(?=[-=+@|%＝＋－＠])")  # noqa: RUF001
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; color: #1c2733; }
@@ -128,6 +129,5 @@ def _md_row(row: Iterable[str]) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, int | float):
         return str(value)
-    text = one_line(str(value))
     # An apostrophe says "this is text" to a spreadsheet; blanks before a sign do not hide it.
-    return f"'{text}" if text[:1] in _FORMULA and text else text
+    return _FORMULA.sub(r"\1'", one_line(str(value)))

@@ -16,7 +16,9 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import math
 import os
+import re
 import typing as t
 
 from .. import journal
@@ -51,7 +53,12 @@ Fact: t.TypeAlias = "int | float | str | bool"
 LONGEST = 1000
 """Letters of a text that are kept: a message names its cause in its first sentence."""
 
+LARGEST = (1 << 63) - 1
+"""The largest number of an entry, and the largest whole number that a database takes."""
+
 MOST_PROBLEMS = 20
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -200,14 +207,9 @@ class AuditLog:
 def parse(line: bytes) -> Entry | None:
     """Give the entry of a line, None when it is none. Whether it is in its place is another question."""
     try:
-        record = json.loads(line)
-        entry = Entry(**record)
-        if not all(isinstance(record[name], accepted) for name, accepted in _ACCEPTED.items()):
-            return None
-        if not all(isinstance(value, int | float | str) for value in entry.facts.values()):
-            return None
-        return entry if entry.at.tzinfo is not None else None
-    except (ValueError, TypeError, RecursionError):
+        entry = Entry(**json.loads(line))
+        return entry if _is_sound(entry) else None
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -242,6 +244,19 @@ def one_line(text: str) -> str:
     flat = " ".join(text.split())
     clean = "".join(letter if letter.isprintable() else "?" for letter in flat)
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether it has the form of an entry: whoever can write the file can give a hash that fits to anything."""
+    numbers = [value for value in (entry.seconds, *entry.facts.values()) if not isinstance(value, str)]
+    return (
+        all(isinstance(getattr(entry, name), accepted) for name, accepted in _ACCEPTED.items())
+        and not any(isinstance(number, bool) for number in (entry.sequence, entry.seconds))
+        and 0 < entry.sequence <= LARGEST
+        and all(map(math.isfinite, numbers))
+        and bool(_HASH.fullmatch(entry.hash) and _HASH.fullmatch(entry.previous))
+        and entry.at.utcoffset() == datetime.timedelta(0)
+    )
 
 
 def _link_problems(entry: Entry, line: bytes, sequence: int, previous: str, dated: str) -> list[str]:

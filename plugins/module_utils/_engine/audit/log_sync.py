@@ -21,7 +21,7 @@ from ..postgres import log_table
 from ..postgres.connection import connect, explained
 from ..retention import outlook, planner
 from ..retention import policy as retention_policy
-from .log import AuditLog, Entry, one_line
+from .log import LARGEST, AuditLog, Entry, one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,13 +29,11 @@ if t.TYPE_CHECKING:
     from ..model import World
     from ..postgres.connection import Connection, Login
 
-LARGEST = (1 << 63) - 1
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SyncRequest:
     """
-    Which log goes into which table. With an `application`, only its entries and those of none.
+    Which log goes into which table: the log of `host`. With an `application`, only its entries and those of none.
 
     With a `policy` of retention the rows of backups say how long each stays. Without `create` the table must be there
     in its last version.
@@ -45,6 +43,7 @@ class SyncRequest:
     login: Login
     database: str
     table: log_table.Table
+    host: str
     application: str = ""
     create: bool = True
     policy: Mapping[str, t.Any] | None = None
@@ -55,13 +54,12 @@ class _Done:
     """What a sync did, or would do."""
 
     statements: list[str]
-    host: str
     log: str
     there: bool
     rows: int = 0
     settled: int = 0
     last: tuple[int, str] | None = None
-    strangers: int = 0
+    doubts: list[str] = dataclasses.field(default_factory=list)
 
 
 def sync(request: SyncRequest, world: World) -> Outcome:
@@ -81,7 +79,8 @@ def sync(request: SyncRequest, world: World) -> Outcome:
         done = _write(session, request, log, dry_run=world.dry_run)
         done.settled += _look_ahead(session, request, done, policy, world)
     known = dict([done.last]) if done.last else {}
-    return _report(request, done, log.verify(known, sleep=world.sleep), dry_run=world.dry_run)
+    problems = [*log.verify(known, sleep=world.sleep), *done.doubts]
+    return _report(request, done, problems, dry_run=world.dry_run)
 
 
 def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run: bool) -> _Done:
@@ -91,24 +90,44 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
     found = log_table.version(session, table)
     first = next(log.entries(), None)
     missing = log_table.missing(session, table, found)
-    done = _Done(missing, first.host if first else "", first.hash if first else "", there=bool(found) or not dry_run)
+    done = _Done(missing, first.hash if first else "", there=bool(found) or not dry_run)
     if done.statements and not request.create:
         raise DatabaseError(
             f"The table {table.identifier} is not there in version {len(log_table.MIGRATIONS)}.",
             "Run once with create: true, as a role that may create it.",
             statements=done.statements,
         )
-    if found and first:
-        done.last = log_table.last(session, table, first.hash)
-        done.strangers = log_table.of_another_log(session, table, first.host, first.hash)
-    records = (_record(entry, first.hash) for entry in _lacking(request, log, done.last)) if first else iter(())
+    if found:
+        done.last = log_table.last(session, table, done.log)
+    # An empty log has no name yet: an entry that is written at this moment comes with the next run.
+    records = (_record(entry, done.log) for entry in _lacking(request, log, done.last)) if first else iter(())
     if dry_run:
         done.rows = sum(1 for _record in records)
     else:
         log_table.apply(session, done.statements)
         ids = log_table.insert(session, table, records)
         done.rows, done.settled = len(ids), log_table.settle(session, table, ids)
+    if done.there:
+        done.doubts = _doubts(session, request, done.log)
     return done
+
+
+def _doubts(session: Connection, request: SyncRequest, log: str) -> list[str]:
+    """Give what the rows that are there say against this log, for as long as they are there."""
+    name, found = request.table.identifier, []
+    strangers = log_table.of_another_log(session, request.table, request.host, log)
+    if strangers:
+        found.append(
+            f"The table {name} holds {strangers} rows of another log of host {request.host}: "
+            "its log was removed or begun anew, or two hosts have one name."
+        )
+    twice = log_table.doubled(session, request.table, log)
+    if twice is not None:
+        found.append(
+            f"The table {name} holds two entries with number {twice} of this log: "
+            "it was cut or written anew, or the host was set back to an earlier state."
+        )
+    return found
 
 
 def _look_ahead(
@@ -149,10 +168,11 @@ def _candidate(row: tuple[t.Any, ...]) -> planner.Candidate:
 
 def _lacking(request: SyncRequest, log: AuditLog, last: tuple[int, str] | None) -> Iterator[Entry]:
     """Yield the entries after the last one in the table; all, when the log is not the one that the table knows."""
-    number, known = last or (0, "")
-    same = next(log.entries(after_sequence=number - 1), None) if last else None
-    after = number if same and (same.sequence, same.hash) == (number, known) else 0
-    for entry in log.entries(after_sequence=after):
+    lacking = log.entries(after_sequence=last[0] - 1) if last else log.entries()
+    same = next(lacking, None) if last else None
+    if last and (same is None or (same.sequence, same.hash) != last):
+        lacking = log.entries()
+    for entry in lacking:
         if not request.application or entry.application in {request.application, ""}:
             yield entry
 
@@ -200,12 +220,7 @@ def _size(value: object) -> int | None:
 
 def _report(request: SyncRequest, done: _Done, problems: list[str], *, dry_run: bool) -> Outcome:
     name = request.table.identifier
-    warnings = [f"The audit log of this host is not whole. {problem}" for problem in problems]
-    if done.strangers:
-        warnings.append(
-            f"The table {name} holds {done.strangers} rows of another log of host {done.host}: "
-            "its log was begun anew, or two hosts have one name."
-        )
+    warnings = [f"The audit log of this host is not to be relied upon. {problem}" for problem in problems]
     verb = "would be" if dry_run else "were"
     summary = f"{done.rows} rows {verb} written to {name} in {request.database}"
     if done.statements:

@@ -50,4 +50,5 @@ def _line(entry: Entry, now: datetime) -> str:
     how = "ok" if entry.result == "ok" else entry.result.upper()
     ago = human_duration(max((now - entry.at).total_seconds(), 0.0))
     said = f": {entry.message}" if entry.message else ""
-    return f"{entry.operation} of {name.removeprefix('main/')}: {how}, {ago} ago, by {entry.user}{said}"
+    of = f" of {name.removeprefix('main/')}" if name else ""
+    return f"{entry.operation}{of}: {how}, {ago} ago, by {entry.user}{said}"

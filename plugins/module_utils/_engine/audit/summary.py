@@ -70,7 +70,8 @@ def collected(name: str, given: Mapping[str, t.Any], known: Head | None = None) 
     entries = given.get("entries")
     if not isinstance(entries, list):
         return Collected(name, error=audit.one_line(str(given.get("msg") or "It gave no answer.")))
-    problems = [audit.one_line(str(problem)) for problem in given.get("problems") or ()]
+    told = given.get("problems") or []
+    problems = [audit.one_line(str(problem)) for problem in (told if isinstance(told, list) else [told])]
     parsed: list[Entry] = []
     for record in entries:
         entry = audit.parse(json.dumps(record).encode())
@@ -78,10 +79,12 @@ def collected(name: str, given: Mapping[str, t.Any], known: Head | None = None) 
             problems.append("An entry that the host handed in does not fit its hash.")
         else:
             parsed.append(entry)
-    head = read_head(given.get("head"))
+    head, total = read_head(given.get("head")), given.get("total")
     problems += _gaps(parsed)
+    problems += _beyond(parsed, head)
     problems += _forgotten(parsed, head, known)
-    return Collected(name, tuple(parsed), int(given.get("total") or 0), head, tuple(dict.fromkeys(problems)))
+    count = total if isinstance(total, int) else len(parsed)
+    return Collected(name, tuple(parsed), count, head, tuple(dict.fromkeys(problems)))
 
 
 def read_head(given: object) -> Head | None:
@@ -136,6 +139,15 @@ def _gaps(entries: Sequence[Entry]) -> list[str]:
                 "something was removed, added or exchanged."
             )
     return found
+
+
+def _beyond(entries: Sequence[Entry], head: Head | None) -> list[str]:
+    """Give what is wrong between the entries and the newest one that the host names."""
+    if not entries or (head and entries[-1].sequence < head[0]):
+        return []
+    if head == (entries[-1].sequence, entries[-1].hash, entries[-1].time):
+        return []
+    return [f"Entry {entries[-1].sequence} does not fit what the host calls its newest one."]
 
 
 def _forgotten(entries: Sequence[Entry], head: Head | None, known: Head | None) -> list[str]:

@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
 
     from ..model import World
     from ..stores.base import Store
+    from ..stores.bucket import Patience
 
 __all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "missing_file", "open_repository"]
 
@@ -271,10 +272,10 @@ class Repository:
         return known | gone
 
 
-def open_repository(settings: RepositorySettings, world: World) -> Repository:
+def open_repository(settings: RepositorySettings, world: World, *, patience: Patience | None = None) -> Repository:
     """Open an application's repository. In a dry run reads pass and writes vanish."""
     application = repository.check_application(settings.application)
-    store = opening.open_store(settings.store, environ=world.environ, dry_run=world.dry_run)
+    store = opening.open_store(settings.store, environ=world.environ, dry_run=world.dry_run, patience=patience)
     receipts = Receipts(settings.state_dir, read_only=world.dry_run)
     keys = custody.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
     if keys.trust is not None and not world.dry_run:

@@ -15,8 +15,9 @@ import typing as t
 from ..catalogue import catalogue
 from ..errors import RecoveryError, Unhealthy, UsageError
 from ..model import Outcome
+from ..stores.bucket import Patience
 from ..units import parse_duration
-from . import database, history, host, keys, store
+from . import database, history, host, keys, schedule, store
 from .check import ORDER, Case, Check, ExamineRequest, Limits, count, failed, ok, refused, worst
 
 if t.TYPE_CHECKING:
@@ -25,6 +26,9 @@ if t.TYPE_CHECKING:
     from ..model import World
 
 __all__ = ["Check", "ExamineRequest", "Limits", "examine", "limits", "make_checks", "report"]
+
+PATIENCE = Patience(request=20, retries=1)
+"""With a store that does not answer: whoever asks how a host is does not wait for the minutes that a backup waits."""
 
 FAIL_ON = ("failed", "warning", "never")
 
@@ -90,8 +94,15 @@ def make_checks(request: ExamineRequest, world: World) -> list[Check]:
     for area in _AREAS:
         if not request.only or area.needed_for & set(request.only):
             checks += _made(area, case)
-    wanted = [check for check in checks if not request.only or check.name in request.only]
-    return sorted(wanted, key=lambda check: -ORDER.index(check.result))
+    return sorted(_wanted(checks, request.only), key=lambda check: -ORDER.index(check.result))
+
+
+def _wanted(checks: list[Check], only: tuple[str, ...]) -> list[Check]:
+    """Give the checks that are asked for, and where one of them could not be made, what stood in its way."""
+    wanted = [check for check in checks if not only or check.name in only]
+    if set(only) <= {check.name for check in wanted}:
+        return wanted
+    return [check for check in checks if check in wanted or (check.name in _FIRST and check.result == "failed")]
 
 
 def report(checks: Sequence[Check]) -> list[str]:
@@ -107,7 +118,7 @@ def report(checks: Sequence[Check]) -> list[str]:
 def _configuration(case: Case) -> Check:
     """Open the repository, which reads every setting of it."""
     try:
-        case.opened = catalogue.open_repository(case.request.repository, case.world)
+        case.opened = catalogue.open_repository(case.request.repository, case.world, patience=PATIENCE)
     except UsageError as exc:
         return refused("configuration", exc)
     except RecoveryError as exc:
@@ -118,7 +129,7 @@ def _configuration(case: Case) -> Check:
 
 
 class _Area(t.NamedTuple):
-    """Checks that are made together: the name that a failure of all goes by, and what cannot be checked without."""
+    """Checks that are made together: the name that a failure of all goes by, and what they are needed for."""
 
     name: str
     examine: Callable[[Case], Iterator[Check]]
@@ -127,30 +138,39 @@ class _Area(t.NamedTuple):
 
 def _made(area: _Area, case: Case) -> list[Check]:
     made: list[Check] = []
+    only = set(case.request.only)
+    name = area.name if not only or area.name in only else min(area.needed_for & only)
     try:
         made.extend(area.examine(case))
     except RecoveryError as exc:
-        made.append(refused(area.name, exc))
-    except OSError as exc:
-        made.append(failed(area.name, f"A check could not be made: {exc.strerror}.", "Look into the path it names."))
+        made.append(refused(name, exc))
+    except Exception as exc:  # noqa: BLE001 - whoever watches a host must hear of it, and of the other checks
+        said = exc.strerror if isinstance(exc, OSError) and exc.strerror else f"{type(exc).__name__}: {exc}"
+        made.append(failed(name, f"A check could not be made: {said}.", _LOOK))
     return made
 
+
+_LOOK = "Look into the path it names, or report it if it names none."
+
+_FIRST = frozenset({"configuration", "connection", "databases", "store"})
+"""What fails so that other checks cannot be made."""
 
 _HOST = frozenset({"key_files", "leftovers", "libraries", "state"})
 _DATABASE = frozenset({"connection", "databases", "leftovers", "programs", "rights"})
 _STORE = frozenset({"catalogue", "clock", "store"})
 _KEYS = frozenset({"recipients", "signer", "trust"})
 _AGES = frozenset({"anomalies", "backup_age", "verified_age"})
-_RUNS = frozenset({"audit_log", "last_runs", "schedule", "success_rate"})
+_RUNS = frozenset({"audit_log", "last_runs", "success_rate"})
 _ROOM = frozenset({"scratch_space", "store_space"})
 
 # The database comes before the store: it says what there should be backups of.
 _AREAS: Sequence[_Area] = (
     _Area("state", host.examine, _HOST),
-    _Area("connection", database.examine, _DATABASE | _KEYS | _AGES),
+    _Area("connection", database.examine, _DATABASE | _KEYS | _AGES | {"last_runs"}),
     _Area("store", store.examine, _STORE | _KEYS | _AGES | _ROOM),
     _Area("trust", keys.examine, _KEYS),
     _Area("last_runs", history.examine, _AGES | _RUNS),
+    _Area("schedule", schedule.examine, frozenset({"schedule"})),
     _Area("store_space", host.room, _ROOM),
 )
 

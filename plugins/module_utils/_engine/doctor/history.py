@@ -2,41 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What happened here: how old the newest backups are, how the last runs ended, and whether the schedule was kept.
+What happened here: how old the newest backups are, and how the last runs ended.
 """
 
 from __future__ import annotations
 
 import datetime
-import os
 import typing as t
 
-from .. import repository, status
+from .. import repository
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..audit.log import AuditLog
+from ..catalogue.catalogue import FUTURE
 from ..catalogue.receipts import Receipts
-from ..errors import NotFound, RecoveryError
+from ..errors import RecoveryError
 from ..schedule import jobs
 from ..units import human_duration
 from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ..audit.log import Entry
-    from ..schedule.jobs import Job, Schedule
-
-OPERATIONS = {"backup": "backup", "validate": "validation", "verify": "verification", "retention": "retention"}
-"""What a job of the schedule is called in the audit log."""
 
 LOOKED_AT = 20
 """Runs of one kind that a rate of success is taken of."""
 
 LEAST_RUNS = 5
 
-GRACE = 3600.0
-"""Seconds that a job may take before it is missed; waiting for another job comes on top."""
+NEWS = datetime.timedelta(days=7)
+"""How long a failure of what people asked for is told."""
 
 _LOOK = "Look at the database first. If the change was meant, set since in lifeboat_anomalies to this time."
 _RUN = "Run playbook lifeboat.recovery.{playbook} and look at what it says."
@@ -53,10 +49,9 @@ def examine(case: Case) -> Iterator[Check]:
         yield from _suspicions(case)
     elif case.wants("anomalies"):
         yield from _remembered_suspicions(case, components)
-    yield from _last_runs(case, entries)
+    yield from _last_runs(case, entries, components)
     if case.wants("audit_log"):
         yield from _chain(case)
-    yield from _schedule(case, entries)
 
 
 def _components(case: Case) -> list[str]:
@@ -68,9 +63,9 @@ def _components(case: Case) -> list[str]:
 
 def _backup_age(case: Case, components: list[str]) -> Iterator[Check]:
     limit = case.request.limits.backup_age
-    if not limit or (case.opened is None and not Receipts(case.state_dir).of(case.application)):
-        return
     newest = _newest(case)
+    if not limit or not (case.listed or newest):
+        return
     ages: dict[str, float] = {}
     for component in components:
         if component not in newest:
@@ -100,10 +95,12 @@ def _backup_age(case: Case, components: list[str]) -> Iterator[Check]:
 def _newest(case: Case) -> dict[str, datetime.datetime]:
     if not case.listed:
         known = Receipts(case.state_dir).of(case.application)
+        ends = [(receipt, datetime.datetime.fromisoformat(receipt.finished)) for receipt in known]
         return {
-            receipt.component: datetime.datetime.fromisoformat(receipt.finished)
-            for receipt in sorted(known, key=lambda each: each.finished)
-            if receipt.scope == "full" and receipt.reason != "emergency"
+            receipt.component: end
+            for receipt, end in sorted(ends, key=lambda each: each[1])
+            # As the catalogue does: what claims to have ended in the future is no backup to rely on.
+            if receipt.scope == "full" and receipt.reason != "emergency" and end <= case.world.now() + FUTURE
         }
     records = sorted((backup.manifest for backup in case.backups), key=lambda record: record.finished)
     return {
@@ -189,7 +186,7 @@ def _remembered_suspicions(case: Case, components: list[str]) -> Iterator[Check]
     for component in components:
         history = Statistics(case.state_dir).of(case.application, component)
         found = judging.judge(
-            history[-assessment.DEPTH * max(case.request.thresholds.window, 1) :], case.request.thresholds
+            history[-judging.DEPTH * max(case.request.thresholds.window, 1) :], case.request.thresholds
         )
         newest = [entry.backup_id for entry in history if entry.backup_id in found][-1:]
         for cause in judging.shown(found[newest[0]])[:1] if newest else ():
@@ -202,16 +199,18 @@ def _remembered_suspicions(case: Case, components: list[str]) -> Iterator[Check]
             )
 
 
-def _last_runs(case: Case, entries: list[Entry]) -> Iterator[Check]:
+def _last_runs(case: Case, entries: list[Entry], components: list[str]) -> Iterator[Check]:
     last: dict[tuple[str, str], Entry] = {(entry.operation, entry.component): entry for entry in entries}
+    last = {which: entry for which, entry in last.items() if _matters(case, entry, components)}
     for (operation, component), entry in sorted(last.items()):
         if entry.result == "ok":
             continue
         ago = human_duration(max((case.world.now() - entry.at).total_seconds(), 0))
         what = f"The last {operation}" + (f" of {component}" if component else "")
+        how = "was refused" if entry.result == "refused" else "failed"
         make = failed if operation == "backup" else warning
         said = f": {entry.message.rstrip('.')}." if entry.message else "."
-        yield make("last_runs", f"{what} failed {ago} ago{said}", "Mend the cause, and run it again.", **_of(entry))
+        yield make("last_runs", f"{what} {how} {ago} ago{said}", "Mend the cause, and run it again.", **_of(entry))
     backups = [entry for entry in entries if entry.operation == "backup" and entry.result != "refused"][-LOOKED_AT:]
     rate = round(100 * sum(entry.result == "ok" for entry in backups) / len(backups)) if backups else 100
     if len(backups) >= LEAST_RUNS and rate < case.request.limits.success_rate:
@@ -225,6 +224,15 @@ def _last_runs(case: Case, entries: list[Entry]) -> Iterator[Check]:
     if last and all(entry.result == "ok" for entry in last.values()):
         times = {f"{operation} {component}".strip(): entry.time for (operation, component), entry in last.items()}
         yield ok("last_runs", f"All of the last runs succeeded ({count(len(last), 'kind')}).", last=times, percent=rate)
+
+
+def _matters(case: Case, entry: Entry, components: list[str]) -> bool:
+    """Whether the end of a run says something about tonight."""
+    if entry.operation not in jobs.OPERATIONS.values():
+        # What people asked for comes by no schedule again: its failure is news for a while, and its refusal none.
+        return entry.result == "ok" or (entry.result == "failed" and case.world.now() - entry.at < NEWS)
+    gone = case.databases and entry.component.count("/") == 1 and entry.component not in components
+    return entry.result == "ok" or not gone
 
 
 def _of(entry: Entry) -> dict[str, t.Any]:
@@ -245,57 +253,3 @@ def _chain(case: Case) -> Iterator[Check]:
         )
     else:
         yield ok("audit_log", "The audit log is whole.")
-
-
-def _schedule(case: Case, entries: list[Entry]) -> Iterator[Check]:
-    try:
-        known = jobs.read(case.request.config_dir)
-        local = known.local_zone()
-    except NotFound:
-        return
-    except RecoveryError as exc:
-        yield refused("schedule", exc)
-        return
-    since = _written(os.path.join(case.request.config_dir, jobs.FILE))
-    upcoming: dict[str, str] = {}
-    missed = False
-    for job in known.jobs:
-        upcoming[job.name] = known.following(job, case.world.now(), local).isoformat()
-        due = known.previous(job, case.world.now(), local)
-        if due > since and _is_missed(case, known, job, due, entries):
-            missed = True
-            make = failed if job.kind == "backup" else warning
-            ago = human_duration((case.world.now() - due).total_seconds())
-            yield make(
-                "schedule",
-                f"The job {job.name} was due {ago} ago and did not run.",
-                f"Look into {os.path.join(known.places.log_dir, job.name)}.log, and whether {known.scheduler} runs.",
-                job=job.name,
-                due=due.isoformat(),
-            )
-    if not missed:
-        first = min(upcoming.items(), key=lambda item: item[1], default=("", ""))
-        coming = f"next comes {first[0]} at {first[1][:16].replace('T', ' ')} UTC" if upcoming else "it has no jobs"
-        yield ok("schedule", f"The schedule was kept; {coming}.", upcoming=upcoming, scheduler=known.scheduler)
-
-
-def _is_missed(case: Case, known: Schedule, job: Job, due: datetime.datetime, entries: list[Entry]) -> bool:
-    if (case.world.now() - due).total_seconds() < known.places.wait + GRACE:
-        return False
-    operation = OPERATIONS.get(job.kind, job.kind)
-    runs = status.read_all(os.path.join(case.state_dir or "", "status")) if case.state_dir else []
-    running = any(not run.result and _kinds(run.operation) == operation for run in runs)
-    return not running and not any(entry.operation == operation and entry.at >= due for entry in entries)
-
-
-def _kinds(operation: str) -> str:
-    """Give a status file's name of an operation as the audit log has it."""
-    names: Mapping[str, str] = {"verify": "verification", "validate": "validation"}
-    return names.get(operation, operation)
-
-
-def _written(path: str) -> datetime.datetime:
-    try:
-        return datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.UTC)
-    except OSError:
-        return datetime.datetime.fromtimestamp(0, datetime.UTC)

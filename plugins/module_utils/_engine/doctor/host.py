@@ -17,6 +17,7 @@ import typing as t
 
 from .. import status
 from ..anomalies.statistics import Statistics
+from ..stores import opening
 from ..units import human_duration, human_size
 from .check import Case, Check, count, failed, ok, warning
 
@@ -150,7 +151,7 @@ def _interrupted(case: Case) -> Iterator[Check]:
     runs = status.read_all(os.path.join(case.state_dir or "", "status")) if case.state_dir else []
     now = case.world.now()
     for run in runs:
-        if not run.result and not _lives(run.pid):
+        if not run.result and not lives(run.pid):
             ago = human_duration(max((now - run.updated).total_seconds(), 0))
             yield warning(
                 "leftovers",
@@ -159,7 +160,8 @@ def _interrupted(case: Case) -> Iterator[Check]:
             )
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether a process of this number runs here."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -191,8 +193,8 @@ def _state(case: Case) -> Iterator[Check]:
 def room(case: Case) -> Iterator[Check]:
     """Compare what is free with what the next backup and the next validation need, by the last ones."""
     sizes, plain = _expected(case)
-    directory = case.opened.store.url.removeprefix("file://") if case.opened else ""
-    if directory.startswith("/") and os.path.isdir(directory):
+    directory = opening.directory_of(case.request.repository.store) if case.opened else None
+    if directory and os.path.isdir(directory):
         yield _store_room(case, directory, round(ROOM * sizes))
     if case.request.scratch_dir and plain:
         parent = _existing(case.request.scratch_dir)

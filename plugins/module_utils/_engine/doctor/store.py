@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import repository
+from ..catalogue.catalogue import STRANGER
 from ..catalogue.receipts import Receipts
 from ..errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
 from ..stores import clock
@@ -18,6 +19,8 @@ from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ..catalogue.catalogue import Anomaly
 
 SKEW_LIMIT = 15 * 60.0
 """Seconds of difference beyond which S3 refuses a request."""
@@ -41,8 +44,32 @@ def examine(case: Case) -> Iterator[Check]:
     yield _reach(case)
     if case.wants("clock"):
         yield from _clock(case)
-    for anomaly in case.opened.anomalies:
-        yield failed("catalogue", anomaly.cause, "Run playbook lifeboat.recovery.verify, and find out who did that.")
+    yield from _catalogue(case)
+
+
+def _catalogue(case: Case) -> Iterator[Check]:
+    """Tell what is wrong with what is stored, by its kind: one cause may spoil every backup."""
+    kinds: dict[str, list[Anomaly]] = {}
+    for anomaly in t.cast("t.Any", case.opened).anomalies:
+        kinds.setdefault(anomaly.kind, []).append(anomaly)
+    strangers = kinds.get(STRANGER, [])
+    if strangers and not case.backups:
+        yield failed(
+            "catalogue",
+            f"None of the {count(len(strangers), 'backup')} in the store is signed by a key that counts here.",
+            "Give this host the key that belongs to them; if it has that one, find out who wrote there.",
+            names=[anomaly.name for anomaly in strangers],
+        )
+        return
+    for alike in kinds.values():
+        first = alike[0]
+        said = first.cause if first.name in first.cause else f"{first.name}: {first.cause}"
+        yield failed(
+            "catalogue",
+            said + (f" The same goes for {len(alike) - 1} more." if len(alike) > 1 else ""),
+            "Run playbook lifeboat.recovery.verify, and find out who did that.",
+            names=[anomaly.name for anomaly in alike],
+        )
 
 
 def _reach(case: Case) -> Check:

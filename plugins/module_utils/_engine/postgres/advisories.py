@@ -63,6 +63,11 @@ KNOWN = (
         {18: 4, 17: 10, 16: 14, 15: 18, 14: 23},
     ),
     Advisory(
+        "CVE-2026-18408",
+        "the source's superuser can run programs where a plain dump is restored, past the guard of CVE-2025-8714",
+        {18: 6, 17: 11, 16: 15, 15: 19, 14: 24},
+    ),
+    Advisory(
         "CVE-2026-116314",
         "a crafted archive can run programs in pg_restore",
         {18: 7, 17: 12, 16: 16, 15: 20, 14: 25},

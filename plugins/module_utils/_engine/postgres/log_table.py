@@ -118,11 +118,15 @@ def lock(session: Connection, table: Table) -> None:
 
 def version(session: Connection, table: Table) -> int:
     """Give the version of the table, 0 when it is not there. Raise DatabaseError when it is not ours, or later."""
-    ours = one(session, "SELECT to_regclass(%s)", [table.versions]) is not None
-    if not ours and one(session, "SELECT to_regclass(%s)", [table.identifier]) is not None:
+    there, remembered, ours = rows(session, _THERE, [table.identifier, *[table.versions] * 2])[0]
+    if remembered and not ours:
+        raise _of_others(table, table.versions)
+    if there and not remembered:
+        raise _of_others(table, table.identifier)
+    if remembered and not there:
         raise DatabaseError(
-            f"The table {table.identifier} is there, and it was not made by this module.",
-            "Choose another table or schema for the history; that one stays as it is.",
+            f"The table {table.identifier} is gone, and {table.versions} beside it is still there.",
+            f"Drop {table.versions} and run again, which makes both and fills them from the log.",
             table=table.identifier,
         )
     found = int(one(session, f"SELECT max(version) FROM {table.versions}") or 0) if ours else 0  # noqa: S608 - quoted
@@ -133,6 +137,14 @@ def version(session: Connection, table: Table) -> int:
             table=table.identifier,
         )
     return found
+
+
+def _of_others(table: Table, name: str) -> DatabaseError:
+    return DatabaseError(
+        f"The table {name} is there, and it was not made by this module.",
+        "Choose another table or schema for the history; that one stays as it is.",
+        table=table.identifier,
+    )
 
 
 def missing(session: Connection, table: Table, found: int) -> list[str]:
@@ -173,6 +185,16 @@ def of_another_log(session: Connection, table: Table, host: str, log: str) -> in
     return int(one(session, query, [host, log]))
 
 
+def doubled(session: Connection, table: Table, log: str) -> int | None:
+    """Give the first number that two entries of a log have, None when each has its own."""
+    query = (
+        f"SELECT sequence FROM {table.in_query} WHERE log = %s "  # noqa: S608 - quoted
+        "GROUP BY sequence HAVING count(*) > 1 ORDER BY sequence LIMIT 1"
+    )
+    found = one(session, query, [log])
+    return None if found is None else int(found)
+
+
 def insert(session: Connection, table: Table, records: Iterable[dict[str, t.Any]]) -> list[int]:
     """Write rows, and give the ids of those that were not there."""
     names = ", ".join(COLUMNS)
@@ -190,11 +212,10 @@ def insert(session: Connection, table: Table, records: Iterable[dict[str, t.Any]
 
 
 def settle(session: Connection, table: Table, ids: list[int]) -> int:
-    """Bring the rows of backups up to date with what other rows tell of them. Give how many changed."""
-    changed = 0
-    for query in (_DELETED, _TESTED):
-        changed += len(rows(session, query.format(table=table.in_query), [ids, ids]))
-    return changed
+    """Bring the rows of backups that new rows are about up to date with what others tell. Give how many changed."""
+    if not ids:
+        return 0
+    return sum(len(rows(session, query.format(table=table.in_query), [ids])) for query in (_DELETED, _TESTED))
 
 
 def backups(session: Connection, table: Table, log: str) -> list[tuple[t.Any, ...]]:
@@ -223,28 +244,35 @@ def _ascii(value: t.Any) -> t.Any:
     return [_ascii(item) for item in value] if isinstance(value, list) else value
 
 
+_THERE = """
+SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL,
+       (SELECT array_agg(attname || ' ' || atttypid::regtype ORDER BY attnum) FROM pg_attribute
+         WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped)
+       = '{version integer,applied_at timestamp with time zone}'"""
+
 _DELETED = """
 UPDATE {table} AS b SET status = 'deleted', deleted_at = r.created_at
   FROM {table} AS r
  WHERE b.operation = 'backup' AND b.status = 'completed'
+   AND b.backup_id IN (SELECT backup_id FROM {table} WHERE id = ANY (%s))
    AND r.operation = 'retention' AND r.metadata ->> 'action' = 'deleted'
    AND r.backup_id = b.backup_id AND r.component = b.component AND r.application = b.application
-   AND (b.id = ANY (%s) OR r.id = ANY (%s))
 RETURNING b.id"""
 
 # The last word of a validation counts, and of those that failed, only one about the backup itself.
 _TESTED = """
-UPDATE {table} AS b
-   SET metadata = b.metadata || jsonb_build_object('tested', true, 'testResult', r.outcome, 'testedAt', r.created_at)
-  FROM (SELECT DISTINCT ON (application, component, backup_id) id, application, component, backup_id, created_at,
-               CASE status WHEN 'ok' THEN 'passed' ELSE 'failed' END AS outcome
-          FROM {table}
-         WHERE operation = 'validation' AND backup_id IS NOT NULL
-           AND (status = 'ok' OR metadata ->> 'error' IN ('ProofMismatch', 'Tampered'))
-         ORDER BY application, component, backup_id, created_at DESC, id DESC) AS r
- WHERE b.operation = 'backup' AND b.status IN ('completed', 'deleted')
-   AND r.backup_id = b.backup_id AND r.component = b.component AND r.application = b.application
-   AND (b.id = ANY (%s) OR r.id = ANY (%s))
+WITH about AS (SELECT DISTINCT backup_id FROM {table} WHERE id = ANY (%s) AND backup_id IS NOT NULL),
+     word AS (SELECT DISTINCT ON (application, component, backup_id) application, component, backup_id,
+                     jsonb_build_object('tested', true, 'testedAt', created_at,
+                                        'testResult', CASE status WHEN 'ok' THEN 'passed' ELSE 'failed' END) AS said
+                FROM {table} JOIN about USING (backup_id)
+               WHERE operation = 'validation'
+                 AND (status = 'ok' OR metadata ->> 'error' IN ('ProofMismatch', 'Tampered'))
+               ORDER BY application, component, backup_id, created_at DESC, id DESC)
+UPDATE {table} AS b SET metadata = b.metadata || word.said
+  FROM word
+ WHERE b.operation = 'backup' AND b.status IN ('completed', 'deleted') AND NOT b.metadata @> word.said
+   AND word.backup_id = b.backup_id AND word.component = b.component AND word.application = b.application
 RETURNING b.id"""
 
 _BACKUPS = """

@@ -35,6 +35,9 @@ LARGEST = 1 << 20
 
 REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
 
+OPERATIONS = {"backup": "backup", "validate": "validation", "verify": "verification", "retention": "retention"}
+"""What a job is called in the audit log, by its kind; the others leave no entry there."""
+
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,48}[a-z0-9])?", re.ASCII)
 
 
