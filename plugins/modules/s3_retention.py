@@ -116,6 +116,7 @@ immutability:
   description:
     - Which version was attacked, C(locked_until) when, and whether the lock or the lack of rights refused it - see
       C(deletion_refused_by) and C(shortening_refused_by). C(clock_skew) is by how many seconds our clock is ahead.
+    - None in check mode.
   returned: when O(prove_immutability=true)
   type: dict
 proved:
@@ -194,10 +195,10 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, bucket, repository, requested_by, retention
-from ..module_utils._engine.retention.prune import PruneRequest
 from ..module_utils._engine.retention.s3_retention import S3RetentionRequest, keep
 from ..module_utils._engine.stores import guards
 from ..module_utils._module import Given, run
+from ..module_utils._pruning import prune_request
 
 SPEC = ArgumentSpec(
     {
@@ -212,24 +213,10 @@ def request(given: Given) -> S3RetentionRequest:
     return S3RetentionRequest(
         store=given.store(),
         application=given["application"],
-        prune=None if given["policy"] is None else policy(given),
+        prune=None if given["policy"] is None else prune_request(given),
         guards=None if given["bucket"] is None else guards.parse(given["bucket"]),
         prove_immutability=given["prove_immutability"],
         bring_back=given["bring_back"],
-    )
-
-
-def policy(given: Given) -> PruneRequest:
-    """Give the options about a policy."""
-    return PruneRequest(
-        repository=given.repository(),
-        policy=given["policy"],
-        cluster=given["cluster"],
-        database=given["database"],
-        force=given["force"],
-        replica=given["replica"],
-        garbage_age=given.seconds("garbage_age"),
-        lock_timeout=given.seconds("lock_timeout"),
     )
 
 

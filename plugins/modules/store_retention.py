@@ -157,24 +157,11 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, repository, requested_by, retention
-from ..module_utils._engine.retention.prune import PruneRequest, prune
-from ..module_utils._module import Given, run
+from ..module_utils._engine.retention.prune import prune
+from ..module_utils._module import run
+from ..module_utils._pruning import prune_request as request
 
 SPEC = ArgumentSpec({})
-
-
-def request(given: Given) -> PruneRequest:
-    """Give the options as the engine takes them."""
-    return PruneRequest(
-        repository=given.repository(),
-        policy=given["policy"] or {},
-        cluster=given["cluster"],
-        database=given["database"],
-        force=given["force"],
-        replica=given["replica"],
-        garbage_age=given.seconds("garbage_age") or 0.0,
-        lock_timeout=given.seconds("lock_timeout") or 0.0,
-    )
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -37,6 +38,7 @@ if t.TYPE_CHECKING:
 
 RIG = Path(__file__).resolve().parents[2] / "rig" / "s3"
 APPLICATION = "shop"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "object-lock.md"
 KEY = "5f6ad1c8e90b37426fd5a1b0c3e8794d21f0a6b5c4d3e2f19087a6b5c4d3e2f1"
 
 
@@ -164,6 +166,20 @@ def allowing(place: Place, *actions: str) -> dict[str, t.Any]:
     """Give a policy that allows these actions on the whole bucket."""
     resources = [f"arn:aws:s3:::{place.name}", f"arn:aws:s3:::{place.name}/*"]
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resources}]}
+
+
+def documented(who: str, place: Place) -> dict[str, t.Any]:
+    """Give the policy that the page shows for somebody, for this test's bucket and prefix."""
+    found = re.search(rf"\*\*{who}\*\*.*?```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found, f"the page has no policy for the {who}"
+    text = found[1].replace("example-backups", place.name).replace("postgresql/", "pre/")
+    return t.cast("dict[str, t.Any]", json.loads(text))
+
+
+def manifests(place: Place) -> list[str]:
+    """Give the backups that are listed."""
+    store = opening.open_store(place.settings(), environ={})
+    return [info.name.rpartition("/")[2].removesuffix(".json") for info in store.list(f"{APPLICATION}/manifests/")]
 
 
 @pytest.fixture

@@ -172,6 +172,25 @@ def test_a_store_that_forgets_what_it_took_is_found_out(place: Place, proxy: Fau
         place.guard(abort_multipart_days=3, store={"endpoint": proxy.endpoint})
 
 
+def test_a_lifecycle_that_the_store_refuses_is_said_by_its_name(place: Place, proxy: FaultProxy) -> None:
+    place.client.create_bucket(Bucket=place.name)
+    body = b"<Error><Code>InvalidArgument</Code></Error>"
+    proxy.add(Fault(r"^PUT /[^ ]*\?lifecycle", answer=(400, body)))
+    steps = [{"storage_class": "STANDARD_IA", "days": 3}]
+    with pytest.raises(StoreError, match=r"InvalidArgument.*storage class") as caught:
+        place.guard(transitions=steps, store={"endpoint": proxy.endpoint})
+    assert caught.value.details["field"] == "bucket.transitions"
+
+
+def test_a_bucket_that_another_run_just_made_is_guarded(place: Place, proxy: FaultProxy) -> None:
+    place.client.create_bucket(Bucket=place.name)
+    proxy.add(Fault(r"^GET /\S+\?versioning", times=1, answer=(404, b"<Error><Code>NoSuchBucket</Code></Error>")))
+    mine = b"<Error><Code>BucketAlreadyOwnedByYou</Code></Error>"
+    proxy.add(Fault(rf"^PUT /{place.name}/? ", answer=(409, mine)))
+    assert place.guard(store={"endpoint": proxy.endpoint}, **EVERYTHING).changed
+    assert not place.guard(**EVERYTHING).changed
+
+
 def test_a_store_without_object_lock_is_told_so(place: Place, proxy: FaultProxy) -> None:
     place.client.create_bucket(Bucket=place.name)
     place.guard(versioning=True)

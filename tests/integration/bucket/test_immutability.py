@@ -182,7 +182,9 @@ def test_a_bucket_without_lock_is_an_error(place: Place, declared: dict[str, t.A
 
 def test_check_mode_writes_no_canary(locked: Place) -> None:
     before = locked.state()
-    assert prove(locked, dry_run=True).facts["immutability"] is None
+    done = prove(locked, dry_run=True)
+    assert done.facts["immutability"] is None
+    assert done.facts["summary"] == "Check mode writes nothing, so nothing is proved."
     assert locked.state() == before
 
 

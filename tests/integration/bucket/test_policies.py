@@ -6,11 +6,8 @@
 
 from __future__ import annotations
 
-import json
-import re
 import typing as t
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
@@ -22,23 +19,14 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retentio
     s3_retention,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import guards, opening
-from bucket_ground import APPLICATION, KEY, back_up, world
+from bucket_ground import APPLICATION, KEY, back_up, documented, world
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from bucket_ground import Place
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "object-lock.md"
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-def documented(who: str, place: Place) -> dict[str, t.Any]:
-    """Give the policy that the page shows for somebody, for this test's bucket and prefix."""
-    found = re.search(rf"\*\*{who}\*\*.*?```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found, f"the page has no policy for the {who}"
-    text = found[1].replace("example-backups", place.name).replace("postgresql/", "pre/")
-    return t.cast("dict[str, t.Any]", json.loads(text))
 
 
 def test_a_writer_backs_up_and_proves_and_can_destroy_nothing(locked: Place, user: Callable[..., str]) -> None:

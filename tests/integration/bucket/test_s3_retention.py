@@ -17,7 +17,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 from ansible_collections.lifeboat.recovery.plugins.modules import s3_retention
-from bucket_ground import APPLICATION, allowing, back_up
+from bucket_ground import APPLICATION, allowing, back_up, manifests
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,11 +67,6 @@ def task(
     state = tmp_path / "state"
     state.mkdir()
     return Task(place, key_file, str(state), capsys, monkeypatch)
-
-
-def manifests(place: Place) -> list[str]:
-    store = opening.open_store(place.settings(), environ={})
-    return [info.name.rpartition("/")[2].removesuffix(".json") for info in store.list("shop/manifests/")]
 
 
 def test_a_policy_removes_every_version_of_what_it_lets_go(place: Place, task: Task) -> None:

@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
     from fixtures_postgres import Cluster
 
 COLLECTIONS = Path(audit.__file__).parents[6]
-ROLES = Path(audit.__file__).parents[3] / "roles"
+ROLES = Path(audit.__file__).parents[4] / "roles"
 Done: t.TypeAlias = "subprocess.CompletedProcess[str]"
 
 # What tasks of role schedule do to the machine itself, and files that are the same for every schedule, are left out.

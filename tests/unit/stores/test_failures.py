@@ -39,6 +39,7 @@ def explained(text: str) -> StoreError:
         ("500 Internal Server Error", "", StoreError, "status 500"),
         ("507 Insufficient Storage", "", StoreError, "is full"),
         ("418 Teapot", "Odd", StoreError, "status 418 (Odd)"),
+        ("409 Conflict", "BucketAlreadyExists", StoreError, "somebody else has a bucket of that name"),
     ],
 )
 def test_answers(status: str, code: str, kind: type[StoreError], told: str) -> None:
@@ -49,6 +50,16 @@ def test_answers(status: str, code: str, kind: type[StoreError], told: str) -> N
     assert error.cause.endswith(".")
     assert error.remedy or kind is NotFound
     assert error.details == {"url": "s3://b/x", "name": "a", "status": int(status[:3]), "code": code}
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [("400 Bad Request", False), ("409 Conflict", False), ("429 Too Many Requests", True), ("503 Unavailable", True)],
+)
+def test_only_what_may_pass_is_to_be_tried_again(status: str, again: bool) -> None:
+    remedy = explained(HTTP.format(status, "<Error><Code>Odd</Code></Error>")).remedy
+    assert (remedy == "Run again later.") is again
+    assert remedy
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,15 @@ def test_bad_input_is_refused_by_its_name(options: dict[str, t.Any], field: str)
     assert caught.value.remedy
 
 
+def test_a_rule_that_somebody_switched_off_does_not_count_as_there() -> None:
+    declared = {"noncurrent_days": 40, "abort_multipart_days": 3}
+    done = guards.projected(BARE, guards.plan(BARE, guards.parse(declared), AREA))
+    off = dataclasses.replace(done, rules=tuple({**rule, "Status": "Disabled"} for rule in done.rules))
+    assert guards.describe(off, AREA) == guards.describe(BARE, AREA)
+    assert changed(off, noncurrent_days=40) == ["noncurrent_days: none -> 40 days"]
+    assert changed(off, noncurrent_days=0) == ["lifecycle: changed by somebody else -> as declared"]
+
+
 def test_a_short_time_to_notice_is_warned_of() -> None:
     assert "13 days later" in guards.warnings(BARE, guards.parse({"noncurrent_days": 13}), AREA)[0]
     for days in (0, 14):

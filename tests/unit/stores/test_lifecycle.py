@@ -115,6 +115,10 @@ ENABLED = {"ID": "x", "Status": "Enabled"}
         ({"Filter": {"And": {"Prefix": "", "Tags": []}}, "Expiration": {"Days": 30}}, ""),
         ({"Filter": {"Prefix": ""}, "Expiration": {"ExpiredObjectDeleteMarker": True}}, ""),
         ({"Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}}, ""),
+        ({"Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}, "1 day later"),
+        ({"Prefix": "pre/", "NoncurrentVersionExpiration": {"NoncurrentDays": 13}}, "13 days later"),
+        ({"Prefix": "pre/", "NoncurrentVersionExpiration": {"NoncurrentDays": 14}}, ""),
+        ({"Prefix": "logs/", "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}, ""),
     ],
 )
 def test_rules_of_others_that_reach_backups_are_named(rule: dict[str, t.Any], danger: str) -> None:

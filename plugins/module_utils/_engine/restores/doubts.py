@@ -24,7 +24,7 @@ def doubts(opened: Repository, backup: Backup, memory: Statistics) -> tuple[str,
     """Give a sentence when `backup` is suspicious, or when nobody can tell; a doubt never stops a restore."""
     record = backup.manifest
     try:
-        together = opened.until(backup, assessment.DEPTH * judging.DEFAULTS.window)
+        together = opened.until(backup, judging.DEPTH * judging.DEFAULTS.window)
         found = assessment.assess(opened, together, memory, judging.DEFAULTS, keep=False)
     except RecoveryError as exc:
         return (f"Whether {record.backup_id} looks like the ones before it is not known: {exc.cause}",)

@@ -8,6 +8,7 @@ Use case: keep a bucket's guards as declared, prove that they hold, and look for
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import typing as t
@@ -85,7 +86,8 @@ def prove(bucket: GuardedBucket, world: World) -> Outcome:
     Raise StoreError when it can be.
     """
     if world.dry_run:
-        return Outcome(changed=False, facts={"immutability": None})
+        summary = "Check mode writes nothing, so nothing is proved."
+        return Outcome(changed=False, facts={"immutability": None, "summary": summary})
     proof = immutability.prove(bucket.control, repository.canary(bucket.application), world.now)
     found = []
     if not proof.by_lock:
@@ -129,9 +131,9 @@ def look(bucket: GuardedBucket) -> Outcome:
 
     What these credentials may not list is unknown, and no error.
     """
-    known = bucket_state.read_what_one_may(bucket.control)
-    if not known.exists or known.versioning == "off":
-        return Outcome(changed=False, facts={"covered": []})
+    with contextlib.suppress(AccessDenied):  # then it may keep versions
+        if bucket_state.versioning(bucket.control) in {None, "off"}:
+            return Outcome(changed=False, facts={"covered": []})
     try:
         found = _covered(bucket)
     except AccessDenied:

@@ -17,7 +17,7 @@ import typing as t
 from ..errors import AccessDenied, UsageError
 from ..model import Outcome
 from ..stores import bucket_state
-from ..stores.guards import in_days
+from ..stores.lifecycle import in_days
 from . import bucket_guarding
 from . import policy as retention_policy
 from .prune import PruneRequest, prune

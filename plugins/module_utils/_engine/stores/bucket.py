@@ -9,6 +9,7 @@ What a bucket's adapter has to know before its first request: where the bucket i
 from __future__ import annotations
 
 import dataclasses
+import urllib.parse
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Bucket:
     ca_cert: bytes | None = None
     checksums: bool = False
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether AWS itself has it, which differs from other stores in some of its rules."""
+        return is_aws(self.endpoint)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Patience:
@@ -41,3 +47,9 @@ class Patience:
     request: float = 180
     retries: int = 6
     retrying: float = 600
+
+
+def is_aws(endpoint: str) -> bool:
+    """Whether this endpoint, or none, is one of AWS."""
+    host = urllib.parse.urlsplit(endpoint).hostname or ""
+    return not endpoint or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))

@@ -10,11 +10,10 @@ No answer is believed alone: after a change the bucket is read again, and must s
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import typing as t
 
-from ..errors import AccessDenied, StoreError
+from ..errors import StoreError
+from . import failures
 from . import guards as guards_
 from .guards import Lock, State
 
@@ -28,6 +27,9 @@ NO_LIFECYCLE = {"NoSuchLifecycleConfiguration", "NotImplemented"}
 NOT_KNOWN = {405, 501}
 """What a store answers that has no versions at all."""
 
+BAD_REQUEST = 400
+"""What a store answers to a lifecycle that it cannot keep: they differ in classes and days."""
+
 HOME_REGION = "us-east-1"
 """The one region that a bucket is not told to be made in."""
 
@@ -40,23 +42,6 @@ def read(control: Control) -> State:
     enabled, retention = object_lock(control)
     rules, minimum = lifecycle_rules(control)
     return State(True, status, enabled, retention, rules, minimum)
-
-
-def read_what_one_may(control: Control) -> State:
-    """Tell as much about a bucket as these credentials may know; the rest is as if it were not there."""
-    found = State(exists=True, versioning="unknown")
-    with contextlib.suppress(AccessDenied):
-        status = versioning(control)
-        found = dataclasses.replace(found, exists=status is not None, versioning=status or "off")
-    if not found.exists:
-        return found
-    with contextlib.suppress(AccessDenied):
-        enabled, retention = object_lock(control)
-        found = dataclasses.replace(found, lock_enabled=enabled, lock=retention)
-    with contextlib.suppress(AccessDenied):
-        rules, _minimum = lifecycle_rules(control)
-        found = dataclasses.replace(found, rules=rules)
-    return found
 
 
 def versioning(control: Control) -> str | None:
@@ -133,7 +118,9 @@ def _create(control: Control, *, locked: bool) -> None:
     parameters: dict[str, t.Any] = {"ObjectLockEnabledForBucket": True} if locked else {}
     if control.is_aws and control.region != HOME_REGION:
         parameters["CreateBucketConfiguration"] = {"LocationConstraint": control.region}
-    control.ask("create_bucket", "Making the bucket", right="s3:CreateBucket", **parameters)
+    # Another run may have made it since we looked.
+    made = {"BucketAlreadyOwnedByYou"}
+    control.ask("create_bucket", "Making the bucket", right="s3:CreateBucket", absent=made, **parameters)
 
 
 def _put_lock(control: Control, lock: Lock) -> None:
@@ -161,10 +148,17 @@ def _put_rules(control: Control, plan: Plan, before: State) -> None:
         return
     # AWS takes a value that is left out for a wish to have its default back.
     minimum = {"TransitionDefaultMinimumObjectSize": before.minimum} if before.minimum else {}
-    control.ask(
-        "put_bucket_lifecycle_configuration",
-        "Setting the bucket's lifecycle",
-        right="s3:PutLifecycleConfiguration",
-        LifecycleConfiguration={"Rules": list(plan.rules)},
-        **minimum,
-    )
+    try:
+        control.ask(
+            "put_bucket_lifecycle_configuration",
+            "Setting the bucket's lifecycle",
+            right="s3:PutLifecycleConfiguration",
+            LifecycleConfiguration={"Rules": list(plan.rules)},
+            **minimum,
+        )
+    except StoreError as exc:
+        if exc.details.get("status") != BAD_REQUEST or exc.details.get("code") in failures.CODES:
+            raise
+        exc.details["field"] = "bucket.transitions"
+        remedy = "Give storage classes that this store has, each after as many days as it asks for."
+        raise StoreError(exc.cause, remedy, **exc.details) from exc

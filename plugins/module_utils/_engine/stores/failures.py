@@ -36,6 +36,8 @@ CODES: dict[str, tuple[type[StoreError], str, str]] = {
         "The clocks of this machine and of the store differ too much.",
         "Set this machine's clock right (chronyd or systemd-timesyncd), and run again.",
     ),
+    "BucketAlreadyExists": (StoreError, "Somebody else has a bucket of that name.", "Choose another for store.url."),
+    "OperationAborted": (StoreError, "Another change of the bucket is under way.", "Run again later."),
     "AuthorizationHeaderMalformed": (StoreError, "The store is in another region.", "Set store.region."),
     "PermanentRedirect": (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
     "QuotaExceeded": (StoreError, "The quota of the bucket or its user is used up.", "Raise it, or free space."),
@@ -62,6 +64,9 @@ STATUSES: dict[int, tuple[type[StoreError], str, str]] = {
     501: (StoreError, "The store does not know how to do this.", "Use another S3 service, or a later version of it."),
     507: (StoreError, "The store is full.", "Free space there, and run again."),
 }
+
+TRANSIENT = {408, 425, 429}
+"""Refusals that may end by themselves; what is refused with another 4xx will be refused again."""
 
 _NOBODY = "No credentials are given, and this machine has none of its own."
 _NO_CREDENTIALS = "Set store.credentials_file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
@@ -133,7 +138,9 @@ def _judged(text: str, answered: int, said: str, endpoint: str) -> tuple[type[St
     if said in CODES:
         return CODES[said]
     if answered:
-        plain = (StoreError, f"The store answers with status {answered}.", "Run again later.")
+        lasting = answered < 500 and answered not in TRANSIENT
+        remedy = "Find out from its manual what this store takes." if lasting else "Run again later."
+        plain = (StoreError, f"The store answers with status {answered}.", remedy)
         kind, cause, remedy = STATUSES.get(answered, plain)
         return kind, f"{cause[:-1]} ({said})." if said and said != "AccessDenied" else cause, remedy
     for mark, cause, remedy in CONNECTIONS:

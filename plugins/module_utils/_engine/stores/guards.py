@@ -16,7 +16,7 @@ import typing as t
 
 from ..errors import UsageError
 from . import lifecycle
-from .lifecycle import Transition
+from .lifecycle import SHORT_GRACE, Transition, in_days
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +26,6 @@ if t.TYPE_CHECKING:
 MODES = ("governance", "compliance")
 MOST_DAYS = 36500
 """S3 takes no longer locks."""
-
-SHORT_GRACE = 14
-"""Days for which hidden versions should be kept at least: somebody has to notice, also during holidays."""
 
 KEYS = {"create", "versioning", "object_lock", "transitions", "abort_multipart_days", "noncurrent_days", "allow_weaker"}
 
@@ -104,11 +101,6 @@ class Plan:
     rules: tuple[Rule, ...] | None = None
 
 
-def in_days(days: float) -> str:
-    """Give a number of days in words."""
-    return "1 day" if days == 1 else f"{days:.0f} days"
-
-
 def parse(options: Mapping[str, t.Any], field: str = "bucket") -> BucketGuards:
     """Read what was declared. Raise UsageError that names the key when something in it cannot be."""
     given = {key: value for key, value in options.items() if value is not None}
@@ -182,8 +174,8 @@ def warnings(state: State, guards: BucketGuards, area: Area) -> list[str]:
 def describe(state: State, area: Area) -> dict[str, t.Any]:
     """Give a bucket's guards as people declare them."""
     steps = lifecycle.transitions(lifecycle.find(state.rules, lifecycle.TIERS, area))
-    stale = lifecycle.find(state.rules, lifecycle.UPLOADS, area) or {}
-    old = lifecycle.find(state.rules, lifecycle.NONCURRENT, area) or {}
+    stale = lifecycle.find(state.rules, lifecycle.UPLOADS, area)
+    old = lifecycle.find(state.rules, lifecycle.NONCURRENT, area)
     return {
         "versioning": state.versioning,
         "object_lock": None if state.lock is None else {"mode": state.lock.mode, "days": state.lock.days},

@@ -28,6 +28,9 @@ ID_LENGTH = 255
 FROZEN = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Classes whose objects cannot be read before hours of thawing."""
 
+SHORT_GRACE = 14
+"""Days for which hidden versions should be kept at least: somebody has to notice, also during holidays."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Transition:
@@ -75,10 +78,10 @@ def rule_id(kind: str, area: Area) -> str:
     return name
 
 
-def find(rules: Iterable[Rule], kind: str, area: Area) -> Rule | None:
-    """Give our rule of that kind."""
+def find(rules: Iterable[Rule], kind: str, area: Area) -> Rule:
+    """Give our rule of that kind, an empty one where there is none or somebody switched it off."""
     wanted = rule_id(kind, area)
-    return next((rule for rule in rules if rule.get("ID") == wanted), None)
+    return next((rule for rule in rules if rule.get("ID") == wanted and rule.get("Status") == "Enabled"), {})
 
 
 def merged(rules: Sequence[Rule], wanted: Mapping[str, Rule | None], area: Area) -> list[Rule] | None:
@@ -104,27 +107,37 @@ def meaning(rule: Rule) -> str:
     return repr((sorted(scope.items()), steps, sorted((key, repr(value)) for key, value in rest.items())))
 
 
-def transitions(rule: Rule | None) -> tuple[Transition, ...]:
+def in_days(days: float) -> str:
+    """Give a number of days in words."""
+    return "1 day" if days == 1 else f"{days:.0f} days"
+
+
+def transitions(rule: Rule) -> tuple[Transition, ...]:
     """Give the steps of a rule, the earliest first."""
-    steps = (rule or {}).get("Transitions", ())
+    steps = rule.get("Transitions", ())
     found = (Transition(str(step.get("StorageClass")), int(step.get("Days", 0))) for step in steps)
     return tuple(sorted(found, key=lambda step: (step.days, step.storage_class)))
 
 
 def dangers(rules: Iterable[Rule], area: Area) -> list[str]:
-    """Say which rules of others would delete our objects, or make records unreadable."""
+    """Say which rules of others would delete our objects, or what is hidden of them, or make records unreadable."""
     own = {rule_id(kind, area) for kind in (TIERS, UPLOADS, NONCURRENT)}
     found: list[str] = []
     for rule in rules:
         if rule.get("ID") in own or rule.get("Status") != "Enabled" or not _reaches(rule, area.root):
             continue
-        name = rule.get("ID") or "without a name"
+        name = f"The bucket's lifecycle rule {rule.get('ID') or 'without a name'}"
         expiration = rule.get("Expiration") or {}
         if "Days" in expiration or "Date" in expiration:
-            found.append(f"The bucket's lifecycle rule {name} deletes backups without asking the retention policy.")
+            found.append(f"{name} deletes backups without asking the retention policy.")
+        days = (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays", SHORT_GRACE)
+        if days < SHORT_GRACE:
+            found.append(
+                f"{name} removes backups that somebody hides or overwrites, once not locked, {in_days(days)} later."
+            )
         frozen = {step.get("StorageClass") for step in rule.get("Transitions", ())} & FROZEN
         if frozen and not _prefix(rule).startswith(area.data):
-            found.append(f"The bucket's lifecycle rule {name} sends records that every run reads to {min(frozen)}.")
+            found.append(f"{name} sends records that every run reads to {min(frozen)}.")
     return found
 
 

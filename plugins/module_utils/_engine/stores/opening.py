@@ -17,7 +17,7 @@ import urllib.parse
 
 from ..errors import UsageError
 from . import base, credentials
-from .bucket import Bucket, Patience
+from .bucket import Bucket, Patience, is_aws
 from .directory import DirectoryStore
 from .dry_run import DryRunStore
 from .s3_control import Control
@@ -122,7 +122,7 @@ def _bucket(settings: StoreSettings, environ: Mapping[str, str]) -> Bucket:
     name, prefix = _bucket_and_prefix(settings.url)
     endpoint = _endpoint(settings.endpoint or environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL"))
     region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-    checksums = _is_aws(endpoint) if settings.checksums is None else settings.checksums
+    checksums = is_aws(endpoint) if settings.checksums is None else settings.checksums
     return Bucket(name, prefix, region, endpoint, _authority(settings.ca_cert), checksums)
 
 
@@ -154,11 +154,6 @@ def _endpoint(endpoint: str | None) -> str:
             field="store.endpoint",
         )
     return endpoint.rstrip("/")
-
-
-def _is_aws(endpoint: str) -> bool:
-    host = urllib.parse.urlsplit(endpoint).hostname or ""
-    return not endpoint or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 def _authority(path: str | None) -> bytes | None:

@@ -73,7 +73,7 @@ class Control:
         self.url = f"s3://{bucket.name}/{bucket.prefix}".rstrip("/")
         self.prefix = f"{bucket.prefix}/" if bucket.prefix else ""
         self.region = bucket.region
-        self.is_aws = not bucket.endpoint or bucket.endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        self.is_aws = bucket.is_aws
         self._endpoint = bucket.endpoint or f"https://s3.{bucket.region}.amazonaws.com"
         self._lock = threading.Lock()
         self._make: Callable[[], t.Any] = lambda: _client(bucket, credentials, patience, authority, metadata)
