@@ -68,6 +68,20 @@ def pin(settings, ground, identity, **changes):
     return marking.mark(marking.MarkRequest(settings, "main", "shop", identity, **changes), ground.world())
 
 
+@pytest.mark.parametrize("kind", ["pinned", "hold"])
+def test_check_mode_tells_what_the_run_then_does(ground, kind):
+    old = ground.make(40)
+    for state in ("present", "absent"):
+        request = marking.MarkRequest(ground.settings, "main", "shop", old, kind=kind, state=state)
+        before = ground.objects()
+        planned = marking.mark(request, ground.world(dry_run=True))
+        assert ground.objects() == before
+        done = marking.mark(request, ground.world())
+        assert (planned.changed, planned.before, planned.after) == (True, done.before, done.after)
+        assert ground.objects() != before
+        assert not marking.mark(request, ground.world(dry_run=True)).changed
+
+
 def test_a_host_signs_only_the_marks_that_it_may(ground, hosts):
     old = ground.make(40)
     _signer, settings = hosts.add("main/*", "mark/pinned")
