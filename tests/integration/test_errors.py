@@ -246,7 +246,9 @@ def test_no_space_is_left_for_the_manifest_alone(module: Module, small_disk: Pat
 def impatient(module: Module) -> None:
     open_store = opening.open_store
     module.monkeypatch.setattr(
-        catalogue.opening, "open_store", lambda *given, **named: open_store(*given, **named, patience=NO_PATIENCE)
+        catalogue.opening,
+        "open_store",
+        lambda *given, **named: open_store(*given, **{**named, "patience": NO_PATIENCE}),
     )
 
 
