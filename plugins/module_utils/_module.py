@@ -223,7 +223,12 @@ def run(
 
 
 def _remember(module: AnsibleModule, operation: str, ended: Outcome | Exception, began: float) -> None:
-    """Write how a run ended into the audit log. What stands in the way of that is a warning, never a failure."""
+    """
+    Write how a run ended into the audit log. What stands in the way of that is a warning, never a failure.
+
+    From here on no signal ends the module any more.
+    """
+    _end_no_more()
     if not operation or module.check_mode:
         return
     try:
@@ -296,6 +301,11 @@ def _now() -> datetime.datetime:
 
 def _end(number: int, _frame: object) -> t.NoReturn:
     # A second signal must not interrupt the clean-up that the first one began.
+    _end_no_more()
+    raise Ended(signal.Signals(number).name)
+
+
+def _end_no_more() -> None:
+    """Let no signal interrupt what is nearly over: what came of a run has to be told."""
     for each in _ENDINGS:
         signal.signal(each, signal.SIG_IGN)
-    raise Ended(signal.Signals(number).name)

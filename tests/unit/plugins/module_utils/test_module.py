@@ -185,3 +185,22 @@ def test_a_run_that_is_asked_to_end_undoes_its_work_and_says_so(tmp_path):
     )
     assert json.loads(done.stdout)["msg"].startswith("SIGTERM ended this run."), done.stderr
     assert undone.read_text() == "undone"
+
+
+def test_a_signal_that_comes_when_all_is_done_does_not_spoil_the_result():
+    program = (
+        "import os, signal; from ansible.module_utils import basic\n"
+        "from ansible.module_utils.testing import patch_module_args\n"
+        "from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec, _module\n"
+        "from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome\n"
+        "told = _module.success\n"
+        "def late(*given, **named):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return told(*given, **named)\n"
+        "_module.success = late\n"
+        "with patch_module_args({}):\n"
+        "    _module.run(_argspec.ArgumentSpec({}), lambda given: None, lambda request, world: Outcome(changed=True))\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout or "{}").get("changed")) == (0, True), done.stderr
