@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import process
+from ..errors import ProcessFailed
 from .connection import child_environment, one, quote_identifier, quote_literal, rows
 from .settings import assignment
 
@@ -63,7 +64,11 @@ def text(programs: Programs, login: Login, database: str, *, passwords: bool, en
     if not passwords:
         argv.append("--no-role-passwords")
     environment = child_environment(login, database, environ)
-    return process.run(argv, env=environment).decode("utf-8", "surrogateescape")
+    try:
+        return process.run(argv, env=environment).decode("utf-8", "surrogateescape")
+    except ProcessFailed as exc:
+        remedy = "Run again; if it fails again, run pg_dumpall --globals-only as this role and mend what it speaks of."
+        raise ProcessFailed(exc.cause, remedy, **exc.details) from exc
 
 
 def missing(target: Connection, recorded: Record, *, login: bool = True, passwords: bool = True) -> list[str]:
