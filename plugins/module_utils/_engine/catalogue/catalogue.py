@@ -29,7 +29,7 @@ from .receipts import Receipts
 from .stored_backup import Backup, missing_file
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..model import World
     from ..stores.base import Store
@@ -108,8 +108,7 @@ class Repository:
         places = [
             place for place in self._places(backup.manifest.component) if choosing.second(place.backup_id) <= until
         ]
-        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-            read = [found for found in pool.map(self._believed, sorted(places)[-count:]) if found]
+        read = [found for found in self._all_believed(sorted(places)[-count:]) if found]
         return [found for found in sorted(read, key=choosing.age) if choosing.age(found) <= choosing.age(backup)]
 
     def everything(
@@ -121,8 +120,7 @@ class Repository:
         `sizes_of_all` is asked for the sizes of all files once the manifests are read, in place of a listing.
         """
         places = self._places(component)
-        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-            read = list(pool.map(self._believed, places))
+        read = self._all_believed(places)
         sizes = sizes_of_all() if sizes_of_all else self._sizes() if any(read) else {}
         self._compare_with_receipts(component, read)
         return [
@@ -212,6 +210,10 @@ class Repository:
         infos = self.store.list(repository.manifests(self.application, component))
         found = ((repository.parse_manifest(self.application, info.name), info.modified) for info in infos)
         return [Place(*parsed, modified) for parsed, modified in found if parsed is not None]
+
+    def _all_believed(self, places: Sequence[Place]) -> list[Backup | None]:
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            return list(pool.map(self._believed, places))
 
     def _believed(self, place: Place) -> Backup | None:
         try:

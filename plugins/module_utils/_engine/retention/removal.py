@@ -134,11 +134,12 @@ class Removal:
     def _wave(self, decisions: Sequence[Decision]) -> None:
         """Delete backups of which none needs another one: all their marks, then their manifests, then their files."""
         self._check()
-        free = [decision for decision in decisions if decision.candidate.backup_id not in self.removed.needed]
-        pinned = self._protected_meanwhile([decision.candidate.backup_id for decision in free])
+        free = {decision.candidate.backup_id for decision in decisions}.difference(self.removed.needed)
+        pinned = self._protected_meanwhile(free)
         self.removed.protected += sorted(pinned)
-        going = [decision for decision in free if decision.candidate.backup_id not in pinned]
-        self.take_back(decision for decision in decisions if decision not in going)
+        free -= pinned
+        going = [decision for decision in decisions if decision.candidate.backup_id in free]
+        self.take_back(decision for decision in decisions if decision.candidate.backup_id not in free)
         expired = self._each(self._expire, going)
         gone, error = self._unlist(going, expired)
         self.removed.backups += gone
@@ -149,9 +150,9 @@ class Removal:
         if error or failed or also:
             raise t.cast("StoreError", error or failed or also)
 
-    def _protected_meanwhile(self, identities: Sequence[str]) -> set[str]:
+    def _protected_meanwhile(self, identities: set[str]) -> set[str]:
         """Give those that somebody pinned, or put on hold, after they were looked at."""
-        if self._dry_run:
+        if self._dry_run or not identities:
             return set()
         application = self._opened.application
         seen = {info.name for identity in identities for info in self._found.mark_objects.get(identity, ())}
