@@ -56,7 +56,7 @@ mkdir -p "$CACHE/matrix"
 copy_project
 collect_wheels
 mkdir -p "$venv"
-[ $# -gt 0 ] || set -- tests/integration --ignore=tests/integration/stores --ignore=tests/integration/monitoring
+[ $# -gt 0 ] || set -- -n 2 --dist loadfile tests/integration --ignore=tests/integration/stores --ignore=tests/integration/monitoring
 # SYS_ADMIN and the free system calls are the S3 server's: it runs in a chroot with a /proc of its own.
 podman run --rm --name "lifeboat-matrix-$$" --network none --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
   --security-opt seccomp=unconfined --shm-size 1g --env LIFEBOAT_RIG=/rig --env PYTHONDONTWRITEBYTECODE=1 \

@@ -82,11 +82,14 @@ step_sanity() { # what it found stands once more at the end, because its output 
   fi
 }
 
-step_unit() { pytest tests/unit; }
+# Two at once, a file of tests in one process: its fixtures are made once.
+SIDE_BY_SIDE=(-n 2 --dist loadfile)
+
+step_unit() { pytest "${SIDE_BY_SIDE[@]}" tests/unit; }
 
 step_integration() {
   tests/rig/s3/s3.sh install # here, so that a minute of installation does not count as a slow test
-  pytest tests/integration
+  pytest "${SIDE_BY_SIDE[@]}" tests/integration
 }
 
 step_matrix() { tests/matrix.sh; }
