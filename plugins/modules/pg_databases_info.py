@@ -15,15 +15,16 @@ author: Lifeboat contributors (@lifeboat)
 description:
   - Lists the databases that allow connections. Left out are templates, and what M(lifeboat.recovery.pg_restore) is
     filling or keeps as the replaced database.
+  - A database whose C(DROP DATABASE) was interrupted is left out with a warning, because nobody can connect to it.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.info_module
   - lifeboat.recovery._postgres
 options:
   login_db:
-    description: The database to ask in.
+    description:
+      - The database to ask in. Without it, V(postgres), or V(template1) where there is no database of that name.
     type: str
-    default: postgres
   include:
     description: Shell-style patterns of the names that are wanted.
     type: list
@@ -73,7 +74,7 @@ from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
     {
-        "login_db": {"type": "str", "default": "postgres"},
+        "login_db": {"type": "str"},
         "include": {"type": "list", "elements": "str", "default": ["*"]},
         "exclude": {"type": "list", "elements": "str"},
     },
@@ -84,7 +85,7 @@ def request(given: Given) -> DiscoveryRequest:
     """Give the options as the engine takes them."""
     return DiscoveryRequest(
         login=given.login(),
-        login_db=given["login_db"],
+        login_db=given["login_db"] or "",
         include=given.many("include"),
         exclude=given.many("exclude"),
     )

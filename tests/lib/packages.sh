@@ -47,11 +47,11 @@ packages() { # PACKAGE ...: installs what is missing; "NAME?" is wanted only whe
   apt install --no-install-recommends "${wanted[@]}"
 }
 
-no_watchers() { # PACKAGE ...: nor may it start daemons that watch this machine, now or when it boots
+no_watchers() { # PACKAGE ...: nor may it start daemons that watch or pool, now or when it boots
   local package
   for package in "$@"; do
     case $package in
-      prometheus*) # what systemctl mask does, without a systemd that runs
+      prometheus* | pgbouncer) # what systemctl mask does, without a systemd that runs
         mkdir -p /etc/systemd/system
         [ -e "/etc/systemd/system/$package.service" ] || ln -s /dev/null "/etc/systemd/system/$package.service"
         ;;

@@ -27,7 +27,7 @@ about() {
 
 needs() { # the Debian packages of a step
   local hosts=(podman runc netavark aardvark-dns iptables mmdebstrap uidmap openssh-client)
-  local servers=(postgresql "postgresql-contrib?" sudo acl cron debootstrap curl openssl)
+  local servers=(postgresql "postgresql-contrib?" pgbouncer sudo acl cron debootstrap curl openssl)
   local watchers=(prometheus prometheus-alertmanager prometheus-node-exporter chromium fonts-dejavu-core)
   case $1 in
     licences) echo file ;; # reuse tells with it what is text

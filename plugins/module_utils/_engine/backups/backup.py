@@ -37,6 +37,9 @@ if t.TYPE_CHECKING:
 
 PROOFS = ("none", "counts", "content")
 
+BESIDE = 1
+"""Sessions beside those of the jobs: the snapshot's and the proof's, less the preflight's, which ends before."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BackupRequest:
@@ -87,7 +90,8 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
             return _young_enough(previous, age)
     with contextlib.closing(connection.connect(request.login, request.database, read_only=True)) as session:
         programs = server.programs(server.inspect(session).major, environ=world.environ)
-        findings = grants.require(grants.preflight(session, programs), request.accept_warnings)
+        found = grants.preflight(session, programs, sessions=request.jobs + BESIDE)
+        findings = grants.require(found, request.accept_warnings)
         scope = members.Scope.of(request.schemas, request.tables)
         tables = members.select(session, snapshot.read_tables(session), scope)
     warnings = tuple(str(finding) for finding in findings)

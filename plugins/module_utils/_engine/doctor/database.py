@@ -29,7 +29,7 @@ def examine(case: Case) -> Iterator[Check]:
     if login is None:
         return
     try:
-        with contextlib.closing(connection.connect(login, halfmade.MAINTENANCE, read_only=True)) as session:
+        with contextlib.closing(connection.connect_server(login, read_only=True)) as session:
             facts = server.inspect(session)
         yield _identity(facts)
         wanted = DiscoveryRequest(login, include=case.request.databases, exclude=case.request.exclude)

@@ -15,16 +15,33 @@ refuses instead of filtering, and the settings that fix how values look as text.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import os
-import stat
 import typing as t
 
 from ..errors import DatabaseError, MissingLibrary, UsageError
 from .failures import explain_connect, explain_query
+from .login import NAME_BYTES, Login, check_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = [
+    "MAINTENANCE",
+    "NAME_BYTES",
+    "TEXT_FORMS",
+    "Connection",
+    "Login",
+    "check_name",
+    "child_environment",
+    "connect",
+    "connect_server",
+    "execute",
+    "explained",
+    "one",
+    "qualified",
+    "quote_identifier",
+    "quote_literal",
+    "rows",
+]
 
 try:
     import psycopg
@@ -37,11 +54,10 @@ else:
 if t.TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[t.Any, ...]]
 
-NAME_BYTES = 63
-"""PostgreSQL cuts longer names without a word, and would so connect to another database."""
+MAINTENANCE = ("postgres", "template1")
+"""Where a server as a whole is looked at and managed: the second where somebody dropped the first."""
 
 CONNECT_TIMEOUT = 15
-SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - where servers put their sockets
 
 TEXT_FORMS: Mapping[str, str] = {
     "TimeZone": "UTC",
@@ -57,59 +73,31 @@ TEXT_FORMS: Mapping[str, str] = {
 
 _SESSION: Mapping[str, str] = {
     "search_path": "pg_catalog",
+    "role": "none",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "row_security": "off",
     "synchronize_seqscans": "off",
     "default_transaction_deferrable": "off",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
     "standard_conforming_strings": "on",
     "application_name": "lifeboat",
     **TEXT_FORMS,
 }
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Login:
-    """
-    How to reach a server. A `unix_socket` directory wins over `host`; without either, the usual socket is looked for.
-
-    `password_file` is a file with the password on its first line that only its owner may read. Without a password
-    libpq's own ways remain: peer authentication and ~/.pgpass.
-    """
-
-    host: str = ""
-    port: int = 5432
-    user: str = ""
-    password: str = dataclasses.field(default="", repr=False)
-    password_file: str = ""
-    unix_socket: str = ""
-    ssl_mode: str = "prefer"
-    ca_cert: str | None = None
-
-    @property
-    def where(self) -> str:
-        """The host or socket directory, as libpq takes it."""
-        return self.unix_socket or self.host or _usual_socket(self.port)
-
-    def secret(self) -> str:
-        """Give the password, or an empty string. Raise UsageError when its file is missing or others may read it."""
-        return self.password or (_read_password(self.password_file) if self.password_file else "")
-
-
-def check_name(name: str, field: str) -> str:
-    """Return `name`. Raise UsageError when PostgreSQL could not hold it as it is."""
-    if not name:
-        raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
-    if "\0" in name:
-        raise UsageError(f"The option {field} holds a NUL byte.", "No name in PostgreSQL can hold one.", field=field)
-    if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
-        raise UsageError(
-            f"The option {field} is longer than {NAME_BYTES} bytes.",
-            "PostgreSQL would cut it and mean another one; give the name that the server shows.",
-            field=field,
-        )
-    return name
+_FROM_THE_START = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "role=none",
+        "statement_timeout=0",
+        "lock_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+        "idle_session_timeout=0",
+    )
+)
+"""What must hold before the first statement: a role's timeout of a millisecond would end the one that lifts it."""
 
 
 def connect(
@@ -132,6 +120,7 @@ def connect(
         raise UsageError("A name in the login is not text.", "Give it as UTF-8.", field="login_db") from exc
     try:
         with explained(f"preparing a session in database {database}"):
+            _refuse_pooler(connection, login)
             _prepare(connection, lock_timeout_ms)
             connection.read_only = read_only
             connection.autocommit = autocommit
@@ -139,6 +128,19 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def connect_server(login: Login, *, read_only: bool = False) -> Connection:
+    """Open a session in a database that every server has. Raise DatabaseError as `connect` does for the first one."""
+    first, second = MAINTENANCE
+    try:
+        return connect(login, first, read_only=read_only)
+    except DatabaseError as exc:
+        # Whether it is missing would be for the message to say, in the server's language: the other one tells.
+        try:
+            return connect(login, second, read_only=read_only)
+        except DatabaseError:
+            raise exc from None
 
 
 @contextlib.contextmanager
@@ -213,7 +215,7 @@ def child_environment(
         "PGAPPNAME": "lifeboat",
         "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
         "PGCLIENTENCODING": encoding or "",
-        "PGOPTIONS": "-c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0",
+        "PGOPTIONS": _FROM_THE_START,
     }
     return {key: value for key, value in values.items() if value}
 
@@ -231,7 +233,7 @@ def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
         "sslrootcert": login.ca_cert,
         "connect_timeout": CONNECT_TIMEOUT,
         "client_encoding": "UTF8",
-        "options": "",
+        "options": _FROM_THE_START,
         "fallback_application_name": "lifeboat",
         "keepalives_idle": 60,
     }
@@ -240,6 +242,17 @@ def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
     if secret := login.secret():
         parameters["password"] = secret
     return parameters
+
+
+def _refuse_pooler(connection: Connection, login: Login) -> None:
+    """
+    Raise DatabaseError when something between us and the server lends its sessions out: what we set in one, such as an
+    empty search_path, would meet an application in it later, and a snapshot would end with the statement.
+
+    A pooler answers for many servers' sessions, so it makes up the process number that it gives at the start.
+    """
+    if connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone() != (connection.info.backend_pid,):
+        raise explain_connect("pooler", where=login.where, port=login.port, user=login.user, database="")
 
 
 def _prepare(connection: Connection, lock_timeout_ms: int) -> None:
@@ -252,31 +265,3 @@ def _prepare(connection: Connection, lock_timeout_ms: int) -> None:
     pairs = ", ".join(f"({quote_literal(name)}, {quote_literal(value)})" for name, value in wanted.items())
     statement = f"SELECT pg_catalog.set_config(n, v, false) FROM (VALUES {pairs}) AS s (n, v)"  # noqa: S608 - constants
     connection.execute(statement)
-
-
-def _usual_socket(port: int) -> str:
-    # psycopg's own libpq looks where its builder's servers would be, which is not where the distribution's are.
-    for directory in SOCKET_DIRECTORIES:
-        if os.path.exists(os.path.join(directory, f".s.PGSQL.{port}")):
-            return directory
-    return SOCKET_DIRECTORIES[0]
-
-
-def _read_password(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            password = file.readline().rstrip("\r\n")
-    except (OSError, UnicodeError) as exc:
-        raise UsageError(
-            f"The password file {path} cannot be read.",
-            "Correct login_password_file, or let the user who runs this read it.",
-            field="login_password_file",
-        ) from exc
-    if stat.S_IMODE(mode) & 0o077:
-        raise UsageError(
-            f"The password file {path} is open to other users.",
-            f"Run chmod 0600 {path}.",
-            field="login_password_file",
-        )
-    return password

@@ -101,10 +101,8 @@ def _tables(source: Record, restored: Record) -> Iterator[Difference]:
         elif entry.get("populated") != found.get("populated"):
             state = "populated" if entry["populated"] else "without data"
             yield Difference(label, "changed", f"it was {state} and now is not", note=True)
-        elif entry.get("rows") != found.get("rows"):
-            yield Difference(
-                label, "rows", f"{entry.get('rows')} rows were backed up, {found.get('rows')} are here", apart
-            )
+        elif "rows" in entry and entry["rows"] != found.get("rows"):
+            yield Difference(label, "rows", f"{entry['rows']} rows were backed up, {found.get('rows')} are here", apart)
         elif "hash" in entry and "hash" in found and entry.get("sample") == found.get("sample"):
             if entry["hash"] != found["hash"]:
                 yield Difference(label, "content", f"its {entry['rows']} rows hold other values than before", apart)

@@ -20,6 +20,12 @@ _CONNECT: tuple[tuple[str, str, str], ...] = (
         "Start it, or correct login_unix_socket, login_host and login_port.",
     ),
     (
+        # The second is PgBouncer's, which knows one language.
+        r"^pooler$|unsupported startup parameter",
+        "A connection pooler answers at {where} port {port}, not PostgreSQL itself.",
+        "Give login_host and login_port, or login_unix_socket, of the server behind it.",
+    ),
+    (
         r"Connection refused",
         "Nothing listens at {where} port {port}.",
         "Start PostgreSQL there, check its listen_addresses and any firewall, or correct login_host and login_port.",
@@ -100,6 +106,8 @@ _BUSY = frozenset({"55P03", "40P01", "57014"})
 """lock_not_available, deadlock_detected, and query_canceled, which is how a timeout shows."""
 
 _STATES = {
+    "40001": "On a standby, replay ended the query: set hot_standby_feedback = on there, or raise its "
+    "max_standby_streaming_delay, and try again.",
     "42501": "Grant it to the role that makes the backup, or use another role.",
     "42P01": "Something dropped or renamed it meanwhile: try again.",
     "53100": "Free space on the server's disk, and try again.",

@@ -43,12 +43,18 @@ class Finding:
         return f"{self.cause} {self.remedy}"
 
 
-def preflight(connection: Connection, programs: Programs | None = None) -> list[Finding]:
-    """Give what stands in the way of a whole and right dump of the connected database, errors first."""
+def preflight(connection: Connection, programs: Programs | None = None, *, sessions: int = 0) -> list[Finding]:
+    """
+    Give what stands in the way of a whole and right dump of the connected database, errors first.
+
+    `sessions` is how many will be open at once beside this one.
+    """
     server = inspect(connection)
     found = [*_unreadable(connection, server), *_lost(connection, server), *_surroundings(connection)]
     if programs is not None:
         found += _clients(programs)
+    if sessions:
+        found += _room(connection, server, sessions)
     return sorted(found, key=lambda finding: finding.severity)
 
 
@@ -152,6 +158,18 @@ def _surroundings(connection: Connection) -> Iterator[Finding]:
         )
 
 
+def _room(connection: Connection, server: ServerInfo, sessions: int) -> Iterator[Finding]:
+    """Find a limit on sessions that the dump would meet. Superusers have none but the server's own."""
+    for limit, free in rows(connection, _LIMITS, [server.superuser, server.superuser]):
+        if free < sessions:
+            yield Finding(
+                "error",
+                "connection_limit",
+                f"The backup needs {sessions} more sessions, and the limit of {limit} leaves {max(free, 0)}.",
+                "Raise that limit, wait for less load, or give fewer jobs.",
+            )
+
+
 def _clients(programs: Programs) -> Iterator[Finding]:
     if programs.outdated:
         yield Finding(
@@ -206,6 +224,23 @@ SELECT count(*), min(quote_ident(m.srvname)) FROM pg_catalog.pg_user_mappings m
 
 _WITH_OPTIONS = """
    AND EXISTS (SELECT FROM pg_catalog.pg_user_mapping o WHERE o.oid = m.umid AND o.umoptions IS NOT NULL)
+"""
+
+# The session that asks is counted already. Others' sessions are seen by everyone, but not what they do.
+_LIMITS = """
+SELECT s.name, s.most - s.used FROM (
+  SELECT 'role ' || quote_ident(r.rolname) AS name, r.rolconnlimit AS most,
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = r.oid) AS used
+    FROM pg_catalog.pg_roles r WHERE r.rolname = session_user AND r.rolconnlimit >= 0 AND NOT %s
+  UNION ALL
+  SELECT 'database ' || quote_ident(d.datname), d.datconnlimit,
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a
+           WHERE a.datid = d.oid AND a.backend_type = 'client backend')
+    FROM pg_catalog.pg_database d WHERE d.datname = current_database() AND d.datconnlimit >= 0 AND NOT %s
+  UNION ALL
+  SELECT 'the server (max_connections)', current_setting('max_connections')::integer,
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.backend_type = 'client backend')
+) AS s
 """
 
 _COLLATION = """

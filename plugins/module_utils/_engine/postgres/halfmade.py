@@ -19,15 +19,12 @@ import typing as t
 
 from ..errors import Busy, DatabaseError, RecoveryError
 from . import properties
-from .connection import NAME_BYTES, connect, execute, one, quote_identifier, quote_literal, rows
+from .connection import NAME_BYTES, connect_server, execute, one, quote_identifier, quote_literal, rows
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from .connection import Connection, Login
-
-MAINTENANCE = "postgres"
-"""The database from which others are made, renamed and dropped; every cluster has it unless somebody was thorough."""
 
 CUT = 40
 """Bytes of the target's name that stay in the name of its half-made copy."""
@@ -57,7 +54,7 @@ class Session:
 @contextlib.contextmanager
 def manage(login: Login) -> Iterator[Session]:
     """Open the session that manages databases. Raise DatabaseError when there is no way in."""
-    with contextlib.closing(connect(login, MAINTENANCE)) as connection:
+    with contextlib.closing(connect_server(login)) as connection:
         yield Session(connection, login)
 
 

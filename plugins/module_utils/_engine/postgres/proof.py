@@ -117,6 +117,7 @@ class _Reader:
         self._columns = _columns(self._connection, oids)
         self._keys = _keys(self._connection, oids)
         self._conditions = _conditions(self._connection)
+        self._replaying = bool(one(self._connection, "SELECT pg_is_in_recovery()"))
         self._populated = {int(oid) for (oid,) in rows(self._connection, _POPULATED)}
         entries = [self._entry(table) for table in wanted]
         return sorted(entries, key=lambda entry: (entry["schema"], entry["name"]))
@@ -127,6 +128,8 @@ class _Reader:
             entry["populated"] = table.oid in self._populated
             if not entry["populated"]:
                 return entry
+        if table.unlogged and self._replaying:
+            return entry  # a standby has the table and none of its rows
         where = self._conditions.get(table.oid, "")
         before = self._like.get((table.schema, table.name))
         if self._level == "counts" or table.kind == "m" or (before is not None and "hash" not in before):

@@ -36,6 +36,11 @@ SAID = 4 << 20
 """Bytes of messages that are kept from a program which names what it does and what fails, one by one."""
 
 _READY = (
+    "role=none",
+    # How text is read and definitions are kept must be as pg_dump has it; these pg_restore leaves as it finds them.
+    "array_nulls=on",
+    "transform_null_equals=off",
+    "quote_all_identifiers=off",
     "statement_timeout=0",
     "lock_timeout=0",
     "idle_in_transaction_session_timeout=0",

@@ -19,8 +19,7 @@ import typing as t
 
 from ..errors import Busy, RecoveryError
 from . import properties
-from .connection import connect, execute, one, quote_identifier, rows
-from .halfmade import MAINTENANCE
+from .connection import connect_server, execute, one, quote_identifier, rows
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -121,7 +120,7 @@ def _transaction(session: Session) -> Iterator[None]:
 def _ending(session: Session, databases: list[str]) -> Iterator[None]:
     """End the sessions of `databases`, again and again, as long as the block lasts."""
     done = threading.Event()
-    with contextlib.closing(connect(session.login, MAINTENANCE)) as other:
+    with contextlib.closing(connect_server(session.login)) as other:
 
         def end() -> None:
             # A role that may not end somebody's session leaves it, and the rename says so.

@@ -17,7 +17,7 @@ from .. import units
 from ..errors import DatabaseError, UsageError
 from ..postgres import globals as roles
 from ..postgres import halfmade, restorer, server, swap, target
-from ..postgres.connection import check_name
+from ..postgres.connection import MAINTENANCE, check_name
 from ..postgres.layout import Layout
 
 if t.TYPE_CHECKING:
@@ -143,7 +143,7 @@ def check_request(request: RestoreRequest) -> None:
     if not 1 <= request.jobs <= 64:
         raise UsageError(f"{request.jobs} jobs are impossible.", "Give 1 to 64.", field="jobs")
     check_name(request.target, "target_db")
-    if request.target in {halfmade.MAINTENANCE, "template0", "template1"} and not request.tables:
+    if request.target in {*MAINTENANCE, "template0"} and not request.tables:
         raise UsageError(
             f"The database {request.target!r} cannot be replaced: the server's own work is done from it.",
             "Give another target_db.",
