@@ -7,6 +7,7 @@
 Throw-away PostgreSQL clusters: each has its own directory, socket and port, and is gone afterwards.
 
 `LIFEBOAT_TEST_PG_BIN` names another directory of PostgreSQL's programs; otherwise the highest installed major is used.
+`LIFEBOAT_TEST_LC_MESSAGES` is the locale of the servers' messages, C without it; glibc finds it in `LOCPATH` too.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ if t.TYPE_CHECKING:
     import psycopg
 
 GOLDEN = Path(__file__).resolve().parent.parent / "data" / "golden.sql"
+
+MESSAGES = os.environ.get("LIFEBOAT_TEST_LC_MESSAGES", "C")
+"""The locale of the messages of every server here."""
 
 PROBE_CONTROL = """\
 comment = 'an extension with configuration tables, for tests'
@@ -175,7 +179,7 @@ def _configure(cluster: Cluster, settings: t.Mapping[str, str]) -> None:
         "max_connections": "60",
         "wal_level": "logical",
         "max_prepared_transactions": "5",
-        "lc_messages": "'C'",
+        "lc_messages": f"'{MESSAGES}'",
         "autovacuum": "off",
         **settings,
     }
@@ -188,7 +192,8 @@ def _as_server_user(cluster: Cluster, program: str, *arguments: str) -> None:
     done = subprocess.run(
         [os.path.join(cluster.bin, program), *arguments],
         cwd=cluster.directory,
-        env={**cluster.environ, "LC_ALL": "C.UTF-8"},
+        # Not LC_ALL, which would win over the server's own lc_messages.
+        env={**cluster.environ, "LC_MESSAGES": "C", **_locales()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
@@ -199,6 +204,10 @@ def _as_server_user(cluster: Cluster, program: str, *arguments: str) -> None:
         log = Path(cluster.directory, "log")
         said = done.stderr.decode() if done.stderr else (log.read_text(errors="replace") if log.exists() else "")
         raise subprocess.CalledProcessError(done.returncode, program, stderr=said)
+
+
+def _locales() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("LOCPATH",) if name in os.environ}
 
 
 def _install_probe(bin_dir: str) -> None:

@@ -27,7 +27,7 @@ about() {
 
 needs() { # the Debian packages of a step
   local hosts=(podman runc netavark aardvark-dns iptables mmdebstrap uidmap openssh-client)
-  local servers=(postgresql "postgresql-contrib?" pgbouncer sudo acl cron debootstrap curl openssl)
+  local servers=(postgresql "postgresql-contrib?" pgbouncer locales sudo acl cron debootstrap curl openssl)
   local watchers=(prometheus prometheus-alertmanager prometheus-node-exporter chromium fonts-dejavu-core)
   case $1 in
     licences) echo file ;; # reuse tells with it what is text
@@ -89,6 +89,11 @@ step_unit() { pytest "${SIDE_BY_SIDE[@]}" tests/unit; }
 
 step_integration() {
   tests/rig/s3/s3.sh install # here, so that a minute of installation does not count as a slow test
+  # A server that speaks German: whatever reads an English message fails here. In step matrix they speak English.
+  LOCPATH=$(mktemp -d) # where the servers' user can read it
+  chmod 0755 "$LOCPATH"
+  localedef -i de_DE -f UTF-8 "$LOCPATH/de_DE.UTF-8"
+  export LOCPATH LIFEBOAT_TEST_LC_MESSAGES=de_DE.UTF-8
   pytest "${SIDE_BY_SIDE[@]}" tests/integration
 }
 

@@ -18,6 +18,7 @@ import contextlib
 import typing as t
 
 from ..errors import DatabaseError, MissingLibrary, UsageError
+from . import refusal
 from .failures import explain_connect, explain_query
 from .login import NAME_BYTES, Login, check_name
 
@@ -113,9 +114,12 @@ def connect(
         raise MissingLibrary("psycopg", "to talk to PostgreSQL") from _IMPORT_ERROR
     parameters = _parameters(login, database)
     try:
-        connection = psycopg.connect(make_conninfo("", **parameters), autocommit=True, prepare_threshold=None)
+        conninfo = make_conninfo("", **parameters)
+        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as exc:
-        raise explain_connect(str(exc), where=login.where, port=login.port, user=login.user, database=database) from exc
+        # The server's own word, not libpq's or a network's.
+        state = refusal.state(psycopg.pq.PGconn.connect_start, conninfo) if "FATAL:" in str(exc) else ""
+        raise _refused(login, database, str(exc), state) from exc
     except UnicodeEncodeError as exc:
         raise UsageError("A name in the login is not text.", "Give it as UTF-8.", field="login_db") from exc
     try:
@@ -136,11 +140,10 @@ def connect_server(login: Login, *, read_only: bool = False) -> Connection:
     try:
         return connect(login, first, read_only=read_only)
     except DatabaseError as exc:
-        # Whether it is missing would be for the message to say, in the server's language: the other one tells.
-        try:
-            return connect(login, second, read_only=read_only)
-        except DatabaseError:
-            raise exc from None
+        # invalid_catalog_name, insufficient_privilege, and what a database that takes no connections answers
+        if exc.details.get("sqlstate") not in {"3D000", "42501", "55000"}:
+            raise
+    return connect(login, second, read_only=read_only)
 
 
 @contextlib.contextmanager
@@ -244,6 +247,10 @@ def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
     return parameters
 
 
+def _refused(login: Login, database: str, said: str, state: str = "") -> DatabaseError:
+    return explain_connect(said, state, where=login.where, port=login.port, user=login.user, database=database)
+
+
 def _refuse_pooler(connection: Connection, login: Login) -> None:
     """
     Raise DatabaseError when something between us and the server lends its sessions out: what we set in one, such as an
@@ -252,11 +259,13 @@ def _refuse_pooler(connection: Connection, login: Login) -> None:
     A pooler answers for many servers' sessions, so it makes up the process number that it gives at the start.
     """
     if connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone() != (connection.info.backend_pid,):
-        raise explain_connect("pooler", where=login.where, port=login.port, user=login.user, database="")
+        raise _refused(login, "", "pooler")
 
 
 def _prepare(connection: Connection, lock_timeout_ms: int) -> None:
     wanted = {**_SESSION, "lock_timeout": str(lock_timeout_ms)}
+    if connection.info.parameter_status("is_superuser") == "on":
+        wanted["lc_messages"] = "C"
     if connection.info.server_version >= 170000:
         wanted["transaction_timeout"] = "0"
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
