@@ -15,6 +15,8 @@ author: Lifeboat contributors (@lifeboat)
 description:
   - Reads the catalogue of a store. It lists only backups whose record is authentic and whose files are all there.
   - Whatever is not so, and whatever this host remembers making and does not find, is an anomaly and a warning.
+  - A database that the server has and that has no backup is a warning too. The server's databases are those that it
+    told when a backup, the doctor or the metrics on this host last asked; where that is too long ago, it is said.
   - A backup that does not look like the ones before it is marked as suspicious with the reasons; there is a warning
     when the newest one is. The figures come from this host's own memory, or where a key opens the backups from their
     encrypted records; without either, only sizes are compared.
@@ -49,6 +51,11 @@ options:
     description: List only backups that are not suspicious.
     type: bool
     default: false
+  limit:
+    description:
+      - How many backups of each database RV(table) shows, the newest; V(0) means all. It limits nothing else.
+      - By default, all of one database, and three of each of several.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -141,8 +148,20 @@ anomalies:
     cause:
       description: What is wrong, in a sentence.
       type: str
+missing:
+  description: The databases of the servers that should have a backup, and have none that counts as the latest.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - cluster: main
+      database: orders
+compared:
+  description: Whether this is known of every cluster that is listed.
+  returned: success
+  type: bool
 table:
-  description: The same as lines of text.
+  description: The same as lines of text, by database, those in trouble first.
   returned: success
   type: list
   elements: str
@@ -160,6 +179,7 @@ SPEC = ArgumentSpec(
         "as_of": {"type": "str"},
         "query": {"type": "str"},
         "clean": {"type": "bool", "default": False},
+        "limit": {"type": "int"},
     },
     required_by={"database": ("cluster",)},
 )
@@ -174,6 +194,7 @@ def request(given: Given) -> ListRequest:
         as_of=given.time("as_of"),
         query=given["query"],
         clean=given["clean"],
+        limit=given["limit"],
         thresholds=parse(given["anomalies"]),
     )
 

@@ -16,6 +16,8 @@ description:
   - Reads the catalogue, this host's audit log and its schedule, and writes a file for the textfile collector of
     Prometheus' node_exporter. docs/monitoring.md lists the metrics.
   - It can write a status page too, one HTML file that loads nothing and names no host.
+  - With O(databases) it asks the server which databases it has, and shows those that have no backup. Without, it
+    compares with what the server last told a backup or the doctor on this host, and says where that is too long ago.
   - A store that cannot be read is no failure of the module but one of the metrics, and a warning. The backups are then
     those that this host remembers making, as on a host that may only write to the store.
 extends_documentation_fragment:
@@ -23,6 +25,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._keys
+  - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._repository.state_dir
@@ -55,6 +58,17 @@ options:
       - Speak only of this PostgreSQL cluster in the metrics, and of what this host backed up or validated itself, so
         that hosts that share a store do not say the same twice. The status page is about all of the application.
     type: str
+  databases:
+    description:
+      - Ask the server which databases it has. Those that fit one of these shell-style patterns should have a backup.
+      - It needs O(cluster), the name that the server goes by.
+    type: list
+    elements: str
+  databases_exclude:
+    description: Patterns of the databases of the server that need none.
+    type: list
+    elements: str
+    default: []
   config_dir:
     description: Where the schedule of this host lies, if it has one.
     type: path
@@ -98,6 +112,8 @@ EXAMPLES = r"""
     application: shop
     cluster: main
     path: /var/lib/lifeboat/metrics/shop.prom
+    login_unix_socket: /var/run/postgresql
+    databases: ["*"]
     store:
       url: s3://example-backups/postgresql
     store_capacity: 2TB
@@ -149,11 +165,11 @@ summary:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, anomalies, repository
+from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repository
 from ..module_utils._engine.anomalies.judging import parse
-from ..module_utils._engine.monitoring.gathering import Sources
+from ..module_utils._engine.monitoring.gathering import Server, Sources
 from ..module_utils._engine.monitoring.metrics import WatchRequest, watch
-from ..module_utils._engine.monitoring.page import Style
+from ..module_utils._engine.monitoring.style import Style
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -161,6 +177,8 @@ SPEC = ArgumentSpec(
         "path": {"type": "path", "required": True},
         "status_page": {"type": "path"},
         "cluster": {"type": "str"},
+        "databases": {"type": "list", "elements": "str"},
+        "databases_exclude": {"type": "list", "elements": "str", "default": []},
         "config_dir": {"type": "path", "default": "/etc/lifeboat"},
         "store_capacity": {"type": "str"},
         "exclude": {"type": "list", "elements": "str", "default": []},
@@ -169,7 +187,8 @@ SPEC = ArgumentSpec(
         "stale_age": {"type": "str", "default": "26h"},
         "storage_limit": {"type": "int", "default": 80},
         "causes": {"type": "bool", "default": False},
-    }
+    },
+    required_by={"databases": ("cluster",)},
 )
 
 
@@ -184,6 +203,14 @@ def request(given: Given) -> WatchRequest:
             exclude=given.many("exclude"),
             thresholds=parse(given["anomalies"]),
             policy=given["policy"],
+            server=Server(
+                login=given.login(),
+                cluster=given["cluster"],
+                include=given.many("databases"),
+                exclude=given.many("databases_exclude"),
+            )
+            if given["databases"]
+            else None,
         ),
         path=given["path"],
         page=given["status_page"],
@@ -198,7 +225,7 @@ def request(given: Given) -> WatchRequest:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), anomalies()), request, watch)
+    run(SPEC.merge(repository(), anomalies(), postgres()), request, watch)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,18 @@ description:
   - Lists the databases that allow connections. Left out are templates, and what M(lifeboat.recovery.pg_restore) is
     filling or keeps as the replaced database.
   - A database whose C(DROP DATABASE) was interrupted is left out with a warning, because nobody can connect to it.
+  - With O(application) the answer is kept on this host, so that what watches the backups knows which databases the
+    server has.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.info_module
   - lifeboat.recovery._postgres
+  - lifeboat.recovery._repository.cluster
+  - lifeboat.recovery._repository.state_dir
 options:
+  application:
+    description: Whose databases they are. Without it nothing is kept.
+    type: str
   login_db:
     description:
       - The database to ask in. Without it, V(postgres), or V(template1) where there is no database of that name.
@@ -62,13 +69,23 @@ databases:
       size: 5368709120
       owner: shop
       encoding: UTF8
+left_out:
+  description: The names of the others.
+  returned: success
+  type: list
+  elements: str
+absent:
+  description: Names in O(include) that no database has.
+  returned: success
+  type: list
+  elements: str
 all:
   description: How many databases there are before patterns are applied.
   returned: success
   type: int
 """
 
-from ..module_utils._argspec import ArgumentSpec, postgres
+from ..module_utils._argspec import ArgumentSpec, cluster, postgres, state_dir
 from ..module_utils._engine.backups.discovery import DiscoveryRequest, find_databases
 from ..module_utils._module import Given, run
 
@@ -77,6 +94,7 @@ SPEC = ArgumentSpec(
         "login_db": {"type": "str"},
         "include": {"type": "list", "elements": "str", "default": ["*"]},
         "exclude": {"type": "list", "elements": "str"},
+        "application": {"type": "str"},
     },
 )
 
@@ -88,12 +106,15 @@ def request(given: Given) -> DiscoveryRequest:
         login_db=given["login_db"] or "",
         include=given.many("include"),
         exclude=given.many("exclude"),
+        application=given["application"] or "",
+        cluster=given["cluster"],
+        state_dir=given["state_dir"],
     )
 
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(postgres()), request, find_databases)
+    run(SPEC.merge(cluster(), postgres(), state_dir()), request, find_databases)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,18 @@ import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec, repository, streams
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest, receipts
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+    catalogue,
+    inventory,
+    manifest,
+    receipts,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import gathering, metrics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import page as status_page
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import style as status_style
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 
 if t.TYPE_CHECKING:
@@ -181,6 +187,13 @@ class Shelf:
         """Write that a backup was restored and compared."""
         self.log("validation", hours=hours, component=component, backup_id=identity, mode="scratch", proof="counts")
 
+    def server(self, *wanted: str, left_out: tuple[str, ...] = (), hours: float = 1, cluster: str = "main") -> None:
+        """Remember that the server was asked for its databases so many hours ago."""
+        asked = (self.now - datetime.timedelta(hours=hours)).isoformat()
+        inventory.Inventories(str(self.home / "state")).add(
+            inventory.Inventory(APPLICATION, cluster, asked, list(wanted), list(left_out))
+        )
+
     def schedule(self, document: dict[str, t.Any] | None = None, *, hours: float = 1000) -> None:
         """Write a schedule so many hours ago."""
         path = self.home / "config" / "schedule.json"
@@ -201,7 +214,7 @@ class Shelf:
     def html(self, **style: t.Any) -> str:
         """Give the status page."""
         seen, _warnings = gathering.look(self.request().sources, self.world())
-        return status_page.render(seen, status_page.Style(**style))
+        return status_page.render(seen, status_style.Style(**style))
 
     def values(self, **values: t.Any) -> dict[str, float]:
         """Write metrics and give each by its name and labels as they stand in the file."""

@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from shelf import Shelf
 
 SHOP = {"application": "shop", "cluster": "main", "database": "shop"}
+CLUSTER = {"application": "shop", "cluster": "main"}
 JOB = {"application": "shop", "job_name": "nightly", "operation": "backup"}
 
 
@@ -99,11 +100,31 @@ CASES = [
     ),
     Case(
         "LifeboatNoBackup",
+        # None at all is another alert's.
         {metric("backup_newest_timestamp_seconds", SHOP): "0x27 97200x99"},
-        (26, 28, 53),
-        (27, 54),
+        (26, 27, 28, 53),
+        (54,),
         SHOP,
         "critical",
+    ),
+    Case(
+        "LifeboatDatabaseWithoutBackup",
+        # It may wait for the next night.
+        {metric("backup_newest_timestamp_seconds", SHOP): "0x30 111600x99"},
+        (0, 25, 32),
+        (26, 30),
+        SHOP,
+        "critical",
+    ),
+    Case(
+        "LifeboatServerNotCompared",
+        {
+            metric("server_asked_timestamp_seconds", CLUSTER, instance="db1"): "0x9 3600x99",
+            metric("server_asked_timestamp_seconds", CLUSTER, instance="validator"): "0x99",
+        },
+        (26, 27),
+        (28,),
+        CLUSTER,
     ),
     Case(
         "LifeboatNothingBackedUp",
@@ -243,7 +264,7 @@ def promtool(*arguments: str, stdin: bytes | None = None) -> str:
 
 
 def test_the_rules_are_valid(rules: Path) -> None:
-    assert "SUCCESS: 19 rules found" in promtool("check", "rules", str(rules))
+    assert "SUCCESS: 21 rules found" in promtool("check", "rules", str(rules))
 
 
 def test_each_alert_fires_when_it_should_and_only_then(rules: Path) -> None:

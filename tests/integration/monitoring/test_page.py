@@ -158,6 +158,7 @@ def page(shelf: Shelf, browser: Browser) -> Path:
     shelf.back_up(odd, hours=5)
     shelf.log("backup", "failed", component=repository.component("main", odd), message="It is <b>broken</b>.")
     shelf.log("retention", component="", hours=4)
+    shelf.server("shop", odd)
     written = browser.place / "shop.html"
     shelf.watch(page=str(written), capacity=100 << 10)
     return written
@@ -169,7 +170,7 @@ def test_what_a_reader_sees_on_a_phone(page: Path, browser: Browser) -> None:
     assert found["width"] <= 375
     assert found["wide"] == []
     text = found["text"]
-    for expected in ("Newest verified", "5 h old", "Rows", "47,988", "Schedule", "nightly", "Last runs", "✕ failed"):
+    for expected in ("Newest verified", "03:00", "Rows", "47,988", "Schedule", "nightly", "Last runs", "✕ failed"):
         assert expected in text, expected
     assert "broken" not in text
     assert found["bars"] >= 20
@@ -209,7 +210,9 @@ def test_a_page_that_nobody_writes_any_more_says_so(shelf: Shelf, browser: Brows
 def test_a_fresh_page_speaks_for_itself(shelf: Shelf, browser: Browser) -> None:
     shelf.now = datetime.datetime.now(datetime.UTC)
     shelf.validated(shelf.back_up())
+    shelf.server("shop")
     shelf.watch(page=str(browser.place / "new.html"))
-    first = "Yes. shop could be restored now: its newest verified backup is 5 h old."
+    at = shelf.now - datetime.timedelta(hours=5)
+    first = f"Yes. shop could be restored: its newest verified backup is from {at.day} {at:%b %Y, %H:%M} UTC."
     assert browser.look("new.html")["first"].replace("\u00a0", " ") == first
     browser.shoot(browser.place / "new.html", "new", size="375,1600")

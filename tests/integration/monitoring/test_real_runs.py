@@ -46,6 +46,45 @@ def module(name: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", json.loads(done.stdout))
 
 
+def test_a_database_that_nobody_backed_up_is_seen_everywhere(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
+) -> None:
+    """The server has it, and neither the store nor the log has ever heard of it."""
+    place = ground.make(cluster(), database(sql=TABLES), tmp_path)
+    forgotten = database(sql="CREATE TABLE public.notes (id int)")
+    backup = place.module_arguments()
+    repository = {name: backup[name] for name in ("application", "store", "keys", "state_dir", "cluster")}
+    login = {name: value for name, value in backup.items() if name.startswith("login_") and name != "login_db"}
+    assert not module("pg_backup", backup).get("failed")
+    page, wanted = tmp_path / "shop.html", [place.database, forgotten]
+
+    def measured(**options: t.Any) -> dict[str, t.Any]:
+        return module("backup_metrics", {**repository, "path": str(tmp_path / "shop.prom"), **options})
+
+    assert "was not compared with the server" in measured()["summary"]
+    result = measured(**login, databases=wanted, status_page=str(page))
+    assert result["summary"].startswith(f"No. There is no backup of {forgotten}")
+    assert f">{forgotten}</h3>" in page.read_text()
+    values = values_of((tmp_path / "shop.prom").read_text())
+    assert values['lifeboat_databases_without_backup{application="shop",cluster="main"}'] == 1
+    assert values['lifeboat_databases_left_out{application="shop",cluster="main"}'] >= 1
+
+    # What one asked, the others know; and who may not ask says that.
+    (place.home / "state" / "databases.jsonl").unlink()
+    unasked = measured(**{**login, "login_port": 1}, databases=wanted)
+    assert "was not seen" in json.dumps(unasked["warnings"])
+    assert "was not compared with the server" in unasked["summary"]
+    found = module(
+        "pg_databases_info",
+        {**login, "application": "shop", "cluster": "main", "include": wanted} | {"state_dir": backup["state_dir"]},
+    )
+    assert found["names"] == sorted(wanted)
+    listed = module("backup_info", repository)
+    assert listed["missing"] == [{"cluster": "main", "database": forgotten}]
+    assert any(line.startswith(f"NO BACKUP  main / {forgotten}") for line in listed["table"])
+    assert measured()["summary"].startswith(f"No. There is no backup of {forgotten}")
+
+
 def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> None:
     place = ground.make(cluster(), database(sql=TABLES), tmp_path)
     backup = place.module_arguments()

@@ -37,6 +37,7 @@ def written(shelf: Shelf) -> dict[str, set[str]]:
     shelf.log("backup", backup_id=newest, rows=1)
     shelf.validated(newest)
     shelf.schedule()
+    shelf.server("shop")
     found: dict[str, set[str]] = {}
     for name in shelf.values(policy={"keep_within": "30d"}):
         metric, _brace, labels = name.partition("{")

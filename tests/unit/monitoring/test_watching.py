@@ -70,6 +70,48 @@ def test_a_database_whose_backup_never_succeeded_is_not_forgotten(shelf: Shelf) 
     assert shelf.watch().facts["answer"] == "no"
 
 
+def test_a_database_of_the_server_that_was_never_backed_up_is_told(shelf: Shelf) -> None:
+    """Nobody ever tried, so the store and the log know nothing of it."""
+    shelf.validated(shelf.back_up())
+    shelf.server("shop", "orders", left_out=("scratch",))
+    values = shelf.values()
+    place = 'application="shop",cluster="main",database="orders"'
+    assert values[f"lifeboat_backup_newest_timestamp_seconds{{{place}}}"] == 0
+    assert values['lifeboat_databases_without_backup{application="shop",cluster="main"}'] == 1
+    assert values['lifeboat_databases_left_out{application="shop",cluster="main"}'] == 1
+    assert values['lifeboat_server_asked_timestamp_seconds{application="shop",cluster="main"}'] == ago(1)
+    outcome = shelf.watch()
+    assert outcome.facts["answer"] == "no"
+    assert "no backup of orders" in outcome.facts["summary"]
+    page = shelf.html()
+    assert ">orders</h3>" in page
+    assert "scratch" in page
+
+
+@pytest.mark.parametrize("hours", [None, 48, -48])
+def test_that_all_is_backed_up_is_said_only_when_it_was_compared(shelf: Shelf, hours: float | None) -> None:
+    for database in ("shop", "orders"):
+        shelf.validated(shelf.back_up(database), component=f"main/{database}")
+    if hours is not None:
+        shelf.server("shop", "orders", hours=hours)
+    said = shelf.watch().facts["summary"]
+    assert "All 2 databases" not in said
+    assert "without a backup was not compared with the server" in said
+    shelf.server("shop", "orders", hours=0)
+    assert shelf.watch().facts["summary"].startswith("Yes. All 2 databases could be restored: ")
+    assert "not compared" not in shelf.watch().facts["summary"]
+
+
+def test_a_damaged_memory_of_the_server_is_no_memory(shelf: Shelf) -> None:
+    shelf.back_up()
+    path = shelf.home / "state" / "databases.jsonl"
+    path.write_text(
+        '{"application":"shop","cluster":"main","asked":"now","wanted":["a"],"left_out":[]}\n'
+        '{"application":"shop","cluster":"main","asked":"2026-11-21T07:00:00+00:00","wanted":5,"left_out":[]}\n[]\n'
+    )
+    assert "not compared" in shelf.watch().facts["summary"]
+
+
 def test_a_misspelt_database_is_forgotten_after_a_while(shelf: Shelf) -> None:
     shelf.back_up()
     shelf.log("backup", "failed", hours=24 * 8, component="main/shpo")
@@ -388,18 +430,45 @@ class TestWriting:
         assert victim.read_text() == "untouched"
 
 
+def test_fifty_databases_are_told_in_a_page_that_one_reads(shelf: Shelf) -> None:
+    """Those in trouble have a card and come first; of the others, a row each says enough."""
+    for number in range(20):
+        shelf.validated(shelf.back_up(f"fine{number:02d}", files=1), component=f"main/fine{number:02d}")
+    shelf.back_up("doubtful", files=1)
+    shelf.log("backup", "failed", component="main/broken")
+    shelf.server(*(f"fine{number:02d}" for number in range(20)), "doubtful", "broken", "forgotten")
+    page = shelf.html()
+    assert re.findall(r"<h3>(\w+)</h3>", page) == ["broken", "forgotten", "doubtful"]
+    assert len(page) < 60_000
+    assert page.index("forgotten") < page.index("fine00")
+    assert "20 that ended well" in page
+    runs = page.partition("Last runs")[2]
+    assert runs.index("broken") < runs.index("fine00")
+
+
+def test_nothing_on_the_page_says_how_old_it_is(shelf: Shelf) -> None:
+    """The page may be read a week after it was written, where no script runs."""
+    shelf.schedule()
+    shelf.validated(shelf.back_up())
+    shelf.log("backup", "failed", hours=30)
+    shelf.server("shop", hours=40)
+    text = re.sub(r"<script>.*?</script>", "", shelf.html(), flags=re.DOTALL)
+    assert not re.findall(r"\b(?:ago|old|now)\b", text.partition("<body>")[2], re.IGNORECASE)
+
+
 class TestPage:
     """The status page, as text. How it looks in a browser is tested in tests/integration/monitoring."""
 
     def test_yes_says_how_old_the_newest_verified_backup_is(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up(hours=5))
-        assert said(shelf) == "Yes. shop could be restored now: its newest verified backup is 5 h old."
+        assert said(shelf) == "Yes. shop could be restored: its newest verified backup is from 21 Nov 2026, 03:00 UTC."
 
     def test_several_databases_are_as_good_as_the_worst(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up("shop", hours=5))
         shelf.validated(shelf.back_up("sessions", hours=7), component="main/sessions")
         assert said(shelf) == (
-            "Yes. All 2 databases could be restored now: the newest verified backup of each is 7 h old or younger."
+            "Yes. All 2 databases could be restored: the newest verified backup of each is from 21 Nov 2026, 01:00 UTC "
+            "or younger."
         )
         shelf.back_up("orders")
         assert said(shelf) == "Probably. Each database has a backup, but no backup of orders was ever verified."
@@ -407,7 +476,8 @@ class TestPage:
         assert said(shelf) == "No. There is no backup of stock, and no backup of orders was ever verified."
         shelf.validated(shelf.back_up("orders", hours=3), component="main/orders")
         assert said(shelf) == (
-            "No. There is no backup of stock; the newest verified backup of each other one is 7 h old or younger."
+            "No. There is no backup of stock; the newest verified backup of each other one is from 21 Nov 2026, 01:00 UTC "
+            "or younger."
         )
 
     def test_databases_of_one_name_are_told_apart_by_their_cluster(self, shelf: Shelf) -> None:
@@ -422,9 +492,10 @@ class TestPage:
         emptied = shelf.back_up(hours=1, data=10 << 20)
         warned = "The newest backup of shop is suspicious: look at it before you restore it."
         # One could restore the one before it, which was verified a day ago.
-        assert said(shelf) == f"Yes. shop could be restored now: its newest verified backup is 1 d old. {warned}"
+        yes = "Yes. shop could be restored: its newest verified backup is from 20 Nov 2026, 08:00 UTC."
+        assert said(shelf) == f"{yes} {warned}"
         shelf.validated(emptied, hours=0)
-        assert said(shelf).startswith("Yes. shop could be restored now: its newest verified backup is 1 d old.")
+        assert said(shelf).startswith(yes)
         assert said(shelf, verified_age=3600 * 12) == (
             f"Probably. A backup is there, but nothing that was lately verified of shop is free of suspicion. {warned}"
         )
@@ -433,7 +504,10 @@ class TestPage:
     def test_a_verified_backup_that_is_too_old_is_doubted(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up(hours=100))
         shelf.back_up(hours=4)
-        assert said(shelf) == "Probably. A backup is there, but the newest verified one of shop is 4 d 4 h old."
+        assert (
+            said(shelf)
+            == "Probably. A backup is there, but the newest verified one of shop is from 17 Nov 2026, 04:00 UTC."
+        )
         assert said(shelf, verified_age=8 * 86400).startswith("Yes.")
 
     def test_nothing_at_all_is_a_no(self, shelf: Shelf) -> None:
@@ -483,7 +557,9 @@ class TestPage:
 
 
 def said(shelf: Shelf, **style: t.Any) -> str:
-    """Give the first line that a reader sees."""
+    """Give the first line that a reader sees, where the servers have no more than the store."""
+    for cluster in ("main", "db2"):
+        shelf.server(hours=0, cluster=cluster)
     found = re.search(r'<body><header><p id="verdict"[^>]*>(.*?)</p>', shelf.html(**style))
     assert found
     return re.sub(r"<[^>]+>", "", found[1]).replace("\u00a0", " ")
@@ -492,9 +568,10 @@ def said(shelf: Shelf, **style: t.Any) -> str:
 def test_the_answer_is_also_the_result(shelf: Shelf) -> None:
     identity = shelf.back_up(hours=5)
     shelf.validated(identity)
+    shelf.server("shop")
     facts = shelf.watch().facts
     assert facts["answer"] == "yes"
-    assert facts["summary"] == "Yes. shop could be restored now: its newest verified backup is 5 h old."
+    assert facts["summary"] == "Yes. shop could be restored: its newest verified backup is 5 h old."
     assert facts["databases"] == [
         {
             "cluster": "main",

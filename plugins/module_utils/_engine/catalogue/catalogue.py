@@ -65,6 +65,11 @@ class Anomaly:
     name: str
     cause: str
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and with which object."""
+        return self.cause if self.name in self.cause else f"{self.name}: {self.cause}"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Listed:

@@ -16,8 +16,8 @@ from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..errors import MissingLibrary, UsageError
 from ..model import Outcome
-from ..units import human_duration, human_size
-from . import catalogue, marks
+from . import catalogue, marks, table
+from .inventory import Inventories
 
 if t.TYPE_CHECKING:
     import datetime
@@ -37,7 +37,7 @@ else:
 class ListRequest:
     """
     What to list. `as_of` leaves out backups that finished later, `clean` those that are suspicious; `query` is a
-    JMESPath expression over the list.
+    JMESPath expression over the list. `limit` is how many backups of each database the table shows, the newest.
     """
 
     repository: catalogue.RepositorySettings
@@ -46,17 +46,21 @@ class ListRequest:
     as_of: datetime.datetime | None = None
     query: str | None = None
     clean: bool = False
+    limit: int | None = None
     thresholds: judging.Thresholds = judging.DEFAULTS
 
 
 def list_backups(request: ListRequest, world: World) -> Outcome:
     """
     List the backups that are authentic and complete; facts hold them with what is suspicious about each, the newest
-    and the newest clean one of each component, and anomalies.
+    and the newest clean one of each component, anomalies, and the databases of the server that have no backup.
 
-    Raise UsageError when the query is not JMESPath, StoreError when the store cannot be listed to its end.
+    Raise UsageError when the query is not JMESPath or the limit is negative, StoreError when the store cannot be listed
+    to its end.
     """
     query = _compiled(request.query)
+    if request.limit is not None and request.limit < 0:
+        raise UsageError(f"A limit of {request.limit} is impossible.", "Give 0 for all, or more.", field="limit")
     opened = catalogue.open_repository(request.repository, world)
     component = None
     if request.cluster and request.database:
@@ -77,6 +81,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
     }
     trusted = assessment.newest_clean((backup.manifest for backup in backups), found)
     clean = {name: every[record.backup_id] for name, record in trusted.items()}
+    missing, unseen = _missing(request, opened.application, _latest(list(every.values())), world.now())
     rows = [row for row in every.values() if not (request.clean and row["suspicions"])]
     facts: dict[str, t.Any] = {
         "backups": rows,
@@ -84,14 +89,41 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "latest": _latest(rows),
         "clean": clean,
         "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
-        "table": _table(rows, opened.anomalies),
+        "missing": [dataclasses.asdict(each) for each in missing],
+        "compared": not unseen,
+        "table": table.lines(rows, opened.anomalies, missing, now=world.now(), limit=request.limit) + unseen,
     }
     if query is not None:
         facts["matches"] = query.search(rows)
-    warnings = [anomaly.cause for anomaly in opened.anomalies]
+    warnings = [anomaly.sentence for anomaly in opened.anomalies]
+    warnings += [f"There is no backup of {each.cluster}/{each.database}, and the server has it." for each in missing]
     newest = _latest(list(every.values()))
     warnings += [_suspicious(row, clean.get(name)) for name, row in newest.items() if row["suspicions"]]
     return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
+
+
+def _missing(
+    request: ListRequest, application: str, latest: dict[str, t.Any], now: datetime.datetime
+) -> tuple[list[table.Missing], list[str]]:
+    """Give the databases that a server has and that have no backup, and of which clusters that is not known."""
+    if request.as_of is not None:
+        return [], []  # what the server had then is not known, and was not asked
+    known = Inventories(request.repository.state_dir).of(application)
+    clusters = {repository.cluster_and_database(name)[0] for name in latest} | ({request.cluster} - {None})
+    unseen = [
+        f"NOT COMPARED  Whether cluster {name} has a database without a backup: its server was not asked lately."
+        for name in sorted(t.cast("set[str]", clusters))
+        if name not in known or not known[name].is_current(now)
+    ]
+    missing = [
+        table.Missing(name, database)
+        for name, each in sorted(known.items())
+        for database in each.wanted
+        if request.cluster in {None, name}
+        and request.database in {None, database}
+        and repository.component(name, database) not in latest
+    ]
+    return missing, unseen
 
 
 def _marked(backup: catalogue.Backup, said: marks.Marks) -> dict[str, t.Any]:
@@ -139,25 +171,6 @@ def describe(backup: catalogue.Backup, suspicions: Sequence[judging.Suspicion] =
         "versions": record.versions,
         "suspicions": judging.shown(suspicions),
     }
-
-
-def _table(rows: list[dict[str, t.Any]], anomalies: list[catalogue.Anomaly]) -> list[str]:
-    """Give lines that read well in a terminal and in a log."""
-    lines = []
-    for row in rows:
-        lines.append(
-            f"{row['finished'][:16].replace('T', ' ')} UTC  {row['cluster']} / {row['database']}  "
-            f"{human_size(row['size'])} ({human_size(row['plain_size'])} of data) in {human_duration(row['seconds'])}  "
-            f"{row['scope']}, {row['reason']}, proof {row['proof']}{_shown(row)}  {row['backup_id']}"
-        )
-        lines += [f"  SUSPICIOUS  {cause}" for cause in row["suspicions"]]
-    lines = lines or ["no backups"]
-    return lines + [f"ANOMALY  {anomaly.cause}" for anomaly in anomalies]
-
-
-def _shown(row: dict[str, t.Any]) -> str:
-    shown = {"verified": row["verified"], "pinned": row["pinned"], "on hold": row["held"]}
-    return "".join(f", {word}" for word, stands in shown.items() if stands)
 
 
 def _compiled(query: str | None) -> t.Any:

@@ -17,7 +17,7 @@ from ..postgres import advisories, connection, grants, halfmade, server
 from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..postgres.grants import Finding
     from ..postgres.server import Programs, ServerInfo
@@ -32,18 +32,20 @@ def examine(case: Case) -> Iterator[Check]:
         with contextlib.closing(connection.connect_server(login, read_only=True)) as session:
             facts = server.inspect(session)
         yield _identity(facts)
-        wanted = DiscoveryRequest(login, include=case.request.databases, exclude=case.request.exclude)
+        wanted = DiscoveryRequest(
+            login,
+            include=case.request.databases,
+            exclude=case.request.exclude,
+            application=case.application,
+            cluster=case.request.cluster,
+            state_dir=case.state_dir,
+        )
         found = find_databases(wanted, case.world).facts
     except RecoveryError as exc:
         yield refused("connection", exc)
         return
     case.databases = list(found["names"])
-    if not case.databases:
-        yield failed(
-            "databases",
-            f"None of the {found['all']} databases of this server is chosen for backups.",
-            "Correct lifeboat_databases or lifeboat_databases_exclude.",
-        )
+    yield from _chosen(found)
     programs = None
     try:
         programs = server.programs(facts.major, environ=case.world.environ)
@@ -52,6 +54,30 @@ def examine(case: Case) -> Iterator[Check]:
         yield refused("programs", exc)
     yield from _rights(case)
     yield from _leftovers(case)
+
+
+def _chosen(found: Mapping[str, t.Any]) -> Iterator[Check]:
+    """Say which of the server's databases are to be backed up, and which are not."""
+    if not found["names"]:
+        yield failed(
+            "databases",
+            f"None of the {found['all']} databases of this server is chosen for backups.",
+            "Correct lifeboat_databases or lifeboat_databases_exclude.",
+        )
+    for name in found["absent"]:
+        yield failed(
+            "databases",
+            f"lifeboat_databases names {name!r}, and this server has no such database.",
+            "Correct the name, or take it out.",
+            database=name,
+        )
+    if found["names"] and not found["absent"]:
+        left_out = f"; left out by choice: {', '.join(found['left_out'])}" if found["left_out"] else ""
+        yield ok(
+            "databases",
+            f"{count(len(found['names']), 'database')} of {found['all']} chosen for backups{left_out}.",
+            left_out=found["left_out"],
+        )
 
 
 def _identity(facts: ServerInfo) -> Check:

@@ -63,10 +63,9 @@ def _catalogue(case: Case) -> Iterator[Check]:
         return
     for alike in kinds.values():
         first = alike[0]
-        said = first.cause if first.name in first.cause else f"{first.name}: {first.cause}"
         yield failed(
             "catalogue",
-            said + (f" The same goes for {len(alike) - 1} more." if len(alike) > 1 else ""),
+            first.sentence + (f" The same goes for {len(alike) - 1} more." if len(alike) > 1 else ""),
             "Run playbook lifeboat.recovery.verify, and find out who did that.",
             names=[anomaly.name for anomaly in alike],
         )

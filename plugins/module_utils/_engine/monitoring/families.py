@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from ..catalogue.inventory import Inventory
     from .picture import Picture, Runs, Shown, Subject
 
 RESULTS = ("ok", "failed", "refused")
@@ -48,8 +49,24 @@ def families(picture: Picture) -> list[Family]:
 def _writer(picture: Picture) -> list[Family]:
     labels = {"application": picture.application}
     known = sum(subject.here for subject in picture.subjects)
+    asked = [(labels | {"cluster": each.cluster}, each) for each in picture.inventories]
     return [
         _gauge("lifeboat_databases", "Databases that this host speaks about.", [(labels, known)]),
+        _gauge(
+            "lifeboat_server_asked_timestamp_seconds",
+            "When the server was last asked which databases it has.",
+            ((place, each.at.timestamp()) for place, each in asked),
+        ),
+        _gauge(
+            "lifeboat_databases_without_backup",
+            "Databases of the server that should have a backup and have none.",
+            ((place, _without_backup(picture, each)) for place, each in asked),
+        ),
+        _gauge(
+            "lifeboat_databases_left_out",
+            "Databases of the server that nobody chose for backups.",
+            ((place, len(each.left_out)) for place, each in asked),
+        ),
         Family(
             "lifeboat_metrics_written_timestamp_seconds",
             "gauge",
@@ -63,6 +80,13 @@ def _writer(picture: Picture) -> list[Family]:
             () if picture.remembered and not picture.unreadable else (Sample(0 if picture.unreadable else 1, labels),),
         ),
     ]
+
+
+def _without_backup(picture: Picture, inventory: Inventory) -> int:
+    missing = {
+        subject.database for subject in picture.subjects if subject.cluster == inventory.cluster and not subject.newest
+    }
+    return len(missing.intersection(inventory.wanted))
 
 
 def _backups(picture: Picture, subjects: list[Subject]) -> Iterable[Family]:

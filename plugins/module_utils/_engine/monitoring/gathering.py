@@ -19,7 +19,9 @@ from .. import repository
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..audit.log import AuditLog
+from ..backups import discovery
 from ..catalogue import catalogue
+from ..catalogue.inventory import Inventories
 from ..catalogue.marks import Marks
 from ..catalogue.receipts import Receipts
 from ..errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, UsageError
@@ -34,8 +36,20 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..audit.log import Entry
+    from ..catalogue.inventory import Inventory
     from ..model import World
+    from ..postgres.connection import Login
     from .picture import Picture, Shown, StoreUse
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    """The server of `cluster` to ask which databases it has; `include` and `exclude` are patterns of their names."""
+
+    login: Login
+    cluster: str
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +58,8 @@ class Sources:
     What to look at. This host speaks about `cluster`, or about all of the application.
 
     `exclude` are patterns of cluster/database that nobody cares about any more. `capacity` of the store is in bytes; a
-    store in a directory knows its own. `policy` is that of retention, as retention.policy.parse takes it.
+    store in a directory knows its own. `policy` is that of retention, as retention.policy.parse takes it. Without a
+    `server` the answer counts that one last gave to this host.
     """
 
     repository: catalogue.RepositorySettings
@@ -54,6 +69,7 @@ class Sources:
     exclude: tuple[str, ...] = ()
     thresholds: judging.Thresholds = judging.DEFAULTS
     policy: Mapping[str, t.Any] | None = None
+    server: Server | None = None
 
 
 def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
@@ -73,18 +89,50 @@ def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
         warnings += [f"The backups shown are those that this host remembers. {exc.cause}"] if unreadable else []
         found = _remembered(sources, entries, now)
     jobs, problem = _jobs(sources.config_dir, entries, now)
+    inventories, unasked = _inventories(sources, world)
     shown = picture.Picture(
         application=application,
         at=now,
-        subjects=picture.subjects(found.backups, entries, now, cluster=sources.cluster, exclude=sources.exclude),
+        subjects=picture.subjects(
+            found.backups,
+            entries,
+            now,
+            cluster=sources.cluster,
+            exclude=sources.exclude,
+            inventories=inventories,
+        ),
         runs=picture.runs(entries, now, exclude=sources.exclude, stored=[backup.component for backup in found.backups]),
         jobs=jobs,
         store=found.use,
         anomalies=found.anomalies,
         unreadable=unreadable,
         remembered=found.remembered,
+        inventories=inventories,
     )
-    return shown, warnings + problem
+    return shown, warnings + unasked + problem
+
+
+def _inventories(sources: Sources, world: World) -> tuple[tuple[Inventory, ...], list[str]]:
+    """Ask the server which databases it has, and give what is known of all clusters."""
+    settings = sources.repository
+    warnings: list[str] = []
+    asked: dict[str, Inventory] = {}
+    if server := sources.server:
+        wanted = discovery.DiscoveryRequest(
+            server.login,
+            include=server.include,
+            exclude=server.exclude,
+            application=settings.application,
+            cluster=server.cluster,
+            state_dir=settings.state_dir,
+        )
+        try:
+            asked[server.cluster], unwritten = discovery.ask(wanted, world)
+            warnings += unwritten
+        except RecoveryError as exc:
+            warnings.append(f"Which databases cluster {server.cluster} has was not seen. {exc.cause}")
+    known = {**Inventories(settings.state_dir).of(settings.application), **asked}
+    return tuple(known[name] for name in sorted(known)), warnings
 
 
 def _may_only_write(exc: RecoveryError) -> bool:

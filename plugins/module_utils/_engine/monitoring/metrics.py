@@ -17,6 +17,7 @@ from ..errors import StoreError, UsageError
 from ..model import Outcome
 from . import exposition, families, gathering, verdict
 from . import page as status_page
+from .style import Style
 
 if t.TYPE_CHECKING:
     from ..catalogue.catalogue import RepositorySettings
@@ -37,7 +38,7 @@ class WatchRequest:
     sources: gathering.Sources
     path: str
     page: str | None = None
-    style: status_page.Style = dataclasses.field(default_factory=status_page.Style)
+    style: Style = dataclasses.field(default_factory=Style)
 
     @property
     def repository(self) -> RepositorySettings:

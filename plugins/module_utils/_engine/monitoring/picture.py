@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from ..anomalies.judging import Suspicion
     from ..audit.log import Entry
     from ..catalogue.catalogue import Anomaly
+    from ..catalogue.inventory import Inventory
 
 WINDOW = datetime.timedelta(days=7)
 """How long a run counts as recent: a weekly restore test is in it, and last month's trouble is not."""
@@ -199,6 +200,14 @@ class Picture:
     anomalies: tuple[Anomaly, ...] = ()
     unreadable: str = ""
     remembered: bool = False
+    inventories: tuple[Inventory, ...] = ()
+    """What the servers said that they have, one for each cluster that was asked."""
+
+    @property
+    def uncompared(self) -> tuple[str, ...]:
+        """The clusters of which nobody here knows whether they have a database without a backup."""
+        current = {inventory.cluster for inventory in self.inventories if inventory.is_current(self.at)}
+        return tuple(sorted({subject.cluster for subject in self.subjects} - current))
 
 
 def subjects(
@@ -208,9 +217,11 @@ def subjects(
     *,
     cluster: str | None,
     exclude: Sequence[str],
+    inventories: Sequence[Inventory] = (),
 ) -> tuple[Subject, ...]:
     """
-    Give the databases that have a backup, or of which this host lately tried to make one.
+    Give the databases that have a backup, that should have one because a server has them, or of which this host lately
+    tried to make one.
 
     It speaks about those of its `cluster`, or of all without one, and about those that it backed up or proved.
     """
@@ -220,6 +231,7 @@ def subjects(
     handled = {entry.component for entry in entries if entry.operation in {"backup", "validation"}}
     lately = [entry for entry in entries if entry.operation == "backup" and entry.at > now - WINDOW]
     tried = {entry.component for entry in lately if "/" in entry.component}
+    tried |= {repository.component(each.cluster, name) for each in inventories for name in each.wanted}
     return tuple(
         Subject(name, tuple(by_component[name]), here=cluster in {None, shown_name(name)[0]} or name in handled)
         for name in sorted(by_component.keys() | tried)

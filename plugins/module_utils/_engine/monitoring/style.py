@@ -12,7 +12,11 @@ they do not, the page says when it was written and until when that counts.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
+
+FULL = 0.8
+"""The share of the store's capacity at which a fuller one is shown in red, unless told otherwise."""
 
 STYLE = """
 :root{color-scheme:light dark;--ground:#f6f7f8;--card:#fff;--text:#1a1d21;--quiet:#565e68;--line:#d9dde2;
@@ -83,6 +87,20 @@ notice.textContent="This page is "+(hours<48?hours+" hours":Math.round(hours/24)
 var verdict=document.getElementById("verdict");verdict.className="verdict unknown";
 verdict.parentNode.insertBefore(notice,verdict)})()
 """.strip()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Style:
+    """
+    What the page takes for good: ages in seconds, `full` as a share of the store.
+
+    The page itself counts for `stale_age`. With `causes` it says why runs failed, which may name hosts and paths.
+    """
+
+    verified_age: float = 48 * 3600.0
+    stale_age: float = 26 * 3600.0
+    full: float = FULL
+    causes: bool = False
 
 
 def policy() -> str:

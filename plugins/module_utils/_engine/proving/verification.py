@@ -64,7 +64,7 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
     chosen = _choose(opened, request)
     files = [(backup, file) for backup in chosen for file in backup.manifest.files]
     picked = _sample(files, request.sample, started.date().isoformat())
-    problems = [anomaly.cause for anomaly in opened.anomalies]
+    problems = [anomaly.sentence for anomaly in opened.anomalies]
     subject = "/".join(filter(None, (request.cluster, request.database))) or opened.application
     directory = status_directory(request.repository.state_dir, world)
     progress = Progress(directory, "verify", subject, world.now)

@@ -195,7 +195,7 @@ def _outcome(
 
 def _warnings(opened: catalogue.Repository, plan: planner.Plan, removed: Removed) -> tuple[str, ...]:
     misdated = sum(decision.candidate.misdated for decision in plan.decisions)
-    said = [anomaly.cause for anomaly in opened.anomalies]
+    said = [anomaly.sentence for anomaly in opened.anomalies]
     said += [f"{identity} stays: it was pinned or put on hold while this ran." for identity in removed.protected]
     said += [f"{identity} stays: it is needed by {child}, which stays." for identity, child in removed.needed.items()]
     if misdated:

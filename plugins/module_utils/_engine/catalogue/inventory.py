@@ -1,0 +1,97 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Which databases a server had when it was last asked, in `<state_dir>/databases.jsonl`.
+
+A store knows only what was backed up. Who says that every database has a backup compares with this, and who cannot
+compare says that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import typing as t
+
+from .. import disk
+from ..errors import StoreError
+from ..journal import Journal, line
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILE = "databases.jsonl"
+
+LARGEST = 1 << 20
+
+CURRENT = datetime.timedelta(hours=26)
+"""How long an answer counts: nightly runs ask every night."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventory:
+    """
+    The databases of a cluster, `asked` at an ISO time in UTC: those that are to be backed up, and those that are not.
+    """
+
+    application: str
+    cluster: str
+    asked: str
+    wanted: list[str]
+    left_out: list[str]
+
+    @property
+    def at(self) -> datetime.datetime:
+        """When the server was asked."""
+        return datetime.datetime.fromisoformat(self.asked)
+
+    def is_current(self, now: datetime.datetime) -> bool:
+        """Whether the answer is young enough to be compared with."""
+        return now - CURRENT <= self.at <= now + CURRENT
+
+
+class Inventories:
+    """What one host knows of its servers. Without a directory nothing is kept and nothing is known."""
+
+    def __init__(self, state_dir: str | None) -> None:
+        self._journal = Journal(state_dir, FILE, Inventory)
+
+    def add(self, inventory: Inventory) -> None:
+        """Append durably. Raise StoreError when the disk refuses."""
+        self._journal.add(
+            inventory,
+            unwritten="The server's databases cannot be written to",
+            remedy="Make room or give the right to write there: what has no backup is found by them.",
+        )
+        self._shorten()
+
+    def of(self, application: str) -> dict[str, Inventory]:
+        """Give the newest answer of each cluster of an application, by the cluster's name."""
+        return {entry.cluster: entry for entry in self._read() if entry.application == application}
+
+    def _read(self) -> Iterator[Inventory]:
+        # A file of another user's is not ours to read: then nothing is known.
+        with contextlib.suppress(StoreError, OSError):
+            yield from filter(_sound, self._journal.read())
+
+    def _shorten(self) -> None:
+        path = self._journal.path
+        if path is None or os.path.getsize(path) <= LARGEST or os.stat(path).st_uid != os.geteuid():
+            return
+        newest = {(entry.application, entry.cluster): entry for entry in self._read()}
+        disk.write_atomically(path, [line(entry) for entry in newest.values()], mode=0o600)
+
+
+def _sound(entry: Inventory) -> bool:
+    """Whether a line that was read is what it has to be: the file is a memory, and may be damaged."""
+    names = [entry.wanted, entry.left_out]
+    try:
+        return entry.at.tzinfo is not None and all(
+            isinstance(each, list) and all(isinstance(name, str) for name in each) for each in names
+        )
+    except (ValueError, TypeError):
+        return False
