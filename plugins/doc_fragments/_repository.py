@@ -37,6 +37,11 @@ options:
       - The person, or the job, that asked for this. The audit log in O(state_dir) names them beside what was done.
       - By default, the operating system's user who runs the module. The log names that one in any case.
     type: str
+  ticket:
+    description:
+      - Where it is written down why this was done, such as V(INC-4711). It goes into the audit log, its reports and the
+        notifications, and into C(metadata) of the table of M(lifeboat.recovery.backup_log).
+    type: str
 """
 
     CLUSTER = r"""

@@ -93,8 +93,8 @@ def state_dir() -> ArgumentSpec:
 
 
 def requested_by() -> ArgumentSpec:
-    """Who asked for what a module does."""
-    return ArgumentSpec({"requested_by": {"type": "str"}})
+    """Who asked for what a module does, and where that is written down."""
+    return ArgumentSpec({"requested_by": {"type": "str"}, "ticket": {"type": "str"}})
 
 
 def repository() -> ArgumentSpec:

@@ -29,7 +29,7 @@ from ._engine.audit.log import AuditLog
 from ._engine.catalogue.catalogue import RepositorySettings
 from ._engine.errors import RecoveryError, UsageError
 from ._engine.keys.custody import KeySettings
-from ._engine.model import Outcome, World
+from ._engine.model import Done, Outcome, World
 from ._engine.postgres.connection import Login
 from ._engine.stores.opening import StoreSettings
 
@@ -57,6 +57,9 @@ RESERVED = frozenset(
     }
 )
 """Keys of a result that belong to Ansible: a fact of that name would be mistaken, `started` even for a running job."""
+
+_ASKED = ("application", "requested_by", "ticket")
+"""Options that hold for all that a run does."""
 
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -205,7 +208,8 @@ def run(
     for number in _ENDINGS:
         signal.signal(number, _end)
     try:
-        outcome = use_case(request(Given(module.params, os.environ)), world(dry_run=module.check_mode))
+        record = _recorder(module)
+        outcome = use_case(request(Given(module.params, os.environ)), world(dry_run=module.check_mode, record=record))
     except RecoveryError as exc:
         _remember(module, operation, exc, began)
         module.fail_json(**failure(exc))
@@ -229,17 +233,37 @@ def _remember(module: AnsibleModule, operation: str, ended: Outcome | Exception,
     From here on no signal ends the module any more.
     """
     _end_no_more()
-    if not operation or module.check_mode:
-        return
+    if operation and not module.check_mode:
+        _write(module, operation, module.params, ended, time.monotonic() - began)
+
+
+def _recorder(module: AnsibleModule) -> Callable[[Done], None]:
+    """Give what writes something into the audit log that is done while the run goes on, as asked for by who asked."""
+
+    def record(done: Done) -> None:
+        if not module.check_mode:
+            asked = {name: module.params.get(name) for name in _ASKED}
+            _write(module, done.operation, {**asked, **done.about}, done.ended, done.seconds)
+
+    return record
+
+
+def _write(
+    module: AnsibleModule,
+    operation: str,
+    options: Mapping[str, t.Any],
+    ended: Outcome | Exception,
+    seconds: float,
+) -> None:
     try:
         events = auditing.events(
             operation,
-            module.params,
+            options,
             ended,
             now=_now(),
             host=platform.node(),
             os_user=_account(),
-            seconds=time.monotonic() - began,
+            seconds=seconds,
         )
         entries = AuditLog(module.params.get("state_dir")).extend(events, sleep=time.sleep)
     except Exception as exc:  # noqa: BLE001 - a backup that was made stays made
@@ -258,10 +282,10 @@ def _account() -> str:
         return str(number)
 
 
-def world(*, dry_run: bool) -> World:
+def world(*, dry_run: bool, record: Callable[[Done], None]) -> World:
     """Give the real world. The recovery key stays out of it: no program that is started here may inherit it."""
     environ = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
-    return World(now=_now, sleep=time.sleep, environ=environ, dry_run=dry_run)
+    return World(now=_now, sleep=time.sleep, environ=environ, dry_run=dry_run, record=record)
 
 
 def failure(error: RecoveryError) -> dict[str, t.Any]:

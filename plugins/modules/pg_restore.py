@@ -95,6 +95,9 @@ options:
     description: Objects whose creation may fail without blocking the swap, as the failure names them.
     type: list
     elements: str
+  reason:
+    description: Why it is restored, in your words, for the audit log, its reports and the notifications.
+    type: str
   recovery_id:
     description: A name for this recovery. A rerun under the same name finds the restore done and changes nothing.
     type: str
@@ -115,6 +118,8 @@ EXAMPLES = r"""
     confirm: shop@db1
     force_disconnect: true
     recovery_id: incident-42
+    reason: A deployment emptied table orders
+    ticket: INC-42
     store:
       url: s3://example-backups/postgresql
     keys:
@@ -160,6 +165,7 @@ SPEC = ArgumentSpec(
         "force_disconnect": {"type": "bool", "default": False},
         "jobs": {"type": "int", "default": 2},
         "accept_failed": {"type": "list", "elements": "str"},
+        "reason": {"type": "str"},
         "recovery_id": {"type": "str"},
         "validate": {"type": "bool", "default": True},
     }

@@ -17,21 +17,6 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class World:
-    """
-    What a use case may not fetch by itself, so that tests can hold it still.
-
-    `now` gives the time in UTC, `sleep` waits for seconds, `environ` is the process environment, `dry_run` is
-    check mode: plan with the same code, and change nothing.
-    """
-
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    environ: Mapping[str, str]
-    dry_run: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """What a use case did, or in a dry run would do. `before` and `after` make the diff; `facts` are the result."""
 
@@ -40,3 +25,38 @@ class Outcome:
     before: str = ""
     after: str = ""
     warnings: tuple[str, ...] = ()
+
+
+def _no_record(_done: Done) -> None:
+    """Keep nothing."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Done:
+    """
+    Something that a run did beside what it was asked for: an operation of the audit log, how it ended, and of what.
+
+    `about` has the names that the options of a module would have.
+    """
+
+    operation: str
+    ended: Outcome | Exception
+    about: Mapping[str, t.Any]
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class World:
+    """
+    What a use case may not fetch by itself, so that tests can hold it still.
+
+    `now` gives the time in UTC, `sleep` waits for seconds, `environ` is the process environment, `dry_run` is
+    check mode: plan with the same code, and change nothing. `record` writes something that is done into the history
+    at once: the run may still be killed.
+    """
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    environ: Mapping[str, str]
+    dry_run: bool = False
+    record: Callable[[Done], None] = _no_record

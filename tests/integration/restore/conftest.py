@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import restore_fakes
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done
 
 
 class Restorer:
@@ -30,6 +31,7 @@ class Restorer:
         self.cluster = cluster
         self.state_dir = state_dir
         self.emergencies: list[t.Any] = []
+        self.recorded: list[Done] = []
         self._restores = 0
 
     def request(self, database: str, **values: t.Any) -> RestoreRequest:
@@ -47,7 +49,9 @@ class Restorer:
         # A minute after the one before, as people do it: replaced databases are named by the second.
         self._restores += 1
         later = datetime.timedelta(minutes=self._restores)
-        world = restore_fakes.world(dry_run=dry_run, environ=self.cluster.environ, later=later)
+        world = restore_fakes.world(
+            dry_run=dry_run, environ=self.cluster.environ, later=later, record=self.recorded.append
+        )
         return restore_backup(self.request(database, **values), world, t.cast("t.Any", backup), self._back_up)
 
     def _back_up(self, request: t.Any, world: t.Any) -> t.Any:

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import detail
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done, World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
     connection,
     dump,
@@ -93,13 +93,18 @@ class Backup:
 
 
 def world(
-    *, dry_run: bool = False, environ: dict[str, str] | None = None, later: datetime.timedelta = datetime.timedelta()
+    *,
+    dry_run: bool = False,
+    environ: dict[str, str] | None = None,
+    later: datetime.timedelta = datetime.timedelta(),
+    record: t.Callable[[Done], None] = lambda _done: None,
 ) -> World:
     return World(
         now=lambda: datetime.datetime.now(datetime.UTC) + later,
         sleep=time.sleep,
         environ=environ or {},
         dry_run=dry_run,
+        record=record,
     )
 
 

@@ -219,6 +219,8 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(restorer, shop, shop_back
         assert other.lock("shop_lifeboat_00000003")
         outcome = restorer.restore(shop_backup, "shop", confirm=CONFIRM)
     assert outcome.facts["restore"]["dropped_leftovers"] == ["shop_lifeboat_00000001"]
+    (told,) = (done.ended.facts["summary"] for done in restorer.recorded)
+    assert "shop_lifeboat_00000001" in told
     assert ours(restorer) == {"shop_lifeboat_00000002", "shop_lifeboat_00000003", "shop_lifeboat_00000004"}
 
 
@@ -277,6 +279,8 @@ def test_in_place_checks_and_backs_up_before_it_drops(restorer, shop, shop_backu
     assert outcome.facts["restore"]["emergency_backup_id"] == "backup-emergency"
     assert restorer.emergencies[0].reason == "emergency"
     assert restorer.emergencies[0].database == "shop"
+    (done,) = restorer.recorded
+    assert (done.operation, done.about) == ("backup", {"cluster": "main", "database": "shop", "reason": "emergency"})
     assert restorer.sql("SELECT count(*) FROM orders", "shop") == [(9000,)]
     assert not any(name.startswith("shop_before_") for name in restorer.databases())
 
@@ -296,6 +300,7 @@ def test_in_place_goes_on_without_a_dump_only_when_told_to(restorer, shop, shop_
     monkeypatch.setattr(restorer, "_back_up", broken)
     with pytest.raises(errors.DatabaseError, match="emergency_backup: off"):
         restorer.restore(shop_backup, "shop", confirm=CONFIRM, strategy="in_place")
+    assert [done.ended.cause for done in restorer.recorded] == ["could not read block 7 of live."]
     assert live(restorer)
     restorer.restore(shop_backup, "shop", confirm=CONFIRM, strategy="in_place", emergency_backup="off")
     assert not live(restorer)

@@ -35,10 +35,12 @@ MAIN = ("backup", "restore", "validation", "retention", "archive", "mark")
 
 KEPT = frozenset(
     {
+        "action",
         "backups",
         "bytes_read",
         "checks",
         "deleted",
+        "emergency_backup_id",
         "error",
         "exit_status",
         "expired",
@@ -77,7 +79,7 @@ KEPT = frozenset(
 )
 """The facts that are kept. Of a list, how long it is."""
 
-_FROM_OPTIONS = ("state", "strategy", "type", "level", "force")
+_FROM_OPTIONS = ("state", "strategy", "ticket", "type", "level", "force")
 
 
 def events(

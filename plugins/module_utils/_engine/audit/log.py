@@ -48,6 +48,9 @@ RESULTS = ("ok", "failed", "refused")
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""
 
+DROPPED = "dropped"
+"""The fact `action` of a half-made database that a later restore dropped."""
+
 Fact: t.TypeAlias = "int | float | str | bool"
 
 LONGEST = 1000
@@ -94,8 +97,8 @@ class Entry:
 
     @property
     def is_run(self) -> bool:
-        """Whether it tells how a run ended. Backups that retention deleted are told one by one beside their run."""
-        return self.facts.get("action") != DELETED
+        """Whether it tells how a run ended. What a run removed on its way is told one by one beside it."""
+        return self.facts.get("action") not in {DELETED, DROPPED}
 
     @property
     def size(self) -> int:

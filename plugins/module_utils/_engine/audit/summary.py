@@ -237,20 +237,21 @@ def _listed(title: str, entries: Sequence[tuple[str, Entry]], wanted: Callable[[
             entry.operation,
             entry.component or entry.application,
             entry.reason,
+            str(entry.facts.get("ticket", "")),
             entry.result,
             entry.message,
         )
         for host, entry in entries
         if wanted(entry) and entry.is_run
     )
-    columns = ("Time (UTC)", "Host", "Who", "Operation", "Of", "Reason", "Result", "Message")
+    columns = ("Time (UTC)", "Host", "Who", "Operation", "Of", "Reason", "Ticket", "Result", "Message")
     return Section(title, () if rows else (nothing,), columns, rows)
 
 
 def _deletions(entries: Sequence[tuple[str, Entry]]) -> Section:
     counts: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
     for _host, entry in entries:
-        if not entry.is_run:
+        if entry.facts.get("action") == audit.DELETED:
             counts[entry.application, entry.component].append(entry)
     rows = tuple(
         (application, component, str(len(group)), units.human_size(sum(entry.size for entry in group)))

@@ -76,6 +76,8 @@ def _facts(notice: Notice) -> Iterable[tuple[str, str]]:
         ("Tables", ", ".join(notice.tables)),
         ("Took", human_duration(notice.seconds) if notice.seconds else ""),
         ("Reason", notice.reason),
+        ("Ticket", str(notice.facts.get("ticket", ""))),
+        ("Emergency backup", str(notice.facts.get("emergency_backup_id", ""))),
         ("Host", notice.host),
         ("Time", f"{notice.at:%Y-%m-%d %H:%M:%S} UTC"),
     )

@@ -19,7 +19,7 @@ from ..catalogue import catalogue, marking
 from ..errors import DatabaseError, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import globals as roles
-from ..postgres import halfmade, load, proof, properties, restorer, scratch, server, target
+from ..postgres import halfmade, load, notes, proof, properties, restorer, scratch, server, target
 from ..postgres.connection import Login, connect, execute
 from ..progress import Progress, status_directory
 from ..restores.plan import Material
@@ -239,7 +239,7 @@ class _Run:
             after = proof.take(login, database, None, before["level"], like=before, partial=partial)
             found = proof.compare(before, after, ignored_kinds=() if whole else IGNORED)
         self._differences += [difference for difference in found if not difference.note]
-        self._notes += [str(difference) for difference in found if difference.note]
+        self._notes += notes.told(found, self._before, after)
         self._tables = list(report.tables(before, after))
 
     def _finish(self, login: Login) -> None:

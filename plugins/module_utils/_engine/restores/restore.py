@@ -22,7 +22,7 @@ from ..backups import backup as backups
 from ..catalogue import catalogue
 from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError
 from ..model import Outcome
-from ..postgres import halfmade, load, proof, statistics, swap, target
+from ..postgres import halfmade, load, notes, proof, statistics, swap, target
 from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
 from ..termination import raised_on_sigterm
@@ -81,7 +81,7 @@ def restore_backup(
     with raised_on_sigterm(), halfmade.manage(request.login) as session:
         if not session.lock(f"into {request.target}"):
             raise Busy(f"Another restore into {request.target!r} is running.", "Wait for it to end.")
-        leftovers = [] if world.dry_run else halfmade.drop_leftovers(session, request.target)
+        leftovers = [] if world.dry_run else emergency.drop_leftovers(session, request, request.target, world)
         if done := done_before(session, request, material, history):
             return done
         plan = make_plan(session, request, material, history, world)
@@ -113,31 +113,35 @@ class _Run:
         self._back_up = back_up
         self._warnings = list(plan.warnings)
         self._began = world.now()
+        self._emergency_id = ""
+        self._dropped = False
 
     def go(self, history: History, leftovers: list[str]) -> Outcome:
         plan, request = self._plan, self._request
-        emergency_id = self._prepare()
-        for statement in plan.role_statements:
-            execute(self._session.connection, statement)
         try:
+            self._prepare()
+            for statement in plan.role_statements:
+                execute(self._session.connection, statement)
             self._replace()
         except RecoveryError as exc:
-            if request.strategy != "in_place" or not plan.target.exists:
+            exc.details.update(emergency_backup_id=self._emergency_id or None)
+            if not self._dropped:
                 raise
-            raise _lost(exc, request.target, emergency_id) from exc
+            raise _lost(exc, request.target, self._emergency_id) from exc
         usable = (self._world.now() - self._began).total_seconds()
         oid = halfmade.exists(self._session, request.target)
         self._remember(history, oid, usable)
         with self._phase("statistics"):
             self._analyze(request.target, statistics.BETTER)
             self._analyze(request.target, None)
-        return self._outcome(usable, leftovers, emergency_id)
+        return self._outcome(usable, leftovers)
 
     def _replace(self) -> None:
         """Drop the old database where it is in place, fill one, prove it, and give it the wanted name."""
         plan, request = self._plan, self._request
         if request.strategy == "in_place" and plan.target.exists:
             halfmade.drop(self._session, request.target)
+            self._dropped = True
         recorded = plan.material.detail["properties"]
         with self._filled(recorded):
             with self._phase("statistics_rough"):
@@ -153,21 +157,19 @@ class _Run:
                     force=request.force_disconnect,
                 )
 
-    def _prepare(self) -> str:
-        """Check every byte and back up what is there, where the old database will not survive. Give the backup's id."""
+    def _prepare(self) -> None:
+        """Check every byte and back up what is there, where the old database will not survive."""
         plan, request = self._plan, self._request
         in_place = request.strategy == "in_place"
         if in_place:
             with self._phase("full_check"):
                 emergency.read_to_the_end(plan.material.backup)
         wanted = request.emergency_backup == "required" or (request.emergency_backup == "auto" and in_place)
-        made = ""
         if wanted and plan.target.holds_data:
             with self._phase("emergency_backup"):
-                made = emergency.make(request, self._world, self._back_up)
+                self._emergency_id = emergency.make(request, self._world, self._back_up)
         if in_place and plan.target.exists and not request.force_disconnect:
             swap.refuse_sessions(self._session, request.target)
-        return made
 
     @contextlib.contextmanager
     def _filled(self, recorded: Mapping[str, t.Any]) -> Iterator[None]:
@@ -217,8 +219,8 @@ class _Run:
         yield
         self._loader.phases[name] = round((self._world.now() - began).total_seconds(), 3)
 
-    def _outcome(self, usable: float, leftovers: list[str], emergency_id: str) -> Outcome:
-        plan, manifest = self._plan, self._plan.material.backup.manifest
+    def _outcome(self, usable: float, leftovers: list[str]) -> Outcome:
+        plan, manifest, emergency_id = self._plan, self._plan.material.backup.manifest, self._emergency_id
         facts = {
             "restore": {
                 "backup_id": manifest.backup_id,
@@ -237,7 +239,8 @@ class _Run:
             "summary": (
                 f"{manifest.backup_id} is restored as {self._request.target}, usable after "
                 f"{units.human_duration(usable)}, {compared(plan)}"
-                + (f"; the old one is {plan.kept}." if plan.kept else ".")
+                + (f"; the old one is {plan.kept}" if plan.kept else "")
+                + (f"; the emergency backup of it is {emergency_id}." if emergency_id else ".")
             ),
         }
         return Outcome(
@@ -271,7 +274,7 @@ def prove(plan: Plan, database: str, failures: tuple[tuple[str, str], ...]) -> l
             differences=[str(difference) for difference in real[:100]],
             first_difference=str(real[0]),
         )
-    return [str(difference) for difference in found]
+    return notes.told(found, before, after)
 
 
 def _lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
@@ -280,5 +283,5 @@ def _lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError
     return type(error)(
         f"The restore in place failed when {target!r} was already dropped: {error.cause}",
         f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
-        **{**error.details, "emergency_backup_id": emergency_id or None},
+        **error.details,
     )

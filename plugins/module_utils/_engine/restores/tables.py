@@ -20,6 +20,7 @@ from ..postgres import halfmade, load, members, proof, snapshot, statistics, swa
 from ..postgres.connection import connect, execute, qualified, rows
 from ..postgres.selection import Selected, select
 from ..termination import raised_on_sigterm
+from . import emergency
 from .plan import make_tools, require_validity
 
 if t.TYPE_CHECKING:
@@ -117,7 +118,7 @@ class _Run:
         maker = f"{request.host} pid {os.getpid()} at {self._began:%Y-%m-%dT%H:%M:%SZ}"
         backup_id = self._material.backup.manifest.backup_id
         mark = halfmade.mark_of(backup_id, self._name, request.recovery_id or "-", maker)
-        halfmade.drop_leftovers(self._session, self._name)
+        emergency.drop_leftovers(self._session, request, self._name, self._world)
         with halfmade.making(self._session, temporary, recorded, mark, tablespaces=()):
             yield temporary
             swap.swap(
