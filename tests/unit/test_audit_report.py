@@ -268,7 +268,7 @@ def test_hostile_text_is_text_in_markdown(tmp_path):
     host.happens("restore", message=HOSTILE, user=HOSTILE)
     _outcome, files = written(tmp_path, {"h": host})
     [row] = [line for line in files["md"].splitlines() if "javascript" in line and "restore | main/shop" in line]
-    assert len(re.findall(r"(?<!\\)\|", row)) == 9
+    assert len(re.findall(r"(?<!\\)\|", row)) == 10
     assert "<" not in row
     assert not re.search(r"(?<!\\)[\[\]`*]", row)
     assert "://" not in row

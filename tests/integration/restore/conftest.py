@@ -21,7 +21,9 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done
 
 
 class Restorer:

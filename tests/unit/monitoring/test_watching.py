@@ -476,8 +476,8 @@ class TestPage:
         assert said(shelf) == "No. There is no backup of stock, and no backup of orders was ever verified."
         shelf.validated(shelf.back_up("orders", hours=3), component="main/orders")
         assert said(shelf) == (
-            "No. There is no backup of stock; the newest verified backup of each other one is from 21 Nov 2026, 01:00 UTC "
-            "or younger."
+            "No. There is no backup of stock; the newest verified backup of each other one is "
+            "from 21 Nov 2026, 01:00 UTC or younger."
         )
 
     def test_databases_of_one_name_are_told_apart_by_their_cluster(self, shelf: Shelf) -> None:
