@@ -1,0 +1,84 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The owner of the database that a restore would replace attacks whoever only plans that restore."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
+
+OWNER = "hostile_owner"
+
+TRAP = """
+CREATE FUNCTION public.act() RETURNS integer LANGUAGE plpgsql AS $act$
+BEGIN
+    IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+        COPY (SELECT 1) TO PROGRAM 'touch {trace}';
+    END IF;
+    RETURN 1;
+END $act$;
+CREATE FUNCTION public.trap(integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT public.act()';
+CREATE TABLE public.first (a integer);
+CREATE TABLE public.second (a integer);
+"""
+
+
+@pytest.fixture
+def hostile(restorer: t.Any) -> t.Iterator[tuple[t.Any, Path]]:
+    """Give a session of the owner of database `shop`, whose functions leave a file where a superuser runs them."""
+    trace = Path(restorer.cluster.directory, "trace")
+    restorer.cluster.execute(f"CREATE ROLE {OWNER} LOGIN")
+    restorer.cluster.create("shop", f"OWNER {OWNER} TEMPLATE template0")
+    login = restorer.cluster.as_role(OWNER)
+    with contextlib.closing(restorer.cluster.connect("shop")) as opened:
+        opened.execute(f"GRANT ALL ON SCHEMA public TO {OWNER}")
+    with contextlib.closing(connect(login, "shop")) as session:
+        session.execute(TRAP.format(trace=trace))
+        yield session, trace
+    trace.unlink(missing_ok=True)
+    restorer.cluster.drop("shop")
+    restorer.cluster.execute(f"DROP ROLE {OWNER}")
+
+
+def test_an_index_of_the_owner_runs_nothing_while_a_restore_is_planned(restorer, hostile, shop_backup):
+    session, trace = hostile
+    # The planner evaluates constant calls in indexes and statistics of every table that a query names.
+    session.execute("CREATE INDEX ON public.first ((public.trap(1)))")
+    session.execute("CREATE INDEX ON public.first (a) WHERE public.trap(1) = 1")
+    session.execute("CREATE STATISTICS public.odd ON (public.trap(1)), a FROM public.first")
+    planned = restorer.restore(shop_backup, "shop", dry_run=True)
+    assert not trace.exists()
+    assert not planned.facts["restore"]["confirm"]
+
+
+def test_a_table_that_becomes_a_view_runs_nothing_while_a_restore_is_planned(restorer, hostile, shop_backup):
+    session, trace = hostile
+    session.execute("BEGIN")
+    session.execute("LOCK TABLE public.first IN ACCESS EXCLUSIVE MODE")
+    planned: list[t.Any] = []
+    planning = threading.Thread(
+        target=lambda: planned.append(restorer.restore(shop_backup, "shop", dry_run=True)), daemon=True
+    )
+    planning.start()
+    while planning.is_alive() and not restorer.sql("SELECT 1 FROM pg_locks WHERE NOT granted", "shop"):
+        pass
+    session.execute("DROP TABLE public.second")
+    session.execute("CREATE VIEW public.second AS SELECT 1 AS a WHERE public.act() = 1")
+    session.execute("COMMIT")
+    planning.join()
+    assert not trace.exists()
+    assert planned[0].facts["restore"]["target"] == "shop"
+
+
+def test_a_row_is_what_a_restore_asks_to_be_confirmed(restorer, hostile, shop_backup):
+    session, _trace = hostile
+    assert not restorer.restore(shop_backup, "shop", dry_run=True).facts["restore"]["confirm"]
+    session.execute("INSERT INTO public.second VALUES (1)")
+    assert restorer.restore(shop_backup, "shop", dry_run=True).facts["restore"]["confirm"] == "shop@db1"
