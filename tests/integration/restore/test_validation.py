@@ -114,6 +114,16 @@ def test_checks_ask_the_restored_data(shop_backup, place):
     assert [check["passed"] for check in result["checks"]] == [True] * 4
 
 
+def test_checks_read_views_of_the_copy_and_none_of_a_living_database(restorer, database, place):
+    name = database(sql="CREATE TABLE public.a (i int); CREATE VIEW public.v AS SELECT 1 AS one")
+    backup = restore_fakes.back_up(restorer.cluster, name)
+    asked = checks.parse([{"name": "view", "query": "SELECT one FROM v", "expect": 1}], [])
+    assert prove(backup, place, checks=asked).facts["validation"]["passed"]
+    with pytest.raises(errors.ProofMismatch) as caught:
+        prove(backup, place, checks=asked, login=restorer.cluster.login, target_db=name)
+    assert "restricted" in caught.value.details["validation"]["checks"][0]["error"]
+
+
 def test_a_strict_umask_does_not_shut_the_scratch_user_out(shop_backup, place):
     made = place / "made"
     before = os.umask(0o077)

@@ -72,7 +72,8 @@ def find_databases(request: DiscoveryRequest, world: World) -> Outcome:
         "all": len(found),
     }
     broken = tuple(
-        f"The database {name!r} is left out: a DROP DATABASE of it was interrupted, and nobody can connect to it. Drop it."
+        f"The database {name!r} is left out: a DROP DATABASE of it was interrupted, and nobody can connect to it."
+        " Drop it."
         for name in invalid
     )
     kept = _remember(request, world, _inventory(request, world, facts))

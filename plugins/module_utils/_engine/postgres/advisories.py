@@ -32,8 +32,9 @@ class Advisory:
         return _SOURCE.format(name=self.name)
 
     def fixed_in(self, major: int) -> str:
-        """Give the release of that major version that is mended."""
-        return f"{major}.{self.minors[major]}"
+        """Give the release that is mended: of that major version, or else of the oldest one that has it."""
+        known = major if major in self.minors else min(self.minors)
+        return f"{known}.{self.minors[known]}"
 
     def record(self, major: int) -> dict[str, str]:
         """Give it as plain data."""
@@ -45,7 +46,7 @@ KNOWN = (
     Advisory(
         "CVE-2024-7348",
         "the owner of a table can run SQL as the role that dumps it",
-        {16: 4, 15: 8, 14: 13},
+        {16: 4, 15: 8, 14: 13, 13: 16, 12: 20},
     ),
     Advisory(
         "CVE-2025-8714",
@@ -73,6 +74,10 @@ KNOWN = (
         {18: 7, 17: 12, 16: 16, 15: 20, 14: 25},
     ),
 )
+
+
+RESTRICTING = KNOWN[0]
+"""What a server without `session.RESTRICTION` is open to, whatever its clients are."""
 
 
 def of(version_num: int) -> list[Advisory]:

@@ -9,7 +9,8 @@ Connections to PostgreSQL: the one home of psycopg, and of what its child progra
 A database's name is a name: `host=evil dbname=x`, `--file=/x` and a name with a line break in it are never expanded
 into options, neither by psycopg (every value is quoted into the connection string) nor by the programs (PGDATABASE).
 Every session has `search_path = pg_catalog`, no timeouts that a role or database may have set, row security that
-refuses instead of filtering, and the settings that fix how values look as text.
+refuses instead of filtering, the settings that fix how values look as text, and, on every server that can, no way into
+views and foreign tables: whoever owns a database may put one where a table was, and its code would run with our rights.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import contextlib
 import typing as t
 
 from ..errors import DatabaseError, MissingLibrary, UsageError
-from . import refusal
+from . import refusal, session
 from .failures import explain_connect, explain_query
 from .login import NAME_BYTES, Login, check_name
 
@@ -28,7 +29,6 @@ if t.TYPE_CHECKING:
 __all__ = [
     "MAINTENANCE",
     "NAME_BYTES",
-    "TEXT_FORMS",
     "Connection",
     "Login",
     "check_name",
@@ -38,6 +38,7 @@ __all__ = [
     "execute",
     "explained",
     "one",
+    "permit_views",
     "qualified",
     "quote_identifier",
     "quote_literal",
@@ -59,46 +60,6 @@ MAINTENANCE = ("postgres", "template1")
 """Where a server as a whole is looked at and managed: the second where somebody dropped the first."""
 
 CONNECT_TIMEOUT = 15
-
-TEXT_FORMS: Mapping[str, str] = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "bytea_output": "hex",
-    "extra_float_digits": "3",
-    "lc_monetary": "C",
-    "xmlbinary": "base64",
-    "quote_all_identifiers": "off",
-}
-"""What the text form of a value depends on: the same on the source and on a restored copy."""
-
-_SESSION: Mapping[str, str] = {
-    "search_path": "pg_catalog",
-    "role": "none",
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "idle_session_timeout": "0",
-    "row_security": "off",
-    "synchronize_seqscans": "off",
-    "default_transaction_deferrable": "off",
-    "default_transaction_isolation": "read committed",
-    "default_transaction_read_only": "off",
-    "standard_conforming_strings": "on",
-    "application_name": "lifeboat",
-    **TEXT_FORMS,
-}
-
-_FROM_THE_START = " ".join(
-    f"-c {setting}"
-    for setting in (
-        "role=none",
-        "statement_timeout=0",
-        "lock_timeout=0",
-        "idle_in_transaction_session_timeout=0",
-        "idle_session_timeout=0",
-    )
-)
-"""What must hold before the first statement: a role's timeout of a millisecond would end the one that lifts it."""
 
 
 def connect(
@@ -125,8 +86,7 @@ def connect(
     try:
         with explained(f"preparing a session in database {database}"):
             _refuse_pooler(connection, login)
-            _prepare(connection, lock_timeout_ms)
-            connection.read_only = read_only
+            _prepare(connection, lock_timeout_ms, read_only=read_only)
             connection.autocommit = autocommit
     except BaseException:
         connection.close()
@@ -178,6 +138,16 @@ def execute(connection: Connection, statement: str) -> None:
         connection.execute(statement)
 
 
+def restricted(connection: Connection) -> bool:
+    """Whether this session can be kept out of users' views, on this server."""
+    return one(connection, session.IS_RESTRICTED) is not None
+
+
+def permit_views(connection: Connection) -> None:
+    """Let this session read views and foreign tables: where their owners' code harms nobody."""
+    rows(connection, session.restriction(""))
+
+
 def quote_identifier(name: str) -> str:
     """Give `name` as it stands in SQL, and in the name patterns of pg_dump: always quoted."""
     return '"' + name.replace('"', '""') + '"'
@@ -195,10 +165,18 @@ def qualified(schema: str, name: str) -> str:
 
 
 def child_environment(
-    login: Login, database: str, environ: Mapping[str, str], *, encoding: str | None = None
+    login: Login,
+    database: str,
+    environ: Mapping[str, str],
+    *,
+    encoding: str | None = None,
+    restrict: bool = False,
 ) -> dict[str, str]:
     """
     Give the environment in which pg_dump, pg_restore or psql reaches `database`.
+
+    With `restrict` its sessions read no view and no foreign table: for a program that only reads, and a server that
+    is `restricted`.
 
     Nothing of `environ` that libpq reads is passed on, so that a PGOPTIONS or PGSERVICE of the caller's shell cannot
     redirect a backup. PGDATABASE is never expanded, and PGUSER may begin with a hyphen. The password is in the
@@ -218,7 +196,7 @@ def child_environment(
         "PGAPPNAME": "lifeboat",
         "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
         "PGCLIENTENCODING": encoding or "",
-        "PGOPTIONS": _FROM_THE_START,
+        "PGOPTIONS": session.FROM_THE_START + (f" -c {session.RESTRICTION}={session.RESTRICTED}" if restrict else ""),
     }
     return {key: value for key, value in values.items() if value}
 
@@ -236,7 +214,7 @@ def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
         "sslrootcert": login.ca_cert,
         "connect_timeout": CONNECT_TIMEOUT,
         "client_encoding": "UTF8",
-        "options": _FROM_THE_START,
+        "options": session.FROM_THE_START,
         "fallback_application_name": "lifeboat",
         "keepalives_idle": 60,
     }
@@ -262,15 +240,16 @@ def _refuse_pooler(connection: Connection, login: Login) -> None:
         raise _refused(login, "", "pooler")
 
 
-def _prepare(connection: Connection, lock_timeout_ms: int) -> None:
-    wanted = {**_SESSION, "lock_timeout": str(lock_timeout_ms)}
+def _prepare(connection: Connection, lock_timeout_ms: int, *, read_only: bool) -> None:
+    changes = {
+        "default_transaction_read_only": "on" if read_only else "off",
+        "lock_timeout": str(lock_timeout_ms),
+    }
     if connection.info.parameter_status("is_superuser") == "on":
-        wanted["lc_messages"] = "C"
+        changes["lc_messages"] = "C"
     if connection.info.server_version >= 170000:
-        wanted["transaction_timeout"] = "0"
+        changes["transaction_timeout"] = "0"
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
         # Such a database converts nothing, and LATIN1 has a character for every byte: names survive the round trip.
-        wanted["client_encoding"] = "LATIN1"
-    pairs = ", ".join(f"({quote_literal(name)}, {quote_literal(value)})" for name, value in wanted.items())
-    statement = f"SELECT pg_catalog.set_config(n, v, false) FROM (VALUES {pairs}) AS s (n, v)"  # noqa: S608 - constants
-    connection.execute(statement)
+        changes["client_encoding"] = "LATIN1"
+    connection.execute(session.preparation(changes))

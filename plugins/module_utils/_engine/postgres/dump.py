@@ -64,7 +64,9 @@ def command(
         *(f"--section={section}" for section in sections),
         *_patterns(held.connection, member),
     ]
-    return argv, child_environment(login, database, environ, encoding=held.server.encoding)
+    return argv, child_environment(
+        login, database, environ, encoding=held.server.encoding, restrict=held.server.restricted
+    )
 
 
 def lock_refused(error: ProcessFailed) -> bool:

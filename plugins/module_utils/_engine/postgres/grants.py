@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ..errors import DatabaseError
+from . import advisories
 from .connection import quote_identifier, rows
 from .server import inspect
 
@@ -51,6 +52,7 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     """
     server = inspect(connection)
     found = [*_unreadable(connection, server), *_lost(connection, server), *_surroundings(connection)]
+    found += _exposed(server)
     if programs is not None:
         found += _clients(programs)
     if sessions:
@@ -168,6 +170,17 @@ def _room(connection: Connection, server: ServerInfo, sessions: int) -> Iterator
                 f"The backup needs {sessions} more sessions, and the limit of {limit} leaves {max(free, 0)}.",
                 "Raise that limit, wait for less load, or give fewer jobs.",
             )
+
+
+def _exposed(server: ServerInfo) -> Iterator[Finding]:
+    if not server.restricted:
+        yield Finding(
+            "warning",
+            "unrestricted_server",
+            f"PostgreSQL {server.version} cannot keep a session out of views: who owns a table can put one there, "
+            f"and run SQL as role {quote_identifier(server.user)} during a backup ({advisories.RESTRICTING.name}).",
+            f"Update the server to {advisories.RESTRICTING.fixed_in(server.major)} or later.",
+        )
 
 
 def _clients(programs: Programs) -> Iterator[Finding]:

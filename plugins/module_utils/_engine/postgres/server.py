@@ -19,7 +19,7 @@ import typing as t
 
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
-from .connection import one, rows
+from .connection import one, restricted, rows
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +46,8 @@ class ServerInfo:
     The server and the database of one connection.
 
     `lag_bytes` and `lag_seconds` are of a standby: how far replay is behind what it received, and the age of the last
-    transaction that it replayed. A standby cannot know how far it is behind its primary.
+    transaction that it replayed. A standby cannot know how far it is behind its primary. `restricted` says that its
+    sessions can be kept out of users' views.
     """
 
     version_num: int
@@ -60,6 +61,7 @@ class ServerInfo:
     replay_lsn: str = ""
     lag_bytes: int = 0
     lag_seconds: int = 0
+    restricted: bool = True
 
     @property
     def major(self) -> int:
@@ -107,6 +109,7 @@ def inspect(connection: Connection) -> ServerInfo:
         replay_lsn=standby[0],
         lag_bytes=int(standby[1]),
         lag_seconds=int(standby[2]),
+        restricted=restricted(connection),
     )
 
 

@@ -20,7 +20,7 @@ from ..errors import DatabaseError, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import globals as roles
 from ..postgres import halfmade, load, notes, proof, properties, restorer, scratch, server, target
-from ..postgres.connection import Login, connect, execute
+from ..postgres.connection import Login, connect, execute, permit_views
 from ..progress import Progress, status_directory
 from ..restores.plan import Material
 from ..restores.watched import Watched
@@ -256,6 +256,8 @@ class _Run:
             execute(session.connection, f"GRANT CONNECT ON DATABASE {DATABASE} TO {CHECKER}")
             execute(session.connection, f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
         with contextlib.closing(connect(dataclasses.replace(login, user=CHECKER), DATABASE)) as connection:
+            # In here the owners of views reach nothing but this copy.
+            permit_views(connection)
             self._ask(connection, None)
 
     def _compare_properties(self, login: Login) -> None:
