@@ -177,7 +177,7 @@ def _exposed(server: ServerInfo) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "unrestricted_server",
-            f"PostgreSQL {server.version} cannot keep a session out of views: who owns a table can put one there, "
+            f"PostgreSQL {server.version} cannot keep a session out of views: a table's owner can make it one, "
             f"and run SQL as role {quote_identifier(server.user)} during a backup ({advisories.RESTRICTING.name}).",
             f"Update the server to {advisories.RESTRICTING.fixed_in(server.major)} or later.",
         )
