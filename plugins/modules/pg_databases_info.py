@@ -18,6 +18,8 @@ description:
   - A database whose C(DROP DATABASE) was interrupted is left out with a warning, because nobody can connect to it.
   - With O(application) the answer is kept on this host, so that what watches the backups knows which databases the
     server has.
+  - A name alone hides no database. What a restore keeps is known from O(state_dir), and a database that only has such
+    a name is listed, with a warning.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.info_module

@@ -33,8 +33,9 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, server
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.warrants import HalfMade
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import clock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 from faults import ground
@@ -202,10 +203,15 @@ def running(place: ground.Ground, pid: int) -> None:
 def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
     name = halfmade.temporary_name("shop", secrets.token_hex(4))
     place.server.create(name)
-    mark = halfmade.mark_of("backup-x", "shop", "", "test")
-    place.server.execute(f"COMMENT ON DATABASE {quote_identifier(name)} IS '{mark}'")
     try:
-        assert name in causes(examine(place), "leftovers")
+        assert f"{name} looks half made" in causes(examine(place), "leftovers")
+        with halfmade.manage(place.server.login) as session:
+            number = server.system_identifier(session.connection)
+            oid = halfmade.exists(session, name)
+        mark = halfmade.mark_of("backup-x", "shop", "", "test", "0123")
+        HalfMade(str(place.home / "state")).issue(halfmade.Warrant(number, oid, name, "shop", "postgres", mark))
+        place.server.execute(f"COMMENT ON DATABASE {quote_identifier(name)} IS '{mark}'")
+        assert f"left the half-made database {name}" in causes(examine(place), "leftovers")
         with halfmade.manage(place.server.login) as session:
             assert session.lock(name)
             assert name not in causes(examine(place), "leftovers")  # a restore that runs

@@ -49,6 +49,7 @@ RECORDS = {
     "progress",
     "repository",
     "restores.history",
+    "restores.warrants",
     "retention.calendar",
     "retention.outlook",
     "retention.planner",

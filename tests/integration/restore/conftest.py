@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import properties
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import (
     RestoreRequest,
     restore_backup,
@@ -66,6 +67,11 @@ class Restorer:
             connection.execute("SET search_path = public")
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+    def properties(self) -> dict[str, t.Any]:
+        """What a database without anything special is recorded as."""
+        with contextlib.closing(self.cluster.connect("postgres")) as session:
+            return properties.read(session)
 
     def databases(self) -> set[str]:
         return {name for (name,) in self.cluster.execute("SELECT datname::text FROM pg_database")}

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, proof
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import connection, halfmade, proof
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.warrants import HalfMade
 
 CONFIRM = "shop@db1"
 
@@ -205,23 +206,78 @@ def test_a_load_that_is_killed_leaves_the_target_as_it_was(restorer, shop, datab
     assert not ours(restorer)
 
 
+def left_by_a_killed_run(restorer, name, target="shop"):
+    """A database as a run leaves it that is killed by -9. Keep the result: at its end it would tidy up."""
+    properties = restorer.properties()
+    session = contextlib.ExitStack()
+    warrants = HalfMade(str(restorer.state_dir))
+    managing = session.enter_context(halfmade.manage(restorer.cluster.login, warrants))
+    mark = halfmade.mark_of("backup-x", target, "-", "db1 pid 1", name)
+    making = halfmade.making(managing, name, properties, mark, target=target)
+    making.__enter__()
+    session.close()
+    return making
+
+
 def test_what_a_killed_run_left_is_dropped_by_the_next(restorer, shop, shop_backup):
-    execute = restorer.sql
-    for name, comment in {
-        "shop_lifeboat_00000001": halfmade.mark_of("backup-x", "shop", "-", "db1 pid 1"),
-        "shop_lifeboat_00000002": "not ours",
-        "shop_lifeboat_00000003": halfmade.mark_of("backup-x", "shop", "-", "db1 pid 2"),
-        "shop_lifeboat_00000004": halfmade.mark_of("backup-x", "shop2", "-", "db1 pid 3"),
-    }.items():
-        execute(f"CREATE DATABASE {name}")
-        execute(f"COMMENT ON DATABASE {name} IS '{comment}'")
+    kept = [left_by_a_killed_run(restorer, "shop_lifeboat_00000001")]
+    kept += [left_by_a_killed_run(restorer, "shop_lifeboat_00000003")]
+    kept += [left_by_a_killed_run(restorer, "shop_lifeboat_00000004", "shop2")]
     with halfmade.manage(restorer.cluster.login) as other:
         assert other.lock("shop_lifeboat_00000003")
         outcome = restorer.restore(shop_backup, "shop", confirm=CONFIRM)
     assert outcome.facts["restore"]["dropped_leftovers"] == ["shop_lifeboat_00000001"]
     (told,) = (done.ended.facts["summary"] for done in restorer.recorded)
     assert "shop_lifeboat_00000001" in told
-    assert ours(restorer) == {"shop_lifeboat_00000002", "shop_lifeboat_00000003", "shop_lifeboat_00000004"}
+    assert ours(restorer) == {"shop_lifeboat_00000003", "shop_lifeboat_00000004"}
+    assert HalfMade(str(restorer.state_dir)).valid()[0].name == "shop_lifeboat_00000003"
+    assert len(HalfMade(str(restorer.state_dir)).valid()) == 2
+
+
+def test_a_leftover_that_this_host_does_not_remember_is_told_and_stays(restorer, shop, shop_backup):
+    kept = left_by_a_killed_run(restorer, "shop_lifeboat_00000001")
+    (restorer.state_dir / "half_made.jsonl").unlink()
+    outcome = restorer.restore(shop_backup, "shop", confirm=CONFIRM)
+    assert outcome.facts["restore"]["dropped_leftovers"] == []
+    assert any('DROP DATABASE "shop_lifeboat_00000001"' in warning for warning in outcome.warnings)
+    assert ours(restorer) == {"shop_lifeboat_00000001"}
+    del kept
+
+
+def test_nothing_that_an_owner_can_write_makes_a_restore_drop_a_database(restorer, shop, shop_backup):
+    kept = left_by_a_killed_run(restorer, "shop_lifeboat_00000001")
+    mark = restorer.sql(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'shop_lifeboat_00000001'"
+    )[0][0]
+    restorer.sql("CREATE ROLE mallory LOGIN CREATEDB; ALTER DATABASE shop OWNER TO mallory")
+    owner = restorer.cluster.as_role("mallory")
+    forged = "lifeboat restore of backup-x into shop recovery_id=- by db1 pid 1"
+    try:
+        with contextlib.closing(connection.connect(owner, "postgres")) as session:
+            session.execute("CREATE DATABASE shop_lifeboat_00000002")
+            session.execute(f"COMMENT ON DATABASE shop_lifeboat_00000002 IS '{mark}'")
+            for comment in (forged, mark):
+                session.execute(f"COMMENT ON DATABASE shop IS '{comment}'")
+                for strategy in ("swap", "in_place"):
+                    with pytest.raises(errors.UsageError, match="holds data"):
+                        restorer.restore(shop_backup, "shop", strategy=strategy)
+                    planned = restorer.restore(shop_backup, "shop", strategy=strategy, dry_run=True)
+                    assert planned.facts["restore"]["confirm"] == CONFIRM
+        assert live(restorer)
+        assert ours(restorer) == {"shop_lifeboat_00000002"}
+    finally:
+        restorer.cluster.drop("shop_lifeboat_00000002")
+        restorer.sql("ALTER DATABASE shop OWNER TO postgres; DROP ROLE mallory")
+        del kept
+
+
+def test_a_finished_restore_leaves_no_warrant_to_drop_anything(restorer, shop, shop_backup):
+    restorer.restore(shop_backup, "shop", confirm=CONFIRM, strategy="in_place")
+    assert HalfMade(str(restorer.state_dir)).valid() == []
+    spoilt = dataclasses.replace(shop_backup, spoil=max(shop_backup.contents))
+    with pytest.raises(errors.Tampered):
+        restorer.restore(spoilt, "shop", target_db="other")
+    assert HalfMade(str(restorer.state_dir)).valid() == []
 
 
 def test_two_restores_into_one_target_do_not_meet(restorer, shop, shop_backup):

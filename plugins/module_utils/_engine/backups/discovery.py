@@ -15,9 +15,10 @@ import re
 import typing as t
 
 from ..catalogue.inventory import Inventories, Inventory
-from ..errors import StoreError
+from ..errors import RecoveryError, StoreError
 from ..model import Outcome
 from ..postgres.connection import connect, connect_server, rows
+from ..restores.history import History
 
 if t.TYPE_CHECKING:
     from ..model import World
@@ -29,7 +30,7 @@ class DiscoveryRequest:
     """
     Which databases are wanted: shell-style patterns of names. `login_db`, when given, is the database to ask in.
 
-    With an `application` and a `state_dir` the answer is remembered as that of its `cluster`.
+    `state_dir` is where this host remembers its restores, and, with an `application`, the answer for its `cluster`.
     """
 
     login: Login
@@ -45,18 +46,14 @@ def find_databases(request: DiscoveryRequest, world: World) -> Outcome:
     """
     Give the databases that allow connections, but for templates and for what a restore of ours left or keeps.
 
-    A database whose DROP was interrupted can neither be read nor repaired: it is named in a warning.
+    A name alone hides none: its owner chose it. A database whose DROP was interrupted can neither be read nor repaired:
+    it is named in a warning.
 
     `absent` are names among the patterns that no database has.
 
     Raise DatabaseError when the server cannot be asked.
     """
-    with contextlib.closing(_session(request)) as session:
-        found = [
-            {"name": name, "size": int(size), "owner": owner, "encoding": encoding}
-            for name, size, owner, encoding in rows(session, _DATABASES)
-        ]
-        invalid = [name for (name,) in rows(session, _INVALID)]
+    found, doubted, invalid = _databases(request)
     wanted = [
         database
         for database in found
@@ -71,13 +68,32 @@ def find_databases(request: DiscoveryRequest, world: World) -> Outcome:
         "absent": [name for name in request.include if name not in there and not _MAGIC.search(name)],
         "all": len(found),
     }
-    broken = tuple(
-        f"The database {name!r} is left out: a DROP DATABASE of it was interrupted, and nobody can connect to it."
-        " Drop it."
-        for name in invalid
-    )
-    kept = _remember(request, world, _inventory(request, world, facts))
-    return Outcome(changed=False, facts=facts, warnings=(*broken, *kept))
+    warnings = [_DOUBTED.format(name=repr(name)) for name in doubted if name in names]
+    warnings += [_INVALID.format(name=repr(name)) for name in invalid]
+    warnings += _remember(request, world, _inventory(request, world, facts))
+    return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
+
+
+def _databases(request: DiscoveryRequest) -> tuple[list[dict[str, t.Any]], list[str], list[str]]:
+    """Give the databases, the names of those that only look like ours, and of those that nobody can connect to."""
+    kept: frozenset[tuple[int, str]] = frozenset()
+    with contextlib.suppress(RecoveryError):  # what cannot be read is not known: it is listed, with a warning
+        kept = History(request.state_dir).kept()
+    found: list[dict[str, t.Any]] = []
+    doubted: list[str] = []
+    invalid: list[str] = []
+    with contextlib.closing(_session(request)) as session:
+        for oid, broken, looks_kept, looks_half_made, of_ours, *row in rows(session, _DATABASES):
+            database = dict(zip(("name", "size", "owner", "encoding"), row, strict=True))
+            if (looks_kept and (int(oid), database["name"]) in kept) or (looks_half_made and of_ours):
+                continue
+            if broken:
+                invalid.append(database["name"])
+                continue
+            found.append({**database, "size": int(database["size"])})
+            if looks_kept or looks_half_made:
+                doubted.append(database["name"])
+    return found, doubted, invalid
 
 
 def ask(request: DiscoveryRequest, world: World) -> tuple[Inventory, tuple[str, ...]]:
@@ -120,14 +136,24 @@ def _fits(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-# The size of a database that the role may not connect to is not for it to know.
+_INVALID = (
+    "The database {name} is left out: a DROP DATABASE of it was interrupted, and nobody can connect to it. Drop it."
+)
+
+_DOUBTED = (
+    "The database {name} is named like one that a restore fills or keeps, and this host remembers no such restore, so "
+    "it counts like any other. Drop it if you need it no more, or name it in lifeboat_databases_exclude."
+)
+
+# The size of a database that the role may not connect to is not for it to know. What a restore fills belongs to the
+# role that restores until it is finished, and nobody can give a database away to a role that he is not a member of.
 _DATABASES = """
-SELECT d.datname::text, CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END,
-       pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.encoding)::text
-  FROM pg_catalog.pg_database d
- WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit <> -2
-   AND d.datname !~ '_lifeboat_[0-9a-f]{8}$' AND d.datname !~ '_before_[0-9]{8}_[0-9]{6}$'
+SELECT d.oid::bigint, d.datconnlimit = -2,
+       d.datname ~ '_before_[0-9]{8}_[0-9]{6}$', d.datname ~ '_lifeboat_[0-9a-f]{8}$',
+       r.rolsuper OR r.rolname = current_user, d.datname::text,
+       CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END,
+       r.rolname::text, pg_encoding_to_char(d.encoding)::text
+  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
+ WHERE d.datallowconn AND NOT d.datistemplate
  ORDER BY d.datname
 """
-
-_INVALID = "SELECT datname::text FROM pg_catalog.pg_database WHERE datconnlimit = -2 ORDER BY 1"

@@ -14,6 +14,7 @@ import typing as t
 from ..backups.discovery import DiscoveryRequest, find_databases
 from ..errors import DatabaseError, RecoveryError
 from ..postgres import advisories, connection, grants, halfmade, server
+from ..restores.warrants import HalfMade
 from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
@@ -139,20 +140,22 @@ def _finding(database: str, finding: Finding) -> Check:
 
 
 def _leftovers(case: Case) -> Iterator[Check]:
-    """Find databases that an interrupted restore left half made: marked, and locked by nobody."""
+    """Find databases that an interrupted restore left half made, or that only look so, and that nobody locks."""
+    warrants = HalfMade(case.request.repository.state_dir)
     try:
-        with halfmade.manage(t.cast("t.Any", case.request.login)) as session:
-            marked = halfmade.abandoned(session)
+        with halfmade.manage(t.cast("t.Any", case.request.login), warrants) as session:
+            left = halfmade.left(session)
     except RecoveryError as exc:
         yield refused("leftovers", exc)
         return
-    for name in marked:
-        yield warning(
-            "leftovers",
-            f"An interrupted restore left the half-made database {name}.",
-            "The next restore into the same target drops it; or drop it by hand: "
-            f"DROP DATABASE {connection.quote_identifier(name)}.",
-            database=name,
-        )
-    if not marked:
+    for name, ours in left.items():
+        by_hand = f"DROP DATABASE {connection.quote_identifier(name)}."
+        if ours:
+            cause = f"An interrupted restore left the half-made database {name}."
+            remedy = f"The next restore into the same target drops it; or drop it by hand: {by_hand}"
+        else:
+            cause = f"The database {name} looks half made, and this host does not remember a restore that made it."
+            remedy = f"Look into it; nothing drops it by itself. If it is the rest of a restore: {by_hand}"
+        yield warning("leftovers", cause, remedy, database=name)
+    if not left:
         yield ok("leftovers", "No restore left a half-made database.")

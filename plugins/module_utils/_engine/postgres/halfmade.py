@@ -6,8 +6,9 @@
 A database that is being restored: made under a name of its own, marked, locked, and dropped when it fails.
 
 The mark is the database's comment, which a finished restore replaces by the real one; the lock is an advisory one on
-the name, held in the maintenance database as long as the restore runs. A marked database that nobody locks was left by
-a run that was killed, and the next run drops it. Nothing else is ever dropped on the strength of its name.
+the name, held in the maintenance database as long as the restore runs. Names and comments are what any database's
+owner can write, so they warrant nothing: what this host may drop is what it noted in its own state when it made it, as
+long as oid, name, mark and owner are still those. Whatever else looks like ours is told, and stays.
 """
 
 from __future__ import annotations
@@ -20,11 +21,38 @@ import typing as t
 from ..errors import Busy, DatabaseError, RecoveryError
 from . import properties
 from .connection import NAME_BYTES, connect_server, execute, one, quote_identifier, quote_literal, rows
+from .server import system_identifier
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from .connection import Connection, Login
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Warrant:
+    """The note about a database that a restore made: whoever holds it may drop exactly that one."""
+
+    system_identifier: str
+    oid: int
+    name: str
+    target: str
+    owner: str
+    mark: str
+
+
+class Warrants(t.Protocol):
+    """Where a host keeps its warrants, out of the reach of everybody who only owns a database."""
+
+    def issue(self, warrant: Warrant) -> None:
+        """Keep it durably. Raise StoreError when that is refused."""
+
+    def end(self, warrant: Warrant) -> None:
+        """Forget it: the database is finished, or gone."""
+
+    def valid(self) -> list[Warrant]:
+        """Give what was issued and not ended."""
+
 
 CUT = 40
 """Bytes of the target's name that stay in the name of its half-made copy."""
@@ -36,10 +64,15 @@ _LOCK = "lifeboat restore: "
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Session:
-    """A connection from which databases are managed. It holds the locks of this restore."""
+    """
+    A connection from which databases are managed. It holds the locks of this restore.
+
+    Without `warrants` nothing is remembered of what is made, and nothing is known that was left.
+    """
 
     connection: Connection
     login: Login
+    warrants: Warrants | None = None
 
     def lock(self, name: str) -> bool:
         """Lock a database's name for this session. False when another restore holds it."""
@@ -52,10 +85,10 @@ class Session:
 
 
 @contextlib.contextmanager
-def manage(login: Login) -> Iterator[Session]:
+def manage(login: Login, warrants: Warrants | None = None) -> Iterator[Session]:
     """Open the session that manages databases. Raise DatabaseError when there is no way in."""
     with contextlib.closing(connect_server(login)) as connection:
-        yield Session(connection, login)
+        yield Session(connection, login, warrants)
 
 
 def cut(name: str, limit: int) -> str:
@@ -74,36 +107,69 @@ def kept_name(target: str, stamp: str) -> str:
     return cut(target, NAME_BYTES - len(suffix)) + suffix
 
 
-def mark_of(backup_id: str, target: str, recovery_id: str, maker: str) -> str:
-    """Give the comment that tells whose a half-made database is."""
-    return f"{MARK}{backup_id} into {target} recovery_id={recovery_id} by {maker}"
+def mark_of(backup_id: str, target: str, recovery_id: str, maker: str, token: str) -> str:
+    """Give the comment that tells whose a half-made database is; `token` is random, so no two are the same."""
+    return f"{MARK}{backup_id} into {target} recovery_id={recovery_id} by {maker} token={token}"
 
 
 def drop_leftovers(session: Session, target: str) -> list[str]:
-    """Drop what killed runs left of restores into `target`, and give the names."""
+    """Drop what killed runs of this host left of restores into `target`, and give the names."""
     dropped: list[str] = []
-    pattern = re.compile(re.escape(cut(target, CUT)) + r"_lifeboat_[0-9a-f]{8}")
-    for name, comment in rows(session.connection, _MARKED):
-        ours = comment.startswith(MARK) and f" into {target} recovery_id=" in comment
-        if not ours or not (pattern.fullmatch(name) or name == target):
+    for warrant in _warranted(session):
+        if warrant.target != target or not session.lock(warrant.name):
             continue
-        if session.lock(name):
-            try:
-                drop(session, name)
-            finally:
-                session.unlock(name)
-            dropped.append(name)
+        try:
+            drop(session, warrant.name)
+        finally:
+            session.unlock(warrant.name)
+        _end(session, warrant)
+        dropped.append(warrant.name)
     return dropped
 
 
-def abandoned(session: Session) -> list[str]:
-    """Give the databases that killed runs left half made, and drop none."""
-    left: list[str] = []
-    for name, comment in rows(session.connection, _MARKED):
-        if comment.startswith(MARK) and session.lock(name):
+def left(session: Session) -> dict[str, bool]:
+    """
+    Give the databases that look half made and that no restore works on: whether this host made them, by name.
+
+    Those that it did not make, or cannot remember to have made, are for people to look at.
+    """
+    named = {name for _oid, name, _owner, _comment in rows(session.connection, _DATABASES) if _NAMED.search(name)}
+    ours = {warrant.name for warrant in _warranted(session)}
+    found: dict[str, bool] = {}
+    for name in sorted(named | ours):
+        if session.lock(name):
             session.unlock(name)
-            left.append(name)
-    return left
+            found[name] = name in ours
+    return found
+
+
+def doubts(session: Session, target: str) -> list[str]:
+    """Say what looks like a leftover of a restore into `target` and is not known as one, with the command for it."""
+    beginning = cut(target, CUT)
+    return [
+        f"The database {name!r} looks like the rest of an interrupted restore, and nothing here tells that a restore "
+        f"made it, so it stays. If it is one, run: DROP DATABASE {quote_identifier(name)}"
+        for name, ours in left(session).items()
+        if not ours and _NAMED.sub("", name) == beginning
+    ]
+
+
+def is_half_made(session: Session, name: str) -> bool:
+    """Whether database `name` is one that this host began to fill and did not finish."""
+    return any(warrant.name == name for warrant in _warranted(session))
+
+
+def _warranted(session: Session) -> list[Warrant]:
+    """Give the valid warrants whose database is there, and is still as it was made."""
+    if session.warrants is None:
+        return []
+    server = system_identifier(session.connection)
+    there = {int(oid): (name, owner, comment) for oid, name, owner, comment in rows(session.connection, _DATABASES)}
+    return [
+        warrant
+        for warrant in session.warrants.valid()
+        if warrant.system_identifier == server and there.get(warrant.oid) == (warrant.name, warrant.owner, warrant.mark)
+    ]
 
 
 @contextlib.contextmanager
@@ -113,30 +179,43 @@ def making(
     recorded: Mapping[str, t.Any],
     mark: str,
     *,
+    target: str,
     tablespaces: Collection[str] | None = None,
 ) -> Iterator[str]:
     """
     Create database `name` with the recorded properties that can only be given at creation, closed to others.
 
-    Inside the block it is marked and locked; when the block fails it is dropped. Raise Busy when another restore
-    works under this name.
+    Inside the block it is marked and locked, and this host has a warrant to drop it; when the block fails it is
+    dropped. Raise Busy when another restore works under this name.
     """
     if not session.lock(name):
         raise Busy(f"Another restore is filling database {name!r}.", "Wait for it to end.", database=name)
     try:
         create, *closing = properties.statements(dict(recorded), name, "create", tablespaces=tablespaces)
         execute(session.connection, create)
+        warrant: Warrant | None = None
         try:
+            warrant = _noted(session, name, target, mark)
             execute(session.connection, f"COMMENT ON DATABASE {quote_identifier(name)} IS {quote_literal(mark)}")
             for statement in closing:
                 execute(session.connection, statement)
             yield name
         except BaseException:
-            _drop_after_failure(session, name)
+            if _dropped_after_failure(session, name) and warrant is not None:
+                _end(session, warrant)
             raise
+        _end(session, warrant)
     finally:
         with contextlib.suppress(RecoveryError):
             session.unlock(name)
+
+
+def _noted(session: Session, name: str, target: str, mark: str) -> Warrant:
+    oid, _name, owner, _comment = next(row for row in rows(session.connection, _DATABASES) if row[1] == name)
+    warrant = Warrant(system_identifier(session.connection), int(oid), name, target, owner, mark)
+    if session.warrants is not None:
+        session.warrants.issue(warrant)
+    return warrant
 
 
 def drop(session: Session, name: str) -> None:
@@ -144,18 +223,24 @@ def drop(session: Session, name: str) -> None:
     execute(session.connection, f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
 
 
-def _drop_after_failure(session: Session, name: str) -> None:
+def _end(session: Session, warrant: Warrant) -> None:
+    """End it; one that cannot be ended leads to no database any more, since the mark is gone."""
+    with contextlib.suppress(RecoveryError):
+        if session.warrants is not None:
+            session.warrants.end(warrant)
+
+
+def _dropped_after_failure(session: Session, name: str) -> bool:
     """Drop it, over a second connection when the first is what failed; what cannot be done now the next run does."""
     try:
         drop(session, name)
     except RecoveryError:
-        with contextlib.suppress(RecoveryError), manage(session.login) as other:
-            drop(other, name)
-
-
-def is_half_made(session: Session, name: str) -> bool:
-    """Whether database `name` carries the mark of an unfinished restore."""
-    return any(found == name and comment.startswith(MARK) for found, comment in rows(session.connection, _MARKED))
+        try:
+            with manage(session.login) as other:
+                drop(other, name)
+        except RecoveryError:
+            return False
+    return True
 
 
 def exists(session: Session, name: str) -> int:
@@ -171,6 +256,10 @@ def require_free_name(session: Session, name: str) -> None:
         )
 
 
-_MARKED = """
-SELECT d.datname::text, coalesce(shobj_description(d.oid, 'pg_database'), '') FROM pg_catalog.pg_database d
+_NAMED = re.compile(r"_lifeboat_[0-9a-f]{8}\Z")
+
+_DATABASES = """
+SELECT d.oid::bigint, d.datname::text, pg_get_userbyid(d.datdba)::text,
+       coalesce(shobj_description(d.oid, 'pg_database'), '')
+  FROM pg_catalog.pg_database d
 """

@@ -100,7 +100,7 @@ def inspect(connection: Connection) -> ServerInfo:
     return ServerInfo(
         version_num=int(number),
         version=str(version).split(" ", 1)[0],
-        system_identifier=_system_identifier(connection),
+        system_identifier=system_identifier(connection),
         database=database,
         encoding=encoding,
         user=user,
@@ -162,7 +162,8 @@ def _identify(directory: str) -> Programs | None:
     return Programs(os.path.abspath(directory), major * 10000 + minor, f"{major}.{minor}")
 
 
-def _system_identifier(connection: Connection) -> str:
+def system_identifier(connection: Connection) -> str:
+    """Give the number that the cluster got when it was made, or an empty string where this role may not see it."""
     if not one(connection, "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"):
         return ""
     return str(one(connection, "SELECT system_identifier FROM pg_catalog.pg_control_system()"))

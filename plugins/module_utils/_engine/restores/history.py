@@ -20,7 +20,10 @@ FILE = "restores.jsonl"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Restored:
-    """A finished restore: into which database of which host, from what, when (ISO, UTC), how long, how large."""
+    """
+    A finished restore: into which database of which host, from what, when (ISO, UTC), how long, how large, and which
+    one it replaced and kept.
+    """
 
     host: str
     target: str
@@ -32,6 +35,7 @@ class Restored:
     seconds: float
     plain_size: int
     kept: str = ""
+    kept_oid: int = 0
 
 
 class History:
@@ -54,6 +58,10 @@ class History:
             entry for entry in self._journal.read() if (entry.host, entry.target, entry.oid) == (host, target, oid)
         ]
         return found[-1] if oid and found else None
+
+    def kept(self) -> frozenset[tuple[int, str]]:
+        """Give oid and name of each database that a restore replaced and kept, whether it is still there or not."""
+        return frozenset((entry.kept_oid, entry.kept) for entry in self._journal.read() if entry.kept)
 
     def estimate(self, plain_size: int) -> float | None:
         """Give the seconds that so many bytes will take, at the rate of the last five restores here."""

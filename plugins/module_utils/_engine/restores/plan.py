@@ -200,6 +200,7 @@ def make_plan(
         *(f"Tablespace {name} is missing here; its tables go to the default one." for name in missing_spaces),
         *(f"The {what} stays with the old database." for what in found.stays),
         *found.notes,
+        *halfmade.doubts(session, request.target),
         f"pg_restore {tools.programs.version} has known security holes." if tools.programs.outdated else "",
     ]
     return Plan(

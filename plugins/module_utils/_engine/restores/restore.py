@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import typing as t
 
 from .. import repository, units
@@ -40,6 +41,7 @@ from .plan import (
     require_validity,
 )
 from .report import compared, done_before, planned, proved, state_of
+from .warrants import HalfMade
 from .watched import Watched
 
 if t.TYPE_CHECKING:
@@ -78,7 +80,7 @@ def restore_backup(
         return tables.restore_tables(request, world, material)
     state_dir = request.repository.state_dir
     history = History(state_dir)
-    with raised_on_sigterm(), halfmade.manage(request.login) as session:
+    with raised_on_sigterm(), halfmade.manage(request.login, HalfMade(state_dir)) as session:
         if not session.lock(f"into {request.target}"):
             raise Busy(f"Another restore into {request.target!r} is running.", "Wait for it to end.")
         leftovers = [] if world.dry_run else emergency.drop_leftovers(session, request, request.target, world)
@@ -176,9 +178,13 @@ class _Run:
         """Give the block a database that is filled and proved; it is dropped when anything fails."""
         plan, request, backup = self._plan, self._request, self._plan.material.backup.manifest
         maker = f"{request.host} pid {os.getpid()} at {self._began:%Y-%m-%dT%H:%M:%SZ}"
-        mark = halfmade.mark_of(backup.backup_id, request.target, request.recovery_id or "-", maker)
+        token = secrets.token_hex(16)
+        mark = halfmade.mark_of(backup.backup_id, request.target, request.recovery_id or "-", maker, token)
         spaces = {name for (name,) in rows(self._session.connection, "SELECT spcname::text FROM pg_tablespace")}
-        with halfmade.making(self._session, plan.temporary, recorded, mark, tablespaces=spaces):
+        making = halfmade.making(
+            self._session, plan.temporary, recorded, mark, target=request.target, tablespaces=spaces
+        )
+        with making:
             loaded = self._loader.load(plan.temporary)
             self._warnings += require_validity(loaded.failures, request.accept_failed)
             if request.validate:
@@ -210,6 +216,7 @@ class _Run:
                 seconds=round(seconds, 3),
                 plain_size=manifest.plain_size,
                 kept=self._plan.kept or "",
+                kept_oid=self._plan.target.oid if self._plan.kept else 0,
             )
         )
 

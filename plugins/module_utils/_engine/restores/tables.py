@@ -22,6 +22,7 @@ from ..postgres.selection import Selected, select
 from ..termination import raised_on_sigterm
 from . import emergency
 from .plan import make_tools, require_validity
+from .warrants import HalfMade
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,8 @@ def restore_tables(request: RestoreRequest, world: World, material: Material) ->
     Raise UsageError for a table that the backup has not, DatabaseError when the target has one of that name; then, and
     on every failure, what was made is dropped again.
     """
-    with raised_on_sigterm(), halfmade.manage(request.login) as session:
+    warrants = HalfMade(request.repository.state_dir)
+    with raised_on_sigterm(), halfmade.manage(request.login, warrants) as session:
         return _Run(session, request, world, material).go()
 
 
@@ -117,9 +119,10 @@ class _Run:
         temporary = halfmade.temporary_name(self._name, secrets.token_hex(4))
         maker = f"{request.host} pid {os.getpid()} at {self._began:%Y-%m-%dT%H:%M:%SZ}"
         backup_id = self._material.backup.manifest.backup_id
-        mark = halfmade.mark_of(backup_id, self._name, request.recovery_id or "-", maker)
+        mark = halfmade.mark_of(backup_id, self._name, request.recovery_id or "-", maker, secrets.token_hex(16))
         emergency.drop_leftovers(self._session, request, self._name, self._world)
-        with halfmade.making(self._session, temporary, recorded, mark, tablespaces=()):
+        making = halfmade.making(self._session, temporary, recorded, mark, target=self._name, tablespaces=())
+        with making:
             yield temporary
             swap.swap(
                 self._session,
