@@ -98,6 +98,25 @@ options:
   reason:
     description: Why it is restored, in your words, for the audit log, its reports and the notifications.
     type: str
+  roles:
+    description:
+      - Which of the source's roles are made where the server lacks them, with their passwords, settings and
+        memberships. Roles that exist are never altered.
+      - V(needed) makes those that the database itself names, as owner, in grants, policies or settings, and the members
+        of those. V(all) makes all of the source's cluster. V(none) makes none, and refuses when one is needed.
+      - A backup that has no record of what its database needs counts all as needed.
+    type: str
+    choices: [needed, all, none]
+    default: needed
+  role_privileges:
+    description:
+      - What a role that is made may have of the power over the whole server that it had in the source, as far as the
+        restorer may give it. By default it gets none of it, and what is withheld is told.
+      - V(superuser), V(createrole), V(createdb), V(replication), V(bypassrls), or the name of a predefined role of
+        PostgreSQL, such as V(pg_read_all_data), for membership in it. V(superuser) includes all others.
+      - A role is not made a member of a role that exists and has such power, either.
+    type: list
+    elements: str
   recovery_id:
     description: A name for this recovery. A rerun under the same name finds the restore done and changes nothing.
     type: str
@@ -140,7 +159,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 restore:
-  description: What was restored, and where to. In check mode, what would be.
+  description:
+    - What was restored, and where to. In check mode, what would be.
+    - Its C(roles) lists the roles that were C(created), the powers that were C(withheld), as sentences, and the roles
+      of the source that were C(left_out).
   returned: success
   type: dict
 summary:
@@ -150,6 +172,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
+from ..module_utils._engine.postgres.role_choice import Wish
 from ..module_utils._engine.restores.restore import RestoreRequest, restore
 from ..module_utils._module import Given, run
 
@@ -166,6 +189,8 @@ SPEC = ArgumentSpec(
         "jobs": {"type": "int", "default": 2},
         "accept_failed": {"type": "list", "elements": "str"},
         "reason": {"type": "str"},
+        "roles": {"type": "str", "choices": ["needed", "all", "none"], "default": "needed"},
+        "role_privileges": {"type": "list", "elements": "str"},
         "recovery_id": {"type": "str"},
         "validate": {"type": "bool", "default": True},
     }
@@ -191,6 +216,7 @@ def request(given: Given) -> RestoreRequest:
         accept_failed=given.many("accept_failed"),
         recovery_id=given["recovery_id"] or "",
         validate=given["validate"],
+        roles=Wish(given["roles"], given.many("role_privileges")),
     )
 
 

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 Record = dict[str, t.Any]
 
-_ATTRIBUTES = {
+ATTRIBUTES = {
     "superuser": "SUPERUSER",
     "inherit": "INHERIT",
     "createrole": "CREATEROLE",
@@ -42,12 +42,14 @@ def read(connection: Connection) -> Record:
     """
     Give roles, memberships and tablespaces as JSON-able data.
 
-    `passwords` tells whether the password hashes could be read; without the right to, the roles come without.
+    `passwords` tells whether the password hashes could be read; without the right to, the roles come without. `needed`
+    names the roles that the connected database itself speaks of: as owner, in grants, policies and settings.
     """
     passwords = bool(one(connection, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')"))
     return {
         "passwords": passwords,
         "roles": _roles(connection, passwords),
+        "needed": [name for (name,) in rows(connection, _NEEDED)],
         "memberships": _memberships(connection),
         "tablespaces": [
             dict(zip(("name", "owner", "location", "options", "acl", "comment"), row, strict=True))
@@ -83,13 +85,13 @@ def missing(target: Connection, recorded: Record, *, login: bool = True, passwor
     created = {role["name"] for role in roles}
     statements: list[str] = []
     for role in roles:
-        statements += _create_role(role, login=login, password=passwords)
+        statements += create_role(role, login=login, password=passwords)
     usable = present | created
     modern = target.info.server_version >= 160000
     for membership in recorded["memberships"]:
         sides = {membership["role"], membership["member"]}
         if sides & created and sides <= usable:
-            statements.append(_grant(membership, modern=modern))
+            statements.append(grant(membership, modern=modern))
     return statements
 
 
@@ -100,7 +102,7 @@ def missing_tablespaces(target: Connection, recorded: Record) -> list[str]:
 
 
 def _roles(connection: Connection, passwords: bool) -> list[Record]:
-    columns = ("name", *_ATTRIBUTES, "connection_limit", "valid_until", "settings", "comment", "password")
+    columns = ("name", *ATTRIBUTES, "connection_limit", "valid_until", "settings", "comment", "password")
     query = _ROLES.format(hash="a.rolpassword", source="pg_authid") if passwords else _ROLES_BARE
     return [dict(zip(columns, row, strict=True)) for row in rows(connection, query)]
 
@@ -120,9 +122,10 @@ def _memberships(connection: Connection) -> list[Record]:
     return list(merged.values())
 
 
-def _create_role(role: Record, *, login: bool, password: bool) -> list[str]:
+def create_role(role: Record, *, login: bool = True, password: bool = True) -> list[str]:
+    """Give the statements that make a recorded role."""
     name = quote_identifier(role["name"])
-    words = [(word if role[key] else f"NO{word}") for key, word in _ATTRIBUTES.items() if key != "login"]
+    words = [(word if role[key] else f"NO{word}") for key, word in ATTRIBUTES.items() if key != "login"]
     words.append("LOGIN" if role["login"] and login else "NOLOGIN")
     if role["connection_limit"] != -1:
         words.append(f"CONNECTION LIMIT {int(role['connection_limit'])}")
@@ -137,16 +140,17 @@ def _create_role(role: Record, *, login: bool, password: bool) -> list[str]:
     return statements
 
 
-def _grant(membership: Record, *, modern: bool) -> str:
-    grant = f"GRANT {quote_identifier(membership['role'])} TO {quote_identifier(membership['member'])}"
+def grant(membership: Record, *, modern: bool) -> str:
+    """Give the statement for a recorded membership; `modern` servers tell its options apart."""
+    words = f"GRANT {quote_identifier(membership['role'])} TO {quote_identifier(membership['member'])}"
     if not modern:
-        return grant + (" WITH ADMIN OPTION" if membership["admin"] else "")
+        return words + (" WITH ADMIN OPTION" if membership["admin"] else "")
     options: Sequence[str] = [
         f"{word} {'TRUE' if membership[key] else 'FALSE'}"
         for key, word in (("admin", "ADMIN"), ("inherit", "INHERIT"), ("set", "SET"))
         if membership[key] is not None
     ]
-    return f"{grant} WITH {', '.join(options)}"
+    return f"{words} WITH {', '.join(options)}"
 
 
 _ROLES = """
@@ -159,6 +163,22 @@ SELECT a.rolname::text, a.rolsuper, a.rolinherit, a.rolcreaterole, a.rolcreatedb
 """
 
 _ROLES_BARE = _ROLES.format(hash="NULL", source="pg_roles")
+
+# What depends on the role that made the cluster is not recorded, so it counts as needed.
+_NEEDED = """
+SELECT r.rolname::text FROM pg_catalog.pg_roles r
+ WHERE r.oid = 10 OR r.rolname !~ '^pg_' AND (
+       EXISTS (SELECT FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.datname = current_database()
+                WHERE s.refclassid = 1260 AND s.refobjid = r.oid
+                  AND (s.dbid = d.oid OR s.classid = 1262 AND s.objid = d.oid))
+    OR EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s
+                 JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
+                WHERE s.setrole = r.oid)
+    OR EXISTS (SELECT FROM pg_catalog.pg_subscription u
+                 JOIN pg_catalog.pg_database d ON d.oid = u.subdbid AND d.datname = current_database()
+                WHERE u.subowner = r.oid))
+ ORDER BY r.rolname COLLATE "C"
+"""
 
 _MEMBERSHIPS = """
 SELECT r.rolname::text, m_role.rolname::text, m.admin_option, {options}

@@ -14,12 +14,12 @@ import os
 import typing as t
 
 from ..errors import DatabaseError, RecoveryError
-from . import globals as roles
+from . import role_choice
 from .connection import connect, one, rows
 from .swap import sessions
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from .connection import Connection
     from .halfmade import Session
@@ -121,16 +121,46 @@ def check_space(free: int | None, needed: int) -> str:
     return ""
 
 
-def role_statements(session: Session, recorded: Mapping[str, t.Any], server: ServerInfo) -> list[str]:
-    """Give the statements that create missing roles. Raise DatabaseError when they are needed and not allowed."""
-    found = roles.missing(session.connection, dict(recorded))
+def choose_roles(
+    session: Session, recorded: Mapping[str, t.Any], wish: role_choice.Wish, server: ServerInfo
+) -> role_choice.RoleChoice:
+    """Decide on the missing roles. Raise DatabaseError when they are needed and not wished for, or not allowed."""
+    chosen = role_choice.choose(session.connection, recorded, wish)
+    if chosen.absent:
+        raise DatabaseError(
+            f"The database needs the roles {', '.join(chosen.absent)}, which are missing here.",
+            "Create them first, or give roles: needed (lifeboat_restore_roles).",
+            roles=list(chosen.absent),
+        )
     may = server.superuser or one(session.connection, "SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user")
-    if found and not may:
+    if chosen.statements and not may:
         raise DatabaseError(
             f"The backup's roles are missing here and {server.user} may not create them.",
             "Create them first, or restore as a role with CREATEROLE.",
         )
-    return found
+    return chosen
+
+
+def check_owners(
+    entries: Sequence[Entry],
+    owners: Collection[str],
+    chosen: role_choice.RoleChoice,
+    accepted: Collection[str],
+    server: ServerInfo,
+) -> None:
+    """Raise DatabaseError when an object can only be a superuser's, and its owner will be none here."""
+    kinds = {"EVENT TRIGGER", "FOREIGN DATA WRAPPER", *(("SUBSCRIPTION",) if server.major < 16 else ())}
+    for entry in entries:
+        name = entry.name(owners)
+        owner = entry.owner(owners)
+        if entry.kind in kinds and owner and owner not in chosen.superusers and name not in accepted:
+            raise DatabaseError(
+                f"{name} belongs to the role {owner}, which must be a superuser for it and is none here.",
+                "Give role_privileges: [superuser] (lifeboat_role_privileges), make that role a superuser, or list the "
+                "object in accept_failed to go without.",
+                object=name,
+                role=owner,
+            )
 
 
 def collation_note(connection: Connection, recorded: Mapping[str, t.Any]) -> str:

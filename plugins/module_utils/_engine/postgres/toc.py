@@ -81,9 +81,13 @@ class Entry:
 
     def name(self, owners: Collection[str] = ()) -> str:
         """Give the name for people, `INDEX public items_sku_idx`: without the owner, if it is one of `owners`."""
-        found = [owner for owner in owners if self.identity.endswith(f" {owner}")]
-        cut = len(max(found, key=len)) + 1 if found else 0
+        owner = self.owner(owners)
+        cut = len(owner) + 1 if owner else 0
         return f"{self.kind} {self.identity[: len(self.identity) - cut]}"
+
+    def owner(self, owners: Collection[str]) -> str:
+        """Give the owner, if it is one of `owners`, or an empty string."""
+        return max((owner for owner in owners if self.identity.endswith(f" {owner}")), key=len, default="")
 
 
 def parse(listing: bytes) -> tuple[Entry, ...]:

@@ -16,7 +16,7 @@ import typing as t
 from .. import units
 from ..errors import DatabaseError, UsageError
 from ..postgres import globals as roles
-from ..postgres import halfmade, restorer, server, swap, target
+from ..postgres import halfmade, restorer, role_choice, server, swap, target
 from ..postgres.connection import MAINTENANCE, check_name
 from ..postgres.layout import Layout
 
@@ -39,7 +39,7 @@ class RestoreRequest:
 
     `host` is the name in the confirm token: the server's, or this machine's for a socket. `target_db` None means the
     database's own name; `accept_failed` names later objects (`INDEX public x`) without which the result is taken;
-    `recovery_id` ties the reruns of one recovery together.
+    `recovery_id` ties the reruns of one recovery together; `roles` says which missing ones may be made.
     """
 
     repository: RepositorySettings
@@ -58,6 +58,7 @@ class RestoreRequest:
     accept_failed: tuple[str, ...] = ()
     recovery_id: str = ""
     validate: bool = True
+    roles: role_choice.Wish = dataclasses.field(default_factory=role_choice.Wish)
 
     @property
     def target(self) -> str:
@@ -109,7 +110,7 @@ class Plan:
     target: target.Target
     temporary: str
     kept: str | None
-    role_statements: tuple[str, ...]
+    roles: role_choice.RoleChoice
     confirm: str
     why: str
     estimate: float | None
@@ -123,7 +124,10 @@ class Plan:
         yield from (f"  CAUTION: {doubt}" for doubt in self.material.doubts)
         if self.estimate is not None:
             yield f"  about {units.human_duration(self.estimate)}, going by past restores"
-        yield from (f"  {statement.split(' WITH ', 1)[0]}" for statement in self.role_statements if "ROLE" in statement)
+        yield from (f"  create role {name}" for name in self.roles.created)
+        yield from (f"  {sentence}" for sentence in self.roles.withheld)
+        if self.roles.left_out:
+            yield f"  roles that the database does not need are not made: {', '.join(self.roles.left_out)}"
         if self.temporary != self.request.target:
             yield f"  fill {self.temporary}, compare it with the proof, then rename it to {self.request.target}"
         elif self.target.exists:
@@ -140,6 +144,7 @@ def check_request(request: RestoreRequest) -> None:
     for field, (value, allowed) in choices.items():
         if value not in allowed:
             raise UsageError(f"The {field} {value!r} is unknown.", f"Give one of {', '.join(allowed)}.", field=field)
+    request.roles.check()
     if not 1 <= request.jobs <= 64:
         raise UsageError(f"{request.jobs} jobs are impossible.", "Give 1 to 64.", field="jobs")
     check_name(request.target, "target_db")
@@ -192,6 +197,7 @@ def make_plan(
     kept = halfmade.kept_name(request.target, stamp) if found.exists and not in_place else None
     if kept:
         halfmade.require_free_name(session, kept)
+    chosen = target.choose_roles(session, material.roles, request.roles, info)
     confirm, why = confirmation(request, found, history.last(request.host, request.target, found.oid), material)
     notes = [
         *material.doubts,
@@ -199,6 +205,7 @@ def make_plan(
         target.collation_note(session.connection, material.detail["properties"]),
         *(f"Tablespace {name} is missing here; its tables go to the default one." for name in missing_spaces),
         *(f"The {what} stays with the old database." for what in found.stays),
+        *(f"{sentence}: give role_privileges if it is meant to have it." for sentence in chosen.withheld),
         *found.notes,
         *halfmade.doubts(session, request.target),
         f"pg_restore {tools.programs.version} has known security holes." if tools.programs.outdated else "",
@@ -210,7 +217,7 @@ def make_plan(
         target=found,
         temporary=request.target if in_place else halfmade.temporary_name(request.target, secrets.token_hex(4)),
         kept=kept,
-        role_statements=tuple(target.role_statements(session, material.roles, info)),
+        roles=chosen,
         confirm=confirm,
         why=why,
         estimate=history.estimate(material.backup.manifest.plain_size),

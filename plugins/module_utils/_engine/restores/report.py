@@ -48,6 +48,7 @@ def planned(plan: Plan) -> Outcome:
             "table_bytes": plan.material.table_bytes,
             "estimate_seconds": plan.estimate,
             "stays": list(plan.target.stays),
+            "roles": plan.roles.facts(),
         },
         "summary": f"Would restore {manifest.backup_id} as {plan.request.target}.",
     }

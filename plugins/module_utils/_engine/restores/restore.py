@@ -23,7 +23,7 @@ from ..backups import backup as backups
 from ..catalogue import catalogue
 from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError
 from ..model import Outcome
-from ..postgres import halfmade, load, notes, proof, statistics, swap, target
+from ..postgres import halfmade, load, notes, proof, server, statistics, swap, target
 from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
 from ..termination import raised_on_sigterm
@@ -94,6 +94,9 @@ def restore_backup(
         )
         with loader, progress.running():
             target.check_extensions(session.connection, loader.entries)
+            target.check_owners(
+                loader.entries, material.owners, plan.roles, request.accept_failed, server.inspect(session.connection)
+            )
             if world.dry_run:
                 return planned(plan)
             require_confirm(plan)
@@ -122,7 +125,7 @@ class _Run:
         plan, request = self._plan, self._request
         try:
             self._prepare()
-            for statement in plan.role_statements:
+            for statement in plan.roles.statements:
                 execute(self._session.connection, statement)
             self._replace()
         except RecoveryError as exc:
@@ -241,6 +244,7 @@ class _Run:
                 "seconds": round((self._world.now() - self._began).total_seconds(), 3),
                 "phases": dict(self._loader.phases),
                 "dropped_leftovers": leftovers,
+                "roles": plan.roles.facts(),
                 "plain_size": manifest.plain_size,
             },
             "summary": (

@@ -16,7 +16,7 @@ import typing as t
 from .. import units
 from ..errors import DatabaseError, ProofMismatch, RecoveryError
 from ..model import Outcome
-from ..postgres import halfmade, load, members, proof, snapshot, statistics, swap, toc
+from ..postgres import halfmade, load, members, proof, role_choice, snapshot, statistics, swap, toc
 from ..postgres.connection import connect, execute, qualified, rows
 from ..postgres.selection import Selected, select
 from ..termination import raised_on_sigterm
@@ -102,7 +102,7 @@ class _Run:
             )
 
     def _require_roles(self) -> None:
-        if missing := sorted(self._material.owners - self._roles()):
+        if missing := sorted(role_choice.needed(self._material.roles) - self._roles()):
             raise DatabaseError(
                 f"The roles {', '.join(missing)} of the backup are missing on this server.",
                 "Create those that own or may use the tables, or restore the whole database once.",
