@@ -221,7 +221,7 @@ def run(
         raise
     _remember(module, operation, outcome, began)
     for warning in outcome.warnings:
-        module.warn(warning)
+        module.warn(plain(warning))
     # A private attribute, and the only way to know: Ansible has no other name for it.
     module.exit_json(**success(outcome, with_diff=module._diff))
 
@@ -290,14 +290,14 @@ def world(*, dry_run: bool, record: Callable[[Done], None]) -> World:
 
 def failure(error: RecoveryError) -> dict[str, t.Any]:
     """Give what `fail_json` is called with."""
-    return {**_named(error.details), "msg": str(error), "error": type(error).__name__}
+    return {**_named(error.details), "msg": plain(str(error)), "error": type(error).__name__}
 
 
 def success(outcome: Outcome, *, with_diff: bool) -> dict[str, t.Any]:
     """Give what `exit_json` is called with."""
     result = {**_named(outcome.facts), "changed": outcome.changed}
     if with_diff and outcome.changed and outcome.before != outcome.after:
-        result["diff"] = {"before": outcome.before, "after": outcome.after}
+        result["diff"] = plain({"before": outcome.before, "after": outcome.after})
     return result
 
 
@@ -311,7 +311,9 @@ def plain(value: object) -> t.Any:
         return [plain(item) for item in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    if isinstance(value, str):  # a name of PostgreSQL may hold bytes that are no UTF-8
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def _named(values: Mapping[str, object]) -> dict[str, t.Any]:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import strict_json
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered, UsageError
@@ -51,6 +53,21 @@ def test_what_is_written_is_read_back(value: object) -> None:
 def test_loose_json_is_refused(data: bytes) -> None:
     with pytest.raises(Tampered):
         strict_json.loads(data, limit=1 << 20)
+
+
+@given(st.binary())
+def test_a_name_of_any_bytes_comes_back_where_it_may_stand(name: bytes) -> None:
+    text = name.decode("utf-8", "surrogateescape")
+    written = strict_json.dumps({text: text}, raw_names=True)
+    (key, value), *_others = json.loads(written.decode("utf-8")).items()
+    assert key.encode("utf-8", "surrogateescape") == value.encode("utf-8", "surrogateescape") == name
+
+
+def test_a_name_that_is_not_utf_8_stands_in_no_signed_record() -> None:
+    with pytest.raises(UsageError):
+        strict_json.dumps({"name": "m\udcfcller"})
+    with pytest.raises(Tampered):
+        strict_json.loads(strict_json.dumps("m\udcfcller", raw_names=True), limit=100)
 
 
 def test_an_escaped_pair_of_surrogates_is_a_character() -> None:

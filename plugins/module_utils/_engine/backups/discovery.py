@@ -18,6 +18,7 @@ from ..catalogue.inventory import Inventories, Inventory
 from ..errors import RecoveryError, StoreError
 from ..model import Outcome
 from ..postgres.connection import connect, connect_server, rows
+from ..postgres.encodings import is_text, raw_names, readable
 from ..restores.history import History
 
 if t.TYPE_CHECKING:
@@ -53,7 +54,8 @@ def find_databases(request: DiscoveryRequest, world: World) -> Outcome:
 
     Raise DatabaseError when the server cannot be asked.
     """
-    found, doubted, invalid = _databases(request)
+    server = _look(request)
+    found = server.databases
     wanted = [
         database
         for database in found
@@ -68,32 +70,50 @@ def find_databases(request: DiscoveryRequest, world: World) -> Outcome:
         "absent": [name for name in request.include if name not in there and not _MAGIC.search(name)],
         "all": len(found),
     }
-    warnings = [_DOUBTED.format(name=repr(name)) for name in doubted if name in names]
-    warnings += [_INVALID.format(name=repr(name)) for name in invalid]
-    warnings += _remember(request, world, _inventory(request, world, facts))
+    warnings = [*server.warnings(names), *_remember(request, world, _inventory(request, world, facts))]
     return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
 
 
-def _databases(request: DiscoveryRequest) -> tuple[list[dict[str, t.Any]], list[str], list[str]]:
-    """Give the databases, the names of those that only look like ours, and of those that nobody can connect to."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Found:
+    """The databases of a server; the names of those that only look like ours, and of those that cannot be reached."""
+
+    databases: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    doubted: list[str] = dataclasses.field(default_factory=list)
+    invalid: list[str] = dataclasses.field(default_factory=list)
+    unreachable: list[str] = dataclasses.field(default_factory=list)
+
+    def warnings(self, names: list[str]) -> list[str]:
+        """Give what is to be known beside the databases; `names` are those that are to be backed up."""
+        return [
+            *(_DOUBTED.format(name=repr(name)) for name in self.doubted if name in names),
+            *(_INVALID.format(name=repr(name)) for name in self.invalid),
+            *(_UNREACHABLE.format(name=name) for name in self.unreachable),
+        ]
+
+
+def _look(request: DiscoveryRequest) -> _Found:
     kept: frozenset[tuple[int, str]] = frozenset()
     with contextlib.suppress(RecoveryError):  # what cannot be read is not known: it is listed, with a warning
         kept = History(request.state_dir).kept()
-    found: list[dict[str, t.Any]] = []
-    doubted: list[str] = []
-    invalid: list[str] = []
-    with contextlib.closing(_session(request)) as session:
-        for oid, broken, looks_kept, looks_half_made, of_ours, *row in rows(session, _DATABASES):
+    found = _Found()
+    with contextlib.closing(_session(request)) as session, raw_names(session):
+        for oid, broken, of_ours, *row in rows(session, _DATABASES):
             database = dict(zip(("name", "size", "owner", "encoding"), row, strict=True))
-            if (looks_kept and (int(oid), database["name"]) in kept) or (looks_half_made and of_ours):
-                continue
-            if broken:
-                invalid.append(database["name"])
-                continue
-            found.append({**database, "size": int(database["size"])})
-            if looks_kept or looks_half_made:
-                doubted.append(database["name"])
-    return found, doubted, invalid
+            name = database["name"]
+            looks_kept, looks_half_made = (bool(form.search(name)) for form in (_KEPT, _HALF_MADE))
+            if not is_text(name):
+                found.unreachable.append(readable(name))
+            elif (looks_kept and (int(oid), name) in kept) or (looks_half_made and of_ours):
+                pass
+            elif broken:
+                found.invalid.append(name)
+            else:
+                owner = readable(database["owner"])
+                found.databases.append({**database, "size": int(database["size"]), "owner": owner})
+                if looks_kept or looks_half_made:
+                    found.doubted.append(name)
+    return found
 
 
 def ask(request: DiscoveryRequest, world: World) -> tuple[Inventory, tuple[str, ...]]:
@@ -140,6 +160,14 @@ _INVALID = (
     "The database {name} is left out: a DROP DATABASE of it was interrupted, and nobody can connect to it. Drop it."
 )
 
+_KEPT = re.compile(r"_before_[0-9]{8}_[0-9]{6}\Z")
+_HALF_MADE = re.compile(r"_lifeboat_[0-9a-f]{8}\Z")
+
+_UNREACHABLE = (
+    "The database {name} is NOT backed up: its name is not UTF-8, so nothing here can connect to it. Rename it from a "
+    "session of its own encoding, or dump it by pg_dump."
+)
+
 _DOUBTED = (
     "The database {name} is named like one that a restore fills or keeps, and this host remembers no such restore, so "
     "it counts like any other. Drop it if you need it no more, or name it in lifeboat_databases_exclude."
@@ -148,12 +176,10 @@ _DOUBTED = (
 # The size of a database that the role may not connect to is not for it to know. What a restore fills belongs to the
 # role that restores until it is finished, and nobody can give a database away to a role that he is not a member of.
 _DATABASES = """
-SELECT d.oid::bigint, d.datconnlimit = -2,
-       d.datname ~ '_before_[0-9]{8}_[0-9]{6}$', d.datname ~ '_lifeboat_[0-9a-f]{8}$',
-       r.rolsuper OR r.rolname = current_user, d.datname::text,
+SELECT d.oid::bigint, d.datconnlimit = -2, r.rolsuper OR r.rolname = current_user, d.datname::text,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END,
        r.rolname::text, pg_encoding_to_char(d.encoding)::text
   FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
  WHERE d.datallowconn AND NOT d.datistemplate
- ORDER BY d.datname
+ ORDER BY d.datname COLLATE "C"
 """

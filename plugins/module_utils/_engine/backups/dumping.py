@@ -250,8 +250,7 @@ def _dump_member(
 
 def _globals(job: Job, world: World, held: snapshot.Held) -> dict[str, t.Any]:
     record = roles.read(held.connection)
-    text = roles.text(job.programs, job.login, job.database, passwords=record["passwords"], environ=world.environ)
-    return {**record, "sql": text}
+    return {**record, "sql": roles.written(job.programs, job.login, job.database, record, environ=world.environ)}
 
 
 def _total_rows(proved: dict[str, t.Any]) -> int | None:

@@ -80,7 +80,7 @@ class BackupFiles:
     def store_record(self, what: str, record: dict[str, t.Any]) -> None:
         """Store the encrypted record `what` (`detail` or `globals`)."""
         name = repository.detail(self._application, self.backup_id, what)
-        self._store_file(name, what, 1, Peekable([strict_json.dumps(record)]), limit=None)
+        self._store_file(name, what, 1, Peekable([strict_json.dumps(record, raw_names=True)]), limit=None)
 
     def discard(self) -> None:
         """Remove what this attempt stored, as far as the store lets us: unlisted files are garbage, not backups."""

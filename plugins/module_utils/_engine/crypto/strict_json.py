@@ -63,11 +63,17 @@ def take(
     return value
 
 
-def dumps(value: object) -> bytes:
-    """Write `value` as compact UTF-8 JSON, keys in their order. UsageError for what `loads` would refuse."""
+def dumps(value: object, *, raw_names: bool = False) -> bytes:
+    """
+    Write `value` as compact UTF-8 JSON, keys in their order. UsageError for what `loads` would refuse.
+
+    With `raw_names` text may hold bytes that are no UTF-8, as the characters U+DC80 to U+DCFF: names of roles have no
+    encoding. They are written as escapes, such as `\\udcfc`, which `json.loads` gives back, and `loads` refuses.
+    """
     _check(value)
+    errors = "backslashreplace" if raw_names else "strict"  # which for these characters is JSON's own way
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", errors)
     except (ValueError, TypeError, RecursionError) as exc:
         raise UsageError("A value cannot be written as a strict JSON record.") from exc
 

@@ -59,6 +59,9 @@ if t.TYPE_CHECKING:
 MAINTENANCE = ("postgres", "template1")
 """Where a server as a whole is looked at and managed: the second where somebody dropped the first."""
 
+RAW = "SQL_ASCII"
+"""What PostgreSQL calls the encoding that converts nothing. No client of ours has it but by `encodings.raw_names`."""
+
 CONNECT_TIMEOUT = 15
 
 
@@ -123,7 +126,10 @@ def explained(doing: str) -> Iterator[None]:
 def rows(connection: Connection, query: str, parameters: Sequence[object] | None = None) -> list[tuple[t.Any, ...]]:
     """Run `query` and give all rows. Without parameters a percent sign is a percent sign. Errors as in `explained`."""
     with explained("reading from the database"):
-        return connection.execute(query, parameters).fetchall()
+        if not _is_raw(connection):
+            return connection.execute(query, parameters).fetchall()
+        found = connection.execute(query.encode("utf-8", "surrogateescape"), parameters).fetchall()
+        return [tuple(map(_raw_text, row)) for row in found]
 
 
 def one(connection: Connection, query: str, parameters: Sequence[object] | None = None) -> t.Any:
@@ -132,10 +138,17 @@ def one(connection: Connection, query: str, parameters: Sequence[object] | None 
     return found[0][0] if found else None
 
 
+def text_encoding(connection: Connection) -> str:
+    """Give the client encoding in which text of this database can be read and written."""
+    # Such a database converts nothing, and LATIN1 has a character for every byte: names survive the round trip.
+    return "LATIN1" if connection.info.parameter_status("server_encoding") == RAW else "UTF8"
+
+
 def execute(connection: Connection, statement: str) -> None:
     """Run a statement that gives no rows. Errors as in `explained`."""
     with explained("running a statement"):
-        connection.execute(statement)
+        raw = _is_raw(connection)
+        connection.execute(statement.encode("utf-8", "surrogateescape") if raw else statement)
 
 
 def restricted(connection: Connection) -> bool:
@@ -204,6 +217,17 @@ def child_environment(
 _KEPT = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "KRB5CCNAME", "KRB5_CONFIG"})
 
 
+def _is_raw(connection: Connection) -> bool:
+    return connection.info.parameter_status("client_encoding") == RAW
+
+
+def _raw_text(value: t.Any) -> t.Any:
+    """Give what psycopg leaves as bytes, where it knows no encoding, as text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return [_raw_text(item) for item in value] if isinstance(value, list) else value
+
+
 def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
     parameters: dict[str, str | int | None] = {
         "host": login.where,
@@ -249,7 +273,5 @@ def _prepare(connection: Connection, lock_timeout_ms: int, *, read_only: bool) -
         changes["lc_messages"] = "C"
     if connection.info.server_version >= 170000:
         changes["transaction_timeout"] = "0"
-    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
-        # Such a database converts nothing, and LATIN1 has a character for every byte: names survive the round trip.
-        changes["client_encoding"] = "LATIN1"
+    changes["client_encoding"] = text_encoding(connection)
     connection.execute(session.preparation(changes))

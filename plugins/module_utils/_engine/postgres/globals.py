@@ -17,6 +17,7 @@ import typing as t
 from .. import process
 from ..errors import ProcessFailed
 from .connection import child_environment, one, quote_identifier, quote_literal, rows
+from .encodings import is_text, raw_names
 from .settings import assignment
 
 if t.TYPE_CHECKING:
@@ -43,8 +44,14 @@ def read(connection: Connection) -> Record:
     Give roles, memberships and tablespaces as JSON-able data.
 
     `passwords` tells whether the password hashes could be read; without the right to, the roles come without. `needed`
-    names the roles that the connected database itself speaks of: as owner, in grants, policies and settings.
+    names the roles that the connected database itself speaks of: as owner, in grants, policies and settings. Names
+    are as in `encodings`.
     """
+    with raw_names(connection):
+        return _read(connection)
+
+
+def _read(connection: Connection) -> Record:
     passwords = bool(one(connection, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')"))
     return {
         "passwords": passwords,
@@ -71,6 +78,23 @@ def text(programs: Programs, login: Login, database: str, *, passwords: bool, en
     except ProcessFailed as exc:
         remedy = "Run again; if it fails again, run pg_dumpall --globals-only as this role and mend what it speaks of."
         raise ProcessFailed(exc.cause, remedy, **exc.details) from exc
+
+
+def written(programs: Programs, login: Login, database: str, recorded: Record, *, environ: Mapping[str, str]) -> str:
+    """
+    Give the text for people who restore by hand: from pg_dumpall, or from `recorded` where that program cannot.
+
+    It asks for each role by its name, which the server refuses from a session in whose encoding it is no text.
+    """
+    try:
+        return text(programs, login, database, passwords=recorded["passwords"], environ=environ)
+    except ProcessFailed:
+        if all(is_text(role["name"]) for role in recorded["roles"]):
+            raise
+    modern = any(membership["set"] is not None for membership in recorded["memberships"])
+    statements = [statement for role in recorded["roles"] for statement in create_role(role)]
+    statements += [grant(membership, modern=modern) for membership in recorded["memberships"]]
+    return _BY_OURSELVES + "".join(f"{statement};\n" for statement in statements)
 
 
 def missing(target: Connection, recorded: Record, *, login: bool = True, passwords: bool = True) -> list[str]:
@@ -153,13 +177,18 @@ def grant(membership: Record, *, modern: bool) -> str:
     return f"{words} WITH {', '.join(options)}"
 
 
+_BY_OURSELVES = """\
+-- Roles without tablespaces: pg_dumpall cannot read names of several encodings.
+-- Run it in a database of encoding SQL_ASCII, after SET client_encoding = 'SQL_ASCII'.
+"""
+
 _ROLES = """
 SELECT a.rolname::text, a.rolsuper, a.rolinherit, a.rolcreaterole, a.rolcreatedb, a.rolcanlogin, a.rolreplication,
        a.rolbypassrls, a.rolconnlimit, a.rolvaliduntil::text,
        coalesce((SELECT s.setconfig FROM pg_catalog.pg_db_role_setting s WHERE s.setrole = a.oid AND s.setdatabase = 0),
                 '{{}}'),
        shobj_description(a.oid, 'pg_authid'), {hash}
-  FROM pg_catalog.{source} a WHERE a.rolname !~ '^pg_' ORDER BY a.rolname COLLATE "C"
+  FROM pg_catalog.{source} a WHERE NOT starts_with(a.rolname::text, 'pg_') ORDER BY a.rolname COLLATE "C"
 """
 
 _ROLES_BARE = _ROLES.format(hash="NULL", source="pg_roles")
@@ -167,7 +196,7 @@ _ROLES_BARE = _ROLES.format(hash="NULL", source="pg_roles")
 # What depends on the role that made the cluster is not recorded, so it counts as needed.
 _NEEDED = """
 SELECT r.rolname::text FROM pg_catalog.pg_roles r
- WHERE r.oid = 10 OR r.rolname !~ '^pg_' AND (
+ WHERE r.oid = 10 OR NOT starts_with(r.rolname::text, 'pg_') AND (
        EXISTS (SELECT FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.datname = current_database()
                 WHERE s.refclassid = 1260 AND s.refobjid = r.oid
                   AND (s.dbid = d.oid OR s.classid = 1262 AND s.objid = d.oid))
@@ -185,12 +214,12 @@ SELECT r.rolname::text, m_role.rolname::text, m.admin_option, {options}
   FROM pg_catalog.pg_auth_members m
   JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
   JOIN pg_catalog.pg_roles m_role ON m_role.oid = m.member
- WHERE m_role.rolname !~ '^pg_'
+ WHERE NOT starts_with(m_role.rolname::text, 'pg_')
  ORDER BY r.rolname COLLATE "C", m_role.rolname COLLATE "C"
 """
 
 _TABLESPACES = """
 SELECT s.spcname::text, pg_get_userbyid(s.spcowner)::text, pg_tablespace_location(s.oid), coalesce(s.spcoptions, '{}'),
        s.spcacl::text[], shobj_description(s.oid, 'pg_tablespace')
-  FROM pg_catalog.pg_tablespace s WHERE s.spcname !~ '^pg_' ORDER BY s.spcname COLLATE "C"
+  FROM pg_catalog.pg_tablespace s WHERE NOT starts_with(s.spcname::text, 'pg_') ORDER BY s.spcname COLLATE "C"
 """

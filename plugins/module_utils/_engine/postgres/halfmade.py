@@ -21,6 +21,7 @@ import typing as t
 from ..errors import Busy, DatabaseError, RecoveryError
 from . import properties
 from .connection import NAME_BYTES, connect_server, execute, one, quote_identifier, quote_literal, rows
+from .encodings import raw_names, readable
 from .server import system_identifier
 
 if t.TYPE_CHECKING:
@@ -77,23 +78,27 @@ class Session:
     def lock(self, name: str) -> bool:
         """Lock a database's name for this session. False when another restore holds it."""
         query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
-        return bool(one(self.connection, query, [_LOCK + name]))
+        return bool(one(self.connection, query, [_lock_of(name)]))
 
     def unlock(self, name: str) -> None:
         """Give the name free again."""
-        one(self.connection, "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_LOCK + name])
+        one(self.connection, "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_lock_of(name)])
 
 
 @contextlib.contextmanager
 def manage(login: Login, warrants: Warrants | None = None) -> Iterator[Session]:
     """Open the session that manages databases. Raise DatabaseError when there is no way in."""
-    with contextlib.closing(connect_server(login)) as connection:
+    with contextlib.closing(connect_server(login)) as connection, raw_names(connection):
         yield Session(connection, login, warrants)
+
+
+def _lock_of(name: str) -> str:
+    return readable(_LOCK + name)
 
 
 def cut(name: str, limit: int) -> str:
     """Give as much of `name` as fits `limit` bytes of UTF-8, whole characters only."""
-    return name.encode()[:limit].decode("utf-8", "ignore")
+    return name.encode("utf-8", "surrogateescape")[:limit].decode("utf-8", "ignore")
 
 
 def temporary_name(target: str, token: str) -> str:

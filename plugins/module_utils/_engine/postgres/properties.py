@@ -12,13 +12,16 @@ a load (default_transaction_read_only, a statement_timeout). `final` statements 
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from .connection import quote_identifier, quote_literal, rows
+from ..errors import DatabaseError
+from .connection import execute, one, quote_identifier, quote_literal, rows
+from .encodings import is_text, raw_names, text
 from .settings import assignment
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from .connection import Connection
 
@@ -28,7 +31,11 @@ _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 
 
 def read(connection: Connection) -> Record:
-    """Give the properties of the connected database as JSON-able data."""
+    """
+    Give the properties of the connected database as JSON-able data.
+
+    Names are as in `encodings`; the comment is text, converted from the database's encoding where it can be.
+    """
     version = connection.info.server_version
     query = _DATABASE.format(
         provider="d.datlocprovider::text" if version >= 150000 else "'c'",
@@ -36,14 +43,19 @@ def read(connection: Connection) -> Record:
         rules="d.daticurules" if version >= 160000 else "NULL",
         collation_version="d.datcollversion" if version >= 150000 else "NULL",
     )
-    record = dict(zip(_COLUMNS, rows(connection, query)[0], strict=True))
-    record["grants"] = [dict(zip(_GRANT_COLUMNS, row, strict=True)) for row in rows(connection, _GRANTS)]
-    settings: dict[str, list[str]] = {}
-    for role, values in rows(connection, _SETTINGS):
-        settings[role] = list(values)
-    record["settings"] = settings.pop("", [])
-    record["role_settings"] = settings
-    record["labels"] = [{"provider": provider, "label": label} for provider, label in rows(connection, _LABELS)]
+    with raw_names(connection):
+        record = dict(zip(_COLUMNS, rows(connection, query)[0], strict=True))
+        record["grants"] = [dict(zip(_GRANT_COLUMNS, row, strict=True)) for row in rows(connection, _GRANTS)]
+        settings: dict[str, list[str]] = {}
+        for role, values in rows(connection, _SETTINGS):
+            settings[role] = list(values)
+        record["settings"] = settings.pop("", [])
+        record["role_settings"] = settings
+        record["labels"] = [{"provider": provider, "label": label} for provider, label in rows(connection, _LABELS)]
+    if not (record["comment"] or "").isascii():
+        # One that a session of another encoding wrote cannot always be converted: then its bytes are kept.
+        with contextlib.suppress(DatabaseError), connection.transaction():
+            record["comment"] = one(connection, _COMMENT)
     return record
 
 
@@ -83,6 +95,15 @@ def statements(
         f"IS_TEMPLATE {'true' if properties['is_template'] else 'false'}"
     )
     return found
+
+
+def apply(connection: Connection, found: Iterable[str]) -> None:
+    """Run `statements` in a session with `raw_names`; the comment, which is text, is converted for its database."""
+    for statement in found:
+        beginning, _is, comment = statement.partition(" IS ")
+        plain = beginning.startswith("COMMENT ON DATABASE ") and beginning.isascii() and is_text(comment)
+        with text(connection) if plain else contextlib.nullcontext():
+            execute(connection, statement)
 
 
 class _Known:
@@ -158,6 +179,8 @@ SELECT d.datname::text, pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.e
   FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace
  WHERE d.datname = current_database()
 """
+
+_COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = current_database()"
 
 _GRANTS = """
 SELECT CASE WHEN a.grantee = 0 THEN '' ELSE pg_get_userbyid(a.grantee)::text END, a.privilege_type, a.is_grantable,

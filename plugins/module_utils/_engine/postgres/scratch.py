@@ -219,7 +219,7 @@ def _initialise(
         f"--pgdata={directory}/data",
         f"--username={superuser}",
         "--auth=trust",
-        "--encoding=UTF8",
+        "--encoding=SQL_ASCII",  # in which roles can be made whose names are in any encoding
         "--locale=C",
         "--no-sync",
         "--no-instructions",

@@ -20,6 +20,7 @@ import typing as t
 from ..errors import Busy, RecoveryError
 from . import properties
 from .connection import connect_server, execute, one, quote_identifier, rows
+from .encodings import raw_names
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -85,8 +86,7 @@ def swap(
             _rename(session, target, kept)
         if restored != target:
             _rename(session, restored, target)
-        for statement in properties.statements(dict(recorded), target, "final", roles=roles):
-            execute(session.connection, statement)
+        properties.apply(session.connection, properties.statements(dict(recorded), target, "final", roles=roles))
 
 
 def _rename(session: Session, old: str, new: str) -> None:
@@ -120,7 +120,7 @@ def _transaction(session: Session) -> Iterator[None]:
 def _ending(session: Session, databases: list[str]) -> Iterator[None]:
     """End the sessions of `databases`, again and again, as long as the block lasts."""
     done = threading.Event()
-    with contextlib.closing(connect_server(session.login)) as other:
+    with contextlib.closing(connect_server(session.login)) as other, raw_names(other):
 
         def end() -> None:
             # A role that may not end somebody's session leaves it, and the rename says so.

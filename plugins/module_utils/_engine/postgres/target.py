@@ -16,6 +16,7 @@ import typing as t
 from ..errors import DatabaseError, RecoveryError
 from . import role_choice
 from .connection import connect, one, rows
+from .encodings import is_text, readable
 from .swap import sessions
 
 if t.TYPE_CHECKING:
@@ -139,6 +140,20 @@ def choose_roles(
             "Create them first, or restore as a role with CREATEROLE.",
         )
     return chosen
+
+
+def check_names(session: Session, recorded: Mapping[str, t.Any], chosen: role_choice.RoleChoice) -> None:
+    """Raise DatabaseError when a role that must be named cannot be; `recorded` are a database's properties."""
+    encoding = session.connection.info.parameter_status("server_encoding")
+    named = {recorded["owner"], *recorded["role_settings"], *(grant["grantee"] for grant in recorded["grants"])}
+    foreign = sorted(name for name in {*named, *chosen.created} if not is_text(name))
+    if foreign and encoding == "UTF8":
+        raise DatabaseError(
+            f"The role {readable(foreign[0])} cannot be named from a database whose encoding is UTF8.",
+            f"Restore on a server that was made with encoding {recorded['encoding']} or SQL_ASCII, or rename the role "
+            "in the source and make another backup.",
+            roles=[readable(name) for name in foreign],
+        )
 
 
 def check_owners(

@@ -247,8 +247,7 @@ class _Run:
         with halfmade.manage(login) as session:
             recorded = self._material.detail["properties"]
             with self._phase("properties"):
-                for statement in properties.statements(dict(recorded), DATABASE, "final"):
-                    execute(session.connection, statement)
+                properties.apply(session.connection, properties.statements(dict(recorded), DATABASE, "final"))
             self._compare_properties(login)
             if not self._request.checks:
                 return

@@ -198,6 +198,7 @@ def make_plan(
     if kept:
         halfmade.require_free_name(session, kept)
     chosen = target.choose_roles(session, material.roles, request.roles, info)
+    target.check_names(session, material.detail["properties"], chosen)
     confirm, why = confirmation(request, found, history.last(request.host, request.target, found.oid), material)
     notes = [
         *material.doubts,
