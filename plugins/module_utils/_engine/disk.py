@@ -17,7 +17,7 @@ import os
 import secrets
 import typing as t
 
-from .errors import AccessDenied, AlreadyExists, NotFound, StoreError
+from .errors import AccessDenied, AlreadyExists, Full, NotFound, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,6 +110,8 @@ _KINDS: dict[int, type[StoreError]] = {
     errno.EACCES: AccessDenied,
     errno.EPERM: AccessDenied,
     errno.EROFS: AccessDenied,
+    errno.ENOSPC: Full,
+    errno.EDQUOT: Full,
 }
 
 _REMEDIES = {

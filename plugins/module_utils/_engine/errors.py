@@ -62,6 +62,14 @@ class AccessDenied(StoreError):
     """The store knows us and says no, or does not know us."""
 
 
+class Full(StoreError):
+    """The store has no room for what was written."""
+
+
+class Unbelievable(StoreError):
+    """The store shows less than it must hold: nothing may be concluded from what it does not show."""
+
+
 class KeyRefused(RecoveryError):
     """A key is missing, malformed, or opens nothing here."""
 

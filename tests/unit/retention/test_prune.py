@@ -357,6 +357,7 @@ def test_that_holds_for_a_run_for_one_cluster_too(ground):
     hidden = ground.make(3)
     ground.opened().receipts.add(Receipt("shop", "main/shop", hidden, "0" * 64, "full", "scheduled", "2026", 1, 1))
     ground.store.delete(repository.manifest("shop", "main/shop", hidden))
+    ground.make(0)
     assert prune.prune(ground.request(POLICY, cluster="main"), ground.world()).facts["garbage"] == 0
 
 

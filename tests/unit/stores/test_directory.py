@@ -69,8 +69,9 @@ def test_links_lead_nowhere(root: Path, store: DirectoryStore, tmp_path: Path) -
     (root / "directory").symlink_to(outside)
     (root / "file").symlink_to(outside / "secret")
     store.put("real", [b"x"])
-    assert names(store) == ["real"]
     for attempt in (
+        lambda: names(store),
+        lambda: names(store, "f"),
         lambda: next(store.get("file")),
         lambda: next(store.get("directory/secret")),
         lambda: store.head("file"),
@@ -90,12 +91,35 @@ def test_the_root_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
     assert (root / "a").read_bytes() == b"x"
 
 
-def test_unfinished_files_and_strangers_are_not_listed(root: Path, store: DirectoryStore) -> None:
+def test_unfinished_files_and_empty_directories_are_not_listed(root: Path, store: DirectoryStore) -> None:
     store.put("a/b", [b"x"])
     (root / "a" / f"{disk.TEMPORARY_PREFIX}0123").write_bytes(b"half")
-    os.mkfifo(root / "a" / "pipe")
     (root / "empty").mkdir()
     assert names(store) == ["a/b"]
+    assert names(store, "empty/") == names(store, "none/") == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])
+def test_what_is_no_object_is_an_error_that_names_it(root: Path, store: DirectoryStore, kind: str) -> None:
+    """Whatever should be there in its place would otherwise seem not to exist."""
+    store.put("a/b", [b"x"])
+    if kind == "pipe":
+        os.mkfifo(root / "a" / "odd")
+    else:
+        (root / "a" / "odd").symlink_to(root / ("a" if kind == "link" else "none"))
+    for attempt in (lambda: names(store), lambda: names(store, "a/"), lambda: names(store, "a/o")):
+        with pytest.raises(StoreError, match="a/odd is ") as caught:
+            attempt()
+        assert caught.value.remedy
+    assert names(store, "a/b") == ["a/b"]
+
+
+def test_a_file_where_a_directory_belongs_is_an_error(store: DirectoryStore) -> None:
+    store.put("a", [b"x"])
+    with pytest.raises(StoreError, match="a cannot be used: Not a directory"):
+        names(store, "a/")
+    with pytest.raises(StoreError, match="Not a directory"):
+        store.delete("a/b")
 
 
 def test_the_order_is_that_of_whole_names(store: DirectoryStore) -> None:
@@ -139,7 +163,7 @@ def test_a_name_below_an_object_is_refused_with_the_reason(store: DirectoryStore
     store.put("a", [b"x"])
     with pytest.raises(StoreError, match="Not a directory"):
         store.put("a/b", [b"x"])
-    with pytest.raises(NotFound):
+    with pytest.raises(StoreError, match="Not a directory"):
         store.head("a/b")
 
 

@@ -23,7 +23,7 @@ from ..anomalies import assessment, judging
 from ..catalogue import catalogue, manifest
 from ..catalogue.receipts import Receipt
 from ..crypto import seals
-from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, UsageError
+from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable, UsageError
 from ..model import Outcome
 from ..postgres import connection, grants, members, server, snapshot
 from ..progress import Progress, status_directory
@@ -157,8 +157,8 @@ def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
     """Give the newest full backup: the store's own word, or this host's memory where it may only write."""
     try:
         found = opened.find(component, "latest")
-    except NotFound:
-        return None
+    except (NotFound, Unbelievable):
+        return None  # where backups are hidden, one more is what helps
     except AccessDenied:
         known = opened.receipts.of(opened.application, component)
         full = [receipt for receipt in known if receipt.scope == "full" and receipt.reason != "emergency"]

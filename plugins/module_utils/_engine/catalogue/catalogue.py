@@ -22,17 +22,17 @@ from ..crypto import seals
 from ..errors import KeyRefused, NotFound, Tampered
 from ..keys import custody
 from ..stores import opening
-from . import choosing, manifest
+from . import choosing, evidence, manifest
 from . import marks as sealed
 from .choosing import Place
 from .receipts import Receipts
 from .stored_backup import Backup, missing_file
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ..model import World
-    from ..stores.base import Store
+    from ..stores.base import ObjectInfo, Store
     from ..stores.bucket import Patience
 
 __all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "missing_file", "open_repository"]
@@ -102,7 +102,8 @@ class Repository:
         """
         Give the authentic and complete backups, of one component or all, oldest first.
 
-        What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end.
+        What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end, and
+        Unbelievable when it lists none and holds some.
         """
         listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
         return sorted(listed, key=choosing.age)
@@ -117,17 +118,19 @@ class Repository:
         return [found for found in sorted(read, key=choosing.age) if choosing.age(found) <= choosing.age(backup)]
 
     def everything(
-        self, component: str | None = None, sizes_of_all: Callable[[], dict[str, int]] | None = None
+        self, component: str | None = None, all_files: Callable[[], list[ObjectInfo]] | None = None
     ) -> list[Listed]:
         """
         Give the authentic backups, those with missing files too; `component` may be its cluster's part alone.
 
-        `sizes_of_all` is asked for the sizes of all files once the manifests are read, in place of a listing.
+        `all_files` is asked for all files once the manifests are read, in place of a listing. Raise Unbelievable when
+        none is listed and some are there.
         """
         places = self._places(component)
         read = self._all_believed(places)
-        sizes = sizes_of_all() if sizes_of_all else self._sizes() if any(read) else {}
-        self._compare_with_receipts(component, read)
+        files = all_files() if all_files else self._files()
+        self._look_for_hidden(component, places, files, self._compare_with_receipts(component, read))
+        sizes = {info.name: info.size for info in files}
         return [
             Listed(backup, place.stored, self._problem(backup, sizes))
             for place, backup in zip(places, read, strict=True)
@@ -150,7 +153,7 @@ class Repository:
         Give the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
 
         The latest is the newest full one that is no emergency backup. Raise NotFound when there is none,
-        KeyRefused when there are some and strangers signed them all, UsageError when the selector is none of the
+        Unbelievable when none is listed and some are there, KeyRefused when there are some and strangers signed them all, UsageError when the selector is none of the
         three, Tampered when the named one is not to be believed.
         """
         if repository.BACKUP_ID.fullmatch(selector):
@@ -169,6 +172,8 @@ class Repository:
                 "Give the key that belongs to them; a new one comes by a trust file, or with another application name.",
                 component=component,
             )
+        if not places:
+            self._look_for_hidden(component, places, self._files(), self._compare_with_receipts(component, []))
         raise NotFound(
             f"The store holds no backup of {component} that {selector!r} names.",
             "List what there is with playbook lifeboat.recovery.list, and check application, cluster and database.",
@@ -237,9 +242,24 @@ class Repository:
             return False
         return True
 
-    def _sizes(self) -> dict[str, int]:
+    def _files(self) -> list[ObjectInfo]:
         prefixes = (f"{self.application}/data/", f"{self.application}/details/")
-        return {info.name: info.size for prefix in prefixes for info in self.store.list(prefix)}
+        return [info for prefix in prefixes for info in self.store.list(prefix)]
+
+    def _look_for_hidden(
+        self, component: str | None, places: list[Place], files: Iterable[ObjectInfo], missing: set[str]
+    ) -> None:
+        """Report complete backups that no manifest lists. Raise Unbelievable when nothing at all is listed beside."""
+        every = places if component is None else self._places(None)
+        known = {place.backup_id for place in every}
+        found = evidence.unlisted(self.application, files, known, self._now())
+        whole = found.complete - self._let_go(found.complete)
+        for identity in sorted(whole - missing):
+            self.anomalies.append(Anomaly("hidden", identity, evidence.hidden(identity)))
+        stored = whole if every else whole | found.partial
+        if not places and (stored or missing):
+            what = component or self.application
+            raise evidence.nothing_listed(self.store.url, what, len(stored), len(missing))
 
     def _problem(self, backup: Backup, sizes: dict[str, int]) -> str | None:
         problem = missing_file(backup.manifest, sizes)
@@ -247,7 +267,9 @@ class Repository:
             self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, problem))
         return problem
 
-    def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> None:
+    def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> set[str]:
+        """Report what differs from what was written here, and give the ids of the backups that are not there."""
+        missing: set[str] = set()
         found = {backup.manifest.backup_id: backup.manifest_sha256 for backup in read if backup}
         receipts = self.receipts.of(self.application, component)
         expired = self._expired({receipt.backup_id for receipt in receipts} - found.keys())
@@ -257,16 +279,23 @@ class Repository:
             if receipt.backup_id not in found:
                 cause = f"{receipt.backup_id} was made here at {receipt.finished} and is not in the store."
                 self.anomalies.append(Anomaly("missing", receipt.backup_id, cause))
+                missing.add(receipt.backup_id)
             elif found[receipt.backup_id] != receipt.manifest_sha256:
                 cause = f"The manifest of {receipt.backup_id} is not the one that was written."
                 self.anomalies.append(Anomaly("exchanged", receipt.backup_id, cause))
+        return missing
 
     def _expired(self, missing: set[str]) -> set[str]:
         """Give those of the missing backups that retention let go; the host need not ask for one twice."""
         known = self.receipts.expired(self.application) & missing
-        wanted = missing - known
+        gone = self._let_go(missing - known)
+        self.receipts.forget(self.application, gone)
+        return known | gone
+
+    def _let_go(self, wanted: Collection[str]) -> set[str]:
+        """Give those of which a mark says that retention let them go."""
         if not wanted:
-            return known
+            return set()
         infos = [
             info
             for info in self.store.list(repository.marks(self.application))
@@ -274,9 +303,7 @@ class Repository:
             if parsed and parsed[0] in wanted and parsed[1] == "expired"
         ]
         said = sealed.judge(self.store, self.custody, self.application, infos)
-        gone = {backup_id for backup_id, found in said.items() if found.expired}
-        self.receipts.forget(self.application, gone)
-        return known | gone
+        return {backup_id for backup_id, found in said.items() if found.expired}
 
 
 def open_repository(settings: RepositorySettings, world: World, *, patience: Patience | None = None) -> Repository:

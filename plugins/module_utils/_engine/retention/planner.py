@@ -69,7 +69,7 @@ class Decision:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing at all may be deleted; `kind` is `clock` or `share`."""
+    """Why nothing at all may be deleted; `kind` is `clock`, `listing` or `share`."""
 
     kind: str
     cause: str
@@ -94,9 +94,11 @@ def plan(
     *,
     force: bool = False,
     store_time: datetime.datetime | None = None,
+    refused: Sequence[Refusal] = (),
 ) -> Plan:
     """
-    Decide on every backup. `store_time` is what the store's clock shows at `now`, if that is known.
+    Decide on every backup. `store_time` is what the store's clock shows at `now`, if that is known; `refused` is what
+    speaks against deleting anything already.
 
     `force` lifts the limit on the share that goes at once, and nothing else.
     """
@@ -110,7 +112,7 @@ def plan(
         _Component(component, group, policy=policy, now=now, reasons=reasons, over=over).judge()
     locked = {one for one in ordered if not reasons[one] and one.locked_until is not None and one.locked_until > now}
     _keep_parents(ordered, reasons, locked)
-    refusals = list(_wrong_clock(ordered, now, store_time))
+    refusals = [*_wrong_clock(ordered, now, store_time), *refused]
     if not force:
         gone = {one for one in ordered if not reasons[one] and one not in locked}
         refusals += _too_many(by_component, gone, policy.max_delete_share, now)

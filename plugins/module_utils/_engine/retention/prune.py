@@ -21,7 +21,7 @@ import secrets
 import typing as t
 
 from .. import repository
-from ..catalogue import catalogue, marks
+from ..catalogue import catalogue, evidence, marks
 from ..errors import KeyRefused, RecoveryError, UsageError
 from ..model import Outcome
 from . import planner, report, survey
@@ -33,6 +33,16 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..model import World
+
+
+REMEDIES = {
+    "clock": "Set this machine's clock right (chronyd or systemd-timesyncd), and run again: nothing was deleted.",
+    "listing": (
+        "Find out what hides their manifests, and bring them back; if they are gone for good, run once with force. "
+        "Nothing was deleted."
+    ),
+    "share": "Look at the decisions; if they are meant, run once with force. Nothing was deleted.",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
         now = world.now()
         old = now - datetime.timedelta(seconds=request.garbage_age)
         found = survey.survey(opened, _place(request), old, now)
+        found = found.limited(policy.max_delete_share, force=request.force)
         _believed(opened, found)
         store_time = lock.stored if lock else _ahead(found.newest, now)
         plan = _planned(opened, request, found, policy=policy, now=now, store_time=store_time)
@@ -86,7 +97,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
         try:
             removal.take_back((*plan.of("keep"), *plan.of("retained")))
             removal.remove(plan.of("delete"))
-            removal.collect(found.leftovers)
+            removal.collect(found.going)
         except RecoveryError as exc:
             exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
             exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
@@ -143,7 +154,8 @@ def _planned(
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         until = dict(zip(going, pool.map(opened.store.locked_until, names), strict=True))
     known = [dataclasses.replace(one, locked_until=until.get(one)) for one in candidates]
-    return planner.plan(known, policy, now, force=request.force, store_time=store_time)
+    doubts = found.doubts(policy.max_delete_share, force=request.force)
+    return planner.plan(known, policy, now, force=request.force, store_time=store_time, refused=doubts)
 
 
 def _ahead(newest: datetime.datetime | None, now: datetime.datetime) -> datetime.datetime | None:
@@ -155,14 +167,9 @@ def _refuse(plan: planner.Plan) -> None:
     if not plan.refusals:
         return
     first = plan.refusals[0]
-    remedy = (
-        "Set this machine's clock right (chronyd or systemd-timesyncd), and run again: nothing was deleted."
-        if first.kind == "clock"
-        else "Look at the decisions; if they are meant, run once with force. Nothing was deleted."
-    )
     raise UsageError(
         first.cause,
-        remedy,
+        REMEDIES[first.kind],
         field="force",
         refusals=[refusal.cause for refusal in plan.refusals],
         decisions=report.decisions(plan),
@@ -180,6 +187,7 @@ def _outcome(
         "retained": len(plan.of("retained")) + len(removed.retained),
         "freed": removed.freed,
         "garbage": removed.garbage,
+        "hidden": [one.backup_id for one in found.leftovers if one.hidden],
         "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
         "table": report.table(plan, found.leftovers),
     }
@@ -189,13 +197,22 @@ def _outcome(
         facts=facts,
         before=report.before(plan, found.leftovers),
         after=report.after(plan, found.leftovers),
-        warnings=_warnings(opened, plan, removed),
+        warnings=_warnings(opened, plan, found, removed),
     )
 
 
-def _warnings(opened: catalogue.Repository, plan: planner.Plan, removed: Removed) -> tuple[str, ...]:
+def _warnings(
+    opened: catalogue.Repository, plan: planner.Plan, found: survey.Survey, removed: Removed
+) -> tuple[str, ...]:
     misdated = sum(decision.candidate.misdated for decision in plan.decisions)
     said = [anomaly.sentence for anomaly in opened.anomalies]
+    told = {anomaly.name for anomaly in opened.anomalies}
+    said += [evidence.hidden(one.backup_id) for one in found.leftovers if one.hidden and one.backup_id not in told]
+    said += [
+        f"{len(kept)} leftovers stay: {why}. Look at what is listed; if they are meant to go, run once with force."
+        for why in sorted({one.stays for one in found.leftovers if one.stays})
+        for kept in [[one for one in found.leftovers if one.stays == why]]
+    ]
     said += [f"{identity} stays: it was pinned or put on hold while this ran." for identity in removed.protected]
     said += [f"{identity} stays: it is needed by {child}, which stays." for identity, child in removed.needed.items()]
     if misdated:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..catalogue import evidence
 from ..units import human_size
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,12 @@ def table(plan: Plan, leftovers: Iterable[Leftover]) -> list[str]:
     lines = [f"{decision.action:<8}  {_what(decision)}: {'; '.join(decision.reasons)}" for decision in plan.decisions]
     for leftover in leftovers:
         why = "left of a backup that expired" if leftover.expired else "no manifest lists them"
-        lines.append(f"collect   {_left(leftover)}: {why}")
+        if leftover.hidden:
+            lines.append(f"hidden    {_left(leftover)}: {why}. {evidence.ADVICE}")
+        elif leftover.stays:
+            lines.append(f"keep      {_left(leftover)}: {why}, and {leftover.stays}")
+        else:
+            lines.append(f"collect   {_left(leftover)}: {why}")
     return lines
 
 
@@ -63,6 +69,8 @@ def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
         said += f", {facts['retained']} retained by the store's locks"
     if facts["garbage"]:
         said += f", {facts['garbage']} leftover objects {done}collected"
+    if facts["hidden"]:
+        said += f", {len(facts['hidden'])} stored whole that no manifest lists"
     return f"{said}; {human_size(facts['freed'])} {done}freed."
 
 

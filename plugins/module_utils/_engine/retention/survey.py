@@ -4,18 +4,23 @@
 
 """
 What retention must know of a store before it decides: the backups, what is said about them, and what nothing lists.
+
+A listing is not believed alone where something would be destroyed because of what it does not show: the manifests are
+listed twice, and each thing that seems to be left over is asked for by its own names.
 """
 
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import dataclasses
 import datetime
 import typing as t
 
 from .. import repository
-from ..catalogue import marks
-from .planner import Candidate
+from ..catalogue import evidence, marks
+from ..errors import NotFound, Unbelievable
+from .planner import Candidate, Refusal
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +31,9 @@ if t.TYPE_CHECKING:
 MISDATED = datetime.timedelta(hours=24)
 """How far a backup's own time may be from the one at which the store took it."""
 
+WORKERS = 8
+"""Questions at once: they wait for the network."""
+
 TOMBSTONES = datetime.timedelta(days=366)
 """How long the marks of what expired stay, so that every host learns that its backup was not lost but let go."""
 
@@ -35,17 +43,28 @@ class Leftover:
     """
     Objects of one backup id that no manifest lists. `expired`: a signed mark says that this backup was let go.
 
-    Without that they are an upload that never ended, or belong to a backup whose manifest somebody hid.
+    Without that they are an upload that never ended, or belong to a backup whose manifest somebody hid: they are
+    `hidden` then, and stay. `stays` says why others stay.
     """
 
     backup_id: str
     objects: tuple[ObjectInfo, ...]
     expired: bool
+    hidden: bool = False
+    stays: str = ""
+
+    @property
+    def newest(self) -> datetime.datetime:
+        """When the store took the last of them."""
+        return max(info.modified for info in self.objects)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Survey:
-    """What the store holds. `objects` are the files of each backup id, `mark_objects` its marks."""
+    """
+    What the store holds. `objects` are the files of each backup id, `mark_objects` its marks; `known` are the ids that
+    have a manifest, and `missing` those that must have one.
+    """
 
     listed: tuple[Listed, ...]
     marks: Mapping[str, marks.Marks]
@@ -53,6 +72,31 @@ class Survey:
     mark_objects: Mapping[str, list[ObjectInfo]]
     leftovers: tuple[Leftover, ...]
     newest: datetime.datetime | None
+    known: frozenset[str]
+    missing: frozenset[str]
+
+    @property
+    def going(self) -> tuple[Leftover, ...]:
+        """The leftovers that are to be collected."""
+        return tuple(one for one in self.leftovers if not one.hidden and not one.stays)
+
+    def limited(self, share: int, *, force: bool) -> Survey:
+        """Let unexplained leftovers stay that are more than so many percent of all; nothing explains them but us."""
+        unexplained = sum(not one.expired for one in self.going)
+        total = len(self.known) + len(self.missing) + unexplained
+        if not unexplained or (self.known and (force or not _beyond(unexplained, total, share))):
+            return self
+        why = "no manifest is listed at all" if not self.known else f"{unexplained} such are more than {share} percent"
+        kept = (one if one.expired or one.hidden else dataclasses.replace(one, stays=why) for one in self.leftovers)
+        return dataclasses.replace(self, leftovers=tuple(kept))
+
+    def doubts(self, share: int, *, force: bool) -> list[Refusal]:
+        """Give what speaks against believing the listing: more backups are missing in it than may go at once."""
+        total = len(self.known) + len(self.missing)
+        if force or not _beyond(len(self.missing), total, share):
+            return []
+        text = f"{len(self.missing)} of {total} backups that must be there are not listed, more than {share} percent."
+        return [Refusal("listing", text)]
 
     def candidates(self, *, replica: bool, local: bool) -> list[Candidate]:
         """Give the backups as the planner takes them. The own times of a replica or a directory prove nothing."""
@@ -83,35 +127,84 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
     Look at all of it. `place` limits the backups to a cluster or a component; what nothing lists is looked for
     everywhere, and counts when its newest object is from before `old`.
 
-    Raise StoreError when a listing does not come to its end.
+    Raise StoreError when a listing does not come to its end, Unbelievable when it does not show what is there.
     """
     objects: dict[str, list[ObjectInfo]] = collections.defaultdict(list)
 
-    def list_all() -> dict[str, int]:
+    def list_all() -> list[ObjectInfo]:
         for info in (info for prefix in repository.parts(opened.application) for info in opened.store.list(prefix)):
             if identity := repository.owner(opened.application, info.name):
                 objects[identity].append(info)
-        return {info.name: info.size for group in objects.values() for info in group}
+        return [info for group in objects.values() for info in group]
 
     listed = opened.everything(place, list_all)
     marked = _mark_objects(opened)
     # Last, so that a backup that was finished meanwhile is known before its files are taken for leftovers.
     manifests = list(opened.store.list(repository.manifests(opened.application)))
-    known = _identities(opened.application, manifests)
+    components = _components(opened.application, manifests)
+    known = frozenset(components)
     here = {entry.backup.manifest.backup_id for entry in listed}
+    if vanished := sorted(here - known):
+        raise Unbelievable(
+            f"{opened.store.url} shows the manifest of {vanished[0]} once and not again.",
+            "Nothing was deleted; find out who removes backups beside this, and run again.",
+        )
     said = _judged(opened, marked, here, objects.keys() - known)
     times = [info.modified for group in (manifests, *objects.values(), *marked.values()) for info in group]
-    leftovers = [
-        Leftover(
-            identity,
-            (*objects.get(identity, ()), *_removable(opened.application, marked.get(identity, ()), now)),
-            identity in said and said[identity].expired,
-        )
-        for identity in sorted({*objects, *marked} - known)
-    ]
-    made_here = {receipt.backup_id for receipt in opened.receipts.of(opened.application)}
-    going = tuple(one for one in leftovers if _may_go(one, made_here, old))
-    return Survey(tuple(listed), said, objects, marked, going, max(times, default=None))
+    receipts = opened.receipts.of(opened.application)
+    made_here = {receipt.backup_id for receipt in receipts}
+    leftovers = []
+    for identity in sorted({*objects, *marked} - known):
+        removable = _removable(opened.application, marked.get(identity, ()), now)
+        left = (*objects.get(identity, ()), *removable)
+        expired = identity in said and said[identity].expired
+        hidden = not expired and (identity in made_here or _looks_whole(opened.application, identity, left))
+        # One that is under way is not hidden either.
+        if left and (one := Leftover(identity, left, expired, hidden)).newest < (
+            now - evidence.GRACE if hidden else old
+        ):
+            leftovers.append(one)
+    _ask_for_each(opened, leftovers, said, {*components.values(), *(receipt.component for receipt in receipts)})
+    missing = {one.backup_id for one in leftovers if one.hidden}
+    missing |= {anomaly.name for anomaly in opened.anomalies if anomaly.kind == "missing"}
+    return Survey(
+        tuple(listed), said, objects, marked, tuple(leftovers), max(times, default=None), known, frozenset(missing)
+    )
+
+
+def _ask_for_each(
+    opened: Repository, leftovers: Iterable[Leftover], said: Mapping[str, marks.Marks], components: set[str]
+) -> None:
+    """Raise Unbelievable when the store holds under its own name what would show that a leftover is none."""
+    application = opened.application
+    names: dict[str, str] = {}
+    for one in leftovers:
+        identity = one.backup_id
+        if one.expired:
+            places = {mark.component for mark in said[identity].of("expired")}
+        elif not one.hidden:
+            places = components
+            names[repository.detail(application, identity, "detail")] = identity
+        else:
+            continue
+        names |= {repository.manifest(application, place, identity): identity for place in places}
+
+    def is_there(name: str) -> bool:
+        try:
+            opened.store.head(name)
+        except NotFound:
+            return False
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for (name, identity), found in zip(names.items(), pool.map(is_there, names), strict=True):
+            if found:
+                raise Unbelievable(
+                    f"{opened.store.url} does not list {name} and holds it: what else of {identity} and others is "
+                    "there cannot be known.",
+                    "Nothing was deleted; find out why its listing is not complete.",
+                    name=name,
+                )
 
 
 def _mark_objects(opened: Repository) -> dict[str, list[ObjectInfo]]:
@@ -137,10 +230,17 @@ def _judged(
     return said
 
 
-def _may_go(one: Leftover, made_here: set[str], old: datetime.datetime) -> bool:
-    # What this host finished and nobody let go was hidden, not left over.
-    hidden = not one.expired and one.backup_id in made_here
-    return bool(one.objects) and not hidden and max(info.modified for info in one.objects) < old
+def _looks_whole(application: str, identity: str, objects: Iterable[ObjectInfo]) -> bool:
+    """Whether what lies there was a backup: its detail is stored last, and only what was listed gets marks."""
+    detail, kinds = repository.detail(application, identity, "detail"), ("verified", "pinned", "hold")
+    parsed = (repository.parse_mark(application, info.name) for info in objects)
+    marked = any(found is not None and found[1] in kinds for found in parsed)
+    return marked or any(info.name == detail for info in objects)
+
+
+def _beyond(part: int, total: int, share: int) -> bool:
+    # Rounded up, as the planner does.
+    return part > -(-total * share // 100)
 
 
 def _removable(application: str, infos: Iterable[ObjectInfo], now: datetime.datetime) -> list[ObjectInfo]:
@@ -153,6 +253,7 @@ def _is_tombstone(application: str, info: ObjectInfo) -> bool:
     return parsed is not None and parsed[1] == "expired"
 
 
-def _identities(application: str, infos: Iterable[ObjectInfo]) -> set[str]:
+def _components(application: str, infos: Iterable[ObjectInfo]) -> dict[str, str]:
+    """Give the component of each backup id that has a manifest."""
     parsed = (repository.parse_manifest(application, info.name) for info in infos)
-    return {found[1] for found in parsed if found}
+    return {found[1]: found[0] for found in parsed if found}

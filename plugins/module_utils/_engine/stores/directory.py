@@ -58,8 +58,7 @@ class DirectoryStore:
         above, slash, _rest = base.check_prefix(prefix).rpartition("/")
         if above:
             self._path(above)
-        with disk.explained(self._root):
-            yield from self._walk(above + slash, prefix)
+        yield from self._walk(above + slash, prefix)
 
     def delete(self, name: str) -> None:
         path = self._path(name)
@@ -67,7 +66,7 @@ class DirectoryStore:
         with disk.explained(path):
             try:
                 os.unlink(path)
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            except (FileNotFoundError, IsADirectoryError):
                 return
             with contextlib.suppress(FileNotFoundError):  # another deletion was quicker to remove the directory
                 disk.sync_directory(os.path.dirname(path))
@@ -120,21 +119,27 @@ class DirectoryStore:
                 disk.sync_directory(directory)
 
     def _walk(self, directory: str, prefix: str) -> Iterator[base.ObjectInfo]:
-        """Yield what lies below `directory` (empty, or ending with a slash), in the order of whole names."""
-        try:
-            with os.scandir(os.path.join(self._root, directory)) as found:
-                entries = sorted((_key(entry), entry) for entry in found if not entry.is_symlink())
-        except (FileNotFoundError, NotADirectoryError):
-            return
+        """
+        Yield what lies below `directory` (empty, or ending with a slash), in the order of whole names.
+
+        What is neither file nor directory is an error: left out, whatever it stands for would seem not to be there.
+        """
+        path = os.path.join(self._root, directory)
+        with disk.explained(path.rstrip("/")):
+            try:
+                with os.scandir(path) as found:
+                    entries = sorted((_key(entry), entry) for entry in found)
+            except FileNotFoundError:
+                return
         for key, entry in entries:
             name = directory + key
-            if entry.name.startswith(base.RESERVED) or not (name.startswith(prefix) or prefix.startswith(name)):
+            if entry.name.startswith(base.RESERVED) or not name.startswith(prefix):
                 continue
             if key.endswith("/"):
                 yield from self._walk(name, prefix)
-            elif entry.is_file(follow_symlinks=False):
-                with contextlib.suppress(FileNotFoundError):
-                    yield _info(name, entry.stat(follow_symlinks=False))
+                continue
+            with disk.explained(entry.path), contextlib.suppress(FileNotFoundError):
+                yield _info(name, _regular(entry.path, entry.stat(follow_symlinks=False)))
 
     def _path(self, name: str) -> str:
         """Give the path of an object. Raise StoreError when a symbolic link on the way leads somewhere else."""
@@ -142,7 +147,7 @@ class DirectoryStore:
         for segment in base.check_name(name).split("/"):
             path = os.path.join(path, segment)
             if os.path.islink(path):
-                raise StoreError(f"{path} is a symbolic link.", "Remove it: a store holds none.", path=path)
+                raise _strange(path, "a symbolic link")
         return path
 
     def _stat(self, name: str, path: str) -> os.stat_result:
@@ -150,11 +155,11 @@ class DirectoryStore:
         with disk.explained(path):
             try:
                 found = os.lstat(path)
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 found = None
-        if found is None or not stat.S_ISREG(found.st_mode):
+        if found is None or stat.S_ISDIR(found.st_mode):
             raise NotFound(f"{self.url} holds no object {name}.", name=name)
-        return found
+        return _regular(path, found)
 
     def _check_root(self) -> None:
         if not os.path.isdir(self._root):
@@ -180,6 +185,23 @@ class _Source:
 def _key(entry: os.DirEntry[str]) -> str:
     """What to sort by: a directory's content stands where its name with the slash would."""
     return entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+
+def _regular(path: str, found: os.stat_result) -> os.stat_result:
+    """Return `found` if it is of a file. Raise StoreError otherwise."""
+    if stat.S_ISLNK(found.st_mode):
+        raise _strange(path, "a symbolic link")
+    if not stat.S_ISREG(found.st_mode):
+        raise _strange(path, "neither a file nor a directory")
+    return found
+
+
+def _strange(path: str, what: str) -> StoreError:
+    return StoreError(
+        f"{path} is {what}.",
+        "Put in its place what it stands for, by moving or mounting it there, or remove it: a store holds none.",
+        path=path,
+    )
 
 
 def _info(name: str, found: os.stat_result) -> base.ObjectInfo:

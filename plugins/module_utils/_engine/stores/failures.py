@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..errors import AccessDenied, NotFound, StoreError
+from ..errors import AccessDenied, Full, NotFound, StoreError
 
 NO_ANSWER = 0
 """In place of an HTTP status: the store did not answer."""
@@ -40,7 +40,7 @@ CODES: dict[str, tuple[type[StoreError], str, str]] = {
     "OperationAborted": (StoreError, "Another change of the bucket is under way.", "Run again later."),
     "AuthorizationHeaderMalformed": (StoreError, "The store is in another region.", "Set store.region."),
     "PermanentRedirect": (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
-    "QuotaExceeded": (StoreError, "The quota of the bucket or its user is used up.", "Raise it, or free space."),
+    "QuotaExceeded": (Full, "The quota of the bucket or its user is used up.", "Raise it, or free space."),
     "EntityTooLarge": (StoreError, "The object is larger than the store takes.", "Use smaller volumes."),
     "SlowDown": (StoreError, "The store asks to slow down, again and again.", "Run again later."),
     "NoSuchUpload": (StoreError, "The store forgot the upload while it ran.", "Run again."),
@@ -62,7 +62,7 @@ STATUSES: dict[int, tuple[type[StoreError], str, str]] = {
     404: (NotFound, "It is not there.", ""),
     301: (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
     501: (StoreError, "The store does not know how to do this.", "Use another S3 service, or a later version of it."),
-    507: (StoreError, "The store is full.", "Free space there, and run again."),
+    507: (Full, "The store is full.", "Free space there, and run again."),
 }
 
 TRANSIENT = {408, 425, 429}

@@ -1,0 +1,306 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A store that shows less than it holds: nothing is destroyed, and nobody is told that there are no backups."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+    RecoveryError,
+    StoreError,
+    UsageError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import gathering
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+
+POLICY = {"keep_within": "30d", "min_keep": 1}
+LEFT = "backup-20200101T000000Z-0123456789abcdef"
+
+
+def symlinked(ground):
+    (ground.root / "shop/manifests").rename(ground.home / "elsewhere")
+    (ground.root / "shop/manifests").symlink_to(ground.home / "elsewhere")
+
+
+def symlinked_cluster(ground):
+    (ground.root / "shop/manifests/main").rename(ground.home / "elsewhere")
+    (ground.root / "shop/manifests/main").symlink_to(ground.home / "elsewhere")
+
+
+def symlinked_database(ground):
+    (ground.root / "shop/manifests/main/shop").rename(ground.home / "elsewhere")
+    (ground.root / "shop/manifests/main/shop").symlink_to(ground.home / "elsewhere")
+
+
+def linked_files(ground):
+    for path in (ground.root / "shop/manifests/main/shop").iterdir():
+        path.rename(ground.home / path.name)
+        path.symlink_to(ground.home / path.name)
+
+
+def renamed(ground):
+    (ground.root / "shop/manifests").rename(ground.root / "shop/manifests.old")
+
+
+def renamed_database(ground):
+    (ground.root / "shop/manifests/main/shop").rename(ground.home / "elsewhere")
+
+
+def a_file(ground):
+    renamed(ground)
+    (ground.root / "shop/manifests").write_bytes(b"")
+
+
+def a_file_for_a_cluster(ground):
+    (ground.root / "shop/manifests/main").rename(ground.home / "elsewhere")
+    (ground.root / "shop/manifests/main").write_bytes(b"")
+
+
+def a_pipe(ground):
+    renamed(ground)
+    os.mkfifo(ground.root / "shop/manifests")
+
+
+LOSSES = [
+    symlinked,
+    symlinked_cluster,
+    symlinked_database,
+    linked_files,
+    renamed,
+    renamed_database,
+    a_file,
+    a_file_for_a_cluster,
+    a_pipe,
+]
+
+
+def members(ground):
+    """Give the files of all backups, as the file system has them."""
+    return sorted(str(path) for part in ("data", "details") for path in (ground.root / "shop" / part).rglob("*.lbx"))
+
+
+@pytest.fixture
+def filled(ground):
+    for days in (2, 3, 4, 5, 31, 32):
+        ground.make(days)
+    return ground
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("lose", LOSSES, ids=lambda lose: lose.__name__)
+def test_what_hides_all_manifests_destroys_nothing_and_is_an_error(filled, lose, force):
+    before = members(filled)
+    lose(filled)
+    for dry_run in (True, False):
+        with pytest.raises(StoreError) as caught:
+            prune.prune(filled.request(POLICY, force=force), filled.world(dry_run=dry_run))
+        assert caught.value.remedy
+        assert str(filled.root) in caught.value.cause
+    assert members(filled) == before
+
+
+@pytest.mark.parametrize("lose", LOSSES, ids=lambda lose: lose.__name__)
+def test_nobody_is_told_that_there_are_no_backups(filled, lose):
+    lose(filled)
+    with pytest.raises(StoreError):
+        listing.list_backups(listing.ListRequest(filled.settings), filled.world())
+    with pytest.raises(StoreError):
+        listing.list_backups(listing.ListRequest(filled.settings, "main", "shop"), filled.world())
+    with pytest.raises(StoreError) as caught:
+        filled.opened().find("main/shop", "latest")
+    assert "holds no backup" not in caught.value.cause
+    picture, warnings = gathering.look(gathering.Sources(filled.settings), filled.world())
+    assert picture.unreadable
+    assert warnings
+
+
+def test_a_cluster_that_is_hidden_is_an_error_beside_one_that_is_not(filled):
+    """The other cluster's backups must not make the listing look believable for the one that was asked for."""
+    filled.make(2, component="other/shop")
+    renamed_database(filled)
+    for cluster in ("main", None):
+        with pytest.raises(RecoveryError) as caught:
+            prune.prune(filled.request(POLICY, force=False, cluster=cluster), filled.world())
+        assert "6" in caught.value.cause
+    found = listing.list_backups(listing.ListRequest(filled.settings), filled.world())
+    hidden = [anomaly for anomaly in found.facts["anomalies"] if anomaly["kind"] == "hidden"]
+    assert len(hidden) == 6
+    assert sum("no manifest lists it" in warning for warning in found.warnings) == 6
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_half_of_the_manifests_missing_destroys_nothing_of_them(filled, force):
+    lost = sorted((filled.root / "shop/manifests/main/shop").iterdir())[::2]
+    for path in lost:
+        path.rename(filled.home / path.name)
+    before = members(filled)
+    with pytest.raises(UsageError, match="3 of 6") if not force else contextlib.nullcontext():
+        prune.prune(filled.request(POLICY, force=force), filled.world())
+    kept = members(filled)
+    assert [path for path in before if any(one.stem in path for one in lost)] == [
+        path for path in kept if any(one.stem in path for one in lost)
+    ]
+    assert force or kept == before
+    for path in lost:
+        (filled.home / path.name).rename(path)
+    assert set(filled.listed()) >= {path.stem for path in lost}
+
+
+def test_a_complete_backup_that_nothing_lists_is_hidden_and_said_so_with_advice(ground):
+    for days in range(10):
+        ground.make(days)
+    hidden = ground.make(9.5)
+    ground.store.delete(repository.manifest("shop", "main/shop", hidden))
+    done = prune.prune(ground.request(POLICY, force=False), ground.world())
+    assert not done.changed
+    [line] = [line for line in done.facts["table"] if hidden in line]
+    assert line.startswith("hidden")
+    assert done.facts["hidden"] == [hidden]
+    [warning] = [warning for warning in done.warnings if hidden in warning]
+    assert "manifest" in warning
+    assert members(ground) and [path for path in members(ground) if hidden in path]
+
+
+@pytest.mark.parametrize("kind", ["pinned", "hold", "verified"])
+def test_files_with_a_mark_are_hidden_too(ground, kind):
+    for days in range(10):
+        ground.make(days)
+    ground.store.put(f"shop/data/{LEFT}/0001.lbx", [b"12345"])
+    ground.age(f"shop/data/{LEFT}/0001.lbx", 10)
+    ground.store.put_new(repository.mark("shop", LEFT, kind, "a" * 16), b"{}")
+    ground.age(repository.mark("shop", LEFT, kind, "a" * 16), 10)
+    done = prune.prune(ground.request(POLICY), ground.world())
+    assert done.facts["garbage"] == 0
+    assert done.facts["hidden"] == [LEFT]
+    assert ground.store.head(f"shop/data/{LEFT}/0001.lbx")
+
+
+def leave(ground, count):
+    for number in range(count):
+        name = f"shop/data/backup-20200101T000000Z-{number:016x}/0001.lbx"
+        ground.store.put(name, [b"12345"])
+        ground.age(name, 10)
+
+
+def test_more_leftovers_than_the_share_are_collected_only_with_force(ground):
+    for days in range(6):
+        ground.make(days)
+    leave(ground, 4)
+    for dry_run in (True, False):
+        done = prune.prune(ground.request(POLICY, force=False), ground.world(dry_run=dry_run))
+        assert (done.facts["garbage"], done.changed) == (0, False)
+        assert any("force" in warning for warning in done.warnings)
+    assert prune.prune(ground.request(POLICY), ground.world()).facts["garbage"] == 4
+
+
+def test_leftovers_within_the_share_go(ground):
+    for days in range(7):
+        ground.make(days)
+    leave(ground, 3)
+    assert prune.prune(ground.request(POLICY, force=False), ground.world()).facts["garbage"] == 3
+
+
+class Lying:
+    """Leaves out of its listings what `hides` says, and answers about single objects truthfully."""
+
+    def __init__(self, store, hides):
+        self._store = store
+        self._hides = hides
+
+    def list(self, prefix):
+        return (info for info in self._store.list(prefix) if not self._hides(info.name))
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+def through(ground, monkeypatch, hides):
+    store = Lying(ground.store, hides)
+    monkeypatch.setattr(catalogue.opening, "open_store", lambda *given, **named: store)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("shown", ["details", "manifests"])
+def test_a_second_question_about_each_leftover_catches_a_listing_that_lies(ground, monkeypatch, shown, dry_run):
+    """Also where details and manifest are both left out, which makes it look as if an upload had never ended."""
+    for days in range(10):
+        ground.make(days)
+    old = ground.make(9.5)
+    if shown == "manifests":
+        ground.store.delete(repository.detail("shop", old, "detail"))
+    else:
+        ground.store.delete(repository.manifest("shop", "main/shop", old))
+    through(ground, monkeypatch, lambda name: old in name and "/data/" not in name)
+    before = members(ground)
+    with pytest.raises(StoreError, match=old):
+        prune.prune(ground.request(POLICY), ground.world(dry_run=dry_run))
+    assert members(ground) == before
+
+
+def test_a_manifest_that_shows_once_and_not_again_ends_the_run(ground, monkeypatch):
+    ground.make(1)
+    old = ground.make(40)
+    seen = []
+
+    def hides(name):
+        if old in name and "/manifests/" in name:
+            seen.append(name)
+        return old in name and "/manifests/" in name and len(seen) > 1
+
+    before = members(ground)
+    through(ground, monkeypatch, hides)
+    with pytest.raises(StoreError, match="shows"):
+        prune.prune(ground.request(POLICY), ground.world())
+    assert members(ground) == before
+
+
+def test_what_expired_is_collected_only_when_its_manifest_is_really_gone(ground, monkeypatch):
+    for days in range(4):
+        ground.make(days)
+    old = ground.make(40)
+    name = repository.manifest("shop", "main/shop", old)
+    kept = b"".join(ground.store.get(name))
+    prune.prune(ground.request(POLICY), ground.world())
+    for member in ("0001.lbx", "0002.lbx"):
+        ground.store.put(f"shop/data/{old}/{member}", [b"x" * 100])
+        ground.age(f"shop/data/{old}/{member}", 40)
+    ground.store.put_new(name, kept)
+    through(ground, monkeypatch, lambda each: each == name)
+    with pytest.raises(StoreError, match=old):
+        prune.prune(ground.request(POLICY), ground.world())
+    assert ground.store.head(f"shop/data/{old}/0001.lbx")
+
+
+def test_receipts_of_what_is_not_there_make_the_listing_suspicious(ground):
+    for days in range(3):
+        ground.make(days)
+    old = ground.make(40)
+    for number in range(4):
+        ground.opened().receipts.add(
+            Receipt("shop", "main/shop", f"{LEFT[:-1]}{number}", "0" * 64, "full", "scheduled", "2026", 1, 1)
+        )
+    with pytest.raises(UsageError, match="4 of 8") as caught:
+        prune.prune(ground.request(POLICY, force=False), ground.world())
+    assert "force" in caught.value.remedy
+    assert old in ground.listed()
+    assert prune.prune(ground.request(POLICY), ground.world()).facts["deleted"] == 1
+
+
+def test_a_store_in_which_nothing_ever_was_holds_no_backups(ground):
+    assert listing.list_backups(listing.ListRequest(ground.settings), ground.world()).facts["count"] == 0
+    assert not prune.prune(ground.request(POLICY), ground.world()).changed
+
+
+def test_a_first_backup_that_is_under_way_is_none_yet(ground):
+    for name in (repository.member("shop", LEFT, 1), repository.detail("shop", LEFT, "detail")):
+        ground.store.put(name, [b"12345"])
+    assert listing.list_backups(listing.ListRequest(ground.settings), ground.world()).facts["count"] == 0
+    assert not prune.prune(ground.request(POLICY, garbage_age=0.0), ground.world()).changed
