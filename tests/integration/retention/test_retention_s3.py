@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -18,14 +20,24 @@ import threading
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
+
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+    catalogue,
+    listing,
+    manifest,
+    marking,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import open_store
+from faultproxy import Fault, FaultProxy
 
 VICTIM = Path(__file__).with_name("retention_victim.py")
 KILLS = int(os.environ.get("LIFEBOAT_RETENTION_KILLS", "3"))
@@ -163,3 +175,84 @@ def test_two_runs_at_once_do_the_work_once(place):
         runner.join()
     assert sorted(outcomes) == [0, 6]
     assert place.listed() == stays
+
+
+ERROR = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We met an error.</Message></Error>'
+"""Some stores, and what stands before them, answer with status 200 and put an error into the body."""
+
+
+@pytest.fixture
+def proxied(place, s3):
+    """Let the backups be reached through a proxy; give it."""
+    host, _colon, port = s3.endpoint.removeprefix("http://").partition(":")
+    with contextlib.closing(FaultProxy((host, int(port)))) as proxy:
+        store = dataclasses.replace(place.settings.store, endpoint=proxy.endpoint)
+        place.settings = dataclasses.replace(place.settings, store=store)
+        place.options["store"]["endpoint"] = proxy.endpoint
+        yield proxy
+
+
+def everything(client, s3, place):
+    """Give the keys and versions of all that lies in the bucket for these backups."""
+    page = client.list_object_versions(Bucket=s3.bucket, Prefix=f"{place.prefix}/shop/")
+    found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+    return sorted((one["Key"], one["VersionId"]) for one in found if "/locks/" not in one["Key"])
+
+
+@pytest.mark.parametrize("body", [ERROR, b"<html><body>Sign in</body></html>"], ids=["error", "page"])
+@pytest.mark.parametrize("of", ["", "manifests", "marks", "details"])
+@pytest.mark.parametrize("times", [1 << 30, 1])
+def test_what_is_no_listing_destroys_nothing(place, proxied, s3, of, body, times):
+    stays = [place.make(0), place.make(35), place.make(36)]
+    for identity in stays[1:]:
+        marking.mark(marking.MarkRequest(place.settings, "main", "shop", identity), place.world())
+    client = s3.client()
+    before = everything(client, s3, place)
+    where = f"^GET .*(list-type=2.*{of}|{of}.*list-type=2)"
+    proxied.add(Fault(where, times=times, answer=(200, body)))
+    with contextlib.suppress(StoreError) if times == 1 else pytest.raises(StoreError):
+        prune.prune(place.request(garbage_age=-3600.0), place.world())
+    assert proxied.struck
+    assert everything(client, s3, place) == before
+    if times > 1 and of in {"", "manifests"}:
+        with pytest.raises(StoreError):
+            listing.list_backups(listing.ListRequest(place.settings), _hours_on(place))
+
+
+def _hours_on(place):
+    """Give a world in which the files are too old for a backup that is under way."""
+    return dataclasses.replace(place.world(), now=lambda: datetime.datetime.now(datetime.UTC) + DAY / 12)
+
+
+def test_the_module_ends_with_an_error(place, proxied, s3):
+    place.make(0)
+    place.make(40)
+    before = everything(s3.client(), s3, place)
+    proxied.add(Fault("^GET .*list-type=2", answer=(200, ERROR)))
+    status, result, _steps = place.run()
+    assert status != 0
+    assert result["failed"]
+    assert everything(s3.client(), s3, place) == before
+
+
+def test_a_listing_that_ends_in_an_error_is_not_taken_for_its_beginning(place, proxied):
+    """The first page is right and says that more follows; in place of the second one there is an error."""
+    ids = [place.make(days) for days in (3, 2, 1)]
+    keys = [f"{place.prefix}/" + repository.manifest("shop", "main/shop", identity) for identity in ids]
+    entry = "<Contents><Key>{}</Key><LastModified>2026-11-20T00:00:00.000Z</LastModified><Size>9</Size></Contents>"
+    page = "".join(entry.format(key) for key in keys[:1])
+    first = f"<ListBucketResult><IsTruncated>true</IsTruncated>{page}<NextContinuationToken>x</NextContinuationToken>"
+    proxied.add(Fault("^GET .*list-type=2.*manifests", times=1, answer=(200, f"{first}</ListBucketResult>".encode())))
+    proxied.add(Fault("^GET .*continuation-token=x", times=1, answer=(200, ERROR)))
+    opened = catalogue.open_repository(place.settings, place.world())
+    assert sorted(place_.backup_id for place_ in opened._places(None)) == sorted(ids)
+    assert proxied.struck == 2
+
+
+def test_a_page_in_place_of_the_answer_to_a_deletion_deletes_nothing_in_words_either(place, proxied):
+    place.make(0)
+    old = place.make(40)
+    proxied.add(Fault(r"^POST .*\?delete", answer=(200, b"<html/>")))
+    done = prune.prune(place.request(), place.world())
+    assert done.facts["deleted"] == 1
+    assert not [name for name in place.files() if old in name]

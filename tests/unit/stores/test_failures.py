@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     AccessDenied,
+    Full,
     NotFound,
     StoreError,
 )
@@ -37,7 +38,7 @@ def explained(text: str) -> StoreError:
         ("301 Moved Permanently", "PermanentRedirect", StoreError, "another region"),
         ("503 Service Unavailable", "SlowDown", StoreError, "slow down"),
         ("500 Internal Server Error", "", StoreError, "status 500"),
-        ("507 Insufficient Storage", "", StoreError, "is full"),
+        ("507 Insufficient Storage", "", Full, "is full"),
         ("418 Teapot", "Odd", StoreError, "status 418 (Odd)"),
         ("409 Conflict", "BucketAlreadyExists", StoreError, "somebody else has a bucket of that name"),
     ],

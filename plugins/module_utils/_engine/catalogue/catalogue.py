@@ -306,10 +306,18 @@ class Repository:
         return {backup_id for backup_id, found in said.items() if found.expired}
 
 
-def open_repository(settings: RepositorySettings, world: World, *, patience: Patience | None = None) -> Repository:
-    """Open an application's repository. In a dry run reads pass and writes vanish."""
+def open_repository(
+    settings: RepositorySettings, world: World, *, patience: Patience | None = None, thorough: bool = False
+) -> Repository:
+    """
+    Open an application's repository. In a dry run reads pass and writes vanish.
+
+    `thorough` lets each listing be proved to be whole, for those who delete because of it.
+    """
     application = repository.check_application(settings.application)
-    store = opening.open_store(settings.store, environ=world.environ, dry_run=world.dry_run, patience=patience)
+    store = opening.open_store(
+        settings.store, environ=world.environ, dry_run=world.dry_run, patience=patience, thorough=thorough
+    )
     receipts = Receipts(settings.state_dir, read_only=world.dry_run)
     keys = custody.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
     if keys.trust is not None and not world.dry_run:

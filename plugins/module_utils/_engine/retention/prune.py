@@ -75,7 +75,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
     then; when the store failed in the middle, `details["deleted"]` says what went.
     """
     policy = retention_policy.parse(request.policy)
-    opened = catalogue.open_repository(request.repository, world)
+    opened = catalogue.open_repository(request.repository, world, thorough=True)
     opened.custody.writer(marks.scope("expired"), world.now())  # refused now rather than half-way
     with _lock(opened, request, world) as lock:
         now = world.now()

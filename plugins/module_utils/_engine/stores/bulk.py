@@ -60,12 +60,12 @@ def _together(control: Control, objects: Sequence[_Object]) -> Outcomes:
             "delete_objects",
             f"Removing {len(objects)} objects",
             right="s3:DeleteObject and s3:DeleteObjectVersion",
-            Delete={"Objects": list(objects), "Quiet": True},
+            Delete={"Objects": list(objects), "Quiet": False},
         )
     except StoreError as exc:
         return {} if _answered(exc) else dict.fromkeys(names.values(), exc)
-    refused = {error.get("Key") for error in (answer or {}).get("Errors", ())}
-    return {name: "deleted" for key, name in names.items() if key not in refused}
+    gone = {found.get("Key") for found in (answer or {}).get("Deleted", ())}
+    return {name: "deleted" for key, name in names.items() if key in gone}
 
 
 def _answered(error: StoreError) -> bool:

@@ -151,6 +151,19 @@ class CloudStore:
         except _raised_by_obstore() as exc:
             raise self._explained(exc, f"Listing {prefix or 'everything'}") from exc
 
+    def _listed_from(self, prefix: str, name: str) -> Iterator[base.ObjectInfo]:
+        """Yield what a listing of `prefix` shows that begins right before `name`."""
+        whole, key = self._prefix + prefix, self._key(name)
+        try:
+            for batch in obstore.list(self._s3, whole.rpartition("/")[0] or None, offset=key[:-1]):
+                for meta in batch:
+                    if meta["path"] >= key:
+                        if not meta["path"].startswith(whole):
+                            return
+                        yield self._info(meta)
+        except _raised_by_obstore() as exc:
+            raise self._explained(exc, f"Listing {prefix or 'everything'}") from exc
+
     def delete(self, name: str) -> None:
         key = self._key(name)
         for left in reversed(range(ATTEMPTS)):

@@ -64,15 +64,16 @@ def open_store(
     environ: Mapping[str, str],
     dry_run: bool = False,
     patience: Patience | None = None,
+    thorough: bool = False,
 ) -> base.Store:
     """
     Open the store that `settings` name; nothing is sent to it yet.
 
-    In a dry run its writes vanish. Raise UsageError when the settings make no sense, without repeating a URL that
+    In a dry run its writes vanish; `thorough` is for those who delete because of what it lists. Raise UsageError when the settings make no sense, without repeating a URL that
     may hold a password.
     """
     directory = _directory(settings.url)
-    store: base.Store = DirectoryStore(directory) if directory else _cloud(settings, environ, patience)
+    store: base.Store = DirectoryStore(directory) if directory else _cloud(settings, environ, patience, thorough=thorough)
     return DryRunStore(store) if dry_run else store
 
 
@@ -111,11 +112,15 @@ def open_control(settings: StoreSettings, *, environ: Mapping[str, str], patienc
     )
 
 
-def _cloud(settings: StoreSettings, environ: Mapping[str, str], patience: Patience | None) -> VersionedStore:
+def _cloud(
+    settings: StoreSettings, environ: Mapping[str, str], patience: Patience | None, *, thorough: bool
+) -> VersionedStore:
     bucket = _bucket(settings, environ)
     machine = {key: environ[variable] for variable, key in MACHINE.items() if environ.get(variable)}
     control = open_control(settings, environ=environ, patience=patience)
-    return VersionedStore(control, bucket, _credentials(settings, environ), machine=machine, patience=patience)
+    return VersionedStore(
+        control, bucket, _credentials(settings, environ), machine=machine, patience=patience, thorough=thorough
+    )
 
 
 def _bucket(settings: StoreSettings, environ: Mapping[str, str]) -> Bucket:

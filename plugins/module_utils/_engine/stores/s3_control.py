@@ -100,7 +100,14 @@ class Control:
         """Make requests until a listing is complete. Raise StoreError when it cannot be."""
         try:
             paginator = self._connected().get_paginator(operation)
-            yield from paginator.paginate(Bucket=self.bucket, **parameters)
+            for page in paginator.paginate(Bucket=self.bucket, **parameters):
+                # What was parsed as a listing need not have been one: this part of it never lacks.
+                if "IsTruncated" not in page:
+                    raise StoreError(
+                        f"{doing} failed at {self.url}: the store answers with something else.",
+                        "Check that store.endpoint is that of an S3 service, and what stands between.",
+                    )
+                yield page
         except _raised_by_boto3() as exc:
             raise self._explained(_answer(exc), doing, right, "") from exc
 
