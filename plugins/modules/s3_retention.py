@@ -178,6 +178,11 @@ garbage:
   description: How many objects were removed that no backup lists.
   returned: when O(policy) is given
   type: int
+hidden:
+  description: Ids of backups that are stored whole and that no manifest lists. They stay; bring their manifests back.
+  returned: when O(policy) is given
+  type: list
+  elements: str
 anomalies:
   description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
   returned: when O(policy) is given

@@ -140,6 +140,11 @@ garbage:
   description: How many objects were removed that no backup lists.
   returned: success
   type: int
+hidden:
+  description: Ids of backups that are stored whole and that no manifest lists. They stay; bring their manifests back.
+  returned: success
+  type: list
+  elements: str
 anomalies:
   description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
   returned: success

@@ -153,8 +153,8 @@ class Repository:
         Give the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
 
         The latest is the newest full one that is no emergency backup. Raise NotFound when there is none,
-        Unbelievable when none is listed and some are there, KeyRefused when there are some and strangers signed them all, UsageError when the selector is none of the
-        three, Tampered when the named one is not to be believed.
+        Unbelievable when none is listed and some are there, KeyRefused when there are some and strangers signed them
+        all, UsageError when the selector is none of the three, Tampered when the named one is not to be believed.
         """
         if repository.BACKUP_ID.fullmatch(selector):
             return self.read(component, selector)

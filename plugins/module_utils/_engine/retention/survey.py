@@ -151,25 +151,40 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
         )
     said = _judged(opened, marked, here, objects.keys() - known)
     times = [info.modified for group in (manifests, *objects.values(), *marked.values()) for info in group]
-    receipts = opened.receipts.of(opened.application)
-    made_here = {receipt.backup_id for receipt in receipts}
-    leftovers = []
-    for identity in sorted({*objects, *marked} - known):
-        removable = _removable(opened.application, marked.get(identity, ()), now)
-        left = (*objects.get(identity, ()), *removable)
-        expired = identity in said and said[identity].expired
-        hidden = not expired and (identity in made_here or _looks_whole(opened.application, identity, left))
-        # One that is under way is not hidden either.
-        if left and (one := Leftover(identity, left, expired, hidden)).newest < (
-            now - evidence.GRACE if hidden else old
-        ):
-            leftovers.append(one)
-    _ask_for_each(opened, leftovers, said, {*components.values(), *(receipt.component for receipt in receipts)})
+    leftovers = _leftovers(opened, {*objects, *marked} - known, objects, marked, said, now, old)
+    _ask_for_each(opened, leftovers, said, {*components.values(), *_remembered(opened).values()})
     missing = {one.backup_id for one in leftovers if one.hidden}
     missing |= {anomaly.name for anomaly in opened.anomalies if anomaly.kind == "missing"}
     return Survey(
         tuple(listed), said, objects, marked, tuple(leftovers), max(times, default=None), known, frozenset(missing)
     )
+
+
+def _remembered(opened: Repository) -> dict[str, str]:
+    """Give the component of each backup that this host made."""
+    return {receipt.backup_id: receipt.component for receipt in opened.receipts.of(opened.application)}
+
+
+def _leftovers(  # noqa: PLR0917
+    opened: Repository,
+    unlisted: set[str],
+    objects: Mapping[str, list[ObjectInfo]],
+    marked: Mapping[str, list[ObjectInfo]],
+    said: Mapping[str, marks.Marks],
+    now: datetime.datetime,
+    old: datetime.datetime,
+) -> list[Leftover]:
+    """Give what no manifest lists, without what can still be under way."""
+    application, made_here = opened.application, _remembered(opened)
+    found = []
+    for identity in sorted(unlisted):
+        left = (*objects.get(identity, ()), *_removable(application, marked.get(identity, ()), now))
+        expired = identity in said and said[identity].expired
+        hidden = not expired and (identity in made_here or _looks_whole(application, identity, left))
+        one = Leftover(identity, left, expired, hidden)
+        if left and one.newest < (now - evidence.GRACE if hidden else old):
+            found.append(one)
+    return found
 
 
 def _ask_for_each(

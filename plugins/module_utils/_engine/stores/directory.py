@@ -66,7 +66,7 @@ class DirectoryStore:
         with disk.explained(path):
             try:
                 os.unlink(path)
-            except (FileNotFoundError, IsADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return
             with contextlib.suppress(FileNotFoundError):  # another deletion was quicker to remove the directory
                 disk.sync_directory(os.path.dirname(path))
@@ -155,7 +155,7 @@ class DirectoryStore:
         with disk.explained(path):
             try:
                 found = os.lstat(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 found = None
         if found is None or stat.S_ISDIR(found.st_mode):
             raise NotFound(f"{self.url} holds no object {name}.", name=name)

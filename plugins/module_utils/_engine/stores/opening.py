@@ -69,11 +69,12 @@ def open_store(
     """
     Open the store that `settings` name; nothing is sent to it yet.
 
-    In a dry run its writes vanish; `thorough` is for those who delete because of what it lists. Raise UsageError when the settings make no sense, without repeating a URL that
-    may hold a password.
+    In a dry run its writes vanish; `thorough` is for those who delete because of what it lists. Raise UsageError when
+    the settings make no sense, without repeating a URL that may hold a password.
     """
     directory = _directory(settings.url)
-    store: base.Store = DirectoryStore(directory) if directory else _cloud(settings, environ, patience, thorough=thorough)
+    store: base.Store
+    store = DirectoryStore(directory) if directory else _cloud(settings, environ, patience, thorough=thorough)
     return DryRunStore(store) if dry_run else store
 
 

@@ -50,7 +50,7 @@ class VersionedStore(CloudStore):
             last = rest[-1].name
             yield from rest
 
-    def _rest(self, prefix: str, last: str) -> list[base.ObjectInfo]:
+    def _rest(self, prefix: str, last: str) -> Sequence[base.ObjectInfo]:
         """Give what follows after `last`, as far as it was not seen. Raise StoreError when the end was none."""
         if self._thorough:
             if not self._follows(prefix, last):
