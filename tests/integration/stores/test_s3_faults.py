@@ -13,11 +13,12 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     AccessDenied,
     AlreadyExists,
+    NotFound,
     StoreError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.bucket import Patience
-from faultproxy import Fault
+from faultproxy import Fault, told
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -296,3 +297,89 @@ def test_a_stalled_store_is_given_up_in_time(s3: t.Any, proxy: FaultProxy) -> No
     with pytest.raises(StoreError, match="does not answer in time"):
         store.head("a")
     assert time.monotonic() - began < 10
+
+
+def test_a_store_without_ranges_is_read_like_any_other(behind_proxy: Store, proxy: FaultProxy) -> None:
+    proxy.add(Fault("bytes=", lie=lambda head, body: told(head, body, status=200)))
+    put(behind_proxy)
+    behind_proxy.put_new("m.json", b"{}")
+    assert read(behind_proxy) == DATA
+    assert read(behind_proxy, "m.json") == b"{}"
+    for start, length in [(0, 5), (7 * MIB + 1, 3 * MIB), (len(DATA) - 3, 100), (len(DATA) + 5, 10), (11, 0)]:
+        assert b"".join(behind_proxy.get("a/b", start, length)) == DATA[start : start + length]
+    assert max(map(len, behind_proxy.get("a/b"))) <= MIB
+    with pytest.raises(NotFound):
+        next(behind_proxy.get("nothing", 3, 4))
+
+
+def test_ranges_that_cease_in_the_middle_of_a_download_do_not_end_it(behind_proxy: Store, proxy: FaultProxy) -> None:
+    put(behind_proxy)
+    proxy.add(Fault("bytes=4194304-", lie=lambda head, body: told(head, body, status=200)))
+    assert read(behind_proxy) == DATA
+    assert proxy.struck
+
+
+def test_what_can_not_be_read_back_was_not_written(behind_proxy: Store, direct: Store, proxy: FaultProxy) -> None:
+    """A backup exists only where a reader would find it."""
+    proxy.add(Fault("^GET .*/(a|b|c)[ ?]", lie=lambda head, body: told(head, bytes(len(body)))))
+    with pytest.raises(StoreError, match="took b and gives back other bytes"):
+        behind_proxy.put("b", [b"small"])
+    with pytest.raises(StoreError, match="took c and gives back other bytes"):
+        behind_proxy.put_new("c", b"create-only")
+    proxy.add(Fault("^GET .*/a/b[ ?]", lie=lambda head, body: told(head, bytes(len(body)))))
+    with pytest.raises(StoreError, match="took a/b and gives back other bytes"):
+        put(behind_proxy)
+    assert list(direct.list("")) == []
+
+
+def test_the_end_of_what_was_written_is_read_back_too(behind_proxy: Store, direct: Store, proxy: FaultProxy) -> None:
+    at_the_end = rf"^GET .*\r\n(?s:.*)bytes={len(DATA) - (64 << 10)}-"
+    proxy.add(Fault(at_the_end, lie=lambda head, body: told(head, body[:-1] + b"?")))
+    with pytest.raises(StoreError, match="gives back other bytes"):
+        put(behind_proxy)
+    assert proxy.struck
+    assert list(direct.list("")) == []
+
+
+LIES: dict[str, t.Any] = {
+    "a range elsewhere": lambda head, body: told(head, body, content_range=b"bytes 1-9/100"),
+    "a range shorter": lambda head, body: told(head, body[:-1], content_range=b"bytes 0-3/%d" % len(DATA)),
+    "a range, unsaid": lambda head, body: told(head, body, content_range=None),
+    "a range of unknown": lambda head, body: told(head, body, content_range=b"bytes 0-4/*"),
+    "less than it says": lambda head, body: told(head, body[:-1], content_length=b"%d" % len(body)),
+    "less than the range": lambda head, body: told(head, body[:-1]),
+    "an error as a range": lambda head, body: told(head, BROKEN[1]),
+    "no length": lambda head, body: told(head, body, content_length=None),
+    "a circle": lambda head, body: told(head, b"", status=302, location=b"/somewhere"),
+    "elsewhere, unsaid": lambda head, body: told(head, b"", status=301),
+    "not modified": lambda head, body: told(head, b"", status=304),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_false_answer_is_an_error_that_says_so(lie: t.Any, behind_proxy: Store, proxy: FaultProxy) -> None:
+    put(behind_proxy)
+    proxy.add(Fault("^GET ", lie=lie))
+    with pytest.raises(StoreError) as caught:
+        read(behind_proxy)
+    assert "The connection to" not in caught.value.cause
+    assert caught.value.remedy
+
+
+def test_more_than_was_asked_for_is_cut(behind_proxy: Store, proxy: FaultProxy) -> None:
+    put(behind_proxy)
+    proxy.add(Fault("^GET ", lie=lambda head, body: told(head, body + bytes(1000))))
+    assert read(behind_proxy) == DATA
+
+
+def test_a_tag_that_changes_tells_of_another_object(behind_proxy: Store, proxy: FaultProxy) -> None:
+    put(behind_proxy)
+    proxy.add(Fault("bytes=4194304-", lie=lambda head, body: told(head, body, etag=b'"other"')))
+    with pytest.raises(StoreError, match="replaced while it was read"):
+        read(behind_proxy)
+    proxy.reset()
+    proxy.add(Fault("bytes=4194304-", lie=lambda head, body: told(head, body, etag=None)))
+    assert read(behind_proxy) == DATA
+    proxy.reset()
+    proxy.add(Fault("^GET ", lie=lambda head, body: told(head, body, etag=b'W/"weak"')))
+    assert read(behind_proxy) == DATA

@@ -21,7 +21,7 @@ import threading
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BLOCK = 65536
 
@@ -35,6 +35,7 @@ class Fault:
 
     `cut_request` and `cut_response` break the connection after that many bytes of the body; `swallow` lets the
     server do its work and breaks the connection in place of its answer; `answer` answers without asking the server.
+    `lie` gets head and body of the true answer, and gives what is told instead.
     """
 
     where: str
@@ -44,6 +45,7 @@ class Fault:
     cut_response: int | None = None
     swallow: bool = False
     answer: tuple[int, bytes] | None = None
+    lie: Callable[[bytes, bytes], tuple[bytes, bytes]] | None = None
 
 
 class FaultProxy:
@@ -124,6 +126,9 @@ class FaultProxy:
             for _block in body:
                 pass
             raise _Struck(fault.how)
+        if fault.lie:
+            client.sendall(b"".join(fault.lie(answer, _plain(answer, b"".join(body)))))
+            raise _Struck("fin")
         client.sendall(answer)
         _forward(body, client, fault.cut_response, fault.how)
 
@@ -196,6 +201,33 @@ def _forward(body: Iterator[bytes], to: socket.socket, cut: int | None, how: How
         sent += room
         if room < len(piece):
             raise _Struck(how)
+
+
+def _plain(head: bytes, body: bytes) -> bytes:
+    """Take the frames off a body that came in chunks."""
+    if not re.search(rb"(?im)^transfer-encoding: *chunked", head):
+        return body
+    plain = b""
+    while body:
+        line, _end, body = body.partition(b"\r\n")
+        size = int(line.split(b";")[0], 16)
+        plain, body = plain + body[:size], body[size + 2 :]
+    return plain
+
+
+def told(head: bytes, body: bytes, *, status: int = 0, **headers: bytes | None) -> tuple[bytes, bytes]:
+    """
+    Make an answer out of another: with this status, these headers (None takes one away), and a fitting length.
+
+    An underscore in a header's name stands for its hyphen.
+    """
+    first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    changed = {"content-length": b"%d" % len(body), "transfer-encoding": None, "connection": b"close"}
+    changed |= {name.replace("_", "-"): value for name, value in headers.items()}
+    kept = [line for line in lines if line.partition(b":")[0].decode().lower() not in changed]
+    made = [name.encode() + b": " + value for name, value in changed.items() if value is not None]
+    first = b"HTTP/1.1 %d Said" % status if status else first
+    return b"\r\n".join([first, *kept, *made]) + b"\r\n\r\n", body
 
 
 def _response(status: int, body: bytes) -> bytes:

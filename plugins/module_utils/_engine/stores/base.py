@@ -34,6 +34,8 @@ SEGMENT_BYTES = 255
 RESERVED = ".lifeboat-"
 """Files of a directory store that begin like this are being written; no object may look like one."""
 
+Bytes = bytes | memoryview
+
 Purged = t.Literal["deleted", "retained"]
 """What became of an object that was to go for good: a store that locks objects may have to keep it for now."""
 
@@ -60,8 +62,8 @@ class Store(t.Protocol):
         """
         Store `chunks` as `name`, replacing what was there, and return the bytes stored.
 
-        It returns only once the store shows an object of that size. What `chunks` raises passes through; on any
-        error nothing of the half-written object can be seen.
+        It returns only once the store gives back what it took, as far as these credentials may ask. What `chunks`
+        raises passes through; on any error nothing of the half-written object can be seen.
         """
 
     def put_new(self, name: str, data: bytes) -> None:

@@ -9,7 +9,9 @@ What a bucket's adapter has to know before its first request: where the bucket i
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 import urllib.parse
+from datetime import timedelta
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,3 +55,26 @@ def is_aws(endpoint: str) -> bool:
     """Whether this endpoint, or none, is one of AWS."""
     host = urllib.parse.urlsplit(endpoint).hostname or ""
     return not endpoint or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def client_settings(
+    bucket: Bucket, patience: Patience, *, lasting: bool = False
+) -> tuple[dict[str, t.Any], dict[str, t.Any], dict[str, t.Any]]:
+    """
+    Give what obstore wants to know: about the bucket, the connection, and trying again.
+
+    Requests that are `lasting` may take as long as somebody reads; only silence ends them.
+    """
+    config: dict[str, t.Any] = {"region": bucket.region, "disable_bulk_delete": True, "skip_signature": False}
+    options: dict[str, t.Any] = {
+        "allow_http": bucket.endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=patience.connect),
+        "read_timeout" if lasting else "timeout": timedelta(seconds=patience.request),
+    }
+    if bucket.endpoint:
+        config["endpoint"] = bucket.endpoint
+    if bucket.checksums:
+        config["checksum_algorithm"] = "SHA256"
+    if bucket.ca_cert:
+        options["root_certificate"] = bucket.ca_cert
+    return config, options, {"max_retries": patience.retries, "retry_timeout": timedelta(seconds=patience.retrying)}

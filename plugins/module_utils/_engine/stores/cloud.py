@@ -6,23 +6,25 @@
 An S3 bucket, or a prefix of one, as a store: the one home of obstore.
 
 Uploads go in parts of one size, few at a time, so memory stays bounded; downloads go in ranges, so that a reader who
-takes his time holds no connection open and a cut one costs one range. No answer is believed alone: a write is done
-when the store shows the object, and whether an object is ours is told by a token in its metadata.
+takes his time holds no connection open and a cut one costs one range; a store without ranges is read in one go. No
+answer is believed alone: a write is done when the store gives back what it took, and a token in an object's metadata
+tells whether it is ours.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import typing as t
-from datetime import timedelta
 
 from ..errors import AccessDenied, AlreadyExists, MissingLibrary, NotFound, StoreError
 from . import base, failures
-from .bucket import Bucket, Patience
-from .confirming import confirm
+from .bucket import Bucket, Patience, client_settings
+from .confirming import SMALL, Written, confirm
 from .credentials import provider
-from .downloading import RANGE, in_ranges
+from .downloading import RANGE, cut_out, in_ranges, same_object
+from .listed import in_order
 from .source import Source
 
 if t.TYPE_CHECKING:
@@ -77,7 +79,10 @@ class CloudStore:
         self.url = f"s3://{bucket.name}/{bucket.prefix}".rstrip("/")
         self._prefix = f"{bucket.prefix}/" if bucket.prefix else ""
         self._endpoint = bucket.endpoint or f"https://s3.{bucket.region}.amazonaws.com"
-        self._s3 = _client(bucket, credentials, machine or {}, patience or Patience())
+        client = functools.partial(_client, bucket, credentials, machine or {}, patience or Patience())
+        self._s3 = client()
+        self._lasting = functools.cache(functools.partial(client, lasting=True))
+        self._ranges = True
 
     def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = base.PART_SIZE) -> int:
         key, part = self._key(name), max(part_size, SMALLEST_PART)
@@ -90,7 +95,7 @@ class CloudStore:
                 raise
             if not source.ended or not self._is_ours(key, token):
                 raise self._explained(exc, f"Writing {name}", name) from exc
-        self._confirm(name, source.size, token)
+        self._confirm(name, token, source.written)
         return source.size
 
     def put_new(self, name: str, data: bytes) -> None:
@@ -99,21 +104,28 @@ class CloudStore:
         for _attempt in range(ATTEMPTS):
             lost = self._create(name, data, token, lost)
             if lost is None:
-                self._confirm(name, len(data), token)
+                self._confirm(name, token, Written(len(data), data, b""))
                 return
         raise t.cast("StoreError", lost)
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         key = self._key(name)
-        first = self._range(name, key, start, RANGE if length is None else min(RANGE, length))
+        try:
+            first = self._range(name, key, start, RANGE if length is None else min(RANGE, length))
+        except failures.NoRange:
+            yield from self._whole(name, key, start, length)
+            return
         if first is None:
             return
         data, meta = first
         end = meta["size"] if length is None else min(meta["size"], start + length)
 
-        def fetch(position: int, size: int) -> memoryview:
-            found = self._range(name, key, position, size, meta)
-            return found[0] if found else memoryview(b"")
+        def fetch(position: int, size: int) -> bytes | memoryview:
+            try:
+                found = self._range(name, key, position, size, meta)
+            except failures.NoRange:
+                return b"".join(self._whole(name, key, position, size, meta))
+            return found[0] if found else b""
 
         yield from in_ranges(fetch, data, start + len(data), end)
 
@@ -123,10 +135,9 @@ class CloudStore:
             return self._info(obstore.head(self._s3, key))
         except _raised_by_obstore() as exc:
             if failures.status(exc) in REFUSALS:
-                # An answer to HEAD has no body to say why, or whether bucket or object is missing; one to GET has.
-                found = self._range(name, key, 0, 1)
-                if found:
-                    return self._info(found[1])
+                # An answer to HEAD has no body that says why, or whether the bucket is missing; one to GET has.
+                with self._reading(name):
+                    return self._info(obstore.get(self._s3, key).meta)
             raise self._explained(exc, f"Looking at {name}", name) from exc
 
     def list(self, prefix: str) -> Iterator[base.ObjectInfo]:
@@ -134,20 +145,9 @@ class CloudStore:
         above = whole.rpartition("/")[0]
         # obstore lists directories. The last character is left off, for what it names itself must not be skipped.
         offset = whole[:-1] if len(whole) > len(above) + 2 else None
-        previous = ""
         try:
-            for batch in obstore.list(self._s3, above or None, offset=offset):
-                for meta in batch:
-                    path = meta["path"]
-                    if path <= previous:
-                        if meta["size"] == 0 and path + "/" > previous:
-                            continue  # a folder's marker, made by a web console; obstore drops its last slash
-                        raise StoreError(f"{self.url} lists its objects out of order.", "Use another S3 service.")
-                    previous = path
-                    if path.startswith(whole):
-                        yield self._info(meta)
-                    elif path > whole:
-                        return
+            for meta in in_order(obstore.list(self._s3, above or None, offset=offset), whole, self.url):
+                yield self._info(meta)
         except _raised_by_obstore() as exc:
             raise self._explained(exc, f"Listing {prefix or 'everything'}") from exc
 
@@ -214,24 +214,47 @@ class CloudStore:
             return None if self._is_ours(key, token, data) else error
         return None
 
-    def _range(self, name: str, key: str, start: int, size: int, expected: ObjectMeta | None = None) -> _Ranged | None:
-        """Fetch one range, cut at the object's end; None when the object ends before it."""
+    def _range(
+        self, name: str, key: str, start: int, size: int, expected: ObjectMeta | None = None
+    ) -> tuple[memoryview, ObjectMeta] | None:
+        """Fetch one range, cut at the object's end; None when the object ends before it. Raise NoRange as it comes."""
         options: dict[str, t.Any] = {"range": (start, start + max(size, 1))}
-        if expected and expected["e_tag"]:
+        if expected and failures.is_strong(expected["e_tag"]):
             options["if_match"] = expected["e_tag"]
         try:
-            result = obstore.get(self._s3, key, options=t.cast("t.Any", options))
-            data = memoryview(result.bytes())[:size]
-        except _raised_by_obstore() as exc:
-            answered = failures.status(exc)
-            if answered == 416:
+            with self._reading(name):
+                result = obstore.get(self._s3, key, options=t.cast("t.Any", options))
+                # The first piece is as large as was asked for, or all that comes: a liar fills no memory.
+                data = memoryview(next(iter(result.stream(max(size, 1))), b""))[:size]
+        except failures.NoRange:
+            self._ranges = False
+            raise
+        except StoreError as exc:
+            if exc.details.get("status") == 416:
                 return None
-            if answered == 412:
-                raise StoreError(f"{name} was replaced while it was read.", "Read it again.", name=name) from exc
-            raise self._explained(exc, f"Reading {name}", name) from exc
+            raise
+        same_object(name, result.meta, expected)
         if len(data) != max(0, min(size, result.meta["size"] - start)):
             raise StoreError(f"{self.url} gave only a part of {name}.", "Read it again.", name=name)
         return data, result.meta
+
+    def _whole(
+        self, name: str, key: str, start: int, length: int | None, expected: ObjectMeta | None = None
+    ) -> Iterator[bytes]:
+        """Yield a part of an object, of a store that knows no ranges: all of it is read, in one go."""
+        with self._reading(name):
+            result = obstore.get(self._lasting(), key)
+            same_object(name, result.meta, expected)
+            yield from cut_out(name, result.stream(base.BLOCK), result.meta["size"], start, length)
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except _raised_by_obstore() as exc:
+            if failures.status(exc) == 412:
+                raise StoreError(f"{name} was replaced while it was read.", "Read it again.", name=name) from exc
+            raise self._explained(exc, f"Reading {name}", name) from exc
 
     def _settle(self, name: str, token: str, data: bytes, earlier: StoreError | None) -> None:
         """Return when the object that exists is the one whose answer we never got. Raise AlreadyExists otherwise."""
@@ -257,7 +280,7 @@ class CloudStore:
             result = obstore.get(self._s3, key)
             attributes = t.cast("Mapping[str, str]", result.attributes)
             if TOKEN not in attributes and data is not None:
-                return bytes(result.bytes()) == data
+                return result.meta["size"] == len(data) and bytes(result.bytes()) == data
         except _raised_by_obstore() as exc:
             error = self._explained(exc, "Reading back")
             if certain and not isinstance(error, NotFound):
@@ -265,9 +288,9 @@ class CloudStore:
             return False
         return attributes.get(TOKEN) == token
 
-    def _confirm(self, name: str, size: int, token: str) -> None:
+    def _confirm(self, name: str, token: str, written: Written) -> None:
         try:
-            confirm(self, name, size)
+            confirm(self, name, written, whole=lambda: self._ranges or written.size <= SMALL)
         except StoreError:
             # What we left broken goes; what somebody else left stays.
             if self._is_ours(self._key(name), token):
@@ -285,35 +308,26 @@ class CloudStore:
         return failures.explain(exc, doing=doing, url=self.url, endpoint=self._endpoint, name=name)
 
 
-_Ranged = tuple[memoryview, "ObjectMeta"]
-
-
 def _raised_by_obstore() -> tuple[type[BaseException], ...]:
     # A missing object is the builtin FileNotFoundError, a refused path ValueError.
     return (BaseError, OSError, ValueError)
 
 
 def _client(
-    bucket: Bucket, credentials: Callable[[], Credentials] | None, machine: Mapping[str, str], patience: Patience
+    bucket: Bucket,
+    credentials: Callable[[], Credentials] | None,
+    machine: Mapping[str, str],
+    patience: Patience,
+    *,
+    lasting: bool = False,
 ) -> S3Store:
     if obstore is None:
         raise MissingLibrary("obstore", "to reach an S3 store")
-    config: dict[str, t.Any] = {"region": bucket.region, "disable_bulk_delete": True, "skip_signature": False}
-    options: dict[str, t.Any] = {
-        "allow_http": bucket.endpoint.startswith("http://"),
-        "connect_timeout": timedelta(seconds=patience.connect),
-        "timeout": timedelta(seconds=patience.request),
-    }
-    if bucket.endpoint:
-        config["endpoint"] = bucket.endpoint
-    if bucket.checksums:
-        config["checksum_algorithm"] = "SHA256"
-    if bucket.ca_cert:
-        options["root_certificate"] = bucket.ca_cert
+    config, options, retries = client_settings(bucket, patience, lasting=lasting)
     return S3Store(
         bucket.name,
         config=t.cast("t.Any", {**config, **machine}),
         client_options=t.cast("t.Any", options),
-        retry_config={"max_retries": patience.retries, "retry_timeout": timedelta(seconds=patience.retrying)},
+        retry_config=t.cast("t.Any", retries),
         credential_provider=provider(credentials) if credentials else None,
     )

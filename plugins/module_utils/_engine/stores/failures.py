@@ -16,6 +16,11 @@ import typing as t
 
 from ..errors import AccessDenied, Full, NotFound, StoreError
 
+
+class NoRange(StoreError):
+    """The store answers a range with all there is; who asked may take his part of that."""
+
+
 NO_ANSWER = 0
 """In place of an HTTP status: the store did not answer."""
 
@@ -71,6 +76,9 @@ TRANSIENT = {408, 425, 429}
 _NOBODY = "No credentials are given, and this machine has none of its own."
 _NO_CREDENTIALS = "Set store.credentials_file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
 
+_UNFIT = "Run again; if it stays, use another S3 service, or another way to it than through this proxy."
+_ENDPOINT = "Correct store.endpoint and store.region."
+
 MARKS: dict[str, tuple[type[StoreError], str, str]] = {
     "External AWS credential provider": (
         AccessDenied,
@@ -79,6 +87,14 @@ MARKS: dict[str, tuple[type[StoreError], str, str]] = {
     ),
     "latest/api/token": (AccessDenied, _NOBODY, _NO_CREDENTIALS),
     "latest/meta-data": (AccessDenied, _NOBODY, _NO_CREDENTIALS),
+    "source: NotPartial": (NoRange, "It answers a range with something else.", _UNFIT),
+    "source: UnexpectedRange": (StoreError, "It gives another range than it was asked for.", _UNFIT),
+    "source: NoContentRange": (StoreError, "It gives a range and does not say which.", _UNFIT),
+    "source: ParseContentRange": (StoreError, "It gives a range and does not say which.", _UNFIT),
+    "source: MissingContentLength": (StoreError, "It does not say how large its answer is.", _UNFIT),
+    "source: InvalidListResponse": (StoreError, "Its answer is no listing.", _UNFIT),
+    "error following redirect": (StoreError, "It sends from one address to the next.", _ENDPOINT),
+    "without LOCATION": (StoreError, "It sends elsewhere and does not say where.", _ENDPOINT),
     "Content-MD5": (StoreError, "The bucket takes only objects with a checksum.", "Set store.checksums to true."),
 }
 """What tells more than status and code, wherever it stands in the text."""
@@ -94,6 +110,11 @@ CONNECTIONS: tuple[tuple[str, str, str], ...] = (
     ("Timeout", "it does not answer in time", "Check network, firewall and store, and run again."),
     ("TimedOut", "it does not answer in time", "Check network, firewall and store, and run again."),
 )
+
+
+def is_strong(tag: str | None) -> bool:
+    """Whether an object's tag tells its very bytes, so that a store can be asked for exactly these."""
+    return bool(tag) and not str(tag).startswith("W/")
 
 
 class Answer(t.NamedTuple):

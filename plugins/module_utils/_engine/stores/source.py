@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ..errors import StoreError
+from .confirming import EDGE, Written
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +29,8 @@ class Source:
         self.size = 0
         self.ended = False
         self.failed = False
+        self._first = b""
+        self._last = b""
         self._chunks = iter(chunks)
         self._limit = limit
 
@@ -46,6 +49,8 @@ class Source:
                 self.failed = True
                 raise
         self.size += len(chunk)
+        self._first += bytes(chunk[: EDGE - len(self._first)])
+        self._last = (self._last + bytes(chunk[-EDGE:]))[-EDGE:]
         if self.size > self._limit:
             self.failed = True
             raise StoreError(
@@ -53,6 +58,11 @@ class Source:
                 "Use a larger part size or smaller volumes.",
             )
         return chunk
+
+    @property
+    def written(self) -> Written:
+        """What has passed, to be compared with what the store gives back."""
+        return Written(self.size, self._first, self._last)
 
     def small(self, size: int) -> bytes | Iterator[bytes]:
         """Give all of it as bytes when it ends within `size` bytes, else an iterator over all of it."""
