@@ -128,6 +128,12 @@ clean:
   description: The same, of those that are not suspicious.
   returned: success
   type: dict
+passed_over:
+  description:
+    - By database, the backups that came after its latest one and cannot be had, since they are damaged or gone.
+    - Where it names one with C(certain), M(lifeboat.recovery.pg_restore) does not take C(latest) and asks for an id.
+  returned: success
+  type: dict
 matches:
   description: What O(query) gives.
   returned: when O(query) is set
@@ -148,6 +154,10 @@ anomalies:
     cause:
       description: What is wrong, in a sentence.
       type: str
+    component:
+      description: The database whose backup it spoils; empty when that is not known.
+      type: str
+      sample: main/shop
 missing:
   description: The databases of the servers that should have a backup, and have none that counts as the latest.
   returned: success

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
@@ -16,8 +18,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores
 from faults import ground
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from fixtures_postgres import ClusterFactory, DatabaseFactory
 
 STOCK = """
@@ -83,3 +83,26 @@ def test_not_being_able_to_tell_keeps_nobody_from_restoring(
         assert any("is not known: The store does not answer." in warning for warning in done.warnings)
     finally:
         place.server.drop(request.target)
+
+
+def test_a_latest_that_is_not_the_newest_is_told_and_not_restored(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
+) -> None:
+    place = ground.make(cluster(), database(sql=STOCK), tmp_path)
+    older, newest = place.back_up(), place.back_up()
+    root = Path(place.settings.store.url.removeprefix("file://"))
+    manifest = next(root.rglob(f"manifests/**/{newest}.json"))
+    manifest.rename(tmp_path / "hidden.json")
+    # The host of a disaster has made none of the backups: what lies in the store has to tell.
+    for state_dir in (place.settings.state_dir, None):
+        settings = dataclasses.replace(place.settings, state_dir=state_dir)
+        request = dataclasses.replace(asked(place), repository=settings)
+        said = f"{older} is not the newest backup of {ground.CLUSTER}/{place.database}; {newest} came later."
+        with pytest.raises(UsageError, match=re.escape(said)) as refused:
+            restore(request, place.world())
+        assert f"backup: {older} (lifeboat_backup)" in refused.value.remedy
+        planned = restore(request, dataclasses.replace(place.world(), dry_run=True))
+        assert f"CAUTION: {said}" in planned.after
+        assert said in planned.warnings[0]
+        named = restore(dataclasses.replace(request, backup=older), dataclasses.replace(place.world(), dry_run=True))
+        assert "CAUTION" not in named.after

@@ -59,11 +59,16 @@ class RepositorySettings:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Something in the store that is not as it must be: `kind` for machines, `cause` for people."""
+    """
+    Something in the store that is not as it must be: `kind` for machines, `cause` for people.
+
+    `component` is the database whose backup it spoils, empty where that is not known.
+    """
 
     kind: str
     name: str
     cause: str
+    component: str = ""
 
     @property
     def sentence(self) -> str:
@@ -231,14 +236,16 @@ class Repository:
         except (Tampered, NotFound) as exc:
             name = repository.manifest(self.application, place.component, place.backup_id)
             kind = STRANGER if exc.details.get("signer") == "unknown" else "manifest"
-            self.anomalies.append(Anomaly(kind, name, exc.cause))
+            self.anomalies.append(Anomaly(kind, name, exc.cause, place.component))
             return None
 
     def _present(self, backup: Backup) -> bool:
         try:
             backup.check_present()
         except Tampered as exc:
-            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, exc.cause))
+            self.anomalies.append(
+                Anomaly("incomplete", backup.manifest.backup_id, exc.cause, backup.manifest.component)
+            )
             return False
         return True
 
@@ -264,7 +271,7 @@ class Repository:
     def _problem(self, backup: Backup, sizes: dict[str, int]) -> str | None:
         problem = missing_file(backup.manifest, sizes)
         if problem:
-            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, problem))
+            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, problem, backup.manifest.component))
         return problem
 
     def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> set[str]:
@@ -278,11 +285,11 @@ class Repository:
                 continue
             if receipt.backup_id not in found:
                 cause = f"{receipt.backup_id} was made here at {receipt.finished} and is not in the store."
-                self.anomalies.append(Anomaly("missing", receipt.backup_id, cause))
+                self.anomalies.append(Anomaly("missing", receipt.backup_id, cause, receipt.component))
                 missing.add(receipt.backup_id)
             elif found[receipt.backup_id] != receipt.manifest_sha256:
                 cause = f"The manifest of {receipt.backup_id} is not the one that was written."
-                self.anomalies.append(Anomaly("exchanged", receipt.backup_id, cause))
+                self.anomalies.append(Anomaly("exchanged", receipt.backup_id, cause, receipt.component))
         return missing
 
     def _expired(self, missing: set[str]) -> set[str]:

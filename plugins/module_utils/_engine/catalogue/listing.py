@@ -16,7 +16,7 @@ from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..errors import MissingLibrary, UsageError
 from ..model import Outcome
-from . import catalogue, marks, table
+from . import catalogue, marks, newer, table
 from .inventory import Inventories
 
 if t.TYPE_CHECKING:
@@ -71,6 +71,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         if (request.as_of is None or backup.manifest.finished <= request.as_of)
         and request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
     ]
+    passed = newer.notice(opened, backups, request.as_of)
     memory = Statistics(request.repository.state_dir)
     found = assessment.assess(opened, backups, memory, request.thresholds, keep=not world.dry_run)
     said = opened.marks(kinds=("verified", "pinned", "hold")) if backups else {}
@@ -88,6 +89,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "count": len(rows),
         "latest": _latest(rows),
         "clean": clean,
+        "passed_over": {name: [dataclasses.asdict(one) for one in every] for name, every in passed.items()},
         "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
         "missing": [dataclasses.asdict(each) for each in missing],
         "compared": not unseen,

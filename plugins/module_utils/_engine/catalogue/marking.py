@@ -15,7 +15,7 @@ import typing as t
 from .. import repository
 from ..errors import KeyRefused, StoreError, UsageError
 from ..model import Outcome
-from . import catalogue, marks
+from . import catalogue, marks, newer
 
 if t.TYPE_CHECKING:
     from ..model import World
@@ -48,7 +48,9 @@ def mark(request: MarkRequest, world: World) -> Outcome:
     """
     _check(request)
     opened = catalogue.open_repository(request.repository, world)
-    backup = opened.find(repository.component(request.cluster, request.database), request.backup)
+    component = repository.component(request.cluster, request.database)
+    chosen = newer.choose(opened, component, request.backup, world.now())
+    backup = chosen.backup
     identity = backup.manifest.backup_id
     said = opened.marks(identity, kinds=(request.kind,)).get(identity, marks.Marks())
     standing = said.of(request.kind)
@@ -60,8 +62,8 @@ def mark(request: MarkRequest, world: World) -> Outcome:
             marks.write(opened.store, opened.custody, made)
         for name in () if wanted else said.doubtful:
             opened.store.delete(name)
-        return _outcome(request, backup, standing, changed=True)
-    return _outcome(request, backup, standing, changed=False)
+        return _outcome(request, chosen, standing, changed=True)
+    return _outcome(request, chosen, standing, changed=False)
 
 
 def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, str]:
@@ -98,10 +100,8 @@ def _made(backup: catalogue.Backup, kind: str, reason: str, world: World, *, lif
     return marks.make(backup, kind, reason, at=world.now(), token=secrets.token_hex(8), lifts=lifts)
 
 
-def _outcome(
-    request: MarkRequest, backup: catalogue.Backup, standing: tuple[marks.Mark, ...], *, changed: bool
-) -> Outcome:
-    record = backup.manifest
+def _outcome(request: MarkRequest, chosen: newer.Chosen, standing: tuple[marks.Mark, ...], *, changed: bool) -> Outcome:
+    record = chosen.backup.manifest
     name = {"pinned": "pinned", "hold": "on hold"}[request.kind]
     wanted = request.state == "present"
     facts = {
@@ -116,4 +116,4 @@ def _outcome(
         "summary": f"{record.backup_id} of {record.component} is {'' if wanted else 'not '}{name}.",
     }
     before, after = (f"{record.backup_id}: {'' if stands else 'not '}{name}\n" for stands in (bool(standing), wanted))
-    return Outcome(changed=changed, facts=facts, before=before, after=after)
+    return Outcome(changed=changed, facts=facts, before=before, after=after, warnings=chosen.notes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import repository
+from ..catalogue import newer
 from ..catalogue.catalogue import STRANGER
 from ..catalogue.receipts import Receipts
 from ..errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
@@ -77,6 +78,7 @@ def _reach(case: Case) -> Check:
         # A host with a server of its own answers for its own cluster; a validator for all there are.
         cluster = repository.component(case.request.cluster, "any").partition("/")[0]
         case.backups = opened.backups(cluster if case.request.login else None)
+        newer.notice(opened, case.backups)
         case.listed = True
     except AccessDenied as exc:
         known = Receipts(case.state_dir).of(case.application)

@@ -20,7 +20,7 @@ from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..audit.log import AuditLog
 from ..backups import discovery
-from ..catalogue import catalogue
+from ..catalogue import catalogue, newer
 from ..catalogue.inventory import Inventories
 from ..catalogue.marks import Marks
 from ..catalogue.receipts import Receipts
@@ -154,6 +154,7 @@ class _Found:
 def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
     opened = catalogue.open_repository(sources.repository, world)
     backups = opened.backups()
+    newer.notice(opened, backups)
     marks = opened.marks(kinds=("verified", "pinned", "hold"))
     memory = Statistics(sources.repository.state_dir)
     suspicions = assessment.assess(opened, backups, memory, sources.thresholds, keep=not world.dry_run)

@@ -15,7 +15,7 @@ import secrets
 import typing as t
 
 from .. import repository
-from ..catalogue import catalogue, marking
+from ..catalogue import catalogue, marking, newer
 from ..errors import DatabaseError, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import globals as roles
@@ -74,8 +74,9 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     """
     opened = catalogue.open_repository(request.repository, world)
     component = repository.component(request.cluster, request.database)
-    backup = opened.find(component, request.backup)
-    return _vouched(validate_backup(request, world, backup), backup, world)
+    chosen = newer.choose(opened, component, request.backup, world.now())
+    done = _vouched(validate_backup(request, world, chosen.backup), chosen.backup, world)
+    return dataclasses.replace(done, warnings=(*chosen.notes, *done.warnings))
 
 
 def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Backup) -> Outcome:

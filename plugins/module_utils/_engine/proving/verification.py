@@ -16,7 +16,7 @@ import hashlib
 import typing as t
 
 from .. import codec, repository
-from ..catalogue import catalogue
+from ..catalogue import catalogue, newer
 from ..crypto import lbx
 from ..errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
 from ..model import Outcome
@@ -25,6 +25,7 @@ from ..streams import counted
 from ..units import human_duration, human_size
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable
 
     from ..catalogue.manifest import File
@@ -61,10 +62,10 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
         raise UsageError(f"A sample of {request.sample} percent is impossible.", "Give 1 to 100.", field="sample")
     started = world.now()
     opened = catalogue.open_repository(request.repository, world)
-    chosen = _choose(opened, request)
+    chosen, passed = _choose(opened, request, started)
     files = [(backup, file) for backup in chosen for file in backup.manifest.files]
     picked = _sample(files, request.sample, started.date().isoformat())
-    problems = [anomaly.sentence for anomaly in opened.anomalies]
+    problems = [*passed, *(anomaly.sentence for anomaly in opened.anomalies)]
     subject = "/".join(filter(None, (request.cluster, request.database))) or opened.application
     directory = status_directory(request.repository.state_dir, world)
     progress = Progress(directory, "verify", subject, world.now)
@@ -108,7 +109,10 @@ def _report(
     return Outcome(changed=False, facts=facts)
 
 
-def _choose(opened: catalogue.Repository, request: VerifyRequest) -> list[catalogue.Backup]:
+def _choose(
+    opened: catalogue.Repository, request: VerifyRequest, now: datetime.datetime
+) -> tuple[list[catalogue.Backup], tuple[str, ...]]:
+    """Give the backups to read, and what is wrong with the choice itself."""
     component = None
     if request.cluster and request.database:
         component = repository.component(request.cluster, request.database)
@@ -119,7 +123,8 @@ def _choose(opened: catalogue.Repository, request: VerifyRequest) -> list[catalo
                 "Give cluster and database too, or the backup all.",
                 field="backup",
             )
-        return [opened.find(component, request.backup)]
+        chosen = newer.choose(opened, component, request.backup, now)
+        return [chosen.backup], chosen.notes if chosen.certain else ()
     found = [
         backup
         for backup in opened.backups(component)
@@ -130,7 +135,7 @@ def _choose(opened: catalogue.Repository, request: VerifyRequest) -> list[catalo
             f"The store holds no backup of {opened.application} to read.",
             "Check application, cluster and database, or make a backup first.",
         )
-    return found
+    return found, ()
 
 
 def _sample(files: list[tuple[catalogue.Backup, File]], percent: int, day: str) -> list[tuple[catalogue.Backup, File]]:

@@ -20,8 +20,8 @@ import typing as t
 from .. import repository, units
 from ..anomalies.statistics import Statistics
 from ..backups import backup as backups
-from ..catalogue import catalogue
-from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError
+from ..catalogue import catalogue, newer
+from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import halfmade, load, notes, proof, server, statistics, swap, target
 from ..postgres.connection import execute, rows
@@ -65,9 +65,17 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     check_request(request)
     opened = catalogue.open_repository(request.repository, world)
     component = repository.component(request.cluster, request.database)
-    backup = opened.find(component, request.backup)
-    against = doubts(opened, backup, Statistics(request.repository.state_dir))
-    return restore_backup(request, world, backup, backups.back_up, against)
+    chosen = newer.choose(opened, component, request.backup, world.now())
+    if chosen.certain and not world.dry_run:
+        raise UsageError(
+            chosen.notes[0],
+            f"If it is the one to restore, name it: backup: {chosen.backup.manifest.backup_id} (lifeboat_backup).",
+            field="backup",
+            backup_id=chosen.backup.manifest.backup_id,
+            passed_over=[passed.backup_id for passed in chosen.passed],
+        )
+    against = doubts(opened, chosen.backup, Statistics(request.repository.state_dir))
+    return restore_backup(request, world, chosen.backup, backups.back_up, (*chosen.notes, *against))
 
 
 def restore_backup(

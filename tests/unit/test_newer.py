@@ -1,0 +1,172 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whoever damages or hides the newest manifest does not decide which backup `latest` is without being told of."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+    catalogue,
+    listing,
+    marking,
+    marks,
+    newer,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, Tampered, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.plan import RestoreRequest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shelf import Shelf
+
+SHOP = "main/shop"
+
+
+def file(shelf: Shelf, identity: str, part: str = "manifests") -> Path:
+    """Give the manifest of a backup, or one of its files."""
+    return next(path for path in (shelf.home / "store").rglob("*") if part in path.parts and identity in str(path))
+
+
+def cut(shelf: Shelf, identity: str) -> None:
+    path = file(shelf, identity)
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def hide(shelf: Shelf, identity: str) -> None:
+    file(shelf, identity).unlink()
+
+
+def empty(shelf: Shelf, identity: str) -> None:
+    shutil.rmtree(file(shelf, identity, "data"))
+
+
+def replace(shelf: Shelf, identity: str) -> None:
+    """Put the manifest of the other backup in its place."""
+    other = next(path for path in file(shelf, identity).parent.iterdir() if identity not in path.name)
+    file(shelf, identity).write_bytes(other.read_bytes())
+
+
+def without_receipts(shelf: Shelf) -> catalogue.RepositorySettings:
+    """Give the settings of a host that made none of the backups, as the one of a disaster is."""
+    return dataclasses.replace(shelf.settings, state_dir=None)
+
+
+def choose(shelf: Shelf, selector: str = "latest", settings: catalogue.RepositorySettings | None = None) -> t.Any:
+    opened = catalogue.open_repository(settings or shelf.settings, shelf.world())
+    return newer.choose(opened, SHOP, selector, shelf.now)
+
+
+@pytest.mark.parametrize("damage", [cut, hide, empty, replace])
+def test_latest_tells_of_a_newer_one_that_cannot_be_had(shelf: Shelf, damage: Callable[[Shelf, str], None]) -> None:
+    old, lost = shelf.back_up(hours=30), shelf.back_up(hours=5)
+    assert choose(shelf).passed == ()
+    damage(shelf, lost)
+    chosen = choose(shelf)
+    assert chosen.backup.manifest.backup_id == old
+    assert chosen.certain
+    assert chosen.notes[0].startswith(f"{old} is not the newest backup of {SHOP}; {lost} came later.")
+    assert choose(shelf, old).passed == ()
+    before = (shelf.now.replace(microsecond=0)).isoformat()
+    assert choose(shelf, f"latest before {before}").certain
+
+
+def test_what_is_not_later_or_not_meant_is_not_told(shelf: Shelf) -> None:
+    damaged = shelf.back_up(hours=40)
+    shelf.back_up(hours=30)
+    other = shelf.back_up("orders", hours=6)
+    emergency = shelf.back_up(hours=4, reason="emergency")
+    part = shelf.back_up(hours=3, scope="partial")
+    later = shelf.back_up(hours=2)
+    for identity in (damaged, other):
+        cut(shelf, identity)
+    for identity in (emergency, part):
+        hide(shelf, identity)
+    assert choose(shelf).passed == ()
+    cut(shelf, later)
+    moment = shelf.now.replace(hour=1).isoformat()
+    assert choose(shelf, f"latest before {moment}").passed == ()
+
+
+def test_a_mark_speaks_of_a_backup_that_is_gone_and_an_expired_one_does_not(shelf: Shelf) -> None:
+    old, lost = shelf.back_up(hours=30), shelf.back_up(hours=5)
+    settings = without_receipts(shelf)
+    opened = catalogue.open_repository(settings, shelf.world())
+    backup = opened.read(SHOP, lost)
+    marks.write(opened.store, opened.custody, marks.make(backup, "verified", "", at=shelf.now, token="1" * 16))
+    hide(shelf, lost)
+    chosen = choose(shelf, settings=settings)
+    assert (chosen.backup.manifest.backup_id, chosen.certain) == (old, True)
+    marks.write(opened.store, opened.custody, marks.make(backup, "expired", "", at=shelf.now, token="2" * 16))
+    assert choose(shelf, settings=settings).passed == ()
+    assert choose(shelf).passed == ()
+
+
+def test_a_hidden_manifest_leaves_its_records(shelf: Shelf) -> None:
+    """On the host of a disaster there is no receipt: the records that lie there without a manifest must do."""
+    shelf.back_up(hours=30)
+    lost = shelf.back_up(hours=5)
+    hide(shelf, lost)
+    records = file(shelf, lost, "details")
+    shutil.copy(records / "detail.lbx", records / "globals.lbx")
+    chosen = choose(shelf, settings=without_receipts(shelf))
+    # This record says nothing of its source, so that nobody can be certain.
+    assert [passed.backup_id for passed in chosen.passed] == [lost]
+    assert "may not be the newest" in chosen.notes[0]
+
+
+def test_a_restore_of_such_a_latest_is_refused_before_anything_is_asked(shelf: Shelf) -> None:
+    old, lost = shelf.back_up(hours=30), shelf.back_up(hours=5)
+    cut(shelf, lost)
+    request = RestoreRequest(
+        repository=shelf.settings, login=Login(host="nowhere.example"), cluster="main", database="shop", host="nowhere"
+    )
+    with pytest.raises(UsageError, match=r"is not the newest.*lifeboat_backup") as caught:
+        restore.restore(request, shelf.world())
+    assert old in str(caught.value)
+    assert caught.value.details["passed_over"] == [lost]
+
+
+def test_where_none_can_be_used_the_reason_is_told(shelf: Shelf) -> None:
+    cut(shelf, shelf.back_up(hours=5))
+    with pytest.raises(NotFound, match=r"1 are there and cannot be used; the first: .*"):
+        choose(shelf)
+
+
+def test_listing_verifying_marking_and_watching_tell_of_it(shelf: Shelf) -> None:
+    old, lost = shelf.back_up(hours=30), shelf.back_up(hours=5)
+    hide(shelf, lost)
+    listed = listing.list_backups(listing.ListRequest(shelf.settings), shelf.world())
+    assert listed.facts["latest"][SHOP]["backup_id"] == old
+    assert [one["backup_id"] for one in listed.facts["passed_over"][SHOP]] == [lost]
+    said = f"{old} is not the newest backup of {SHOP}; {lost} came later."
+    assert any(warning.startswith(said) for warning in listed.warnings)
+    assert any(line.startswith(f"ANOMALY  {said}") for line in listed.facts["table"])
+    with pytest.raises(Tampered, match=said):
+        verification.verify(
+            verification.VerifyRequest(shelf.settings, cluster="main", database="shop", backup="latest"), shelf.world()
+        )
+    marked = marking.mark(marking.MarkRequest(shelf.settings, "main", "shop", "latest"), shelf.world())
+    assert marked.warnings[0].startswith(said)
+    assert shelf.values()['lifeboat_store_anomalies{application="shop",kind="latest"}'] == 1
+    assert said in shelf.html()
+
+
+def test_a_listing_as_of_a_time_tells_of_what_came_before_it(shelf: Shelf) -> None:
+    shelf.back_up(hours=30)
+    lost = shelf.back_up(hours=5)
+    cut(shelf, lost)
+    request = listing.ListRequest(shelf.settings, as_of=shelf.now.replace(hour=1))
+    assert listing.list_backups(request, shelf.world()).facts["passed_over"] == {}
+    request = listing.ListRequest(shelf.settings, as_of=shelf.now.replace(hour=6))
+    assert listing.list_backups(request, shelf.world()).facts["passed_over"].keys() == {SHOP}
