@@ -80,7 +80,7 @@ options:
     type: list
     elements: str
   taken:
-    description: RV(taken) of O(state=read). A serial that the store has an object for is not used again.
+    description: RV(taken) of O(state=read). The serials up to it are in use, and are not used again.
     type: int
     default: 0
 """

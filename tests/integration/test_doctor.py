@@ -398,8 +398,10 @@ def test_a_single_check_that_could_not_be_made_is_no_good_news(
     nobody = dataclasses.replace(place.server.login, unix_socket=str(place.home))
     assert set(alone("backup_age", login=nobody)) == {"connection"}
     assert set(alone("backup_age", databases=("nothing*",))) == {"databases"}
+    (place.home / "store").rename(place.home / "elsewhere")
+    assert set(alone("backup_age")) == {"backup_age"}  # by this host's own receipts
+    (place.home / "elsewhere").rename(place.home / "store")
     gone = dataclasses.replace(place.settings, store=StoreSettings(f"file://{place.home}/nowhere"))
-    assert set(alone("backup_age", repository=gone)) == {"backup_age"}  # by this host's own receipts
     assert set(alone("verified_age", repository=gone)) == {"store"}
     wrong = dataclasses.replace(place.settings, application="No Name")
     assert set(alone("schedule", repository=wrong)) == {"configuration"}

@@ -43,6 +43,7 @@ Settings = custody.KeySettings
 @dataclasses.dataclass(frozen=True)
 class Info:
     name: str
+    size: int
 
 
 class Store:
@@ -59,7 +60,7 @@ class Store:
         yield self.objects[name]
 
     def list(self, prefix: str) -> t.Iterator[Info]:
-        return (Info(name) for name in sorted(self.objects) if name.startswith(prefix))
+        return (Info(name, len(self.objects[name])) for name in sorted(self.objects) if name.startswith(prefix))
 
     def keep_trust(self, envelope: bytes | None, serial: int) -> None:
         self.objects[custody.trust_name("shop", serial)] = envelope or b""
@@ -279,7 +280,8 @@ def test_the_newest_valid_trust_file_counts(store: t.Any) -> None:
     assert found.trust is not None
     assert found.trust.serial == 10
     assert found.ignored_trust_files == tuple(custody.trust_name("shop", serial) for serial in (14, 13, 12, 11))
-    assert custody.highest_serial(store, "shop") == 14
+    assert custody.taken_serial(store, "shop", 10) == 14
+    assert custody.taken_serial(store, "shop", 1) == 1
 
 
 @pytest.mark.parametrize("kept", [0, 4])
@@ -291,10 +293,30 @@ def test_trust_does_not_go_backwards(store: t.Any, kept: int) -> None:
     assert caught.value.details["serial"] == kept
 
 
-def test_trust_files_of_an_unknown_root_are_not_passed_over(store: t.Any) -> None:
-    store.keep_trust(envelope(1, [OTHER.root]), 1)
-    with pytest.raises(KeyRefused, match="None of the 1 trust files"):
-        custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
+def test_a_trust_file_that_no_root_signed_ends_nothing_and_gives_nothing(store: t.Any, tmp_path: Path) -> None:
+    """Any writer can put one there; then only the roots count, as if there were none."""
+    store.keep_trust(envelope(99_999_999, [OTHER.root]), 99_999_999)
+    found = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
+    assert (found.trust, len(found.ignored_trust_files)) == (None, 1)
+    assert found.writer(SCOPE).recipients == (KEY.opening.recipient,)
+    assert found.record_signers(SCOPE) == {KEY.root.public}
+    with pytest.raises(KeyRefused, match=r"no trust file for shop that the pinned root signed, and 1 others"):
+        custody.load(host_settings(tmp_path), store, "shop").writer(SCOPE)
+
+
+def test_the_last_serial_there_is_does_not_end_the_issuing(store: t.Any) -> None:
+    store.keep_trust(envelope(3), 3)
+    store.keep_trust(b"junk", 4)
+    store.keep_trust(b"junk", 99_999_999)
+    current = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop").trust
+    assert current is not None
+    taken = custody.taken_serial(store, "shop", current.serial)
+    made = custody.next_trust(current, "shop", [KEY.opening.recipient], current.signers, [KEY.root], NOW, taken)
+    assert trust.verify(made or b"", {KEY.root.public}, "shop").serial == 5
+    store.keep_trust(made, 5)
+    newest = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop", last_seen_serial=5).trust
+    assert newest is not None
+    assert newest.serial == 5
 
 
 def test_an_oversized_object_is_not_read_to_its_end(store: t.Any) -> None:

@@ -58,14 +58,13 @@ def assess(
 
 
 def note(
-    state_dir: str | None, record: Manifest, detail: Mapping[str, t.Any], wanted: Thresholds
+    memory: Statistics, record: Manifest, detail: Mapping[str, t.Any], wanted: Thresholds
 ) -> tuple[list[str], list[str]]:
     """
     Remember a backup that was just made; give what is suspicious about it, and what went wrong with remembering.
 
     Nothing here may fail a backup that exists: a disk that refuses is told, and that is all.
     """
-    memory = Statistics(state_dir)
     current = of_detail(record, detail)
     history = memory.of(record.application, record.component)[-judging.DEPTH * max(wanted.window, 1) :]
     found = judging.judge([*history, current], wanted).get(current.backup_id, ())

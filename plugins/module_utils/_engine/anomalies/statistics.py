@@ -46,7 +46,8 @@ class Statistic:
     """
     One backup in figures: `tables` gives rows by table, `streams` stored bytes and bytes of data by large table.
 
-    `rows` is None, and `tables` empty, when nobody counted. `finished` is an ISO time in UTC.
+    `rows` is None, and `tables` empty, when nobody counted. `finished` is an ISO time in UTC. `store` is where it
+    went; a line that does not say it counts for each store.
     """
 
     application: str
@@ -61,6 +62,7 @@ class Statistic:
     rows: int | None = None
     tables: dict[str, int] = dataclasses.field(default_factory=dict)
     streams: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    store: str = ""
 
     @property
     def at(self) -> datetime.datetime:
@@ -104,15 +106,16 @@ def of_detail(record: Manifest, detail: Mapping[str, t.Any]) -> Statistic:
 
 
 class Statistics:
-    """The figures that one host remembers. Without a directory nothing is kept and nothing is known."""
+    """The figures that one host remembers, of one store or all. Without a directory nothing is kept or known."""
 
-    def __init__(self, state_dir: str | None) -> None:
+    def __init__(self, state_dir: str | None, store: str = "") -> None:
+        self._store = store
         self._journal = journal.Journal(state_dir, FILE, Statistic)
 
     def add(self, statistic: Statistic) -> None:
         """Append durably. Raise StoreError when the disk refuses."""
         self._journal.add(
-            statistic,
+            dataclasses.replace(statistic, store=statistic.store or self._store),
             unwritten="The figures of the backup cannot be written to",
             remedy="The backup itself is complete; make room or give the right to write there.",
         )
@@ -124,6 +127,7 @@ class Statistics:
             entry.backup_id: entry
             for entry in self._read()
             if entry.application == application and component in (None, entry.component)
+            if not self._store or entry.store in {"", self._store}
         }
         return sorted(known.values(), key=lambda entry: entry.at)
 
@@ -136,9 +140,9 @@ class Statistics:
         path = self._journal.path
         if path is None or os.path.getsize(path) <= LARGEST or os.stat(path).st_uid != os.geteuid():
             return
-        lines: dict[tuple[str, str], list[bytes]] = {}
+        lines: dict[tuple[str, str, str], list[bytes]] = {}
         for entry in self._read():
-            lines.setdefault((entry.application, entry.component), []).append(journal.line(entry))
+            lines.setdefault((entry.application, entry.component, entry.store), []).append(journal.line(entry))
         kept = KEPT
         while True:
             newest = [line for own in lines.values() for line in own[-kept:]]

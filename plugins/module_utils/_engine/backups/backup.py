@@ -20,6 +20,7 @@ import typing as t
 
 from .. import codec, repository, units
 from ..anomalies import assessment, judging
+from ..anomalies.statistics import Statistics
 from ..catalogue import catalogue, manifest
 from ..catalogue.receipts import Receipt
 from ..crypto import seals
@@ -132,7 +133,9 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
                 made.discard()
             raise
     opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
-    suspicions, trouble = assessment.note(request.repository.state_dir, record, made.detail, request.thresholds)
+    suspicions, trouble = assessment.note(
+        Statistics(request.repository.state_dir, request.repository.place), record, made.detail, request.thresholds
+    )
     return _made(record, made, (*warnings, *trouble), suspicions)
 
 

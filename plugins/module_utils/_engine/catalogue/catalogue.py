@@ -47,6 +47,10 @@ STRANGER = "stranger"
 """The kind of anomaly that a wrong key makes of every backup."""
 
 
+TRUST = "trust"
+"""The kind of anomaly that a trust file is which no root signed."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class RepositorySettings:
     """Where the backups of an application are and which keys belong to it. `state_dir` is the host's own memory."""
@@ -55,6 +59,11 @@ class RepositorySettings:
     store: opening.StoreSettings
     keys: custody.KeySettings
     state_dir: str | None = None
+
+    @property
+    def place(self) -> str:
+        """What tells the store from others in the host's memory."""
+        return opening.identity(self.store)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -325,8 +334,11 @@ def open_repository(
     store = opening.open_store(
         settings.store, environ=world.environ, dry_run=world.dry_run, patience=patience, thorough=thorough
     )
-    receipts = Receipts(settings.state_dir, read_only=world.dry_run)
+    receipts = Receipts(settings.state_dir, settings.place, read_only=world.dry_run)
     keys = custody.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
     if keys.trust is not None and not world.dry_run:
         receipts.saw_trust(application, keys.trust.serial)
-    return Repository(application, store, keys, receipts, world.now)
+    opened = Repository(application, store, keys, receipts, world.now)
+    cause = "It is not signed by the root that counts here, and was passed over."
+    opened.anomalies += [Anomaly(TRUST, name, f"{name}: {cause}") for name in keys.ignored_trust_files]
+    return opened

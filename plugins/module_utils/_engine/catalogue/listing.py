@@ -72,7 +72,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         and request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
     ]
     passed = newer.notice(opened, backups, request.as_of)
-    memory = Statistics(request.repository.state_dir)
+    memory = Statistics(request.repository.state_dir, request.repository.place)
     found = assessment.assess(opened, backups, memory, request.thresholds, keep=not world.dry_run)
     said = opened.marks(kinds=("verified", "pinned", "hold")) if backups else {}
     every = {

@@ -6,13 +6,16 @@
 The host's own memory of the backups it made: one line of JSON each, in `<state_dir>/receipts.jsonl`.
 
 A bucket thief can hide a backup from a reader who knows only the bucket. Receipts let `backup_info` say that one is
-missing or was exchanged, and let a host that may only write know how old its newest backup is.
+missing or was exchanged, and let a host that may only write know how old its newest backup is. Each belongs to a store:
+what one does not hold may lie in another.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
+import hashlib
 import os
 import typing as t
 
@@ -26,7 +29,11 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Receipt:
-    """A finished backup: `finished` is an ISO time in UTC, `manifest_sha256` hex over the stored envelope."""
+    """
+    A finished backup: `finished` is an ISO time in UTC, `manifest_sha256` hex over the stored envelope.
+
+    `store` is where it went; lines that do not say it are believed of any store, while the host knows but one.
+    """
 
     application: str
     component: str
@@ -37,6 +44,7 @@ class Receipt:
     finished: str
     size: int
     plain_size: int
+    store: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,12 +53,14 @@ class Expired:
 
     application: str
     backup_id: str
+    store: str = ""
 
 
 class Receipts:
-    """The receipts of one host. Without a directory nothing is kept and nothing is known."""
+    """The receipts of one host for one store. Without a directory nothing is kept and nothing is known."""
 
-    def __init__(self, state_dir: str | None, *, read_only: bool = False) -> None:
+    def __init__(self, state_dir: str | None, store: str = "", *, read_only: bool = False) -> None:
+        self._store = store
         self._journal = Journal(state_dir, "receipts.jsonl", Receipt)
         self._expired = Journal(state_dir, "expired.jsonl", Expired)
         self._read_only = read_only
@@ -58,40 +68,43 @@ class Receipts:
     def add(self, receipt: Receipt) -> None:
         """Append durably. Raise StoreError when the disk refuses."""
         self._journal.add(
-            receipt,
+            dataclasses.replace(receipt, store=receipt.store or self._store),
             unwritten="The receipt cannot be written to",
             remedy="The backup itself is complete; make room or give the right to write there.",
         )
 
     def of(self, application: str, component: str | None = None) -> list[Receipt]:
         """Give the receipts of an application, or of one of its components or clusters, oldest first."""
+        own = [receipt for receipt in self._journal.read() if receipt.application == application]
+        several = any(receipt.store not in {"", self._store} for receipt in own)
         return [
             receipt
-            for receipt in self._journal.read()
-            if receipt.application == application
+            for receipt in own
+            if (receipt.store == self._store or not (receipt.store or several))
             and component in {None, receipt.component, receipt.component.partition("/")[0]}
         ]
 
     def expired(self, application: str) -> set[str]:
         """Give the ids of the backups of an application that this host knows to have expired."""
-        return {entry.backup_id for entry in self._expired.read() if entry.application == application}
+        return {
+            entry.backup_id
+            for entry in self._expired.read()
+            if entry.application == application and entry.store in {"", self._store}
+        }
 
     def forget(self, application: str, backup_ids: Iterable[str]) -> None:
         """Remember that these expired. Where this user may not write, it is found out anew the next time."""
         with contextlib.suppress(StoreError):
             for backup_id in () if self._read_only else sorted(backup_ids):
-                entry = Expired(application, backup_id)
+                entry = Expired(application, backup_id, self._store)
                 self._expired.add(entry, unwritten="What expired cannot be remembered in", remedy="Give the right to.")
 
     def trust_serial(self, application: str) -> int:
         """Give the serial of the newest trust file that this host has seen, or 0."""
         if self._journal.path is None:
             return 0
-        try:
-            with open(self._trust_path(application), encoding="ascii") as file:
-                return int(file.read())
-        except (OSError, ValueError):
-            return 0
+        own = _number(self._trust_path(application))
+        return self._before_stores(application) if own is None else own
 
     def saw_trust(self, application: str, serial: int) -> None:
         """Remember a trust file, so that an older one is refused from now on."""
@@ -100,5 +113,22 @@ class Receipts:
             with contextlib.suppress(StoreError):
                 disk.write_atomically(self._trust_path(application), [str(serial).encode()])
 
+    def _before_stores(self, application: str) -> int:
+        """Give the serial that was remembered without a store: it counts for the first one, and for no other."""
+        others = glob.glob(f"{glob.escape(self._trust_file(application))}@*.serial")
+        return 0 if others else _number(f"{self._trust_file(application)}.serial") or 0
+
     def _trust_path(self, application: str) -> str:
-        return os.path.join(os.path.dirname(self._journal.path or ""), f"trust-{application}.serial")
+        digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
+        return f"{self._trust_file(application)}@{digest}.serial"
+
+    def _trust_file(self, application: str) -> str:
+        return os.path.join(os.path.dirname(self._journal.path or ""), f"trust-{application}")
+
+
+def _number(path: str) -> int | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read(16))
+    except (OSError, ValueError):
+        return None

@@ -94,7 +94,7 @@ def _backup_age(case: Case, components: list[str]) -> Iterator[Check]:
 
 def _newest(case: Case) -> dict[str, datetime.datetime]:
     if not case.listed:
-        known = Receipts(case.state_dir).of(case.application)
+        known = Receipts(case.state_dir, case.request.repository.place).of(case.application)
         ends = [(receipt, datetime.datetime.fromisoformat(receipt.finished)) for receipt in known]
         return {
             receipt.component: end
@@ -156,7 +156,7 @@ def _suspicions(case: Case) -> Iterator[Check]:
     if not case.wants("anomalies"):
         return
     opened = t.cast("t.Any", case.opened)
-    memory = Statistics(case.state_dir)
+    memory = Statistics(case.state_dir, case.request.repository.place)
     found = assessment.assess(opened, case.backups, memory, case.request.thresholds, keep=not case.world.dry_run)
     clean = assessment.newest_clean((backup.manifest for backup in case.backups), found)
     newest = assessment.newest_clean((backup.manifest for backup in case.backups), {})
@@ -184,7 +184,7 @@ def _suspicions(case: Case) -> Iterator[Check]:
 def _remembered_suspicions(case: Case, components: list[str]) -> Iterator[Check]:
     """Judge by this host's own memory, where it may not look into the store."""
     for component in components:
-        history = Statistics(case.state_dir).of(case.application, component)
+        history = Statistics(case.state_dir, case.request.repository.place).of(case.application, component)
         found = judging.judge(
             history[-judging.DEPTH * max(case.request.thresholds.window, 1) :], case.request.thresholds
         )

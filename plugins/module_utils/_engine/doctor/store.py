@@ -11,7 +11,7 @@ import typing as t
 
 from .. import repository
 from ..catalogue import newer
-from ..catalogue.catalogue import STRANGER
+from ..catalogue.catalogue import STRANGER, TRUST
 from ..catalogue.receipts import Receipts
 from ..errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
 from ..stores import clock
@@ -52,7 +52,8 @@ def _catalogue(case: Case) -> Iterator[Check]:
     """Tell what is wrong with what is stored, by its kind: one cause may spoil every backup."""
     kinds: dict[str, list[Anomaly]] = {}
     for anomaly in t.cast("t.Any", case.opened).anomalies:
-        kinds.setdefault(anomaly.kind, []).append(anomaly)
+        if anomaly.kind != TRUST:  # the keys' own check tells of those
+            kinds.setdefault(anomaly.kind, []).append(anomaly)
     strangers = kinds.get(STRANGER, [])
     if strangers and not case.backups:
         yield failed(
@@ -81,7 +82,7 @@ def _reach(case: Case) -> Check:
         newer.notice(opened, case.backups)
         case.listed = True
     except AccessDenied as exc:
-        known = Receipts(case.state_dir).of(case.application)
+        known = Receipts(case.state_dir, case.request.repository.place).of(case.application)
         if not known:
             return refused("store", exc)
     except RecoveryError as exc:

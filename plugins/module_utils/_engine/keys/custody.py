@@ -89,8 +89,11 @@ class Custody:
         signer = self.signer
         if self.trust is None:
             if self._held.recovery is None or self.mode != "single-key":
+                others = len(self.ignored_trust_files)
                 raise KeyRefused(
-                    f"The store has no trust file for {self.application}, so nobody is known to encrypt to.",
+                    f"The store has no trust file for {self.application}"
+                    + (f" that the pinned root signed, and {others} others" if others else "")
+                    + ", so nobody is known to encrypt to.",
                     "Issue one with the root key (module recovery_trust), then run again.",
                 )
             return Writer((self._held.recovery.opening.recipient,), signer)
@@ -151,8 +154,8 @@ def next_trust(  # noqa: PLR0917
     """
     The next trust file, signed by `roots`, or None if it would say what `current` says.
 
-    `taken` is the highest serial that the store has an object for (`highest_serial`), valid or not: trust files
-    are create-only, and a stranger may have put something in the way.
+    `taken` is the last serial in the row after it that has an object in the store (`taken_serial`), valid or not: trust
+    files are create-only, and a stranger may have put something in the way.
     """
     serial = max(current.serial if current else 0, taken) + 1
     payload = trust.TrustFile(application, serial, now, tuple(recipients), tuple(signers)).to_payload()
@@ -162,9 +165,16 @@ def next_trust(  # noqa: PLR0917
     return trust.sign(made, roots)
 
 
-def highest_serial(store: Store, application: str) -> int:
-    """The highest serial that some object under `<application>/trust/` is named by; 0 if there is none."""
-    return max((serial for serial, _name in _trust_names(store, application)), default=0)
+def taken_serial(store: Store, application: str, current: int) -> int:
+    """
+    The last of the serials in a row after `current` that have an object; `current` if the next one is free.
+
+    Not the highest of all: who may write could name an object by the last serial there is, and end the issuing.
+    """
+    taken = {serial for serial, _name, _size in _trust_names(store, application)}
+    while current + 1 in taken:
+        current += 1
+    return current
 
 
 def trust_name(application: str, serial: int) -> str:
@@ -187,29 +197,29 @@ def _says(file: TrustFile) -> tuple[object, ...]:
 
 
 def _newest_trust(store: Store, application: str, roots: frozenset[bytes]) -> tuple[TrustFile | None, tuple[str, ...]]:
-    """The valid trust file with the highest serial. Names of others above it are reported, not believed."""
+    """
+    The valid trust file with the highest serial; None where there is none, so that only roots count.
+
+    Names of others above it are reported, not believed: whoever may write can put one there, and ends nothing by it.
+    """
     ignored: list[str] = []
-    for serial, name in sorted(_trust_names(store, application), reverse=True):
-        envelope = _fetch(store, name, seals.envelope_limit("trust"))
+    limit = seals.envelope_limit("trust")
+    for serial, name, size in sorted(_trust_names(store, application), reverse=True):
+        envelope = _fetch(store, name, limit) if size <= limit else None
         with contextlib.suppress(Tampered):
             found = trust.verify(envelope or b"", roots, application)
             if found.serial == serial:
                 return found, tuple(ignored)
         ignored.append(name)
-    if ignored:
-        raise KeyRefused(
-            f"None of the {len(ignored)} trust files of {application} is signed by the root given here.",
-            "Either the key or the pinned root is another application's, or somebody replaced the files.",
-        )
-    return None, ()
+    return None, tuple(ignored)
 
 
-def _trust_names(store: Store, application: str) -> Iterator[tuple[int, str]]:
+def _trust_names(store: Store, application: str) -> Iterator[tuple[int, str, int]]:
     prefix = f"{application}/trust/"
     for item in store.list(prefix):
         match = _TRUST_NAME.fullmatch(item.name.removeprefix(prefix))
         if match and int(match[1]) > 0:
-            yield int(match[1]), item.name
+            yield int(match[1]), item.name, item.size
 
 
 def _fetch(store: Store, name: str, limit: int) -> bytes | None:
@@ -238,9 +248,9 @@ __all__ = [
     "Custody",
     "KeySettings",
     "handover_name",
-    "highest_serial",
     "load",
     "next_trust",
     "side_wraps_name",
+    "taken_serial",
     "trust_name",
 ]

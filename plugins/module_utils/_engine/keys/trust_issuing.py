@@ -58,7 +58,7 @@ class SignRequest:
     Sign the trust file that comes after `envelope`, with the recovery key of `keys`.
 
     `recipients` (public keys, in hex) and `signers` are added to what it lists, `retired` ones (public keys of
-    either) end. `taken` is the highest serial that the store has an object for.
+    either) end. `taken` is the last serial after the newest that the store has an object for.
     """
 
     application: str
@@ -76,7 +76,7 @@ def read_trust(request: PublishedTrust, world: World) -> Outcome:
     keys = keyring.KeySettings(roots=request.roots)
     found = custody.load(keys, store, request.application).trust
     envelope = _fetch(store, request.application, found.serial) if found else ""
-    taken = custody.highest_serial(store, request.application)
+    taken = custody.taken_serial(store, request.application, found.serial if found else 0)
     return Outcome(False, {"envelope": envelope, "taken": taken, **_facts(found)})
 
 

@@ -156,7 +156,7 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
     backups = opened.backups()
     newer.notice(opened, backups)
     marks = opened.marks(kinds=("verified", "pinned", "hold"))
-    memory = Statistics(sources.repository.state_dir)
+    memory = Statistics(sources.repository.state_dir, sources.repository.place)
     suspicions = assessment.assess(opened, backups, memory, sources.thresholds, keep=not world.dry_run)
     rows = _rows(memory, opened.application, entries)
     unread = rereading.unread([backup.manifest for backup in backups], entries)
@@ -215,9 +215,9 @@ def _dated(
 def _remembered(sources: Sources, entries: Sequence[Entry], now: datetime.datetime) -> _Found:
     """Give the backups by this host's own memory, for one that may only write to the store, or cannot reach it."""
     state_dir, application = sources.repository.state_dir, sources.repository.application
-    memory = Statistics(state_dir)
+    memory = Statistics(state_dir, sources.repository.place)
     rows, proved = _rows(memory, application, entries), _proved(entries)
-    receipts = Receipts(state_dir, read_only=True)
+    receipts = Receipts(state_dir, sources.repository.place, read_only=True)
     expired = receipts.expired(application)
     kept = [receipt for receipt in receipts.of(application) if receipt.backup_id not in expired]
     suspicions = {

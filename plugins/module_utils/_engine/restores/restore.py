@@ -74,7 +74,7 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
             backup_id=chosen.backup.manifest.backup_id,
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
-    against = doubts(opened, chosen.backup, Statistics(request.repository.state_dir))
+    against = doubts(opened, chosen.backup, Statistics(request.repository.state_dir, request.repository.place))
     return restore_backup(request, world, chosen.backup, backups.back_up, (*chosen.notes, *against))
 
 

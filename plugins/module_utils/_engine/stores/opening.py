@@ -78,6 +78,22 @@ def open_store(
     return DryRunStore(store) if dry_run else store
 
 
+def identity(settings: StoreSettings) -> str:
+    """
+    Give what tells one store from another in a host's memory, whatever its URL is written like.
+
+    A bucket's name may exist once at each endpoint. Settings that make no sense are told by `open_store`, not here.
+    """
+    try:
+        if directory := _directory(settings.url):
+            return f"file://{directory}"
+        name, prefix = _bucket_and_prefix(settings.url)
+    except UsageError:
+        return settings.url
+    endpoint = urllib.parse.urlsplit(settings.endpoint or "").netloc.lower()
+    return f"s3://{endpoint}/{name}/{prefix}".rstrip("/")
+
+
 def directory_of(settings: StoreSettings) -> str | None:
     """Give the directory that `settings` name, or None for another kind of store. Raise UsageError as `open_store`."""
     return _directory(settings.url)
