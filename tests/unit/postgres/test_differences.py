@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.catalogue_objects import (
     digest,
+    frames,
     kind,
     normal,
 )
@@ -20,6 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     FORMAT,
     Difference,
     compare,
+    excuse,
 )
 
 
@@ -144,3 +146,45 @@ def test_kind_is_told_from_an_identity() -> None:
     assert kind('event trigger "on ddl"') == "event trigger"
     assert kind("table app.column") == "table"
     assert kind("comment on table app.t") == "comment on"
+
+
+def partition(name: str, rows: int, summed: int, **more: t.Any) -> dict[str, t.Any]:
+    entry = {"schema": "a", "name": name, "sort": "table", "rows": rows, "hash": str(summed), "root": ["a", "root"]}
+    return {**entry, **more}
+
+
+def test_rows_in_another_partition_are_a_note_and_lost_or_other_rows_are_not() -> None:
+    before = proof(tables=[partition("p0", 3, 30), partition("p1", 1, 5)])
+    moved = compare(before, proof(tables=[partition("p0", 1, 5), partition("p1", 3, 30)]))
+    assert [str(difference) for difference in moved if difference.note] == [
+        'table "a"."root": its rows lie in other partitions, and all are there'
+    ]
+    assert failures(moved) == []
+    lost = compare(before, proof(tables=[partition("p0", 1, 5), partition("p1", 2, 30)]))
+    assert failures(lost) == [('table "a"."p0"', "rows"), ('table "a"."p1"', "rows")]
+    other = compare(before, proof(tables=[partition("p0", 1, 5), partition("p1", 3, 31)]))
+    assert failures(other) == [('table "a"."p0"', "rows"), ('table "a"."p1"', "rows")]
+    half_sampled = compare(before, proof(tables=[partition("p0", 1, 5, sample=64), partition("p1", 3, 30)]))
+    assert failures(half_sampled) == [('table "a"."p0"', "rows"), ('table "a"."p1"', "rows")]
+
+
+def test_other_words_are_excused_only_where_a_restore_gives_them_and_the_rest_is_the_same() -> None:
+    names = ["function f()", "view v", "policy p on t"]
+    before = proof(objects=dict.fromkeys(names, "aa"), frames=dict.fromkeys(names, "11"))
+    after = proof(objects=dict.fromkeys(names, "bb"), frames={**dict.fromkeys(names, "11"), "view v": "22"})
+    found = compare(before, after)
+    assert failures(found) == [(name, "changed") for name in sorted(names)]
+    assert failures(excuse(found)) == [("view v", "changed")]
+    assert [d.object for d in excuse(found) if d.note] == ["function f(), policy p on t"]
+    assert failures(excuse(found, {"function f()"})) == [("policy p on t", "changed"), ("view v", "changed")]
+    assert failures(excuse(found, ())) == failures(found)
+    assert failures(excuse(compare(proof(objects=dict.fromkeys(names, "aa")), after))) == failures(found)
+
+
+def test_a_frame_is_what_is_left_without_the_words() -> None:
+    described = {"view v": "owner: o\nquery: \1 SELECT 1;\2", "schema s": "owner: o"}
+    other = {"view v": "owner: o\nquery: \1 SELECT 1 AS one;\2"}
+    owned = {"view v": "owner: p\nquery: \1 SELECT 1;\2"}
+    assert frames(described).keys() == {"view v"}
+    assert frames(described) == frames(other) != frames(owned)
+    assert digest("view v", described["view v"]) == digest("view v", "owner: o\nquery:  SELECT 1;")

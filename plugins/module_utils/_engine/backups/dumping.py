@@ -20,7 +20,7 @@ import typing as t
 
 from .. import codec, process, repository
 from ..errors import Busy, DatabaseError, ProcessFailed
-from ..postgres import connection, dump, members, proof, snapshot
+from ..postgres import connection, dump, layout, members, proof, snapshot
 from ..postgres import globals as roles
 from ..streams import counted
 from .detail import describe
@@ -158,6 +158,7 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
             files.store_record("globals", _globals(job, world, held))
             held.assure()
     stored = files.files
+    tables, rows = layout.counted(detail)
     return Made(
         backup_id=files.backup_id,
         started=started,
@@ -165,8 +166,8 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
         files=stored,
         plain_size=sum(file.plain_size for file in stored),
         versions={"server": held.server.version, "pg_dump": job.programs.version},
-        tables=sum(len(member.tables) for member in planned),
-        rows=_total_rows(proved),
+        tables=tables,
+        rows=rows,
         attempts=number,
         phases=clock.phases,
         detail=detail,
@@ -251,10 +252,3 @@ def _dump_member(
 def _globals(job: Job, world: World, held: snapshot.Held) -> dict[str, t.Any]:
     record = roles.read(held.connection)
     return {**record, "sql": roles.written(job.programs, job.login, job.database, record, environ=world.environ)}
-
-
-def _total_rows(proved: dict[str, t.Any]) -> int | None:
-    """Give the rows of all ordinary tables, or None when nobody counted."""
-    if "tables" not in proved:
-        return None
-    return sum(int(entry.get("rows", 0)) for entry in proved["tables"] if entry["sort"] == "table")

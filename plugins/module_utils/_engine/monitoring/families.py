@@ -24,7 +24,18 @@ if t.TYPE_CHECKING:
 
 RESULTS = ("ok", "failed", "refused")
 
-ANOMALIES = ("detail", "exchanged", "hidden", "incomplete", "latest", "manifest", "mark", "missing", "stranger", "trust")
+ANOMALIES = (
+    "detail",
+    "exchanged",
+    "hidden",
+    "incomplete",
+    "latest",
+    "manifest",
+    "mark",
+    "missing",
+    "stranger",
+    "trust",
+)
 SUSPICIONS = (
     "compression_collapse",
     "compression_drift",

@@ -16,7 +16,7 @@ import hashlib
 import re
 import typing as t
 
-from .catalogue_relations import RELATIONS
+from .catalogue_relations import RELATIONS, words
 from .catalogue_schema import SCHEMA
 from .connection import rows
 
@@ -27,11 +27,16 @@ DIGEST_CHARACTERS = 24
 """Hex digits of a definition's digest: 96 bits tell any two definitions apart, and lists stay short."""
 
 
+FRAME_CHARACTERS = 12
+"""Of a frame only equality counts, and only where the digest differs."""
+
+
 def describe(connection: Connection) -> dict[str, str]:
     """
     Give {identity: definition} of every object that belongs to the user.
 
-    An identity is a kind and a name, such as `table column app.hen.id`; a definition is lines of `what: value`.
+    An identity is a kind and a name, such as `table column app.hen.id`; a definition is lines of `what: value`, in
+    which `words` marks the text that PostgreSQL writes from a parsed expression.
     """
     version = connection.info.server_version
     found: dict[str, str] = {}
@@ -57,8 +62,27 @@ def digests(described: dict[str, str]) -> dict[str, str]:
 
 def digest(identity: str, definition: str) -> str:
     """Give the digest of one definition."""
-    form = normal(definition) if kind(identity) in _WITH_EXPRESSIONS else definition
-    return hashlib.sha256(form.encode("utf-8", "surrogateescape")).hexdigest()[:DIGEST_CHARACTERS]
+    unmarked = definition.replace("\1", "").replace("\2", "")
+    form = normal(unmarked) if kind(identity) in _WITH_EXPRESSIONS else unmarked
+    return _hash(form, DIGEST_CHARACTERS)
+
+
+def frames(described: dict[str, str]) -> dict[str, str]:
+    """
+    Give {identity: digest of all that is no expression} of the objects that have expressions.
+
+    PostgreSQL reads an expression and keeps the tree; what it writes of it later is its own choice of words, and a
+    dump and a restore are one more such reading. An object with the same frame may differ in those words alone.
+    """
+    return {
+        identity: _hash(_WORDS.sub("", definition), FRAME_CHARACTERS)
+        for identity, definition in described.items()
+        if "\1" in definition
+    }
+
+
+def _hash(text: str, characters: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:characters]
 
 
 def normal(definition: str) -> str:
@@ -71,6 +95,7 @@ def normal(definition: str) -> str:
     return _LOOSE.sub(lambda match: match["kept"] or "", definition)
 
 
+_WORDS = re.compile("\1.*?\2", re.DOTALL)
 _NAME = r'(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)'
 _TYPE = (
     r"(?:character varying|double precision|bit varying"
@@ -136,7 +161,7 @@ _VARIANTS = (
     ("collation_locale", 170000, "k.colllocale", "<collation_icu>"),
     ("collation_icu", 150000, "k.colliculocale", "NULL"),
     ("collation_rules", 160000, "k.collicurules", "NULL"),
-    ("publication_relation", 150000, "pg_get_expr(r.prqual, r.prrelid)", "NULL::text"),
+    ("publication_condition", 150000, words("pg_get_expr(r.prqual, r.prrelid)"), "NULL::text"),
     ("publication_columns", 150000, _PUBLISHED_COLUMNS, "NULL::text"),
     ("publication_namespace", 150000, "pg_publication_namespace AS s", "(SELECT NULL::oid) AS s (oid)"),
 )

@@ -21,6 +21,12 @@ OPTIONS = """(SELECT nullif(string_agg(o, ', ' ORDER BY o COLLATE "C"), '') FROM
                 WHERE o NOT LIKE 'pg\\_%')"""
 """Patched servers keep a version of their own among a column's options (pg_attver), which pg_dump leaves out."""
 
+
+def words(expression: str) -> str:
+    """Give SQL for text that PostgreSQL writes from a parsed expression, marked as such; NULL stays NULL."""
+    return f"(E'\\x01' || {expression} || E'\\x02')"
+
+
 USERS = "(n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')"
 
 NO_MEMBER = """NOT EXISTS (SELECT FROM pg_depend member WHERE member.classid = {classid} AND member.objid = {oid}
@@ -45,12 +51,12 @@ SELECT NULL::text, 1259, c.oid, 0, concat_ws(E'\\n',
        'of type: ' || nullif(c.reloftype, 0)::regtype::text,
        'inherits: ' || (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
                           FROM pg_inherits i WHERE i.inhrelid = c.oid),
-       'partition by: ' || pg_get_partkeydef(c.oid),
-       'partition: ' || pg_get_expr(c.relpartbound, c.oid),
+       'partition by: ' || {words("pg_get_partkeydef(c.oid)")},
+       'partition: ' || {words("pg_get_expr(c.relpartbound, c.oid)")},
        'populated: ' || CASE WHEN c.relkind = 'm' THEN c.relispopulated::text END,
        'server: ' || (SELECT concat_ws(' ', s.srvname, {OPTIONS.format(options="f.ftoptions")})
                         FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid),
-       'query: ' || CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+       'query: ' || CASE WHEN c.relkind IN ('v', 'm') THEN {words("pg_get_viewdef(c.oid)")} END,
        'sequence: ' || (SELECT concat_ws(' ', s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmin, s.seqmax,
                                          s.seqcache, s.seqcycle) FROM pg_sequence s WHERE s.seqrelid = c.oid),
        'owned by: ' || (SELECT concat_ws(' ', d.deptype, (pg_identify_object(1259, d.refobjid, d.refobjsubid)).identity)
@@ -60,15 +66,23 @@ SELECT NULL::text, 1259, c.oid, 0, concat_ws(E'\\n',
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_OURS}
 """
 
+# A child can drop NOT NULL that its parent has; pg_dump cannot say so, and the restored child has it again.
+_INHERITS_NOT_NULL = """EXISTS (
+           WITH RECURSIVE above (oid) AS (
+               SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid
+               UNION SELECT i.inhparent FROM above u JOIN pg_inherits i ON i.inhrelid = u.oid)
+           SELECT FROM above u JOIN pg_attribute b ON b.attrelid = u.oid
+            WHERE b.attname = a.attname AND b.attnotnull)"""
+
 _COLUMNS = f"""
 SELECT NULL::text, 1259, c.oid, a.attnum, concat_ws(E'\\n',
        'type: ' || format_type(a.atttypid, a.atttypmod),
        'collation: ' || (SELECT k.oid::regcollation::text FROM pg_collation k, pg_type y
                           WHERE k.oid = a.attcollation AND y.oid = a.atttypid AND y.typcollation <> k.oid),
-       'not null: ' || CASE WHEN a.attnotnull THEN 'yes' END,
+       'not null: ' || CASE WHEN a.attnotnull OR a.attinhcount > 0 AND {_INHERITS_NOT_NULL} THEN 'yes' END,
        'identity: ' || nullif(a.attidentity, '')::text,
        'generated: ' || nullif(a.attgenerated, '')::text,
-       'default: ' || (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+       'default: ' || (SELECT {words("pg_get_expr(d.adbin, d.adrelid)")} FROM pg_attrdef d
                         WHERE d.adrelid = c.oid AND d.adnum = a.attnum),
        'storage: ' || CASE WHEN c.relkind <> 'v' THEN a.attstorage::text END,
        'compression: ' || nullif(a.attcompression, '')::text,
@@ -88,7 +102,7 @@ SELECT NULL::text, 1259, c.oid, a.attnum, concat_ws(E'\\n',
 # constraints are objects from PostgreSQL 18 on, so they are described with their column.
 _CONSTRAINTS = f"""
 SELECT NULL::text, 2606, k.oid, 0, concat_ws(E'\\n',
-       pg_get_constraintdef(k.oid),
+       {words("pg_get_constraintdef(k.oid)")},
        'checked: ' || k.convalidated,
        'inherited: ' || nullif(k.coninhcount, 0) || CASE WHEN k.conislocal THEN ' and local' ELSE '' END)
   FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -96,14 +110,15 @@ SELECT NULL::text, 2606, k.oid, 0, concat_ws(E'\\n',
 """
 
 _DOMAIN_CONSTRAINTS = f"""
-SELECT NULL::text, 2606, k.oid, 0, concat_ws(E'\\n', pg_get_constraintdef(k.oid), 'checked: ' || k.convalidated)
+SELECT NULL::text, 2606, k.oid, 0, concat_ws(E'\\n', {words("pg_get_constraintdef(k.oid)")},
+       'checked: ' || k.convalidated)
   FROM pg_constraint k JOIN pg_type y ON y.oid = k.contypid JOIN pg_namespace n ON n.oid = y.typnamespace
  WHERE k.contype = 'c' AND {USERS} AND {NO_MEMBER.format(classid=1247, oid="y.oid")}
 """
 
 _INDEXES = f"""
 SELECT NULL::text, 1259, i.indexrelid, 0, concat_ws(E'\\n',
-       pg_get_indexdef(i.indexrelid),
+       {words("pg_get_indexdef(i.indexrelid)")},
        'valid: ' || i.indisvalid,
        'clustered: ' || CASE WHEN i.indisclustered THEN 'yes' END,
        'replica identity: ' || CASE WHEN i.indisreplident THEN 'yes' END,
@@ -117,13 +132,15 @@ SELECT NULL::text, 1259, i.indexrelid, 0, concat_ws(E'\\n',
 """
 
 _TRIGGERS = f"""
-SELECT NULL::text, 2620, g.oid, 0, concat_ws(E'\\n', pg_get_triggerdef(g.oid), 'enabled: ' || g.tgenabled::text)
+SELECT NULL::text, 2620, g.oid, 0, concat_ws(E'\\n', {words("pg_get_triggerdef(g.oid)")},
+       'enabled: ' || g.tgenabled::text)
   FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE (NOT g.tgisinternal OR g.tgparentid <> 0 AND g.tgconstraint = 0) AND {_OURS}
 """
 
 _RULES = f"""
-SELECT NULL::text, 2618, r.oid, 0, concat_ws(E'\\n', pg_get_ruledef(r.oid), 'enabled: ' || r.ev_enabled::text)
+SELECT NULL::text, 2618, r.oid, 0, concat_ws(E'\\n', {words("pg_get_ruledef(r.oid)")},
+       'enabled: ' || r.ev_enabled::text)
   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE r.rulename <> '_RETURN' AND {_OURS}
 """
@@ -134,15 +151,15 @@ SELECT NULL::text, 3256, p.oid, 0, concat_ws(E'\\n',
        'permissive: ' || p.polpermissive,
        'to: ' || (SELECT string_agg(CASE WHEN r = 0 THEN 'public' ELSE quote_ident(pg_get_userbyid(r)) END, ', '
                                     ORDER BY pg_get_userbyid(r) COLLATE "C") FROM unnest(p.polroles) AS r),
-       'using: ' || pg_get_expr(p.polqual, p.polrelid),
-       'check: ' || pg_get_expr(p.polwithcheck, p.polrelid))
+       'using: ' || {words("pg_get_expr(p.polqual, p.polrelid)")},
+       'check: ' || {words("pg_get_expr(p.polwithcheck, p.polrelid)")})
   FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {_OURS}
 """
 
 _STATISTICS = f"""
 SELECT NULL::text, 3381, s.oid, 0, concat_ws(E'\\n',
-       pg_get_statisticsobjdef(s.oid),
+       {words("pg_get_statisticsobjdef(s.oid)")},
        'owner: ' || pg_get_userbyid(s.stxowner),
        'target: ' || nullif(s.stxstattarget, -1))
   FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid JOIN pg_namespace n ON n.oid = c.relnamespace

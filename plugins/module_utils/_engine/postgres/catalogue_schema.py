@@ -13,7 +13,7 @@ Each gives (prefix, classid, objid, objsubid, definition); `describe` turns the 
 
 from __future__ import annotations
 
-from .catalogue_relations import ACL, NO_MEMBER, OPTIONS, USERS
+from .catalogue_relations import ACL, NO_MEMBER, OPTIONS, USERS, words
 
 
 def _grants(acl: str, kind: str, owner: str) -> str:
@@ -34,7 +34,9 @@ SELECT NULL::text, 2615, n.oid, 0, concat_ws(E'\\n',
 
 _FUNCTIONS = f"""
 SELECT NULL::text, 1255, p.oid, 0, concat_ws(E'\\n',
-       pg_get_functiondef(p.oid), 'owner: ' || pg_get_userbyid(p.proowner), {_grants("p.proacl", "f", "p.proowner")})
+       CASE WHEN p.proargdefaults IS NULL AND p.prosqlbody IS NULL THEN pg_get_functiondef(p.oid)
+            ELSE {words("pg_get_functiondef(p.oid)")} END,
+       'owner: ' || pg_get_userbyid(p.proowner), {_grants("p.proacl", "f", "p.proowner")})
   FROM pg_proc p, pg_namespace n WHERE p.prokind <> 'a' AND {_ours(1255, "p.oid", "p.pronamespace")}
 """
 
@@ -61,7 +63,7 @@ SELECT NULL::text, 1247, y.oid, 0, concat_ws(E'\\n',
                        WHERE e.enumtypid = y.oid),
        'domain: ' || CASE WHEN y.typtype = 'd' THEN concat_ws(' ', format_type(y.typbasetype, y.typtypmod),
                      CASE WHEN y.typnotnull THEN 'not null' END, nullif(y.typcollation, 0)::regcollation,
-                     coalesce(pg_get_expr(y.typdefaultbin, 0), y.typdefault)) END,
+                     coalesce({words("pg_get_expr(y.typdefaultbin, 0)")}, y.typdefault)) END,
        'range: ' || (SELECT concat_ws(' ', r.rngsubtype::regtype, nullif(r.rngcollation, 0)::regcollation,
                      (SELECT (pg_identify_object(2616, r.rngsubopc, 0)).identity), r.rngcanonical, r.rngsubdiff,
                      r.rngmultitypid::regtype) FROM pg_range r WHERE r.rngtypid = y.oid),
@@ -190,7 +192,7 @@ SELECT NULL::text, 6104, p.oid, 0, concat_ws(' ', p.puballtables, p.pubinsert, p
 
 _PUBLICATION_TABLES = """
 SELECT NULL::text, 6106, r.oid, 0, concat_ws(E'\\n', 'columns: ' || <publication_columns>,
-       'where: ' || <publication_relation>) FROM pg_publication_rel r
+       'where: ' || <publication_condition>) FROM pg_publication_rel r
 """
 
 _PUBLICATION_SCHEMAS = "SELECT NULL::text, 6237, s.oid, 0, 'published' FROM <publication_namespace>"

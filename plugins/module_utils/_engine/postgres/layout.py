@@ -69,6 +69,20 @@ class Layout:
         return cls(by_role["schema"][0]["number"], parts, Part(rest["number"], "", "", rest["estimate"]), early)
 
 
+def counted(detail: Mapping[str, t.Any]) -> tuple[int, int | None]:
+    """
+    Give how many tables' rows a backup holds, and how many rows the proof counted in them, None where nobody counted.
+
+    Everybody who says how large a backup is says this. Partitioned and foreign tables have no rows of their own, and
+    a materialised view is computed anew, so they are none of them.
+    """
+    tables = sum(len(member["tables"]) for member in detail["members"])
+    entries = detail["proof"].get("tables")
+    if entries is None:
+        return tables, None
+    return tables, sum(int(entry.get("rows", 0)) for entry in entries if entry["sort"] != "materialized view")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Choice:
     """What is restored: entries of the structure and of the rest's data by number, and `parts` by member number."""

@@ -18,9 +18,9 @@ import typing as t
 
 from ..errors import DatabaseError, UsageError
 from . import properties as database_properties
-from .catalogue_objects import describe, digests
+from .catalogue_objects import describe, digests, frames
 from .connection import connect, execute, one, quote_identifier, quote_literal, rows
-from .differences import FORMAT, Difference, compare
+from .differences import FORMAT, Difference, compare, excuse
 from .server import inspect
 from .snapshot import SequenceState, Table, read_sequences, read_tables
 
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 
     from .connection import Connection, Login
 
-__all__ = ["LEVELS", "Difference", "compare", "take"]
+__all__ = ["LEVELS", "Difference", "compare", "excuse", "take"]
 
 Record = dict[str, t.Any]
 
@@ -77,6 +77,7 @@ def take(
         _begin(connection, snapshot_id)
         server = inspect(connection)
         present = tuple(tables) if tables is not None else read_tables(connection)
+        described = {} if partial else describe(connection)
         standing = tuple(sequences) if sequences is not None else read_sequences(connection)
         return {
             "format": FORMAT,
@@ -85,7 +86,8 @@ def take(
             "server": {"version_num": server.version_num, "encoding": server.encoding},
             "sequences": [_sequence(state) for state in standing],
             "extensions": dict(rows(connection, "SELECT extname::text, extversion FROM pg_extension ORDER BY 1")),
-            "objects": {} if partial else digests(describe(connection)),
+            "objects": digests(described),
+            "frames": frames(described),
             "properties": {} if partial else database_properties.read(connection),
             "large_objects": {} if partial else _large_objects(connection, level),
             "tables": _Reader(connection, level, like or {}, budget_seconds, clock).read(present),
@@ -118,12 +120,15 @@ class _Reader:
         self._keys = _keys(self._connection, oids)
         self._conditions = _conditions(self._connection)
         self._replaying = bool(one(self._connection, "SELECT pg_is_in_recovery()"))
+        self._roots = {oid: [schema, name] for oid, schema, name in rows(self._connection, _ROOTS)}
         self._populated = {int(oid) for (oid,) in rows(self._connection, _POPULATED)}
         entries = [self._entry(table) for table in wanted]
         return sorted(entries, key=lambda entry: (entry["schema"], entry["name"]))
 
     def _entry(self, table: Table) -> Record:
         entry: Record = {"schema": table.schema, "name": table.name, "sort": _sort(table)}
+        if root := self._roots.get(table.oid):
+            entry["root"] = root
         if table.kind == "m":
             entry["populated"] = table.oid in self._populated
             if not entry["populated"]:
@@ -255,6 +260,14 @@ _CONDITIONS = """
 SELECT c.oid::bigint, c.condition
   FROM pg_catalog.pg_extension x, unnest(x.extconfig, x.extcondition) AS c (oid, condition)
  WHERE c.condition <> ''
+"""
+
+_ROOTS = """
+SELECT c.oid::bigint, n.nspname::text, r.relname::text
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_class r ON r.oid = pg_catalog.pg_partition_root(c.oid)
+  JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+ WHERE c.relispartition AND c.relkind = 'r'
 """
 
 _POPULATED = "SELECT oid::bigint FROM pg_catalog.pg_class WHERE relkind = 'm' AND relispopulated"

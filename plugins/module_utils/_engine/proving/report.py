@@ -35,8 +35,12 @@ class Findings:
     notes: tuple[str, ...]
 
 
-def outcome(findings: Findings) -> Outcome:
-    """Give the result of a success. Raise ProofMismatch, the result in its details, for a failure."""
+def outcome(findings: Findings, counted: tuple[int, int | None]) -> Outcome:
+    """
+    Give the result of a success, in which so many tables and rows are the backup's (see layout.counted).
+
+    Raise ProofMismatch, the result in its details, for a failure.
+    """
     first = findings.differences[0] if findings.differences else None
     failed = [check for check in findings.checks if not check["passed"]]
     result = {**dataclasses.asdict(findings), "passed": first is None and not failed, "first_difference": first}
@@ -55,9 +59,9 @@ def outcome(findings: Findings) -> Outcome:
             validation=result,
             first_difference=None,
         )
-    rows = sum(table["rows"] or 0 for table in findings.tables)
+    tables, rows = counted
     summary = (
-        f"{findings.backup_id} restores: {len(findings.tables)} tables with {rows:,} rows are as they were backed up "
+        f"{findings.backup_id} restores: {tables} tables with {rows or 0:,} rows are as they were backed up "
         f"(proof {findings.proof}), {len(findings.checks)} checks passed, {units.human_duration(findings.seconds)}."
     )
     facts = {"validation": result, "summary": summary}

@@ -21,11 +21,13 @@ from ..model import Outcome
 from ..postgres import globals as roles
 from ..postgres import halfmade, load, notes, proof, properties, restorer, scratch, server, target
 from ..postgres.connection import Login, connect, execute, permit_views
+from ..postgres.layout import counted
 from ..progress import Progress, status_directory
 from ..restores.plan import Material
 from ..restores.watched import Watched
 from ..termination import raised_on_sigterm
-from . import checks, report
+from . import checks, report, wording
+from .wording import DATABASE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +39,6 @@ if t.TYPE_CHECKING:
 SCRATCH_USER = "lifeboat-scratch"
 SCRATCH_DIRECTORY = "/var/lib/lifeboat-scratch"
 CHECKER = "lifeboat_check"
-DATABASE = "validation"
 
 OPTIONS = ("--no-tablespaces", "--no-subscriptions")
 """What no scratch cluster gets: places outside of it, and connections to the living."""
@@ -137,6 +138,14 @@ class _Run:
 
     def fresh(self) -> None:
         """Restore into a cluster that is gone afterwards; compare and ask there."""
+        with self._scratch() as tools:
+            self._restore(tools)
+            self._compare(tools.login, DATABASE, whole=False)
+            self._finish(tools.login)
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[restorer.Tools]:
+        """Give the tools that reach a cluster which is gone afterwards."""
         source = self._material.detail["source"]
         dumped_by = self._material.backup.manifest.versions.get("pg_dump", "")
         major = max(int(source["server_version_num"]) // 10000, int(dumped_by.split(".", 1)[0] or 0))
@@ -154,12 +163,9 @@ class _Run:
                         sleep=self._world.sleep,
                     )
                 )
-            tools = restorer.Tools(
+            yield restorer.Tools(
                 programs, cluster.login, cluster.environ, jobs=request.jobs, prefix=cluster.prefix, options=OPTIONS
             )
-            self._restore(tools)
-            self._compare(cluster.login, DATABASE, whole=False)
-            self._finish(cluster.login)
 
     def outcome(self) -> Outcome:
         """Give the result. Raise ProofMismatch when it is a failure."""
@@ -176,7 +182,8 @@ class _Run:
                 checks=tuple(self._checks),
                 differences=tuple(str(difference) for difference in self._differences[:100]),
                 notes=tuple(self._notes),
-            )
+            ),
+            counted(self._material.detail),
         )
 
     def _superuser(self) -> str:
@@ -186,10 +193,7 @@ class _Run:
 
     def _restore(self, tools: restorer.Tools) -> None:
         material = self._material
-        with halfmade.manage(tools.login) as session:
-            for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
-                self._try(session, statement)
-            self._create(session)
+        with self._empty(tools) as session:
             source = Watched(material.backup, self._progress)
             with load.Loader(
                 tools,
@@ -205,6 +209,16 @@ class _Run:
         self._differences += [
             proof.Difference(name, "missing", f"it could not be made: {reason}") for name, reason in loaded.failures
         ]
+
+    @contextlib.contextmanager
+    def _empty(self, tools: restorer.Tools) -> Iterator[halfmade.Session]:
+        """Make the source's roles and an empty database."""
+        with halfmade.manage(tools.login) as session:
+            wanted = dict(self._material.roles)
+            for statement in roles.missing(session.connection, wanted, login=False, passwords=False):
+                self._try(session, statement)
+            self._create(session)
+            yield session
 
     def _create(self, session: halfmade.Session) -> None:
         recorded = dict(self._material.detail["properties"])
@@ -239,9 +253,16 @@ class _Run:
             partial = bool(before.get("partial"))
             after = proof.take(login, database, None, before["level"], like=before, partial=partial)
             found = proof.compare(before, after, ignored_kinds=() if whole else IGNORED)
+            read_again = wording.read_again(found, after, self._material, self._empty_scratch) if whole else None
+            found = proof.excuse(found, read_again)
         self._differences += [difference for difference in found if not difference.note]
         self._notes += notes.told(found, self._before, after)
         self._tables = list(report.tables(before, after))
+
+    @contextlib.contextmanager
+    def _empty_scratch(self) -> Iterator[restorer.Tools]:
+        with self._scratch() as tools, self._empty(tools):
+            yield tools
 
     def _finish(self, login: Login) -> None:
         """Apply the database's own properties, compare them, and ask the user's questions as a role that reads."""

@@ -18,7 +18,7 @@ from ..errors import DatabaseError, UsageError
 from ..postgres import globals as roles
 from ..postgres import halfmade, restorer, role_choice, server, swap, target
 from ..postgres.connection import MAINTENANCE, check_name
-from ..postgres.layout import Layout
+from ..postgres.layout import Layout, counted
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -120,7 +120,7 @@ class Plan:
         """Say it to people."""
         manifest = self.material.backup.manifest
         yield f"restore {manifest.backup_id} of {manifest.component} into database {self.request.target}"
-        yield f"  {len(self.material.detail['tables'])} tables, {units.human_size(self.material.table_bytes)}"
+        yield f"  {counted(self.material.detail)[0]} tables, {units.human_size(self.material.table_bytes)}"
         yield from (f"  CAUTION: {doubt}" for doubt in self.material.doubts)
         if self.estimate is not None:
             yield f"  about {units.human_duration(self.estimate)}, going by past restores"

@@ -14,6 +14,7 @@ import typing as t
 from .. import units
 from ..model import Outcome
 from ..postgres import halfmade
+from ..postgres.layout import counted
 
 if t.TYPE_CHECKING:
     from .history import History
@@ -77,6 +78,5 @@ def compared(plan: Plan) -> str:
     level = proved(plan)
     if level == "none":
         return "compared with nothing"
-    tables = [table for table in plan.material.detail["proof"]["tables"] if table["sort"] == "table"]
-    rows = sum(table.get("rows", 0) for table in tables)
-    return f"{len(tables)} tables with {rows:,} rows as they were backed up (proof {level})"
+    tables, rows = counted(plan.material.detail)
+    return f"{tables} tables with {rows or 0:,} rows as they were backed up (proof {level})"

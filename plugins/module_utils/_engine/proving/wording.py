@@ -1,0 +1,44 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Whether a definition was changed, or only reads otherwise because PostgreSQL wrote it, read it, and wrote it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ..errors import DatabaseError, UsageError
+from ..postgres import reference
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..postgres.differences import Difference
+    from ..postgres.restorer import Tools
+    from ..restores.plan import Material
+
+DATABASE = "validation"
+
+
+def read_again(
+    found: Iterable[Difference],
+    restored: dict[str, t.Any],
+    material: Material,
+    empty: Callable[[], contextlib.AbstractContextManager[Tools]],
+) -> set[str]:
+    """
+    Give those of `found` that differ in words, and that PostgreSQL's own restore of the backup words as `restored`.
+
+    `empty` gives the tools that reach a scratch cluster whose DATABASE is empty. Where there is none, nothing is
+    excused: what differs stays a difference.
+    """
+    names = {difference.object for difference in found if difference.words}
+    made: dict[str, str] = {}
+    if names:
+        with contextlib.suppress(DatabaseError, UsageError), empty() as tools:
+            made = reference.restored_structure(tools, DATABASE, material.backup, material.layout)
+    return {name for name in names if made.get(name) == restored["objects"][name]}
