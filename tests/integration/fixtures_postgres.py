@@ -221,10 +221,10 @@ def _install_probe(bin_dir: str) -> None:
     ).stdout.strip()
     # The script first: a server that sees the control file wants the script.
     for name, text in (("lifeboat_probe--1.0.sql", PROBE_SQL), ("lifeboat_probe.control", PROBE_CONTROL)):
-        _install_file(Path(share, "extension", name), text.encode())
+        install_file(Path(share, "extension", name), text.encode())
 
 
-def _install_file(path: Path, content: bytes) -> None:
+def install_file(path: Path, content: bytes) -> None:
     """Make `path` hold `content`, readable for the server's user; whoever reads it meanwhile sees a whole file."""
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == content and path.stat().st_mode & 0o777 == 0o644:

@@ -38,9 +38,73 @@ def test_any_warning_counts_once_and_the_collation_does_not(stderr: str) -> None
     assert dump.unaccepted_warnings(stderr) == ["subscriptions not dumped because current user is not a superuser"]
 
 
-def test_details_and_hints_are_no_warnings_of_their_own() -> None:
-    assert len(dump.unaccepted_warnings(CYCLE)) == 1
-    assert dump.unaccepted_warnings(CYCLE, ["circular foreign-key"]) == []
+LOOP = "pg_dump: warning: could not resolve dependency loop among these items:\npg_dump: detail: VIEW a  (ID 1 OID 2)"
+
+
+def test_details_and_hints_are_told_with_their_warning() -> None:
+    assert dump.unaccepted_warnings(LOOP) == [
+        "could not resolve dependency loop among these items: VIEW a (ID 1 OID 2)"
+    ]
+    assert dump.unaccepted_warnings(LOOP, ["VIEW a"]) == []
+
+
+def test_circular_keys_are_told_with_their_tables_and_fail_nothing() -> None:
+    assert dump.unaccepted_warnings(CYCLE) == []
+    (told,) = dump.told_warnings(CYCLE)
+    assert told.startswith("pg_dump warned: there are circular foreign-key constraints among these tables: hen; egg;")
+    assert dump.told_warnings(CYCLE, ["circular foreign-key"]) == []
+    assert dump.told_warnings(LOOP) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "detail", "hint"), [("WARNUNG", "DETAIL", "TIP"), ("ATTENTION", "DÉTAIL ", "ASTUCE ")]
+)
+def test_a_server_of_another_language_is_one_message(message: str, detail: str, hint: str) -> None:
+    said = f"{message}:  Versionen der Datenbank app\n{detail}:  2.31 und 2.36\n{hint}:  REINDEX"
+    assert dump.unaccepted_warnings(said) == ["Versionen der Datenbank app 2.31 und 2.36; REINDEX"]
+    assert dump.unaccepted_warnings(said, [r"(?s)(?=.*2\.36)(?=.*2\.31)"]) == []
+    twice = f"{said}\n{said}\n{SUBSCRIPTIONS}\n{said}"
+    assert len(dump.unaccepted_warnings(twice)) == 4
+
+
+def test_a_failed_table_is_told_with_the_servers_words() -> None:
+    said = (
+        'pg_dump: error: Dumping the contents of table "t" failed: PQgetResult() failed.\n'
+        "pg_dump: detail: Error message from server: ERROR:  missing chunk number 0 for toast value 16405\n"
+        "pg_dump: detail: Command was: COPY app.t (id, body) TO stdout;"
+    )
+    error = dump.explain(failed(said), "app")
+    assert error.cause == (
+        "pg_dump of database 'app' failed: Dumping the contents of table \"t\" failed: "
+        "missing chunk number 0 for toast value 16405; Command was: COPY app.t (id, body) TO stdout."
+    )
+    assert "disks" in error.remedy
+    assert error.details["stderr"] == said
+    large = said.replace(
+        "missing chunk number 0 for toast value 16405",
+        "out of memory\nDETAIL:  Cannot enlarge string buffer containing 0 bytes by 1073741823 more bytes.",
+    )
+    error = dump.explain(failed(large), "app")
+    assert "out of memory" in error.cause
+    assert "Cannot enlarge string buffer" in error.cause
+    assert "1 GiB" in error.remedy
+
+
+@pytest.mark.parametrize(
+    "words", ["FEHLER:  storniere Anfrage wegen Zeitüberschreitung", "ERREUR:  Bloquage mortel (deadlock) détecté"]
+)
+def test_a_lock_conflict_is_busy_in_every_language(words: str) -> None:
+    said = f"pg_dump: error: query failed: {words}\npg_dump: detail: Query was: LOCK TABLE app.a IN ACCESS SHARE MODE"
+    error = dump.explain(failed(said), "app")
+    assert isinstance(error, Busy)
+    assert words.split(":  ")[1] in error.cause
+
+
+def test_a_long_message_is_bounded() -> None:
+    said = f"{LOOP}\n" + "\n".join(f"pg_dump: detail: TABLE {number} {'x' * 1000}" for number in range(100))
+    (told,) = dump.unaccepted_warnings(said)
+    assert len(told) < 4000
+    assert told.endswith("and 93 more")
 
 
 def test_text_that_nobody_announced_counts_too() -> None:

@@ -136,7 +136,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     suspicions, trouble = assessment.note(
         Statistics(request.repository.state_dir, request.repository.place), record, made.detail, request.thresholds
     )
-    return _made(record, made, (*warnings, *trouble), suspicions)
+    return _made(record, made, (*warnings, *made.warnings, *trouble), suspicions)
 
 
 def _check(request: BackupRequest) -> codec.Codec:

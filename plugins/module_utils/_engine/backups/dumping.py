@@ -80,6 +80,7 @@ class Made:
     attempts: int
     phases: dict[str, int]
     detail: dict[str, t.Any]
+    warnings: tuple[str, ...]
     discard: Callable[[], None]
 
 
@@ -142,7 +143,7 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
             )
         planned = members.plan(held.tables, jobs=job.jobs, scope=job.scope)
         with clock.phase("dump"):
-            proved = _dump_members(job, world, held, planned, files)
+            proved, told = _dump_members(job, world, held, planned, files)
         with clock.phase("records"):
             job.progress.phase("records")
             detail = describe(
@@ -171,17 +172,20 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
         attempts=number,
         phases=clock.phases,
         detail=detail,
+        warnings=told,
         discard=files.discard,
     )
 
 
 def _dump_members(
     job: Job, world: World, held: snapshot.Held, planned: Sequence[members.Member], files: BackupFiles
-) -> dict[str, t.Any]:
-    """Dump all members and take the proof beside them. Give the proof."""
+) -> tuple[dict[str, t.Any], tuple[str, ...]]:
+    """Dump all members and take the proof beside them. Give the proof, and warnings that fail nothing."""
     crew = Crew(job.jobs + 1)
     seats = threading.BoundedSemaphore(job.jobs)
     proved: list[dict[str, t.Any]] = []
+    told: list[str] = []
+    usual = dump.server_warnings(held.connection)
     job.progress.plan({f"{member.number:04d}": member.estimate for member in planned})
     job.progress.phase("dump")
     # The largest first, so that nobody waits for one that began late. No member takes over the proof's thread.
@@ -213,7 +217,7 @@ def _dump_members(
         def dump_it() -> None:
             with seats:
                 crew.check()
-                _dump_member(job, world, held, member, store=files, crew=crew)
+                told.extend(_dump_member(job, world, held, member, store=files, crew=crew, usual=usual))
 
         return dump_it
 
@@ -221,7 +225,7 @@ def _dump_members(
         crew.run([prove, *(task(member) for member in ordered)])
     finally:
         crew.close()
-    return proved[0]
+    return proved[0], tuple(dict.fromkeys(told))
 
 
 def _end_session(held: snapshot.Held, pid: int) -> None:
@@ -231,8 +235,16 @@ def _end_session(held: snapshot.Held, pid: int) -> None:
 
 
 def _dump_member(
-    job: Job, world: World, held: snapshot.Held, member: members.Member, *, store: BackupFiles, crew: Crew
-) -> None:
+    job: Job,
+    world: World,
+    held: snapshot.Held,
+    member: members.Member,
+    *,
+    store: BackupFiles,
+    crew: Crew,
+    usual: tuple[str, ...],
+) -> list[str]:
+    """Dump and store one member. Give the warnings that fail nothing; `usual` are what the server says to everybody."""
     argv, environment = dump.command(job.programs, member, held, job.login, job.database, environ=world.environ)
     shown = job.progress.member(f"{member.number:04d}")
     with process.Producer(argv, env=environment) as child:
@@ -240,13 +252,16 @@ def _dump_member(
             store.store_member(member.number, counted(crew.guarded(child), shown.note))
         except ProcessFailed as exc:
             raise dump.explain(exc, job.database) from exc
-        if left_out := dump.unaccepted_warnings(child.stderr, job.accept_warnings):
+        if left_out := dump.unaccepted_warnings(child.stderr, (*job.accept_warnings, *usual)):
             raise DatabaseError(
                 f"pg_dump warned: {left_out[0]}.",
                 "Mend the cause, or accept it by name with accept_warnings if the loss is meant.",
                 warnings=left_out,
+                stderr=child.stderr,
             )
+        told = dump.told_warnings(child.stderr, job.accept_warnings)
     shown.finish()
+    return told
 
 
 def _globals(job: Job, world: World, held: snapshot.Held) -> dict[str, t.Any]:

@@ -16,7 +16,8 @@ import re
 import typing as t
 
 from ..errors import Busy, DatabaseError, ProcessFailed, UsageError
-from .connection import child_environment, qualified, quote_identifier, rows
+from . import complaints
+from .connection import child_environment, one, qualified, quote_identifier, rows
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,10 +31,9 @@ if t.TYPE_CHECKING:
 ACCEPTED = (r'database ".*" has (a|no actual) collation version( mismatch)?',)
 """Warnings about the server that say nothing about the dump: the preflight reports this one."""
 
-_MESSAGE = re.compile(
-    r"^(?:[\w./-]+: (?P<word>warning|error|detail|hint|info): |(?P<level>[A-Z]{3,10}):  )?(?P<text>.*)$"
-)
-_BESIDE = frozenset({"detail", "hint", "info", "DETAIL", "HINT", "NOTICE", "INFO", "LOG", "CONTEXT", "LOCATION"})
+TOLD = (r"there are circular foreign-key constraints (on this table|among these tables)",)
+"""Warnings that are told and fail nothing. Rows of one table are loaded by one statement, so they may refer to each
+other; whether several tables load is what a validation shows."""
 
 
 def command(
@@ -64,21 +64,28 @@ def command(
         *(f"--section={section}" for section in sections),
         *_patterns(held.connection, member),
     ]
-    return argv, child_environment(
+    environment = child_environment(
         login, database, environ, encoding=held.server.encoding, restrict=held.server.restricted
     )
+    return argv, {**environment, "PGOPTIONS": f"{environment['PGOPTIONS']} {_QUIET}{_language(held.connection)}"}
 
 
 def lock_refused(error: ProcessFailed) -> bool:
-    """Tell whether a pg_dump failed because it waited too long for a lock, or in a deadlock."""
-    # By the statement that failed, because the reason comes in the server's language; what it locks it may read.
-    return "LOCK TABLE" in str(error.details.get("stderr", ""))
+    """
+    Tell whether a pg_dump failed because it waited too long for a lock, or in a deadlock.
+
+    It may take every lock that it asks for, since the snapshot's holder of the same role has them all; so whatever the
+    server's words are, another session is in the way, unless the server has no room for more locks.
+    """
+    said = str(error.details.get("stderr", ""))
+    asked = any("Query was: LOCK TABLE" in detail for one in complaints.read(said) for detail in one.details)
+    return asked and "out of shared memory" not in said
 
 
 def explain(error: ProcessFailed, database: str) -> DatabaseError | Busy:
-    """Give a pg_dump's failure as what it means to the user."""
+    """Give a pg_dump's failure as what it means to the user, with all that it said about it."""
     said = str(error.details.get("stderr", ""))
-    cause = f"pg_dump of database {database!r} failed: {_first_error(said) or error.cause}."
+    cause = f"pg_dump of database {database!r} failed: {complaints.failure(error)}."
     if lock_refused(error):
         return Busy(cause, "Try again when no schema change is waiting, or raise lock_timeout.", stderr=said)
     for pattern, remedy in _REMEDIES:
@@ -93,8 +100,33 @@ def unaccepted_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
 
     Any of them fails the backup: pg_dump warns where it leaves something out.
     """
-    patterns = [*map(_compiled, accepted), *map(_compiled, ACCEPTED)]
-    return [text for text in _messages(stderr) if not any(pattern.search(text) for pattern in patterns)]
+    patterns = [_compiled(pattern) for pattern in (*accepted, *ACCEPTED, *TOLD)]
+    return [text for text in map(str, complaints.read(stderr)) if not any(one.search(text) for one in patterns)]
+
+
+def told_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
+    """Give the messages that are told and fail nothing, but for those that `accepted` knows."""
+    known = [_compiled(pattern) for pattern in accepted]
+    told = [re.compile(pattern) for pattern in TOLD]
+    return [
+        f"pg_dump warned: {text}."
+        for text in map(str, complaints.read(stderr))
+        if any(one.search(text) for one in told) and not any(one.search(text) for one in known)
+    ]
+
+
+def server_warnings(connection: Connection) -> tuple[str, ...]:
+    """
+    Give patterns for what this server says to every session, in whatever language: another collation version.
+
+    Such a message holds the recorded version and the actual one.
+    """
+    if connection.info.server_version < 150000:
+        return ()
+    recorded, actual = rows(connection, _COLLATION)[0]
+    if not recorded or not actual or recorded == actual:
+        return ()
+    return (f"(?s)(?=.*{re.escape(recorded)})(?=.*{re.escape(actual)})",)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -106,25 +138,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         ) from exc
 
 
-def _messages(stderr: str) -> list[str]:
-    """Group lines into messages, and leave out what only adds to one."""
-    messages: list[str] = []
-    beside = False
-    for line in stderr.splitlines():
-        match = _MESSAGE.match(line)
-        kind = (match["word"] or match["level"]) if match else None
-        if kind is not None:
-            beside = kind in _BESIDE
-            if not beside and match:
-                messages.append(match["text"])
-        elif line.strip() and not beside:
-            messages[-1:] = [f"{messages[-1]}\n{line}"] if messages else [line]
-    return messages
-
-
-def _first_error(said: str) -> str:
-    found = re.search(r"^.*?(?:error|ERROR): +(?:query failed: )?(?:ERROR: +)?(.*)$", said, re.MULTILINE)
-    return found[1].rstrip(".") if found else ""
+def _language(connection: Connection) -> str:
+    """Give the option that makes the server speak English to a program, where this role may choose."""
+    return " -c lc_messages=C" if one(connection, _MAY_CHOOSE[connection.info.server_version >= 150000]) else ""
 
 
 def _patterns(connection: Connection, member: Member) -> list[bytes]:
@@ -156,11 +172,31 @@ def early_post_data(connection: Connection, tables: Sequence[Table]) -> dict[int
     return entries
 
 
+_QUIET = "-c client_min_messages=warning"
+"""Notices say nothing about a dump, and only an English one could be told from a warning."""
+
+_MAY_CHOOSE = (
+    "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user",
+    "SELECT has_parameter_privilege(current_user, 'lc_messages', 'SET')",
+)
+
+_COLLATION = """
+SELECT datcollversion::text, pg_database_collation_actual_version(oid)::text
+  FROM pg_catalog.pg_database WHERE datname = current_database()
+"""
+
 _REMEDIES = (
     (r"permission denied", "Grant pg_read_all_data to the role of the backup, or make the owner of it dump it."),
     (r"row-level security", "Give the role of the backup BYPASSRLS."),
     (r"invalid snapshot identifier", "The session that held the snapshot is gone: see the server's log."),
-    (r"could not find block|invalid page|could not read block", "The server's data is damaged: check its disks."),
+    (
+        r"could not find block|invalid page|could not read block|missing chunk|unexpected chunk|compressed \w+ data is",
+        "The server's data is damaged: check its disks, find the rows, and restore them from an earlier backup.",
+    ),
+    (
+        r"Cannot enlarge string buffer|exceeds maximum allowed length|invalid memory alloc request",
+        "No dump can carry a row of more than 1 GiB: find it in the table named, and divide or shorten its values.",
+    ),
     (r"out of shared memory", "Raise max_locks_per_transaction on the server (a restart), and try again."),
     (r"server version mismatch", "Install the client programs of the server's version."),
 )
