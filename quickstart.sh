@@ -6,7 +6,7 @@
 # quickstart.sh --remove   take away everything that the quickstart made
 #
 # Needs Debian 12 or 13, root or sudo, git and Python. Everything it makes lies below /var/lib/lifeboat-demo, but for
-# Debian's packages and the users lifeboat-demo and lifeboat-demo-scratch.
+# Debian's packages and the user lifeboat-demo.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,9 +32,7 @@ stop_server() {
 remove() {
   stop_server
   rm -rf "$demo"
-  for user in lifeboat-demo lifeboat-demo-scratch; do
-    if getent passwd "$user" >/dev/null; then userdel "$user"; fi
-  done
+  if getent passwd lifeboat-demo >/dev/null; then userdel lifeboat-demo; fi
   echo "The quickstart's server, backups, keys and users are gone; Debian's packages stayed."
 }
 

@@ -15,7 +15,8 @@ author: Lifeboat contributors (@lifeboat)
 description:
   - Restores a backup into a scratch cluster of its own, compares it with the proof that was taken with the backup, runs
     checks of yours, and removes the cluster again, also after a failure.
-  - The scratch cluster has a private socket and no TCP, and runs as a user that holds no keys.
+  - The scratch cluster runs within walls that bubblewrap builds. Code in the backup reaches no process, network, socket
+    or file of the host there, and all of it ends with the run.
   - With O(target_db) it restores nothing, and compares a database that is there already.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
@@ -31,7 +32,8 @@ extends_documentation_fragment:
   - lifeboat.recovery._repository.state_dir
   - lifeboat.recovery._store
 requirements:
-  - PostgreSQL's server programs, for a scratch cluster
+  - PostgreSQL's server programs, bubblewrap and util-linux, for a scratch cluster. It needs root, and in a container
+    C(CAP_SYS_ADMIN).
 attributes:
   check_mode:
     support: full
@@ -106,10 +108,6 @@ options:
       database:
         description: Look for it only where this O(database) is validated.
         type: str
-  scratch_user:
-    description: The user of the operating system that the scratch cluster runs as. Switching to it needs root.
-    type: str
-    default: lifeboat-scratch
   scratch_dir:
     description: Where the scratch cluster lies while it exists. It needs room for the whole database.
     type: path
@@ -128,7 +126,6 @@ EXAMPLES = r"""
   lifeboat.recovery.restore_validate:
     application: shop
     database: shop
-    scratch_user: lifeboat-scratch
     scratch_dir: /var/lib/postgresql
     critical_tables:
       - name: public.orders
@@ -215,7 +212,6 @@ SPEC = ArgumentSpec(
         "checks": {"type": "list", "elements": "dict", "options": CHECK},
         "critical_tables": {"type": "list", "elements": "dict", "options": CRITICAL_TABLE},
         "check_timeout": {"type": "str", "default": "60s"},
-        "scratch_user": {"type": "str", "default": "lifeboat-scratch"},
         "scratch_dir": {"type": "path", "default": "/var/lib/lifeboat-scratch"},
         "jobs": {"type": "int", "default": 2},
     }
@@ -233,7 +229,6 @@ def request(given: Given) -> ValidateRequest:
         target_db=given["target_db"],
         checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
         check_timeout=given.seconds("check_timeout") or 0.0,
-        scratch_user=given["scratch_user"],
         scratch_dir=given["scratch_dir"],
         jobs=given["jobs"],
     )

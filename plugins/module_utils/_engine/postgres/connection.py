@@ -16,6 +16,9 @@ views and foreign tables: whoever owns a database may put one where a table was,
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+import struct
 import typing as t
 
 from ..errors import DatabaseError, MissingLibrary, UsageError
@@ -87,6 +90,8 @@ def connect(
     except UnicodeEncodeError as exc:
         raise UsageError("A name in the login is not text.", "Give it as UTF-8.", field="login_db") from exc
     try:
+        if login.server_uid is not None:
+            _require_owner(connection, login.server_uid)
         with explained(f"preparing a session in database {database}"):
             _refuse_pooler(connection, login)
             _prepare(connection, lock_timeout_ms, read_only=read_only)
@@ -251,6 +256,17 @@ def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
 
 def _refused(login: Login, database: str, said: str, state: str = "") -> DatabaseError:
     return explain_connect(said, state, where=login.where, port=login.port, user=login.user, database=database)
+
+
+def _require_owner(connection: Connection, uid: int) -> None:
+    """Raise DatabaseError when another user's server answered: a socket's file can be a link to somewhere else."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as link:
+        _pid, found, _gid = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if found != uid:
+        raise DatabaseError(
+            f"The server that answered runs as user {found}, and not as {uid}.",
+            "The backup has functions that lead a validation astray: look who may create objects in its database.",
+        )
 
 
 def _refuse_pooler(connection: Connection, login: Login) -> None:

@@ -27,7 +27,8 @@ class Login:
     How to reach a server. A `unix_socket` directory wins over `host`; without either, the usual socket is looked for.
 
     `password_file` is a file with the password on its first line that only its owner may read. Without a password
-    libpq's own ways remain: peer authentication and ~/.pgpass.
+    libpq's own ways remain: peer authentication and ~/.pgpass. With `server_uid` a server behind a socket is talked to
+    only when it runs as the operating system user of that number.
     """
 
     host: str = ""
@@ -38,6 +39,7 @@ class Login:
     unix_socket: str = ""
     ssl_mode: str = "prefer"
     ca_cert: str | None = None
+    server_uid: int | None = None
 
     @property
     def where(self) -> str:

@@ -6,39 +6,40 @@
 A throw-away server for a dump that nobody trusts: functions in its constraints and indexes run with a superuser's
 rights, so that superuser is locked in.
 
-The server and every program that reads the dump run as an operating system user of their own, which owns nothing but
-the cluster's directory, without privileges to gain, without a network (not even the machine's own loopback), and
-without our environment. They die with the thread that started them. The directory is removed afterwards; what a killed
-run left is removed by the next.
+The server, and every program that reads the dump, run within walls, as a user number that nothing else has, and nothing
+of it outlives the run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
+import json
 import os
-import pwd
-import shutil
+import select
 import signal
 import subprocess
 import typing as t
 
 from .. import process
-from ..errors import DatabaseError, ProcessFailed, RecoveryError, UsageError
+from ..errors import DatabaseError, ProcessFailed
+from . import room, walls
 from .connection import Login, connect
+from .scratch_place import FIELD, PORT, PROCESSES, placed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from .scratch_place import Place
     from .server import Programs
 
-PREFIX = "scratch-"
-PORT = 5432
-SOCKET_PATH_BYTES = 107
 STEPS = 600
 STEP = 0.1
 """How often, and after how many seconds each, the server is asked whether it accepts connections."""
+
+CONNECTIONS = 40
+ENDING = 60_000
+"""Milliseconds in which the kernel ends what is within the walls; it takes a few."""
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -52,11 +53,11 @@ _SETTINGS: Mapping[str, str] = {
     "max_wal_size": "1GB",
     "autovacuum": "off",
     "shared_buffers": "64MB",
-    "max_connections": "40",
+    "max_connections": str(CONNECTIONS),
     "max_prepared_transactions": "0",
     "max_logical_replication_workers": "0",
     "shared_preload_libraries": "",
-    # Files in the cluster's own directory: nothing stays in /dev/shm when everything is killed.
+    # Files in the cluster's own directory: what is within the walls has little of other memory.
     "dynamic_shared_memory_type": "mmap",
     "lc_messages": "C",
     "log_min_messages": "fatal",
@@ -66,157 +67,63 @@ _SETTINGS: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scratch:
-    """A running scratch cluster. `prefix` makes a program run as the server does; `environ` is all it may know."""
+    """A running scratch cluster. `prefix` puts a program within walls of its own; `environ` is all it may know."""
 
     directory: str
     login: Login
     prefix: tuple[str, ...]
     environ: Mapping[str, str]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _User:
-    name: str
     uid: int
-    gid: int
 
 
 @contextlib.contextmanager
 def running(
-    programs: Programs, *, user: str, parent: str, token: str, superuser: str, sleep: Callable[[float], None]
+    programs: Programs, *, parent: str, chance: int, superuser: str, sleep: Callable[[float], None]
 ) -> Iterator[Scratch]:
     """
     Run a cluster below the directory `parent` as long as the block lasts; its superuser is called `superuser`.
 
-    Raise UsageError when it cannot be walled in, DatabaseError when it does not start.
+    `chance` is any number, so that two runs seldom try the same user first. Raise UsageError when it cannot be walled
+    in, DatabaseError when it does not start, or when it takes the room that others need.
     """
-    owner = _require_walls(programs, user)
-    _make_parent(parent)
-    remove_leftovers(parent)
-    directory = os.path.join(parent, PREFIX + token)
-    _check_socket_path(directory)
-    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": directory}
-    prefix = _prefix(owner)
-    with _locked(directory):
-        try:
-            _make_directory(directory, owner)
-            _initialise(programs, directory, prefix, environ, superuser)
-            child = _start(programs, directory, prefix, environ)
-            try:
-                login = Login(unix_socket=os.path.join(directory, "socket"), port=PORT, user=superuser)
-                _await(login, child, sleep)
-                yield Scratch(directory, login, prefix, environ)
-            finally:
-                _stop(child)
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+    require(programs)
+    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/tmp"}  # noqa: S108 - within the walls
+    with placed(parent, chance) as place:
+        walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
+        _initialise(programs, place, environ, superuser)
+        with _started(programs, place, environ) as child:
+            login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
+            _await(login, child, sleep)
+            yield Scratch(
+                place.directory,
+                login,
+                walls.around(
+                    place.uid,
+                    programs.directory,
+                    processes=PROCESSES,
+                    visible={**place.visible, place.socket: place.socket},
+                ),
+                environ,
+                place.uid,
+            )
 
 
-def remove_leftovers(parent: str) -> list[str]:
-    """Remove clusters whose run was killed, told by a lock that nobody holds. Give their directories."""
-    removed: list[str] = []
-    for name in sorted(os.listdir(parent)):
-        directory = os.path.join(parent, name)
-        if not name.startswith(PREFIX) or name.endswith(".lock"):
-            continue
-        with contextlib.suppress(BlockingIOError), _locked(directory):
-            shutil.rmtree(directory, ignore_errors=True)
-            removed.append(directory)
-    return removed
-
-
-def _require_walls(programs: Programs, user: str) -> _User:
-    if os.geteuid() != 0:
-        raise UsageError(
-            "A scratch cluster needs root, which gives it a user and a network of its own.",
-            "Run with become: true, or validate a database that is restored already with target_db.",
-            field="scratch_user",
-        )
-    try:
-        found = pwd.getpwnam(user)
-    except KeyError as exc:
-        raise UsageError(
-            f"The operating system user {user} for scratch clusters does not exist.",
-            f"Run: useradd --system --no-create-home --shell /usr/sbin/nologin {user}",
-            field="scratch_user",
-        ) from exc
-    if found.pw_uid == 0:
-        raise UsageError("The scratch user must not be root.", "Give a user that owns nothing.", field="scratch_user")
-    for program in ("setpriv", "unshare"):
-        if shutil.which(program, path="/usr/bin:/bin") is None:
-            raise UsageError(f"The program {program} is not installed.", "Install util-linux.", field="scratch_user")
+def require(programs: Programs) -> None:
+    """Raise UsageError or DatabaseError when this host lacks what a scratch cluster needs."""
+    walls.require(FIELD)
     for program in ("initdb", "postgres"):
         if not os.access(programs.path(program), os.X_OK):
             raise DatabaseError(
                 f"The server of PostgreSQL {programs.major} is not installed here, only its client programs.",
                 f"Install postgresql-{programs.major}, or validate on a host of lifeboat_validators.",
             )
-    return _User(user, found.pw_uid, found.pw_gid)
 
 
-def _prefix(owner: _User) -> tuple[str, ...]:
-    walls = ("unshare", "--net", "--ipc", "--")
-    identity = (f"--reuid={owner.uid}", f"--regid={owner.gid}", "--clear-groups", "--inh-caps=-all", "--no-new-privs")
-    return (*walls, "setpriv", *identity, "--pdeathsig", "KILL", "--")
-
-
-def _make_parent(parent: str) -> None:
-    try:
-        if not os.path.isdir(parent):
-            os.makedirs(parent)
-            # Said again, because a umask of 027 would keep the scratch user from passing through.
-            os.chmod(parent, 0o711)  # noqa: S103 - others pass, and see nothing
-        found = os.stat(parent)
-    except OSError as exc:
-        raise UsageError(
-            f"The directory {parent} cannot be made: {exc.strerror}.", "Correct scratch_dir.", field="scratch_dir"
-        ) from exc
-    # Whoever may write there could exchange a directory between its making and its use.
-    if found.st_uid != 0 or found.st_mode & 0o022:
-        raise UsageError(
-            f"The directory {parent} is not root's alone.",
-            f"Run: chown root {parent}; chmod 0711 {parent}",
-            field="scratch_dir",
-        )
-
-
-def _check_socket_path(directory: str) -> None:
-    longest = os.path.join(directory, "socket", f".s.PGSQL.{PORT}")
-    if len(os.fsencode(longest)) > SOCKET_PATH_BYTES:
-        raise UsageError(
-            "The path of scratch_dir is too long for a socket.", "Give a shorter one.", field="scratch_dir"
-        )
-
-
-@contextlib.contextmanager
-def _locked(directory: str) -> Iterator[None]:
-    """Hold the lock file beside `directory`. Raise BlockingIOError when another run does."""
-    path = f"{directory}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-    finally:
-        os.close(handle)
-
-
-def _make_directory(directory: str, owner: _User) -> None:
-    for path in (directory, os.path.join(directory, "socket")):
-        os.mkdir(path, 0o700)
-        os.chown(path, owner.uid, owner.gid)
-
-
-def _initialise(
-    programs: Programs, directory: str, prefix: tuple[str, ...], environ: Mapping[str, str], superuser: str
-) -> None:
+def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], superuser: str) -> None:
     argv = [
-        *prefix,
+        *place.walls(programs, place.data),
         programs.path("initdb"),
-        f"--pgdata={directory}/data",
+        f"--pgdata={place.data}",
         f"--username={superuser}",
         "--auth=trust",
         "--encoding=SQL_ASCII",  # in which roles can be made whose names are in any encoding
@@ -225,23 +132,81 @@ def _initialise(
         "--no-instructions",
     ]
     try:
-        process.run(argv, env=environ)
+        process.run(argv, env=environ, pass_fds=[place.lock])
     except ProcessFailed as exc:
         raise DatabaseError(
             f"The scratch cluster cannot be made: {exc.cause}",
-            "Check that the scratch user can reach scratch_dir, and that it has room.",
+            "Check that scratch_dir has room.",
             stderr=exc.details.get("stderr"),
         ) from exc
 
 
-def _start(programs: Programs, directory: str, prefix: tuple[str, ...], environ: Mapping[str, str]) -> process.Child:
-    settings = {**_SETTINGS, "unix_socket_directories": os.path.join(directory, "socket")}
+@contextlib.contextmanager
+def _started(programs: Programs, place: Place, environ: Mapping[str, str]) -> Iterator[process.Child]:
+    """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
+    child, first = _start(programs, place, environ)
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(first, signal.SIGKILL)
+
+    watch = room.Watch(place.directory, end)
+    try:
+        with watch:
+            yield child
+    except Exception as exc:
+        if watch.shortage:
+            raise DatabaseError(
+                f"The restored database takes the room below {place.directory} that others need: {watch.shortage}.",
+                "Make room there, or set scratch_dir to a place that has it.",
+            ) from exc
+        raise
+    finally:
+        end()
+        _await_end(first)
+        os.close(first)
+        child.kill()
+
+
+def _start(programs: Programs, place: Place, environ: Mapping[str, str]) -> tuple[process.Child, int]:
+    """Start the server. Give it with a descriptor of the first process within its walls."""
+    settings = {**_SETTINGS, "unix_socket_directories": place.socket}
     if programs.major >= 17:
         settings["event_triggers"] = "off"
-    argv = [*prefix, programs.path("postgres"), "-D", os.path.join(directory, "data")]
-    for name, value in settings.items():
-        argv += ["-c", f"{name}={value}"]
-    return process.Child(argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    told, telling = os.pipe()
+    with os.fdopen(told, "rb") as answer:
+        try:
+            prefix = place.walls(programs, place.data, place.socket, options=("--info-fd", str(telling)))
+            argv = [*prefix, programs.path("postgres"), "-D", place.data]
+            for name, value in settings.items():
+                argv += ["-c", f"{name}={value}"]
+            child = process.Child(
+                argv,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[place.lock, telling],
+            )
+        finally:
+            os.close(telling)
+        try:
+            return child, os.pidfd_open(json.load(answer)["child-pid"])
+        except (ValueError, KeyError, OSError) as exc:
+            child.kill()
+            raise DatabaseError(
+                f"The scratch cluster does not start: {child.stderr.splitlines()[-1:]}",
+                "Check memory and disk space on this host.",
+            ) from exc
+
+
+def _await_end(first: int) -> None:
+    poll = select.poll()
+    poll.register(first, select.POLLIN)
+    if not poll.poll(ENDING):
+        raise DatabaseError(
+            "What ran within the walls of the scratch cluster does not end.",
+            "Look for processes that wait for a disk; the next run removes the directory.",
+        )
 
 
 def _await(login: Login, child: process.Child, sleep: Callable[[float], None]) -> None:
@@ -257,13 +222,5 @@ def _await(login: Login, child: process.Child, sleep: Callable[[float], None]) -
         sleep(STEP)
     raise DatabaseError(
         f"The scratch cluster does not start: {child.stderr.splitlines()[-1] if not child.alive else failure.cause}",
-        "Check memory, disk space and the scratch user's limits on this host.",
+        "Check memory and disk space on this host.",
     )
-
-
-def _stop(child: process.Child) -> None:
-    """End it at once: nothing in it is worth a checkpoint."""
-    with contextlib.suppress(ProcessLookupError, RecoveryError):
-        if child.alive:
-            os.kill(child.pid, signal.SIGQUIT)
-    child.kill()

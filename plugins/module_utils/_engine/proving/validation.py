@@ -36,7 +36,6 @@ if t.TYPE_CHECKING:
     from ..model import World
     from ..postgres.differences import Difference
 
-SCRATCH_USER = "lifeboat-scratch"
 SCRATCH_DIRECTORY = "/var/lib/lifeboat-scratch"
 CHECKER = "lifeboat_check"
 
@@ -60,7 +59,6 @@ class ValidateRequest:
     login: Login | None = None
     target_db: str | None = None
     checks: tuple[checks.Check, ...] = ()
-    scratch_user: str = SCRATCH_USER
     scratch_dir: str = SCRATCH_DIRECTORY
     jobs: int = 2
     check_timeout: float = 60.0
@@ -84,6 +82,8 @@ def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Ba
     """Prove `backup`."""
     material = Material.of(backup)
     if world.dry_run:
+        if not request.target_db:
+            scratch.require(_programs(material, world))
         where = f"database {request.target_db}" if request.target_db else "a scratch cluster"
         return Outcome(False, {"summary": f"Would compare {backup.manifest.backup_id} with its proof in {where}."})
     progress = Progress(
@@ -96,6 +96,13 @@ def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Ba
         else:
             run.fresh()
         return run.outcome()
+
+
+def _programs(material: Material, world: World) -> server.Programs:
+    """Find the programs of a server that takes this backup."""
+    dumped_by = material.backup.manifest.versions.get("pg_dump", "")
+    source = int(material.detail["source"]["server_version_num"]) // 10000
+    return server.programs(max(source, int(dumped_by.split(".", 1)[0] or 0)), environ=world.environ)
 
 
 def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
@@ -146,19 +153,15 @@ class _Run:
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[restorer.Tools]:
         """Give the tools that reach a cluster which is gone afterwards."""
-        source = self._material.detail["source"]
-        dumped_by = self._material.backup.manifest.versions.get("pg_dump", "")
-        major = max(int(source["server_version_num"]) // 10000, int(dumped_by.split(".", 1)[0] or 0))
-        programs = server.programs(major, environ=self._world.environ)
+        programs = _programs(self._material, self._world)
         request = self._request
         with contextlib.ExitStack() as stack:
             with self._phase("scratch_start"):
                 cluster = stack.enter_context(
                     scratch.running(
                         programs,
-                        user=request.scratch_user,
                         parent=request.scratch_dir,
-                        token=secrets.token_hex(4),
+                        chance=secrets.randbits(32),
                         superuser=self._superuser(),
                         sleep=self._world.sleep,
                     )
