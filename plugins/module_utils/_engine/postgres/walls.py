@@ -31,13 +31,13 @@ if t.TYPE_CHECKING:
 UIDS = range(60578, 61184)
 """Numbers that neither distributions nor systemd give to anybody."""
 
-TOOLS = {"bwrap": "bubblewrap", "setpriv": "util-linux", "prlimit": "util-linux", "choom": "util-linux"}
+TOOLS = {"bwrap": "bubblewrap", **dict.fromkeys(("choom", "prlimit", "setpriv", "unshare"), "util-linux")}
 """The programs that this needs, and the packages that bring them."""
 
 MEMORY_FILES = 64 << 20
 """Bytes that /tmp and /dev/shm inside may hold: they are memory."""
 
-_NAMESPACES = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+_NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "java-*", "R")
 """What libraries in /usr lead to: alternatives of libblas, the linker's own, settings of languages of functions."""
@@ -92,6 +92,8 @@ def around(
     limit = _at_most(processes)
     return (
         *("choom", "--adjust", "1000", "--"),
+        # Not bubblewrap's own: that sets up a loopback, which takes CAP_NET_ADMIN, and nobody needs one.
+        *("unshare", "--net", "--"),
         *("bwrap", *_NAMESPACES, "--hostname", "scratch", "--die-with-parent", *options),
         *("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"),
         *_system(programs),
