@@ -75,7 +75,8 @@ class Attacked:
             for file in {self.key} /etc/shadow /etc/hosts /root/.profile /proc/*/environ; do
                 grep -a -q -e {self.secret} -e root: -e localhost -e mesg $file && echo "read $file"; done
             ls -A /root /home /var/lib /etc/lifeboat /opt /srv && echo "listed"
-            {self.production.bin}/psql -h {login.unix_socket} -p {login.port} -U postgres -c "CREATE ROLE {self.token}" && echo "production"
+            {self.production.bin}/psql -h {login.unix_socket} -p {login.port} -U postgres \\
+                -c "CREATE ROLE {self.token}" && echo "production"
             (exec 3<>/dev/tcp/127.0.0.1/{self.listener.getsockname()[1]}) && echo "network"
             ls -d /proc/[0-9]* | wc -l | xargs -I N test N -gt 40 && echo "saw processes"
             setsid nohup bash -c "exec -a {self.token} sleep 60" >/dev/null 2>&1 &

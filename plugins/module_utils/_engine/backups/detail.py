@@ -74,6 +74,7 @@ def describe(
             for table in held.tables
         ],
         "properties": properties.read(held.connection),
+        "tablespaces": properties.tablespaces(held.connection),
         "proof": proved,
         "losses": list(losses),
         "post_data": {str(number): early.get(table.oid, []) for number, table in large.items()},

@@ -16,7 +16,7 @@ import hashlib
 import re
 import typing as t
 
-from .catalogue_relations import RELATIONS, words
+from .catalogue_relations import RELATIONS, TABLESPACES, words
 from .catalogue_schema import SCHEMA
 from .connection import rows
 
@@ -45,6 +45,11 @@ def describe(connection: Connection) -> dict[str, str]:
             query = query.replace(f"<{placeholder}>", value if version >= since else before)  # noqa: PLW2901
         found.update(rows(connection, _WRAPPED.replace("<query>", query)))
     return found
+
+
+def tablespaces(connection: Connection) -> dict[str, str]:
+    """Give {identity: tablespace} of every object that lies in another one than its database."""
+    return dict(rows(connection, TABLESPACES))
 
 
 def kind(identity: str) -> str:

@@ -43,7 +43,6 @@ SELECT NULL::text, 1259, c.oid, 0, concat_ws(E'\\n',
        'options: ' || {OPTIONS.format(options="c.reloptions")},
        'toast options: ' || (SELECT {OPTIONS.format(options="x.reloptions")} FROM pg_class x
                               WHERE x.oid = c.reltoastrelid),
-       'tablespace: ' || (SELECT s.spcname FROM pg_tablespace s WHERE s.oid = c.reltablespace),
        'access method: ' || (SELECT m.amname FROM pg_am m WHERE m.oid = c.relam),
        'replica identity: ' || CASE WHEN c.relkind IN ('r', 'p') THEN c.relreplident::text END,
        'row security: ' || CASE WHEN c.relrowsecurity THEN 'on' END,
@@ -122,7 +121,6 @@ SELECT NULL::text, 1259, i.indexrelid, 0, concat_ws(E'\\n',
        'valid: ' || i.indisvalid,
        'clustered: ' || CASE WHEN i.indisclustered THEN 'yes' END,
        'replica identity: ' || CASE WHEN i.indisreplident THEN 'yes' END,
-       'tablespace: ' || (SELECT s.spcname FROM pg_tablespace s WHERE s.oid = x.reltablespace),
        'part of: ' || (SELECT h.inhparent::regclass::text FROM pg_inherits h WHERE h.inhrelid = i.indexrelid),
        'statistics: ' || (SELECT string_agg(a.attnum || '=' || a.attstattarget, ' ' ORDER BY a.attnum)
                             FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0))
@@ -165,6 +163,14 @@ SELECT NULL::text, 3381, s.oid, 0, concat_ws(E'\\n',
   FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {_OURS}
 """
+
+TABLESPACES = f"""
+SELECT i.type || ' ' || i.identity, s.spcname::text
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_tablespace s ON s.oid = c.reltablespace
+ CROSS JOIN LATERAL pg_identify_object(1259, c.oid, 0) AS i
+ WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {_OURS}
+"""
+"""Where what lies outside of the database's own tablespace lies: no part of what it is, since a host may lack it."""
 
 RELATIONS = (
     _RELATIONS,

@@ -25,7 +25,7 @@ Entries = dict[Name, Record]
 
 FORMAT = "lifeboat-proof/1"
 
-_PROPERTIES_THAT_MOVE = frozenset({"name", "collation_version"})
+_PROPERTIES_THAT_MOVE = frozenset({"name", "collation_version", "tablespace"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Difference:
     With `words` the object may be the same: only the text differs that PostgreSQL writes from its expressions.
 
     `object` names it, `what` is a word for machines: missing, extra, changed, rows, content, sequence, large_objects,
-    extension, property, level.
+    extension, tablespace, property, level.
     """
 
     object: str
@@ -68,6 +68,7 @@ def compare(
         *_extensions(source, restored),
         *_large_objects(source, restored),
         *_objects(source, restored, frozenset(ignored_kinds)),
+        *_tablespaces(source, restored),
         *(_properties(source, restored) if properties else ()),
     ]
     return sorted(found, key=lambda difference: (difference.note, _ORDER[difference.what], difference.object))
@@ -105,6 +106,7 @@ _ORDER = {
             "large_objects",
             "extension",
             "extra",
+            "tablespace",
             "property",
             "level",
         )
@@ -247,6 +249,19 @@ def _objects(source: Record, restored: Record, ignored: frozenset[str]) -> Itera
     for identity in after.keys() - before.keys():
         if not ignored & _kinds(identity):
             yield Difference(identity, "extra", "it was not in the backup")
+
+
+def _tablespaces(source: Record, restored: Record) -> Iterator[Difference]:
+    """Tell in one sentence what lies elsewhere: a host without the tablespace has the same data all the same."""
+    before, after = source.get("tablespaces", {}), restored.get("tablespaces", {})
+    if source["partial"] or restored["partial"] or "tablespaces" not in source:
+        return
+    if moved := sorted(identity for identity in {*before, *after} if before.get(identity) != after.get(identity)):
+        was, now = (
+            f"tablespace {found[moved[0]]}" if moved[0] in found else "the default one" for found in (before, after)
+        )
+        more = f", as are {len(moved) - 1} more" if len(moved) > 1 else ""
+        yield Difference(moved[0], "tablespace", f"it was in {was} and is in {now}{more}", note=True)
 
 
 def _kinds(identity: str) -> frozenset[str]:

@@ -22,7 +22,7 @@ from .encodings import is_text, raw_names
 from .settings import assignment
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from .connection import Connection, Login
     from .server import Programs
@@ -120,10 +120,15 @@ def missing(target: Connection, recorded: Record, *, login: bool = True, passwor
     return statements
 
 
-def missing_tablespaces(target: Connection, recorded: Record) -> list[str]:
-    """Give the names of recorded tablespaces that `target` lacks: making one needs a directory, so people do it."""
+def missing_tablespaces(target: Connection, recorded: Record, used: Collection[str] | None = None) -> list[str]:
+    """
+    Give the names of recorded tablespaces that `target` lacks: making one needs a directory, so people do it.
+
+    `used` are those of the database that counts; None means that all may be.
+    """
     present = {name for (name,) in rows(target, "SELECT spcname::text FROM pg_catalog.pg_tablespace")}
-    return [space["name"] for space in recorded["tablespaces"] if space["name"] not in present]
+    names = [space["name"] for space in recorded["tablespaces"]] if used is None else used
+    return [name for name in names if name not in present]
 
 
 def _roles(connection: Connection, passwords: bool) -> list[Record]:

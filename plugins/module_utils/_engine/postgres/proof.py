@@ -18,7 +18,7 @@ import typing as t
 
 from ..errors import DatabaseError, UsageError
 from . import properties as database_properties
-from .catalogue_objects import describe, digests, frames
+from .catalogue_objects import describe, digests, frames, tablespaces
 from .connection import connect, execute, one, quote_identifier, quote_literal, rows
 from .differences import FORMAT, Difference, compare, excuse
 from .server import inspect
@@ -88,6 +88,7 @@ def take(
             "extensions": dict(rows(connection, "SELECT extname::text, extversion FROM pg_extension ORDER BY 1")),
             "objects": digests(described),
             "frames": frames(described),
+            "tablespaces": {} if partial else tablespaces(connection),
             "properties": {} if partial else database_properties.read(connection),
             "large_objects": {} if partial else _large_objects(connection, level),
             "tables": _Reader(connection, level, like or {}, budget_seconds, clock).read(present),

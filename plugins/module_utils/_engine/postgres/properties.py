@@ -59,6 +59,11 @@ def read(connection: Connection) -> Record:
     return record
 
 
+def tablespaces(connection: Connection) -> list[str]:
+    """Give the names of the tablespaces that something in the connected database lies in, the database itself too."""
+    return [name for (name,) in rows(connection, _TABLESPACES)]
+
+
 def statements(
     properties: Record,
     name: str,
@@ -181,6 +186,14 @@ SELECT d.datname::text, pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.e
 """
 
 _COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = current_database()"
+
+_TABLESPACES = """
+SELECT s.spcname::text FROM pg_catalog.pg_tablespace s
+ WHERE s.spcname !~ '^pg_'
+   AND (s.oid IN (SELECT c.reltablespace FROM pg_catalog.pg_class c)
+        OR s.oid = (SELECT d.dattablespace FROM pg_catalog.pg_database d WHERE d.datname = current_database()))
+ ORDER BY s.spcname COLLATE "C"
+"""
 
 _GRANTS = """
 SELECT CASE WHEN a.grantee = 0 THEN '' ELSE pg_get_userbyid(a.grantee)::text END, a.privilege_type, a.is_grantable,

@@ -169,8 +169,18 @@ def make_tools(session: halfmade.Session, request: RestoreRequest, material: Mat
         environ=world.environ,
         jobs=request.jobs,
         squeeze=restorer.can_squeeze(session.connection),
+        options=("--no-tablespaces",) if tablespace_notes(session, material) else (),
         memory=_memory(),
     )
+
+
+def tablespace_notes(session: halfmade.Session, material: Material) -> list[str]:
+    """Say which tablespaces the backup's objects lie in and this server lacks, and what that means."""
+    used = material.detail.get("tablespaces")
+    return [
+        f"Tablespace {name} is missing here; all tables and indexes go to the default one."
+        for name in roles.missing_tablespaces(session.connection, dict(material.roles), used)
+    ]
 
 
 def make_plan(
@@ -179,9 +189,6 @@ def make_plan(
     """Look at everything and decide. Raise DatabaseError or UsageError for what stands in the way."""
     info = server.inspect(session.connection)
     tools = make_tools(session, request, material, world)
-    missing_spaces = roles.missing_tablespaces(session.connection, dict(material.roles))
-    if missing_spaces:
-        tools = dataclasses.replace(tools, options=(*tools.options, "--no-tablespaces"))
     found = target.inspect_target(session, request.target)
     if found.exists and halfmade.is_half_made(session, request.target):
         found = dataclasses.replace(found, holds_data=False)
@@ -204,7 +211,7 @@ def make_plan(
         *material.doubts,
         target.check_space(free, material.table_bytes),
         target.collation_note(session.connection, material.detail["properties"]),
-        *(f"Tablespace {name} is missing here; its tables go to the default one." for name in missing_spaces),
+        *tablespace_notes(session, material),
         *(f"The {what} stays with the old database." for what in found.stays),
         *(f"{sentence}: give role_privileges if it is meant to have it." for sentence in chosen.withheld),
         *found.notes,

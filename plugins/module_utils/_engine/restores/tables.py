@@ -21,7 +21,7 @@ from ..postgres.connection import connect, execute, qualified, rows
 from ..postgres.selection import Selected, select
 from ..termination import raised_on_sigterm
 from . import emergency
-from .plan import make_tools, require_validity
+from .plan import make_tools, require_validity, tablespace_notes
 from .warrants import HalfMade
 
 if t.TYPE_CHECKING:
@@ -197,7 +197,8 @@ class _Run:
         names = (*(entry.name(self._material.owners) for entry in selected.tables), *selected.along)
         lost = [f"{what} was left out: it needs or belongs to what was not chosen." for what in selected.left_out]
         after = f"database {self._name}\n" + "".join(f"  {name}\n" for name in names)
-        notes = (*self._material.doubts, *warnings, *lost)
+        elsewhere = tablespace_notes(self._session, self._material)
+        notes = (*self._material.doubts, *elsewhere, *warnings, *lost)
         return Outcome(changed=True, facts=facts, after=after, warnings=notes)
 
 
