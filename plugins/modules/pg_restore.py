@@ -124,8 +124,14 @@ options:
     description: Compare the restored database with the backup's proof before it takes its place.
     type: bool
     default: true
+  loan:
+    description:
+      - The socket of a loan that M(lifeboat.recovery.restore_loan) opened. Over it the restore asks for a superuser's
+        rights when it is about to change something, and gives them back when that is done.
+    type: path
 seealso:
   - module: lifeboat.recovery.pg_backup
+  - module: lifeboat.recovery.restore_loan
   - module: lifeboat.recovery.restore_validate
 """
 
@@ -193,6 +199,7 @@ SPEC = ArgumentSpec(
         "role_privileges": {"type": "list", "elements": "str"},
         "recovery_id": {"type": "str"},
         "validate": {"type": "bool", "default": True},
+        "loan": {"type": "path"},
     }
 )
 
@@ -217,6 +224,7 @@ def request(given: Given) -> RestoreRequest:
         recovery_id=given["recovery_id"] or "",
         validate=given["validate"],
         roles=Wish(given["roles"], given.many("role_privileges")),
+        loan=given["loan"] or "",
     )
 
 

@@ -217,11 +217,13 @@ def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
             assert name not in causes(examine(place), "leftovers")  # a restore that runs
     finally:
         place.server.drop(name)
-    (place.home / "config" / "keys" / "lent.key").write_text("x")
+    loan = place.home / "config" / "loans" / "0123456789abcdef.loan"
+    loan.parent.mkdir()
+    loan.write_text("{}")
     running(place, NOBODY)
     found = examine(place)
     assert results(found, "leftovers") == {"ok", "warning", "failed"}
-    assert "lent.key" in causes(found, "leftovers")
+    assert loan.name in causes(found, "leftovers")
     assert "was ended in the middle" in causes(found, "leftovers")
 
 

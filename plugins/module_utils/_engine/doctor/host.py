@@ -17,6 +17,7 @@ import typing as t
 
 from .. import status
 from ..anomalies.statistics import Statistics
+from ..restores.ledger import abandoned
 from ..stores import opening
 from ..units import human_duration, human_size
 from .check import Case, Check, count, failed, ok, warning
@@ -32,12 +33,6 @@ ROOM = 1.2
 
 SCRATCH_ROOM = 1.5
 """How much larger than its dump a restored database is, indexes included; few are larger still."""
-
-LENT = {
-    "keys/lent.key": "a key that opens the backups, which a restore had borrowed",
-    "superuser-lent": "the note that the database role was lent a superuser's rights",
-}
-"""What only an interrupted restore leaves in the configuration, and what it means."""
 
 _LIBRARIES = (("cryptography", "cryptography"), ("obstore", "obstore"), ("psycopg", "psycopg"))
 _ZSTD = (("compression.zstd", ""), ("backports.zstd", "backports.zstd"))
@@ -138,12 +133,11 @@ def _place(path: str) -> Iterator[Check]:
 
 
 def _lent(case: Case) -> Iterator[Check]:
-    left = [name for name in LENT if os.path.lexists(os.path.join(case.request.config_dir, name))]
-    for name in left:
+    for path in abandoned(os.path.join(case.request.config_dir, "loans")):
         yield failed(
             "leftovers",
-            f"An interrupted restore left {os.path.join(case.request.config_dir, name)}: {LENT[name]}.",
-            "Run playbook lifeboat.recovery.restore again, which takes it back; or undo it, and remove the file.",
+            f"An interrupted restore left {path}: it may have a superuser's rights, or a key that opens the backups.",
+            "Run playbook lifeboat.recovery.restore with --check, which takes back what it had borrowed.",
         )
 
 

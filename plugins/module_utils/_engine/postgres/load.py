@@ -73,6 +73,10 @@ class Loader:
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
 
+    def use(self, tools: restorer.Tools) -> None:
+        """Load with other tools than the contents were read with."""
+        self._tools = tools
+
     def load(self, database: str, choice: Choice | None = None) -> Loaded:
         """
         Fill `database`. Raise DatabaseError when structure or rows cannot be restored, Tampered when the backup is not

@@ -39,7 +39,8 @@ class RestoreRequest:
 
     `host` is the name in the confirm token: the server's, or this machine's for a socket. `target_db` None means the
     database's own name; `accept_failed` names later objects (`INDEX public x`) without which the result is taken;
-    `recovery_id` ties the reruns of one recovery together; `roles` says which missing ones may be made.
+    `recovery_id` ties the reruns of one recovery together; `roles` says which missing ones may be
+    made. `loan` is the socket at which the rights are lent.
     """
 
     repository: RepositorySettings
@@ -59,6 +60,7 @@ class RestoreRequest:
     recovery_id: str = ""
     validate: bool = True
     roles: role_choice.Wish = dataclasses.field(default_factory=role_choice.Wish)
+    loan: str = ""
 
     @property
     def target(self) -> str:

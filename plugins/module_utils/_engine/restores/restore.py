@@ -28,6 +28,7 @@ from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
 from ..termination import raised_on_sigterm
 from . import emergency, tables
+from .borrowing import Borrower, borrowing
 from .doubts import doubts
 from .history import History, Restored
 from .plan import (
@@ -63,6 +64,14 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     one that was backed up. In every such case with strategy swap, the target is as it was.
     """
     check_request(request)
+    # Held from before the first look at a key, which may be lent too.
+    with borrowing(request.loan) as loan:
+        backup, against = _chosen(request, world)
+        return restore_backup(request, world, backup, backups.back_up, against, loan=loan)
+
+
+def _chosen(request: RestoreRequest, world: World) -> tuple[catalogue.Backup, tuple[str, ...]]:
+    """Give the backup that is meant, and what is to be said before it replaces anything."""
     opened = catalogue.open_repository(request.repository, world)
     component = repository.component(request.cluster, request.database)
     chosen = newer.choose(opened, component, request.backup, world.now())
@@ -75,23 +84,34 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
     against = doubts(opened, chosen.backup, Statistics(request.repository.state_dir, request.repository.place))
-    return restore_backup(request, world, chosen.backup, backups.back_up, (*chosen.notes, *against))
+    return chosen.backup, (*chosen.notes, *against)
 
 
 def restore_backup(
-    request: RestoreRequest, world: World, backup: catalogue.Backup, back_up: BackUp, against: tuple[str, ...] = ()
+    request: RestoreRequest,
+    world: World,
+    backup: catalogue.Backup,
+    back_up: BackUp,
+    against: tuple[str, ...] = (),
+    *,
+    loan: Borrower | None = None,
 ) -> Outcome:
-    """Restore `backup`; `back_up` makes the emergency backup where one is due, `against` is told before anything."""
+    """
+    Restore `backup`; `back_up` makes the emergency backup where one is due, `against` is told before anything.
+
+    The rights of `loan` are asked for only when something is about to be changed.
+    """
     check_request(request)
+    loan = loan or Borrower()
     material = Material.of(backup, against)
     if request.tables:
-        return tables.restore_tables(request, world, material)
+        return tables.restore_tables(request, world, material, loan)
     state_dir = request.repository.state_dir
     history = History(state_dir)
     with raised_on_sigterm(), halfmade.manage(request.login, HalfMade(state_dir)) as session:
         if not session.lock(f"into {request.target}"):
             raise Busy(f"Another restore into {request.target!r} is running.", "Wait for it to end.")
-        leftovers = [] if world.dry_run else emergency.drop_leftovers(session, request, request.target, world)
+        leftovers = [] if world.dry_run else _drop_leftovers(session, request, loan, world)
         if done := done_before(session, request, material, history):
             return done
         plan = make_plan(session, request, material, history, world)
@@ -109,7 +129,21 @@ def restore_backup(
                 return planned(plan)
             require_confirm(plan)
             refuse_use(session, plan)
-            return _Run(session, plan, loader, world, back_up).go(history, leftovers)
+            with loan.rights() as lent:
+                if lent:
+                    # With more rights more is seen, such as the room on the disk.
+                    plan = make_plan(session, request, material, history, world)
+                    require_confirm(plan)
+                    loader.use(plan.tools)
+                return _Run(session, plan, loader, world, back_up).go(history, leftovers)
+
+
+def _drop_leftovers(session: halfmade.Session, request: RestoreRequest, loan: Borrower, world: World) -> list[str]:
+    """Drop what killed runs left. Only where there is any are the rights asked for."""
+    if not any(halfmade.left(session).values()):
+        return []
+    with loan.rights():
+        return emergency.drop_leftovers(session, request, request.target, world)
 
 
 class _Run:

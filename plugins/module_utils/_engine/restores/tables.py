@@ -29,19 +29,20 @@ if t.TYPE_CHECKING:
 
     from ..model import World
     from ..postgres.connection import Connection
+    from .borrowing import Borrower
     from .plan import Material, RestoreRequest
 
 
-def restore_tables(request: RestoreRequest, world: World, material: Material) -> Outcome:
+def restore_tables(request: RestoreRequest, world: World, material: Material, loan: Borrower) -> Outcome:
     """
-    Restore `request.tables` with what belongs to them.
+    Restore `request.tables` with what belongs to them; the rights of `loan` are asked for when all is decided.
 
     Raise UsageError for a table that the backup has not, DatabaseError when the target has one of that name; then, and
     on every failure, what was made is dropped again.
     """
     warrants = HalfMade(request.repository.state_dir)
     with raised_on_sigterm(), halfmade.manage(request.login, warrants) as session:
-        return _Run(session, request, world, material).go()
+        return _Run(session, request, world, material).go(loan)
 
 
 class _Run:
@@ -58,7 +59,7 @@ class _Run:
         self._tools = make_tools(session, request, material, world)
         self._phases: dict[str, float] = {}
 
-    def go(self) -> Outcome:
+    def go(self, loan: Borrower) -> Outcome:
         material = self._material
         wanted = members.Scope.of((), self._request.tables).tables
         existing = bool(halfmade.exists(self._session, self._name))
@@ -75,11 +76,13 @@ class _Run:
             if self._world.dry_run:
                 return self._outcome(selected, [], 0.0)
             self._require_roles()
-            with self._dropped_on_failure(tables) if existing else self._fresh() as database:
-                warnings = self._fill(database, loader, selected, tables)
-            self._phases = loader.phases
-        with contextlib.suppress(RecoveryError):
-            statistics.analyze(self._tools, self._name, None)
+            place = self._dropped_on_failure(tables) if existing else self._fresh()
+            with loan.rights():
+                with place as database:
+                    warnings = self._fill(database, loader, selected, tables)
+                self._phases = loader.phases
+                with contextlib.suppress(RecoveryError):
+                    statistics.analyze(self._tools, self._name, None)
         return self._outcome(selected, warnings, (self._world.now() - self._began).total_seconds())
 
     def _names(self, selected: Selected) -> list[tuple[str, str]]:

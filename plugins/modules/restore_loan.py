@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lend a restore what only a restore may have, and take it back."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restore_loan
+short_description: Lend a restore what only a restore may have, and take it back
+version_added: 0.1.0
+author: Lifeboat contributors (@lifeboat)
+description:
+  - Lends one run of M(lifeboat.recovery.pg_restore) a superuser's rights for its database role, and watches over a key
+    that opens. Both are taken back when that run ends, however it ends.
+  - Runs as root beside the restore, as a task with C(async) and C(poll=0). The restore connects to its socket with the
+    option O(lifeboat.recovery.pg_restore#module:loan), and asks for the rights when it is about to change something. So
+    a restore that is refused, or that runs in check mode, borrows none.
+  - Restores of one host do not take them from each other. A role that is a superuser anyway stays one.
+  - What a run that was killed had borrowed is taken back by the next loan on that host.
+extends_documentation_fragment:
+  - lifeboat.recovery._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Lends nothing. A restore in check mode needs the key to make its plan, so its loan is opened all the same, with
+        C(check_mode=false).
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+    details:
+      - It reports no change, since all is afterwards as it was.
+options:
+  state:
+    description:
+      - V(open) lends until the restore is gone. V(closed) waits until that is so, and takes back what dead runs left.
+    type: str
+    choices: [open, closed]
+    default: open
+  run:
+    description: A name of this run alone, of 8 to 64 hex digits.
+    type: str
+    required: true
+  directory:
+    description: A directory that only root may write to, and that is made when it is not there.
+    type: path
+    default: /etc/lifeboat/loans
+  user:
+    description: The operating system user who runs the restore. Nobody else can connect.
+    type: str
+    default: lifeboat
+  role:
+    description: The database role that is lent a superuser's rights. Without one, no rights are lent.
+    type: str
+  postgres_user:
+    description: The operating system user who is the server's superuser by peer authentication.
+    type: str
+    default: postgres
+  login_unix_socket:
+    description: The directory of the server's socket.
+    type: path
+    default: /var/run/postgresql
+  login_port:
+    description: The port, which names the socket.
+    type: int
+    default: 5432
+  key_file:
+    description: A key that was put there for this run, and is removed at its end.
+    type: path
+  patience:
+    description: How long to wait for the restore to come, or with O(state=closed) to end.
+    type: str
+    default: 5m
+seealso:
+  - module: lifeboat.recovery.pg_restore
+"""
+
+EXAMPLES = r"""
+- name: Lend what the restore needs
+  lifeboat.recovery.restore_loan:
+    run: 0123456789abcdef
+    role: lifeboat
+  async: 604800
+  poll: 0
+
+- name: Restore
+  become_user: lifeboat
+  lifeboat.recovery.pg_restore:
+    application: shop
+    database: shop
+    loan: /etc/lifeboat/loans/0123456789abcdef.sock
+    store:
+      url: s3://example-backups/postgresql
+
+- name: See that all is taken back
+  lifeboat.recovery.restore_loan:
+    run: 0123456789abcdef
+    state: closed
+"""
+
+RETURN = r"""
+lent:
+  description: Whether the restore asked for the rights.
+  returned: success
+  type: bool
+"""
+
+import typing as t
+
+from ..module_utils._argspec import ArgumentSpec
+from ..module_utils._engine.restores.ledger import Loan
+from ..module_utils._engine.restores.lending import LoanRequest, close_loan, open_loan
+from ..module_utils._module import Given, run
+
+if t.TYPE_CHECKING:
+    from ..module_utils._engine.model import Outcome, World
+
+SPEC = ArgumentSpec(
+    {
+        "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
+        "run": {"type": "str", "required": True},
+        "directory": {"type": "path", "default": "/etc/lifeboat/loans"},
+        "user": {"type": "str", "default": "lifeboat"},
+        "role": {"type": "str"},
+        "postgres_user": {"type": "str", "default": "postgres"},
+        "login_unix_socket": {"type": "path", "default": "/var/run/postgresql"},
+        "login_port": {"type": "int", "default": 5432},
+        "key_file": {"type": "path", "no_log": False},
+        "patience": {"type": "str", "default": "5m"},
+    }
+)
+
+
+def request(given: Given) -> tuple[str, LoanRequest]:
+    """Give the state, and the options as the engine takes them."""
+    loan = Loan(
+        run=given["run"],
+        role=given["role"] or "",
+        postgres_user=given["postgres_user"],
+        unix_socket=given["login_unix_socket"],
+        port=given["login_port"],
+        key_file=given["key_file"] or "",
+    )
+    patience = given.seconds("patience") or 0.0
+    return given["state"], LoanRequest(given["directory"], given["user"], loan, patience)
+
+
+def act(wanted: tuple[str, LoanRequest], world: World) -> Outcome:
+    """Open or close the loan."""
+    state, loan = wanted
+    return open_loan(loan, world) if state == "open" else close_loan(loan, world)
+
+
+def main() -> None:
+    """Run the module."""
+    run(SPEC, request, act)
+
+
+if __name__ == "__main__":
+    main()
