@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import typing as t
 from pathlib import Path
 
@@ -65,6 +66,16 @@ def test_the_engine_stops_by_raising(path: Path) -> None:
         node.lineno for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Assert)
     ]
     assert not asserted, f"{_place(path)} asserts in line {asserted}; python -O would leave that out"
+
+
+def test_nothing_that_is_shipped_names_a_file_in_a_directory_of_everybody() -> None:
+    """Somebody else may have made it before."""
+    # Where servers put their sockets, and where nothing is written; and a pattern that finds such places.
+    meant = {"plugins/module_utils/_engine/postgres/connection.py", "roles/schedule/vars/main.yml"}
+    shipped = [path for part in ("roles", "playbooks", "plugins", "recovery-kit") for path in (ROOT / part).rglob("*")]
+    for path in [*shipped, ROOT / "quickstart.sh"]:
+        if path.is_file() and path.suffix not in {".pyc", ".md"} and _place(path) not in meant:
+            assert not re.search(r"(?<![\w}])/(var/)?tmp\b", path.read_text(encoding="utf-8")), _place(path)
 
 
 def test_there_are_no_package_files() -> None:

@@ -181,7 +181,9 @@ class Run:
         variables = os.path.join(scratch, "variables.json")
         with open(os.open(variables, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(literal(self._variables()), file)
-        argv = [os.path.join(self.places.home, "venv/bin/ansible-playbook"), self.job.playbook, "-e", f"@{variables}"]
+        # Not by the links that an upgrade changes: what runs keeps what it began with.
+        programs = os.path.join(os.path.realpath(os.path.join(self.places.home, "venv")), "bin")
+        argv = [os.path.join(programs, "ansible-playbook"), self.job.playbook, "-e", f"@{variables}"]
         try:
             # Not process.py, whose programs answer in blocks: here each line counts when it comes, with its time. The
             # locks go along, so that they hold as long as the playbook lives, even without this process.
@@ -220,6 +222,9 @@ class Run:
             "LANG": "C.UTF-8",  # Ansible asks for UTF-8, and cron brings none
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": os.path.join(self.config_dir, "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": os.path.dirname(
+                os.path.realpath(os.path.join(self.places.home, "ansible_collections"))
+            ),
             "ANSIBLE_HOME": os.path.join(scratch, "ansible"),
             "ANSIBLE_REMOTE_TEMP": os.path.join(scratch, "remote"),
             "ANSIBLE_ASYNC_DIR": os.path.join(scratch, "jobs"),
