@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import typing as t
-from pathlib import Path
 
 import pytest
 from installing import COLLECTIONS, changed, part
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from installing import Installation
 
 INSTALLED = "home/ansible_collections/lifeboat/recovery"
