@@ -82,10 +82,7 @@ step_sanity() { # what it found stands once more at the end, because its output 
   fi
 }
 
-# Two at once, a file of tests in one process: its fixtures are made once.
-SIDE_BY_SIDE=(-n 2 --dist loadfile)
-
-step_unit() { pytest "${SIDE_BY_SIDE[@]}" tests/unit; }
+step_unit() { pytest tests/unit; }
 
 step_integration() {
   tests/rig/s3/s3.sh install # here, so that a minute of installation does not count as a slow test
@@ -94,7 +91,7 @@ step_integration() {
   chmod 0755 "$LOCPATH"
   localedef -i de_DE -f UTF-8 "$LOCPATH/de_DE.UTF-8"
   export LOCPATH LIFEBOAT_TEST_LC_MESSAGES=de_DE.UTF-8
-  pytest "${SIDE_BY_SIDE[@]}" tests/integration
+  pytest -n 2 --dist loadfile tests/integration # a file in one process: its fixtures are made once
 }
 
 step_matrix() { tests/matrix.sh; }
