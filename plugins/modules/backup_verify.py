@@ -86,6 +86,11 @@ files_read:
   description: How many stored files were read.
   returned: always
   type: int
+let_go:
+  description: Ids of backups that retention let go while this ran. They are not among RV(backups), and no problem.
+  returned: always
+  type: list
+  elements: str
 bytes_read:
   description: How many bytes that was.
   returned: always

@@ -28,6 +28,7 @@ GROUND = {
     "discretion",
     "disk",
     "errors",
+    "holder",
     "markup",
     "model",
     "monitoring.exposition",

@@ -9,6 +9,7 @@ Every object name of a repository, in one place. These names are signed into the
     <application>/details/<backup_id>/detail.lbx globals.lbx
     <application>/data/<backup_id>/0001.lbx                 member 1; further volumes are 0001.002.lbx and so on
     <application>/marks/<backup_id>/<kind>-<token>.json     what was said about it since
+    <application>/marks/<backup_id>/reading-<token>.json    who reads it at this moment
     <application>/locks/<what>.json                         who is at work on all of them
     <application>/canary/immutability                       what is attacked to prove that the rest cannot be deleted
     <application>/trust/<serial>.json   <application>/keys/…
@@ -30,6 +31,8 @@ BACKUP_ID = re.compile(r"backup-\d{8}T\d{6}Z-[0-9a-f]{16}")
 MARK_KINDS = ("verified", "pinned", "hold", "expired")
 
 _MARK = re.compile(rf"({'|'.join(MARK_KINDS)})-([0-9a-f]{{16}})\.json")
+
+_READING = re.compile(r"reading-[0-9a-f]{16}\.json")
 
 _APPLICATION = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -112,6 +115,17 @@ def parse_mark(application: str, name: str) -> tuple[str, str, str] | None:
     identity, _slash, last = name.removeprefix(marks(application)).partition("/")
     match = _MARK.fullmatch(last)
     return (identity, match[1], match[2]) if match and BACKUP_ID.fullmatch(identity) else None
+
+
+def reading(application: str, identity: str, token: str) -> str:
+    """Give the name under which somebody says that he reads a backup; `token` is 16 random hex digits."""
+    return f"{marks(application, identity)}reading-{token}.json"
+
+
+def parse_reading(application: str, name: str) -> str | None:
+    """Give the backup id of such a name, or None when the name is none."""
+    identity, _slash, last = name.removeprefix(marks(application)).partition("/")
+    return identity if _READING.fullmatch(last) and BACKUP_ID.fullmatch(identity) else None
 
 
 def root(application: str) -> str:

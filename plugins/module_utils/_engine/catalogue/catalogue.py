@@ -22,7 +22,7 @@ from ..crypto import seals
 from ..errors import KeyRefused, NotFound, Tampered
 from ..keys import custody
 from ..stores import opening
-from . import choosing, evidence, manifest
+from . import choosing, evidence, manifest, readings
 from . import marks as sealed
 from .choosing import Place
 from .receipts import Receipts
@@ -145,11 +145,16 @@ class Repository:
         files = all_files() if all_files else self._files()
         self._look_for_hidden(component, places, files, self._compare_with_receipts(component, read))
         sizes = {info.name: info.size for info in files}
-        return [
-            Listed(backup, place.stored, self._problem(backup, sizes))
-            for place, backup in zip(places, read, strict=True)
-            if backup is not None
-        ]
+        listed = []
+        for place, backup in zip(places, read, strict=True):
+            problem = missing_file(backup.manifest, sizes) if backup else None
+            # What retention takes away while this runs is neither there nor damaged.
+            if backup and not (problem and readings.let_go(backup)):
+                listed.append(Listed(backup, place.stored, problem))
+                if problem:
+                    record = backup.manifest
+                    self.anomalies.append(Anomaly("incomplete", record.backup_id, problem, record.component))
+        return listed
 
     def marks(self, backup_id: str | None = None, *, kinds: tuple[str, ...] = sealed.KINDS) -> dict[str, sealed.Marks]:
         """Give what is said about one backup, or about all, by backup id; a mark not to be believed is an anomaly."""
@@ -243,6 +248,8 @@ class Repository:
         try:
             return self._read(place)
         except (Tampered, NotFound) as exc:
+            if isinstance(exc, NotFound) and self._let_go({place.backup_id}):
+                return None
             name = repository.manifest(self.application, place.component, place.backup_id)
             kind = STRANGER if exc.details.get("signer") == "unknown" else "manifest"
             self.anomalies.append(Anomaly(kind, name, exc.cause, place.component))
@@ -277,12 +284,6 @@ class Repository:
             what = component or self.application
             raise evidence.nothing_listed(self.store.url, what, len(stored), len(missing))
 
-    def _problem(self, backup: Backup, sizes: dict[str, int]) -> str | None:
-        problem = missing_file(backup.manifest, sizes)
-        if problem:
-            self.anomalies.append(Anomaly("incomplete", backup.manifest.backup_id, problem, backup.manifest.component))
-        return problem
-
     def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> set[str]:
         """Report what differs from what was written here, and give the ids of the backups that are not there."""
         missing: set[str] = set()
@@ -309,17 +310,7 @@ class Repository:
         return known | gone
 
     def _let_go(self, wanted: Collection[str]) -> set[str]:
-        """Give those of which a mark says that retention let them go."""
-        if not wanted:
-            return set()
-        infos = [
-            info
-            for info in self.store.list(repository.marks(self.application))
-            for parsed in [repository.parse_mark(self.application, info.name)]
-            if parsed and parsed[0] in wanted and parsed[1] == "expired"
-        ]
-        said = sealed.judge(self.store, self.custody, self.application, infos)
-        return {backup_id for backup_id, found in said.items() if found.expired}
+        return sealed.let_go(self.store, self.custody, self.application, wanted)
 
 
 def open_repository(

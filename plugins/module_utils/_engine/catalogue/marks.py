@@ -23,7 +23,7 @@ from ..crypto.trust import parse_time, time_text
 from ..errors import Tampered
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from ..keys.custody import Custody
@@ -142,6 +142,16 @@ def read(
     """Give the marks of a backup, or of all, by backup id. Raise StoreError when they cannot be read to the end."""
     names = store.list(repository.marks(application, backup_id))
     return judge(store, custody, application, [info for info in names if _kind(application, info.name) in kinds])
+
+
+def let_go(store: Store, custody: Custody, application: str, wanted: Collection[str]) -> set[str]:
+    """Give those of these backup ids of which a mark says that retention let them go."""
+    if not wanted:
+        return set()
+    prefix = repository.marks(application)
+    every = ((info, repository.parse_mark(application, info.name)) for info in store.list(prefix))
+    infos = [info for info, parsed in every if parsed and parsed[0] in wanted and parsed[1] == "expired"]
+    return {backup_id for backup_id, said in judge(store, custody, application, infos).items() if said.expired}
 
 
 def judge(store: Store, custody: Custody, application: str, infos: Iterable[ObjectInfo]) -> dict[str, Marks]:

@@ -15,7 +15,7 @@ import secrets
 import typing as t
 
 from .. import repository
-from ..catalogue import catalogue, marking, newer
+from ..catalogue import catalogue, marking, newer, readings
 from ..errors import DatabaseError, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import globals as roles
@@ -69,13 +69,15 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     Prove the backup that `request` names.
 
     Raise ProofMismatch when anything differs or a check fails (`details["validation"]` has the whole result), Tampered
-    when a stored byte is not as signed, DatabaseError or UsageError when it cannot be tried.
+    when a stored byte is not as signed, NotFound when retention let the backup go meanwhile, DatabaseError or
+    UsageError when it cannot be tried.
     """
     opened = catalogue.open_repository(request.repository, world)
     component = repository.component(request.cluster, request.database)
     chosen = newer.choose(opened, component, request.backup, world.now())
-    done = _vouched(validate_backup(request, world, chosen.backup), chosen.backup, world)
-    return dataclasses.replace(done, warnings=(*chosen.notes, *done.warnings))
+    with readings.announced(chosen.backup, "a validation", secrets.token_hex(8)) as reading:
+        done = _vouched(validate_backup(request, world, chosen.backup), chosen.backup, world)
+    return dataclasses.replace(done, warnings=(*chosen.notes, *reading.warnings, *done.warnings))
 
 
 def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Backup) -> Outcome:

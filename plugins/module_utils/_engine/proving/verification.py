@@ -16,7 +16,7 @@ import hashlib
 import typing as t
 
 from .. import codec, repository
-from ..catalogue import catalogue, newer
+from ..catalogue import catalogue, newer, readings
 from ..crypto import lbx
 from ..errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
 from ..model import Outcome
@@ -54,6 +54,8 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
     """
     Read the chosen backups. Raise Tampered when one is damaged, after all were read; `details["problems"]` names each.
 
+    Nothing is lost when retention takes one away meanwhile, so it may: that one is in `let_go` then, and no problem.
+
     Raise UsageError on a bad level or sample, NotFound when nothing fits, KeyRefused when `opens` lacks a key.
     """
     if request.level not in LEVELS:
@@ -66,6 +68,7 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
     files = [(backup, file) for backup in chosen for file in backup.manifest.files]
     picked = _sample(files, request.sample, started.date().isoformat())
     problems = [*passed, *(anomaly.sentence for anomaly in opened.anomalies)]
+    gone: set[str] = set()
     subject = "/".join(filter(None, (request.cluster, request.database))) or opened.application
     directory = status_directory(request.repository.state_dir, world)
     progress = Progress(directory, "verify", subject, world.now)
@@ -74,22 +77,30 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
         progress.phase("read")
         for backup, file in picked:
             member = progress.member(file.name)
-            problems += _read(backup, file, request.level, member.note)
+            found = _read(backup, file, request.level, member.note)
+            if found and (backup.manifest.backup_id in gone or readings.let_go(backup)):
+                gone.add(backup.manifest.backup_id)
+            else:
+                problems += found
             member.finish()
-    return _report(request, chosen, picked, problems, (world.now() - started).total_seconds())
+    return _report(request, chosen, picked, gone, problems, (world.now() - started).total_seconds())
 
 
-def _report(
+def _report(  # noqa: PLR0917
     request: VerifyRequest,
     chosen: list[catalogue.Backup],
     picked: list[tuple[catalogue.Backup, File]],
+    gone: set[str],
     problems: list[str],
     seconds: float,
 ) -> Outcome:
-    read = sum(file.size for _backup, file in picked)
+    left = [backup for backup in chosen if backup.manifest.backup_id not in gone]
+    files = [file for backup, file in picked if backup.manifest.backup_id not in gone]
+    read = sum(file.size for file in files)
     facts = {
-        "backups": [backup.manifest.backup_id for backup in chosen],
-        "files_read": len(picked),
+        "backups": [backup.manifest.backup_id for backup in left],
+        "let_go": sorted(gone),
+        "files_read": len(files),
         "bytes_read": read,
         "level": request.level,
         "sample": request.sample,
@@ -102,11 +113,18 @@ def _report(
             "Do not count on the backups named; keep their replicas, make a fresh backup, and look into the store.",
             **facts,
         )
+    if chosen and not left:
+        raise NotFound(
+            f"All that was to be read was let go by retention while this ran: {', '.join(sorted(gone))}.",
+            "Run again, with a backup that stays.",
+            **facts,
+        )
     what = "authentic, complete and opening" if request.level == "opens" else "authentic and complete"
     facts["summary"] = (
-        f"{len(chosen)} backups, {len(picked)} files, {human_size(read)} read in {human_duration(seconds)}: all {what}."
+        f"{len(left)} backups, {len(files)} files, {human_size(read)} read in {human_duration(seconds)}: all {what}."
     )
-    return Outcome(changed=False, facts=facts)
+    warnings = [f"{identity} was let go by retention while this ran." for identity in sorted(gone)]
+    return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
 
 
 def _choose(

@@ -13,6 +13,7 @@ in the old one's place.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import typing as t
@@ -20,7 +21,7 @@ import typing as t
 from .. import repository, units
 from ..anomalies.statistics import Statistics
 from ..backups import backup as backups
-from ..catalogue import catalogue, newer
+from ..catalogue import catalogue, newer, readings
 from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import halfmade, load, notes, proof, server, statistics, swap, target
@@ -61,13 +62,18 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
 
     Raise UsageError for a missing confirm token, DatabaseError when the server cannot take the backup, Busy when the
     target is in use, Tampered when a stored byte is not as signed, ProofMismatch when the restored database is not the
-    one that was backed up. In every such case with strategy swap, the target is as it was.
+    one that was backed up, NotFound when retention let it go meanwhile. In every such case with strategy swap, the
+    target is as it was.
     """
     check_request(request)
     # Held from before the first look at a key, which may be lent too.
     with borrowing(request.loan) as loan:
         backup, against = _chosen(request, world)
-        return restore_backup(request, world, backup, backups.back_up, against, loan=loan)
+        with readings.announced(backup, "a restore", secrets.token_hex(8)) as reading:
+            if request.strategy == "in_place":
+                reading.require()
+            done = restore_backup(request, world, backup, backups.back_up, against, loan=loan)
+    return dataclasses.replace(done, warnings=(*reading.warnings, *done.warnings))
 
 
 def _chosen(request: RestoreRequest, world: World) -> tuple[catalogue.Backup, tuple[str, ...]]:

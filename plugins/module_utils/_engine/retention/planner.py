@@ -6,7 +6,7 @@
 Retention, as a pure function: which backups stay, which go, and why. No store, no clock, no random.
 
 Rules keep; nothing is deleted but what no rule keeps. And whatever the rules say, a plan never deletes: the newest
-verified backup of a component, one of its newest `min_keep`, what is pinned or held, what a backup that stays needs,
+verified backup of a component, one of its newest `min_keep`, what is pinned, held or in use, what one that stays needs,
 anything when the clock looks wrong, and more than the policy's share of a component without force. Backups that claim
 a time that cannot be right fill no slot and are no cause of a deletion.
 """
@@ -39,7 +39,8 @@ class Candidate:
     """
     A backup as retention sees it. `parents` are ids of backups that a restore of it needs.
 
-    `failed` is one whose files are not all there; `misdated` one whose own time the store's contradicts.
+    `failed` is one whose files are not all there; `misdated` one whose own time the store's contradicts; `in_use` says
+    who reads it.
     """
 
     component: str
@@ -56,6 +57,7 @@ class Candidate:
     locked_until: datetime.datetime | None = None
     failed: bool = False
     misdated: bool = False
+    in_use: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ class _Component:
             self._note(one, "pinned")
         if one.held:
             self._note(one, "on hold")
+        if one.in_use:
+            self._note(one, f"in use: {one.in_use}")
         if strange := _strange(one, self._now):
             self._note(one, strange)
         elif one.failed:

@@ -210,10 +210,14 @@ def _warnings(
     said += [evidence.hidden(one.backup_id) for one in found.leftovers if one.hidden and one.backup_id not in told]
     said += [
         f"{len(kept)} leftovers stay: {why}. Look at what is listed; if they are meant to go, run once with force."
-        for why in sorted({one.stays for one in found.leftovers if one.stays})
+        for why in sorted({one.stays for one in found.leftovers if one.stays and one.backup_id not in found.in_use})
         for kept in [[one for one in found.leftovers if one.stays == why]]
     ]
-    said += [f"{identity} stays: it was pinned or put on hold while this ran." for identity in removed.protected]
+    said += [
+        f"{identity} stays: it was pinned or put on hold, or somebody began to read it, while this ran."
+        for identity in removed.protected
+    ]
+    said += [f"{one} is let go; its files stay for who reads them, and go in a later run." for one in removed.read]
     said += [f"{identity} stays: it is needed by {child}, which stays." for identity, child in removed.needed.items()]
     if misdated:
         said.append(

@@ -18,7 +18,7 @@ import os.path
 import typing as t
 
 from .. import repository
-from ..catalogue import marks
+from ..catalogue import marks, readings
 from ..errors import AccessDenied, StoreError
 
 if t.TYPE_CHECKING:
@@ -45,13 +45,15 @@ class Removed:
     """
     What went so far, also when an error ends the run; and what stays although the plan let it go.
 
-    `retained`: the store holds it. `protected`: somebody pinned it meanwhile. `needed`: by another one that stays.
+    `retained`: the store holds it. `protected`: somebody pinned it, or began to read it. `needed`: by another one that
+    stays. `read`: it is no longer listed, and its files stay for who reads it still.
     """
 
     backups: list[str] = dataclasses.field(default_factory=list)
     retained: list[str] = dataclasses.field(default_factory=list)
     protected: list[str] = dataclasses.field(default_factory=list)
     needed: dict[str, str] = dataclasses.field(default_factory=dict)
+    read: list[str] = dataclasses.field(default_factory=list)
     freed: int = 0
     objects: int = 0
     garbage: int = 0
@@ -116,6 +118,7 @@ class Removal:
                 expired += leftover.objects
             else:
                 self._hide(leftover)
+        expired += self._found.lapsed
         for start in range(0, len(expired), WAVE * WORKERS):
             self._check()
             gone, error = self._purge(expired[start : start + WAVE * WORKERS])
@@ -143,6 +146,10 @@ class Removal:
         expired = self._each(self._expire, going)
         gone, error = self._unlist(going, expired)
         self.removed.backups += gone
+        # Who announced himself before the manifest went may have seen it.
+        read = self._protected_meanwhile(set(gone), marked=False)
+        self.removed.read += sorted(read)
+        gone = [identity for identity in gone if identity not in read]
         # The marks go last, but for the one that says why the rest is gone.
         files = [info for identity in gone for info in self._found.objects.get(identity, ())]
         _gone, failed = self._purge(files)
@@ -150,17 +157,19 @@ class Removal:
         if error or failed or also:
             raise t.cast("StoreError", error or failed or also)
 
-    def _protected_meanwhile(self, identities: set[str]) -> set[str]:
-        """Give those that somebody pinned, or put on hold, after they were looked at."""
+    def _protected_meanwhile(self, identities: set[str], *, marked: bool = True) -> set[str]:
+        """Give those that somebody pinned, put on hold or began to read after they were looked at."""
         if self._dry_run or not identities:
             return set()
         application = self._opened.application
         seen = {info.name for identity in identities for info in self._found.mark_objects.get(identity, ())}
         # One listing looks at all: ids that go together are of one time, and begin alike.
         common = os.path.commonprefix([repository.marks(application, identity) for identity in identities])  # noqa: RUF071
-        now = (info.name for info in self._opened.store.list(common))
-        parsed = [repository.parse_mark(application, name) for name in now if name not in seen]
-        return {found[0] for found in parsed if found and found[1] in {"pinned", "hold"}}.intersection(identities)
+        now = list(self._opened.store.list(common))
+        parsed = [repository.parse_mark(application, info.name) for info in now if info.name not in seen]
+        pinned = {found[0] for found in parsed if marked and found and found[1] in {"pinned", "hold"}}
+        read = readings.standing(self._opened.store, application, now, self._now())
+        return pinned.union(read).intersection(identities)
 
     def _expire(self, decision: Decision) -> tuple[marks.Mark, ...]:
         """Let a mark say that it goes, and give the marks that do."""

@@ -18,7 +18,7 @@ import datetime
 import typing as t
 
 from .. import repository
-from ..catalogue import evidence, marks
+from ..catalogue import evidence, marks, readings
 from ..errors import NotFound, Unbelievable
 from .planner import Candidate, Refusal
 
@@ -63,7 +63,8 @@ class Leftover:
 class Survey:
     """
     What the store holds. `objects` are the files of each backup id, `mark_objects` its marks; `known` are the ids that
-    have a manifest, and `missing` those that must have one.
+    have a manifest, and `missing` those that must have one. `in_use` says who reads a backup, and `lapsed` are the
+    announcements of readers that are no more.
     """
 
     listed: tuple[Listed, ...]
@@ -74,6 +75,8 @@ class Survey:
     newest: datetime.datetime | None
     known: frozenset[str]
     missing: frozenset[str]
+    in_use: Mapping[str, str]
+    lapsed: tuple[ObjectInfo, ...]
 
     @property
     def going(self) -> tuple[Leftover, ...]:
@@ -82,12 +85,16 @@ class Survey:
 
     def limited(self, share: int, *, force: bool) -> Survey:
         """Let unexplained leftovers stay that are more than so many percent of all; nothing explains them but us."""
+        # Of those that stay already nothing is lost.
         unexplained = sum(not one.expired for one in self.going)
         total = len(self.known) + len(self.missing) + unexplained
         if not unexplained or (self.known and (force or not _beyond(unexplained, total, share))):
             return self
         why = "no manifest is listed at all" if not self.known else f"{unexplained} such are more than {share} percent"
-        kept = (one if one.expired or one.hidden else dataclasses.replace(one, stays=why) for one in self.leftovers)
+        kept = (
+            one if one.expired or one.hidden or one.stays else dataclasses.replace(one, stays=why)
+            for one in self.leftovers
+        )
         return dataclasses.replace(self, leftovers=tuple(kept))
 
     def doubts(self, share: int, *, force: bool) -> list[Refusal]:
@@ -119,6 +126,7 @@ class Survey:
             held=said.held,
             failed=entry.problem is not None,
             misdated=proving and abs(record.finished - entry.stored) > MISDATED,
+            in_use=self.in_use.get(record.backup_id, ""),
         )
 
 
@@ -138,7 +146,7 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
         return [info for group in objects.values() for info in group]
 
     listed = opened.everything(place, list_all)
-    marked = _mark_objects(opened)
+    marked, announced = _mark_objects(opened)
     # Last, so that a backup that was finished meanwhile is known before its files are taken for leftovers.
     manifests = list(opened.store.list(repository.manifests(opened.application)))
     components = _components(opened.application, manifests)
@@ -151,13 +159,29 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
         )
     said = _judged(opened, marked, here, objects.keys() - known)
     times = [info.modified for group in (manifests, *objects.values(), *marked.values()) for info in group]
+    reading = readings.standing(opened.store, opened.application, announced, now)
+    in_use = {one: f"{who}, until {until:%Y-%m-%d %H:%M} UTC at most" for one, (who, until) in reading.items()}
+    lapsed = [info for info in announced if repository.parse_reading(opened.application, info.name) not in in_use]
     leftovers = _leftovers(opened, {*objects, *marked} - known, objects, marked, said, now, old)
     _ask_for_each(opened, leftovers, said, {*components.values(), *_remembered(opened).values()})
     missing = {one.backup_id for one in leftovers if one.hidden}
     missing |= {anomaly.name for anomaly in opened.anomalies if anomaly.kind == "missing"}
     return Survey(
-        tuple(listed), said, objects, marked, tuple(leftovers), max(times, default=None), known, frozenset(missing)
+        tuple(listed),
+        said,
+        objects,
+        marked,
+        tuple(dataclasses.replace(one, stays=_read_by(one, in_use)) for one in leftovers),
+        max(times, default=None),
+        known,
+        frozenset(missing),
+        in_use,
+        tuple(lapsed),
     )
+
+
+def _read_by(one: Leftover, in_use: Mapping[str, str]) -> str:
+    return f"in use: {in_use[one.backup_id]}" if one.backup_id in in_use else ""
 
 
 def _remembered(opened: Repository) -> dict[str, str]:
@@ -222,12 +246,16 @@ def _ask_for_each(
                 )
 
 
-def _mark_objects(opened: Repository) -> dict[str, list[ObjectInfo]]:
+def _mark_objects(opened: Repository) -> tuple[dict[str, list[ObjectInfo]], list[ObjectInfo]]:
+    """Give the marks by backup id, and what readers announced."""
     found: dict[str, list[ObjectInfo]] = collections.defaultdict(list)
+    announced: list[ObjectInfo] = []
     for info in opened.store.list(repository.marks(opened.application)):
         if parsed := repository.parse_mark(opened.application, info.name):
             found[parsed[0]].append(info)
-    return found
+        elif repository.parse_reading(opened.application, info.name):
+            announced.append(info)
+    return found, announced
 
 
 def _judged(
@@ -248,9 +276,10 @@ def _judged(
 def _looks_whole(application: str, identity: str, objects: Iterable[ObjectInfo]) -> bool:
     """Whether what lies there was a backup: its detail is stored last, and only what was listed gets marks."""
     detail, kinds = repository.detail(application, identity, "detail"), ("verified", "pinned", "hold")
-    parsed = (repository.parse_mark(application, info.name) for info in objects)
+    names = [info.name for info in objects]
+    parsed = [repository.parse_mark(application, name) for name in names]
     marked = any(found is not None and found[1] in kinds for found in parsed)
-    return marked or any(info.name == detail for info in objects)
+    return detail in names or (marked and None in parsed)
 
 
 def _beyond(part: int, total: int, share: int) -> bool:
