@@ -68,8 +68,8 @@ options:
     description:
       - V(swap) restores beside the target, validates, and then swaps the two by renaming. The old database is kept.
       - V(in_place) is for disks that cannot hold both. It needs a backup of the target first; see O(emergency_backup).
-      - With V(in_place), the credentials of O(store) must be able to write below C(marks/), to let retention know what is
-        being read, or the backup must be pinned.
+      - With V(in_place), the credentials of O(store) must be able to write below C(marks/), to let retention know what
+        is being read, or the backup must be pinned.
     type: str
     choices: [swap, in_place]
     default: swap

@@ -16,7 +16,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
-import platform
 import secrets
 import typing as t
 
@@ -83,7 +82,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
         found = survey.survey(opened, _place(request), old, now)
         found = found.limited(policy.max_delete_share, force=request.force)
         _believed(opened, found)
-        store_time = lock.stored if lock else _ahead(found.newest, now)
+        store_time = (lock.stored if lock else None) or _ahead(found.newest, now)
         plan = _planned(opened, request, found, policy=policy, now=now, store_time=store_time)
         _refuse(plan)
         removal = Removal(
@@ -95,9 +94,10 @@ def prune(request: PruneRequest, world: World) -> Outcome:
             dry_run=world.dry_run,
         )
         try:
-            removal.take_back((*plan.of("keep"), *plan.of("retained")))
-            removal.remove(plan.of("delete"))
+            # First what needs no mark to be written: the store may be full.
             removal.collect(found.going)
+            removal.remove(plan.of("delete"))
+            removal.take_back((*plan.of("keep"), *plan.of("retained")))
         except RecoveryError as exc:
             exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
             exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
@@ -114,7 +114,7 @@ def _lock(opened: catalogue.Repository, request: PruneRequest, world: World) -> 
         yield None
         return
     name = repository.lock(opened.application, "retention")
-    lock = StoreLock(opened.store, name, secrets.token_hex(16), platform.node(), world)
+    lock = StoreLock(opened.store, name, secrets.token_hex(16), world)
     with locked(lock, request.lock_timeout):
         yield lock
 

@@ -6,6 +6,9 @@
 Deleting what a plan lets go, in the order that keeps every promise: the mark, the manifest, the files.
 
 A backup that needs another goes before it. Every step may be repeated: what a killed run left, the next one finishes.
+
+A store may be too full for a mark. Then one backup after another goes without, and its manifest and its detail make the
+room for its mark. Should the run die in between, its members are leftovers like those of any upload that never ended.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import typing as t
 
 from .. import repository
 from ..catalogue import marks, readings
-from ..errors import AccessDenied, StoreError
+from ..errors import AccessDenied, Full, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -83,6 +86,7 @@ class Removal:
         self._now = now
         self._token = token
         self._dry_run = dry_run
+        self._owed: list[Decision] = []
         self._backups = {entry.backup.manifest.backup_id: entry.backup for entry in found.listed}
 
     def remove(self, decisions: Sequence[Decision]) -> None:
@@ -103,6 +107,12 @@ class Removal:
                 needs = going.keys() & set(going[identity].candidate.parents)
                 self.removed.needed |= dict.fromkeys(needs, identity)
             order.done(*ready)
+        if owed := [decision.candidate.backup_id for decision in self._owed if self._expire(decision) is None]:
+            raise Full(
+                f"{self._opened.store.url} is still full: it took no mark of {len(owed)} backups that went, so the "
+                "hosts that made them will miss them.",
+                "Free space there.",
+            )
 
     def take_back(self, decisions: Iterable[Decision]) -> None:
         """Of backups that stay, take back that they expired, as a run said that was killed before it deleted them."""
@@ -143,7 +153,19 @@ class Removal:
         free -= pinned
         going = [decision for decision in decisions if decision.candidate.backup_id in free]
         self.take_back(decision for decision in decisions if decision.candidate.backup_id not in free)
-        expired = self._each(self._expire, going)
+        said = self._each(self._expire, going)
+        expired = [found for found in said if found is not None]
+        self._go([decision for decision, found in zip(going, said, strict=True) if found is not None], expired)
+        for decision in (decision for decision, found in zip(going, said, strict=True) if found is None):
+            self._check()
+            found = self._expire(decision)
+            if found is None:
+                self._make_room(decision)
+            else:
+                self._go([decision], [found])
+
+    def _go(self, going: Sequence[Decision], expired: Sequence[Sequence[marks.Mark]]) -> None:
+        """Delete the manifests of backups whose marks are written, and then their files."""
         gone, error = self._unlist(going, expired)
         self.removed.backups += gone
         # Who announced himself before the manifest went may have seen it.
@@ -171,13 +193,38 @@ class Removal:
         read = readings.standing(self._opened.store, application, now, self._now())
         return pinned.union(read).intersection(identities)
 
-    def _expire(self, decision: Decision) -> tuple[marks.Mark, ...]:
-        """Let a mark say that it goes, and give the marks that do."""
+    def _make_room(self, decision: Decision) -> None:
+        """Delete a backup for whose mark there is no room before that."""
+        gone, error = self._unlist([decision], [()])
+        self.removed.backups += gone
+        if error:
+            raise error
+        if not gone or self._protected_meanwhile(set(gone), marked=False):
+            self.removed.read += gone
+            if gone:
+                self._expire(decision)
+            return
+        files = self._found.objects.get(gone[0], [])
+        detail = repository.detail(self._opened.application, gone[0], "detail").rpartition("/")[0]
+        first = [info for info in files if info.name.startswith(detail)]
+        _gone, failed = self._purge(first)
+        said = self._expire(decision)
+        _gone, also = self._purge([info for info in files if info not in first] + self._own_marks(gone[0]))
+        if said is None:
+            self._owed.append(decision)
+        if failed or also:
+            raise t.cast("StoreError", failed or also)
+
+    def _expire(self, decision: Decision) -> tuple[marks.Mark, ...] | None:
+        """Let a mark say that it goes, and give the marks that do; None where the store has no room for one."""
         said = self._found.marks.get(decision.candidate.backup_id, marks.Marks()).of("expired")
         if said or self._dry_run:
             return said
         mark = self._mark(decision, "; ".join(decision.reasons)[: marks.REASON_LENGTH])
-        marks.write(self._opened.store, self._opened.custody, mark)
+        try:
+            marks.write(self._opened.store, self._opened.custody, mark)
+        except Full:
+            return None
         return (mark,)
 
     def _unlist(

@@ -7,7 +7,10 @@ A lock that lies in the store itself, so that two hosts do not do the same work 
 
 It is an object with its owner's token, created only where there is none, and read back: a store that answers yes to
 everything must not make two owners. It is renewed while the work goes on; one that was not for half an hour belonged to
-somebody who died.
+somebody who died. Whoever died on this machine is known to be dead at once.
+
+Where the store is full there is no room for a lock, and work that makes room must go on: it is taken as soon as there
+is some.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ import json
 import threading
 import typing as t
 
-from ..errors import AlreadyExists, Busy, NotFound, StoreError
+from .. import holder
+from ..errors import AlreadyExists, Busy, Full, NotFound, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +40,13 @@ _LARGEST = 4096
 
 
 class StoreLock:
-    """The lock while it is held. `stored` is the time at which the store, by its own clock, took it."""
+    """The lock while it is held. `stored` is the time at which the store took it, by its own clock; None when full."""
 
-    def __init__(self, store: Store, name: str, token: str, host: str, world: World) -> None:
-        self.stored: datetime.datetime
+    def __init__(self, store: Store, name: str, token: str, world: World) -> None:
+        self.stored: datetime.datetime | None = None
         self._store = store
         self._name = name
-        self._data = json.dumps({"owner": token, "host": host}).encode()
+        self._data = json.dumps({"owner": token, **holder.stamp()}).encode()
         self._world = world
         self._renewed = world.now()
         self._mutex = threading.Lock()
@@ -51,14 +55,13 @@ class StoreLock:
         """Wait at most so many seconds for the lock. Raise Busy that names who has it."""
         deadline = self._world.now() + datetime.timedelta(seconds=patience)
         while True:
-            with contextlib.suppress(AlreadyExists):
-                self._store.put_new(self._name, self._data)
-            found = self._found()
-            if found is not None and found[0] == self._data:
-                self.stored = found[1]
-                self._renewed = self._world.now()
+            try:
+                found = self._put()
+            except Full:
                 return
-            if found is not None and self._world.now() - found[1] > STALE:
+            if self.stored is not None:
+                return
+            if found is not None and (self._world.now() - found[1] > STALE or holder.is_dead(_record(found))):
                 self._store.delete(self._name)
             elif self._world.now() >= deadline:
                 raise Busy(
@@ -71,19 +74,18 @@ class StoreLock:
 
     def check(self) -> None:
         """Renew the lock when it is time. Raise Busy when it has become somebody else's."""
-        with self._mutex:
-            now = self._world.now()
-            if now - self._renewed < RENEWED:
-                return
-            found = self._found()
+        with self._mutex, contextlib.suppress(Full):
+            found = self._found() if self.stored is not None else self._put()
             if found is None or found[0] != self._data:
                 raise Busy(
-                    f"The lock of {self._store.url} went over to {_owner(found)}: this run stood still for long.",
+                    f"The lock of {self._store.url} went over to {_owner(found)}.",
                     "Run again: what is left is done then.",
                     name=self._name,
                 )
-            self._store.put(self._name, [self._data])
-            self._renewed = now
+            now = self._world.now()
+            if now - self._renewed >= RENEWED:
+                self._store.put(self._name, [self._data])
+                self._renewed = now
 
     def give_back(self) -> None:
         """End it; if the store fails now, it ends by itself."""
@@ -91,6 +93,17 @@ class StoreLock:
             found = self._found()
             if found is not None and found[0] == self._data:
                 self._store.delete(self._name)
+
+    def _put(self) -> tuple[bytes, datetime.datetime] | None:
+        """Put the lock where there is none, and give the one that is there. Raise Full when there is no room."""
+        found = self._found()
+        if found is None:
+            with contextlib.suppress(AlreadyExists):
+                self._store.put_new(self._name, self._data)
+            found = self._found()
+        if found is not None and found[0] == self._data:
+            self.stored, self._renewed = found[1], self._world.now()
+        return found
 
     def _found(self) -> tuple[bytes, datetime.datetime] | None:
         try:
@@ -109,9 +122,14 @@ def locked(lock: StoreLock, patience: float) -> Iterator[StoreLock]:
         lock.give_back()
 
 
-def _owner(found: tuple[bytes, datetime.datetime] | None) -> str:
+def _record(found: tuple[bytes, datetime.datetime]) -> dict[str, t.Any]:
     try:
-        host = json.loads(found[0])["host"] if found else None
-    except (ValueError, KeyError, TypeError):
-        host = None
+        record = json.loads(found[0])
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _owner(found: tuple[bytes, datetime.datetime] | None) -> str:
+    host = _record(found).get("host") if found else None
     return f"The host {host}" if isinstance(host, str) and host.isprintable() else "Somebody else"

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Retention in a file system in which not a single byte or name is free, with the host's own memory on it, too."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "retention"))
+
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Full
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from retention_ground import Ground
+
+POLICY = {"keep_within": "30d", "min_keep": 1}
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=128", "lifeboat-test", path], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def fill(home, *, names):
+    """Leave no room for data and, with `names`, none for another file either."""
+    with (home / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    number = 0
+    while names:
+        try:
+            (home / f"filler-{number}").touch()
+        except OSError as exc:
+            assert exc.errno == errno.ENOSPC
+            return
+        number += 1
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_retention_runs_in_a_store_that_is_completely_full(small, names):
+    ground = Ground(small)
+    stays = [ground.make(days) for days in (0, 1, 2)]
+    gone = [ground.make(days) for days in (40, 41, 42)]
+    for identity in gone:
+        ground.opened().receipts.add(
+            Receipt("shop", "main/shop", identity, "0" * 64, "full", "scheduled", "2026", 1, 1)
+        )
+    fill(small, names=names)
+    with pytest.raises(Full):
+        ground.store.put_new("shop/probe", b"x")
+    planned = prune.prune(ground.request(POLICY), ground.world(dry_run=True))
+    done = prune.prune(ground.request(POLICY), ground.world())
+    assert planned.facts["deleted_backups"] == done.facts["deleted_backups"] == sorted(gone)
+    assert sorted(ground.listed()) == sorted(stays)
+    assert {identity for identity, said in ground.opened().marks().items() if said.expired} == set(gone)
+    assert repository.lock("shop", "retention") not in ground.objects()
+    found = listing.list_backups(listing.ListRequest(ground.settings), ground.world())
+    assert [one for one in found.facts["anomalies"] if one["kind"] == "missing"] == []
+    assert not prune.prune(ground.request(POLICY), ground.world()).changed

@@ -1,0 +1,222 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock in the store beside processes that died, and in a store without any room."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy, Full, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
+from test_crashes import Killed, Mortal, populate
+
+POLICY = {"keep_within": "30d", "min_keep": 1}
+NAME = repository.lock("shop", "retention")
+
+HOLDER = """
+import datetime, sys, time
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.store_lock import StoreLock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+world = World(now=lambda: datetime.datetime.now(datetime.UTC), sleep=time.sleep, environ={})
+StoreLock(DirectoryStore(sys.argv[1]), sys.argv[2], "token", world).take(0)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holding(ground):
+    """Let another process of this machine hold the lock."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = [sys.executable, "-c", HOLDER, str(ground.root), NAME]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def pruned(ground, **changes):
+    return prune.prune(ground.request(POLICY, **changes), ground.world())
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, "end"])
+def test_the_lock_of_a_process_that_died_here_is_taken_over_at_once(ground, holding, how):
+    """Killed, or ended without being able to give it back."""
+    ground.make(0)
+    ground.make(40)
+    with pytest.raises(Busy, match=f"The host {os.uname().nodename} is at work"):
+        pruned(ground)
+    if how == "end":
+        holding.stdin.close()
+    else:
+        holding.send_signal(how)
+    holding.wait()
+    assert NAME in ground.objects()
+    assert pruned(ground).facts["deleted"] == 1
+    assert NAME not in ground.objects()
+
+
+def test_the_lock_of_another_machine_is_not(ground, holding):
+    ground.make(0)
+    holding.kill()
+    holding.wait()
+    record = json.loads((ground.root / NAME).read_bytes())
+    (ground.root / NAME).write_text(json.dumps({**record, "machine": "0" * 32}))
+    with pytest.raises(Busy):
+        pruned(ground)
+
+
+def test_two_that_find_a_dead_one_do_not_both_go_on(ground, holding):
+    """Both saw that it is dead; the second one removes the lock that the first one has by now."""
+    holding.kill()
+    holding.wait()
+    first = store_lock.StoreLock(ground.store, NAME, "first", ground.world())
+    second = store_lock.StoreLock(ground.store, NAME, "second", ground.world())
+    first.take(0)
+    ground.store.delete(NAME)
+    second.take(0)
+    second.check()
+    with pytest.raises(Busy, match="went over"):
+        first.check()
+
+
+class Crowded:
+    """A store in which nothing can be written until so many objects were deleted."""
+
+    def __init__(self, store, needed):
+        self._store = store
+        self._needed = needed
+
+    def put_new(self, name, data):
+        self._room()
+        self._store.put_new(name, data)
+
+    def put(self, name, chunks):
+        self._room()
+        return self._store.put(name, chunks)
+
+    def delete(self, name):
+        self._needed -= 1
+        self._store.delete(name)
+
+    def purge(self, name):
+        self.delete(name)
+        return "deleted"
+
+    def purge_all(self, names):
+        return base.one_by_one(self.purge, names)
+
+    def _room(self):
+        if self._needed > 0:
+            raise Full("There is no room.", "Free space.")
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+def through(monkeypatch, store):
+    monkeypatch.setattr(catalogue.opening, "open_store", lambda *given, **named: store)
+
+
+@pytest.mark.parametrize("needed", range(1, 13))
+def test_retention_makes_the_room_that_it_needs(ground, monkeypatch, needed):
+    stays = [ground.make(0), ground.make(1)]
+    gone = {ground.make(days) for days in (40, 41, 42)}
+    with monkeypatch.context() as patched:
+        through(patched, Crowded(ground.store, needed))
+        done = pruned(ground)
+    assert set(done.facts["deleted_backups"]) == gone
+    assert sorted(ground.listed()) == sorted(stays)
+    assert {identity for identity, said in ground.opened().marks().items() if said.expired} == gone
+    assert not [name for name in ground.objects("data", "details") if any(one in name for one in gone)]
+    assert NAME not in ground.objects()
+
+
+def test_a_store_that_takes_nothing_at_all_is_told(ground, monkeypatch):
+    ground.make(0)
+    ids = {ground.make(days) for days in (40, 41, 42)}
+    with monkeypatch.context() as patched:
+        through(patched, Crowded(ground.store, 1000))
+        with pytest.raises(Full, match="no mark of 3 backups") as caught:
+            pruned(ground)
+    assert set(caught.value.details["deleted_backups"]) == ids
+    assert len(ground.listed()) == 1
+
+
+def test_the_lock_is_taken_as_soon_as_there_is_room(ground, monkeypatch):
+    """Who came meanwhile and holds it goes first."""
+    ground.make(0)
+    for days in (40, 41, 42):
+        ground.make(days)
+    crowded = Crowded(ground.store, 2)
+    delete = crowded.delete
+
+    def and_lock(name):
+        delete(name)
+        if not (ground.root / NAME).exists():
+            ground.store.put_new(NAME, b'{"owner": "x", "host": "db2"}')
+
+    crowded.delete = and_lock
+    with monkeypatch.context() as patched:
+        through(patched, crowded)
+        with pytest.raises(Busy, match="db2"):
+            pruned(ground)
+    assert NAME in ground.objects()
+    assert len(ground.listed()) == 3
+
+
+def listed(ground):
+    """Give what a reader sees, none of it broken."""
+    opened = ground.opened()
+    found = {backup.manifest.backup_id for backup in opened.backups()}
+    assert [anomaly for anomaly in opened.anomalies if anomaly.kind not in {"missing", "mark", "hidden"}] == []
+    return found
+
+
+def test_a_crash_at_every_step_of_a_crowded_store_leaves_nothing_listed_that_is_broken(
+    tmp_path_factory, monkeypatch, ground
+):
+    for at in range(1, 100):
+        place = type(ground)(tmp_path_factory.mktemp("crashed"))
+        stays, gone = populate(place)
+        mortal = Mortal(Crowded(place.store, 9), at)
+        with monkeypatch.context() as patched:
+            through(patched, mortal)
+            with contextlib.suppress(Killed):
+                pruned(place)
+        if mortal.changes < at:
+            break
+        assert set(stays) <= listed(place) <= {*stays, *gone}, at
+        place.age_lock()
+        done = pruned(place)
+        assert listed(place) == set(stays), at
+        # What died right between manifest and detail looks like a backup that somebody hid.
+        left = [name for name in place.objects("data", "details") if not any(one in name for one in stays)]
+        assert all(any(one in name for one in done.facts["hidden"]) for name in left), at
+        assert len(done.facts["hidden"]) <= 1, at
+    assert at > 20
+
+
+def test_a_lock_that_cannot_be_read_back_is_an_error(ground, monkeypatch):
+    class Blind(Crowded):
+        def head(self, name):
+            if name == NAME:
+                raise StoreError("It does not answer.", "Run again.")
+            return self._store.head(name)
+
+    with monkeypatch.context() as patched:
+        through(patched, Blind(ground.store, 0))
+        with pytest.raises(StoreError, match="does not answer"):
+            pruned(ground)
