@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     dump,
     grants,
     members,
+    proof,
     server,
     snapshot,
 )
@@ -32,7 +33,7 @@ if t.TYPE_CHECKING:
 TRAP = """
 CREATE FUNCTION public.act() RETURNS integer LANGUAGE plpgsql AS $act$
 BEGIN
-    COPY (SELECT 1) TO PROGRAM 'touch {trace}';
+    COPY (SELECT 1) TO PROGRAM 'cat > {trace}';
     RETURN 1;
 END $act$;
 CREATE FUNCTION public.trap(integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT public.act()';
@@ -115,3 +116,38 @@ def test_a_server_that_is_too_old_is_named_with_the_release_that_is_not(
         found = {finding.code: finding for finding in grants.preflight(session)}
     assert "PostgreSQL 15.7 " in found["unrestricted_server"].cause
     assert "15.8" in found["unrestricted_server"].remedy
+
+
+def test_a_proof_runs_nothing_of_the_owners(hostile: Hostile) -> None:
+    # The planner evaluates constant calls in indexes and statistics of every table that a query names.
+    hostile.owner(
+        "CREATE TYPE public.liar AS (a integer);"
+        "CREATE FUNCTION public.lie(public.liar) RETURNS text LANGUAGE sql AS 'SELECT public.act()::text';"
+        "CREATE CAST (public.liar AS text) WITH FUNCTION public.lie(public.liar);"
+        "CREATE TABLE public.t (a integer, b public.liar, c public.liar[]);"
+        "INSERT INTO public.t VALUES (1, ROW(1), ARRAY[ROW(2)]::public.liar[]);"
+        "CREATE INDEX ON public.t ((public.trap(1)));"
+        "CREATE INDEX ON public.t (a) WHERE public.trap(1) = 1;"
+        "CREATE STATISTICS public.s ON (public.trap(1)), a FROM public.t;"
+        "CREATE MATERIALIZED VIEW public.m AS SELECT a FROM public.t;"
+        "CREATE INDEX ON public.m ((public.trap(1)))"
+    )
+    with snapshot.hold(hostile.pg.login, hostile.name, sleep=lambda _seconds: None) as held:
+        for level in ("counts", "content"):
+            taken = proof.take(hostile.pg.login, hostile.name, held.snapshot_id, level, held.tables)
+            assert {entry["name"]: entry.get("rows") for entry in taken["tables"]} == {"t": 1, "m": None}
+        held.assure()
+    assert not hostile.trace.exists()
+
+
+def test_a_sequence_that_becomes_a_view_is_not_read(hostile: Hostile) -> None:
+    hostile.owner("CREATE SEQUENCE public.counter")
+    with contextlib.closing(connection.connect(hostile.pg.login, hostile.name, autocommit=False)) as session:
+        connection.execute(session, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        assert connection.one(session, "SELECT 1") == 1
+        hostile.owner(
+            "ALTER SEQUENCE public.counter RENAME TO other;"
+            "CREATE VIEW public.counter AS SELECT 1::bigint AS last_value, public.act() = 1 AS is_called"
+        )
+        assert [(state.name, state.is_called) for state in snapshot.read_sequences(session)] == [("counter", False)]
+    assert not hostile.trace.exists()

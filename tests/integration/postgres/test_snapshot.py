@@ -96,6 +96,8 @@ def test_every_table_is_locked_until_the_end(pg: Cluster, database: DatabaseFact
         "BEGIN; ALTER TABLE public.first RENAME TO old; CREATE TABLE public.first (a integer); COMMIT",
         'ALTER SCHEMA "odd; \'schema" RENAME TO tame',
         "DROP SEQUENCE public.counter",
+        "ALTER SEQUENCE public.counter RENAME TO number",
+        "ALTER TABLE public.first DROP COLUMN b; ALTER TABLE public.first ADD COLUMN b text",
     ],
 )
 def test_change_between_export_and_lock_means_a_fresh_snapshot(

@@ -20,7 +20,7 @@ TRAP = """
 CREATE FUNCTION public.act() RETURNS integer LANGUAGE plpgsql AS $act$
 BEGIN
     IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-        COPY (SELECT 1) TO PROGRAM 'touch {trace}';
+        COPY (SELECT 1) TO PROGRAM 'cat > {trace}';
     END IF;
     RETURN 1;
 END $act$;

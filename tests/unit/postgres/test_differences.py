@@ -31,7 +31,7 @@ def proof(**changes: t.Any) -> dict[str, t.Any]:
         "level": "content",
         "partial": False,
         "server": {"version_num": 150018, "encoding": "UTF8"},
-        "tables": [{"schema": "a", "name": "t", "sort": "table", "rows": 2, "hash": "12"}],
+        "tables": [{"schema": "a", "name": "t", "sort": "table", "rows": 2, "sum": "12"}],
         "sequences": [],
         "extensions": {"hstore": "1.7"},
         "objects": {"table a.t": "aa", "publication p": "bb", "comment on publication p": "cc"},
@@ -41,7 +41,7 @@ def proof(**changes: t.Any) -> dict[str, t.Any]:
     }
 
 
-def sequence(last: int, called: bool, increment: int = 1, cycled: bool = False) -> dict[str, t.Any]:
+def sequence(last: int | None, called: bool, increment: int = 1, cycled: bool = False) -> dict[str, t.Any]:
     named = {"schema": "a", "name": "s", "last_value": last, "is_called": called}
     return {"sequences": [{**named, "increment": increment, "cycled": cycled}]}
 
@@ -63,6 +63,11 @@ def test_equal_proofs_do_not_differ() -> None:
         ((5, True), (6, False), False),
         ((5, False), (5, True), False),
         ((5, True), (5, False), True),
+        ((5, False), (4, False), True),
+        ((5, True), (None, False), True),
+        ((5, False), (None, False), False),
+        ((None, False), (5, False), False),
+        ((None, False), (None, False), False),
         ((5, True, -1), (4, True, -1), False),
         ((5, True, -1), (6, True, -1), True),
     ],
@@ -94,7 +99,7 @@ def test_kinds_that_a_restore_left_out_are_ignored_with_their_comments() -> None
 
 def test_missing_rows_come_before_everything_less() -> None:
     restored = proof(
-        tables=[{"schema": "a", "name": "t", "sort": "table", "rows": 1, "hash": "12"}],
+        tables=[{"schema": "a", "name": "t", "sort": "table", "rows": 1, "sum": "12"}],
         objects={"table a.t": "zz"},
         extensions={"hstore": "1.8"},
     )

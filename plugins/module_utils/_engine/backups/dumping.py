@@ -6,7 +6,8 @@
 From a held snapshot to stored files: the members, the proof and the records of one backup.
 
 Members are dumped by several pg_dump at once against one snapshot, each straight into the store. When a child waits
-for a lock behind somebody who waits for ours, everything is given back and a whole new attempt begins.
+for a lock behind somebody who waits for ours, or when something was renamed under a reader, everything is given back
+and a whole new attempt begins.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ if t.TYPE_CHECKING:
 
 
 ATTEMPTS = 4
-"""Whole dumps that are begun before a lock conflict is somebody else's problem."""
+"""Whole dumps that are begun before a lock conflict or a rename is somebody else's problem."""
 
 PAUSE = 2.0
 """Seconds before the second attempt; doubled for each further one."""
@@ -88,8 +89,8 @@ def dump_database(job: Job, world: World) -> Made:
     """
     Dump and store, with a fresh snapshot and a fresh id for each attempt.
 
-    Raise Busy when every attempt met a lock conflict; DatabaseError, StoreError as they come. What a failed attempt
-    stored is removed as far as the store lets us.
+    Raise Busy when every attempt met a lock conflict or a rename; DatabaseError, StoreError as they come. What a failed
+    attempt stored is removed as far as the store lets us.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -142,7 +143,7 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
                 )
             )
         planned = members.plan(held.tables, jobs=job.jobs, scope=job.scope)
-        with clock.phase("dump"):
+        with clock.phase("dump"), _names_kept(held):
             proved, told = _dump_members(job, world, held, planned, files)
         with clock.phase("records"):
             job.progress.phase("records")
@@ -175,6 +176,17 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
         warnings=told,
         discard=files.discard,
     )
+
+
+@contextlib.contextmanager
+def _names_kept(held: snapshot.Held) -> Iterator[None]:
+    """Raise Busy instead of a failure inside that came while things were renamed or dropped: a fresh attempt may do."""
+    try:
+        yield
+    except DatabaseError:
+        with contextlib.suppress(DatabaseError):
+            held.assure(failed=True)
+        raise
 
 
 def _dump_members(

@@ -23,6 +23,9 @@ Record = dict[str, t.Any]
 Name = tuple[str, str]
 Entries = dict[Name, Record]
 
+SUM_MODULUS = 1 << 128
+"""Sums of rows are taken modulo this."""
+
 FORMAT = "lifeboat-proof/1"
 
 _PROPERTIES_THAT_MOVE = frozenset({"name", "collation_version", "tablespace"})
@@ -139,13 +142,13 @@ def _table(label: str, entry: Record, found: Record | None, *, compared: bool) -
     elif entry.get("populated") != found.get("populated"):
         state = "populated" if entry["populated"] else "without data"
         yield Difference(label, "changed", f"it was {state} and now is not", note=True)
-    elif "rows" in entry and entry["rows"] != found.get("rows"):
-        yield Difference(label, "rows", f"{entry['rows']} rows were backed up, {found.get('rows')} are here", apart)
-    elif "hash" in entry and "hash" in found and entry.get("sample") == found.get("sample"):
-        if entry["hash"] != found["hash"]:
+    elif "rows" in entry and "rows" in found and entry["rows"] != found["rows"]:
+        yield Difference(label, "rows", f"{entry['rows']} rows were backed up, {found['rows']} are here", apart)
+    elif "sum" in entry and "sum" in found:
+        if entry["sum"] != found["sum"]:
             yield Difference(label, "content", f"its {entry['rows']} rows hold other values than before", apart)
     elif compared and entry["sort"] != "materialized view":
-        why = entry.get("unhashed", "they were hashed in different ways")
+        why = entry.get("unsummed", "they were summed up in different ways")
         yield Difference(label, "content", f"its values were not compared: {why}", note=True)
 
 
@@ -154,7 +157,7 @@ def _moved(before: Entries, after: Entries) -> Iterator[tuple[Name, Name]]:
     Give the partitions that do not hold what they held, with their root, where all of its partitions together do.
 
     The place of a row depends on a collation, or on the oids of an enum's labels, and pg_dump loads such a table anew
-    through its root. Hashes of rows are summed up, so they can be summed up over partitions too.
+    through its root. What is a sum over rows can be summed up over partitions too.
     """
     roots: dict[Name, list[Name]] = {}
     for name, entry in after.items():
@@ -162,9 +165,7 @@ def _moved(before: Entries, after: Entries) -> Iterator[tuple[Name, Name]]:
             roots.setdefault((entry["root"][0], entry["root"][1]), []).append(name)
     for root, names in roots.items():
         changed = [name for name in names if _held([before[name]]) != _held([after[name]])]
-        alike = {
-            (entries[name].get("sample", 1), "hash" in entries[name]) for entries in (before, after) for name in names
-        }
+        alike = {"sum" in entries[name] for entries in (before, after) for name in names}
         if (
             changed
             and len(alike) == 1
@@ -175,7 +176,8 @@ def _moved(before: Entries, after: Entries) -> Iterator[tuple[Name, Name]]:
 
 def _held(entries: Iterable[Record]) -> tuple[int, int]:
     found = list(entries)
-    return sum(int(entry.get("rows", 0)) for entry in found), sum(int(entry.get("hash", 0)) for entry in found)
+    summed = sum(int(entry.get("sum", "0"), 16) for entry in found)
+    return sum(int(entry.get("rows", 0)) for entry in found), summed % SUM_MODULUS
 
 
 def _sequences(source: Record, restored: Record) -> Iterator[Difference]:
@@ -188,14 +190,18 @@ def _sequences(source: Record, restored: Record) -> Iterator[Difference]:
                 yield Difference(label, "missing", "it is not there")
             continue
         wanted, got = _next(entry), _next(found)
-        behind = got < wanted if entry["increment"] > 0 else got > wanted
-        if behind:
+        if wanted is None or (got is None and not entry["is_called"]):
+            continue
+        if got is None or (got < wanted if entry["increment"] > 0 else got > wanted):
             # A cycled sequence may have begun again between the proof and the dump.
-            detail = f"it would give {got} next, and {wanted} or beyond was due"
+            stands = "was never called" if got is None else f"would give {got} next"
+            detail = f"it {stands}, and {wanted} or beyond was due"
             yield Difference(label, "sequence", detail, note=bool(entry["cycled"]))
 
 
-def _next(entry: Record) -> int:
+def _next(entry: Record) -> int | None:
+    if entry["last_value"] is None:
+        return None
     return int(entry["last_value"]) + (int(entry["increment"]) if entry["is_called"] else 0)
 
 

@@ -6,26 +6,30 @@
 """
 What a restored database must show to be the one that was backed up, taken in the dump's own snapshot.
 
-Row counts of every ordinary table, at level `content` a hash over all values that does not depend on the order of rows
-or columns, sequences, large objects, extensions, and a digest of every catalogue object.
+Row counts of every ordinary table, at level `content` a sum over all values that does not depend on the order of rows
+or columns, sequences, large objects, extensions, and a digest of every catalogue object. No rows of materialized views:
+a restore makes them anew, and they could only be read by a query, which runs code of their owner.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import typing as t
 
 from ..errors import DatabaseError, UsageError
+from . import copying
 from . import properties as database_properties
 from .catalogue_objects import describe, digests, frames, tablespaces
-from .connection import connect, execute, one, quote_identifier, quote_literal, rows
+from .connection import connect, execute, one, quote_literal, rows
 from .differences import FORMAT, Difference, compare, excuse
+from .sequences import SequenceState, read_sequences
 from .server import inspect
-from .snapshot import SequenceState, Table, read_sequences, read_tables
+from .snapshot import Table, read_tables
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .connection import Connection, Login
 
@@ -35,13 +39,12 @@ Record = dict[str, t.Any]
 
 LEVELS = ("none", "counts", "content")
 
-SAMPLE = 64
-"""Of so many rows one is hashed when the time does not suffice; chosen by its key, so the same one after a restore."""
+BATCH = 100
+"""Tables that are read in one transaction, which ends with their locks: a server has room for so many only."""
 
 ASSUMED_RATE = 40e6
 """Bytes that are hashed per second, until this run has its own figure."""
 
-_USER_OID = 16384
 _SNAPSHOT = re.compile(r"[0-9A-Fa-f-]+")
 
 
@@ -63,9 +66,9 @@ def take(
     Give the proof of `database` as JSON-able data, in the exported snapshot when there is one.
 
     At backup `tables` and `sequences` are those that `snapshot.hold` gave. On a restored copy `like` is the source's
-    proof: the same tables are read in the same way. `budget_seconds`, measured by `clock`, turns what does not fit
-    into samples, and the proof says which. `partial` leaves out what a backup of chosen tables does not have.
-    `connected` is given the session that the work is done in, for whoever may have to end it.
+    proof: the same tables are read in the same way. What does not fit into `budget_seconds`, measured by `clock`, is
+    counted only, and the proof says so. `partial` leaves out what a backup of chosen tables does not have. `connected`
+    is given the session that the work is done in, for whoever may have to end it.
     """
     if level not in LEVELS:
         raise UsageError(f"The proof level {level!r} is unknown.", f"Give one of {', '.join(LEVELS)}.", field="proof")
@@ -74,123 +77,114 @@ def take(
     with contextlib.closing(connect(login, database)) as connection:
         if connected is not None:
             connected(connection)
-        _begin(connection, snapshot_id)
-        server = inspect(connection)
-        present = tuple(tables) if tables is not None else read_tables(connection)
-        described = {} if partial else describe(connection)
         standing = tuple(sequences) if sequences is not None else read_sequences(connection)
-        return {
-            "format": FORMAT,
-            "level": level,
-            "partial": partial,
-            "server": {"version_num": server.version_num, "encoding": server.encoding},
-            "sequences": [_sequence(state) for state in standing],
-            "extensions": dict(rows(connection, "SELECT extname::text, extversion FROM pg_extension ORDER BY 1")),
-            "objects": digests(described),
-            "frames": frames(described),
-            "tablespaces": {} if partial else tablespaces(connection),
-            "properties": {} if partial else database_properties.read(connection),
-            "large_objects": {} if partial else _large_objects(connection, level),
-            "tables": _Reader(connection, level, like or {}, budget_seconds, clock).read(present),
-        }
+        with _transaction(connection, snapshot_id):
+            server = inspect(connection)
+            present = tuple(tables) if tables is not None else read_tables(connection)
+            described = {} if partial else describe(connection)
+            record = {
+                "format": FORMAT,
+                "level": level,
+                "partial": partial,
+                "server": {"version_num": server.version_num, "encoding": server.encoding},
+                "sequences": [dataclasses.asdict(state) for state in standing],
+                "extensions": dict(rows(connection, "SELECT extname::text, extversion FROM pg_extension ORDER BY 1")),
+                "objects": digests(described),
+                "frames": frames(described),
+                "tablespaces": {} if partial else tablespaces(connection),
+                "properties": {} if partial else database_properties.read(connection),
+                "large_objects": {} if partial else _large_objects(connection, level),
+            }
+            reader = _Reader(connection, level, server.encoding, like or {}, budget_seconds=budget_seconds, clock=clock)
+            reader.prepare(present)
+        return {**record, "tables": reader.read(snapshot_id)}
 
 
 class _Reader:
-    """Counts and hashes tables, the small ones first, so that a budget is spent on as many as possible."""
+    """Counts and sums tables, the small ones first, so that a budget is spent on as many as possible."""
 
     def __init__(
         self,
         connection: Connection,
         level: str,
+        encoding: str,
         like: Record,
+        *,
         budget_seconds: float | None,
         clock: Callable[[], float] | None,
     ) -> None:
         self._connection = connection
         self._level = level
+        self._encoding = encoding
         self._like = {(entry["schema"], entry["name"]): entry for entry in like.get("tables", ())}
         self._budget = budget_seconds
         self._clock = clock or (lambda: 0.0)
         self._start = self._clock()
-        self._hashed = 0
+        self._summed = 0
 
-    def read(self, tables: Sequence[Table]) -> list[Record]:
-        wanted = sorted((table for table in tables if table.dumped or table.kind == "m"), key=lambda table: table.bytes)
-        oids = [table.oid for table in wanted]
-        self._columns = _columns(self._connection, oids)
-        self._keys = _keys(self._connection, oids)
-        self._conditions = _conditions(self._connection)
-        self._replaying = bool(one(self._connection, "SELECT pg_is_in_recovery()"))
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """Choose what is read, and ask the catalogue what it takes."""
+        self._wanted = sorted((table for table in tables if table.dumped), key=lambda table: table.bytes)
+        self._views = [table for table in tables if table.kind == "m"]
+        self._columns = _columns(self._connection, [table.oid for table in self._wanted])
+        self._conditions = dict(rows(self._connection, _CONDITIONS))
         self._roots = {oid: [schema, name] for oid, schema, name in rows(self._connection, _ROOTS)}
+        self._replaying = bool(one(self._connection, "SELECT pg_is_in_recovery()"))
         self._populated = {int(oid) for (oid,) in rows(self._connection, _POPULATED)}
-        entries = [self._entry(table) for table in wanted]
+
+    def read(self, snapshot_id: str | None) -> list[Record]:
+        """Give the entries of all tables, in the order of their names."""
+        entries = [
+            {"schema": view.schema, "name": view.name, "sort": _sort(view), "populated": view.oid in self._populated}
+            for view in self._views
+        ]
+        for start in range(0, len(self._wanted), BATCH):
+            with _transaction(self._connection, snapshot_id):
+                entries += (self._entry(table) for table in self._wanted[start : start + BATCH])
         return sorted(entries, key=lambda entry: (entry["schema"], entry["name"]))
 
     def _entry(self, table: Table) -> Record:
         entry: Record = {"schema": table.schema, "name": table.name, "sort": _sort(table)}
         if root := self._roots.get(table.oid):
             entry["root"] = root
-        if table.kind == "m":
-            entry["populated"] = table.oid in self._populated
-            if not entry["populated"]:
-                return entry
         if table.unlogged and self._replaying:
             return entry  # a standby has the table and none of its rows
-        where = self._conditions.get(table.oid, "")
         before = self._like.get((table.schema, table.name))
-        if self._level == "counts" or table.kind == "m" or (before is not None and "hash" not in before):
-            entry["rows"] = one(self._connection, f"SELECT count(*) FROM ONLY {table.label} {where}")  # noqa: S608
-            return entry
-        every = self._sampled(table, before)
-        if every > 1 and not self._keys.get(table.oid):
-            # Without a key no cheap choice of rows would be the same ones after a restore.
-            entry["rows"] = one(self._connection, f"SELECT count(*) FROM ONLY {table.label} {where}")  # noqa: S608
-            return {**entry, "unhashed": "no time, and no primary key to choose a sample by"}
-        query = self._query(table, every, where)
-        entry["rows"], summed = rows(self._connection, query)[0]
-        self._hashed += table.bytes // every
-        if every > 1:
-            entry["sample"] = every
-        return {**entry, "hash": str(summed or 0)}
+        if self._level == "counts" or (before is not None and "sum" not in before):
+            return {**entry, "rows": self._copy(table, narrow=True)}
+        if before is None and not self._fits(table):
+            return {**entry, "rows": self._copy(table, narrow=True), "unsummed": "there was no time"}
+        summed = copying.Sum()
+        entry["rows"] = self._copy(table, narrow=False, each=summed.add)
+        self._summed += table.bytes
+        return {**entry, "sum": str(summed)}
 
-    def _sampled(self, table: Table, before: Record | None) -> int:
-        if before is not None:
-            return int(before.get("sample", 1))
+    def _fits(self, table: Table) -> bool:
+        """Whether the budget lasts for the values of this table, too."""
         if self._budget is None:
-            return 1
+            return True
         spent = self._clock() - self._start
-        rate = max(self._hashed / spent, 1e6) if spent > 1 and self._hashed else ASSUMED_RATE
-        return SAMPLE if spent + table.bytes / rate > self._budget else 1
+        rate = max(self._summed / spent, 1e6) if spent > 1 and self._summed else ASSUMED_RATE
+        return spent + table.bytes / rate <= self._budget
 
-    def _query(self, table: Table, every: int, where: str) -> str:
+    def _copy(self, table: Table, *, narrow: bool, each: Callable[[memoryview], None] | None = None) -> int:
         columns = self._columns.get(table.oid, [])
-        summed = f"sum({_row_hash(columns)})"
-        if every > 1:
-            keys = [column for column in columns if column[0] in self._keys[table.oid]]
-            summed += f" FILTER (WHERE {_row_hash(keys)} & {every - 1} = 0)"
-        return f"SELECT count(*), {summed} FROM ONLY {table.label} {where}"  # noqa: S608
+        names = [min(columns, key=_width)[0]] if narrow and columns else sorted(name for name, _bytes in columns)
+        copy = copying.statement(table, names, self._encoding, self._conditions.get(table.oid, ""))
+        return copying.read(self._connection, copy, each)
 
 
-def _row_hash(columns: Sequence[tuple[str, int]]) -> str:
-    """
-    Give the hash of a row over `columns` (name and type), which are in the order of their names.
-
-    Hashes of the columns, and not their texts, make the row: ROW(...)::text of whole values overflows on rows that
-    pg_dump can dump. Types of the user's go through their output function, as COPY does, because a cast to text may
-    be a function of the user's.
-    """
-    hashed = ", ".join(
-        f"hashtextextended({_text(name, oid)} COLLATE {quote_identifier('C')}, 0)" for name, oid in columns
-    )
-    return f"hashtextextended(ROW({hashed})::text COLLATE {quote_identifier('C')}, 0)"
+def _width(column: tuple[str, int]) -> float:
+    """Order columns by their length, those of any length last."""
+    return column[1] if column[1] > 0 else float("inf")
 
 
-def _text(name: str, oid: int) -> str:
-    column = quote_identifier(name)
-    if oid < _USER_OID:
-        return f"{column}::text"
-    # IS NOT NULL is false for a composite value with nulls in it; num_nulls looks at the value itself.
-    return f"CASE WHEN num_nulls({column}) = 0 THEN format('%s', {column}) END"
+@contextlib.contextmanager
+def _transaction(connection: Connection, snapshot_id: str | None) -> Iterator[None]:
+    """Let the block see the exported snapshot. It holds its locks no longer."""
+    _begin(connection, snapshot_id)
+    yield
+    execute(connection, "COMMIT")
 
 
 def _begin(connection: Connection, snapshot_id: str | None) -> None:
@@ -208,17 +202,6 @@ def _sort(table: Table) -> str:
     return "unlogged table" if table.unlogged else "table"
 
 
-def _sequence(state: SequenceState) -> Record:
-    return {
-        "schema": state.schema,
-        "name": state.name,
-        "last_value": state.last_value,
-        "is_called": state.is_called,
-        "increment": state.increment,
-        "cycled": state.cycled,
-    }
-
-
 def _large_objects(connection: Connection, level: str) -> Record:
     count, owners = rows(connection, _LARGE_OBJECTS)[0]
     record: Record = {"count": count, "owners": owners}
@@ -229,34 +212,19 @@ def _large_objects(connection: Connection, level: str) -> Record:
 
 
 def _columns(connection: Connection, oids: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
-    """Give names and types of the columns of each table, in the order of their names."""
+    """Give names and lengths of the columns of each table that COPY writes: generated ones are not stored in a dump."""
     found: dict[int, list[tuple[str, int]]] = {}
-    for table, name, type_oid in rows(connection, _COLUMNS, [list(oids)]):
-        found.setdefault(table, []).append((name, type_oid))
-    return {table: sorted(columns) for table, columns in found.items()}
-
-
-def _keys(connection: Connection, oids: Sequence[int]) -> dict[int, frozenset[str]]:
-    return {table: frozenset(names) for table, names in rows(connection, _KEYS, [list(oids)])}
-
-
-def _conditions(connection: Connection) -> dict[int, str]:
-    """Give the WHERE clauses by which extensions tell their users' rows from their own: pg_dump copies only those."""
-    return dict(rows(connection, _CONDITIONS))
+    for table, name, length in rows(connection, _COLUMNS, [list(oids)]):
+        found.setdefault(table, []).append((name, length))
+    return found
 
 
 _COLUMNS = """
-SELECT attrelid::bigint, attname::text, atttypid::bigint FROM pg_catalog.pg_attribute
- WHERE attrelid = ANY (%s) AND attnum > 0 AND NOT attisdropped
+SELECT attrelid::bigint, attname::text, attlen::integer FROM pg_catalog.pg_attribute
+ WHERE attrelid = ANY (%s) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 """
 
-_KEYS = """
-SELECT i.indrelid::bigint, array_agg(a.attname::text)
-  FROM pg_catalog.pg_index i
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
- WHERE i.indisprimary AND i.indrelid = ANY (%s) GROUP BY 1
-"""
-
+# The WHERE clauses by which extensions tell their users' rows from their own: pg_dump copies only those.
 _CONDITIONS = """
 SELECT c.oid::bigint, c.condition
   FROM pg_catalog.pg_extension x, unnest(x.extconfig, x.extcondition) AS c (oid, condition)

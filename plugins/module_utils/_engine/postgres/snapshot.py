@@ -8,7 +8,9 @@ One exported snapshot with every table locked ACCESS SHARE under it, held until 
 
 Without the locks a TRUNCATE or a rewrite between the export and a reader's start would be silent data loss: the
 reader finds an empty table, and so does the proof. A change that came between the export and the lock shows as another
-file than the snapshot knows; then everything is given back and tried again with a fresh snapshot.
+file, other columns or another name than the snapshot knows, to a session that looks without a snapshot; then everything
+is given back and tried again with a fresh one. No lock on a table keeps the name of its schema or of a type: those are
+looked at again after the last reader.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ import dataclasses
 import typing as t
 
 from ..errors import Busy, DatabaseError
+from . import naming
 from .connection import connect, execute, one, qualified, rows
+from .sequences import SequenceState, read_sequences
 from .server import ServerInfo, inspect
 
 if t.TYPE_CHECKING:
@@ -30,8 +34,6 @@ if t.TYPE_CHECKING:
 
 LOCK_BATCH = 200
 """Tables in one LOCK statement: few round trips, and a message that still names the table in a short list."""
-
-SEQUENCE_BATCH = 100
 
 ATTEMPTS = 5
 
@@ -72,18 +74,6 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class SequenceState:
-    """Where a sequence stands. `increment` tells its direction."""
-
-    schema: str
-    name: str
-    last_value: int
-    is_called: bool
-    increment: int
-    cycled: bool
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Held:
     """
     A snapshot that other sessions may import, with its locks. It ends with the `with` block.
@@ -93,6 +83,8 @@ class Held:
     """
 
     connection: Connection
+    login: Login
+    database: str
     snapshot_id: str
     server: ServerInfo
     tables: tuple[Table, ...]
@@ -100,13 +92,25 @@ class Held:
     lock_timeout_ms: int
     attempts: int
 
-    def assure(self) -> None:
-        """Raise DatabaseError unless the snapshot and its locks stood until now. Call it after the last reader."""
+    def assure(self, *, failed: bool = False) -> None:
+        """
+        Raise DatabaseError unless the snapshot and its locks stood until now, and Busy when anything was renamed
+        meanwhile: a reader may have met another table under its name. Call it after the last reader.
+
+        With `failed`, what was dropped counts as renamed: a reader failed, and that may be why.
+        """
         one(self.connection, "SELECT 1")
         wanted = {table.oid for table in self.tables if _locked(table)}
         if missing := wanted - _granted(self.connection):
             raise DatabaseError(
                 f"{len(missing)} table locks were lost during the backup.", "Try again; see the server's log."
+            )
+        with contextlib.closing(connect(self.login, self.database, read_only=True)) as outside:
+            changed = naming.changed(naming.read(self.connection), naming.read(outside), dropped=failed)
+        if changed:
+            raise Busy(
+                f"While database {self.database!r} was dumped, {changed}.",
+                "Nothing of that dump is kept; back up when nothing is renamed.",
             )
 
 
@@ -131,7 +135,8 @@ def hold(
         server = inspect(connection)
         for attempt in range(1, attempts + 1):
             try:
-                snapshot_id, tables, sequences = _attempt(connection, choose, exported)
+                with contextlib.closing(connect(login, database, read_only=True)) as outside:
+                    snapshot_id, tables, sequences = _attempt(connection, outside, choose, exported)
                 break
             except _Changed as exc:
                 execute(connection, "ROLLBACK")
@@ -141,7 +146,9 @@ def hold(
                         "Try again when no schema change, TRUNCATE or VACUUM FULL runs, or raise lock_timeout.",
                     ) from exc
                 sleep(FIRST_PAUSE * 2 ** (attempt - 1))
-        yield Held(connection, snapshot_id, server, tables, sequences, lock_timeout_ms, attempt)
+        yield Held(
+            connection, login, database, snapshot_id, server, tables, sequences, lock_timeout_ms, attempts=attempt
+        )
 
 
 class _Changed(Exception):
@@ -153,7 +160,7 @@ class _Changed(Exception):
 
 
 def _attempt(
-    connection: Connection, choose: Choice | None, exported: Callable[[], None]
+    connection: Connection, outside: Connection, choose: Choice | None, exported: Callable[[], None]
 ) -> tuple[str, tuple[Table, ...], tuple[SequenceState, ...]]:
     execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     snapshot_id = str(one(connection, "SELECT pg_export_snapshot()"))
@@ -166,30 +173,14 @@ def _attempt(
         for start in range(0, len(locked), LOCK_BATCH):
             names = ", ".join(f"ONLY {table.label}" for table in locked[start : start + LOCK_BATCH])
             execute(connection, f"LOCK TABLE {names} IN ACCESS SHARE MODE")
-        _check_same(connection, locked)
-        sequences = read_sequences(connection)
+        _check_same(connection, outside, locked)
+        sequences = read_sequences(connection, outside)
     return snapshot_id, tables, sequences
 
 
 def read_tables(connection: Connection) -> tuple[Table, ...]:
     """Give every relation with rows outside the system's own schemas, in the order of their oids."""
     return tuple(Table(*row) for row in rows(connection, _TABLES))
-
-
-def read_sequences(connection: Connection) -> tuple[SequenceState, ...]:
-    """Give where every sequence stands now."""
-    found = rows(connection, _SEQUENCES)
-    states: list[SequenceState] = []
-    for start in range(0, len(found), SEQUENCE_BATCH):
-        batch = found[start : start + SEQUENCE_BATCH]
-        selects = (
-            f"SELECT {index}, last_value, is_called FROM {qualified(schema, name)}"  # noqa: S608 - quoted names
-            for index, (schema, name, _increment, _cycled) in enumerate(batch)
-        )
-        for index, last_value, is_called in rows(connection, " UNION ALL ".join(selects)):
-            schema, name, increment, cycled = batch[index]
-            states.append(SequenceState(schema, name, last_value, is_called, increment, cycled))
-    return tuple(sorted(states, key=lambda state: (state.schema, state.name)))
 
 
 def _locked(table: Table) -> bool:
@@ -200,15 +191,27 @@ def _granted(connection: Connection) -> set[int]:
     return {int(oid) for (oid,) in rows(connection, _LOCKS)}
 
 
-def _check_same(connection: Connection, locked: Sequence[Table]) -> None:
-    """Raise unless each lock is on the relation that the snapshot shows, and that one still has the same file."""
+def _check_same(connection: Connection, outside: Connection, locked: Sequence[Table]) -> None:
+    """Raise unless each lock is on the table that the snapshot shows, and all is as it shows it to one `outside`."""
     granted = _granted(connection)
     for table in locked:
         if table.oid not in granted:
             raise _Changed(f"{table.label} was replaced by another table")
     oids = [table.oid for table in locked]
-    for schema, name in rows(connection, _REWRITTEN, [oids]):
-        raise _Changed(f"{qualified(schema, name)} was truncated or rewritten")
+    shown, found = _shapes(connection, oids), _shapes(outside, oids)
+    for table in locked:
+        (file, columns), now = shown[table.oid], found.get(table.oid, (0, ""))
+        if now[0] != file:
+            raise _Changed(f"{table.label} was truncated or rewritten")
+        if now[1] != columns:
+            raise _Changed(f"{table.label} has other columns now")
+    if changed := naming.changed(naming.read(connection), naming.read(outside), dropped=True):
+        raise _Changed(changed)
+
+
+def _shapes(connection: Connection, oids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """Give the file of each table, and a digest of its columns."""
+    return {int(oid): (int(file), str(columns)) for oid, file, columns in rows(connection, _SHAPES, [list(oids)])}
 
 
 @contextlib.contextmanager
@@ -238,28 +241,16 @@ SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
  ORDER BY c.oid
 """
 
-_SEQUENCES = """
-SELECT n.nspname::text, c.relname::text, s.seqincrement, s.seqcycle
-  FROM pg_catalog.pg_sequence s
-  JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
-                    WHERE e.classid = 1259 AND e.objid = c.oid AND e.deptype = 'e'
-                      AND c.oid <> ALL (coalesce(x.extconfig, '{}')))
-   AND NOT (c.relpersistence = 'u' AND pg_is_in_recovery())
- ORDER BY c.oid
-"""
-
 _LOCKS = """
 SELECT relation::bigint FROM pg_catalog.pg_locks
  WHERE pid = pg_backend_pid() AND locktype = 'relation' AND mode = 'AccessShareLock' AND granted
    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 """
 
-_REWRITTEN = """
-SELECT n.nspname::text, c.relname::text
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.oid = ANY (%s) AND c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)
- ORDER BY 1, 2
+_SHAPES = """
+SELECT c.oid::bigint, CASE c.relkind WHEN 'r' THEN c.relfilenode ELSE 0 END::bigint,
+       (SELECT sum(hashtextextended(concat_ws(' ', a.attnum, a.atttypid, a.atttypmod, a.attisdropped, a.attname)
+                                    COLLATE "C", 0))
+          FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)::text
+  FROM pg_catalog.pg_class c WHERE c.oid = ANY (%s)
 """

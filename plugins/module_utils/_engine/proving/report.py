@@ -73,12 +73,12 @@ def tables(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[s
     found = {(entry["schema"], entry["name"]): entry for entry in after["tables"]}
     for entry in before["tables"]:
         here = found.get((entry["schema"], entry["name"]), {})
-        hashed = "hash" in entry and "hash" in here
+        summed = "sum" in entry and "sum" in here
         yield {
             "schema": entry["schema"],
             "name": entry["name"],
             "sort": entry["sort"],
             "rows": here.get("rows"),
             "rows_backed_up": entry.get("rows"),
-            "content_equal": entry["hash"] == here["hash"] if hashed else None,
+            "content_equal": entry["sum"] == here["sum"] if summed else None,
         }
