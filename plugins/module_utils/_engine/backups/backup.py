@@ -26,7 +26,7 @@ from ..catalogue.receipts import Receipt
 from ..crypto import seals
 from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable, UsageError
 from ..model import Outcome
-from ..postgres import connection, grants, members, server, snapshot
+from ..postgres import connection, grants, locks, members, server, snapshot
 from ..progress import Progress, status_directory
 from . import dumping
 
@@ -91,10 +91,10 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
             return _young_enough(previous, age)
     with contextlib.closing(connection.connect(request.login, request.database, read_only=True)) as session:
         programs = server.programs(server.inspect(session).major, environ=world.environ)
-        found = grants.preflight(session, programs, sessions=request.jobs + BESIDE)
-        findings = grants.require(found, request.accept_warnings)
         scope = members.Scope.of(request.schemas, request.tables)
         tables = members.select(session, snapshot.read_tables(session), scope)
+        known = [*grants.preflight(session, programs, sessions=request.jobs + BESIDE), *locks.findings(session, tables)]
+        findings = grants.require(known, request.accept_warnings)
     warnings = tuple(str(finding) for finding in findings)
     if not request.allow_empty and not any(table.kind in "rpf" for table in tables):
         raise DatabaseError(

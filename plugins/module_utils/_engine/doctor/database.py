@@ -13,7 +13,7 @@ import typing as t
 
 from ..backups.discovery import DiscoveryRequest, find_databases
 from ..errors import DatabaseError, RecoveryError
-from ..postgres import advisories, connection, grants, halfmade, server
+from ..postgres import advisories, connection, grants, halfmade, locks, server, snapshot
 from ..restores.warrants import HalfMade
 from .check import Case, Check, count, failed, ok, refused, warning
 
@@ -119,7 +119,7 @@ def _rights(case: Case) -> Iterator[Check]:
             with contextlib.closing(
                 connection.connect(t.cast("t.Any", case.request.login), name, read_only=True)
             ) as session:
-                findings = grants.preflight(session)
+                findings = [*grants.preflight(session), *locks.findings(session, snapshot.read_tables(session))]
         except RecoveryError as exc:
             yield failed("rights", exc.cause, exc.remedy, database=name)
             continue

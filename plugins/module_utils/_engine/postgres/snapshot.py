@@ -72,6 +72,11 @@ class Table:
         """Whether pg_dump copies rows of it: an ordinary table that is the user's or an extension's configuration."""
         return self.kind in DATA_KINDS and (self.configuration or not self.extension)
 
+    @property
+    def locked(self) -> bool:
+        """Whether it stays locked while it is dumped."""
+        return self.kind in LOCKED_KINDS and (self.configuration or not self.extension)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Held:
@@ -100,7 +105,7 @@ class Held:
         With `failed`, what was dropped counts as renamed: a reader failed, and that may be why.
         """
         one(self.connection, "SELECT 1")
-        wanted = {table.oid for table in self.tables if _locked(table)}
+        wanted = {table.oid for table in self.tables if table.locked}
         if missing := wanted - _granted(self.connection):
             raise DatabaseError(
                 f"{len(missing)} table locks were lost during the backup.", "Try again; see the server's log."
@@ -169,7 +174,7 @@ def _attempt(
         tables = read_tables(connection)
         if choose is not None:
             tables = choose(connection, tables)
-        locked = [table for table in tables if _locked(table)]
+        locked = [table for table in tables if table.locked]
         for start in range(0, len(locked), LOCK_BATCH):
             names = ", ".join(f"ONLY {table.label}" for table in locked[start : start + LOCK_BATCH])
             execute(connection, f"LOCK TABLE {names} IN ACCESS SHARE MODE")
@@ -181,10 +186,6 @@ def _attempt(
 def read_tables(connection: Connection) -> tuple[Table, ...]:
     """Give every relation with rows outside the system's own schemas, in the order of their oids."""
     return tuple(Table(*row) for row in rows(connection, _TABLES))
-
-
-def _locked(table: Table) -> bool:
-    return table.kind in LOCKED_KINDS and (table.configuration or not table.extension)
 
 
 def _granted(connection: Connection) -> set[int]:
