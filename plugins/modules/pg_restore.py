@@ -94,7 +94,10 @@ options:
     type: int
     default: 2
   accept_failed:
-    description: Objects whose creation may fail without blocking the swap, as the failure names them.
+    description:
+      - Objects whose creation may fail without blocking the swap, as the failure names them, such as
+        C(VIEW public totals), C(INDEX public orders_idx), or C(TABLE DATA public orders) for the rows of a table.
+      - What needs such an object is missing then too, and is told.
     type: list
     elements: str
   reason:

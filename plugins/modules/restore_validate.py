@@ -108,6 +108,10 @@ options:
       database:
         description: Look for it only where this O(database) is validated.
         type: str
+  accept_failed:
+    description: Objects that need not come back, as M(lifeboat.recovery.pg_restore) takes them. They become notes.
+    type: list
+    elements: str
   scratch_dir:
     description: Where the scratch cluster lies while it exists. It needs room for the whole database.
     type: path
@@ -176,9 +180,7 @@ validation:
       description: The seconds that each phase took.
       type: dict
 verified_mark:
-  description:
-    - Whether the store has a signed mark that the backup was verified. It is written when a key at hand may sign it,
-      and the backup has a proof.
+  description: Whether the store has a signed mark of it. A key at hand must be allowed to sign, and a proof be there.
   returned: success, outside check mode
   type: bool
 summary:
@@ -212,6 +214,7 @@ SPEC = ArgumentSpec(
         "checks": {"type": "list", "elements": "dict", "options": CHECK},
         "critical_tables": {"type": "list", "elements": "dict", "options": CRITICAL_TABLE},
         "check_timeout": {"type": "str", "default": "60s"},
+        "accept_failed": {"type": "list", "elements": "str"},
         "scratch_dir": {"type": "path", "default": "/var/lib/lifeboat-scratch"},
         "jobs": {"type": "int", "default": 2},
     }
@@ -229,6 +232,7 @@ def request(given: Given) -> ValidateRequest:
         target_db=given["target_db"],
         checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
         check_timeout=given.seconds("check_timeout") or 0.0,
+        accept_failed=given.many("accept_failed"),
         scratch_dir=given["scratch_dir"],
         jobs=given["jobs"],
     )

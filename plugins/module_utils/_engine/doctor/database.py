@@ -20,7 +20,7 @@ from .check import Case, Check, count, failed, ok, refused, warning
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..postgres.grants import Finding
+    from ..postgres.finding import Finding
     from ..postgres.server import Programs, ServerInfo
 
 

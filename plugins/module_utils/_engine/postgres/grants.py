@@ -16,8 +16,9 @@ import re
 import typing as t
 
 from ..errors import DatabaseError
-from . import advisories
+from . import advisories, unrestorable
 from .connection import quote_identifier, rows
+from .finding import Finding
 from .server import inspect
 
 if t.TYPE_CHECKING:
@@ -27,23 +28,6 @@ if t.TYPE_CHECKING:
     from .server import Programs, ServerInfo
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """
-    Something to know before a backup. `error` makes the dump fail or be wrong; `warning` is lost or weak, and told.
-
-    `code` is stable, for machines.
-    """
-
-    severity: t.Literal["error", "warning"]
-    code: str
-    cause: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.cause} {self.remedy}"
-
-
 def preflight(connection: Connection, programs: Programs | None = None, *, sessions: int = 0) -> list[Finding]:
     """
     Give what stands in the way of a whole and right dump of the connected database, errors first.
@@ -51,7 +35,12 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     `sessions` is how many will be open at once beside this one.
     """
     server = inspect(connection)
-    found = [*_unreadable(connection, server), *_lost(connection, server), *_surroundings(connection)]
+    found = [
+        *_unreadable(connection, server),
+        *_lost(connection, server),
+        *_surroundings(connection),
+        *unrestorable.findings(connection),
+    ]
     found += _exposed(server)
     if programs is not None:
         found += _clients(programs)

@@ -124,7 +124,7 @@ def drop_leftovers(session: Session, target: str) -> list[str]:
         if warrant.target != target or not session.lock(warrant.name):
             continue
         try:
-            drop(session, warrant.name)
+            discard(session, warrant.name)
         finally:
             session.unlock(warrant.name)
         _end(session, warrant)
@@ -228,6 +228,22 @@ def drop(session: Session, name: str) -> None:
     execute(session.connection, f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
 
 
+def discard(session: Session, name: str) -> None:
+    """
+    Drop a database that a restore made and did not finish, its subscriptions first: they hold it.
+
+    What they subscribed to is not asked: the slot over there belongs to the database that they were copied from.
+    """
+    if subscriptions := rows(session.connection, _SUBSCRIPTIONS, [name]):
+        with contextlib.closing(connect(session.login, name)) as inside, raw_names(inside):
+            for (subscription,) in subscriptions:
+                quoted = quote_identifier(subscription)
+                execute(inside, f"ALTER SUBSCRIPTION {quoted} DISABLE")
+                execute(inside, f"ALTER SUBSCRIPTION {quoted} SET (slot_name = NONE)")
+                execute(inside, f"DROP SUBSCRIPTION {quoted}")
+    drop(session, name)
+
+
 def _end(session: Session, warrant: Warrant) -> None:
     """End it; one that cannot be ended leads to no database any more, since the mark is gone."""
     with contextlib.suppress(RecoveryError):
@@ -238,11 +254,11 @@ def _end(session: Session, warrant: Warrant) -> None:
 def _dropped_after_failure(session: Session, name: str) -> bool:
     """Drop it, over a second connection when the first is what failed; what cannot be done now the next run does."""
     try:
-        drop(session, name)
+        discard(session, name)
     except RecoveryError:
         try:
             with manage(session.login) as other:
-                drop(other, name)
+                discard(other, name)
         except RecoveryError:
             return False
     return True
@@ -262,6 +278,11 @@ def require_free_name(session: Session, name: str) -> None:
 
 
 _NAMED = re.compile(r"_lifeboat_[0-9a-f]{8}\Z")
+
+_SUBSCRIPTIONS = """
+SELECT s.subname::text FROM pg_catalog.pg_subscription s
+  JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = %s
+"""
 
 _DATABASES = """
 SELECT d.oid::bigint, d.datname::text, pg_get_userbyid(d.datdba)::text,

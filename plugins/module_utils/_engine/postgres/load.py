@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 import typing as t
 
 from .. import process
-from ..errors import ProcessFailed
+from ..errors import DatabaseError, ProcessFailed
 from . import freeze, restorer, toc
 from .layout import Choice
+from .losses import Losses
 from .workers import Workers
 
 if t.TYPE_CHECKING:
@@ -27,14 +27,18 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from .layout import Layout, Part, Source, Watcher
+    from .losses import Loss
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Loaded:
-    """`failures` are the entries of post-data that could not be made (name and reason); `phases` are in seconds."""
+    """
+    `losses` are what could not be made: of what comes after the data all of it, of what comes before, and of the data,
+    what was accepted. `phases` are in seconds.
+    """
 
     entries: tuple[toc.Entry, ...]
-    failures: tuple[tuple[str, str], ...]
+    losses: tuple[Loss, ...]
     phases: dict[str, float]
 
 
@@ -50,6 +54,7 @@ class Loader:
         now: Callable[[], datetime],
         watcher: Watcher | None = None,
         owners: Collection[str] = (),
+        accepted: Collection[str] = (),
     ) -> None:
         self._tools = tools
         self._source = source
@@ -66,6 +71,7 @@ class Loader:
         self._archive = self._stack.enter_context(restorer.memory_file(structure))
         self.entries = restorer.contents(tools, self._archive)
         self.rest_entries = restorer.stream_contents(tools, source.member(layout.rest.number))
+        self._losses = Losses(self.entries, self._owners, accepted)
 
     def __enter__(self) -> t.Self:
         return self
@@ -79,8 +85,8 @@ class Loader:
 
     def load(self, database: str, choice: Choice | None = None) -> Loaded:
         """
-        Fill `database`. Raise DatabaseError when structure or rows cannot be restored, Tampered when the backup is not
-        what was stored. What of the later objects could not be made is in the result.
+        Fill `database`. Raise DatabaseError when structure or rows cannot be restored and were not accepted to be lost,
+        Tampered when the backup is not what was stored. What of the later objects could not be made is in the result.
         """
         chosen = choice or Choice(
             frozenset(entry.number for entry in self.entries),
@@ -92,10 +98,10 @@ class Loader:
         with self._phase("data"):
             self._data(database, chosen)
         with self._phase("post_data"):
-            failures = self._post_data(database, chosen)
+            self._losses.add(self._post_data(database, chosen))
         with self._phase("sequences"):
             self._sequences(database, chosen)
-        return Loaded(self.entries, tuple(failures), dict(self.phases))
+        return Loaded(self.entries, self._losses.found, dict(self.phases))
 
     @contextlib.contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -106,15 +112,16 @@ class Loader:
         self.phases[name] = round((self._now() - began).total_seconds(), 3)
 
     def _structure(self, database: str, chosen: Choice) -> None:
-        with restorer.memory_file(toc.listing(self._ordered(chosen.structure))) as wanted:
-            arguments = ["--exit-on-error", "--verbose", "--section=pre-data", f"--use-list={restorer.path_of(wanted)}"]
-            try:
-                restorer.run(self._tools, database, self._archive, arguments)
-            except ProcessFailed as exc:
-                raise restorer.explain(exc, self._where(exc, self.entries, "making the structure")) from exc
+        numbers = self._ordered(chosen.structure)
+        self._losses.add(self._pass(database, numbers, "pre-data", jobs=1, doing="making the structure"))
+        self._losses.require()
 
     def _data(self, database: str, chosen: Choice) -> None:
-        """Load all members at once, build indexes meanwhile, and try what failed on another table's rows once more."""
+        """
+        Load all members at once, build indexes meanwhile, and try what failed once more.
+
+        A check may read rows of a table that came later, and a lock may have been somebody else's.
+        """
         again: list[tuple[Part, list[int] | None]] = []
         workers = Workers(self._tools.jobs)
         for part in self._layout.parts:
@@ -185,14 +192,34 @@ class Loader:
                     restorer.feed(child, archive)
             except ProcessFailed as exc:
                 failed = toc.failed(str(exc.details.get("stderr", "")))
-                if last or not failed or not _depends_on_rows(exc):
-                    what = f"loading {part.schema}.{part.name}" if part.name else "loading the smaller tables"
-                    entries = () if part.name else self.rest_entries
-                    raise restorer.explain(exc, self._where(exc, entries, what)) from exc
+                again_later = bool(failed) and not last and not restorer.is_full(exc)
+                if not again_later and not self._lost(part, exc):
+                    raise self._unloaded(part, exc) from exc
                 self._drain(workers, part)
-                again.append((part, None if part.name else failed))
+                if again_later:
+                    again.append((part, None if part.name else failed))
                 return False
         return True
+
+    def _unloaded(self, part: Part, error: ProcessFailed) -> DatabaseError:
+        what = f"loading {part.schema}.{part.name}" if part.name else "loading the smaller tables"
+        refused = [loss.name for loss in self._losses.found if not loss.accepted]
+        remedy = f"Nothing was replaced. Mend the cause, or go without, by accept_failed: {'; '.join(refused[:10])}."
+        doing = self._where(error, () if part.name else self.rest_entries, what)
+        return restorer.explain(error, doing, remedy) if refused else restorer.explain(error, doing)
+
+    def _lost(self, part: Part, error: ProcessFailed) -> bool:
+        """Note whose rows could not be loaded. Whether all of it may be lost."""
+        if part.name:
+            reason = next(iter(restorer.reasons(error).values()), "")
+            names = [(toc.plain(f"TABLE DATA {part.schema} {part.name}"), reason)]
+        else:
+            reasons = restorer.reasons(error)
+            by_number = {entry.number: entry.name(self._owners) for entry in self.rest_entries}
+            names = [(by_number[number], reason) for number, reason in reasons.items() if number in by_number]
+        for name, reason in names:
+            self._losses.add_data(name, reason)
+        return bool(names) and self._losses.accepts([name for name, _reason in names])
 
     def _drain(self, workers: Workers, part: Part) -> None:
         """Read a member to its end all the same: a backup that is not whole must not look like a bad constraint."""
@@ -218,53 +245,59 @@ class Loader:
                 self._built.update(numbers)
         workers.check()
 
-    def _post_data(self, database: str, chosen: Choice) -> list[tuple[str, str]]:
+    def _post_data(self, database: str, chosen: Choice) -> list[tuple[int, str]]:
         late = _late(self.entries)
         wanted = [
             number for number in self._ordered(chosen.structure) if number not in self._built and number not in late
         ]
-        failures = self._post_pass(database, wanted, jobs=self._tools.jobs)
+        failures = self._again_alone(database, self._post_pass(database, wanted, jobs=self._tools.jobs))
         if late & chosen.structure:
             failures += self._post_pass(database, self._ordered(late & chosen.structure), jobs=1)
         return failures
 
-    def _post_pass(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[str, str]]:
+    def _again_alone(self, database: str, failed: list[tuple[int, str]]) -> list[tuple[int, str]]:
+        """Try what failed once more, one after another: beside others it may have met a lock or a deadlock."""
+        if not failed or self._tools.jobs == 1:
+            return failed
+        numbers = [number for number, _reason in failed]
+        still = {number for number, _reason in self._post_pass(database, numbers, jobs=1)}
+        return [(number, reason) for number, reason in failed if number in still]
+
+    def _post_pass(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[int, str]]:
+        return self._pass(database, numbers, "post-data", jobs=jobs, doing="making indexes and constraints")
+
+    def _pass(
+        self, database: str, numbers: Sequence[int], section: str, *, jobs: int, doing: str
+    ) -> list[tuple[int, str]]:
+        """Make the entries of one section. Give those that failed, by number, with the server's reason."""
         with restorer.memory_file(toc.listing(numbers)) as wanted:
-            arguments = ["--verbose", "--section=post-data", f"--jobs={jobs}", f"--use-list={restorer.path_of(wanted)}"]
+            chosen = f"--use-list={restorer.path_of(wanted)}"
+            arguments = ["--verbose", f"--section={section}", *([f"--jobs={jobs}"] if jobs > 1 else []), chosen]
             try:
                 restorer.run(self._tools, database, self._archive, arguments, helpers=1)
             except ProcessFailed as exc:
-                said = str(exc.details.get("stderr", ""))
-                failures = self._failures(said)
-                if not failures or "errors ignored on restore" not in said:
-                    raise restorer.explain(exc, "making indexes and constraints") from exc
+                known = {entry.number for entry in self.entries}
+                failures = [(number, reason) for number, reason in restorer.reasons(exc).items() if number in known]
+                # One that stopped before its end has more to say than what it says of single entries.
+                if not failures or "errors ignored on restore" not in str(exc.details.get("stderr", "")):
+                    raise restorer.explain(exc, self._where(exc, self.entries, doing)) from exc
                 return failures
         return []
-
-    def _failures(self, said: str) -> list[tuple[str, str]]:
-        by_number = {entry.number: entry for entry in self.entries}
-        reasons = dict(re.findall(r"from TOC entry (\d+);[^\n]*\n[^\n]*?ERROR: +([^\n]*)", said))
-        return [
-            (by_number[number].name(self._owners), reasons.get(str(number), ""))
-            for number in toc.failed(said)
-            if number in by_number
-        ]
 
     def _sequences(self, database: str, chosen: Choice) -> None:
         numbers = [e.number for e in self.rest_entries if e.kind == "SEQUENCE SET" and e.number in chosen.rest]
         if not numbers:
             return
         with restorer.memory_file(toc.listing(numbers)) as wanted:
-            argv = self._tools.restore(
-                restorer.target(database), "--exit-on-error", f"--use-list={restorer.path_of(wanted)}"
-            )
+            argv = self._tools.restore(restorer.target(database), "--verbose", f"--use-list={restorer.path_of(wanted)}")
             environment = self._tools.environment(database)
-            with process.Consumer(argv, env=environment, pass_fds=[wanted]) as child:
+            with process.Consumer(argv, env=environment, pass_fds=[wanted], tail=restorer.SAID) as child:
                 try:
                     # The calls are in the list of contents; the rows behind it were loaded, and checked, before.
                     restorer.feed(child, self._source.member(self._layout.rest.number), whole=False)
                 except ProcessFailed as exc:
-                    raise restorer.explain(exc, "setting the sequences") from exc
+                    if not self._lost(self._layout.rest, exc):
+                        raise restorer.explain(exc, "setting the sequences") from exc
 
     def _ordered(self, numbers: Collection[int]) -> list[int]:
         return [entry.number for entry in self.entries if entry.number in numbers]
@@ -283,9 +316,3 @@ def _late(entries: Sequence[toc.Entry]) -> frozenset[int]:
     """Give event triggers and what is said about them."""
     late = {entry.number for entry in entries if entry.kind == "EVENT TRIGGER"}
     return frozenset(late | {entry.number for entry in entries if late & set(entry.needs)})
-
-
-def _depends_on_rows(error: ProcessFailed) -> bool:
-    """Whether a member failed in a check that calls a function, which may read rows of tables that come later."""
-    said = str(error.details.get("stderr", ""))
-    return bool(re.search(r"violates check constraint|CONTEXT: .*function|(?:SQL|PL/\w+) function", said))

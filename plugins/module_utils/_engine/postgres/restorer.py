@@ -171,17 +171,29 @@ def run(
         return child.stderr
 
 
-def explain(error: ProcessFailed, doing: str) -> DatabaseError:
-    """Give a pg_restore's failure as what it means; `doing` completes "while"."""
+def explain(
+    error: ProcessFailed, doing: str, otherwise: str = "See the server's log; nothing was replaced."
+) -> DatabaseError:
+    """Give a pg_restore's failure as what it means; `doing` completes "while", `otherwise` is for what is not known."""
     said = str(error.details.get("stderr", ""))
     found = re.search(r"ERROR: +(.*)$", said, re.MULTILINE) or re.search(r"(?:error|fatal): +(.*)$", said, re.MULTILINE)
     cause = found[1].rstrip(".") if found else error.cause.rstrip(".")
     for pattern, remedy in _REMEDIES:
         if re.search(pattern, said):
             return DatabaseError(f"pg_restore said {cause!r} while {doing}.", remedy, stderr=said[-4096:])
-    return DatabaseError(
-        f"pg_restore said {cause!r} while {doing}.", "See the server's log; nothing was replaced.", stderr=said[-4096:]
-    )
+    return DatabaseError(f"pg_restore said {cause!r} while {doing}.", otherwise, stderr=said[-4096:])
+
+
+def is_full(error: ProcessFailed) -> bool:
+    """Whether the server said, in English, that its disk is full: another attempt would only take time."""
+    return re.search(_REMEDIES[0][0], str(error.details.get("stderr", ""))) is not None
+
+
+def reasons(error: ProcessFailed) -> dict[int, str]:
+    """Give the entries that a `pg_restore --verbose` could not make, by number, with what the server said of each."""
+    said = str(error.details.get("stderr", ""))
+    told = dict(re.findall(r"from TOC entry (\d+);[^\n]*\n[^\n]*?:  ([^\n]*)", said))
+    return {number: told.get(str(number), "").rstrip(".") for number in toc.failed(said)}
 
 
 def can_squeeze(connection: Connection) -> bool:

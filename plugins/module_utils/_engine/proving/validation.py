@@ -19,7 +19,7 @@ from ..catalogue import catalogue, marking, newer, readings
 from ..errors import DatabaseError, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import globals as roles
-from ..postgres import halfmade, load, notes, proof, properties, restorer, scratch, server, target
+from ..postgres import halfmade, load, losses, notes, proof, properties, restorer, scratch, server, target
 from ..postgres.connection import Login, connect, execute, permit_views
 from ..postgres.layout import counted
 from ..progress import Progress, status_directory
@@ -42,6 +42,8 @@ CHECKER = "lifeboat_check"
 OPTIONS = ("--no-tablespaces", "--no-subscriptions")
 """What no scratch cluster gets: places outside of it, and connections to the living."""
 
+ACCEPT = "A restore needs accept_failed (lifeboat_accept_failed) with this name, and goes without it"
+
 IGNORED = frozenset({"subscription"})
 FALLBACK_LOCALE = "C.UTF-8"
 
@@ -50,6 +52,8 @@ FALLBACK_LOCALE = "C.UTF-8"
 class ValidateRequest:
     """
     Which backup to prove. With `target_db`, the database of that name at `login` is compared instead of a fresh one.
+
+    `accept_failed` names objects without which the backup passes, as a restore takes it.
     """
 
     repository: catalogue.RepositorySettings
@@ -62,6 +66,7 @@ class ValidateRequest:
     scratch_dir: str = SCRATCH_DIRECTORY
     jobs: int = 2
     check_timeout: float = 60.0
+    accept_failed: tuple[str, ...] = ()
 
 
 def validate(request: ValidateRequest, world: World) -> Outcome:
@@ -133,6 +138,7 @@ class _Run:
         self._notes: list[str] = []
         self._tables: list[dict[str, t.Any]] = []
         self._checks: list[dict[str, t.Any]] = []
+        self._losses: tuple[losses.Loss, ...] = ()
         self._other_locale = False
         self._began: datetime = world.now()
 
@@ -207,12 +213,17 @@ class _Run:
                 now=self._world.now,
                 watcher=self._progress,
                 owners=material.owners,
+                accepted=self._request.accept_failed,
             ) as loader:
                 target.check_extensions(session.connection, loader.entries)
                 loaded = loader.load(DATABASE)
         self._phases |= loaded.phases
+        self._losses = loaded.losses
+        self._notes += [str(loss) for loss in loaded.losses if loss.accepted]
         self._differences += [
-            proof.Difference(name, "missing", f"it could not be made: {reason}") for name, reason in loaded.failures
+            proof.Difference(loss.name, "missing", f"it could not be made: {loss.reason}. {ACCEPT}")
+            for loss in loaded.losses
+            if not loss.accepted
         ]
 
     @contextlib.contextmanager
@@ -260,6 +271,7 @@ class _Run:
             found = proof.compare(before, after, ignored_kinds=() if whole else IGNORED)
             read_again = wording.read_again(found, after, self._material, self._empty_scratch) if whole else None
             found = proof.excuse(found, read_again)
+            found = [difference for difference in found if not losses.excuses(self._losses, difference)]
         self._differences += [difference for difference in found if not difference.note]
         self._notes += notes.told(found, self._before, after)
         self._tables = list(report.tables(before, after))

@@ -201,6 +201,12 @@ def make_plan(
             field="target_db",
         )
     in_place = request.strategy == "in_place"
+    if in_place and found.stays:
+        raise DatabaseError(
+            f"The database {request.target!r} has the {found.stays[0]}, so a restore in place cannot drop it.",
+            "Drop it there first, or use strategy: swap, which keeps it with the old database.",
+            stays=list(found.stays),
+        )
     free = None if found.free is None else found.free + (found.size if in_place else 0)
     stamp = f"{world.now():%Y%m%d_%H%M%S}"
     kept = halfmade.kept_name(request.target, stamp) if found.exists and not in_place else None
@@ -271,16 +277,3 @@ def _memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         return 0
-
-
-def require_validity(failures: tuple[tuple[str, str], ...], accepted: tuple[str, ...]) -> list[str]:
-    """Give warnings for accepted failures. Raise DatabaseError naming those that are not."""
-    refused = [(name, reason) for name, reason in failures if name not in accepted]
-    if refused:
-        first, reason = refused[0]
-        raise DatabaseError(
-            f"{len(refused)} objects could not be made, the first is {first}: {reason}.",
-            "Mend the cause, or list them in accept_failed to go without; nothing was replaced.",
-            failed=[name for name, _reason in refused],
-        )
-    return [f"{name} could not be made and was accepted: {reason}." for name, reason in failures]

@@ -24,7 +24,7 @@ from ..backups import backup as backups
 from ..catalogue import catalogue, newer, readings
 from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError, UsageError
 from ..model import Outcome
-from ..postgres import halfmade, load, notes, proof, server, statistics, swap, target
+from ..postgres import halfmade, load, losses, notes, proof, server, statistics, swap, target
 from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
 from ..termination import raised_on_sigterm
@@ -40,7 +40,6 @@ from .plan import (
     make_plan,
     refuse_use,
     require_confirm,
-    require_validity,
 )
 from .report import compared, done_before, planned, proved, state_of
 from .warrants import HalfMade
@@ -124,7 +123,13 @@ def restore_backup(
         progress = Progress(status_directory(state_dir, world), "restore", backup.manifest.component, world.now)
         source = Watched(backup, progress)
         loader = load.Loader(
-            plan.tools, source, material.layout, now=world.now, watcher=progress, owners=material.owners
+            plan.tools,
+            source,
+            material.layout,
+            now=world.now,
+            watcher=progress,
+            owners=material.owners,
+            accepted=request.accept_failed,
         )
         with loader, progress.running():
             target.check_extensions(session.connection, loader.entries)
@@ -237,10 +242,11 @@ class _Run:
         )
         with making:
             loaded = self._loader.load(plan.temporary)
-            self._warnings += require_validity(loaded.failures, request.accept_failed)
+            losses.require(loaded.losses)
+            self._warnings += [str(loss) for loss in loaded.losses]
             if request.validate:
                 with self._phase("validation"):
-                    self._warnings += prove(plan, plan.temporary, loaded.failures)
+                    self._warnings += prove(plan, plan.temporary, loaded.losses)
             yield
 
     def _analyze(self, database: str, statistics_target: int | None) -> None:
@@ -311,7 +317,7 @@ class _Run:
         )
 
 
-def prove(plan: Plan, database: str, failures: tuple[tuple[str, str], ...]) -> list[str]:
+def prove(plan: Plan, database: str, lost: tuple[losses.Loss, ...]) -> list[str]:
     """Compare `database` with the backup's proof. Give notes; raise ProofMismatch that names the first difference."""
     before = plan.material.detail["proof"]
     if before["level"] == "none":
@@ -319,13 +325,7 @@ def prove(plan: Plan, database: str, failures: tuple[tuple[str, str], ...]) -> l
     after = proof.take(
         plan.tools.login, database, None, before["level"], like=before, partial=bool(before.get("partial"))
     )
-    # What was accepted to be missing is missing in the catalogue too.
-    missing = [name.rsplit(" ", 1)[-1] for name, _reason in failures]
-    found = [
-        difference
-        for difference in proof.excuse(proof.compare(before, after))
-        if difference.what != "missing" or not any(name in difference.object for name in missing)
-    ]
+    found = [each for each in proof.excuse(proof.compare(before, after)) if not losses.excuses(lost, each)]
     if real := [difference for difference in found if not difference.note]:
         raise ProofMismatch(
             f"The restored database is not the one that was backed up: {real[0]}.",

@@ -16,12 +16,12 @@ import typing as t
 from .. import units
 from ..errors import DatabaseError, ProofMismatch, RecoveryError
 from ..model import Outcome
-from ..postgres import halfmade, load, members, proof, role_choice, snapshot, statistics, swap, toc
+from ..postgres import halfmade, load, losses, members, proof, role_choice, snapshot, statistics, swap, toc
 from ..postgres.connection import connect, execute, qualified, rows
 from ..postgres.selection import Selected, select
 from ..termination import raised_on_sigterm
 from . import emergency
-from .plan import make_tools, require_validity, tablespace_notes
+from .plan import make_tools, tablespace_notes
 from .warrants import HalfMade
 
 if t.TYPE_CHECKING:
@@ -60,12 +60,17 @@ class _Run:
         self._phases: dict[str, float] = {}
 
     def go(self, loan: Borrower) -> Outcome:
-        material = self._material
+        material, request = self._material, self._request
         wanted = members.Scope.of((), self._request.tables).tables
         existing = bool(halfmade.exists(self._session, self._name))
         schemas = self._schemas() if existing else None
         with load.Loader(
-            self._tools, material.backup, material.layout, now=self._world.now, owners=material.owners
+            self._tools,
+            material.backup,
+            material.layout,
+            now=self._world.now,
+            owners=material.owners,
+            accepted=request.accept_failed,
         ) as loader:
             selected = select(
                 loader.entries, loader.rest_entries, material.layout, wanted, owners=material.owners, schemas=schemas
@@ -156,7 +161,8 @@ class _Run:
         self, database: str, loader: load.Loader, selected: Selected, tables: Sequence[tuple[str, str]]
     ) -> list[str]:
         loaded = loader.load(database, selected.choice)
-        warnings = require_validity(loaded.failures, self._request.accept_failed)
+        losses.require(loaded.losses)
+        warnings = [str(loss) for loss in loaded.losses]
         if self._request.validate:
             self._prove(database, tables)
         return warnings
