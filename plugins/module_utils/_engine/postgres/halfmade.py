@@ -20,7 +20,7 @@ import typing as t
 
 from ..errors import Busy, DatabaseError, RecoveryError
 from . import properties
-from .connection import NAME_BYTES, connect_server, execute, one, quote_identifier, quote_literal, rows
+from .connection import NAME_BYTES, connect, connect_server, execute, one, quote_identifier, quote_literal, rows
 from .encodings import raw_names, readable
 from .server import system_identifier
 

@@ -19,7 +19,7 @@ from .. import process
 from ..errors import DatabaseError, ProcessFailed
 from . import freeze, restorer, toc
 from .layout import Choice
-from .losses import Losses
+from .unmade import Losses
 from .workers import Workers
 
 if t.TYPE_CHECKING:
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from .layout import Layout, Part, Source, Watcher
-    from .losses import Loss
+    from .unmade import Loss
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ..catalogue import catalogue, marking, newer, readings
 from ..errors import DatabaseError, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import globals as roles
-from ..postgres import halfmade, load, losses, notes, proof, properties, restorer, scratch, server, target
+from ..postgres import halfmade, load, notes, proof, properties, restorer, scratch, server, target, unmade
 from ..postgres.connection import Login, connect, execute, permit_views
 from ..postgres.layout import counted
 from ..progress import Progress, status_directory
@@ -138,7 +138,7 @@ class _Run:
         self._notes: list[str] = []
         self._tables: list[dict[str, t.Any]] = []
         self._checks: list[dict[str, t.Any]] = []
-        self._losses: tuple[losses.Loss, ...] = ()
+        self._losses: tuple[unmade.Loss, ...] = ()
         self._other_locale = False
         self._began: datetime = world.now()
 
@@ -271,7 +271,7 @@ class _Run:
             found = proof.compare(before, after, ignored_kinds=() if whole else IGNORED)
             read_again = wording.read_again(found, after, self._material, self._empty_scratch) if whole else None
             found = proof.excuse(found, read_again)
-            found = [difference for difference in found if not losses.excuses(self._losses, difference)]
+            found = [difference for difference in found if not unmade.excuses(self._losses, difference)]
         self._differences += [difference for difference in found if not difference.note]
         self._notes += notes.told(found, self._before, after)
         self._tables = list(report.tables(before, after))

@@ -24,7 +24,7 @@ from ..backups import backup as backups
 from ..catalogue import catalogue, newer, readings
 from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError, UsageError
 from ..model import Outcome
-from ..postgres import halfmade, load, losses, notes, proof, server, statistics, swap, target
+from ..postgres import halfmade, load, notes, proof, server, statistics, swap, target, unmade
 from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
 from ..termination import raised_on_sigterm
@@ -242,7 +242,7 @@ class _Run:
         )
         with making:
             loaded = self._loader.load(plan.temporary)
-            losses.require(loaded.losses)
+            unmade.require(loaded.losses)
             self._warnings += [str(loss) for loss in loaded.losses]
             if request.validate:
                 with self._phase("validation"):
@@ -317,7 +317,7 @@ class _Run:
         )
 
 
-def prove(plan: Plan, database: str, lost: tuple[losses.Loss, ...]) -> list[str]:
+def prove(plan: Plan, database: str, lost: tuple[unmade.Loss, ...]) -> list[str]:
     """Compare `database` with the backup's proof. Give notes; raise ProofMismatch that names the first difference."""
     before = plan.material.detail["proof"]
     if before["level"] == "none":
@@ -325,7 +325,7 @@ def prove(plan: Plan, database: str, lost: tuple[losses.Loss, ...]) -> list[str]
     after = proof.take(
         plan.tools.login, database, None, before["level"], like=before, partial=bool(before.get("partial"))
     )
-    found = [each for each in proof.excuse(proof.compare(before, after)) if not losses.excuses(lost, each)]
+    found = [each for each in proof.excuse(proof.compare(before, after)) if not unmade.excuses(lost, each)]
     if real := [difference for difference in found if not difference.note]:
         raise ProofMismatch(
             f"The restored database is not the one that was backed up: {real[0]}.",

@@ -16,7 +16,7 @@ import typing as t
 from .. import units
 from ..errors import DatabaseError, ProofMismatch, RecoveryError
 from ..model import Outcome
-from ..postgres import halfmade, load, losses, members, proof, role_choice, snapshot, statistics, swap, toc
+from ..postgres import halfmade, load, members, proof, role_choice, snapshot, statistics, swap, toc, unmade
 from ..postgres.connection import connect, execute, qualified, rows
 from ..postgres.selection import Selected, select
 from ..termination import raised_on_sigterm
@@ -161,7 +161,7 @@ class _Run:
         self, database: str, loader: load.Loader, selected: Selected, tables: Sequence[tuple[str, str]]
     ) -> list[str]:
         loaded = loader.load(database, selected.choice)
-        losses.require(loaded.losses)
+        unmade.require(loaded.losses)
         warnings = [str(loss) for loss in loaded.losses]
         if self._request.validate:
             self._prove(database, tables)
