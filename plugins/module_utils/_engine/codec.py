@@ -110,17 +110,23 @@ def compress(chunks: Peekable, codec: Codec, *, limit: int | None = None) -> Ite
     yield bytes(held)
 
 
-def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def decompress(chunks: Iterable[bytes], *, limit: int | None = None) -> Iterator[bytes]:
     """
-    Yield what was compressed, in blocks of at most 1 MiB.
+    Yield what was compressed, in blocks of at most 1 MiB, and no more than `limit` bytes of it.
 
     The kind, zstd or gzip, is told by the first bytes; several frames may follow one another. Raise Tampered when
-    the stream is empty, cut, damaged, of another kind, or has anything after its last frame.
+    the stream is empty, cut, damaged, of another kind, has anything after its last frame, or holds more: a few bytes
+    can stand for more than a disk holds.
     """
     source = _Input(chunks)
     first = True
     while (head := source.head(HEAD_BYTES)) or first:
-        yield from _frame(source, head)
+        for block in _frame(source, head):
+            if limit is not None:
+                limit -= len(block)
+                if limit < 0:
+                    raise Tampered("The compressed stream holds more than it may.", _REMEDY)
+            yield block
         first = False
 
 

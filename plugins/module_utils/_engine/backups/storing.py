@@ -18,8 +18,9 @@ import typing as t
 
 from .. import codec, repository
 from ..catalogue.manifest import File
+from ..catalogue.stored_backup import RECORD_BYTES
 from ..crypto import lbx, strict_json
-from ..errors import RecoveryError, StoreError
+from ..errors import RecoveryError, StoreError, UsageError
 from ..stores import base
 from ..streams import Peekable
 
@@ -80,7 +81,14 @@ class BackupFiles:
     def store_record(self, what: str, record: dict[str, t.Any]) -> None:
         """Store the encrypted record `what` (`detail` or `globals`)."""
         name = repository.detail(self._application, self.backup_id, what)
-        self._store_file(name, what, 1, Peekable([strict_json.dumps(record, raw_names=True)]), limit=None)
+        data = strict_json.dumps(record, raw_names=True)
+        if len(data) > RECORD_BYTES:
+            raise UsageError(
+                f"The record {what} of the backup would have {len(data)} bytes, and readers take {RECORD_BYTES}.",
+                "Back up fewer tables at once, by schemas or tables.",
+                field="tables",
+            )
+        self._store_file(name, what, 1, Peekable([data]), limit=None)
 
     def discard(self) -> None:
         """Remove what this attempt stored, as far as the store lets us: unlisted files are garbage, not backups."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
-import json
 import typing as t
 
 from .. import codec, repository
@@ -23,6 +22,7 @@ from ..errors import AccessDenied, NotFound, RecoveryError
 from . import choosing
 from . import marks as sealed
 from .catalogue import Anomaly
+from .stored_backup import RECORD_BYTES, parse_record
 
 if t.TYPE_CHECKING:
     import datetime
@@ -206,10 +206,10 @@ def _by_its_record(opened: Repository, chosen: Backup, identity: str, *, open_it
         if not open_it or not opened.custody.can_open:
             raise AccessDenied("Nobody here can open it.", "")
         stored = opened.store.get(name)
-        plain = codec.decompress(lbx.open_file(stored, lbx.Expected(name, signers), opened.custody.opener))
-        source = json.loads(b"".join(plain))["source"]
+        sealed = lbx.open_file(stored, lbx.Expected(name, signers), opened.custody.opener)
+        source = parse_record(b"".join(codec.decompress(sealed, limit=RECORD_BYTES)))["source"]
         own = chosen.detail()["source"]
-    except (RecoveryError, ValueError, KeyError, TypeError):
+    except (RecoveryError, KeyError, TypeError):
         yield Passed(identity, cause, certain=False)
         return
     if all(source.get(key) == own.get(key) for key in ("database", "system_identifier")):

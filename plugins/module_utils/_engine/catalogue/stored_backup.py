@@ -24,6 +24,9 @@ if t.TYPE_CHECKING:
     from ..stores.base import Store
     from .manifest import File, Manifest
 
+RECORD_BYTES = 256 << 20
+"""The most that a record about the data may hold: far more than a hundred thousand tables need."""
+
 HEAD_BYTES = 128 << 10
 """More than the largest head, so that one request brings it whole."""
 
@@ -49,11 +52,21 @@ class Backup:
 
     def detail(self) -> dict[str, t.Any]:
         """Give the encrypted record about the data, read to its authenticated end."""
-        return t.cast("dict[str, t.Any]", json.loads(b"".join(self._stream("detail", None))))
+        return self._record("detail")
 
     def globals(self) -> dict[str, t.Any]:
         """Give the roles and tablespaces as they were, read to their authenticated end."""
-        return t.cast("dict[str, t.Any]", json.loads(b"".join(self._stream("globals", None))))
+        return self._record("globals")
+
+    def _record(self, what: str) -> dict[str, t.Any]:
+        size = sum(file.plain_size for file in self.manifest.of_member(what))
+        if size > RECORD_BYTES:
+            raise Tampered(
+                f"The record {what} of {self.manifest.backup_id} has {size} bytes, more than a record may.",
+                "Nothing of it was used: find out who made it, and use another backup.",
+                backup_id=self.manifest.backup_id,
+            )
+        return parse_record(b"".join(self._stream(what, None)))
 
     def check_present(self) -> None:
         """Raise Tampered unless every file is in the store with its size."""
@@ -87,7 +100,7 @@ class Backup:
             watched = counted(stored, note) if note else stored
             opened = lbx.open_file(watched, self.expected(file), self.custody.opener)
             size = 0
-            for block in codec.decompress(opened):
+            for block in codec.decompress(opened, limit=file.plain_size):
                 size += len(block)
                 yield block
             if size != file.plain_size:
@@ -96,6 +109,17 @@ class Backup:
                     "Use another backup or a replica of this one.",
                     name=file.name,
                 )
+
+
+def parse_record(data: bytes) -> dict[str, t.Any]:
+    """Read an authenticated record. Raise Tampered for what is none, or is nested as none ever is."""
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise Tampered("A record of the backup is not the JSON that it must be.", "Nothing of it was used.")
+    return record
 
 
 def missing_file(record: Manifest, sizes: dict[str, int]) -> str | None:

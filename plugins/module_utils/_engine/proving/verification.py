@@ -176,7 +176,7 @@ def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int]
     try:
         if level == "opens":
             plain = lbx.open_file(stored, backup.expected(file), backup.custody.opener)
-            size = sum(len(block) for block in codec.decompress(plain))
+            size = sum(len(block) for block in codec.decompress(plain, limit=file.plain_size))
             return [] if size == file.plain_size else [f"{file.name} holds {size} bytes instead of {file.plain_size}."]
         lbx.check_intact(stored, backup.expected(file))
     except (Tampered, NotFound) as exc:
