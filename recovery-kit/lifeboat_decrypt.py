@@ -236,9 +236,11 @@ def read_keys(path):
             data = file.read(BLOCK)
     except OSError as exc:
         raise no_key(f"The key file {path} cannot be read: {exc.strerror}.") from None
-    text = data.decode("utf-8", "replace").strip()
+    text = edited_text(data).strip()
+    if text.startswith("$ANSIBLE_VAULT"):
+        raise no_key(f"{path} is encrypted by Ansible Vault. Run: ansible-vault decrypt {path}")
     is_list = text.startswith("[")
-    items = listed_keys(path, data) if is_list else [("recovery", typed_key(path, text), "primary")]
+    items = listed_keys(path, text.encode()) if is_list else [("recovery", typed_key(path, text), "primary")]
     opening = [hkdf(key, b"lifeboat v1 recipient") if kind == "recovery" else key for kind, key, _name in items]
     roots = [
         ed25519_public(hkdf(key, b"lifeboat v1 root"))
@@ -274,6 +276,13 @@ def listed_keys(path, data):
     except (Failed, ValueError, TypeError):
         raise no_key(f"{path} is not a key file.") from None
     return [item for item in secrets if item[0] in {"recovery", "opening"} and len(item[1]) == 32]
+
+
+def edited_text(data):
+    """A text without what editors put around it: a byte order mark, or UTF-16."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-8-sig", "replace")
 
 
 def public_key(text):

@@ -182,7 +182,7 @@ class Given:
 
 def read_roots(path: str) -> tuple[str, ...]:
     """Give the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
-    text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8", "replace")
+    text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8-sig", "replace")
     roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
     if not roots:
         raise UsageError(

@@ -312,3 +312,14 @@ def test_it_runs_alone(tmp_path: Path, backup: Backup) -> None:
     missing = subprocess.run([*argv[:-1], "/nonexistent"], capture_output=True, cwd="/", check=False)
     assert missing.returncode == 1
     assert b"/nonexistent" in missing.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_key_file_that_an_editor_saved_opens(run: t.Callable[..., Run], tmp_path: Path, encoding: str) -> None:
+    (case,) = [item for item in INDEX["files"] if item["case"] == "good-zstd"]
+    given = arguments(case, tmp_path)
+    key = Path(given[given.index("--key-file") + 1])
+    key.write_bytes((key.read_text().rstrip() + "\r\n").encode(encoding))
+    assert run(*given).code == 0
+    key.write_text("$ANSIBLE_VAULT;1.1;AES256\n6162")
+    assert "is encrypted by Ansible Vault" in run(*given).err

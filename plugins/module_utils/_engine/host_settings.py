@@ -133,7 +133,7 @@ def masked(value: t.Any, name: str = "") -> t.Any:
 
 def roots(path: str) -> tuple[str, ...]:
     """Give the public keys in a file of roots, one on each line."""
-    lines = b"".join(disk.read_blocks(path, length=LARGEST)).decode("ascii", "replace").splitlines()
+    lines = b"".join(disk.read_blocks(path, length=LARGEST)).decode("utf-8-sig", "replace").splitlines()
     return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 

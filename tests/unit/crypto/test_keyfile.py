@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import typing as t
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AlreadyExists, KeyRefused
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -101,6 +98,38 @@ def test_a_malformed_file_is_refused_without_its_secret(tmp_path: Path, text: st
         keyfile.read(private(tmp_path / "key", text))
     secret = json.loads(text)[0].get("secret") if text.startswith('[{"format') and text.endswith("]") else None
     assert not secret or secret not in str(caught.value) or secret == "00"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("ends", ["", "\r\n", "\r\n\r\n \n"])
+def test_what_an_editor_adds_is_no_matter(tmp_path: Path, recovery: keys.RecoveryKey, encoding: str, ends: str) -> None:
+    """Notepad puts a mark before the key; PowerShell's redirection writes UTF-16."""
+    path = private(tmp_path / "key", "")
+    for text in (recovery.hex, json.dumps(json.loads(record()), indent=1).replace("\n", "\r\n")):
+        Path(path).write_bytes((text + ends).encode(encoding))
+        assert keyfile.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("$ANSIBLE_VAULT;1.1;AES256\n" + "61" * 300, "is encrypted by Ansible Vault"),
+        ("\ufeff$ANSIBLE_VAULT;1.2;AES256;prod\n61", "is encrypted by Ansible Vault"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "in PEM form"),
+        ("BACKUP_ENCRYPTION_KEY=" + "ab" * 32, "holds a setting"),
+        ("1" * (2 << 20), "larger than 1048576 bytes"),
+    ],
+)
+def test_what_is_taken_for_a_key_file_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(KeyRefused, match=named) as caught:
+        keyfile.read(private(tmp_path / "key", text))
+    assert caught.value.remedy
+    assert "6161" not in str(caught.value)
+
+
+def test_a_vault_text_in_a_variable_is_named() -> None:
+    with pytest.raises(KeyRefused, match="encrypted by Ansible Vault"):
+        keys.RecoveryKey.from_hex("$ANSIBLE_VAULT;1.1;AES256\n6162")
 
 
 def test_one_primary_key_of_the_type_is_needed(tmp_path: Path) -> None:

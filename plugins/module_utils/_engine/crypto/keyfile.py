@@ -9,6 +9,7 @@ recovery key, and so is the text of its sheet of paper.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import os
 import re
@@ -19,7 +20,7 @@ from datetime import UTC, datetime
 from ..disk import write_atomically
 from ..errors import KeyRefused, Tampered
 from . import primitives, strict_json
-from .keys import DIGEST, HOW_TO_MAKE_A_KEY, OpeningKey, RecoveryKey, Signer, kid
+from .keys import DIGEST, HOW_TO_MAKE_A_KEY, VAULT, VAULT_REMEDY, OpeningKey, RecoveryKey, Signer, kid
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,17 @@ LIMIT = 1 << 20
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _SECRET = re.compile(r"[0-9a-f]{64}")
 _FIELDS = {"format": str, "type": str, "kid": str, "secret": str, "status": str, "created": str}
+
+_FOREIGN = {
+    VAULT: ("is encrypted by Ansible Vault", VAULT_REMEDY),
+    "-----BEGIN": ("is a key or certificate in PEM form, and no key of backups", HOW_TO_MAKE_A_KEY),
+    "age-encryption": ("is a file of age, and no key of backups", HOW_TO_MAKE_A_KEY),
+    "BACKUP_ENCRYPTION_KEY": (
+        "holds a setting, and not the key alone",
+        "Leave the 64 digits in it, and nothing else.",
+    ),
+}
+"""What people take for a key file, by how it begins."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,12 +86,11 @@ def key_id(type_: str, secret: bytes) -> str:
 
 def read(path: str) -> list[KeyRecord]:
     """The keys in the file at `path`. KeyRefused when others can read it, or when it holds no keys."""
-    data = _read_private(path)
-    text = data.decode("utf-8", "replace").strip()
+    text = _text(path, _read_private(path))
     if not text.startswith("["):
         return [record("recovery", _bare(path, text).seed)]
     try:
-        items = strict_json.loads(data, limit=LIMIT)
+        items = strict_json.loads(text.encode(), limit=LIMIT)
         records = [_parse(item) for item in t.cast("list[object]", items)]
     except (Tampered, ValueError) as exc:
         raise KeyRefused(f"{path} is not a key file.", HOW_TO_MAKE_A_KEY, path=path) from exc
@@ -145,6 +156,25 @@ def _read_private(path: str) -> bytes:
         raise KeyRefused(
             f"The key file {path} cannot be read: {exc.strerror}.", "Correct the path or its owner.", path=path
         ) from exc
+
+
+def _text(path: str, data: bytes) -> str:
+    """
+    What an editor left of a key file, without what editors add: a byte order mark, UTF-16, line ends of Windows.
+
+    What is of another kind is named: its length alone, 613 characters say, tells nobody anything.
+    """
+    if len(data) > LIMIT:
+        raise KeyRefused(f"{path} is larger than {LIMIT} bytes, and no key file.", HOW_TO_MAKE_A_KEY, path=path)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-8-sig"
+    text = data.decode(encoding, "replace").strip()
+    for mark, (what, remedy) in _FOREIGN.items():
+        if text.startswith(mark):
+            raise KeyRefused(f"{path} {what}.", remedy, path=path)
+    return text
 
 
 def _bare(path: str, text: str) -> RecoveryKey:

@@ -35,6 +35,8 @@ _PAPER_GROUP = 8
 _DISTINCT_BYTES = 18
 _ANY_SCALAR = bytes(range(32))
 
+VAULT = "$ANSIBLE_VAULT"
+VAULT_REMEDY = "Put its text into a variable, which Ansible decrypts by itself, or decrypt it: ansible-vault decrypt."
 HOW_TO_MAKE_A_KEY = "Make one with (umask 077; openssl rand -hex 32 > recovery.key), and keep a copy off this machine."
 
 
@@ -147,13 +149,16 @@ class RecoveryKey:
 
     @classmethod
     def from_hex(cls, text: str) -> RecoveryKey:
-        """Read 64 hexadecimal digits; white space around them is ignored."""
-        if not _HEX_KEY.fullmatch(text.strip()):
+        """Read 64 hexadecimal digits; white space around them, and an editor's mark before them, are ignored."""
+        digits = text.strip().removeprefix("\ufeff")
+        if digits.startswith(VAULT):
+            raise KeyRefused("The recovery key is encrypted by Ansible Vault.", VAULT_REMEDY)
+        if not _HEX_KEY.fullmatch(digits):
             raise KeyRefused(
-                f"The recovery key is not 64 hexadecimal digits (it has {len(text.strip())} characters).",
+                f"The recovery key is not 64 hexadecimal digits (it has {len(digits)} characters).",
                 HOW_TO_MAKE_A_KEY,
             )
-        return cls(bytes.fromhex(text.strip()))
+        return cls(bytes.fromhex(digits))
 
     @classmethod
     def from_paper(cls, text: str) -> RecoveryKey:

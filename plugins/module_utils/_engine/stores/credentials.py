@@ -84,7 +84,7 @@ def provider(credentials: Callable[[], Credentials]) -> Callable[[], t.Any]:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise UsageError(
