@@ -31,6 +31,7 @@ GROUND = {
     "holder",
     "markup",
     "model",
+    "printing",
     "monitoring.exposition",
     "process",
     "streams",

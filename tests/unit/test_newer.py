@@ -137,6 +137,25 @@ def test_a_restore_of_such_a_latest_is_refused_before_anything_is_asked(shelf: S
     assert caught.value.details["passed_over"] == [lost]
 
 
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_listing_that_leaves_the_newest_out_once_does_not_decide(shelf: Shelf, remembers: bool) -> None:
+    """Only the listing by which the latest is chosen lies; whatever is asked after it tells the truth."""
+    shelf.back_up(hours=30)
+    newest = shelf.back_up(hours=5)
+    (shelf.home / "store" / "shop" / "details" / newest / "globals.lbx").touch()
+    opened = catalogue.open_repository(shelf.settings if remembers else without_receipts(shelf), shelf.world())
+    lies, plain = [1], opened.store.list
+
+    def shown(prefix: str) -> t.Any:
+        hidden = newest if "manifests" in prefix and lies and lies.pop() else "none"
+        return (info for info in plain(prefix) if hidden not in info.name)
+
+    opened.store.list = shown  # type: ignore[method-assign]
+    chosen = newer.choose(opened, SHOP, "latest", shelf.now)
+    assert [passed.backup_id for passed in chosen.passed] == [newest]
+    assert chosen.certain
+
+
 def test_where_none_can_be_used_the_reason_is_told(shelf: Shelf) -> None:
     cut(shelf, shelf.back_up(hours=5))
     with pytest.raises(NotFound, match=r"1 are there and cannot be used; the first: .*"):

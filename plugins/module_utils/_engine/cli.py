@@ -25,6 +25,7 @@ import typing as t
 
 from . import status
 from .errors import NotFound, RecoveryError, StoreError, UsageError
+from .printing import printable_lines
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -203,7 +204,7 @@ def _state_dir(config_dir: str) -> str:
 def _say(text: str) -> None:
     # What watches a host may run this in a locale that cannot spell every name.
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.write(printable_lines(text).encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 

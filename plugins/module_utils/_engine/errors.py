@@ -12,16 +12,22 @@ wrong key from an unreachable store.
 
 from __future__ import annotations
 
+from .printing import printable
+
 
 class RecoveryError(Exception):
-    """The root of the tree: `cause` in one sentence, `remedy` in one sentence, and `details` for machines."""
+    """
+    The root of the tree: `cause` in one sentence, `remedy` in one sentence, and `details` for machines.
+
+    Names in the sentences may be whatever somebody chose; they cannot break the line.
+    """
 
     exit_code = 1
 
     def __init__(self, cause: str, remedy: str = "", **details: object) -> None:
-        super().__init__(f"{cause} {remedy}".strip())
-        self.cause = cause
-        self.remedy = remedy
+        self.cause = printable(cause)
+        self.remedy = printable(remedy)
+        super().__init__(f"{self.cause} {self.remedy}".strip())
         self.details = details
 
 

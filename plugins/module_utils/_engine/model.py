@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .printing import printable, printable_lines
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
@@ -18,13 +20,28 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a use case did, or in a dry run would do. `before` and `after` make the diff; `facts` are the result."""
+    """
+    What a use case did, or in a dry run would do. `before` and `after` make the diff; `facts` are the result.
+
+    What is text for people, the warnings, the diff and the facts `summary` and `table`, forges no line.
+    """
 
     changed: bool
     facts: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     before: str = ""
     after: str = ""
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        facts = dict(self.facts)
+        if isinstance(facts.get("summary"), str):
+            facts["summary"] = printable(facts["summary"])
+        if isinstance(facts.get("table"), list):
+            facts["table"] = [printable(line) if isinstance(line, str) else line for line in facts["table"]]
+        clean = {"facts": facts, "warnings": tuple(map(printable, self.warnings))}
+        clean |= {"before": printable_lines(self.before), "after": printable_lines(self.after)}
+        for name, value in clean.items():
+            object.__setattr__(self, name, value)
 
 
 def _no_record(_done: Done) -> None:

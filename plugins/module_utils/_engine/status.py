@@ -18,6 +18,7 @@ import os
 import typing as t
 import urllib.parse
 
+from .printing import printable
 from .progress import FORMAT
 from .units import human_duration, human_rate, human_size
 
@@ -215,7 +216,7 @@ def _member(record: dict[str, t.Any]) -> Member:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
-    return "".join(letter if letter.isprintable() else "?" for letter in value[:200])
+    return printable(value[:200])
 
 
 def _count(value: object) -> int:

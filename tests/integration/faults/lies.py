@@ -182,7 +182,10 @@ def strike(s3: S3, home: Path, count: int, seed: int, report: Callable[[str], No
         while tally.lies < count:
             chance = random.Random(f"{seed}/{number}")
             number += 1
+            wrong = len(tally.wrong)
             _try_one(Ground(s3, proxy, home, chance), tally, f"{seed}/{number - 1}")
+            if len(tally.wrong) > wrong:
+                report(f"WRONG: {tally.wrong[-1]}")
             if number % 50 == 0:
                 report(str(tally))
     finally:

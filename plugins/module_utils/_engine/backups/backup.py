@@ -27,6 +27,7 @@ from ..crypto import seals
 from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable, UsageError
 from ..model import Outcome
 from ..postgres import connection, grants, locks, members, server, snapshot
+from ..printing import printable
 from ..progress import Progress, status_directory
 from . import dumping
 
@@ -270,7 +271,7 @@ def _planned(
         },
         "summary": f"Would back up {component}: {len(planned)} members.",
     }
-    return Outcome(changed=True, facts=facts, after="\n".join(lines) + "\n", warnings=warnings)
+    return Outcome(changed=True, facts=facts, after="\n".join(map(printable, lines)) + "\n", warnings=warnings)
 
 
 def _made(

@@ -144,12 +144,16 @@ def _looked_for(
     }
     try:
         traces = _traces(opened, identity, until, now)
-        listed = set(_listed(opened)) if traces or receipts else set()
-        marked = _marks(opened, {*traces, *receipts} - listed)
+        listed = dict(_listed(opened)) if traces or receipts else {}
+        marked = _marks(opened, {*traces, *receipts} - listed.keys())
     except AccessDenied as exc:
         yield Passed(identity, f"Whether there is a newer one cannot be told: {exc.cause}", certain=False)
         return
-    lost = sorted(({*traces, *receipts} - listed) - {one for one, found in marked.items() if found.expired})
+    here = [
+        one for one, of in listed.items() if of == component and one != identity and _is_newer(one, identity, until)
+    ]
+    yield from _unseen(opened, component, here, until)
+    lost = sorted(({*traces, *receipts} - listed.keys()) - {one for one, found in marked.items() if found.expired})
     for number, one in enumerate(reversed(lost)):
         if one in receipts:
             if receipts[one].scope == "full" and receipts[one].reason != "emergency":
@@ -159,6 +163,20 @@ def _looked_for(
                 yield Passed(one, "It bears a mark, and its manifest is gone.")
         elif traces[one] >= set(RECORDS):
             yield from _by_its_record(opened, chosen, one, open_it=number < OPENED)
+
+
+def _unseen(
+    opened: Repository, component: str, listed: Iterable[str], until: datetime.datetime | None
+) -> Iterator[Passed]:
+    """Yield those that a second listing shows: the first, by which the backup was chosen, may have left them out."""
+    for identity in listed:
+        try:
+            record = opened.read(component, identity).manifest
+        except RecoveryError as exc:
+            yield Passed(identity, exc.cause)
+            continue
+        if choosing.is_latest(record, until):
+            yield Passed(identity, "The store did not show it at first: it was just finished, or kept back.")
 
 
 def _traces(
@@ -184,10 +202,11 @@ def _traces(
     }
 
 
-def _listed(opened: Repository) -> Iterator[str]:
+def _listed(opened: Repository) -> Iterator[tuple[str, str]]:
+    """Yield the id and the component of each manifest."""
     for info in opened.store.list(repository.manifests(opened.application)):
         if parsed := repository.parse_manifest(opened.application, info.name):
-            yield parsed[1]
+            yield parsed[1], parsed[0]
 
 
 def _marks(opened: Repository, identities: Iterable[str]) -> dict[str, sealed.Marks]:

@@ -18,6 +18,7 @@ import typing as t
 
 from .. import disk
 from ..errors import Busy
+from ..printing import printable
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,7 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def shown(name: bytes | str) -> str:
     """Give a name as printable text: one line, and valid UTF-8 whatever the name holds."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def below(parent: bytes, name: bytes) -> bytes:

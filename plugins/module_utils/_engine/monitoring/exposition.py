@@ -16,6 +16,8 @@ import math
 import re
 import typing as t
 
+from ..printing import printable
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -72,9 +74,8 @@ def _labels(labels: Mapping[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    # A lone surrogate cannot be written as UTF-8; the file must be.
-    clean = text.encode("utf-8", "replace").decode("utf-8")
-    return clean.replace("\\", "\\\\").replace("\n", "\\n")
+    # The format has a form for a line break, which an alert's message would then hold; no name needs one.
+    return printable(text).replace("\\", "\\\\")
 
 
 def _number(value: float) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from ..printing import printable
 from ..units import human_duration, human_size
 
 if t.TYPE_CHECKING:
@@ -33,31 +34,31 @@ def subject(notice: Notice) -> str:
     if not notice.failure and isinstance(size, int) and size:
         headline += f" ({human_size(size)}" + (f", {human_duration(notice.seconds)})" if notice.seconds else ")")
     owner = " on ".join(filter(None, (notice.application, notice.host)))
-    line = f"[lifeboat] {owner}: {headline}" if owner else f"[lifeboat] {headline}"
+    line = printable(f"[lifeboat] {owner}: {headline}" if owner else f"[lifeboat] {headline}")
     return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1] + "…"
 
 
 def text(notice: Notice) -> str:
     """Give the message."""
-    blocks = [notice.message] if notice.message else []
+    blocks = [printable(notice.message)] if notice.message else []
     if notice.parts:
         blocks.append("\n".join(_summary(notice.parts)))
     if listed := [f"{label}: {value}" for label, value in _facts(notice)]:
         blocks.append("\n".join(listed))
     if notice.remedy:
-        blocks.append(f"What to do next: {notice.remedy}")
+        blocks.append(f"What to do next: {printable(notice.remedy)}")
     return "\n\n".join(blocks)
 
 
 def markdown(notice: Notice) -> str:
     """Give the message in Markdown; what others named stands in code, where no letter of it means anything else."""
-    blocks = [_code(notice.message)] if notice.message else []
+    blocks = [_code(printable(notice.message))] if notice.message else []
     if notice.parts:
         blocks.append("\n".join(f"- {_code(line)}" for line in _summary(notice.parts)))
     if listed := [f"- **{label}:** {_code(value)}" for label, value in _facts(notice)]:
         blocks.append("\n".join(listed))
     if notice.remedy:
-        blocks.append(f"**What to do next:** {notice.remedy}")
+        blocks.append(f"**What to do next:** {printable(notice.remedy)}")
     return "\n\n".join(blocks)
 
 
@@ -81,7 +82,7 @@ def _facts(notice: Notice) -> Iterable[tuple[str, str]]:
         ("Host", notice.host),
         ("Time", f"{notice.at:%Y-%m-%d %H:%M:%S} UTC"),
     )
-    return ((label, value) for label, value in told if value)
+    return ((label, printable(value)) for label, value in told if value)
 
 
 def _size(value: object) -> str:
@@ -97,7 +98,7 @@ def _summary(parts: tuple[Notice, ...]) -> Iterable[str]:
     yield from (f"{count} x {event.replace('_', ' ')}" for event, count in counts.most_common())
     urgent = [part for part in parts if part.urgent]
     for part in urgent[-MOST_LINES:]:
-        yield f"{part.at:%m-%d %H:%M} {part.kind.headline.format(part.subject)}: {part.message}"
+        yield printable(f"{part.at:%m-%d %H:%M} {part.kind.headline.format(part.subject)}: {part.message}")
     if len(urgent) > MOST_LINES:
         yield f"and {len(urgent) - MOST_LINES} earlier ones"
 

@@ -19,6 +19,7 @@ from ..postgres import globals as roles
 from ..postgres import halfmade, restorer, role_choice, server, swap, target
 from ..postgres.connection import MAINTENANCE, check_name
 from ..postgres.layout import Layout, counted
+from ..printing import printable
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,7 +120,10 @@ class Plan:
     warnings: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
-        """Say it to people."""
+        """Say it to people; no name in it forges a line."""
+        return map(printable, self._lines())
+
+    def _lines(self) -> Iterator[str]:
         manifest = self.material.backup.manifest
         yield f"restore {manifest.backup_id} of {manifest.component} into database {self.request.target}"
         yield f"  {counted(self.material.detail)[0]} tables, {units.human_size(self.material.table_bytes)}"

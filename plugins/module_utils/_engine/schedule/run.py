@@ -31,6 +31,7 @@ import typing as t
 
 from ..errors import Busy, ProcessFailed, RecoveryError, UsageError
 from ..literals import literal
+from ..printing import printable
 from ..units import human_duration
 from . import jobs
 
@@ -143,7 +144,9 @@ class Run:
         ended = f" on {signal.Signals(self.stopped_by).name}" if self.stopped_by else ""
         said = f"{self.job.name} failed with status {status}{ended} after {seconds}"
         self.log.write(f"lifeboat-run: {said}")
-        sys.stderr.write(f"lifeboat-run: {said}{': ' + error if error else ''}\nThe output is in {self.log.path}.\n")
+        sys.stderr.write(
+            f"lifeboat-run: {said}{': ' + printable(error) if error else ''}\nThe output is in {self.log.path}.\n"
+        )
         return status
 
     @contextlib.contextmanager

@@ -1,0 +1,28 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Text that people read, with names in it that others chose.
+
+A database, a table, a file or a host may be named by whoever made it. A line break in such a name would forge a line of
+a log, and an escape sequence is obeyed by a terminal: each is written as what it is.
+"""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Give `text` as one line that forges no other and that no terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def printable_lines(text: str) -> str:
+    """Give the same of each line of a text; its own line breaks stay, so no name may have come into it raw."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
