@@ -25,6 +25,9 @@ if t.TYPE_CHECKING:
 
 ROOT = b"."
 
+MOST_RUNGS = 128
+"""Directories that one walk holds open; programs may have about a thousand."""
+
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -62,6 +65,55 @@ def open_directory(root: int, name: bytes) -> int:
             os.close(handle)
         handle = inner
     return handle
+
+
+class Ladder:
+    """
+    Opens directories of the tree below the descriptor `root`, one after another, each from what is open above it.
+
+    Whoever opens each from the root opens all above it again: twice the levels would be four times the work. Some
+    directories on the way to the last one stay open, the more of them the nearer they are.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._rungs: list[tuple[bytes, int, int]] = []  # name, level, descriptor
+
+    def open(self, name: bytes) -> int:
+        """Give the open directory `name`; it stays open until the next is asked for. Raise OSError as it comes."""
+        while self._rungs and not _leads_to(self._rungs[-1][0], name):
+            os.close(self._rungs.pop()[2])
+        above, level, handle = self._rungs[-1] if self._rungs else (ROOT, 0, self._root)
+        if above == name and self._rungs:
+            return handle
+        rest = name if above == ROOT else name[len(above) + 1 :]
+        for part in rest.split(b"/"):
+            handle = os.open(part, DIRECTORY, dir_fd=handle)
+            above, level = below(above, part) if part != ROOT else above, level + 1
+            self._keep(above, level, handle)
+        return handle
+
+    def close(self) -> None:
+        """Let go of all."""
+        while self._rungs:
+            os.close(self._rungs.pop()[2])
+
+    def _keep(self, name: bytes, level: int, handle: int) -> None:
+        """Hold one more; when there are too many, every second goes of those above, then every fourth, and so on."""
+        self._rungs.append((name, level, handle))
+        if len(self._rungs) <= MOST_RUNGS:
+            return
+        kept = []
+        for rung in self._rungs:
+            if rung[1] % (1 << max(((level - rung[1]) // 8).bit_length() - 1, 0)):
+                os.close(rung[2])
+            else:
+                kept.append(rung)
+        self._rungs = kept
+
+
+def _leads_to(above: bytes, name: bytes) -> bool:
+    return above in {ROOT, name} or name.startswith(above + b"/")
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ class Extractor:
         self._rules = rules
         self._guard = guard
         self._shown_as = os.fsencode(shown_as)
-        self._open: tuple[bytes, int] | None = None
+        self._ladder = names.Ladder(staging)
         self.set_id_removed = 0
 
     def extract(self, chunks: Iterable[bytes]) -> None:
@@ -63,7 +63,7 @@ class Extractor:
                 with names.explained(self._place(member)):
                     self._finish_directory(member)
         finally:
-            self._close()
+            self._ladder.close()
 
     def _make_directory(self, member: tar.Member) -> None:
         parent, own = self._parent(member.name)
@@ -126,15 +126,7 @@ class Extractor:
         if name == names.ROOT or self._guard.lone_file:
             return self._staging, self._own
         parent, own = names.split(name)
-        if self._open is None or self._open[0] != parent:
-            self._close()
-            self._open = parent, names.open_directory(self._staging, names.below(self._own, parent))
-        return self._open[1], own
-
-    def _close(self) -> None:
-        if self._open is not None:
-            os.close(self._open[1])
-            self._open = None
+        return self._ladder.open(names.below(self._own, parent)), own
 
     def _place(self, member: tar.Member) -> bytes:
         lone = member.name == names.ROOT or self._guard.lone_file

@@ -116,16 +116,19 @@ class Tree:
     def _walk(self, path: bytes, prefix: bytes) -> Iterator[Entry]:
         with names.explained(path):
             root = os.open(os.path.realpath(path), names.DIRECTORY)
+        ladder = names.Ladder(root)
         try:
             pending = [names.ROOT]
             while pending:
                 place = pending.pop()
                 name = prefix if place == names.ROOT else names.below(prefix, place)
-                with names.steady(path, place), names.directory(root, place) as handle:
+                with names.steady(path, place):
+                    handle = ladder.open(place)
                     yield Entry(name, b".", handle, os.fstat(handle))
                     inner = yield from self._entries_of(handle, name, place, path)
                 pending += [names.below(place, own) for own in reversed(inner)]
         finally:
+            ladder.close()
             os.close(root)
 
     def _entries_of(self, handle: int, name: bytes, place: bytes, path: bytes) -> t.Generator[Entry, None, list[bytes]]:
