@@ -50,10 +50,11 @@ def modules(server: Cluster, source: Path) -> Iterator[str]:
             yield _run(server, f"{place.parent.name}_{place.name}", place, tests)
 
 
-def extensions(server: Cluster) -> Iterator[tuple[str, str]]:
+def extensions(server: Cluster, only: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """Make a database for each extension, with a table that uses its types. Give name, and why it cannot be made."""
-    names = server.execute("SELECT name::text FROM pg_available_extensions WHERE name !~ 'lifeboat' ORDER BY 1")
-    for (extension,) in names:
+    query = "SELECT name::text FROM pg_available_extensions WHERE name !~ 'lifeboat' ORDER BY 1"
+    names = [name for (name,) in server.execute(query)]
+    for extension in (name for name in names if name in (only or names)):
         name = server.create(f"extension_{extension}")
         script = f'CREATE EXTENSION IF NOT EXISTS "{extension}" CASCADE;\n{_USES}'
         said = _psql(server, name, Path("/"), script, "-v", "ON_ERROR_STOP=1")

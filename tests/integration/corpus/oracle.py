@@ -109,7 +109,7 @@ def _ours(place: ground.Ground, copy: str, verdict: Verdict, accepted: tuple[str
             ),
             place.world(),
         )
-        verdict.notes = [note for note in proved.warnings if "stands in" not in note]
+        verdict.notes = [*made.warnings, *(note for note in proved.warnings if "stands in" not in note)]
         step = "restore"
         restored = restore.restore(
             restore.RestoreRequest(

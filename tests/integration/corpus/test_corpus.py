@@ -25,7 +25,19 @@ ODD = Path(__file__).resolve().parents[2] / "data" / "corpus"
     ("name", "told"),
     [
         ("expressions", ["function app.f1()", "function app.f6()", "policy po on app.t", "view app.v8"]),
-        ("relations", ['table "app"."by_mood": its rows lie in other partitions']),
+        (
+            "relations",
+            ['table "app"."by_mood": its rows lie in other partitions', "lacks its parent's NOT NULL: app.child.a"],
+        ),
+        (
+            "losses",
+            [
+                "built-in operator families: function 1 (integer, pg_catalog.text) of pg_catalog.integer_ops",
+                "in the system's schemas: function pg_catalog.mine(integer)",
+                "indexes that are not valid: app.dup_a",
+                "comments on what is inherited, invalid, or on a table of an extension: index app.dup_a",
+            ],
+        ),
     ],
 )
 def test_an_odd_database_comes_back_as_postgresql_brings_it_back(

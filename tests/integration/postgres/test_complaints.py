@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 
 CONTROL = "comment = 'a queue whose jobs follow each other, for tests'\ndefault_version = '1.0'\nrelocatable = true\n"
 SCRIPT = """\
+CREATE SEQUENCE probe_line;
 CREATE TABLE probe_jobs (id integer PRIMARY KEY, follows integer REFERENCES probe_jobs);
 SELECT pg_catalog.pg_extension_config_dump('probe_jobs', '');
 """
@@ -40,7 +41,9 @@ def test_a_table_that_refers_to_itself_is_named_and_backed_up(
         sql="CREATE EXTENSION lifeboat_jobs SCHEMA public; INSERT INTO public.probe_jobs VALUES (2, NULL), (1, 2)"
     )
     place = ground.make(cluster(), source, tmp_path)
+    cluster().execute("SELECT nextval('public.probe_line')", source)
     outcome = backup.back_up(place.request(), place.world())
+    assert any("sequences of extensions stand: public.probe_line of lifeboat_jobs" in one for one in outcome.warnings)
     (told,) = [warning for warning in outcome.warnings if "circular" in warning]
     assert "on this table: probe_jobs" in told
     with place.restored(outcome.facts["backup"]["backup_id"]) as copy:

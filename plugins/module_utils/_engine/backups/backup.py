@@ -26,7 +26,7 @@ from ..catalogue.receipts import Receipt
 from ..crypto import seals
 from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable, UsageError
 from ..model import Outcome
-from ..postgres import connection, grants, locks, members, server, snapshot
+from ..postgres import connection, grants, locks, losses, members, server, snapshot
 from ..printing import printable
 from ..progress import Progress, status_directory
 from . import dumping
@@ -96,7 +96,8 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         tables = members.select(session, snapshot.read_tables(session), scope)
         known = [*grants.preflight(session, programs, sessions=request.jobs + BESIDE), *locks.findings(session, tables)]
         findings = grants.require(known, request.accept_warnings)
-    warnings = tuple(str(finding) for finding in findings)
+        lost = () if scope.partial else losses.read(session)
+    warnings = (*(str(finding) for finding in findings), *lost)
     if not request.allow_empty and not any(table.kind in "rpf" for table in tables):
         raise DatabaseError(
             f"The database {request.database!r} has no tables, so its backup would be empty.",

@@ -115,6 +115,7 @@ SELECT NULL::text, 2606, k.oid, 0, concat_ws(E'\\n', {words("pg_get_constraintde
  WHERE k.contype = 'c' AND {USERS} AND {NO_MEMBER.format(classid=1247, oid="y.oid")}
 """
 
+# What CREATE INDEX CONCURRENTLY left unfinished is in no dump. A partitioned table's index lacks parts when not valid.
 _INDEXES = f"""
 SELECT NULL::text, 1259, i.indexrelid, 0, concat_ws(E'\\n',
        {words("pg_get_indexdef(i.indexrelid)")},
@@ -126,7 +127,7 @@ SELECT NULL::text, 1259, i.indexrelid, 0, concat_ws(E'\\n',
                             FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0))
   FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
   JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind <> 't' AND {_OURS}
+ WHERE c.relkind <> 't' AND (c.relkind = 'p' OR i.indisvalid AND i.indisready) AND {_OURS}
 """
 
 _TRIGGERS = f"""

@@ -211,13 +211,30 @@ SELECT NULL::text, 826, d.oid, 0, (SELECT string_agg(i::text, ',' ORDER BY i::te
        FROM unnest(d.defaclacl) AS i) FROM pg_default_acl d
 """
 
-_COMMENTS = """
+# Comments that pg_dump leaves out: on inherited constraints, on indexes that are not valid, and on what hangs on an
+# extension's table.
+LOST_COMMENT = f"""EXISTS (
+        SELECT FROM pg_constraint k WHERE d.classoid = 2606 AND k.oid = d.objoid
+           AND (k.contype = 'c' AND k.conrelid <> 0 AND NOT k.conislocal OR k.contype = 'f' AND k.conparentid <> 0)
+        UNION ALL
+        SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE d.classoid = 1259 AND i.indexrelid = d.objoid
+           AND c.relkind <> 'p' AND NOT (i.indisvalid AND i.indisready)
+        UNION ALL
+        SELECT FROM pg_class c WHERE NOT {NO_MEMBER.format(classid=1259, oid="c.oid")} AND c.oid IN (
+           SELECT indrelid FROM pg_index WHERE d.classoid = 1259 AND indexrelid = d.objoid UNION ALL
+           SELECT polrelid FROM pg_policy WHERE d.classoid = 3256 AND oid = d.objoid UNION ALL
+           SELECT ev_class FROM pg_rewrite WHERE d.classoid = 2618 AND oid = d.objoid UNION ALL
+           SELECT tgrelid FROM pg_trigger WHERE d.classoid = 2620 AND oid = d.objoid UNION ALL
+           SELECT conrelid FROM pg_constraint WHERE d.classoid = 2606 AND oid = d.objoid))"""
+
+_COMMENTS = f"""
 SELECT 'comment on ', d.classoid::int, d.objoid, d.objsubid, d.description FROM pg_description d
  WHERE (d.objoid >= 16384 OR d.classoid = 2615 AND d.objoid = 2200)
    AND NOT (d.classoid = 3079 AND d.description IS NOT DISTINCT FROM
             (SELECT v.comment FROM pg_extension x JOIN pg_available_extensions v ON v.name = x.extname
               WHERE x.oid = d.objoid))
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')
+   AND NOT {LOST_COMMENT}
 """
 
 _LABELS = """
