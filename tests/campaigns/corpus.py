@@ -18,6 +18,7 @@ import argparse
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -91,6 +92,8 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     options = parser.parse_args()
     if INSIDE not in os.environ:
+        # Killing the layer's first process ends all of it; a signal's default would end this one alone.
+        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
         again = [sys.executable, str(HERE / "corpus.py"), *sys.argv[1:]]
         return subprocess.run([str(HERE / "layer.sh"), "env", f"{INSIDE}=yes", *again], check=False).returncode
     tally = Tally()
