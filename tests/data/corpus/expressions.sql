@@ -4,7 +4,7 @@
 
 -- Expressions that PostgreSQL words otherwise once it has read its own words. Run by psql into an empty database.
 
-CREATE SCHEMA app; SET search_path=app,public;
+CREATE SCHEMA expressions; SET search_path=expressions,public;
 CREATE TYPE mood AS ENUM ('sad','ok','happy');
 CREATE TABLE t (id int primary key, a text, v varchar(10), c char(4), n numeric(10,2), d date, ts timestamptz, m mood, arr int[], j jsonb, b bit(4));
 INSERT INTO t SELECT i, 'x'||i FROM generate_series(1,10) i;

@@ -4,7 +4,7 @@
 
 -- What PostgreSQL's own dump leaves out without a word. Run by psql into an empty database.
 
-CREATE SCHEMA app; SET search_path = app, public;
+CREATE SCHEMA losses; SET search_path = losses, public;
 CREATE EXTENSION lifeboat_probe SCHEMA public;
 CREATE INDEX on_extension ON public.probe_settings (value);
 CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end';

@@ -4,8 +4,8 @@
 
 -- Tables whose rows or columns PostgreSQL's own dump brings back otherwise. Run by psql into an empty database.
 
-CREATE SCHEMA app;
-SET search_path = app, public;
+CREATE SCHEMA relations;
+SET search_path = relations, public;
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE comp AS (a int, b varchar(3));
 

@@ -21,34 +21,27 @@ if t.TYPE_CHECKING:
 ODD = Path(__file__).resolve().parents[2] / "data" / "corpus"
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("expressions", ["function app.f1()", "function app.f6()", "policy po on app.t", "view app.v8"]),
-        (
-            "relations",
-            ['table "app"."by_mood": its rows lie in other partitions', "lacks its parent's NOT NULL: app.child.a"],
-        ),
-        (
-            "losses",
-            [
-                "built-in operator families: function 1 (integer, pg_catalog.text) of pg_catalog.integer_ops",
-                "in the system's schemas: function pg_catalog.mine(integer)",
-                "indexes that are not valid: app.dup_a",
-                "comments on what is inherited, invalid, or on a table of an extension: index app.dup_a",
-            ],
-        ),
-    ],
+TOLD = (
+    "No dump holds what was added to built-in operator families: function 1 (integer, pg_catalog.text) of",
+    "No dump holds what stands in the system's schemas: function pg_catalog.mine(integer)",
+    "No dump holds indexes that are not valid: losses.dup_a",
+    "No dump can say that a child lacks its parent's NOT NULL: losses.chi.a, relations.child.a",
+    "No dump holds comments on what is inherited, invalid, or on a table of an extension: index losses.dup_a",
+    'table "relations"."by_mood": its rows lie in other partitions, and all are there',
+    "function expressions.f1(), function expressions.f12(), ",
 )
-def test_an_odd_database_comes_back_as_postgresql_brings_it_back(
-    cluster: ClusterFactory, database: DatabaseFactory, name: str, told: list[str]
+
+
+def test_odd_databases_come_back_as_postgresql_brings_them_back(
+    cluster: ClusterFactory, database: DatabaseFactory
 ) -> None:
     source = database()
-    cluster().script(ODD / f"{name}.sql", source)
+    for file in sorted(ODD.glob("*.sql")):
+        cluster().script(file, source)
     verdict = oracle.judge(cluster(), source)
     assert (verdict.theirs, verdict.wrong) == ("", [])
-    for what in told:
-        assert any(what in note for note in verdict.notes), verdict.notes
+    missing = [what for what in TOLD if not any(note.startswith(what) for note in verdict.notes)]
+    assert missing == [], verdict.notes
 
 
 def test_a_database_restored_by_hand_is_told_from_one_that_somebody_changed(
@@ -70,11 +63,13 @@ def test_a_database_restored_by_hand_is_told_from_one_that_somebody_changed(
         scratch_user=oracle.SCRATCH_USER,
         scratch_dir=str(scratch_directory),
     )
-    assert any("function app.f1()" in note for note in validation.validate(request, place.world()).warnings)
-    server.execute("CREATE OR REPLACE FUNCTION app.f1() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT 'y'; END", copy)
-    server.execute("ALTER POLICY po ON app.t USING (true)", copy)
-    server.execute("ALTER FUNCTION app.f9() OWNER TO pg_database_owner", copy)
+    assert any("function expressions.f1()" in note for note in validation.validate(request, place.world()).warnings)
+    server.execute(
+        "CREATE OR REPLACE FUNCTION expressions.f1() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT 'y'; END", copy
+    )
+    server.execute("ALTER POLICY po ON expressions.t USING (true)", copy)
+    server.execute("ALTER FUNCTION expressions.f9() OWNER TO pg_database_owner", copy)
     with pytest.raises(ProofMismatch) as caught:
         validation.validate(request, place.world())
     named = [line.split(":")[0] for line in caught.value.details["validation"]["differences"]]
-    assert named == ["function app.f1()", "function app.f9()", "policy po on app.t"]
+    assert named == ["function expressions.f1()", "function expressions.f9()", "policy po on expressions.t"]
