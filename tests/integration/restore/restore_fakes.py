@@ -109,18 +109,25 @@ def world(
 
 
 def back_up(
-    cluster: Cluster, database: str, *, level: str = "content", threshold: int = 64 << 20, jobs: int = 2
+    cluster: Cluster,
+    database: str,
+    *,
+    level: str = "content",
+    threshold: int = 64 << 20,
+    jobs: int = 2,
+    role: str = "postgres",
 ) -> Backup:
     """Dump `database` as the engine does, with every table of at least `threshold` bytes as a member of its own."""
+    login = cluster.as_role(role)
     programs = server.programs(15, directory=cluster.bin)
-    with snapshot.hold(cluster.login, database, sleep=lambda _seconds: None) as held:
+    with snapshot.hold(login, database, sleep=lambda _seconds: None) as held:
         planned = members.plan(held.tables, jobs=jobs, threshold=threshold)
         contents: dict[int, bytes] = {}
         for member in planned:
-            argv, environment = dump.command(programs, member, held, cluster.login, database, environ=cluster.environ)
+            argv, environment = dump.command(programs, member, held, login, database, environ=cluster.environ)
             contents[member.number] = subprocess.run(argv, env=environment, check=True, capture_output=True).stdout
-        taken = proof.take(cluster.login, database, held.snapshot_id, level, held.tables, sequences=held.sequences)
-        record = detail.describe(held, planned, taken, login=cluster.login, database=database, compression="none")
+        taken = proof.take(login, database, held.snapshot_id, level, held.tables, sequences=held.sequences)
+        record = detail.describe(held, planned, taken, login=login, database=database, compression="none")
         recorded = roles.read(held.connection)
     versions = {"server": held.server.version, "pg_dump": programs.version}
     manifest = Record(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..postgres import dump, properties
+from ..postgres import dump, preloading, properties
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +74,7 @@ def describe(
             for table in held.tables
         ],
         "properties": properties.read(held.connection),
+        **preloading.read(held.connection),
         "tablespaces": properties.tablespaces(held.connection),
         "proof": proved,
         "losses": list(losses),

@@ -78,20 +78,27 @@ class Scratch:
 
 @contextlib.contextmanager
 def running(
-    programs: Programs, *, parent: str, chance: int, superuser: str, sleep: Callable[[float], None]
+    programs: Programs,
+    *,
+    parent: str,
+    chance: int,
+    superuser: str,
+    sleep: Callable[[float], None],
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Scratch]:
     """
     Run a cluster below the directory `parent` as long as the block lasts; its superuser is called `superuser`.
 
-    `chance` is any number, so that two runs seldom try the same user first. Raise UsageError when it cannot be walled
-    in, DatabaseError when it does not start, or when it takes the room that others need.
+    `settings` are what the database asks for. `chance` is any number, so that two runs seldom try the same user first.
+    Raise UsageError when it cannot be walled in, DatabaseError when it does not start, or when it takes the room that
+    others need.
     """
     require(programs)
     environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/tmp"}  # noqa: S108 - within the walls
     with placed(parent, chance) as place:
         walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
         _initialise(programs, place, environ, superuser)
-        with _started(programs, place, environ) as child:
+        with _started(programs, place, environ, settings or {}) as child:
             login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
             _await(login, child, sleep)
             yield Scratch(
@@ -142,9 +149,11 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
 
 
 @contextlib.contextmanager
-def _started(programs: Programs, place: Place, environ: Mapping[str, str]) -> Iterator[process.Child]:
+def _started(
+    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str]
+) -> Iterator[process.Child]:
     """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
-    child, first = _start(programs, place, environ)
+    child, first = _start(programs, place, environ, asked)
 
     def end() -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -168,9 +177,11 @@ def _started(programs: Programs, place: Place, environ: Mapping[str, str]) -> It
         child.kill()
 
 
-def _start(programs: Programs, place: Place, environ: Mapping[str, str]) -> tuple[process.Child, int]:
+def _start(
+    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str]
+) -> tuple[process.Child, int]:
     """Start the server. Give it with a descriptor of the first process within its walls."""
-    settings = {**_SETTINGS, "unix_socket_directories": place.socket}
+    settings = {**_SETTINGS, **asked, "unix_socket_directories": place.socket}
     if programs.major >= 17:
         settings["event_triggers"] = "off"
     told, telling = os.pipe()

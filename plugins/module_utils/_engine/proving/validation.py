@@ -19,7 +19,7 @@ from ..catalogue import catalogue, marking, newer, readings
 from ..errors import DatabaseError, RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import globals as roles
-from ..postgres import halfmade, load, notes, proof, properties, restorer, scratch, server, target, unmade
+from ..postgres import halfmade, load, notes, preloading, proof, properties, restorer, scratch, server, target, unmade
 from ..postgres.connection import Login, connect, execute, permit_views
 from ..postgres.layout import counted
 from ..progress import Progress, status_directory
@@ -172,6 +172,9 @@ class _Run:
                         chance=secrets.randbits(32),
                         superuser=self._superuser(),
                         sleep=self._world.sleep,
+                        settings=preloading.scratch_settings(
+                            self._material.detail, programs, database=DATABASE, sessions=scratch.CONNECTIONS
+                        ),
                     )
                 )
             yield restorer.Tools(

@@ -16,7 +16,7 @@ import typing as t
 from .. import units
 from ..errors import DatabaseError, UsageError
 from ..postgres import globals as roles
-from ..postgres import halfmade, restorer, role_choice, server, swap, target
+from ..postgres import halfmade, preloading, restorer, role_choice, server, swap, target
 from ..postgres.connection import MAINTENANCE, check_name
 from ..postgres.layout import Layout, counted
 from ..printing import printable
@@ -218,12 +218,15 @@ def make_plan(
         halfmade.require_free_name(session, kept)
     chosen = target.choose_roles(session, material.roles, request.roles, info)
     target.check_names(session, material.detail["properties"], chosen)
+    temporary = request.target if in_place else halfmade.temporary_name(request.target, secrets.token_hex(4))
+    preloads = preloading.check(session.connection, material.detail, target=request.target, filled=temporary)
     confirm, why = confirmation(request, found, history.last(request.host, request.target, found.oid), material)
     notes = [
         *material.doubts,
         target.check_space(free, material.table_bytes),
         target.collation_note(session.connection, material.detail["properties"]),
         *tablespace_notes(session, material),
+        *preloads,
         *(f"The {what} stays with the old database." for what in found.stays),
         *(f"{sentence}: give role_privileges if it is meant to have it." for sentence in chosen.withheld),
         *found.notes,
@@ -235,7 +238,7 @@ def make_plan(
         material=material,
         tools=tools,
         target=found,
-        temporary=request.target if in_place else halfmade.temporary_name(request.target, secrets.token_hex(4)),
+        temporary=temporary,
         kept=kept,
         roles=chosen,
         confirm=confirm,
