@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import preloading
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.server import Programs
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 SESSIONS = 40
 

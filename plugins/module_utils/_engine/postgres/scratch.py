@@ -95,6 +95,7 @@ def running(
     """
     require(programs)
     environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/tmp"}  # noqa: S108 - within the walls
+    walls.leave_keys_outside(FIELD)
     with placed(parent, chance) as place:
         walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
         _initialise(programs, place, environ, superuser)

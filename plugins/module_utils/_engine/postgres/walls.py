@@ -14,6 +14,7 @@ inside dies with whoever built the walls: the kernel ends all of it, however it 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import glob
 import grp
 import os
@@ -33,6 +34,8 @@ UIDS = range(60578, 61184)
 
 TOOLS = {"bwrap": "bubblewrap", **dict.fromkeys(("choom", "prlimit", "setpriv", "unshare"), "util-linux")}
 """The programs that this needs, and the packages that bring them."""
+
+KEYRINGS = "libkeyutils.so.1"
 
 MEMORY_FILES = 64 << 20
 """Bytes that /tmp and /dev/shm inside may hold: they are memory."""
@@ -61,6 +64,24 @@ def require(field: str) -> None:
                 f"Install {package}, or run the playbook install for this host with lifeboat_validator: true.",
                 field=field,
             )
+
+
+def leave_keys_outside(field: str) -> None:
+    """
+    Give this thread, and what it starts from now on, an empty keyring: possession of one survives a change of user.
+
+    Raise UsageError when the library for it is missing.
+    """
+    try:
+        join = ctypes.CDLL(KEYRINGS).keyctl_join_session_keyring
+    except (OSError, AttributeError) as exc:
+        raise UsageError(
+            f"The library {KEYRINGS} is not installed, and nothing is restored without walls.",
+            "Install libkeyutils1, which PostgreSQL's own client library needs as well.",
+            field=field,
+        ) from exc
+    # Where it is refused, by a container or a kernel without keys, it is refused within the walls too.
+    join(None)
 
 
 def is_free(uid: int) -> bool:
