@@ -69,7 +69,7 @@ class Child:
         pass_fds: Sequence[int] = (),
         tail: int = STDERR_TAIL,
     ) -> None:
-        self.program = os.path.basename(os.fsdecode(argv[0]))
+        self.program = os.path.basename(os.fsdecode(_last_program(argv)))
         try:
             # Not run_command, which holds all output in memory: this is the one place that starts programs, by argv.
             self._popen = subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -216,6 +216,11 @@ def run(
             if len(out) > limit:
                 raise ProcessFailed(f"{child.program} printed more than {limit} bytes.", program=child.program)
         return bytes(out)
+
+
+def _last_program(argv: Sequence[Argument]) -> Argument:
+    """Give the program that a chain of others leads to, each of which ends with `--`: its name is what tells people."""
+    return argv[max((place + 1 for place, word in enumerate(argv[:-1]) if word == "--"), default=0)]
 
 
 def _read_full(pipe: t.IO[bytes]) -> bytes:

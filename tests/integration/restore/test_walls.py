@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, process
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
     scratch,
     scratch_place,
@@ -222,6 +222,8 @@ def test_neighbours_neither_see_nor_end_each_other(place):
             [*one.prefix, "ls", one.directory], env=dict(one.environ), capture_output=True, check=True
         )
         assert reader.stdout.split() == [b"socket"]
+        with pytest.raises(errors.ProcessFailed, match=r"^ls ended with status 2: ls: "):
+            process.run([*one.prefix, "ls", "/nothing"], env=one.environ)
         with pytest.raises(errors.DatabaseError):
             inside(one, "kill -9 -1")
         assert inside(other, "echo still here") == "still here"

@@ -164,7 +164,7 @@ def _made(directory: str, uid: int) -> Iterator[None]:
 def _remove(directory: str) -> None:
     """Remove what a stranger made: rm bears a tree that is deeper than any path may be, and follows no link."""
     try:
-        process.run(["rm", "-rf", "--one-file-system", "--", directory], env={})
+        process.run(["rm", "-rf", "--one-file-system", directory], env={})
     except ProcessFailed as exc:
         raise DatabaseError(
             f"The scratch directory {directory} cannot be removed, and holds data of a backup: {exc.cause}",
