@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 import typing as t
-from pathlib import Path
 
 import fixtures_postgres
 import pytest
@@ -46,7 +45,6 @@ def jobs(preloading: fixtures_postgres.Cluster) -> restore_fakes.Backup:
 
 def prove(backup: restore_fakes.Backup, **values: t.Any) -> t.Any:
     with tempfile.TemporaryDirectory(prefix="lb-") as place:
-        Path(place).chmod(0o711)
         settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
         request = validation.ValidateRequest(settings, "main", "jobs", scratch_dir=place, **values)
         world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})

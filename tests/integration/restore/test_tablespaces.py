@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 import typing as t
-from pathlib import Path
 
 import pytest
 import restore_fakes
@@ -50,7 +49,6 @@ def placed(restorer: t.Any) -> t.Iterator[restore_fakes.Backup]:
 
 def test_validation_passes_and_tells_where_things_lay(placed):
     with tempfile.TemporaryDirectory(prefix="lb-") as place:
-        Path(place).chmod(0o711)
         settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
         request = validation.ValidateRequest(settings, "main", "placed", scratch_dir=place)
         world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})

@@ -44,7 +44,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving 
 def place() -> t.Iterator[Path]:
     """A directory for scratch clusters, empty again in the end."""
     directory = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
-    directory.chmod(0o711)
     yield directory
     left = list(directory.iterdir())
     shutil.rmtree(directory)
@@ -214,6 +213,7 @@ def test_neighbours_neither_see_nor_end_each_other(place):
         assert one.uid != other.uid
         assert inside(one, f"ls {place}").split() == [os.path.basename(one.directory)]
         assert inside(one, f"ls {one.directory}").split() == ["data", "socket"]
+        assert inside(one, "cat /proc/self/oom_score_adj") == "1000"
         assert "No such file" in inside(one, f"cat {other.directory}/data/PG_VERSION")
         assert inside(one, "ls -d /proc/[0-9]*").split() != []
         assert str(other.uid) not in inside(one, "ps -eo uid,args")
@@ -243,8 +243,8 @@ def test_a_socket_that_leads_to_another_server_is_not_talked_to(restorer, place)
 
 def test_the_last_room_on_a_disk_is_not_taken(place):
     small = place / "small"
-    small.mkdir(mode=0o711)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=0711", "small", str(small)], check=True)
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=0700", "small", str(small)], check=True)
     try:
         with (
             pytest.raises(errors.DatabaseError, match=r"takes the room below .*/small/.*that others need"),

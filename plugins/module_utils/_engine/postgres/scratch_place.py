@@ -116,8 +116,8 @@ def _make_parent(parent: str) -> None:
     try:
         if not os.path.isdir(parent):
             os.makedirs(parent)
-            # Said again, because a umask of 027 would keep the scratch user from passing through.
-            os.chmod(parent, 0o711)  # noqa: S103 - others pass, and see nothing
+            # Nobody else on the host has anything to do there; within the walls the way to the cluster is open.
+            os.chmod(parent, 0o700)
         found = os.stat(parent)
     except OSError as exc:
         raise UsageError(
@@ -127,7 +127,7 @@ def _make_parent(parent: str) -> None:
     if found.st_uid != 0 or found.st_mode & 0o022:
         raise UsageError(
             f"The directory {parent} is not root's alone.",
-            f"Run: chown root {parent}; chmod 0711 {parent}",
+            f"Run: chown root {parent}; chmod 0700 {parent}",
             field=FIELD,
         )
     longest = os.path.join(parent, f"{PREFIX}{walls.UIDS[-1]}", "socket", f".s.PGSQL.{PORT}")
@@ -146,8 +146,7 @@ def _check_room(parent: str) -> None:
 @contextlib.contextmanager
 def _made(directory: str, uid: int) -> Iterator[None]:
     try:
-        os.mkdir(directory)
-        os.chmod(directory, 0o711)  # noqa: S103 - its user passes, and sees nothing
+        os.mkdir(directory, 0o700)
         for name in ("data", "socket"):
             path = os.path.join(directory, name)
             os.mkdir(path, 0o700)
