@@ -205,10 +205,12 @@ def _start(
             return child, os.pidfd_open(json.load(answer)["child-pid"])
         except (ValueError, KeyError, OSError) as exc:
             child.kill()
-            raise DatabaseError(
-                f"The scratch cluster does not start: {child.stderr.splitlines()[-1:]}",
-                "Check memory and disk space on this host.",
-            ) from exc
+            raise _not_started(child.stderr) from exc
+
+
+def _not_started(said: str) -> DatabaseError:
+    last = said.splitlines()[-1] if said else "it ended without a word"
+    return DatabaseError(f"The scratch cluster does not start: {last}", "Check memory and disk space on this host.")
 
 
 def _await_end(first: int) -> None:
@@ -232,7 +234,4 @@ def _await(login: Login, child: process.Child, sleep: Callable[[float], None]) -
         if not child.alive:
             break
         sleep(STEP)
-    raise DatabaseError(
-        f"The scratch cluster does not start: {child.stderr.splitlines()[-1] if not child.alive else failure.cause}",
-        "Check memory and disk space on this host.",
-    )
+    raise _not_started(failure.cause if child.alive else child.stderr)
