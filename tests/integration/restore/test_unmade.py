@@ -34,7 +34,14 @@ ODD = "VIEW public odd"
 
 @pytest.fixture
 def hidden(restorer, database) -> restore_fakes.Backup:
-    return restore_fakes.back_up(restorer.cluster, database(sql=HIDDEN))
+    return restore_fakes.back_up(restorer.cluster, made(restorer, database, HIDDEN))
+
+
+def made(restorer: t.Any, database: t.Any, sql: str) -> str:
+    """Make a database as its owner does: a session of ours reads no views."""
+    name = str(database())
+    restorer.cluster.program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database=name, stdin=sql.encode())
+    return name
 
 
 def test_a_view_that_cannot_be_made_is_named_with_the_option_and_costs_no_rows(restorer, hidden):
@@ -45,7 +52,7 @@ def test_a_view_that_cannot_be_made_is_named_with_the_option_and_costs_no_rows(r
     assert not [name for name in restorer.databases() if name.startswith("with_loss")]
     outcome = restorer.restore(hidden, "shop", target_db="with_loss", accept_failed=(ODD,))
     assert restorer.sql("SELECT count(*) FROM t", "with_loss") == [(500,)]
-    assert restorer.sql("SELECT count FROM fine", "with_loss") == [(500,)]
+    assert restorer.sql("SELECT to_regclass('public.fine') IS NOT NULL", "with_loss") == [(True,)]
     told = " ".join(outcome.warnings)
     assert f"{ODD} could not be made and was accepted: operator does not exist" in told
     for name in ("VIEW public second", "MATERIALIZED VIEW public third", "INDEX public third_id"):
@@ -80,9 +87,11 @@ def test_a_validation_says_it_and_takes_the_same_option(hidden):
 
 
 def test_a_backup_warns_of_what_its_restore_could_not_make(restorer, database):
-    name = database(
-        sql=HIDDEN + "CREATE TABLE checked (id int, name text, CHECK (id IS NOT DISTINCT FROM name),"
-        "CHECK (id OPERATOR(public.=) name)); CREATE TABLE plain (id int CHECK (id > 0), d int DEFAULT 1 + 1);"
+    name = made(
+        restorer,
+        database,
+        HIDDEN + "CREATE TABLE checked (id int, name text, CHECK (id IS NOT DISTINCT FROM name),"
+        "CHECK (id OPERATOR(public.=) name)); CREATE TABLE plain (id int CHECK (id > 0), d int DEFAULT 1 + 1);",
     )
     with contextlib.closing(connection.connect(restorer.cluster.login, name, read_only=True)) as session:
         found = [finding.cause for finding in grants.preflight(session) if finding.code == "unrestorable"]
