@@ -15,6 +15,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.id
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.packing import Packer
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.safety import Guard, Limits
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.selection import Selection
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.staging import remove
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.unpacking import Extractor
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.walking import Tree
 
@@ -65,8 +66,8 @@ def grow(root: Path, levels: int) -> None:
     os.close(handle)
 
 
-def sealed_and_opened(home: Path, levels: int, opens: Opens) -> tuple[int, int]:
-    """Pack and unpack a chain; give how often a directory was opened for each."""
+def worked(home: Path, levels: int, opens: Opens) -> tuple[int, int, int]:
+    """Pack and unpack a chain, and remove what came of it; give how often a directory was opened for each."""
     home.mkdir()
     grow(home / "tree", levels)
     tree = Tree([str(home / "tree")], Selection(), lambda _text: None)
@@ -75,18 +76,19 @@ def sealed_and_opened(home: Path, levels: int, opens: Opens) -> tuple[int, int]:
     packed, opens.count = opens.count, 0
     staging = os.open(home, names.DIRECTORY)
     Extractor(staging, b"out", Rules(), Guard(Limits()), "out").extract(iter(blocks))
-    os.close(staging)
     unpacked = opens.count
     again = Tree([str(home / "out")], Selection(), lambda _text: None)
     assert [entry.name for entry in again.entries()] == [entry.name for entry in tree.entries()]
-    return packed, unpacked
+    opens.count = 0
+    remove(staging, b"out")
+    os.close(staging)
+    assert not (home / "out").exists()
+    return packed, unpacked, opens.count
 
 
 def test_the_work_grows_as_the_levels_do(tmp_path: Path, opens: Opens) -> None:
-    one = sealed_and_opened(tmp_path / "one", 300, opens)
-    two = sealed_and_opened(tmp_path / "two", 600, opens)
-    assert two[0] < 2.8 * one[0]
-    assert two[1] < 2.8 * one[1]
+    one, two = worked(tmp_path / "one", 300, opens), worked(tmp_path / "two", 600, opens)
+    assert all(twice < 2.8 * once for once, twice in zip(one, two, strict=True))
     assert opens.most < names.MOST_RUNGS + 20
 
 

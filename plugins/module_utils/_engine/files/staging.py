@@ -157,15 +157,16 @@ def remove(parent: int, own: bytes) -> None:
     """
     device = os.stat(own, dir_fd=parent, follow_symlinks=False).st_dev
     pending = [own]
-    while pending:
-        place = pending[-1]
-        above, last = names.split(place)
-        with names.directory(parent, above) as outer:
+    with contextlib.closing(names.Ladder(parent)) as ladder:
+        while pending:
+            place = pending[-1]
+            above, last = names.split(place)
+            outer = ladder.open(above)
             inner = _empty(outer, last, device)
             if not inner:
                 os.rmdir(last, dir_fd=outer)
                 pending.pop()
-        pending += [names.below(place, name) for name in inner]
+            pending += [names.below(place, name) for name in inner]
 
 
 def _empty(outer: int, own: bytes, device: int) -> list[bytes]:
