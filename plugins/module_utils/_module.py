@@ -23,7 +23,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
-from ._engine import disk, units
+from ._engine import disk, units, vaults
 from ._engine.audit import auditing
 from ._engine.audit.log import AuditLog
 from ._engine.catalogue.catalogue import RepositorySettings
@@ -183,6 +183,7 @@ class Given:
 def read_roots(path: str) -> tuple[str, ...]:
     """Give the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
     text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8-sig", "replace")
+    vaults.refuse(text, path, "roots_file")
     roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
     if not roots:
         raise UsageError(

@@ -37,6 +37,7 @@ GROUND = {
     "streams",
     "termination",
     "units",
+    "vaults",
 }
 DRIVERS = {"channels", "codec", "crypto", "files", "postgres", "redis", "stores"}
 RECORDS = {

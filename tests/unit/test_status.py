@@ -54,6 +54,14 @@ def test_the_rate_is_the_one_since_the_last_look():
     assert ", 102 MiB/s, about 24 s left" in status.line(after, before)
 
 
+@pytest.mark.parametrize(("seconds", "done"), [(2, 2 * GIB), (60, GIB // 10), (4.9, 4 * GIB)])
+def test_no_time_left_is_told_before_it_means_something(seconds, done):
+    """The first bytes come after the wait for locks and in the rate of a cache: neither says how it goes on."""
+    shown = read(done=done, expected=5 * GIB, updated=(START + datetime.timedelta(seconds=seconds)).isoformat())
+    assert "left" not in status.line(shown)
+    assert json.loads(status.to_json([shown]))[0]["seconds_left"] is None
+
+
 def test_the_rate_of_another_run_is_not_mixed_in():
     other = read(done=1 * GIB, expected=5 * GIB, pid=1)
     now = read(done=2 * GIB, expected=5 * GIB)

@@ -102,6 +102,12 @@ def read_all(directory: str) -> list[Status]:
     return sorted(statuses, key=lambda status: bool(status.result))
 
 
+SOONEST = 5.0
+"""Seconds before which a rate says nothing about the rest."""
+
+SMALLEST_SHARE = 0.05
+
+
 def line(status: Status, previous: Status | None = None) -> str:
     """
     Give one line about an operation that runs, such as
@@ -161,9 +167,15 @@ def _rate(status: Status, previous: Status | None) -> float:
 
 
 def _seconds_left(status: Status) -> float | None:
-    """Give an estimate by the average so far, which jumps less than the rate of the last seconds."""
+    """
+    Give an estimate by the average so far, which jumps less than the rate of the last seconds.
+
+    What went before the first bytes, and the first bytes alone, say nothing about the rest.
+    """
     average = _rate(status, None)
     if status.result or average <= 0 or status.expected <= status.done:
+        return None
+    if status.seconds < SOONEST or status.done < status.expected * SMALLEST_SHARE:
         return None
     return round((status.expected - status.done) / average, 1)
 

@@ -234,3 +234,22 @@ def test_one_report_tells_of_all_hosts_and_of_one_that_is_away(plays: Plays) -> 
         # What is known of the first report gives the log away that was begun anew.
         (plays.home / "state" / audit.FILE).unlink()
         audit.AuditLog(str(plays.home / "state")).append(FORGED)
+
+
+def test_a_job_that_fails_before_anything_could_log_it_is_told_with_its_cause(plays: Plays, receiver: str) -> None:
+    """What the preflight refuses at three in the morning nobody reads in a log that nobody looks at."""
+    done = plays.run(
+        "backup",
+        lifeboat_reason="pre-deployment",
+        lifeboat_notify=[{"name": "team", "url": f"{receiver}/hook"}],
+        aftercare_log="/var/log/lifeboat/nightly.log",
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    ((_path, said),) = Receiver.got
+    body = json.loads(said)
+    assert body["event"] == "backup_failed"
+    assert body["error"] == (
+        "The job backup failed. lifeboat_reason cannot be 'pre-deployment'. Give one of scheduled, manual, "
+        "pre_deployment, emergency; did you mean pre_deployment? Its output is in /var/log/lifeboat/nightly.log on db1."
+    )
+    assert "backup_reason" not in done.stdout

@@ -123,15 +123,15 @@ def test_a_job_that_fails_is_told_by_its_playbook(play: Play, web: Web, tmp_path
 
 def test_what_follows_jobs_tells_how_each_went(play: Play, host: Host, web: Web) -> None:
     aftercare = {"ansible.builtin.include_role": {"name": "lifeboat.recovery.aftercare"}}
-    success = {"ansible.builtin.set_fact": {"aftercare_signal": "success"}}
+    success = {"vars": {"aftercare_signal": "success"}}
     fail = {"ansible.builtin.fail": {"msg": "Nobody can log this."}}
     common = {"hosts": "databases", "gather_facts": False, "become": True}
     plays = [
-        {**common, "vars": {"aftercare_job": "backup"}, "tasks": [success, aftercare]},
+        {**common, "vars": {"aftercare_job": "backup"}, "tasks": [{**aftercare, **success}]},
         {
             **common,
             "vars": {"aftercare_job": "verify", "lifeboat_notify": [{"name": "hook", "url": "{{ nobody_set_this }}"}]},
-            "tasks": [success, aftercare],
+            "tasks": [{**aftercare, **success}],
         },
         {**common, "vars": {"aftercare_job": "retention"}, "tasks": [{"block": [fail], "always": [aftercare]}]},
     ]

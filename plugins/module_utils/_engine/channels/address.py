@@ -15,6 +15,7 @@ import stat
 import typing as t
 import urllib.parse
 
+from .. import vaults
 from ..errors import RecoveryError, UsageError
 
 if t.TYPE_CHECKING:
@@ -122,6 +123,7 @@ def read_secret(path: str, where: str) -> str:
             f"Run chmod 0600 {path}, and replace what it holds if others may have read it.",
             field="url_file",
         )
+    vaults.refuse(text, path, "url_file")
     first = next(iter(text.splitlines()), "").strip()
     if not first:
         raise UsageError(f"The file {path} of the {where} is empty.", "Write one line into it.", field="url_file")

@@ -13,6 +13,7 @@ import dataclasses
 import os
 import stat
 
+from .. import vaults
 from ..errors import UsageError
 
 NAME_BYTES = 63
@@ -91,4 +92,5 @@ def _read_password(path: str) -> str:
             f"Run chmod 0600 {path}.",
             field="login_password_file",
         )
+    vaults.refuse(password, path, "login_password_file")
     return password

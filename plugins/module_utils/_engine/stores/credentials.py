@@ -18,6 +18,7 @@ import stat
 import typing as t
 from datetime import UTC, datetime
 
+from .. import vaults
 from ..errors import UsageError
 
 if t.TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _read(path: str) -> str:
 
 def _parse(path: str, text: str) -> configparser.ConfigParser:
     # No interpolation: a secret may hold a percent sign. The parser's own messages quote the line, so they are dropped.
+    vaults.refuse(text, path, FIELD)
     parser = configparser.ConfigParser(interpolation=None, default_section="\0")
     try:
         parser.read_string(text)

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter that says in a few sentences why a task failed."""
+
+from __future__ import annotations
+
+import typing as t
+
+DOCUMENTATION = r"""
+name: cause
+short_description: Why a task failed
+version_added: 0.1.0
+author: Lifeboat contributors
+description:
+  - Gives the message of a failed task. A task with a loop has its messages in its results, and those that failed are
+    given, each once.
+options:
+  _input:
+    description: The result of the task, as a rescue finds it in C(ansible_failed_result).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Tell what went wrong
+  ansible.builtin.debug:
+    msg: "{{ ansible_failed_result | lifeboat.recovery.cause }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The message.
+  type: str
+"""
+
+
+def cause(result: dict[str, t.Any]) -> str:
+    """Give the message of a failed task."""
+    parts = [part for part in result.get("results") or [] if part.get("failed")] or [result]
+    messages = [" ".join(str(part.get("msg") or part.get("message") or "").split()) for part in parts]
+    return " ".join(dict.fromkeys(message for message in messages if message)) or "Its output says why."
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Any]:
+        """Give them by name."""
+        return {"cause": cause}
