@@ -10,6 +10,7 @@ the store leaves nothing there.
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ..catalogue import catalogue
@@ -31,6 +32,10 @@ PATIENCE = Patience(request=20, retries=1)
 """With a store that does not answer: whoever asks how a host is does not wait for the minutes that a backup waits."""
 
 FAIL_ON = ("failed", "warning", "never")
+
+MANY = 6
+SHOWN = 3
+"""Of more than so many checks of one name and result, so many are shown."""
 
 _DURATIONS = ("backup_age", "verified_age", "clock_skew")
 _NUMBERS = {"success_rate": (0, 100), "storage_used": (1, 100), "min_recipients": (0, 16)}
@@ -106,12 +111,23 @@ def _wanted(checks: list[Check], only: tuple[str, ...]) -> list[Check]:
 
 
 def report(checks: Sequence[Check]) -> list[str]:
-    """Give the checks as lines for a terminal."""
-    lines = []
+    """
+    Give the checks as lines for a terminal, those of one name and result together, and of many only some.
+
+    What fifty databases have in common is told by a few of them.
+    """
+    groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
-        lines.append(f"{_SIGNS[check.result]}  {check.name}: {check.cause}")
-        if check.remedy:
-            lines.append(f"{'':9}{check.remedy}")
+        groups.setdefault((check.result, check.name), []).append(check)
+    lines = []
+    for (result, name), alike in groups.items():
+        shown = alike if len(alike) <= MANY else alike[:SHOWN]
+        for check, following in itertools.zip_longest(shown, shown[1:]):
+            lines.append(f"{_SIGNS[check.result]}  {name}: {check.cause}")
+            if check.remedy and (following is None or following.remedy != check.remedy):
+                lines.append(f"{'':9}{check.remedy}")
+        if len(shown) < len(alike):
+            lines.append(f"{_SIGNS[t.cast('t.Any', result)]}  {name}: and {len(alike) - len(shown)} more of these")
     return lines
 
 
