@@ -25,8 +25,8 @@ if t.TYPE_CHECKING:
 FEW = 6
 """Databases that each get a card."""
 
-MOST = 12
-"""Cards of databases in trouble: what happened to all of them at once is not told better by fifty."""
+MOST = 6
+"""Cards of databases in trouble: what happened to all of them at once is not told better by fifty cards."""
 
 CHARTED = 30
 """Backups in a chart and in the table below it."""

@@ -41,6 +41,7 @@ h3{font-size:1.1rem;margin:0;line-height:1.3}
 .quiet,figcaption,dt{color:var(--quiet);font-size:.9rem}
 .cards{margin-top:1rem;display:grid;gap:1rem;align-items:start;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem}
+.rest{margin-top:1rem}
 .card .top{display:flex;flex-wrap:wrap;gap:.35rem .75rem;justify-content:space-between;align-items:start}
 .tag{border-radius:1rem;padding:.1rem .65rem;font-size:.85rem;font-weight:600;white-space:nowrap}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.15rem 1rem;margin:.75rem 0}
