@@ -41,4 +41,10 @@ options:
   ca_cert:
     description: A file with the certificates of the authorities that the server's certificate may come from.
     type: path
+  ssl_cert:
+    description: A file with the client's certificate, for a server that asks for one. It needs O(ssl_key) too.
+    type: path
+  ssl_key:
+    description: A file with the key of O(ssl_cert), which only its owner may read.
+    type: path
 """

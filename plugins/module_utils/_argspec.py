@@ -169,5 +169,11 @@ def postgres() -> ArgumentSpec:
         "login_unix_socket": {"type": "path"},
         "ssl_mode": {"type": "str", "default": "prefer", "choices": SSL_MODES},
         "ca_cert": {"type": "path"},
+        "ssl_cert": {"type": "path"},
+        "ssl_key": {"type": "path", "no_log": False},
     }
-    return ArgumentSpec(options, mutually_exclusive=[("login_password", "login_password_file")])
+    return ArgumentSpec(
+        options,
+        mutually_exclusive=[("login_password", "login_password_file")],
+        required_by={"ssl_cert": ("ssl_key",), "ssl_key": ("ssl_cert",)},
+    )

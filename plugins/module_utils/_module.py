@@ -177,6 +177,8 @@ class Given:
             unix_socket=self["login_unix_socket"] or "",
             ssl_mode=self["ssl_mode"],
             ca_cert=self["ca_cert"],
+            ssl_cert=self["ssl_cert"],
+            ssl_key=self["ssl_key"],
         )
 
 

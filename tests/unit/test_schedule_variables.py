@@ -36,7 +36,7 @@ OF_THE_CONTROLLER = {
     "lifeboat_prometheus_service",
 }
 # Whoever may change a bucket guards it by hand: a job on a host must neither have that right nor fail for lack of it.
-OF_THE_ADMINISTRATOR = {"lifeboat_bucket", "lifeboat_bucket_credentials_file"}
+OF_THE_ADMINISTRATOR = {"lifeboat_bucket", "lifeboat_bucket_ca_cert", "lifeboat_bucket_credentials_file"}
 NOT_TOLD = FOR_ONE_RUN | MARKED | OF_THE_CONTROLLER | OF_THE_ADMINISTRATOR
 
 

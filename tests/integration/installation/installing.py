@@ -51,10 +51,17 @@ class Installation:
             "lifeboat_system_python": sys.executable,
         }
 
-    def play(self, tasks: list[Task], *words: str, status: int = 0, **changes: t.Any) -> str:
-        """Run tasks, with further words for the command line. Give what was said."""
+    def play(
+        self,
+        tasks: list[Task],
+        *words: str,
+        status: int = 0,
+        hosts: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
+        **changes: t.Any,
+    ) -> str:
+        """Run tasks on `hosts`, which have variables of their own. Give what was said, in one line."""
         inventory, book = self.home / "hosts.json", self.home / "play.json"
-        given = {name: self.variables(name) | changes for name in ("db1",)}
+        given = {name: {**self.variables(name), **changes, **own} for name, own in (hosts or {"db1": {}}).items()}
         inventory.write_text(json.dumps({"databases": {"hosts": given}}))
         book.write_text(json.dumps([{"hosts": "databases", "gather_facts": False, "tasks": tasks}]))
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
@@ -69,7 +76,7 @@ class Installation:
             check=False,
         )
         assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return " ".join((done.stdout + done.stderr).split())
 
 
 def part(name: str, role: str = "host", **more: t.Any) -> Task:
@@ -81,14 +88,16 @@ def part(name: str, role: str = "host", **more: t.Any) -> Task:
     }
 
 
-def changed(output: str) -> int:
-    """Give how many tasks changed something."""
-    return int(re.search(r"changed=(\d+)", output)[1])  # type: ignore[index]
+def changed(output: str, host: str = "db1") -> int:
+    """Give how many tasks changed something on a host."""
+    return int(re.search(rf"{host} +: ok=\d+ +changed=(\d+)", output)[1])  # type: ignore[index]
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     made = Installation(tmp_path)
-    for path in (made.temporary, made.host() / "home", made.host() / "bin"):
-        path.mkdir(parents=True)
+    made.temporary.mkdir()
+    for name in ("db1", "db2", "db3", "db4"):
+        for place in ("home", "bin", "etc/keys", "log"):
+            (made.host(name) / place).mkdir(parents=True)
     return made

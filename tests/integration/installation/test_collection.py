@@ -30,24 +30,21 @@ def source(tmp_path: Path) -> Path:
     return made
 
 
-def install(installation: Installation, source: Path, *words: str, status: int = 0) -> str:
-    return installation.play([part("collection")], "-e", f"host_collection={source}", *words, status=status)
+def install(installation: Installation, source: Path, *words: str) -> str:
+    return installation.play([part("collection")], "-e", f"host_collection={source}", *words)
 
 
-def test_nothing_that_others_can_guess_is_sent_to_a_host(installation: Installation, source: Path) -> None:
+def test_nothing_that_others_can_guess_is_sent_and_a_failure_leaves_nothing(
+    installation: Installation, source: Path
+) -> None:
     planted = installation.temporary / f"lifeboat-recovery-{os.getuid()}.tar"
     planted.write_text("of somebody else")
-    install(installation, source)
+    (installation.host("db2") / "home/releases").write_text("in the way")
+    installation.play([part("collection")], "-e", f"host_collection={source}", status=2, hosts={"db1": {}, "db2": {}})
     assert (installation.host() / INSTALLED / "meta/runtime.yml").is_file()
+    assert not (installation.host("db2") / INSTALLED).exists()
     assert planted.read_text() == "of somebody else"
     assert [path.name for path in installation.temporary.iterdir()] == [planted.name]
-
-
-def test_a_failure_leaves_no_package_and_no_half_of_a_release(installation: Installation, source: Path) -> None:
-    (installation.host() / "home/releases").write_text("in the way")
-    install(installation, source, status=2)
-    assert list(installation.temporary.iterdir()) == []
-    assert not (installation.host() / INSTALLED).exists()
 
 
 def test_an_upgrade_leaves_nothing_behind_and_lets_jobs_end(installation: Installation, source: Path) -> None:
@@ -59,14 +56,29 @@ def test_an_upgrade_leaves_nothing_behind_and_lets_jobs_end(installation: Instal
     (source / "playbooks/gone.yml").unlink()
     assert changed(install(installation, source, "--check")) > 0
     assert (installation.host() / "home/ansible_collections").resolve() == release
-    install(installation, source)
+    once = changed(install(installation, source))
     assert not (installation.host() / INSTALLED / "playbooks/gone.yml").exists()
     assert (installation.host() / INSTALLED / "playbooks/install.yml").is_file()
     # What began before still has all of its own.
     assert (release / "lifeboat/recovery/playbooks/gone.yml").is_file()
 
-    assert changed(install(installation, source)) == 0
     (source / "playbooks/third.yml").write_text("[]")
-    install(installation, source)
+    twice = installation.play([part("collection")] * 2, "-e", f"host_collection={source}")
+    assert changed(twice) == once + 1  # the removal of the first release; and nothing the second time
     assert not release.exists()
     assert len(list((installation.host() / "home/releases").iterdir())) == 2
+
+
+def test_who_reaches_no_package_index_is_told_the_ways_out(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    said = installation.play(
+        [part("libraries")],
+        "-e",
+        '{"host_python_version": {"stdout": "3.13"}}',
+        status=2,
+        lifeboat_index_url="http://127.0.0.1:1/simple",
+    )
+    assert "Set lifeboat_index_url to an index that it reaches, or lifeboat_wheelhouse: true" in said
+    assert not (installation.host() / "home/venv").exists()

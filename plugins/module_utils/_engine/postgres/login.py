@@ -40,6 +40,8 @@ class Login:
     unix_socket: str = ""
     ssl_mode: str = "prefer"
     ca_cert: str | None = None
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
     server_uid: int | None = None
 
     @property
