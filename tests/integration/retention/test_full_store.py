@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -42,14 +43,11 @@ def fill(home, *, names):
     with (home / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
         while True:
             filler.write(bytes(4096))
-    number = 0
-    while names:
-        try:
-            (home / f"filler-{number}").touch()
-        except OSError as exc:
-            assert exc.errno == errno.ENOSPC
-            return
-        number += 1
+    if names:
+        with pytest.raises(OSError) as caught:  # noqa: PT011 - the number is looked at below
+            for number in itertools.count():
+                (home / f"filler-{number}").touch()
+        assert caught.value.errno == errno.ENOSPC
 
 
 @pytest.mark.parametrize("names", [False, True])
