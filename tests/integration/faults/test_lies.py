@@ -15,6 +15,6 @@ if t.TYPE_CHECKING:
 
 
 def test_no_lie_of_a_store_is_taken_for_the_truth(s3: t.Any, tmp_path: Path) -> None:
-    tally = lies.strike(s3, tmp_path, count=12, seed=7)
+    tally = lies.strike(s3, tmp_path, count=6, seed=7)
     assert tally.wrong == []
     assert tally.refused
