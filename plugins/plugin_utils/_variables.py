@@ -6,7 +6,7 @@
 What is wrong with the variables that people set, in their names and in two short sentences each.
 
 This file is private to the collection. A role knows its own options; which variable each takes its value from stands in
-its specification ("Set C(lifeboat_x)."), and whether that must be set, in its defaults.
+its specification ("Set C(VARIABLE)."), and whether that must be set, in its defaults.
 """
 
 from __future__ import annotations

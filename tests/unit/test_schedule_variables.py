@@ -19,6 +19,7 @@ ROLES = ("backup", "verify", "validate", "retention", "aftercare", "history", "n
 INSTALLATION = {"setup.yml", "server.yml", "install.yml"}
 
 FOR_ONE_RUN = {
+    "lifeboat_ticket",
     "lifeboat_accept_shrink",
     "lifeboat_backup",
     "lifeboat_max_age",
