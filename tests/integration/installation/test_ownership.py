@@ -48,7 +48,6 @@ class Roles:
             "lifeboat_login_unix_socket": self.server.directory,
             "lifeboat_login_port": self.server.port,
             "lifeboat_user": self.name,
-            "lifeboat_scratch_user": f"{self.name}-scratch",
         }
 
     def mark(self, name: str) -> list[t.Any]:

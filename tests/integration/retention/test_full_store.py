@@ -45,9 +45,13 @@ def fill(home, *, names):
             filler.write(bytes(4096))
     if names:
         with pytest.raises(OSError) as caught:  # noqa: PT011 - the number is looked at below
-            for number in itertools.count():
-                (home / f"filler-{number}").touch()
+            _touch_for_ever(home)
         assert caught.value.errno == errno.ENOSPC
+
+
+def _touch_for_ever(home: Path) -> None:
+    for number in itertools.count():
+        (home / f"filler-{number}").touch()
 
 
 @pytest.mark.parametrize("names", [False, True])
