@@ -175,3 +175,12 @@ def test_server_and_programs_are_told(pg: Cluster) -> None:
         server.programs(info.major + 1, directory=pg.bin)
     with pytest.raises(DatabaseError, match="are not installed here"):
         server.programs(info.major, directory="/nowhere")
+
+
+def test_a_server_notices_soon_that_the_machine_of_a_client_is_gone(pg: Cluster) -> None:
+    """The locks of a restore last as long as its session does, in the server's eyes."""
+    names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+    with contextlib.closing(connection.connect(pg.tcp, "postgres")) as session:
+        asked = "SELECT setting::int FROM pg_settings WHERE name = %s"
+        idle, interval, count = (connection.one(session, asked, [name]) for name in names)
+    assert 0 < idle + interval * count <= 120

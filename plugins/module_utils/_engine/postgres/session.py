@@ -44,6 +44,10 @@ _SETTINGS: Mapping[str, str] = {
     "default_transaction_isolation": "read committed",
     "standard_conforming_strings": "on",
     "application_name": "lifeboat",
+    # A client whose machine died holds locks, until the server asks whether it is still there: in two hours otherwise.
+    "tcp_keepalives_idle": "60",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "6",
     **TEXT_FORMS,
 }
 

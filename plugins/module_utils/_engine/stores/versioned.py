@@ -74,12 +74,12 @@ class VersionedStore(CloudStore):
         if not found and not self._lists():
             # Without boto3 nothing more can be known of a store in which nothing was ever seen.
             with contextlib.suppress(MissingLibrary):
-                self._follows(prefix, "")
+                return list(super().list(prefix)) if self._follows(prefix, "") else []
         return found
 
     def _follows(self, prefix: str, last: str) -> bool:
         """Whether anything follows after `last`, by an answer that is a listing in every point."""
-        where: dict[str, t.Any] = {"Prefix": self._control.prefix + prefix, "MaxKeys": 1}
+        where: dict[str, t.Any] = {"Prefix": self._control.prefix + prefix, "MaxKeys": 100}
         if last:
             where["StartAfter"] = self._control.prefix + last
         answer = self._control.ask("list_objects_v2", f"Listing {prefix}", right="s3:ListBucket", **where) or {}
