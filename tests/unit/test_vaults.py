@@ -11,7 +11,6 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _module
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import address
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import credentials
@@ -20,7 +19,6 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 READERS: dict[str, t.Callable[[str], t.Any]] = {
-    "key": keyfile.read,
     "roots": _module.read_roots,
     "password": lambda path: Login(password_file=path).secret(),
     "credentials": lambda path: credentials.from_file(path, "default"),

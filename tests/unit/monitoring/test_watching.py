@@ -16,6 +16,7 @@ import pytest
 import shelf as ground
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import directory
 
 if t.TYPE_CHECKING:
@@ -193,7 +194,7 @@ def test_what_is_excluded_is_left_out(shelf: Shelf) -> None:
 @pytest.mark.parametrize("database", ['a"b', "a\\b", "two\nlines", "a/b", "ünïcödé", "a b", "{}=,"])
 def test_odd_names_are_labels_like_others(shelf: Shelf, database: str) -> None:
     shelf.back_up(database)
-    escaped = database.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = printable(database).replace("\\", "\\\\").replace('"', '\\"')
     shelf.watch()
     text = shelf.path.read_text(encoding="utf-8")
     assert f'lifeboat_backups{{application="shop",cluster="main",database="{escaped}"}} 1\n' in text

@@ -154,7 +154,7 @@ def test_kind_is_told_from_an_identity() -> None:
 
 
 def partition(name: str, rows: int, summed: int, **more: t.Any) -> dict[str, t.Any]:
-    entry = {"schema": "a", "name": name, "sort": "table", "rows": rows, "hash": str(summed), "root": ["a", "root"]}
+    entry = {"schema": "a", "name": name, "sort": "table", "rows": rows, "sum": f"{summed:032x}", "root": ["a", "root"]}
     return {**entry, **more}
 
 

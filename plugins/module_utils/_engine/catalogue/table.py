@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ..audit.log import one_line
+from ..printing import printable
 from ..units import human_duration, human_size
 
 if t.TYPE_CHECKING:
@@ -52,7 +52,7 @@ def lines(
         by_database.setdefault((row["cluster"], row["database"]), []).append(row)
     if limit is None:
         limit = 0 if len(by_database) + len(missing) <= 1 else FEW
-    said = [f"ANOMALY  {one_line(anomaly.sentence)}" for anomaly in anomalies]
+    said = [f"ANOMALY  {printable(anomaly.sentence)}" for anomaly in anomalies]
     said += [
         f"NO BACKUP  {_name(each.cluster, each.database)}: the server has it, and the store no full backup of it."
         for each in missing
@@ -74,7 +74,7 @@ def _group(name: tuple[str, str], own: Sequence[Row], now: datetime.datetime, li
             f"{human_size(row['size'])} ({human_size(row['plain_size'])} of data) in {human_duration(row['seconds'])}  "
             f"{row['scope']}, {row['reason']}, proof {row['proof']}{_marks(row)}  {row['backup_id']}"
         )
-        yield from (f"    SUSPICIOUS  {one_line(cause)}" for cause in row["suspicions"])
+        yield from (f"    SUSPICIOUS  {printable(cause)}" for cause in row["suspicions"])
     if len(shown) < len(own):
         yield f"  and {len(own) - len(shown)} older"
 
@@ -95,7 +95,7 @@ def _age(row: Mapping[str, t.Any], now: datetime.datetime) -> str:
 
 
 def _name(cluster: str, database: str) -> str:
-    return one_line(f"{cluster} / {database}")
+    return printable(f"{cluster} / {database}")
 
 
 def _marks(row: Mapping[str, t.Any]) -> str:

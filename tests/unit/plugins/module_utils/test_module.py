@@ -38,6 +38,8 @@ LOGIN = {
     "login_unix_socket": None,
     "ssl_mode": "require",
     "ca_cert": "/ca",
+    "ssl_cert": "/cert",
+    "ssl_key": "/key",
 }
 
 
@@ -76,6 +78,7 @@ def test_the_login_is_made_of_its_options():
     login = given(**LOGIN).login()
     assert (login.host, login.port, login.user, login.password_file) == ("", 5433, "u", "/p")
     assert (login.ssl_mode, login.ca_cert, login.unix_socket, login.password) == ("require", "/ca", "", "")
+    assert (login.ssl_cert, login.ssl_key) == ("/cert", "/key")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_a_bad_value_is_refused_and_its_option_named(kind, text):
 def test_programs_do_not_inherit_the_recovery_key(monkeypatch):
     monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", "secret")
     monkeypatch.setenv("LANG", "C")
-    world = _module.world(dry_run=True)
+    world = _module.world(dry_run=True, record=lambda _done: None)
     assert "BACKUP_ENCRYPTION_KEY" not in world.environ
     assert world.environ["LANG"] == "C"
     assert world.dry_run
