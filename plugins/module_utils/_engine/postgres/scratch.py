@@ -94,7 +94,7 @@ def running(
     others need.
     """
     require(programs)
-    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/tmp"}  # noqa: S108 - within the walls
+    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": walls.HOME}
     walls.leave_keys_outside(FIELD)
     with placed(parent, chance) as place:
         walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])

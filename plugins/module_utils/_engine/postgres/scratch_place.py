@@ -151,7 +151,10 @@ def _made(directory: str, uid: int) -> Iterator[None]:
             path = os.path.join(directory, name)
             os.mkdir(path, 0o700)
             os.chown(path, uid, uid)
-        for name, line in (("passwd", f"scratch:x:{uid}:{uid}::/tmp:/bin/false\n"), ("group", f"scratch:x:{uid}:\n")):
+        for name, line in (
+            ("passwd", f"scratch:x:{uid}:{uid}::{walls.HOME}:/bin/false\n"),
+            ("group", f"scratch:x:{uid}:\n"),
+        ):
             with open(os.path.join(directory, name), "w", encoding="ascii") as file:
                 os.fchmod(file.fileno(), 0o644)
                 file.write(line)

@@ -37,8 +37,11 @@ TOOLS = {"bwrap": "bubblewrap", **dict.fromkeys(("choom", "prlimit", "setpriv", 
 
 KEYRINGS = "libkeyutils.so.1"
 
+HOME = "/tmp"  # noqa: S108 - within the walls, where it is nobody else's
+"""The home of whoever is inside."""
+
 MEMORY_FILES = 64 << 20
-"""Bytes that /tmp and /dev/shm inside may hold: they are memory."""
+"""Bytes that HOME and /dev/shm inside may hold: they are memory."""
 
 _NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
@@ -119,7 +122,7 @@ def around(
         *("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"),
         *_system(programs),
         *("--proc", "/proc", "--dev", "/dev", "--chdir", "/"),
-        *(word for path in ("/tmp", "/dev/shm") for word in _memory(path)),  # noqa: S108 - its own, of memory
+        *(word for path in (HOME, "/dev/shm") for word in _memory(path)),  # noqa: S108 - its own, of memory
         *(word for path, seen in (visible or {}).items() for word in (*_way_to(path), "--ro-bind", seen, path)),
         *(word for path in writable for word in (*_way_to(path), "--bind", path, path)),
         *("--remount-ro", "/", "--"),
