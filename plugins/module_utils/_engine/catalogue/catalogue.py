@@ -13,22 +13,20 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import datetime
-import hashlib
 import typing as t
 
 from .. import repository
-from ..crypto import seals
 from ..errors import KeyRefused, NotFound, Tampered
 from ..keys import custody
 from ..stores import opening
-from . import choosing, evidence, manifest, readings
+from . import believing, choosing, evidence, readings
 from . import marks as sealed
 from .choosing import Place
 from .receipts import Receipts
 from .stored_backup import Backup, missing_file
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ..model import World
@@ -40,12 +38,8 @@ __all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "m
 READERS = 8
 """Manifests that are fetched at once: a listing waits for the network, not for a core."""
 
-FUTURE = datetime.timedelta(hours=24)
-"""How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
-
 STRANGER = "stranger"
 """The kind of anomaly that a wrong key makes of every backup."""
-
 
 TRUST = "trust"
 """The kind of anomaly that a trust file is which no root signed."""
@@ -206,34 +200,7 @@ class Repository:
         return self._read(Place(component, backup_id, info.modified))
 
     def _read(self, place: Place) -> Backup:
-        component, backup_id = place.component, place.backup_id
-        name = repository.manifest(self.application, component, backup_id)
-        # What is larger than it may be is cut, and fails its parser.
-        envelope = b"".join(self.store.get(name, 0, seals.envelope_limit("manifest") + 1))
-        # The store's own time is what a thief of a signer cannot choose.
-        signers = self.custody.record_signers(component, None, stored=place.stored)
-        opened = seals.open_record("manifest", envelope, signers)
-        record = manifest.parse(opened.payload, self.application, component, backup_id)
-        signer = self._signer(opened.signers, record, place.stored)
-        if record.finished > self._now() + FUTURE:
-            raise Tampered(
-                f"{backup_id} claims to have finished in the future.",
-                "Check the clock of this machine and of the host that made it.",
-                backup_id=backup_id,
-            )
-        digest = hashlib.sha256(envelope).hexdigest()
-        return Backup(record, digest, signer, self.store, self.custody)
-
-    def _signer(self, signers: tuple[bytes, ...], record: manifest.Manifest, stored: datetime.datetime) -> bytes:
-        allowed = self.custody.record_signers(record.component, record.finished, stored=stored)
-        for signer in signers:
-            if signer in allowed:
-                return signer
-        raise Tampered(
-            f"The signer of {record.backup_id} was not trusted at the time that it claims.",
-            "Look into the trust file: a compromised or retired signer may have made it.",
-            backup_id=record.backup_id,
-        )
+        return believing.read(self.store, self.custody, self.application, place, self._now)
 
     def _places(self, component: str | None) -> list[Place]:
         infos = self.store.list(repository.manifests(self.application, component))

@@ -14,7 +14,7 @@ from .. import repository
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..audit.log import AuditLog
-from ..catalogue.catalogue import FUTURE
+from ..catalogue.believing import FUTURE
 from ..catalogue.receipts import Receipts
 from ..errors import RecoveryError
 from ..schedule import jobs

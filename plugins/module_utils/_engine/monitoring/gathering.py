@@ -21,6 +21,7 @@ from ..anomalies.statistics import Statistics
 from ..audit.log import AuditLog
 from ..backups import discovery
 from ..catalogue import catalogue, newer
+from ..catalogue.believing import FUTURE
 from ..catalogue.inventory import Inventories
 from ..catalogue.marks import Marks
 from ..catalogue.receipts import Receipts
@@ -77,7 +78,7 @@ def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
     now, application = world.now(), repository.check_application(sources.repository.application)
     log = AuditLog(sources.repository.state_dir)
     # What was dated by a clock that ran ahead would be the newest for as long as that.
-    entries = [entry for entry in log.entries(application=application, until=now + catalogue.FUTURE) if entry.is_run]
+    entries = [entry for entry in log.entries(application=application, until=now + FUTURE) if entry.is_run]
     warnings: list[str] = []
     found, unreadable = _Found(), ""
     try:
@@ -244,7 +245,7 @@ def _remembered(sources: Sources, entries: Sequence[Entry], now: datetime.dateti
         for receipt in kept
     ]
     # As the catalogue does: what claims to have ended in the future is no recovery point.
-    past = [backup for backup in shown if backup.finished <= now + catalogue.FUTURE]
+    past = [backup for backup in shown if backup.finished <= now + FUTURE]
     return _Found(tuple(past), remembered=True)
 
 
