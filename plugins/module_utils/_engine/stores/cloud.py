@@ -18,12 +18,13 @@ import functools
 import secrets
 import typing as t
 
-from ..errors import AccessDenied, AlreadyExists, MissingLibrary, NotFound, StoreError
-from . import base, failures
+from ..errors import MissingLibrary, NotFound, StoreError
+from . import attempts, base, failures
+from .attempts import REFUSALS, TOKEN
 from .bucket import Bucket, Patience, client_settings
 from .confirming import SMALL, Written, confirm
 from .credentials import provider
-from .downloading import RANGE, cut_out, in_ranges, same_object
+from .downloading import cut_out, download, same_object
 from .listed import in_order
 from .source import Source
 
@@ -50,15 +51,6 @@ SMALLEST_PART = 5 << 20
 
 MOST_PARTS = 10_000
 """S3 takes no more parts for one object."""
-
-TOKEN = "lifeboat-attempt"  # noqa: S105
-"""The metadata key under which an object carries the token of the attempt that wrote it."""
-
-ATTEMPTS = 3
-"""How often a create-only write or a deletion is sent when its answer gets lost: obstore does not repeat them."""
-
-REFUSALS = range(300, 500)
-"""HTTP statuses that settle a request; after any other, or none, it may have been carried out all the same."""
 
 
 class CloudStore:
@@ -100,34 +92,13 @@ class CloudStore:
 
     def put_new(self, name: str, data: bytes) -> None:
         token = secrets.token_hex(16)
-        lost: StoreError | None = None
-        for _attempt in range(ATTEMPTS):
-            lost = self._create(name, data, token, lost)
-            if lost is None:
-                self._confirm(name, token, Written(len(data), data, b""))
-                return
-        raise t.cast("StoreError", lost)
+        attempts.create(functools.partial(self._create, name, data, token))
+        self._confirm(name, token, Written(len(data), data, b""))
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         key = self._key(name)
-        try:
-            first = self._range(name, key, start, RANGE if length is None else min(RANGE, length))
-        except failures.NoRange:
-            yield from self._whole(name, key, start, length)
-            return
-        if first is None:
-            return
-        data, meta = first
-        end = meta["size"] if length is None else min(meta["size"], start + length)
-
-        def fetch(position: int, size: int) -> bytes | memoryview:
-            try:
-                found = self._range(name, key, position, size, meta)
-            except failures.NoRange:
-                return b"".join(self._whole(name, key, position, size, meta))
-            return found[0] if found else b""
-
-        yield from in_ranges(fetch, data, start + len(data), end)
+        ranged = functools.partial(self._range, name, key)
+        yield from download(ranged, functools.partial(self._whole, name, key), start, length)
 
     def head(self, name: str) -> base.ObjectInfo:
         key = self._key(name)
@@ -166,7 +137,7 @@ class CloudStore:
 
     def delete(self, name: str) -> None:
         key = self._key(name)
-        for left in reversed(range(ATTEMPTS)):
+        for left in reversed(range(attempts.ATTEMPTS)):
             try:
                 obstore.delete(self._s3, key)
                 return
@@ -206,7 +177,8 @@ class CloudStore:
             obstore.put(self._s3, key, data, attributes={TOKEN: token}, mode="create")
         except _raised_by_obstore() as exc:
             if isinstance(exc, AlreadyExistsError):
-                self._settle(name, token, data, earlier)
+                ours = functools.partial(self._is_ours, key, token, data if earlier else None, certain=True)
+                attempts.settle(self.url, name, ours, earlier)
                 return None
             error = self._explained(exc, f"Writing {name}", name)
             if failures.status(exc) in REFUSALS:
@@ -255,20 +227,6 @@ class CloudStore:
             if failures.status(exc) == 412:
                 raise StoreError(f"{name} was replaced while it was read.", "Read it again.", name=name) from exc
             raise self._explained(exc, f"Reading {name}", name) from exc
-
-    def _settle(self, name: str, token: str, data: bytes, earlier: StoreError | None) -> None:
-        """Return when the object that exists is the one whose answer we never got. Raise AlreadyExists otherwise."""
-        try:
-            if self._is_ours(self._key(name), token, data if earlier else None, certain=True):
-                return
-        except AccessDenied as exc:
-            if earlier:
-                raise StoreError(
-                    f"The answer to writing {name} was lost, and these credentials may not read what is stored.",
-                    "Look with other credentials whether it is there.",
-                    name=name,
-                ) from exc
-        raise AlreadyExists(f"{self.url} holds an object {name} already.", "Nothing was written.", name=name)
 
     def _is_ours(self, key: str, token: str, data: bytes | None = None, *, certain: bool = False) -> bool:
         """

@@ -16,12 +16,45 @@ import typing as t
 
 from ..errors import StoreError
 from . import base
+from .failures import NoRange
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 RANGE = 4 << 20
 """Bytes in one request. Three ranges are in memory at most: one read, one waiting, one on its way."""
+
+
+def download(
+    ranged: Callable[..., tuple[memoryview, t.Any] | None],
+    whole: Callable[..., Iterator[bytes]],
+    start: int,
+    length: int | None,
+) -> Iterator[bytes]:
+    """
+    Yield `length` bytes from `start`, or all from there on: in ranges, or of the whole where a store knows none.
+
+    `ranged(start, size)` fetches one range and tells of the object, None when that ends before; `whole(start, length)`
+    reads all there is. Both take what was told before as a third, and raise StoreError when it is another object now.
+    """
+    try:
+        first = ranged(start, RANGE if length is None else min(RANGE, length))
+    except NoRange:
+        yield from whole(start, length)
+        return
+    if first is None:
+        return
+    data, meta = first
+    end = meta["size"] if length is None else min(meta["size"], start + length)
+
+    def fetch(position: int, size: int) -> bytes | memoryview:
+        try:
+            found = ranged(position, size, meta)
+        except NoRange:
+            return b"".join(whole(position, size, meta))
+        return found[0] if found else b""
+
+    yield from in_ranges(fetch, data, start + len(data), end)
 
 
 def in_ranges(fetch: Callable[[int, int], base.Bytes], held: base.Bytes, position: int, end: int) -> Iterator[bytes]:
