@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What a restore says when there is nothing to do, and in check mode.
+What a restore says when there is nothing to do, in check mode, and when the old database is lost.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..postgres import halfmade
 from ..postgres.layout import counted
 
 if t.TYPE_CHECKING:
+    from ..errors import RecoveryError
     from .history import History
     from .plan import Material, Plan, RestoreRequest
 
@@ -80,3 +81,13 @@ def compared(plan: Plan) -> str:
         return "compared with nothing"
     tables, rows = counted(plan.material.detail)
     return f"{tables} tables with {rows or 0:,} rows as they were backed up (proof {level})"
+
+
+def lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
+    """Give the same kind of error, but say that the database is gone and what it can be had back from."""
+    source = f"the emergency backup {emergency_id}" if emergency_id else "another backup"
+    return type(error)(
+        f"The restore in place failed when {target!r} was already dropped: {error.cause}",
+        f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
+        **error.details,
+    )

@@ -18,19 +18,19 @@ import os
 import secrets
 import typing as t
 
-from .. import repository, units
-from ..anomalies.statistics import Statistics
+from .. import units
 from ..backups import backup as backups
-from ..catalogue import catalogue, newer, readings
-from ..errors import Busy, ProcessFailed, ProofMismatch, RecoveryError, UsageError
+from ..catalogue import readings
+from ..errors import Busy, ProcessFailed, RecoveryError
 from ..model import Outcome
-from ..postgres import halfmade, load, notes, proof, server, statistics, swap, target, unmade
+from ..postgres import halfmade, load, server, statistics, swap, target, unmade
 from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
 from ..termination import raised_on_sigterm
 from . import emergency, tables
 from .borrowing import Borrower, borrowing
-from .doubts import doubts
+from .choice import choose
+from .comparing import prove
 from .history import History, Restored
 from .plan import (
     Material,
@@ -41,13 +41,14 @@ from .plan import (
     refuse_use,
     require_confirm,
 )
-from .report import compared, done_before, planned, proved, state_of
+from .report import compared, done_before, lost, planned, proved, state_of
 from .warrants import HalfMade
 from .watched import Watched
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ..catalogue.catalogue import Backup
     from ..model import World
 
     BackUp = Callable[[backups.BackupRequest, World], Outcome]
@@ -67,7 +68,7 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     check_request(request)
     # Held from before the first look at a key, which may be lent too.
     with borrowing(request.loan) as loan:
-        backup, against = _chosen(request, world)
+        backup, against = choose(request, world)
         with readings.announced(backup, "a restore", secrets.token_hex(8)) as reading:
             if request.strategy == "in_place":
                 reading.require()
@@ -75,27 +76,10 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     return dataclasses.replace(done, warnings=(*reading.warnings, *done.warnings))
 
 
-def _chosen(request: RestoreRequest, world: World) -> tuple[catalogue.Backup, tuple[str, ...]]:
-    """Give the backup that is meant, and what is to be said before it replaces anything."""
-    opened = catalogue.open_repository(request.repository, world)
-    component = repository.component(request.cluster, request.database)
-    chosen = newer.choose(opened, component, request.backup, world.now())
-    if chosen.certain and not world.dry_run:
-        raise UsageError(
-            chosen.notes[0],
-            f"If it is the one to restore, name it: backup: {chosen.backup.manifest.backup_id} (lifeboat_backup).",
-            field="backup",
-            backup_id=chosen.backup.manifest.backup_id,
-            passed_over=[passed.backup_id for passed in chosen.passed],
-        )
-    against = doubts(opened, chosen.backup, Statistics(request.repository.state_dir, request.repository.place))
-    return chosen.backup, (*chosen.notes, *against)
-
-
 def restore_backup(
     request: RestoreRequest,
     world: World,
-    backup: catalogue.Backup,
+    backup: Backup,
     back_up: BackUp,
     against: tuple[str, ...] = (),
     *,
@@ -185,7 +169,7 @@ class _Run:
             exc.details.update(emergency_backup_id=self._emergency_id or None)
             if not self._dropped:
                 raise
-            raise _lost(exc, request.target, self._emergency_id) from exc
+            raise lost(exc, request.target, self._emergency_id) from exc
         usable = (self._world.now() - self._began).total_seconds()
         oid = halfmade.exists(self._session, request.target)
         self._remember(history, oid, usable)
@@ -315,32 +299,3 @@ class _Run:
             after="\n".join(plan.lines()) + "\n",
             warnings=tuple(self._warnings),
         )
-
-
-def prove(plan: Plan, database: str, lost: tuple[unmade.Loss, ...]) -> list[str]:
-    """Compare `database` with the backup's proof. Give notes; raise ProofMismatch that names the first difference."""
-    before = plan.material.detail["proof"]
-    if before["level"] == "none":
-        return ["The backup has no proof, so the restored database was not compared with anything."]
-    after = proof.take(
-        plan.tools.login, database, None, before["level"], like=before, partial=bool(before.get("partial"))
-    )
-    found = [each for each in proof.excuse(proof.compare(before, after)) if not unmade.excuses(lost, each)]
-    if real := [difference for difference in found if not difference.note]:
-        raise ProofMismatch(
-            f"The restored database is not the one that was backed up: {real[0]}.",
-            "Nothing was replaced; try an earlier backup, and look into why this one differs.",
-            differences=[str(difference) for difference in real[:100]],
-            first_difference=str(real[0]),
-        )
-    return notes.told(found, before, after)
-
-
-def _lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
-    """Give the same kind of error, but say that the database is gone and what it can be had back from."""
-    source = f"the emergency backup {emergency_id}" if emergency_id else "another backup"
-    return type(error)(
-        f"The restore in place failed when {target!r} was already dropped: {error.cause}",
-        f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
-        **error.details,
-    )
