@@ -16,17 +16,16 @@ import typing as t
 
 from .. import repository
 from ..catalogue import catalogue, marking, newer, readings
-from ..errors import DatabaseError, RecoveryError, UsageError
+from ..errors import RecoveryError, UsageError
 from ..model import Outcome
-from ..postgres import globals as roles
-from ..postgres import halfmade, load, notes, preloading, proof, properties, restorer, scratch, server, target, unmade
+from ..postgres import halfmade, load, notes, proof, properties, scratch, target, unmade
 from ..postgres.connection import Login, connect, execute, permit_views
 from ..postgres.layout import counted
 from ..progress import Progress, status_directory
 from ..restores.plan import Material
 from ..restores.watched import Watched
 from ..termination import raised_on_sigterm
-from . import checks, report, wording
+from . import checks, cluster, report, wording
 from .wording import DATABASE
 
 if t.TYPE_CHECKING:
@@ -35,17 +34,14 @@ if t.TYPE_CHECKING:
 
     from ..model import World
     from ..postgres.differences import Difference
+    from ..postgres.restorer import Tools
 
 SCRATCH_DIRECTORY = "/var/lib/lifeboat-scratch"
 CHECKER = "lifeboat_check"
 
-OPTIONS = ("--no-tablespaces", "--no-subscriptions")
-"""What no scratch cluster gets: places outside of it, and connections to the living."""
-
 ACCEPT = "A restore needs accept_failed (lifeboat_accept_failed) with this name, and goes without it"
 
 IGNORED = frozenset({"subscription"})
-FALLBACK_LOCALE = "C.UTF-8"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Ba
     material = Material.of(backup)
     if world.dry_run:
         if not request.target_db:
-            scratch.require(_programs(material, world))
+            scratch.require(cluster.programs(material, world))
         where = f"database {request.target_db}" if request.target_db else "a scratch cluster"
         return Outcome(False, {"summary": f"Would compare {backup.manifest.backup_id} with its proof in {where}."})
     progress = Progress(
@@ -103,13 +99,6 @@ def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Ba
         else:
             run.fresh()
         return run.outcome()
-
-
-def _programs(material: Material, world: World) -> server.Programs:
-    """Find the programs of a server that takes this backup."""
-    dumped_by = material.backup.manifest.versions.get("pg_dump", "")
-    source = int(material.detail["source"]["server_version_num"]) // 10000
-    return server.programs(max(source, int(dumped_by.split(".", 1)[0] or 0)), environ=world.environ)
 
 
 def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
@@ -139,7 +128,6 @@ class _Run:
         self._tables: list[dict[str, t.Any]] = []
         self._checks: list[dict[str, t.Any]] = []
         self._losses: tuple[unmade.Loss, ...] = ()
-        self._other_locale = False
         self._began: datetime = world.now()
 
     def existing(self, database: str) -> None:
@@ -159,27 +147,23 @@ class _Run:
             self._finish(tools.login)
 
     @contextlib.contextmanager
-    def _scratch(self) -> Iterator[restorer.Tools]:
+    def _scratch(self) -> Iterator[Tools]:
         """Give the tools that reach a cluster which is gone afterwards."""
-        programs = _programs(self._material, self._world)
+        programs = cluster.programs(self._material, self._world)
         request = self._request
         with contextlib.ExitStack() as stack:
             with self._phase("scratch_start"):
-                cluster = stack.enter_context(
-                    scratch.running(
+                tools = stack.enter_context(
+                    cluster.running(
                         programs,
+                        self._material,
+                        self._world,
                         parent=request.scratch_dir,
                         chance=secrets.randbits(32),
-                        superuser=self._superuser(),
-                        sleep=self._world.sleep,
-                        settings=preloading.scratch_settings(
-                            self._material.detail, programs, database=DATABASE, sessions=scratch.CONNECTIONS
-                        ),
+                        jobs=request.jobs,
                     )
                 )
-            yield restorer.Tools(
-                programs, cluster.login, cluster.environ, jobs=request.jobs, prefix=cluster.prefix, options=OPTIONS
-            )
+            yield tools
 
     def outcome(self) -> Outcome:
         """Give the result. Raise ProofMismatch when it is a failure."""
@@ -200,14 +184,9 @@ class _Run:
             counted(self._material.detail),
         )
 
-    def _superuser(self) -> str:
-        """Give the cluster the source's superuser where its name is known: it stands in grants on system objects."""
-        supers = [role["name"] for role in self._material.roles["roles"] if role["superuser"]]
-        return "postgres" if "postgres" in supers or not supers else str(supers[0])
-
-    def _restore(self, tools: restorer.Tools) -> None:
+    def _restore(self, tools: Tools) -> None:
         material = self._material
-        with self._empty(tools) as session:
+        with cluster.prepared(tools, material, self._notes) as session:
             source = Watched(material.backup, self._progress)
             with load.Loader(
                 tools,
@@ -229,40 +208,6 @@ class _Run:
             if not loss.accepted
         ]
 
-    @contextlib.contextmanager
-    def _empty(self, tools: restorer.Tools) -> Iterator[halfmade.Session]:
-        """Make the source's roles and an empty database."""
-        with halfmade.manage(tools.login) as session:
-            wanted = dict(self._material.roles)
-            for statement in roles.missing(session.connection, wanted, login=False, passwords=False):
-                self._try(session, statement)
-            self._create(session)
-            yield session
-
-    def _create(self, session: halfmade.Session) -> None:
-        recorded = dict(self._material.detail["properties"])
-        try:
-            statements = properties.statements(recorded, DATABASE, "create", tablespaces=())
-            for statement in statements:
-                execute(session.connection, statement)
-        except DatabaseError as exc:
-            plain = {**recorded, "provider": "c", "collate": FALLBACK_LOCALE, "ctype": FALLBACK_LOCALE}
-            if recorded["encoding"] != "UTF8":
-                plain |= {"collate": "C", "ctype": "C"}
-            self._other_locale = True
-            self._notes.append(f"The source's locale is not to be had here, {plain['collate']} stands in: {exc.cause}")
-            for statement in properties.statements(plain, DATABASE, "create", tablespaces=()):
-                execute(session.connection, statement)
-
-    def _try(self, session: halfmade.Session, statement: str) -> None:
-        try:
-            execute(session.connection, statement)
-        except DatabaseError as exc:
-            # A setting that only the source's libraries know takes nothing from the data.
-            if not statement.startswith("ALTER ROLE"):
-                raise
-            self._notes.append(exc.cause)
-
     def _compare(self, login: Login, database: str, *, whole: bool) -> None:
         before = self._before
         if before["level"] == "none":
@@ -280,8 +225,8 @@ class _Run:
         self._tables = list(report.tables(before, after))
 
     @contextlib.contextmanager
-    def _empty_scratch(self) -> Iterator[restorer.Tools]:
-        with self._scratch() as tools, self._empty(tools):
+    def _empty_scratch(self) -> Iterator[Tools]:
+        with self._scratch() as tools, cluster.prepared(tools, self._material, self._notes):
             yield tools
 
     def _finish(self, login: Login) -> None:

@@ -1,0 +1,92 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Where a backup is tried: a scratch cluster that is fit for it, with the source's roles and an empty database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ..errors import DatabaseError
+from ..postgres import globals as roles
+from ..postgres import halfmade, preloading, properties, restorer, scratch, server
+from ..postgres.connection import execute
+from .wording import DATABASE
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..model import World
+    from ..restores.plan import Material
+
+OPTIONS = ("--no-tablespaces", "--no-subscriptions")
+"""What no scratch cluster gets: places outside of it, and connections to the living."""
+
+FALLBACK_LOCALE = "C.UTF-8"
+
+
+def programs(material: Material, world: World) -> server.Programs:
+    """Find the programs of a server that takes this backup."""
+    dumped_by = material.backup.manifest.versions.get("pg_dump", "")
+    source = int(material.detail["source"]["server_version_num"]) // 10000
+    return server.programs(max(source, int(dumped_by.split(".", 1)[0] or 0)), environ=world.environ)
+
+
+@contextlib.contextmanager
+def running(
+    found: server.Programs, material: Material, world: World, *, parent: str, chance: int, jobs: int
+) -> Iterator[restorer.Tools]:
+    """Give the tools that reach a cluster below `parent` which is gone afterwards; `chance` is any number."""
+    with scratch.running(
+        found,
+        parent=parent,
+        chance=chance,
+        superuser=_superuser(material),
+        sleep=world.sleep,
+        settings=preloading.scratch_settings(material.detail, found, database=DATABASE, sessions=scratch.CONNECTIONS),
+    ) as cluster:
+        yield restorer.Tools(found, cluster.login, cluster.environ, jobs=jobs, prefix=cluster.prefix, options=OPTIONS)
+
+
+@contextlib.contextmanager
+def prepared(tools: restorer.Tools, material: Material, notes: list[str]) -> Iterator[halfmade.Session]:
+    """Make the source's roles and an empty database; what cannot be as it was there is added to `notes`."""
+    with halfmade.manage(tools.login) as session:
+        for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
+            _try(session, statement, notes)
+        _create(session, dict(material.detail["properties"]), notes)
+        yield session
+
+
+def _superuser(material: Material) -> str:
+    """Give the cluster the source's superuser where its name is known: it stands in grants on system objects."""
+    supers = [role["name"] for role in material.roles["roles"] if role["superuser"]]
+    return "postgres" if "postgres" in supers or not supers else str(supers[0])
+
+
+def _create(session: halfmade.Session, recorded: dict[str, t.Any], notes: list[str]) -> None:
+    try:
+        statements = properties.statements(recorded, DATABASE, "create", tablespaces=())
+        for statement in statements:
+            execute(session.connection, statement)
+    except DatabaseError as exc:
+        plain = {**recorded, "provider": "c", "collate": FALLBACK_LOCALE, "ctype": FALLBACK_LOCALE}
+        if recorded["encoding"] != "UTF8":
+            plain |= {"collate": "C", "ctype": "C"}
+        notes.append(f"The source's locale is not to be had here, {plain['collate']} stands in: {exc.cause}")
+        for statement in properties.statements(plain, DATABASE, "create", tablespaces=()):
+            execute(session.connection, statement)
+
+
+def _try(session: halfmade.Session, statement: str, notes: list[str]) -> None:
+    try:
+        execute(session.connection, statement)
+    except DatabaseError as exc:
+        # A setting that only the source's libraries know takes nothing from the data.
+        if not statement.startswith("ALTER ROLE"):
+            raise
+        notes.append(exc.cause)
