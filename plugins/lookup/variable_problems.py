@@ -6,17 +6,11 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.plugins.lookup import LookupBase
-
-from ..plugin_utils import _variables
-
 DOCUMENTATION = r"""
 name: variable_problems
 short_description: What is wrong with the variables that roles of this collection take
 version_added: 0.1.0
-author: Lifeboat contributors
+author: Lifeboat contributors (@lifeboat)
 description:
   - Compares the C(lifeboat_) variables of a host with what roles of this collection want, before the roles run. Each
     problem is told with the name of the variable, what is allowed, and where it can be guessed, what was meant.
@@ -46,6 +40,12 @@ _raw:
   type: list
   elements: str
 """
+
+import typing as t
+
+from ansible.plugins.lookup import LookupBase
+
+from ..plugin_utils import _variables
 
 
 class LookupModule(LookupBase):

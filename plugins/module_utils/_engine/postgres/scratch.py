@@ -96,24 +96,16 @@ def running(
     require(programs)
     environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": walls.HOME}
     walls.leave_keys_outside(FIELD)
-    with placed(parent, chance) as place:
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(placed(parent, chance))
         walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
         _initialise(programs, place, environ, superuser)
-        with _started(programs, place, environ, settings or {}) as child:
-            login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
-            _await(login, child, sleep)
-            yield Scratch(
-                place.directory,
-                login,
-                walls.around(
-                    place.uid,
-                    programs.directory,
-                    processes=PROCESSES,
-                    visible={**place.visible, place.socket: place.socket},
-                ),
-                environ,
-                place.uid,
-            )
+        child = stack.enter_context(_started(programs, place, environ, settings or {}))
+        login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
+        _await(login, child, sleep)
+        visible = {**place.visible, place.socket: place.socket}
+        prefix = walls.around(place.uid, programs.directory, processes=PROCESSES, visible=visible)
+        yield Scratch(place.directory, login, prefix, environ, place.uid)
 
 
 def require(programs: Programs) -> None:

@@ -34,7 +34,7 @@ SEGMENT_BYTES = 255
 RESERVED = ".lifeboat-"
 """Files of a directory store that begin like this are being written; no object may look like one."""
 
-Bytes = bytes | memoryview
+Bytes: t.TypeAlias = "bytes | memoryview"
 
 Purged = t.Literal["deleted", "retained"]
 """What became of an object that was to go for good: a store that locks objects may have to keep it for now."""
