@@ -73,7 +73,7 @@ def test_a_validation_says_it_and_takes_the_same_option(hidden):
             Path(place).chmod(0o711)
             settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
             request = validation.ValidateRequest(
-                repository=settings, cluster="main", database="shop", scratch_user="nobody", scratch_dir=place, **values
+                repository=settings, cluster="main", database="shop", scratch_dir=place, **values
             )
             world = restore_fakes.world(environ={"PATH": "/usr/bin:/bin"})
             return validation.validate_backup(request, world, t.cast("t.Any", hidden))

@@ -57,7 +57,8 @@ class Tools:
     The programs that fill a database, and how they run.
 
     `prefix` is put before each command: another user, another network. `memory` is the machine's, in bytes; 0 means
-    unknown. `options` are given to every pg_restore. `squeeze` says that the session may set wal_compression to lz4.
+    unknown. `options` are given to every pg_restore. `squeeze` says that the session may set wal_compression to lz4,
+    `superuser` that it may set all else.
     """
 
     programs: Programs
@@ -65,6 +66,7 @@ class Tools:
     environ: Mapping[str, str]
     jobs: int = 2
     squeeze: bool = False
+    superuser: bool = False
     prefix: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     memory: int = 0
@@ -81,6 +83,8 @@ class Tools:
             f"max_parallel_maintenance_workers={helpers}",
             *settings,
         ]
+        if self.superuser:
+            chosen.append("lc_messages=C")  # only a superuser may choose in what language the server complains
         if self.squeeze:
             # Index pages go to the WAL whole; squeezed by lz4 they cost less writing than the squeezing costs.
             chosen.append("wal_compression=lz4")

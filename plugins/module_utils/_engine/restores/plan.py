@@ -175,6 +175,7 @@ def make_tools(session: halfmade.Session, request: RestoreRequest, material: Mat
         environ=world.environ,
         jobs=request.jobs,
         squeeze=restorer.can_squeeze(session.connection),
+        superuser=info.superuser,
         options=("--no-tablespaces",) if tablespace_notes(session, material) else (),
         memory=_memory(),
     )
