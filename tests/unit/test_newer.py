@@ -156,6 +156,13 @@ def test_a_listing_that_leaves_the_newest_out_once_does_not_decide(shelf: Shelf,
     assert chosen.certain
 
 
+def test_an_earlier_one_of_the_same_second_is_not_newer(shelf: Shelf) -> None:
+    earlier, later = shelf.back_up(hours=5), shelf.back_up(hours=5)
+    chosen = choose(shelf)
+    assert (chosen.backup.manifest.backup_id, chosen.passed) == (later, ())
+    assert earlier.rpartition("-")[0] == later.rpartition("-")[0]
+
+
 def test_where_none_can_be_used_the_reason_is_told(shelf: Shelf) -> None:
     cut(shelf, shelf.back_up(hours=5))
     with pytest.raises(NotFound, match=r"1 are there and cannot be used; the first: .*"):

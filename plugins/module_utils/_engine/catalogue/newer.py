@@ -152,7 +152,7 @@ def _looked_for(
     here = [
         one for one, of in listed.items() if of == component and one != identity and _is_newer(one, identity, until)
     ]
-    yield from _unseen(opened, component, here, until)
+    yield from _unseen(opened, chosen, here, until)
     lost = sorted(({*traces, *receipts} - listed.keys()) - {one for one, found in marked.items() if found.expired})
     for number, one in enumerate(reversed(lost)):
         if one in receipts:
@@ -166,16 +166,20 @@ def _looked_for(
 
 
 def _unseen(
-    opened: Repository, component: str, listed: Iterable[str], until: datetime.datetime | None
+    opened: Repository, chosen: Backup, listed: Iterable[str], until: datetime.datetime | None
 ) -> Iterator[Passed]:
-    """Yield those that a second listing shows: the first, by which the backup was chosen, may have left them out."""
+    """
+    Yield those that a second listing shows: the first, by which the backup was chosen, may have left them out.
+
+    Of those that began within the same second, only the later ones would have been chosen.
+    """
     for identity in listed:
         try:
-            record = opened.read(component, identity).manifest
+            backup = opened.read(chosen.manifest.component, identity)
         except RecoveryError as exc:
             yield Passed(identity, exc.cause)
             continue
-        if choosing.is_latest(record, until):
+        if choosing.is_latest(backup.manifest, until) and choosing.age(backup) > choosing.age(chosen):
             yield Passed(identity, "The store did not show it at first: it was just finished, or kept back.")
 
 
