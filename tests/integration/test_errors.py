@@ -217,7 +217,7 @@ def test_no_space_is_left(module: Module, small_disk: Path, size: int) -> None:
     store = {"url": f"file://{small_disk}"}
     subprocess.run(["mount", "-o", f"remount,size={size}k", str(small_disk)], check=True)
 
-    result = module.refuses("StoreError", "No space left", "Free space", store=store)
+    result = module.refuses("Full", "No space left", "Free space", store=store)
 
     assert str(small_disk) in result["msg"]
     assert not [path for path in small_disk.rglob("*") if path.is_file()]
@@ -236,7 +236,7 @@ def test_no_space_is_left_for_the_manifest_alone(module: Module, small_disk: Pat
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,mode=0700", "tmpfs", str(full)], check=True)
     try:
         (full / "filler").write_bytes(b"x" * 4096)
-        result = module.refuses("StoreError", "No space left", "Free space", store={"url": f"file://{small_disk}"})
+        result = module.refuses("Full", "No space left", "Free space", store={"url": f"file://{small_disk}"})
         assert str(full) in result["msg"]
     finally:
         subprocess.run(["umount", str(full)], check=True)
