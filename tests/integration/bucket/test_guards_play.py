@@ -106,8 +106,13 @@ def recap(done: subprocess.CompletedProcess[str], host: str) -> dict[str, int]:
 def told(done: subprocess.CompletedProcess[str], host: str) -> str:
     """Give what a host said in the end: how it failed, or what it did."""
     failed = re.findall(rf"^fatal: \[{host}\]: (.*)", done.stdout, re.MULTILINE)
+    if failed:
+        # Where it failed, and, once everybody is told, how the host ended: with the same sentences.
+        causes = [json.loads(text.partition(" => ")[2])["msg"] for text in failed]
+        assert causes[1:] == causes[:1], done.stdout
+        return failed[0]
     said = done.stdout.partition(": Say what was done]")[2].partition("TASK [")[0]
-    [text] = failed or re.findall(rf"^ok: \[{host}\] => (.*?)^}}", said, re.MULTILINE | re.DOTALL)
+    [text] = re.findall(rf"^ok: \[{host}\] => (.*?)^}}", said, re.MULTILINE | re.DOTALL)
     return " ".join(text.split())
 
 
@@ -191,7 +196,7 @@ def test_what_is_wrong_is_refused_by_its_name_and_nothing_is_deleted(
     for host, cause in {
         "directory": '"field": "store.url"',
         "unproved": '"field": "store.url"',
-        "misspelt": "bucket.object_lok",
+        "misspelt": "lifeboat_bucket has no key 'object_lok'",
         "stranger": "Allow these credentials s3:GetBucketVersioning on the bucket",
         "unlocked": "gives no lock to what is written to it",
         "idle": "lifeboat_retention is not set",
