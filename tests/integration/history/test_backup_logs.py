@@ -27,6 +27,8 @@ if t.TYPE_CHECKING:
 
     from fixtures_postgres import Cluster, ClusterFactory, DatabaseFactory
 
+# In whatever language the server says it, the remedy is that of what is not allowed.
+DENIED = r".*Grant it to the role"
 START = datetime.datetime(2026, 11, 20, 3, 0, tzinfo=datetime.UTC)
 FIRST, SECOND = "backup-20261120T030000Z-0000000000000001", "backup-20261121T030000Z-0000000000000002"
 
@@ -363,11 +365,11 @@ def test_the_role_that_writes_needs_little(pg: Cluster, name: str, host: Host) -
     host.backup(FIRST)
     pg.execute(f"CREATE ROLE {role} LOGIN")
     try:
-        with pytest.raises(DatabaseError, match="permission denied for schema public"):
+        with pytest.raises(DatabaseError, match=f"(?i)schema public{DENIED}"):
             host.sync(login=writer)
         host.sync()
         host.backup(SECOND)
-        with pytest.raises(DatabaseError, match="permission denied"):
+        with pytest.raises(DatabaseError, match=DENIED):
             host.sync(login=writer, create=False)
         pg.execute(
             f"GRANT SELECT ON public.backup_logs_version TO {role};"
@@ -379,7 +381,7 @@ def test_the_role_that_writes_needs_little(pg: Cluster, name: str, host: Host) -
         host.happens("validation", backup_id=SECOND)
         done = host.sync(login=writer, create=False, policy={"keep_within": "30d"})
         assert (done.facts["rows"], done.facts["settled"]) == (2, 3)
-        with pytest.raises(DatabaseError, match="permission denied"):
+        with pytest.raises(DatabaseError, match=DENIED):
             host.sync(login=writer, table=log_table.Table("lifeboat", "backup_logs"))
         pg.execute(f"CREATE SCHEMA lifeboat AUTHORIZATION {role}", name)
         assert host.sync(login=writer, table=log_table.Table("lifeboat", "backup_logs")).facts["rows"] == 3
