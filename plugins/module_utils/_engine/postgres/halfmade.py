@@ -87,9 +87,17 @@ class Session:
 
 @contextlib.contextmanager
 def manage(login: Login, warrants: Warrants | None = None) -> Iterator[Session]:
-    """Open the session that manages databases. Raise DatabaseError when there is no way in."""
+    """
+    Open the session that manages databases. Raise DatabaseError when there is no way in.
+
+    Its locks are free at its end; the server notices only some time after it that a connection is closed.
+    """
     with contextlib.closing(connect_server(login)) as connection, raw_names(connection):
-        yield Session(connection, login, warrants)
+        try:
+            yield Session(connection, login, warrants)
+        finally:
+            with contextlib.suppress(RecoveryError):
+                one(connection, "SELECT pg_advisory_unlock_all()")
 
 
 def _lock_of(name: str) -> str:
