@@ -31,8 +31,6 @@ if t.TYPE_CHECKING:
 
     from fixtures_postgres import Cluster
 
-SCRATCH_USER = "nobody"
-
 # pg_dump draws these words by chance, and a database's own name is not what was restored.
 _CHANCE = re.compile(r"\\(un)?restrict |-- (Dumped|Started|Completed) |-- TOC entry ")
 _COUNTED = re.compile(r"([0-9,]+) tables (?:with|and) ([0-9,]+) rows")
@@ -101,11 +99,7 @@ def _ours(place: ground.Ground, copy: str, verdict: Verdict, accepted: tuple[str
         step = "validation"
         proved = validation.validate(
             validation.ValidateRequest(
-                place.settings,
-                ground.CLUSTER,
-                place.database,
-                scratch_user=SCRATCH_USER,
-                scratch_dir=str(place.home / "scratch"),
+                place.settings, ground.CLUSTER, place.database, scratch_dir=str(place.home / "scratch")
             ),
             place.world(),
         )

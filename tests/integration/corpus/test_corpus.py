@@ -63,7 +63,6 @@ def test_a_database_restored_by_hand_is_told_from_one_that_somebody_changed(
         source,
         login=server.login,
         target_db=copy,
-        scratch_user=oracle.SCRATCH_USER,
         scratch_dir=str(scratch_directory),
     )
     assert any("function expressions.f1()" in note for note in validation.validate(request, place.world()).warnings)

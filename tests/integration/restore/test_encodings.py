@@ -88,11 +88,7 @@ def test_a_role_whose_name_is_not_utf_8_comes_back_byte_for_byte(cluster, tmp_pa
         place.back_up()
         proved = validation.validate(
             validation.ValidateRequest(
-                repository=place.settings,
-                cluster="main",
-                database="named",
-                scratch_user="nobody",
-                scratch_dir=scratch,
+                repository=place.settings, cluster="main", database="named", scratch_dir=scratch
             ),
             place.world(),
         )
