@@ -105,7 +105,7 @@ def test_a_standby_is_backed_up_like_its_primary(own: Cluster) -> None:
         backup = restore_fakes.back_up(standby, "shop", threshold=200_000)
     assert backup.record["source"]["in_recovery"]
     counted = {entry["name"]: entry.get("rows") for entry in backup.record["proof"]["tables"]}
-    assert counted == {"customers": 5000, "orders": 9000, "totals": 5000, "cache": None}
+    assert counted == {"customers": 5000, "orders": 9000, "totals": None, "cache": None}
     primary = proof.take(own.login, "shop", None, "content", like=backup.record["proof"])
     assert [str(found) for found in proof.compare(backup.record["proof"], primary) if not found.note] == []
 
