@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from .connection import rows
+from .encodings import raw_names, readable
 
 if t.TYPE_CHECKING:
     from .connection import Connection
@@ -31,8 +32,11 @@ Names = dict[tuple[str, int], Name]
 
 
 def read(connection: Connection) -> Names:
-    """Give every name that this session sees, by kind and number of the object."""
-    return {(kind, int(number)): Name(int(within), name) for kind, number, within, name in rows(connection, _NAMES)}
+    """Give every name that this session sees, by kind and number of the object; roles' names are as in `encodings`."""
+    found = rows(connection, _NAMES)
+    with raw_names(connection):
+        found += rows(connection, _ROLES)
+    return {(kind, int(number)): Name(int(within), name) for kind, number, within, name in found}
 
 
 def changed(before: Names, after: Names, *, dropped: bool) -> str:
@@ -45,10 +49,10 @@ def changed(before: Names, after: Names, *, dropped: bool) -> str:
     for (kind, number), was in before.items():
         now = after.get((kind, number))
         if now is None and (dropped or kind == "type"):
-            return f'the {kind} "{was.name}" was dropped'
+            return f'the {kind} "{readable(was.name)}" was dropped'
         if now is not None and now != was:
-            how = f'was renamed to "{now.name}"' if now.name != was.name else "was moved to another schema"
-            return f'the {kind} "{was.name}" {how}'
+            how = f'was renamed to "{readable(now.name)}"' if now.name != was.name else "was moved to another schema"
+            return f'the {kind} "{readable(was.name)}" {how}'
     return ""
 
 
@@ -72,6 +76,7 @@ _BUILT_IN = 16384
 # Row types share the name of their relation, and the names of array types follow that of their element.
 _CONDITIONS = {"type": "AND o.typrelid = 0 AND o.typcategory <> 'A'"}
 
+_ROLES = "SELECT 'role', oid::bigint, 0::bigint, rolname::text FROM pg_catalog.pg_roles"
 _REST = " ".join(
     f"UNION ALL SELECT '{kind}', o.oid::bigint, n.oid::bigint, o.{prefix}name::text "  # noqa: S608 - constants
     f"FROM pg_catalog.{catalogue} o JOIN n ON n.oid = o.{prefix}namespace "
@@ -86,8 +91,6 @@ WITH n AS (SELECT oid, nspname FROM pg_catalog.pg_namespace
             WHERE c.oid >= {_BUILT_IN} AND c.relpersistence <> 't'
               AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 'i', 'I'))
 SELECT 'schema', oid::bigint, 0::bigint, nspname::text FROM n
-UNION ALL
-SELECT 'role', oid::bigint, 0, rolname::text FROM pg_catalog.pg_roles
 UNION ALL
 SELECT CASE relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
                     WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END,
