@@ -144,12 +144,12 @@ def choose_roles(
 
 def check_names(session: Session, recorded: Mapping[str, t.Any], chosen: role_choice.RoleChoice) -> None:
     """Raise DatabaseError when a role that must be named cannot be; `recorded` are a database's properties."""
-    encoding = session.connection.info.parameter_status("server_encoding")
+    encoding, place = session.connection.info.parameter_status("server_encoding"), session.connection.info.dbname
     named = {recorded["owner"], *recorded["role_settings"], *(grant["grantee"] for grant in recorded["grants"])}
     foreign = sorted(name for name in {*named, *chosen.created} if not is_text(name))
     if foreign and encoding == "UTF8":
         raise DatabaseError(
-            f"The role {readable(foreign[0])} cannot be named from a database whose encoding is UTF8.",
+            f"The role {readable(foreign[0])} cannot be named from the database {place}, whose encoding is UTF8.",
             f"Restore on a server that was made with encoding {recorded['encoding']} or SQL_ASCII, or rename the role "
             "in the source and make another backup.",
             roles=[readable(name) for name in foreign],
