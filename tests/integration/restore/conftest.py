@@ -6,75 +6,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import sys
 import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import properties
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import (
-    RestoreRequest,
-    restore_backup,
-)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import restore_fakes
-
-if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done
-
-
-class Restorer:
-    """Runs restores of in-memory backups on one cluster."""
-
-    def __init__(self, cluster: t.Any, state_dir: Path) -> None:
-        self.cluster = cluster
-        self.state_dir = state_dir
-        self.emergencies: list[t.Any] = []
-        self.recorded: list[Done] = []
-        self._restores = 0
-
-    def request(self, database: str, **values: t.Any) -> RestoreRequest:
-        settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": str(self.state_dir)})())
-        return RestoreRequest(
-            repository=settings,
-            login=self.cluster.login,
-            cluster="main",
-            database=database,
-            host="db1",
-            **{"force_disconnect": True, **values},
-        )
-
-    def restore(self, backup: restore_fakes.Backup, database: str, *, dry_run: bool = False, **values: t.Any) -> t.Any:
-        # A minute after the one before, as people do it: replaced databases are named by the second.
-        self._restores += 1
-        later = datetime.timedelta(minutes=self._restores)
-        world = restore_fakes.world(
-            dry_run=dry_run, environ=self.cluster.environ, later=later, record=self.recorded.append
-        )
-        return restore_backup(self.request(database, **values), world, t.cast("t.Any", backup), self._back_up)
-
-    def _back_up(self, request: t.Any, world: t.Any) -> t.Any:
-        self.emergencies.append(request)
-        return type("Outcome", (), {"facts": {"backup": {"backup_id": "backup-emergency"}}})()
-
-    def sql(self, statement: str, database: str = "postgres") -> list[tuple[t.Any, ...]]:
-        """Run SQL with the search path that an application has. Give the first statement's rows."""
-        with contextlib.closing(self.cluster.connect(database)) as connection:
-            connection.execute("SET search_path = public")
-            cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-    def properties(self) -> dict[str, t.Any]:
-        """What a database without anything special is recorded as."""
-        with contextlib.closing(self.cluster.connect("postgres")) as session:
-            return properties.read(session)
-
-    def databases(self) -> set[str]:
-        return {name for (name,) in self.cluster.execute("SELECT datname::text FROM pg_database")}
+from restoring import Restorer
 
 
 @pytest.fixture

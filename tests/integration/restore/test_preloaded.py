@@ -15,7 +15,7 @@ import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
-from conftest import Restorer
+from restoring import Restorer
 
 JOBS = """
 CREATE EXTENSION pg_cron;
