@@ -17,7 +17,7 @@ import typing as t
 
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
-from . import freeze, restorer, toc
+from . import freeze, restorer, stages, toc
 from .layout import Choice
 from .unmade import Losses
 from .workers import Workers
@@ -246,13 +246,13 @@ class Loader:
         workers.check()
 
     def _post_data(self, database: str, chosen: Choice) -> list[tuple[int, str]]:
-        late = _late(self.entries)
-        wanted = [
-            number for number in self._ordered(chosen.structure) if number not in self._built and number not in late
-        ]
-        failures = self._again_alone(database, self._post_pass(database, wanted, jobs=self._tools.jobs))
-        if late & chosen.structure:
-            failures += self._post_pass(database, self._ordered(late & chosen.structure), jobs=1)
+        failures: list[tuple[int, str]] = []
+        for numbers, side_by_side in stages.stages(self.entries):
+            wanted = [number for number in self._ordered(numbers & chosen.structure) if number not in self._built]
+            if wanted and side_by_side:
+                failures += self._again_alone(database, self._post_pass(database, wanted, jobs=self._tools.jobs))
+            elif wanted:
+                failures += self._post_pass(database, wanted, jobs=1)
         return failures
 
     def _again_alone(self, database: str, failed: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -310,9 +310,3 @@ class Loader:
 
 def void(_result: object) -> None:
     """Forget a result where only the doing counts."""
-
-
-def _late(entries: Sequence[toc.Entry]) -> frozenset[int]:
-    """Give event triggers and what is said about them."""
-    late = {entry.number for entry in entries if entry.kind == "EVENT TRIGGER"}
-    return frozenset(late | {entry.number for entry in entries if late & set(entry.needs)})
