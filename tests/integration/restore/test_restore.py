@@ -382,3 +382,14 @@ def test_roles_are_created_when_missing_and_never_altered(restorer, database):
     finally:
         restorer.cluster.drop("roles_back")
         execute("DROP ROLE IF EXISTS gone; DROP ROLE keeper")
+
+
+def test_what_is_said_about_an_index_that_is_built_early_comes_back(restorer, database):
+    name = database(
+        sql="CREATE TABLE public.a (id int PRIMARY KEY); INSERT INTO public.a SELECT generate_series(1, 5000);"
+        "CREATE INDEX a_id ON public.a (id DESC); COMMENT ON INDEX public.a_id IS 'said of an index';"
+        "COMMENT ON CONSTRAINT a_pkey ON public.a IS 'said of a key'"
+    )
+    restorer.restore(restore_fakes.back_up(restorer.cluster, name, threshold=1), name, target_db="said")
+    asked = "SELECT obj_description('a_id'::regclass), obj_description(oid) FROM pg_constraint WHERE conname = 'a_pkey'"
+    assert restorer.sql(asked, "said") == [("said of an index", "said of a key")]

@@ -23,9 +23,10 @@ def test_indexes_are_attached_alone_after_they_are_built_and_before_what_needs_t
         entry(5, "TRIGGER"),
         entry(6, "EVENT TRIGGER"),
         entry(7, "COMMENT", (6,)),
+        entry(8, "COMMENT", (2,)),
     ]
     assert stages(entries) == [
-        (frozenset({1, 2}), True),
+        (frozenset({1, 2, 8}), True),
         (frozenset({3}), False),
         (frozenset({4, 5}), True),
         (frozenset({6, 7}), False),

@@ -236,13 +236,14 @@ class Loader:
         return lambda: self._build_some(workers, database, [number])
 
     def _build_some(self, workers: Workers, database: str, numbers: list[int]) -> None:
-        with restorer.memory_file(toc.listing(numbers)) as wanted:
+        whole = self._ordered(stages.told(self.entries, numbers))
+        with restorer.memory_file(toc.listing(whole)) as wanted:
             arguments = ["--exit-on-error", f"--use-list={restorer.path_of(wanted)}"]
             # What fails here fails again, or no more, with all the others: there it is reported by name.
             with contextlib.suppress(ProcessFailed):
                 # A core that nobody else uses helps this build.
                 restorer.run(self._tools, database, self._archive, arguments, helpers=workers.idle, workers=workers)
-                self._built.update(numbers)
+                self._built.update(whole)
         workers.check()
 
     def _post_data(self, database: str, chosen: Choice) -> list[tuple[int, str]]:

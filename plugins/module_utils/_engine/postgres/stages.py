@@ -11,11 +11,13 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from .toc import Entry
 
 _BUILT = frozenset({"CONSTRAINT", "INDEX"})
+_SAID = frozenset({"COMMENT", "SECURITY LABEL"})
+"""What pg_restore counts to the section of the entry before it: it must follow what it is about."""
 
 
 def stages(entries: Sequence[Entry]) -> list[tuple[frozenset[int], bool]]:
@@ -27,8 +29,14 @@ def stages(entries: Sequence[Entry]) -> list[tuple[frozenset[int], bool]]:
     the index stays invalid for good. Foreign keys need those that are valid. Event triggers come last of all.
     """
     attached = frozenset(entry.number for entry in entries if entry.kind == "INDEX ATTACH")
-    built = frozenset(entry.number for entry in entries if attached and entry.kind in _BUILT)
+    built = told(entries, {entry.number for entry in entries if attached and entry.kind in _BUILT})
     last = {entry.number for entry in entries if entry.kind == "EVENT TRIGGER"}
     last |= {entry.number for entry in entries if last & set(entry.needs)}
     rest = frozenset(entry.number for entry in entries) - attached - built - last
     return [(built, True), (attached, False), (rest, True), (frozenset(last), False)]
+
+
+def told(entries: Sequence[Entry], numbers: Collection[int]) -> frozenset[int]:
+    """Give `numbers` with the entries that say something about them."""
+    wanted = set(numbers)
+    return frozenset(wanted | {entry.number for entry in entries if entry.kind in _SAID and wanted & set(entry.needs)})
