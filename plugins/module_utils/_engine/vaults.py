@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .errors import UsageError
 
-MARK = "$ANSIBLE_VAULT;"
+MARK = "$ANSIBLE_VAULT"
 
 
 def refuse(text: str, path: str, field: str = "") -> None:

@@ -17,10 +17,11 @@ import stat
 import typing as t
 from datetime import UTC, datetime
 
+from .. import vaults
 from ..disk import write_atomically
 from ..errors import KeyRefused, Tampered
 from . import primitives, strict_json
-from .keys import DIGEST, HOW_TO_MAKE_A_KEY, VAULT, VAULT_REMEDY, OpeningKey, RecoveryKey, Signer, kid
+from .keys import DIGEST, HOW_TO_MAKE_A_KEY, VAULT_REMEDY, OpeningKey, RecoveryKey, Signer, kid
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ _SECRET = re.compile(r"[0-9a-f]{64}")
 _FIELDS = {"format": str, "type": str, "kid": str, "secret": str, "status": str, "created": str}
 
 _FOREIGN = {
-    VAULT: ("is encrypted by Ansible Vault", VAULT_REMEDY),
+    vaults.MARK: ("is encrypted by Ansible Vault", VAULT_REMEDY),
     "-----BEGIN": ("is a key or certificate in PEM form, and no key of backups", HOW_TO_MAKE_A_KEY),
     "age-encryption": ("is a file of age, and no key of backups", HOW_TO_MAKE_A_KEY),
     "BACKUP_ENCRYPTION_KEY": (

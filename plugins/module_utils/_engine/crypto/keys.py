@@ -17,6 +17,7 @@ import os
 import re
 import typing as t
 
+from .. import vaults
 from ..errors import KeyRefused
 from . import primitives
 
@@ -35,7 +36,6 @@ _PAPER_GROUP = 8
 _DISTINCT_BYTES = 18
 _ANY_SCALAR = bytes(range(32))
 
-VAULT = "$ANSIBLE_VAULT"
 VAULT_REMEDY = "Put its text into a variable, which Ansible decrypts by itself, or decrypt it: ansible-vault decrypt."
 HOW_TO_MAKE_A_KEY = "Make one with (umask 077; openssl rand -hex 32 > recovery.key), and keep a copy off this machine."
 
@@ -151,7 +151,7 @@ class RecoveryKey:
     def from_hex(cls, text: str) -> RecoveryKey:
         """Read 64 hexadecimal digits; white space around them, and an editor's mark before them, are ignored."""
         digits = text.strip().removeprefix("\ufeff")
-        if digits.startswith(VAULT):
+        if digits.startswith(vaults.MARK):
             raise KeyRefused("The recovery key is encrypted by Ansible Vault.", VAULT_REMEDY)
         if not _HEX_KEY.fullmatch(digits):
             raise KeyRefused(
