@@ -68,7 +68,8 @@ options:
       - Queries that must give what is expected, each with O(checks.expect) or O(checks.minimum). They run in a
         transaction that can only read.
       - In O(target_db) they read tables and materialized views, and no other views or foreign tables. Whose tables they
-        name can run code with the rights of C(login_user) there, so let that be a role that only reads.
+        name can run code with the rights of C(login_user) there, so a role that may do more than read what it was
+        granted, such as a superuser or a member of C(pg_read_all_data), is refused.
     type: list
     elements: dict
     suboptions:

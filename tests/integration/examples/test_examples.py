@@ -275,7 +275,7 @@ def test_the_checks_hold_in_a_database_as_it_should_be(ran: Ran) -> None:
     tables, queries = ran.variables["lifeboat_critical_tables"], ran.variables.get("lifeboat_checks", [])
     with contextlib.closing(ran.ground.server.connect(ran.system.database)) as connection:
         for check in checks.parse(queries, tables, ran.system.database):
-            result = checks.run(connection, check, role=None, timeout=10)
+            result = checks.run(connection, check, timeout=10)
             assert result["passed"], result
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import typing as t
 
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import properties
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import (
     RestoreRequest,
     restore_backup,
@@ -71,3 +73,11 @@ class Restorer:
 
     def databases(self) -> set[str]:
         return {name for (name,) in self.cluster.execute("SELECT datname::text FROM pg_database")}
+
+
+def validated(backup: restore_fakes.Backup, *, environ: dict[str, str] | None = None, **values: t.Any) -> t.Any:
+    """Give the outcome of a validation of `backup`, which lies in memory."""
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    request = validation.ValidateRequest(repository=settings, cluster="main", database="shop", **values)
+    world = restore_fakes.world(environ=environ or {"PATH": os.environ["PATH"]})
+    return validation.validate_backup(request, world, t.cast("t.Any", backup))

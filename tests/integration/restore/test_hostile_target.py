@@ -12,13 +12,20 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks
+from restoring import validated
 
 OWNER = "hostile_owner"
 
 TRAP = """
 CREATE FUNCTION public.act() RETURNS integer LANGUAGE plpgsql AS $act$
 BEGIN
+    BEGIN
+        PERFORM pg_catalog.set_config('role', 'none', false);
+    EXCEPTION WHEN insufficient_privilege THEN -- as while an index is made
+    END;
     IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
         COPY (SELECT 1) TO PROGRAM 'cat > {trace}';
     END IF;
@@ -82,3 +89,24 @@ def test_a_row_is_what_a_restore_asks_to_be_confirmed(restorer, hostile, shop_ba
     assert not restorer.restore(shop_backup, "shop", dry_run=True).facts["restore"]["confirm"]
     session.execute("INSERT INTO public.second VALUES (1)")
     assert restorer.restore(shop_backup, "shop", dry_run=True).facts["restore"]["confirm"] == "shop@db1"
+
+
+@pytest.mark.parametrize(
+    ("powers", "told"),
+    [
+        ("SUPERUSER", "is a superuser"),
+        ("IN ROLE pg_read_all_data", "may read password hashes"),
+        ("IN ROLE pg_write_server_files", "may write files of the server"),
+    ],
+)
+def test_no_check_lets_the_owner_act_with_the_rights_of_who_asks(restorer, hostile, shop_backup, powers, told):
+    session, trace = hostile
+    session.execute("CREATE INDEX ON public.first ((public.trap(1)))")
+    asked = checks.parse([{"name": "count", "query": "SELECT count(*) FROM public.first", "minimum": 0}], [])
+    restorer.cluster.execute(f"CREATE ROLE asker LOGIN {powers}")
+    try:
+        with pytest.raises(errors.UsageError, match=f"the login 'asker' {told}.* nothing else"):
+            validated(shop_backup, checks=asked, login=restorer.cluster.as_role("asker"), target_db="shop")
+    finally:
+        restorer.cluster.execute("DROP ROLE asker")
+    assert not trace.exists()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -17,6 +18,7 @@ import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
+from restoring import validated
 
 
 @pytest.fixture
@@ -29,15 +31,23 @@ def place() -> t.Iterator[Path]:
     assert left == []
 
 
-def prove(
-    backup: restore_fakes.Backup, place: Path, *, environ: dict[str, str] | None = None, **values: t.Any
-) -> t.Any:
-    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-    request = validation.ValidateRequest(
-        repository=settings, cluster="main", database="shop", scratch_dir=str(place), **values
+@contextlib.contextmanager
+def reader(restorer: t.Any, database: str) -> t.Iterator[t.Any]:
+    """Give the login of a role that may read the tables of `database`, and nothing else."""
+    restorer.cluster.execute("CREATE ROLE only_reads LOGIN")
+    restorer.cluster.execute(
+        f"GRANT CONNECT ON DATABASE {database} TO only_reads;"
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO only_reads;"
+        "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO only_reads",
+        database,
     )
-    world = restore_fakes.world(environ=environ or {"PATH": os.environ["PATH"]})
-    return validation.validate_backup(request, world, t.cast("t.Any", backup))
+    yield restorer.cluster.as_role("only_reads")
+    restorer.cluster.execute("DROP OWNED BY only_reads", database)
+    restorer.cluster.execute("DROP ROLE only_reads")
+
+
+def prove(backup: restore_fakes.Backup, place: Path, **values: t.Any) -> t.Any:
+    return validated(backup, scratch_dir=str(place), **values)
 
 
 def test_the_golden_database_passes(restorer, database, place):
@@ -109,8 +119,8 @@ def test_checks_read_views_of_the_copy_and_none_of_a_living_database(restorer, d
     backup = restore_fakes.back_up(restorer.cluster, name)
     asked = checks.parse([{"name": "view", "query": "SELECT one FROM v", "expect": 1}], [])
     assert prove(backup, place, checks=asked).facts["validation"]["passed"]
-    with pytest.raises(errors.ProofMismatch) as caught:
-        prove(backup, place, checks=asked, login=restorer.cluster.login, target_db=name)
+    with reader(restorer, name) as login, pytest.raises(errors.ProofMismatch) as caught:
+        prove(backup, place, checks=asked, login=login, target_db=name)
     assert "restricted" in caught.value.details["validation"]["checks"][0]["error"]
 
 
@@ -134,9 +144,13 @@ def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place)
         ],
         [],
     )
-    with pytest.raises(errors.ProofMismatch, match=r"'enough' fails .* it gave 9000, not 'at least 1e\+06'") as caught:
-        prove(shop_backup, place, checks=bad, login=restorer.cluster.login, target_db="asked", check_timeout=0.3)
+    said = r"'enough' fails .* it gave 9000, not 'at least 1e\+06'"
+    with pytest.raises(errors.ProofMismatch, match=said):
+        prove(shop_backup, place, checks=bad, check_timeout=0.3)
+    with reader(restorer, "asked") as login, pytest.raises(errors.ProofMismatch) as caught:
+        prove(shop_backup, place, checks=bad, login=login, target_db="asked", check_timeout=0.3)
     found = {check["name"]: check for check in caught.value.details["validation"]["checks"]}
+    assert found["enough"]["found"] == 9000
     assert "permission denied" in found["writes"]["error"] or "read-only" in found["writes"]["error"]
     assert "timeout" in found["slow"]["error"]
     assert restorer.sql("SELECT count(*) FROM orders", "asked") == [(9000,)]

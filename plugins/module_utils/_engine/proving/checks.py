@@ -5,7 +5,7 @@
 """
 A user's own questions to a restored database: does the data make sense to those who know it?
 
-Every query runs in a read-only transaction with a time limit, as a role that may read and nothing else.
+Every query runs in a read-only transaction with a time limit, in the session of a login that may read and nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import decimal
 import typing as t
 
 from ..errors import RecoveryError, UsageError
-from ..postgres.connection import execute, one, qualified, quote_literal, rows
+from ..postgres.connection import execute, qualified, rows
 from ..postgres.members import Scope
 
 if t.TYPE_CHECKING:
@@ -81,12 +81,12 @@ def _meant_for(database: str, entries: t.Iterable[Mapping[str, t.Any]]) -> list[
     ]
 
 
-def run(connection: Connection, check: Check, *, role: str | None, timeout: float) -> dict[str, t.Any]:
+def run(connection: Connection, check: Check, *, timeout: float) -> dict[str, t.Any]:
     """Run one check; the connection stays usable whatever it does. Give `name passed found wanted`."""
     wanted = f"at least {check.minimum:g}" if check.minimum is not None else check.expect
     result = {"name": check.name, "wanted": wanted}
     try:
-        found = _ask(connection, check, role, timeout)
+        found = _ask(connection, check, timeout)
     except RecoveryError as exc:
         return {**result, "passed": False, "found": None, "error": exc.cause}
     if check.minimum is not None:
@@ -96,13 +96,11 @@ def run(connection: Connection, check: Check, *, role: str | None, timeout: floa
     return {**result, "passed": passed, "found": found}
 
 
-def _ask(connection: Connection, check: Check, role: str | None, timeout: float) -> t.Any:
+def _ask(connection: Connection, check: Check, timeout: float) -> t.Any:
     execute(connection, "BEGIN READ ONLY")
     try:
         execute(connection, f"SET LOCAL statement_timeout = {int(timeout * 1000)}")
         execute(connection, "SET LOCAL search_path = public, pg_catalog")
-        if role is not None:
-            execute(connection, f"SET LOCAL ROLE {quote_literal(role)}")
         found = rows(connection, check.query)
     finally:
         execute(connection, "ROLLBACK")
@@ -123,7 +121,33 @@ def _plain(value: t.Any) -> t.Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def reading_role(connection: Connection) -> str | None:
-    """Give pg_read_all_data when this session may become it: it reads everything and changes nothing."""
-    may = one(connection, "SELECT pg_has_role('pg_read_all_data', 'MEMBER')")
-    return "pg_read_all_data" if may else None
+def refuse_powers(connection: Connection, database: str) -> None:
+    """
+    Raise UsageError where this session's login may do more than read what it was granted.
+
+    Planning a query already runs what the owner of a table wrote into its indexes and statistics objects, with all that
+    the login may do: no change of the role within the session takes anything away from it.
+    """
+    login, power = rows(connection, _POWERS)[0]
+    if power:
+        raise UsageError(
+            f"Checks in the database {database!r} can run code of its owners, and the login {login!r} {power}.",
+            "Give login_user a role that may read these tables and nothing else, or leave the checks out: without "
+            "target_db they run in a scratch cluster.",
+            field="login_user",
+        )
+
+
+_POWERS = """
+SELECT session_user, CASE
+    WHEN rolsuper THEN 'is a superuser'
+    WHEN pg_has_role(session_user, 'pg_execute_server_program', 'MEMBER') THEN 'may run programs on the server'
+    WHEN pg_has_role(session_user, 'pg_write_server_files', 'MEMBER') THEN 'may write files of the server'
+    WHEN pg_has_role(session_user, 'pg_read_server_files', 'MEMBER') THEN 'may read files of the server'
+    WHEN rolcreaterole THEN 'may make and change roles'
+    WHEN pg_has_role(session_user, 'pg_read_all_data', 'MEMBER')
+        OR has_table_privilege(session_user, 'pg_catalog.pg_authid', 'SELECT') THEN 'may read password hashes'
+END AS power
+FROM pg_catalog.pg_roles
+WHERE rolname = session_user
+"""

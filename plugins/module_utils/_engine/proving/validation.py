@@ -135,9 +135,13 @@ class _Run:
         login = self._request.login
         if login is None:
             raise UsageError("A target_db needs a login.", "Give login_host and the like.", field="login_host")
+        if self._request.checks:
+            with contextlib.closing(connect(login, database, read_only=True)) as connection:
+                checks.refuse_powers(connection, database)
         self._compare(login, database, whole=True)
-        with contextlib.closing(connect(login, database, read_only=True)) as connection:
-            self._ask(connection, checks.reading_role(connection))
+        if self._request.checks:
+            with contextlib.closing(connect(login, database, read_only=True)) as connection:
+                self._ask(connection)
 
     def fresh(self) -> None:
         """Restore into a cluster that is gone afterwards; compare and ask there."""
@@ -244,7 +248,7 @@ class _Run:
         with contextlib.closing(connect(dataclasses.replace(login, user=CHECKER), DATABASE)) as connection:
             # In here the owners of views reach nothing but this copy.
             permit_views(connection)
-            self._ask(connection, None)
+            self._ask(connection)
 
     def _compare_properties(self, login: Login) -> None:
         before = self._before
@@ -269,10 +273,10 @@ class _Run:
             if name not in apart and value != after.get(name)
         ]
 
-    def _ask(self, connection: t.Any, role: str | None) -> None:
+    def _ask(self, connection: t.Any) -> None:
         with self._phase("checks"):
             timeout = self._request.check_timeout
-            self._checks = [checks.run(connection, check, role=role, timeout=timeout) for check in self._request.checks]
+            self._checks = [checks.run(connection, check, timeout=timeout) for check in self._request.checks]
 
     @contextlib.contextmanager
     def _phase(self, name: str) -> Iterator[None]:
