@@ -19,7 +19,7 @@ import hashlib
 import random
 import re
 import secrets
-import time
+import signal
 import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec, repository
@@ -57,7 +57,7 @@ COMPONENT = f"{CLUSTER}/{DATABASE}"
 KEPT = 3
 """Backups that retention is to leave, of those that there are."""
 
-LIMIT = 60.0
+LIMIT = 60
 """Seconds that an operation may take beside a store that lies."""
 
 IMPATIENT = Patience(connect=2, request=3, retries=1, retrying=5)
@@ -178,6 +178,7 @@ def strike(s3: S3, home: Path, count: int, seed: int, report: Callable[[str], No
     number = 0
     patient = catalogue.opening.open_store
     catalogue.opening.open_store = lambda *given, **named: patient(*given, **{**named, "patience": IMPATIENT})  # type: ignore[assignment]
+    before = signal.signal(signal.SIGALRM, _too_long)
     try:
         while tally.lies < count:
             chance = random.Random(f"{seed}/{number}")
@@ -189,9 +190,14 @@ def strike(s3: S3, home: Path, count: int, seed: int, report: Callable[[str], No
             if number % 50 == 0:
                 report(str(tally))
     finally:
+        signal.signal(signal.SIGALRM, before)
         catalogue.opening.open_store = patient
         proxy.close()
     return tally
+
+
+def _too_long(_number: int, _frame: object) -> t.NoReturn:
+    raise TimeoutError(f"it takes longer than {LIMIT} s")
 
 
 def _try_one(ground: Ground, tally: Tally, seed: str) -> None:
@@ -203,8 +209,8 @@ def _try_one(ground: Ground, tally: Tally, seed: str) -> None:
     where, lie = LIES[kind](ground)
     times = chance.choice((1, 1, 2, 1 << 30))
     ground.proxy.add(Fault(where, times=times, lie=lie))
-    began = time.monotonic()
     try:
+        signal.alarm(LIMIT)
         problem = OPERATIONS[operation](ground, made)
         outcome = "done"
     except RecoveryError as exc:
@@ -213,6 +219,8 @@ def _try_one(ground: Ground, tally: Tally, seed: str) -> None:
             problem = "an error without a cause"
     except Exception as exc:  # noqa: BLE001 - what is no error of ours is the finding
         problem, outcome = f"{type(exc).__name__}: {exc}", "crashed"
+    finally:
+        signal.alarm(0)
     struck = ground.proxy.struck
     ground.proxy.reset()
     if not struck:
@@ -220,8 +228,6 @@ def _try_one(ground: Ground, tally: Tally, seed: str) -> None:
     tally.lies += 1
     tally.refused += outcome == "refused"
     tally.outcomes[f"{operation} {outcome}"] += 1
-    if time.monotonic() - began > LIMIT:
-        problem = problem or "took too long"
     found = ground.whole()
     meant = made if operation != "retention" else made[-KEPT:]
     lost = [identity for identity in meant if not found.get(identity)]

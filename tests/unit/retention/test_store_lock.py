@@ -16,7 +16,12 @@ import sys
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy, Full, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+    Busy,
+    Full,
+    StoreError,
+    Unbelievable,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 from test_crashes import Killed, Mortal, populate
@@ -90,6 +95,36 @@ def test_two_that_find_a_dead_one_do_not_both_go_on(ground, holding):
     second.check()
     with pytest.raises(Busy, match="went over"):
         first.check()
+
+
+class Stale:
+    """A store behind a cache: it deletes and writes, and goes on showing what was there."""
+
+    def __init__(self, store):
+        self._store = store
+        self._shown = b"".join(store.get(NAME)), store.head(NAME)
+        self.url = store.url
+        self.deleted = 0
+
+    def get(self, *_range):
+        return [self._shown[0]]
+
+    def head(self, _name):
+        return self._shown[1]
+
+    def delete(self, name):
+        self._store.delete(name)
+        self.deleted += 1
+        assert self.deleted < 10, "it deletes the lock without end"
+
+
+def test_a_lock_that_was_deleted_and_is_shown_all_the_same_ends_the_wait(ground, holding):
+    holding.kill()
+    holding.wait()
+    store = Stale(ground.store)
+    with pytest.raises(Unbelievable, match=f"deleted {NAME}.* cache between"):
+        store_lock.StoreLock(store, NAME, "mine", ground.world()).take(0)
+    assert store.deleted == 1
 
 
 class Crowded:

@@ -22,7 +22,7 @@ import threading
 import typing as t
 
 from .. import holder
-from ..errors import AlreadyExists, Busy, Full, NotFound, StoreError
+from ..errors import AlreadyExists, Busy, Full, NotFound, RecoveryError, StoreError, Unbelievable
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +52,13 @@ class StoreLock:
         self._mutex = threading.Lock()
 
     def take(self, patience: float) -> None:
-        """Wait at most so many seconds for the lock. Raise Busy that names who has it."""
+        """
+        Wait at most so many seconds for the lock, which is taken over from the dead at once.
+
+        Raise Busy that names who has it, Unbelievable where the store shows a lock that it said is deleted.
+        """
         deadline = self._world.now() + datetime.timedelta(seconds=patience)
+        taken_away: set[bytes] = set()
         while True:
             try:
                 found = self._put()
@@ -61,16 +66,29 @@ class StoreLock:
                 return
             if self.stored is not None:
                 return
-            if found is not None and (self._world.now() - found[1] > STALE or holder.is_dead(_record(found))):
+            if found is not None and self._is_over(found) and found[0] not in taken_away:
                 self._store.delete(self._name)
+                taken_away.add(found[0])
             elif self._world.now() >= deadline:
-                raise Busy(
-                    f"{_owner(found)} is at work on {self._store.url} and holds its lock.",
-                    f"Run again later; a lock of somebody who died ends after {STALE.seconds // 60} minutes.",
-                    name=self._name,
-                )
+                raise self._refusal(found, taken_away)
             else:
                 self._world.sleep(STEP)
+
+    def _is_over(self, found: tuple[bytes, datetime.datetime]) -> bool:
+        return self._world.now() - found[1] > STALE or holder.is_dead(_record(found))
+
+    def _refusal(self, found: tuple[bytes, datetime.datetime] | None, taken_away: set[bytes]) -> RecoveryError:
+        if found is not None and found[0] in taken_away:
+            return Unbelievable(
+                f"{self._store.url} deleted {self._name}, the lock of {_owner(found)}, and still shows it.",
+                "Look for a cache between here and the store, and run again.",
+                name=self._name,
+            )
+        return Busy(
+            f"{_owner(found)} is at work on {self._store.url} and holds its lock.",
+            f"Run again later; a lock of somebody who died ends after {STALE.seconds // 60} minutes.",
+            name=self._name,
+        )
 
     def check(self) -> None:
         """Renew the lock when it is time. Raise Busy when it has become somebody else's."""
