@@ -11,10 +11,13 @@ import threading
 import typing as t
 from pathlib import Path
 
+import psycopg
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import emergency
 from restoring import validated
 
 OWNER = "hostile_owner"
@@ -50,7 +53,8 @@ def hostile(restorer: t.Any) -> t.Iterator[tuple[t.Any, Path]]:
         session.execute(TRAP.format(trace=trace))
         yield session, trace
     trace.unlink(missing_ok=True)
-    restorer.cluster.drop("shop")
+    for name in ("shop", "aside", "live"):
+        restorer.cluster.drop(name)
     restorer.cluster.execute(f"DROP ROLE {OWNER}")
 
 
@@ -110,3 +114,67 @@ def test_no_check_lets_the_owner_act_with_the_rights_of_who_asks(restorer, hosti
     finally:
         restorer.cluster.execute("DROP ROLE asker")
     assert not trace.exists()
+
+
+def test_large_objects_and_rows_in_an_extensions_tables_are_data_too(restorer, hostile, shop_backup):
+    session, _trace = hostile
+    session.execute("SELECT pg_catalog.lo_from_bytea(0, 'a scan')")
+    planned = restorer.restore(shop_backup, "shop", dry_run=True)
+    assert planned.facts["restore"]["confirm"] == "shop@db1"
+    session.execute("SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata")
+    assert not restorer.restore(shop_backup, "shop", dry_run=True).facts["restore"]["confirm"]
+    restorer.sql("CREATE EXTENSION lifeboat_probe; INSERT INTO probe_everything VALUES (1, 'mine')", "shop")
+    planned = restorer.restore(shop_backup, "shop", dry_run=True)
+    assert planned.facts["restore"]["confirm"] == "shop@db1"
+
+
+def meanwhile(monkeypatch, do: t.Callable[[], object]) -> None:
+    """Let something happen while a restore in place reads its backup, after all was decided."""
+    monkeypatch.setattr(emergency, "read_to_the_end", lambda _backup: do())
+
+
+def test_a_database_that_takes_the_name_meanwhile_is_not_dropped(restorer, hostile, shop_backup, monkeypatch):
+    restorer.cluster.execute(f"ALTER ROLE {OWNER} CREATEDB")
+    restorer.cluster.create("live", f"OWNER {OWNER} TEMPLATE template0")
+    restorer.sql("CREATE TABLE precious (a integer)", "live")
+    hostile[0].close()
+
+    def rename() -> None:
+        with contextlib.closing(connect(restorer.cluster.as_role(OWNER), "postgres")) as other:
+            other.execute("ALTER DATABASE shop RENAME TO aside")
+            other.execute("ALTER DATABASE live RENAME TO shop")
+
+    meanwhile(monkeypatch, rename)
+    with pytest.raises(errors.DatabaseError, match="'shop' is not the one that was to be dropped"):
+        restorer.restore(shop_backup, "shop", strategy="in_place")
+    assert restorer.sql("SELECT count(*) FROM precious", "shop") == [(0,)]
+
+
+def test_nobody_renames_a_database_that_is_being_dropped(restorer, hostile, monkeypatch):
+    restorer.cluster.execute(f"ALTER ROLE {OWNER} CREATEDB")
+    hostile[0].close()
+    refused: list[str] = []
+    looked_up = halfmade.exists
+
+    def and_rename(session: t.Any, name: str) -> int:
+        oid = looked_up(session, name)
+        with contextlib.closing(connect(restorer.cluster.as_role(OWNER), "postgres")) as other:
+            try:
+                other.execute("ALTER DATABASE shop RENAME TO aside")
+            except psycopg.errors.ObjectInUse as exc:
+                refused.append(str(exc))
+        return oid
+
+    monkeypatch.setattr(halfmade, "exists", and_rename)
+    with halfmade.manage(restorer.cluster.login) as session:
+        halfmade.drop(session, "shop", looked_up(session, "shop"))
+    assert refused
+    assert not {"shop", "aside"} & restorer.databases()
+
+
+def test_rows_that_come_into_an_empty_target_meanwhile_are_not_dropped(restorer, hostile, shop_backup, monkeypatch):
+    session, _trace = hostile
+    meanwhile(monkeypatch, lambda: session.execute("INSERT INTO public.second VALUES (1)"))
+    with pytest.raises(errors.DatabaseError, match="'shop' held no data when this restore began"):
+        restorer.restore(shop_backup, "shop", strategy="in_place")
+    assert restorer.sql("SELECT a FROM public.second", "shop") == [(1,)]

@@ -132,7 +132,7 @@ def drop_leftovers(session: Session, target: str) -> list[str]:
         if warrant.target != target or not session.lock(warrant.name):
             continue
         try:
-            discard(session, warrant.name)
+            discard(session, warrant.name, warrant.oid)
         finally:
             session.unlock(warrant.name)
         _end(session, warrant)
@@ -214,7 +214,7 @@ def making(
                 execute(session.connection, statement)
             yield name
         except BaseException:
-            if _dropped_after_failure(session, name) and warrant is not None:
+            if _dropped_after_failure(session, name, warrant) and warrant is not None:
                 _end(session, warrant)
             raise
         _end(session, warrant)
@@ -231,12 +231,26 @@ def _noted(session: Session, name: str, target: str, mark: str) -> Warrant:
     return warrant
 
 
-def drop(session: Session, name: str) -> None:
-    """Drop a database and whatever is connected to it."""
-    execute(session.connection, f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
+def drop(session: Session, name: str, oid: int) -> None:
+    """
+    Drop database `name` and whatever is connected to it, if it is still the one of this `oid`; none is no error.
+
+    Raise DatabaseError when another one has taken the name: an owner may rename databases at any moment.
+    """
+    with contextlib.ExitStack() as stack:
+        # Nobody renames a database while somebody is connected to it; into a broken one there may be no way.
+        with contextlib.suppress(RecoveryError):
+            stack.enter_context(contextlib.closing(connect(session.login, name, read_only=True)))
+        if exists(session, name) not in {oid, 0}:
+            raise DatabaseError(
+                f"The database {name!r} is not the one that was to be dropped: it took that name meanwhile.",
+                "It stays as it is. Find out who renames databases, and run again.",
+                database=name,
+            )
+        execute(session.connection, f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
 
 
-def discard(session: Session, name: str) -> None:
+def discard(session: Session, name: str, oid: int) -> None:
     """
     Drop a database that a restore made and did not finish, its subscriptions first: they hold it.
 
@@ -249,7 +263,7 @@ def discard(session: Session, name: str) -> None:
                 execute(inside, f"ALTER SUBSCRIPTION {quoted} DISABLE")
                 execute(inside, f"ALTER SUBSCRIPTION {quoted} SET (slot_name = NONE)")
                 execute(inside, f"DROP SUBSCRIPTION {quoted}")
-    drop(session, name)
+    drop(session, name, oid)
 
 
 def _end(session: Session, warrant: Warrant) -> None:
@@ -259,14 +273,14 @@ def _end(session: Session, warrant: Warrant) -> None:
             session.warrants.end(warrant)
 
 
-def _dropped_after_failure(session: Session, name: str) -> bool:
+def _dropped_after_failure(session: Session, name: str, warrant: Warrant | None) -> bool:
     """Drop it, over a second connection when the first is what failed; what cannot be done now the next run does."""
     try:
-        discard(session, name)
+        discard(session, name, warrant.oid if warrant else exists(session, name))
     except RecoveryError:
         try:
             with manage(session.login) as other:
-                discard(other, name)
+                discard(other, name, warrant.oid if warrant else exists(other, name))
         except RecoveryError:
             return False
     return True

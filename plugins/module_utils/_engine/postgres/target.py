@@ -192,7 +192,8 @@ def collation_note(connection: Connection, recorded: Mapping[str, t.Any]) -> str
 
 def _holds_data(session: Session, name: str) -> bool:
     """
-    Whether any table's file has a page. What cannot be looked at counts as data, and so do rows that were deleted.
+    Whether there is a large object, or any table's file has a page. What cannot be looked at counts as data, and so do
+    rows that were deleted.
 
     No table is read: planning a query on one already runs functions in its indexes and statistics, which are its
     owner's, with the rights of this session.
@@ -228,12 +229,14 @@ SELECT 'subscription ' || subname FROM pg_catalog.pg_subscription WHERE subdbid 
 
 _STANDBYS = "SELECT count(*) FROM pg_catalog.pg_stat_replication"
 
+# An extension's own tables hold what it brought; those that it declares to be the user's may hold his rows as well.
 _ANY_PAGE = """
-SELECT EXISTS (
+SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) OR EXISTS (
     SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
        AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                        WHERE d.classid = 1259 AND d.objid = c.oid AND d.deptype = 'e')
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+                        WHERE d.classid = 1259 AND d.objid = c.oid AND d.deptype = 'e'
+                          AND c.oid <> ALL (coalesce(x.extconfig, '{}')))
        AND pg_relation_size(c.oid) > 0)
 """

@@ -196,9 +196,7 @@ def make_plan(
     """Look at everything and decide. Raise DatabaseError or UsageError for what stands in the way."""
     info = server.inspect(session.connection)
     tools = make_tools(session, request, material, world)
-    found = target.inspect_target(session, request.target)
-    if found.exists and halfmade.is_half_made(session, request.target):
-        found = dataclasses.replace(found, holds_data=False)
+    found = _look(session, request)
     if found.exists and material.backup.manifest.scope == "partial":
         raise UsageError(
             f"The backup holds only a part of a database and {request.target!r} exists.",
@@ -278,6 +276,22 @@ def refuse_use(session: halfmade.Session, plan: Plan) -> None:
     """Raise Busy when sessions stand in the way that may not be ended: now, and not after the whole load."""
     if plan.target.exists and not plan.request.force_disconnect:
         swap.refuse_sessions(session, plan.request.target)
+
+
+def refuse_filled(session: halfmade.Session, plan: Plan) -> None:
+    """Raise DatabaseError when data came into a target that had none, so that nobody was asked about it."""
+    if not plan.target.holds_data and _look(session, plan.request).holds_data:
+        raise DatabaseError(
+            f"The database {plan.request.target!r} held no data when this restore began, and holds some now.",
+            "Nothing was touched. Find out who writes there, and run again.",
+        )
+
+
+def _look(session: halfmade.Session, request: RestoreRequest) -> target.Target:
+    found = target.inspect_target(session, request.target)
+    if found.exists and halfmade.is_half_made(session, request.target):
+        return dataclasses.replace(found, holds_data=False)
+    return found
 
 
 def _memory() -> int:

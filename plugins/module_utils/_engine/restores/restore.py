@@ -38,6 +38,7 @@ from .plan import (
     RestoreRequest,
     check_request,
     make_plan,
+    refuse_filled,
     refuse_use,
     require_confirm,
 )
@@ -182,7 +183,7 @@ class _Run:
         """Drop the old database where it is in place, fill one, prove it, and give it the wanted name."""
         plan, request = self._plan, self._request
         if request.strategy == "in_place" and plan.target.exists:
-            halfmade.drop(self._session, request.target)
+            halfmade.drop(self._session, request.target, plan.target.oid)
             self._dropped = True
         recorded = plan.material.detail["properties"]
         with self._filled(recorded):
@@ -210,8 +211,9 @@ class _Run:
         if wanted and plan.target.holds_data:
             with self._phase("emergency_backup"):
                 self._emergency_id = emergency.make(request, self._world, self._back_up)
-        if in_place and plan.target.exists and not request.force_disconnect:
-            swap.refuse_sessions(self._session, request.target)
+        if in_place and plan.target.exists:
+            refuse_use(self._session, plan)
+            refuse_filled(self._session, plan)
 
     @contextlib.contextmanager
     def _filled(self, recorded: Mapping[str, t.Any]) -> Iterator[None]:
