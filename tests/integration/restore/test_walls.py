@@ -241,6 +241,38 @@ def test_a_socket_that_leads_to_another_server_is_not_talked_to(restorer, place)
             connect(cluster.login, "postgres")
 
 
+# A server that asks whoever comes for a password in clear text, as its superuser may make it do.
+ASKING = """
+import os, socket, sys
+os.unlink(sys.argv[1])
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(sys.argv[1])
+    listener.listen()
+    print("listening", flush=True)
+    client, _address = listener.accept()
+    client.recv(4096)
+    client.send(b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big"))
+    open(sys.argv[2], "wb").write(client.recv(4096))
+"""
+
+
+def test_a_server_that_asks_for_a_password_gets_none(place, tmp_path, monkeypatch):
+    passwords = tmp_path / "pgpass"
+    passwords.write_text("*:*:*:*:topsecret\n")
+    passwords.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    monkeypatch.setenv("PGPASSWORD", "topsecret")
+    with running(place) as cluster:
+        script = base64.b64encode(ASKING.encode()).decode()
+        asked = Path(cluster.directory, "data", "asked")
+        start = f"echo {script} | base64 -d > /tmp/ask; setsid python3 /tmp/ask {cluster.login.unix_socket}"
+        said = inside(cluster, f"{start}/.s.PGSQL.5432 {asked} >/tmp/said 2>&1 & until test -s /tmp/said; do :; done")
+        assert not said
+        with pytest.raises(errors.DatabaseError):
+            connect(cluster.login, "postgres")
+        assert not asked.exists() or b"topsecret" not in asked.read_bytes()
+
+
 def test_the_last_room_on_a_disk_is_not_taken(place):
     small = place / "small"
     small.mkdir()

@@ -67,6 +67,8 @@ RAW = "SQL_ASCII"
 
 CONNECT_TIMEOUT = 15
 
+_NOWHERE = "/nonexistent"
+
 
 def connect(
     login: Login,
@@ -255,6 +257,9 @@ def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
         parameters["user"] = check_name(login.user, "login_user")
     if secret := login.secret():
         parameters["password"] = secret
+    if login.server_uid is not None:
+        # It is no friend, and may ask for a password: without these, libpq takes one from PGPASSWORD or ~/.pgpass.
+        parameters |= {"password": "", "passfile": _NOWHERE}
     return parameters
 
 
