@@ -245,6 +245,25 @@ def test_a_second_question_about_each_leftover_catches_a_listing_that_lies(groun
     assert members(ground) == before
 
 
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("shown", [[], ["0002.lbx"]])
+def test_a_listing_that_leaves_out_members_makes_no_backup_damaged(ground, monkeypatch, shown, force):
+    """Damaged backups fill no slot and go after a week, so a short listing would cost good ones."""
+    old = [ground.make(days) for days in range(1, 13)][9:]
+    through(ground, monkeypatch, lambda name: "/data/" in name and old[0] in name and name[-8:] not in shown)
+    before = members(ground)
+    for dry_run in (True, False):
+        with pytest.raises(StoreError, match=old[0]):
+            prune.prune(ground.request(POLICY, force=force), ground.world(dry_run=dry_run))
+    assert members(ground) == before
+
+
+def test_a_backup_whose_members_are_gone_is_let_go(ground):
+    old = [ground.make(days) for days in range(1, 13)][9]
+    ground.store.delete(repository.member("shop", old, 1))
+    assert prune.prune(ground.request(POLICY, force=False), ground.world()).facts["deleted_backups"] == [old]
+
+
 def test_a_manifest_that_shows_once_and_not_again_ends_the_run(ground, monkeypatch):
     ground.make(1)
     old = ground.make(40)

@@ -163,7 +163,8 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
     in_use = {one: f"{who}, until {until:%Y-%m-%d %H:%M} UTC at most" for one, (who, until) in reading.items()}
     lapsed = [info for info in announced if repository.parse_reading(opened.application, info.name) not in in_use]
     leftovers = _leftovers(opened, {*objects, *marked} - known, objects, marked, said, now, old)
-    _ask_for_each(opened, leftovers, said, {*components.values(), *_remembered(opened).values()})
+    names = _names_of_leftovers(opened, leftovers, said, {*components.values(), *_remembered(opened).values()})
+    _ask_for_each(opened, names | _names_of_missing(listed, objects))
     missing = {one.backup_id for one in leftovers if one.hidden}
     missing |= {anomaly.name for anomaly in opened.anomalies if anomaly.kind == "missing"}
     return Survey(
@@ -211,10 +212,10 @@ def _leftovers(  # noqa: PLR0917
     return found
 
 
-def _ask_for_each(
+def _names_of_leftovers(
     opened: Repository, leftovers: Iterable[Leftover], said: Mapping[str, marks.Marks], components: set[str]
-) -> None:
-    """Raise Unbelievable when the store holds under its own name what would show that a leftover is none."""
+) -> dict[str, str]:
+    """Give the names under which the store would hold what shows that a leftover is none, each with its backup id."""
     application = opened.application
     names: dict[str, str] = {}
     for one in leftovers:
@@ -227,6 +228,18 @@ def _ask_for_each(
         else:
             continue
         names |= {repository.manifest(application, place, identity): identity for place in places}
+    return names
+
+
+def _names_of_missing(listed: Iterable[Listed], objects: Mapping[str, list[ObjectInfo]]) -> dict[str, str]:
+    """Give the names of the files for whose lack a backup counts as damaged, each with its backup id."""
+    records = [entry.backup.manifest for entry in listed if entry.problem is not None]
+    shown = {info.name for record in records for info in objects.get(record.backup_id, ())}
+    return {file.name: record.backup_id for record in records for file in record.files if file.name not in shown}
+
+
+def _ask_for_each(opened: Repository, names: Mapping[str, str]) -> None:
+    """Raise Unbelievable when the store holds any of these, which its listings do not show."""
 
     def is_there(name: str) -> bool:
         try:
