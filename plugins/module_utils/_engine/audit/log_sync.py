@@ -87,6 +87,7 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
     table = request.table
     if not dry_run:
         log_table.lock(session, table)
+    log_table.refuse_owners(session, table)
     found = log_table.version(session, table)
     first = next(log.entries(), None)
     missing = log_table.missing(session, table, found)

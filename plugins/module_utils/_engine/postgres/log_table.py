@@ -16,7 +16,8 @@ import itertools
 import json
 import typing as t
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, UsageError
+from . import powers
 from .connection import check_name, execute, one, qualified, quote_identifier, rows
 
 if t.TYPE_CHECKING:
@@ -114,6 +115,19 @@ class Table:
 def lock(session: Connection, table: Table) -> None:
     """Let no other run change the table until this transaction ends."""
     rows(session, "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [table.identifier])
+
+
+def refuse_owners(session: Connection, table: Table) -> None:
+    """Raise UsageError where somebody else owns the table, and this session's login may do more than write there."""
+    login, power = powers.of(session)
+    names = [table.schema, table.identifier, table.versions]
+    for name, owner in rows(session, _OWNERS, names) if power else ():
+        raise UsageError(
+            f"The {name} belongs to {owner!r}, whose triggers would run as the login {login!r}, which {power}.",
+            "Give the history a login_user of its own that may write this table and nothing else, or make this one the "
+            "owner of the schema and of both tables.",
+            field="login_user",
+        )
 
 
 def version(session: Connection, table: Table) -> int:
@@ -249,6 +263,19 @@ SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL,
        (SELECT array_agg(attname || ' ' || atttypid::regtype ORDER BY attnum) FROM pg_attribute
          WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped)
        = '{version integer,applied_at timestamp with time zone}'"""
+
+# pg_database_owner stands for whoever owns the database. What a superuser owns is no trap.
+_OWNERS = """
+WITH o (name, owner) AS (
+    SELECT 'schema ' || quote_ident(nspname), nspowner FROM pg_catalog.pg_namespace WHERE nspname = %s
+    UNION ALL
+    SELECT 'table ' || oid::regclass, relowner FROM pg_catalog.pg_class WHERE oid IN (to_regclass(%s), to_regclass(%s)))
+SELECT o.name, r.rolname::text
+  FROM o JOIN pg_catalog.pg_database d ON d.datname = current_database()
+  JOIN pg_catalog.pg_roles r
+    ON r.oid = CASE pg_get_userbyid(o.owner) WHEN 'pg_database_owner' THEN d.datdba ELSE o.owner END
+ WHERE NOT r.rolsuper AND r.rolname <> session_user
+"""
 
 _DELETED = """
 UPDATE {table} AS b SET status = 'deleted', deleted_at = r.created_at

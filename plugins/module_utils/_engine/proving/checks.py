@@ -15,6 +15,7 @@ import decimal
 import typing as t
 
 from ..errors import RecoveryError, UsageError
+from ..postgres import powers
 from ..postgres.connection import execute, qualified, rows
 from ..postgres.members import Scope
 
@@ -122,13 +123,8 @@ def _plain(value: t.Any) -> t.Any:
 
 
 def refuse_powers(connection: Connection, database: str) -> None:
-    """
-    Raise UsageError where this session's login may do more than read what it was granted.
-
-    Planning a query already runs what the owner of a table wrote into its indexes and statistics objects, with all that
-    the login may do: no change of the role within the session takes anything away from it.
-    """
-    login, power = rows(connection, _POWERS)[0]
+    """Raise UsageError where this session's login may do more than read what it was granted."""
+    login, power = powers.of(connection)
     if power:
         raise UsageError(
             f"Checks in the database {database!r} can run code of its owners, and the login {login!r} {power}.",
@@ -136,18 +132,3 @@ def refuse_powers(connection: Connection, database: str) -> None:
             "target_db they run in a scratch cluster.",
             field="login_user",
         )
-
-
-_POWERS = """
-SELECT session_user, CASE
-    WHEN rolsuper THEN 'is a superuser'
-    WHEN pg_has_role(session_user, 'pg_execute_server_program', 'MEMBER') THEN 'may run programs on the server'
-    WHEN pg_has_role(session_user, 'pg_write_server_files', 'MEMBER') THEN 'may write files of the server'
-    WHEN pg_has_role(session_user, 'pg_read_server_files', 'MEMBER') THEN 'may read files of the server'
-    WHEN rolcreaterole THEN 'may make and change roles'
-    WHEN pg_has_role(session_user, 'pg_read_all_data', 'MEMBER')
-        OR has_table_privilege(session_user, 'pg_catalog.pg_authid', 'SELECT') THEN 'may read password hashes'
-END AS power
-FROM pg_catalog.pg_roles
-WHERE rolname = session_user
-"""
