@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import tables
 
 SOURCE = """
 SET search_path = public;
@@ -92,6 +93,16 @@ def test_a_failure_beside_others_takes_back_what_it_made(restorer, backup, datab
     with pytest.raises(errors.DatabaseError, match="mood"):
         restorer.restore(backup, "tables_source", tables=("other", "customers"), target_db=there)
     assert relations(restorer, there) == set()
+
+
+def test_a_failure_leaves_a_table_that_somebody_else_made_meanwhile(restorer, backup, database, monkeypatch):
+    there = database(sql="SET search_path = public; CREATE TYPE mood AS ENUM ('good', 'bad')")
+    meanwhile = "CREATE TABLE other (mine int); INSERT INTO other VALUES (1)"
+    monkeypatch.setattr(tables._Run, "_require_roles", lambda _run: restorer.sql(meanwhile, there))
+    with pytest.raises(errors.DatabaseError, match="TABLE public other"):
+        restorer.restore(backup, "tables_source", tables=("other", "customers"), target_db=there)
+    assert relations(restorer, there) == {"other"}
+    assert restorer.sql("SELECT mine FROM other", there) == [(1,)]
 
 
 def test_an_unknown_table_is_refused(restorer, backup):

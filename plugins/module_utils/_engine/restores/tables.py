@@ -147,10 +147,13 @@ class _Run:
         """Give the existing database to the block; on a failure drop what it made there."""
         try:
             yield self._name
-        except BaseException:
-            # Nothing of these names was there before, so what is there is ours; without CASCADE nothing else goes.
-            names = ", ".join(qualified(*table) for table in tables)
+        except BaseException as exc:
+            # Nothing of these names was there before; what could not be made, somebody else may have made meanwhile.
+            lost = t.cast("t.Any", exc.details.get("lost", ())) if isinstance(exc, RecoveryError) else ()
+            ours = [table for table in tables if toc.plain(f"TABLE {' '.join(table)}") not in lost]
+            names = ", ".join(qualified(*table) for table in ours)
             with contextlib.suppress(RecoveryError), contextlib.closing(self._connect()) as connection:
+                # Without CASCADE nothing else goes.
                 execute(connection, f"DROP TABLE IF EXISTS {names}")
             raise
 
