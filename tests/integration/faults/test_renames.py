@@ -81,6 +81,59 @@ def test_what_is_renamed_under_a_dump_is_dumped_again(
             assert place.server.execute(rows, copy) == place.server.execute(rows, place.database)
 
 
+def there_and_back(place: t.Any, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[int]:
+    """Exchange two schemas while each program reads, and exchange them back, in so many attempts."""
+    real, attempts = dumping._dump_members, []
+    swap = RENAMES["blue and green"]
+
+    def swapped(*arguments: t.Any) -> t.Any:
+        attempts.append(1)
+        if len(attempts) > times:
+            return real(*arguments)
+        place.server.execute(swap, place.database)
+        try:
+            return real(*arguments)
+        finally:
+            place.server.execute(swap, place.database)
+
+    monkeypatch.setattr(dumping, "_dump_members", swapped)
+    return attempts
+
+
+def test_what_is_renamed_there_and_back_is_dumped_again(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ground.make(cluster(), database(sql=SHOP), tmp_path)
+    attempts = there_and_back(place, monkeypatch, times=1)
+    made = place.back_up(place.world(hurry=HURRY))
+    assert len(attempts) == 2
+    with place.restored(made) as copy:
+        rows = "SELECT * FROM blue.t ORDER BY id"
+        assert place.server.execute(rows, copy) == place.server.execute(rows, place.database)
+
+
+def test_what_is_granted_again_and_again_is_a_backup_with_a_warning(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ground.make(cluster(), database(sql=f"{SHOP}; GRANT USAGE ON SCHEMA blue TO PUBLIC"), tmp_path)
+    grant = "GRANT USAGE ON SCHEMA blue TO PUBLIC"
+    attempts = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=99)
+    outcome = backup.back_up(place.request(), place.world(hurry=HURRY))
+    assert len(attempts) == 2
+    assert any("renamed there and back, or granted" in warning and "blue" in warning for warning in outcome.warnings)
+
+
+def test_a_grant_that_changes_something_costs_nothing(
+    cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ground.make(cluster(), database(sql=SHOP), tmp_path)
+    grant = "GRANT USAGE ON SCHEMA blue TO PUBLIC"
+    attempts = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=1)
+    outcome = backup.back_up(place.request(), place.world(hurry=HURRY))
+    assert len(attempts) == 1
+    assert not any("there and back" in warning for warning in outcome.warnings)
+
+
 def test_what_is_renamed_again_and_again_is_no_backup(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,7 +158,7 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
             )
             files.store_record("detail", {**detail, "phases": dict(clock.phases)})
             files.store_record("globals", _globals(job, world, held))
-            held.assure()
+            told += _there_and_back(held.assure(), number)
     stored = files.files
     tables, rows = layout.counted(detail)
     return Made(
@@ -176,6 +176,17 @@ def _fill(files: BackupFiles, job: Job, world: World, number: int, started: date
         warnings=told,
         discard=files.discard,
     )
+
+
+def _there_and_back(schemas: Sequence[str], number: int) -> tuple[str, ...]:
+    """Give a warning about schemas that may have been exchanged for a moment. Raise Busy at the first attempt."""
+    if not schemas:
+        return ()
+    shown = ", ".join(schemas[:5]) + (" and others" if len(schemas) > 5 else "")
+    cause = f"While this was dumped, a schema was renamed there and back, or granted what it had been already: {shown}."
+    if number == 1:
+        raise Busy(cause, "Back up when nothing is renamed.")
+    return (f"{cause} If it was renamed, tables of that time may hold another schema's rows: validate the backup.",)
 
 
 @contextlib.contextmanager

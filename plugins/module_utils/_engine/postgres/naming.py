@@ -22,10 +22,16 @@ if t.TYPE_CHECKING:
 
 
 class Name(t.NamedTuple):
-    """A name and what it is in: the oid of a schema, of a type for a label, of a relation for a column; or 0."""
+    """
+    A name and what it is in: the oid of a schema, of a type for a label, of a relation for a column; or 0.
+
+    For a schema, `written` is the transaction that wrote it last, and `rights` are its owner and grants.
+    """
 
     within: int
     name: str
+    written: str = ""
+    rights: str = ""
 
 
 Names = dict[tuple[str, int], Name]
@@ -36,7 +42,12 @@ def read(connection: Connection) -> Names:
     found = rows(connection, _NAMES)
     with raw_names(connection):
         found += rows(connection, _ROLES)
-    return {(kind, int(number)): Name(int(within), name) for kind, number, within, name in found}
+    names = {(kind, int(number)): Name(int(within), name) for kind, number, within, name in found}
+    for number, written, rights in rows(connection, _WRITTEN):
+        schema = names.get(("schema", int(number)))
+        if schema is not None:
+            names["schema", int(number)] = schema._replace(written=written, rights=rights)
+    return names
 
 
 def changed(before: Names, after: Names, *, dropped: bool) -> str:
@@ -50,10 +61,25 @@ def changed(before: Names, after: Names, *, dropped: bool) -> str:
         now = after.get((kind, number))
         if now is None and (dropped or kind == "type"):
             return f'the {kind} "{readable(was.name)}" was dropped'
-        if now is not None and now != was:
+        if now is not None and now[:2] != was[:2]:
             how = f'was renamed to "{readable(now.name)}"' if now.name != was.name else "was moved to another schema"
             return f'the {kind} "{readable(was.name)}" {how}'
     return ""
+
+
+def written(before: Names, after: Names) -> tuple[str, ...]:
+    """
+    Give the schemas that were written in between and look as before, readable.
+
+    That is what a rename there and back leaves, and a grant that was there already; one that was not explains itself.
+    """
+    return tuple(
+        sorted(
+            readable(was.name)
+            for key, was in before.items()
+            if (now := after.get(key)) is not None and now.written != was.written and now.rights == was.rights
+        )
+    )
 
 
 _OBJECTS = (
@@ -76,6 +102,10 @@ _BUILT_IN = 16384
 # Row types share the name of their relation, and the names of array types follow that of their element.
 _CONDITIONS = {"type": "AND o.typrelid = 0 AND o.typcategory <> 'A'"}
 
+_WRITTEN = """
+SELECT oid::bigint, xmin::text, concat_ws(' ', nspowner, nspacl)
+  FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+"""
 _ROLES = "SELECT 'role', oid::bigint, 0::bigint, rolname::text FROM pg_catalog.pg_roles"
 _REST = " ".join(
     f"UNION ALL SELECT '{kind}', o.oid::bigint, n.oid::bigint, o.{prefix}name::text "  # noqa: S608 - constants

@@ -97,8 +97,10 @@ class Held:
     lock_timeout_ms: int
     attempts: int
 
-    def assure(self, *, failed: bool = False) -> None:
+    def assure(self, *, failed: bool = False) -> tuple[str, ...]:
         """
+        Give the schemas that may have been renamed there and back meanwhile.
+
         Raise DatabaseError unless the snapshot and its locks stood until now, and Busy when anything was renamed
         meanwhile: a reader may have met another table under its name. Call it after the last reader.
 
@@ -111,12 +113,13 @@ class Held:
                 f"{len(missing)} table locks were lost during the backup.", "Try again; see the server's log."
             )
         with contextlib.closing(connect(self.login, self.database, read_only=True)) as outside:
-            changed = naming.changed(naming.read(self.connection), naming.read(outside), dropped=failed)
-        if changed:
+            before, after = naming.read(self.connection), naming.read(outside)
+        if changed := naming.changed(before, after, dropped=failed):
             raise Busy(
                 f"While database {self.database!r} was dumped, {changed}.",
                 "Nothing of that dump is kept; back up when nothing is renamed.",
             )
+        return naming.written(before, after)
 
 
 @contextlib.contextmanager
