@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
 from restoring import validated
 
@@ -95,6 +97,23 @@ def test_a_mutation_fails_and_is_named(restorer, granted, place, mutation):
         assert caught.value.details["first_difference"] in str(caught.value)
         named = [one for one in caught.value.details["validation"]["differences"] if mutation.split()[1] in one]
         assert named or mutation in {"a row", "a grant"}
+
+
+def test_a_setting_in_our_own_words_hides_no_other_locale(restorer, shop_backup, place):
+    """What is told of a setting that cannot be made here decides nothing about the locale."""
+    restorer.sql("CREATE ROLE tuned; ALTER ROLE tuned SET work_mem = '5MB'")
+    try:
+        with contextlib.closing(restorer.cluster.connect()) as session:
+            recorded = roles.read(session)
+    finally:
+        restorer.sql("DROP ROLE tuned")
+    recorded = json.loads(json.dumps(recorded).replace("5MB", "it stands in"))
+    proof = shop_backup.record["proof"]
+    proof = {**proof, "properties": {**proof["properties"], "collate": "C.of.the.source"}}
+    other = dataclasses.replace(shop_backup, roles=recorded, record={**shop_backup.record, "proof": proof})
+    with pytest.raises(errors.ProofMismatch, match="property collate of the database") as caught:
+        prove(other, place)
+    assert any("stands in" in note for note in caught.value.details["validation"]["notes"])
 
 
 def test_checks_ask_the_restored_data(shop_backup, place):

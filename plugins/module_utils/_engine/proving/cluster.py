@@ -9,6 +9,7 @@ Where a backup is tried: a scratch cluster that is fit for it, with the source's
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import typing as t
 
 from ..errors import DatabaseError
@@ -27,6 +28,17 @@ OPTIONS = ("--no-tablespaces", "--no-subscriptions")
 """What no scratch cluster gets: places outside of it, and connections to the living."""
 
 FALLBACK_LOCALE = "C.UTF-8"
+
+LOCALE = frozenset({"collate", "ctype", "provider", "locale"})
+"""The properties of a database that are its locale."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """The session that made an empty database, and the properties that are not the source's because they cannot be."""
+
+    session: halfmade.Session
+    replaced: frozenset[str]
 
 
 def programs(material: Material, world: World) -> server.Programs:
@@ -53,13 +65,12 @@ def running(
 
 
 @contextlib.contextmanager
-def prepared(tools: restorer.Tools, material: Material, notes: list[str]) -> Iterator[halfmade.Session]:
+def prepared(tools: restorer.Tools, material: Material, notes: list[str]) -> Iterator[Prepared]:
     """Make the source's roles and an empty database; what cannot be as it was there is added to `notes`."""
     with halfmade.manage(tools.login) as session:
         for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
             _try(session, statement, notes)
-        _create(session, dict(material.detail["properties"]), notes)
-        yield session
+        yield Prepared(session, _create(session, dict(material.detail["properties"]), notes))
 
 
 def _superuser(material: Material) -> str:
@@ -68,7 +79,8 @@ def _superuser(material: Material) -> str:
     return "postgres" if "postgres" in supers or not supers else str(supers[0])
 
 
-def _create(session: halfmade.Session, recorded: dict[str, t.Any], notes: list[str]) -> None:
+def _create(session: halfmade.Session, recorded: dict[str, t.Any], notes: list[str]) -> frozenset[str]:
+    """Create the database, and give the properties for which others stand in."""
     try:
         statements = properties.statements(recorded, DATABASE, "create", tablespaces=())
         for statement in statements:
@@ -80,6 +92,8 @@ def _create(session: halfmade.Session, recorded: dict[str, t.Any], notes: list[s
         notes.append(f"The source's locale is not to be had here, {plain['collate']} stands in: {exc.cause}")
         for statement in properties.statements(plain, DATABASE, "create", tablespaces=()):
             execute(session.connection, statement)
+        return LOCALE
+    return frozenset()
 
 
 def _try(session: halfmade.Session, statement: str, notes: list[str]) -> None:

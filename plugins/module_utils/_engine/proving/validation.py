@@ -128,6 +128,7 @@ class _Run:
         self._tables: list[dict[str, t.Any]] = []
         self._checks: list[dict[str, t.Any]] = []
         self._losses: tuple[unmade.Loss, ...] = ()
+        self._replaced: frozenset[str] = frozenset()
         self._began: datetime = world.now()
 
     def existing(self, database: str) -> None:
@@ -190,7 +191,8 @@ class _Run:
 
     def _restore(self, tools: Tools) -> None:
         material = self._material
-        with cluster.prepared(tools, material, self._notes) as session:
+        with cluster.prepared(tools, material, self._notes) as prepared:
+            self._replaced = prepared.replaced
             source = Watched(material.backup, self._progress)
             with load.Loader(
                 tools,
@@ -201,7 +203,7 @@ class _Run:
                 owners=material.owners,
                 accepted=self._request.accept_failed,
             ) as loader:
-                target.check_extensions(session.connection, loader.entries)
+                target.check_extensions(prepared.session.connection, loader.entries)
                 loaded = loader.load(DATABASE)
         self._phases |= loaded.phases
         self._losses = loaded.losses
@@ -261,10 +263,7 @@ class _Run:
             self._notes.append(f"With the database's own settings no session starts here: {exc.cause}")
             return
         # What a scratch cluster cannot have: the source's tablespaces, and a locale that this host lacks.
-        apart = {"name", "collation_version", "tablespace"}
-        apart |= (
-            {"collate", "ctype", "provider", "locale"} if any("stands in" in note for note in self._notes) else set()
-        )
+        apart = self._replaced | {"name", "collation_version", "tablespace"}
         self._differences += [
             proof.Difference(
                 f"property {name} of the database", "property", f"it was {value!r} and is {after.get(name)!r}"
