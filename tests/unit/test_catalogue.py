@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
 
 if t.TYPE_CHECKING:
     from shelf import Shelf
@@ -27,3 +29,11 @@ def test_of_backups_begun_within_a_second_the_later_is_the_newest_whatever_its_t
     assert len({identity.rpartition("-")[0] for identity in made[:3]}) == 1
     assert [backup.manifest.backup_id for backup in opened.backups()] == made
     assert opened.find("main/shop", "latest").manifest.backup_id == made[2]
+
+
+def test_receipts_that_cannot_be_read_are_an_error_that_says_what_to_do(shelf: Shelf) -> None:
+    """Whether the store must hold something cannot be known then, so that it is not called empty."""
+    (shelf.home / "state" / "receipts.jsonl").mkdir(parents=True)
+    with pytest.raises(StoreError, match="Is a directory") as caught:
+        listing.list_backups(listing.ListRequest(shelf.settings), shelf.world())
+    assert caught.value.remedy

@@ -81,6 +81,14 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         disk.write_atomically(str(tmp_path / "file" / "a"), [b"x"])
 
 
+def test_whatever_the_disk_refuses_there_is_something_to_do(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    for name, said in {"directory": "move it away", "circle": "Look at that path"}.items():
+        with pytest.raises(StoreError, match=said):
+            list(disk.read_blocks(str(tmp_path / name)))
+
+
 @pytest.mark.parametrize(
     ("start", "length", "expected"),
     [

@@ -101,7 +101,7 @@ def explained(path: str) -> Iterator[None]:
     except OSError as exc:
         number = exc.errno or 0
         raise _KINDS.get(number, StoreError)(
-            f"{path} cannot be used: {exc.strerror}.", _REMEDIES.get(number, ""), path=path
+            f"{path} cannot be used: {exc.strerror}.", _REMEDIES.get(number, _REMEDY), path=path
         ) from exc
 
 
@@ -114,6 +114,8 @@ _KINDS: dict[int, type[StoreError]] = {
     errno.EDQUOT: Full,
 }
 
+_REMEDY = "Look at that path and at the file system that it is on, and run again."
+
 _REMEDIES = {
     errno.ENOSPC: "Free space on that file system, or apply the retention policy, and run again.",
     errno.EDQUOT: "Raise the quota or free space, and run again.",
@@ -122,6 +124,7 @@ _REMEDIES = {
     errno.EPERM: "Give the user who runs this the right to it, and run again.",
     errno.EIO: "The disk reports errors: check its health before trusting what it holds.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EISDIR: "A directory stands where a file belongs: move it away, and run again.",
     errno.ENOTDIR: "Something that is no directory stands in the way: remove it, or correct the path.",
     errno.ENOENT: "Create the directory above it, or correct the path.",
 }
