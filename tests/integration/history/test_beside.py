@@ -6,40 +6,17 @@
 
 from __future__ import annotations
 
-import json
 import platform
-import subprocess
-import sys
 import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from faults import ground
+from modules import run
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures_postgres import ClusterFactory, DatabaseFactory
-
-PROGRAM = """
-import sys, json, importlib
-from ansible.module_utils.testing import patch_module_args
-with patch_module_args(json.load(sys.stdin)):
-    importlib.import_module("ansible_collections.lifeboat.recovery.plugins.modules." + sys.argv[1]).main()
-"""
-
-
-def module(place: ground.Ground, name: str, **options: t.Any) -> dict[str, t.Any]:
-    """Run a module as Ansible does, and give its result."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name],
-        env={**place.environ, "PYTHONPATH": ":".join(sys.path)},
-        input=json.dumps(options),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    return t.cast("dict[str, t.Any]", json.loads(done.stdout))
 
 
 def test_an_emergency_backup_is_recorded_and_named(
@@ -50,7 +27,7 @@ def test_an_emergency_backup_is_recorded_and_named(
     common = place.module_arguments()
     del common["login_db"], common["proof"]
     login = {name: value for name, value in common.items() if name.startswith("login_")}
-    first = module(place, "pg_backup", **common, login_db=place.database)["backup"]["backup_id"]
+    first = run("pg_backup", {**common, "login_db": place.database}, place.environ)["backup"]["backup_id"]
     options = {
         **common,
         "database": place.database,
@@ -61,7 +38,7 @@ def test_an_emergency_backup_is_recorded_and_named(
         "reason": "a deployment emptied the notes",
         "ticket": "INC-4711",
     }
-    restored = module(place, "pg_restore", **options)
+    restored = run("pg_restore", options, place.environ)
     assert not restored.get("failed"), restored
     made = restored["restore"]["emergency_backup_id"]
     assert made in restored["summary"]
@@ -78,7 +55,9 @@ def test_an_emergency_backup_is_recorded_and_named(
     assert {entry.user for entry in entries[1:]} == {"alice"}
     assert {entry.facts["ticket"] for entry in entries[1:]} == {"INC-4711"}
 
-    written = module(place, "backup_log", **login, login_db=table_of_history, state_dir=common["state_dir"])
+    written = run(
+        "backup_log", {**login, "login_db": table_of_history, "state_dir": common["state_dir"]}, place.environ
+    )
     assert written["rows"] == 3, written
     found = place.server.execute(
         "SELECT backup_id, status, reason, metadata ->> 'ticket' FROM public.backup_logs ORDER BY sequence",

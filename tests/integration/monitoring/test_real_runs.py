@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import typing as t
 
 from faults import ground
+from modules import run
 from shelf import values_of
 
 if t.TYPE_CHECKING:
@@ -24,26 +22,6 @@ TABLES = """
 CREATE TABLE public.customers (id bigint PRIMARY KEY, name text);
 INSERT INTO public.customers SELECT i, 'customer ' || i FROM generate_series(1, 4321) i;
 """
-PROGRAM = """
-import sys, json, importlib
-from ansible.module_utils.testing import patch_module_args
-with patch_module_args(json.load(sys.stdin)):
-    importlib.import_module("ansible_collections.lifeboat.recovery.plugins.modules." + sys.argv[1]).main()
-"""
-
-
-def module(name: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Run a module as Ansible does, and give its result."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name],
-        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
-        input=json.dumps(options),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    return t.cast("dict[str, t.Any]", json.loads(done.stdout))
 
 
 def test_a_database_that_nobody_backed_up_is_seen_everywhere(
@@ -55,11 +33,11 @@ def test_a_database_that_nobody_backed_up_is_seen_everywhere(
     backup = place.module_arguments()
     repository = {name: backup[name] for name in ("application", "store", "keys", "state_dir", "cluster")}
     login = {name: value for name, value in backup.items() if name.startswith("login_") and name != "login_db"}
-    assert not module("pg_backup", backup).get("failed")
+    assert not run("pg_backup", backup).get("failed")
     page, wanted = tmp_path / "shop.html", [place.database, forgotten]
 
     def measured(**options: t.Any) -> dict[str, t.Any]:
-        return module("backup_metrics", {**repository, "path": str(tmp_path / "shop.prom"), **options})
+        return run("backup_metrics", {**repository, "path": str(tmp_path / "shop.prom"), **options})
 
     assert "was not compared with the server" in measured()["summary"]
     result = measured(**login, databases=wanted, status_page=str(page))
@@ -74,12 +52,12 @@ def test_a_database_that_nobody_backed_up_is_seen_everywhere(
     unasked = measured(**{**login, "login_port": 1}, databases=wanted)
     assert "was not seen" in json.dumps(unasked["warnings"])
     assert "was not compared with the server" in unasked["summary"]
-    found = module(
+    found = run(
         "pg_databases_info",
         {**login, "application": "shop", "cluster": "main", "include": wanted} | {"state_dir": backup["state_dir"]},
     )
     assert found["names"] == sorted(wanted)
-    listed = module("backup_info", repository)
+    listed = run("backup_info", repository)
     assert listed["missing"] == [{"cluster": "main", "database": forgotten}]
     assert any(line.startswith(f"NO BACKUP  main / {forgotten}") for line in listed["table"])
     assert measured()["summary"].startswith(f"No. There is no backup of {forgotten}")
@@ -93,12 +71,12 @@ def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory,
     path = tmp_path / "shop.prom"
 
     def measured() -> dict[str, float]:
-        result = module("backup_metrics", {**repository, "path": str(path)})
+        result = run("backup_metrics", {**repository, "path": str(path)})
         assert not result.get("failed"), result
         return values_of(path.read_text())
 
-    assert module("pg_backup", {**backup, "login_db": "absent"})["failed"]
-    first = module("pg_backup", backup)["backup"]
+    assert run("pg_backup", {**backup, "login_db": "absent"})["failed"]
+    first = run("pg_backup", backup)["backup"]
     of = f'application="shop",cluster="main",database="{place.database}"'
     values = measured()
     assert values[f"lifeboat_backup_newest_rows{{{of}}}"] == first["rows"] == 4321
@@ -109,14 +87,14 @@ def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory,
     absent = 'application="shop",cluster="main",database="absent",operation="backup"'
     assert values[f"lifeboat_run_last_success{{{absent}}}"] == 0
 
-    assert not module("backup_verify", {**repository, "level": "opens"}).get("failed")
+    assert not run("backup_verify", {**repository, "level": "opens"}).get("failed")
     values = measured()
     assert values[f"lifeboat_objects_never_reread{{{of}}}"] == 0
     newest = values[f"lifeboat_backup_newest_timestamp_seconds{{{of}}}"]
     assert values[f"lifeboat_backup_newest_reread_timestamp_seconds{{{of}}}"] == newest
 
     existing = {**repository, **login, "database": place.database, "target_db": place.database}
-    assert not module("restore_validate", existing).get("failed")
+    assert not run("restore_validate", existing).get("failed")
     assert measured()[f"lifeboat_backup_newest_verified_timestamp_seconds{{{of}}}"] == newest
     # Another host knows it by the mark in the store.
     (place.home / "state" / "audit.jsonl").unlink()
