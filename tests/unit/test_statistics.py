@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import journal
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.statistics import Statistics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
@@ -65,8 +66,8 @@ def test_the_oldest_are_forgotten_when_the_file_grows(tmp_path, monkeypatch):
 def test_a_file_of_many_databases_is_not_written_anew_for_each_backup(tmp_path, monkeypatch):
     monkeypatch.setattr(statistics, "LARGEST", 60_000)
     written = []
-    real = statistics.disk.write_atomically
-    monkeypatch.setattr(statistics.disk, "write_atomically", lambda *args, **more: written.append(real(*args, **more)))
+    real = journal.disk.write_atomically
+    monkeypatch.setattr(journal.disk, "write_atomically", lambda *args, **more: written.append(real(*args, **more)))
     memory = Statistics(str(tmp_path))
     for day in range(12):
         for number in range(50):

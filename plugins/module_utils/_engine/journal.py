@@ -24,7 +24,7 @@ from . import disk
 from .errors import Busy, StoreError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Entry = t.TypeVar("Entry")
 
@@ -62,6 +62,44 @@ class Journal(t.Generic[Entry]):
         for text in whole_lines(self.path):
             with contextlib.suppress(ValueError, TypeError):
                 yield self._entry(**json.loads(text))
+
+
+class BoundedJournal(Journal[Entry]):
+    """
+    A journal of what may be forgotten: beyond `largest` bytes only the lines stay that `keep` gives for the entries.
+
+    It is a memory, and may be damaged: an entry that is not `sound` is none. A file of another user's is not ours to
+    read: then nothing is known.
+    """
+
+    def __init__(
+        self,
+        state_dir: str | None,
+        name: str,
+        entry: type[Entry],
+        *,
+        largest: int,
+        sound: Callable[[Entry], bool],
+        keep: Callable[[Iterable[Entry]], Iterable[bytes]],
+    ) -> None:
+        super().__init__(state_dir, name, entry)
+        self._largest = largest
+        self._sound = sound
+        self._keep = keep
+
+    def add(self, entry: t.Any, *, unwritten: str, remedy: str) -> None:
+        """Append, and shorten the file where it is too large."""
+        super().add(entry, unwritten=unwritten, remedy=remedy)
+        path = self.path
+        if path is None or os.path.getsize(path) <= self._largest or os.stat(path).st_uid != os.geteuid():
+            return
+        # A line that another process appends just now would be lost, and with it one of many.
+        disk.write_atomically(path, self._keep(self.read()), mode=0o600)
+
+    def read(self) -> Iterator[Entry]:
+        """Yield the sound entries, oldest first, without what is none."""
+        with contextlib.suppress(StoreError, OSError):
+            yield from filter(self._sound, super().read())
 
 
 def line(entry: t.Any) -> bytes:

@@ -15,6 +15,7 @@ import typing as t
 import pytest
 import shelf as ground
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import inventory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import directory
@@ -111,6 +112,18 @@ def test_a_damaged_memory_of_the_server_is_no_memory(shelf: Shelf) -> None:
         '{"application":"shop","cluster":"main","asked":"2026-11-21T07:00:00+00:00","wanted":5,"left_out":[]}\n[]\n'
     )
     assert "not compared" in shelf.watch().facts["summary"]
+
+
+def test_the_memory_of_the_server_stays_small_and_keeps_the_last_answers(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory, "LARGEST", 2000)
+    for hours in range(60, 0, -1):
+        for cluster in ("main", "other"):
+            shelf.server("shop", f"db{hours}", hours=hours, cluster=cluster)
+    assert (shelf.home / "state" / "databases.jsonl").stat().st_size < 2200
+    known = inventory.Inventories(str(shelf.home / "state")).of("shop")
+    assert {name: found.wanted for name, found in known.items()} == {"main": ["shop", "db1"], "other": ["shop", "db1"]}
 
 
 def test_a_misspelt_database_is_forgotten_after_a_while(shelf: Shelf) -> None:

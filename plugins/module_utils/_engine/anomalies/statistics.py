@@ -12,17 +12,14 @@ the file, and no row of them: it is readable by its owner only.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import os
 import typing as t
 
-from .. import disk, journal
-from ..errors import StoreError
+from .. import journal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..catalogue.manifest import Manifest
 
@@ -110,7 +107,7 @@ class Statistics:
 
     def __init__(self, state_dir: str | None, store: str = "") -> None:
         self._store = store
-        self._journal = journal.Journal(state_dir, FILE, Statistic)
+        self._journal = journal.BoundedJournal(state_dir, FILE, Statistic, largest=LARGEST, sound=_sound, keep=_newest)
 
     def add(self, statistic: Statistic) -> None:
         """Append durably. Raise StoreError when the disk refuses."""
@@ -119,39 +116,30 @@ class Statistics:
             unwritten="The figures of the backup cannot be written to",
             remedy="The backup itself is complete; make room or give the right to write there.",
         )
-        self._shorten()
 
     def of(self, application: str, component: str | None = None) -> list[Statistic]:
         """Give the figures of an application, or of one of its components, oldest first, each backup once."""
         known = {
             entry.backup_id: entry
-            for entry in self._read()
+            for entry in self._journal.read()
             if entry.application == application and component in (None, entry.component)
             if not self._store or entry.store in {"", self._store}
         }
         return sorted(known.values(), key=lambda entry: entry.at)
 
-    def _read(self) -> Iterator[Statistic]:
-        # A file of another user's is not ours to read: then nothing is remembered, and manifests have to do.
-        with contextlib.suppress(StoreError, OSError):
-            yield from filter(_sound, self._journal.read())
 
-    def _shorten(self) -> None:
-        path = self._journal.path
-        if path is None or os.path.getsize(path) <= LARGEST or os.stat(path).st_uid != os.geteuid():
-            return
-        lines: dict[tuple[str, str, str], list[bytes]] = {}
-        for entry in self._read():
-            lines.setdefault((entry.application, entry.component, entry.store), []).append(journal.line(entry))
-        kept = KEPT
-        while True:
-            newest = [line for own in lines.values() for line in own[-kept:]]
-            # With room for more, or each backup of thousands of databases would write all of it again.
-            if kept == 1 or sum(map(len, newest)) <= LARGEST // 2:
-                break
-            kept //= 2
-        # A line that another process appends just now would be lost, and with it one figure of many.
-        disk.write_atomically(path, newest, mode=0o600)
+def _newest(entries: Iterable[Statistic]) -> list[bytes]:
+    """Give the lines that stay: the newest of each component, fewer where there are many components."""
+    lines: dict[tuple[str, str, str], list[bytes]] = {}
+    for entry in entries:
+        lines.setdefault((entry.application, entry.component, entry.store), []).append(journal.line(entry))
+    kept = KEPT
+    while True:
+        newest = [line for own in lines.values() for line in own[-kept:]]
+        # With room for more, or each backup of thousands of databases would write all of it again.
+        if kept == 1 or sum(map(len, newest)) <= LARGEST // 2:
+            return newest
+        kept //= 2
 
 
 def _label(schema: str, name: str) -> str:
@@ -159,7 +147,7 @@ def _label(schema: str, name: str) -> str:
 
 
 def _sound(entry: Statistic) -> bool:
-    """Whether a line that was read is what it has to be: the file is a memory, and may be damaged."""
+    """Whether a line that was read is what it has to be."""
     counts = isinstance(entry.size, int) and isinstance(entry.plain_size, int) and isinstance(entry.tables, dict)
     if not counts or not isinstance(entry.streams, dict) or not isinstance(entry.finished, str):
         return False

@@ -11,18 +11,14 @@ compare says that.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import os
 import typing as t
 
-from .. import disk
-from ..errors import StoreError
-from ..journal import Journal, line
+from ..journal import BoundedJournal, line
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 FILE = "databases.jsonl"
 
@@ -58,7 +54,7 @@ class Inventories:
     """What one host knows of its servers. Without a directory nothing is kept and nothing is known."""
 
     def __init__(self, state_dir: str | None) -> None:
-        self._journal = Journal(state_dir, FILE, Inventory)
+        self._journal = BoundedJournal(state_dir, FILE, Inventory, largest=LARGEST, sound=_sound, keep=_newest)
 
     def add(self, inventory: Inventory) -> None:
         """Append durably. Raise StoreError when the disk refuses."""
@@ -67,27 +63,19 @@ class Inventories:
             unwritten="The server's databases cannot be written to",
             remedy="Make room or give the right to write there: what has no backup is found by them.",
         )
-        self._shorten()
 
     def of(self, application: str) -> dict[str, Inventory]:
         """Give the newest answer of each cluster of an application, by the cluster's name."""
-        return {entry.cluster: entry for entry in self._read() if entry.application == application}
+        return {entry.cluster: entry for entry in self._journal.read() if entry.application == application}
 
-    def _read(self) -> Iterator[Inventory]:
-        # A file of another user's is not ours to read: then nothing is known.
-        with contextlib.suppress(StoreError, OSError):
-            yield from filter(_sound, self._journal.read())
 
-    def _shorten(self) -> None:
-        path = self._journal.path
-        if path is None or os.path.getsize(path) <= LARGEST or os.stat(path).st_uid != os.geteuid():
-            return
-        newest = {(entry.application, entry.cluster): entry for entry in self._read()}
-        disk.write_atomically(path, [line(entry) for entry in newest.values()], mode=0o600)
+def _newest(entries: Iterable[Inventory]) -> Iterator[bytes]:
+    """Give the line of the newest answer of each cluster."""
+    return map(line, {(entry.application, entry.cluster): entry for entry in entries}.values())
 
 
 def _sound(entry: Inventory) -> bool:
-    """Whether a line that was read is what it has to be: the file is a memory, and may be damaged."""
+    """Whether a line that was read is what it has to be."""
     names = [entry.wanted, entry.left_out]
     try:
         return entry.at.tzinfo is not None and all(
