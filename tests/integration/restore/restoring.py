@@ -39,11 +39,10 @@ class Restorer:
         settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": str(self.state_dir)})())
         return RestoreRequest(
             repository=settings,
-            login=self.cluster.login,
             cluster="main",
             database=database,
             host="db1",
-            **{"force_disconnect": True, **values},
+            **{"login": self.cluster.login, "force_disconnect": True, **values},
         )
 
     def restore(self, backup: restore_fakes.Backup, database: str, *, dry_run: bool = False, **values: t.Any) -> t.Any:

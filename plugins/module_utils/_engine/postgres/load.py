@@ -179,9 +179,10 @@ class Loader:
         if part.name:
             archive = freeze.frozen(archive, part.schema, part.name)
         with restorer.memory_file(toc.listing(numbers or ())) as wanted:
-            # A COPY is one statement: where it fails its table stays empty, and only its entry is tried again.
+            # A COPY is one statement: where it fails its table stays empty, and only its entry is tried again. The
+            # last attempt goes on after an error: what follows it shows whether there still is a session.
             arguments = [] if numbers is None else [f"--use-list={restorer.path_of(wanted)}"]
-            arguments += ["--verbose", *(["--exit-on-error"] if part.name else [])]
+            arguments += ["--verbose", *(["--exit-on-error"] if part.name and not last else [])]
             argv = self._tools.restore(restorer.target(database), *arguments)
             environment = self._tools.environment(database)
             try:
@@ -210,6 +211,8 @@ class Loader:
 
     def _lost(self, part: Part, error: ProcessFailed) -> bool:
         """Note whose rows could not be loaded. Whether all of it may be lost."""
+        if not toc.failed(str(error.details.get("stderr", ""))):
+            return False
         if part.name:
             reason = next(iter(restorer.reasons(error).values()), "")
             names = [(toc.plain(f"TABLE DATA {part.schema} {part.name}"), reason)]
@@ -250,37 +253,40 @@ class Loader:
         failures: list[tuple[int, str]] = []
         for numbers, side_by_side in stages.stages(self.entries):
             wanted = [number for number in self._ordered(numbers & chosen.structure) if number not in self._built]
-            if wanted and side_by_side:
-                failures += self._again_alone(database, self._post_pass(database, wanted, jobs=self._tools.jobs))
-            elif wanted:
-                failures += self._post_pass(database, wanted, jobs=1)
+            if wanted:
+                failures += self._later(database, wanted, jobs=self._tools.jobs if side_by_side else 1)
         return failures
 
-    def _again_alone(self, database: str, failed: list[tuple[int, str]]) -> list[tuple[int, str]]:
-        """Try what failed once more, one after another: beside others it may have met a lock or a deadlock."""
-        if not failed or self._tools.jobs == 1:
-            return failed
-        numbers = [number for number, _reason in failed]
-        still = {number for number, _reason in self._post_pass(database, numbers, jobs=1)}
+    def _later(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[int, str]]:
+        """Make entries, and give what failed twice: beside others it may have met a lock or a deadlock."""
+        doing = "making indexes and constraints"
+        failed = self._pass(database, numbers, "post-data", jobs=jobs, doing=doing, last=False)
+        if not failed:
+            return []
+        again = [number for number, _reason in failed]
+        still = {number for number, _reason in self._pass(database, again, "post-data", jobs=1, doing=doing)}
         return [(number, reason) for number, reason in failed if number in still]
 
-    def _post_pass(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[int, str]]:
-        return self._pass(database, numbers, "post-data", jobs=jobs, doing="making indexes and constraints")
-
     def _pass(
-        self, database: str, numbers: Sequence[int], section: str, *, jobs: int, doing: str
+        self, database: str, numbers: Sequence[int], section: str, *, jobs: int, doing: str, last: bool = True
     ) -> list[tuple[int, str]]:
-        """Make the entries of one section. Give those that failed, by number, with the server's reason."""
+        """
+        Make the entries of one section. Give those that failed, by number, with the server's reason.
+
+        Raise DatabaseError where the session ended in the `last` attempt and not all of it may be lost.
+        """
         with restorer.memory_file(toc.listing(numbers)) as wanted:
             chosen = f"--use-list={restorer.path_of(wanted)}"
             arguments = ["--verbose", f"--section={section}", *([f"--jobs={jobs}"] if jobs > 1 else []), chosen]
             try:
                 restorer.run(self._tools, database, self._archive, arguments, helpers=1)
             except ProcessFailed as exc:
-                known = {entry.number for entry in self.entries}
-                failures = [(number, reason) for number, reason in restorer.reasons(exc).items() if number in known]
+                numbered = {entry.number for entry in self.entries}
+                failures = [item for item in restorer.reasons(exc).items() if item[0] in numbered]
                 # One that stopped before its end has more to say than what it says of single entries.
-                if not failures or "errors ignored on restore" not in str(exc.details.get("stderr", "")):
+                stopped = not failures or "errors ignored on restore" not in str(exc.details.get("stderr", ""))
+                ended = last and restorer.ended(exc) and not self._losses.may_go(number for number, _why in failures)
+                if stopped or ended:
                     raise restorer.explain(exc, self._where(exc, self.entries, doing)) from exc
                 return failures
         return []

@@ -182,10 +182,13 @@ def explain(
     said = str(error.details.get("stderr", ""))
     found = re.search(r"ERROR: +(.*)$", said, re.MULTILINE) or re.search(r"(?:error|fatal): +(.*)$", said, re.MULTILINE)
     cause = found[1].rstrip(".") if found else error.cause.rstrip(".")
-    for pattern, remedy in _REMEDIES:
-        if re.search(pattern, said):
-            return DatabaseError(f"pg_restore said {cause!r} while {doing}.", remedy, stderr=said[-4096:])
-    return DatabaseError(f"pg_restore said {cause!r} while {doing}.", otherwise, stderr=said[-4096:])
+    known = [_AGAIN] if ended(error) else [remedy for pattern, remedy in _REMEDIES if re.search(pattern, said)]
+    return DatabaseError(f"pg_restore said {cause!r} while {doing}.", [*known, otherwise][0], stderr=said[-4096:])
+
+
+def ended(error: ProcessFailed) -> bool:
+    """Whether its session was ended, or never began: then what it could not make says nothing of the backup."""
+    return _ENDED.search(str(error.details.get("stderr", ""))) is not None
 
 
 def is_full(error: ProcessFailed) -> bool:
@@ -206,11 +209,18 @@ def can_squeeze(connection: Connection) -> bool:
     return bool(found) and bool(one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
 
 
+# libpq's own words, which are English whatever the server speaks.
+_ENDED = re.compile(
+    r"^(?:pg_restore: .*)?(?:no connection to the server|server closed the connection|connection to server .*failed:)",
+    re.MULTILINE,
+)
+_AGAIN = "See the server's log for what ended its session, and run again; nothing was replaced."
+
 _REMEDIES = (
     (r"No space left on device|could not extend file", "Free space on the server's disk, and run again."),
     (r"permission denied|must be (superuser|owner)", "Restore as a superuser, or as the role that owns the objects."),
     (r'role ".*" does not exist', "Create the role, or restore as one that may create roles."),
     (r'extension ".*" is not available|could not open extension', "Install the extension's package on the server."),
-    (r"could not connect|server closed the connection|terminating connection", "See the server's log, and run again."),
+    (r"could not connect|terminating connection", _AGAIN),
     (r"unsupported version", "Install the client package of the version that made the backup, or a newer one."),
 )

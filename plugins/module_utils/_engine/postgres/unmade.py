@@ -79,6 +79,10 @@ class Losses:
         """Whether all of these were noted and may be lost."""
         return all(name in self._found and self._found[name].accepted for name in names)
 
+    def may_go(self, numbers: Iterable[int]) -> bool:
+        """Whether all of these entries of the structure are accepted by their own names."""
+        return self._accepted.issuperset(self._names[number] for number in numbers)
+
     def require(self) -> None:
         """Raise DatabaseError that names what was not accepted, the option, and what is lost with it."""
         require(self.found)
