@@ -6,15 +6,19 @@
 Files on a local disk, written so that a crash leaves the old content or the whole of the new one.
 
 The order is: a temporary file in the same directory, fsync, rename (or link, for create-only), fsync of the
-directory. See PostgreSQL's own durable_rename() and LWN's "Ensuring data reaches disk" for why each step counts.
+directory. See PostgreSQL's own durable_rename() and LWN's "Ensuring data reaches disk" for why each step counts. The
+temporary file is locked for as long, and the kernel lets the lock go when its writer dies.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import secrets
+import stat
 import typing as t
 
 from .errors import AccessDenied, AlreadyExists, Full, NotFound, StoreError
@@ -23,6 +27,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 TEMPORARY_PREFIX = ".lifeboat-"
+TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r"[0-9a-f]{16}")
+"""The names of temporary files, and no others."""
 
 
 def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, replace: bool = True) -> int:
@@ -39,6 +45,8 @@ def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, r
         with explained(path):
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
+            with explained(path):
+                _claim(handle)
             written = 0
             for chunk in chunks:
                 with explained(path):
@@ -46,20 +54,43 @@ def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, r
                 written += len(chunk)
             with explained(path):
                 os.fsync(handle)
+                if replace:
+                    os.rename(temporary, path)
+                else:
+                    os.link(temporary, path)
+                    os.unlink(temporary)
+                sync_directory(directory)
         finally:
             os.close(handle)
-        with explained(path):
-            if replace:
-                os.rename(temporary, path)
-            else:
-                os.link(temporary, path)
-                os.unlink(temporary)
-            sync_directory(directory)
         return written
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def remove_unfinished(path: str, before: float) -> bool:
+    """
+    Remove a temporary file that a killed writer left. Whether it was removed.
+
+    It stays when it was written to since `before`, in seconds as files have it, when somebody writes it, and where
+    nobody can tell: another user's, or on a file system without locks.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found = os.fstat(handle)
+            if stat.S_ISREG(found.st_mode) and found.st_mtime < before:
+                os.unlink(path)
+                sync_directory(os.path.dirname(path))
+                return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def sync_directory(path: str) -> None:
@@ -83,6 +114,20 @@ def read_blocks(path: str, start: int = 0, length: int | None = None, block: int
             if left is not None:
                 left -= len(piece)
             yield piece
+
+
+def _claim(handle: int) -> None:
+    """Lock a temporary file. Raise FileNotFoundError when it was taken for one that a killed writer left."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        taken = True
+    except OSError:
+        return  # a file system without locks, where nobody removes it
+    else:
+        taken = os.fstat(handle).st_nlink == 0
+    if taken:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _write_all(handle: int, chunk: bytes) -> None:

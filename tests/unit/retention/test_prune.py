@@ -32,6 +32,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.cus
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 
+DAY = datetime.timedelta(days=1)
 POLICY = {"keep_within": "30d", "min_keep": 1}
 
 
@@ -339,6 +340,45 @@ def test_what_no_manifest_lists_goes_after_a_day(ground):
     done = prune.prune(ground.request(POLICY), ground.world())
     assert (done.facts["garbage"], done.facts["freed"]) == (2, 10)
     assert not [name for name in ground.objects() if LEFT in name]
+
+
+def left_by_a_killed_writer(ground, identity, days):
+    """Leave a file as a writer does that is killed: in the directory of the object that it was to be."""
+    name = f"shop/data/{identity}/.lifeboat-{secrets.token_hex(8)}"
+    (ground.root / name).parent.mkdir(parents=True, exist_ok=True)
+    (ground.root / name).write_bytes(b"half of it")
+    ground.age(name, days)
+    return name
+
+
+def test_what_killed_writers_left_goes_after_a_day(ground):
+    listed = ground.make(1)
+    killed = repository.backup_id(ground.now - 3 * DAY, "a" * 16)
+    young = left_by_a_killed_writer(ground, listed, 0.5)
+    old = [left_by_a_killed_writer(ground, identity, 2) for identity in (listed, killed)]
+    planned = prune.prune(ground.request(POLICY), ground.world(dry_run=True))
+    assert all((ground.root / name).exists() for name in old)
+    done = prune.prune(ground.request(POLICY), ground.world())
+    for outcome in (planned, done):
+        assert outcome.changed
+        assert (outcome.facts["garbage"], outcome.facts["freed"]) == (2, 20)
+        assert all(f"collect   {name}  10 B: its writer never ended" in outcome.facts["table"] for name in old)
+        assert outcome.before.count(".lifeboat-") == 2
+    assert not [name for name in old if (ground.root / name).exists()]
+    assert not (ground.root / "shop/data" / killed).exists()
+    assert (ground.root / young).exists()
+    assert ground.listed() == [listed]
+    assert not prune.prune(ground.request(POLICY), ground.world()).changed
+
+
+def test_what_lies_beside_a_hidden_backup_stays_with_it(ground):
+    ground.make(1)
+    hidden = ground.make(3)
+    beside = left_by_a_killed_writer(ground, hidden, 2)
+    (ground.root / repository.manifest("shop", "main/shop", hidden)).unlink()
+    done = prune.prune(ground.request(POLICY), ground.world())
+    assert done.facts["hidden"] == [hidden]
+    assert (ground.root / beside).exists()
 
 
 def test_files_whose_manifest_somebody_hid_are_no_garbage_for_the_host_that_made_them(ground, through):

@@ -6,8 +6,12 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 import typing as t
 
@@ -188,3 +192,82 @@ def test_a_new_directory_is_durable_before_what_is_put_into_it(
     monkeypatch.setattr(disk, "sync_directory", watched_sync)
     store.put("a/b/c", [b"x"])
     assert steps == ["mkdir a", "sync .", "mkdir a/b", "sync a", "rename a/b/c", "sync a/b"]
+
+
+LATER = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+ENDLESS = """
+import sys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+
+def chunks():
+    yield b"0123456789"
+    print("written", flush=True)
+    sys.stdin.read()
+
+DirectoryStore(sys.argv[1]).put("shop/data/b/0001", chunks())
+"""
+
+
+def unfinished(store: DirectoryStore) -> list[str]:
+    return [info.name for info in store.unfinished("shop/")]
+
+
+def test_what_a_killed_writer_left_can_be_removed_and_not_before_it_died(root: Path, store: DirectoryStore) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(root)],
+        env={**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == b"written\n"
+    (left,) = store.unfinished("shop/")
+    assert (os.path.dirname(left.name), left.size) == ("shop/data/b", 10)
+    assert not store.abort(left.name, LATER)
+    writer.send_signal(signal.SIGKILL)
+    writer.communicate()
+    assert not store.abort(left.name, left.modified - datetime.timedelta(seconds=1))
+    assert unfinished(store) == [left.name]
+    assert names(store) == []
+    assert store.abort(left.name, LATER)
+    assert not store.abort(left.name, LATER)
+    assert list(root.iterdir()) == []
+
+
+def test_only_what_a_writer_of_ours_makes_is_unfinished(root: Path, store: DirectoryStore, tmp_path: Path) -> None:
+    store.put("shop/a", [b"x"])
+    store.put("crm/a", [b"x"])
+    ours = ".lifeboat-0123456789abcdef"
+    (tmp_path / "outside").write_bytes(b"x")
+    (root / "shop" / f"{ours}0").write_bytes(b"x")
+    (root / "shop" / ".lifeboat-note").write_bytes(b"x")
+    (root / "shop" / ".lifeboat-00000000000000aa").mkdir()
+    (root / "shop" / ".lifeboat-00000000000000bb").symlink_to(tmp_path / "outside")
+    (root / "crm" / ours).write_bytes(b"x")
+    os.mkfifo(root / "shop" / ".lifeboat-00000000000000cc")
+    assert unfinished(store) == []
+    for path in (root / "shop").iterdir():
+        assert not store.abort(f"shop/{path.name}", LATER)
+    assert len(list((root / "shop").iterdir())) == 6
+    (root / "shop" / ours).write_bytes(b"x")
+    assert unfinished(store) == [f"shop/{ours}"]
+
+
+def test_a_write_whose_file_was_taken_for_a_leftover_begins_anew(
+    root: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the making of a file and its lock somebody may remove it who was told to wait for nothing."""
+    lock, taken = disk.fcntl.flock, []
+
+    def late(handle: int, operation: int) -> None:
+        if not taken:
+            taken.extend(unfinished(store))
+            monkeypatch.setattr(disk.fcntl, "flock", lock)
+            assert store.abort(taken[0], LATER)
+        lock(handle, operation)
+
+    monkeypatch.setattr(disk.fcntl, "flock", late)
+    store.put("shop/a", [b"x"])
+    assert len(taken) == 1
+    assert b"".join(store.get("shop/a")) == b"x"
+    assert unfinished(store) == []

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 import pytest
@@ -47,6 +48,17 @@ def test_writes_are_noted_and_vanish(tmp_path: Path) -> None:
     assert b"".join(store.get("old")) == b"x"
     assert store.head("old").size == 1
     assert store.url == inner.url
+
+
+def test_what_is_unfinished_is_shown_and_stays(tmp_path: Path) -> None:
+    left = tmp_path / "shop" / ".lifeboat-0123456789abcdef"
+    left.parent.mkdir()
+    left.write_bytes(b"x")
+    store = DryRunStore(DirectoryStore(str(tmp_path)))
+    (info,) = store.unfinished("")
+    assert store.abort(info.name, datetime.datetime.now(datetime.UTC))
+    assert store.intended == (Intended("delete", "shop/.lifeboat-0123456789abcdef"),)
+    assert left.exists()
 
 
 def test_a_create_only_write_fails_as_it_would(tmp_path: Path) -> None:

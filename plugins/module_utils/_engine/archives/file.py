@@ -197,6 +197,12 @@ class _NoStore:
     def purge_all(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
         return base.one_by_one(self.purge, names)
 
+    def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
+        return base.none_unfinished(prefix)
+
+    def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
+        return False
+
     def locked_until(self, name: str) -> datetime | None:  # noqa: ARG002
         return None
 

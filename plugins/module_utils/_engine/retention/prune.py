@@ -96,6 +96,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
         try:
             # First what needs no mark to be written: the store may be full.
             removal.collect(found.going)
+            removal.clear(found.abandoned, old)
             removal.remove(plan.of("delete"))
             removal.take_back((*plan.of("keep"), *plan.of("retained")))
         except RecoveryError as exc:
@@ -189,14 +190,14 @@ def _outcome(
         "garbage": removed.garbage,
         "hidden": [one.backup_id for one in found.leftovers if one.hidden],
         "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
-        "table": report.table(plan, found.leftovers),
+        "table": report.table(plan, found),
     }
     facts["summary"] = report.summary(facts, dry_run=world.dry_run)
     return Outcome(
         changed=bool(removed.backups or removed.objects),
         facts=facts,
-        before=report.before(plan, found.leftovers),
-        after=report.after(plan, found.leftovers),
+        before=report.before(plan, found),
+        after=report.after(plan, found),
         warnings=_warnings(opened, plan, found, removed),
     )
 

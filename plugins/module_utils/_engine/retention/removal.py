@@ -136,6 +136,14 @@ class Removal:
             if error:
                 raise error
 
+    def clear(self, unfinished: Iterable[ObjectInfo], before: datetime) -> None:
+        """Remove what killed writers left, unless it turns out to be written to."""
+        for info in unfinished:
+            self._check()
+            if self._opened.store.abort(info.name, before):
+                self._count(info)
+                self.removed.garbage += 1
+
     def _hide(self, leftover: Leftover) -> None:
         """Delete it so that it can come back where a bucket keeps versions: its manifest may only have been hidden."""
         self._check()

@@ -14,10 +14,11 @@ from ..catalogue import evidence
 from ..units import human_size
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from ..stores.base import ObjectInfo
     from .planner import Decision, Plan
-    from .survey import Leftover
+    from .survey import Leftover, Survey
 
 
 def decisions(plan: Plan) -> list[dict[str, t.Any]]:
@@ -36,10 +37,10 @@ def decisions(plan: Plan) -> list[dict[str, t.Any]]:
     ]
 
 
-def table(plan: Plan, leftovers: Iterable[Leftover]) -> list[str]:
+def table(plan: Plan, found: Survey) -> list[str]:
     """Give each decision as a line for people."""
     lines = [f"{decision.action:<8}  {_what(decision)}: {'; '.join(decision.reasons)}" for decision in plan.decisions]
-    for leftover in leftovers:
+    for leftover in found.leftovers:
         why = "left of a backup that expired" if leftover.expired else "no manifest lists them"
         if leftover.hidden:
             lines.append(f"hidden    {_left(leftover)}: {why}. {evidence.ADVICE}")
@@ -47,18 +48,19 @@ def table(plan: Plan, leftovers: Iterable[Leftover]) -> list[str]:
             lines.append(f"keep      {_left(leftover)}: {why}, and {leftover.stays}")
         else:
             lines.append(f"collect   {_left(leftover)}: {why}")
-    return lines
+    return lines + [f"collect   {_unfinished(info)}: its writer never ended" for info in found.abandoned]
 
 
-def before(plan: Plan, leftovers: Iterable[Leftover]) -> str:
+def before(plan: Plan, found: Survey) -> str:
     """Give what is there, line by line as `after` has it."""
     listed = [f"listed    {_what(decision)}" for decision in plan.decisions]
-    return _text(listed + [f"unlisted  {_left(leftover)}" for leftover in leftovers])
+    listed += [f"unlisted  {_left(leftover)}" for leftover in found.leftovers]
+    return _text(listed + [f"unlisted  {_unfinished(info)}" for info in found.abandoned])
 
 
-def after(plan: Plan, leftovers: Iterable[Leftover]) -> str:
+def after(plan: Plan, found: Survey) -> str:
     """Give what becomes of it."""
-    return _text(table(plan, leftovers))
+    return _text(table(plan, found))
 
 
 def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
@@ -85,6 +87,10 @@ def _what(decision: Decision) -> str:
 def _left(leftover: Leftover) -> str:
     size = human_size(sum(info.size for info in leftover.objects))
     return f"{leftover.backup_id}  {len(leftover.objects)} objects, {size}"
+
+
+def _unfinished(info: ObjectInfo) -> str:
+    return f"{info.name}  {human_size(info.size)}"
 
 
 def _text(lines: list[str]) -> str:

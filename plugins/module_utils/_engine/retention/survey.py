@@ -64,7 +64,7 @@ class Survey:
     """
     What the store holds. `objects` are the files of each backup id, `mark_objects` its marks; `known` are the ids that
     have a manifest, and `missing` those that must have one. `in_use` says who reads a backup, and `lapsed` are the
-    announcements of readers that are no more.
+    announcements of readers that are no more; `unfinished` is what belongs to no object, and is old.
     """
 
     listed: tuple[Listed, ...]
@@ -77,6 +77,13 @@ class Survey:
     missing: frozenset[str]
     in_use: Mapping[str, str]
     lapsed: tuple[ObjectInfo, ...]
+    unfinished: tuple[ObjectInfo, ...]
+
+    @property
+    def abandoned(self) -> tuple[ObjectInfo, ...]:
+        """What is unfinished and is to be collected: nothing beside leftovers that stay."""
+        staying = {one.backup_id for one in self.leftovers if one.hidden or one.stays}
+        return tuple(info for info in self.unfinished if staying.isdisjoint(info.name.split("/")))
 
     @property
     def going(self) -> tuple[Leftover, ...]:
@@ -178,6 +185,7 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
         frozenset(missing),
         in_use,
         tuple(lapsed),
+        tuple(info for info in opened.store.unfinished(f"{opened.application}/") if info.modified < old),
     )
 
 

@@ -104,6 +104,16 @@ class Store(t.Protocol):
         An error belongs to its object and is given, not raised: what went before it is gone all the same.
         """
 
+    def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
+        """
+        Yield what lies below `prefix`, empty or ending with a slash, of writes that never ended, or did not yet.
+
+        They are no objects: nothing else tells of them. A bucket has rules of its own to be rid of them.
+        """
+
+    def abort(self, name: str, before: datetime) -> bool:
+        """Remove one of them, unless it was written to since `before` or somebody writes it. Whether it is gone."""
+
     def locked_until(self, name: str) -> datetime | None:
         """Tell until when the store itself keeps an object; None when it does not, or when there is none."""
 
@@ -143,6 +153,12 @@ def one_by_one(purge: Callable[[str], Purged], names: Iterable[str]) -> dict[str
         except StoreError as exc:
             done[name] = exc
     return done
+
+
+def none_unfinished(prefix: str) -> Iterator[ObjectInfo]:
+    """Do what `Store.unfinished` does where a store has nothing of that kind to show."""
+    check_prefix(prefix)
+    return iter(())
 
 
 def blocks(data: bytes | memoryview) -> Iterator[bytes]:

@@ -155,6 +155,12 @@ class CloudStore:
     def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
         return base.one_by_one(self.purge, names)
 
+    def unfinished(self, prefix: str) -> Iterator[base.ObjectInfo]:
+        return base.none_unfinished(prefix)
+
+    def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
+        return False
+
     def locked_until(self, name: str) -> datetime | None:
         self._key(name)
         return None

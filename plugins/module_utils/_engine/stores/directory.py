@@ -79,6 +79,28 @@ class DirectoryStore:
     def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
         return base.one_by_one(self.purge, names)
 
+    def unfinished(self, prefix: str) -> Iterator[base.ObjectInfo]:
+        self._check_root()
+        top = self._path(prefix.removesuffix("/")) if prefix else self._root
+        with disk.explained(top):
+            for directory, _directories, files in os.walk(top, onerror=_fail):
+                for file in filter(disk.TEMPORARY.fullmatch, sorted(files)):
+                    path = os.path.join(directory, file)
+                    with contextlib.suppress(FileNotFoundError):
+                        found = os.lstat(path)
+                        if stat.S_ISREG(found.st_mode):
+                            yield _info(os.path.relpath(path, self._root), found)
+
+    def abort(self, name: str, before: datetime) -> bool:
+        directory, _slash, file = name.rpartition("/")
+        path = self._path(directory) if directory else self._root
+        if not disk.TEMPORARY.fullmatch(file):
+            return False
+        gone = disk.remove_unfinished(os.path.join(path, file), before.timestamp())
+        if gone:
+            self._remove_empty(path)
+        return gone
+
     def locked_until(self, name: str) -> datetime | None:
         base.check_name(name)
         return None
@@ -180,6 +202,12 @@ class _Source:
     def __iter__(self) -> Iterator[bytes]:
         self.started = True
         return iter(self._chunks)
+
+
+def _fail(error: OSError) -> None:
+    # A directory that goes while it is looked at held nothing any more.
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _key(entry: os.DirEntry[str]) -> str:

@@ -79,6 +79,14 @@ class DryRunStore:
         """Note the names."""
         return base.one_by_one(self.purge, names)
 
+    def unfinished(self, prefix: str) -> Iterator[base.ObjectInfo]:
+        return self._store.unfinished(prefix)
+
+    def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
+        """Note the name; whether somebody writes it is asked only where it goes."""
+        self._intended.append(Intended("delete", name))
+        return True
+
     def locked_until(self, name: str) -> datetime | None:
         return self._store.locked_until(name)
 
