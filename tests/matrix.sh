@@ -3,19 +3,28 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# tests/matrix.sh [PYTEST-ARGUMENT ...]
+# tests/matrix.sh [--newest] [PYTEST-ARGUMENT ...]
+# tests/matrix.sh [--newest] --program COMMAND ...
 # The integration tests on the other Debian (trixie on a bookworm machine and the other way round): with its PostgreSQL
 # and its Python, in a container that is thrown away.  The container sees a copy of the project and nothing else of the
 # machine; what it needs of the package index is brought as wheels, so it needs no network either.
+#
+# --newest: on Debian's testing, with whatever PostgreSQL and Python it has today; without arguments for pytest, those
+# tests that meet what a PostgreSQL can change: catalogues, dumps, restores, proofs, rights, and one pair of playbooks.
+# --program: a command instead of pytest, with the project's Python and this machine's network: for campaigns, which
+# install packages.
 set -euo pipefail
 # shellcheck source=tests/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 # shellcheck source=tests/rig/hosts/env.sh
 . "$ROOT/tests/rig/hosts/env.sh"
 
-suite=trixie python=3.13
-if [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = trixie ]; then
-  suite=bookworm python=3.11
+suite=trixie
+if [ "${1:-}" = --newest ]; then
+  suite=testing
+  shift
+elif [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = trixie ]; then
+  suite=bookworm
 fi
 copy=$CACHE/matrix/project
 wheels=$CACHE/matrix/wheels-$suite
@@ -29,16 +38,16 @@ copy_project() {
 }
 
 collect_wheels() { # by this machine's pip, which knows the way to the index, for the container's Python
-  local machine platforms=() level
+  local machine python platforms=() level
   machine=$(uname -m)
+  python=$(podman run --rm --network none "${RIG_SECURITY[@]}" "localhost/lifeboat-pg:$suite" \
+    python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   {
     cat "$ROOT/meta/ee-requirements.txt"
-    grep -E '^(aiosmtpd|hypothesis|pytest|tink)\b' "$ROOT/tests/requirements.txt"
-    # Without its marker, for the same reason as below.
-    sed -nE "s/^(ansible-core==[^ ;]+) ; python_version $([ "$python" = 3.11 ] && echo '<' || echo '>=').*/\1/p" \
-      "$ROOT/tests/requirements.txt"
-    echo typing-extensions # pip reads "python_version" in markers as this machine's, and would leave it out
-  } >"$requirements.want"
+    grep -E '^(aiosmtpd|ansible-core|hypothesis|pytest|tink)\b' "$ROOT/tests/requirements.txt"
+    echo typing-extensions # some want it by a marker, which pip reads as this machine's
+  } | "$VENV/bin/python" "$ROOT/tests/lib/wanted.py" "$python" >"$requirements.want"
+  echo "# for Python $python" >>"$requirements.want"
   if ! cmp --silent "$requirements.want" "$requirements.$suite"; then
     for level in 2_34 2_28 2_17; do platforms+=(--platform "manylinux_${level}_$machine"); done
     rm -rf "$wheels" "$venv"
@@ -50,15 +59,35 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
   cp "$requirements.want" "$wheels/requirements.txt"
 }
 
+chosen() { # the tests to run when none are named
+  local folder=tests/integration
+  if [ "$suite" = testing ]; then
+    printf '%s\n' $folder/corpus $folder/postgres/test_{connection,globals_properties,golden,grants,snapshot}.py \
+      $folder/postgres/test_hostile_source.py $folder/restore/test_{restore,roles,tables,validation}.py \
+      $folder/restore/test_loans.py::test_playbooks_side_by_side
+  else
+    printf '%s\n' $folder --ignore=$folder/stores --ignore=$folder/monitoring
+  fi
+}
+
 "$ROOT/tests/rig/hosts/image.sh" "$suite"
 "$ROOT/tests/rig/s3/s3.sh" install
 mkdir -p "$CACHE/matrix"
 copy_project
 collect_wheels
 mkdir -p "$venv"
-[ $# -gt 0 ] || set -- -n 2 --dist loadfile tests/integration --ignore=tests/integration/stores --ignore=tests/integration/monitoring
+network=none
+if [ "${1:-}" = --program ]; then
+  network=host
+  shift
+elif [ $# = 0 ]; then
+  mapfile -t tests < <(chosen)
+  set -- pytest -n 2 --dist loadfile "${tests[@]}"
+else
+  set -- pytest "$@"
+fi
 # SYS_ADMIN and the free system calls are the S3 server's: it runs in a chroot with a /proc of its own.
-podman run --rm --name "lifeboat-matrix-$$" --network none --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
+exec podman run --rm --name "lifeboat-matrix-$$" --network "$network" --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
   --security-opt seccomp=unconfined --shm-size 1g --env LIFEBOAT_RIG=/rig --env PYTHONDONTWRITEBYTECODE=1 \
   --volume "$copy:/project:O" --volume "$wheels:/wheels:ro" --volume "$venv:/venv" \
   --volume "$LIFEBOAT_RIG/s3/debian:/rig/s3/debian:O" --volume /rig/s3/debian/srv \
@@ -70,7 +99,11 @@ podman run --rm --name "lifeboat-matrix-$$" --network none --cap-add SYS_ADMIN "
       /venv/bin/pip install --quiet --disable-pip-version-check --no-index --find-links /wheels \
         --requirement /wheels/requirements.txt
     fi
-    /venv/bin/python --version
+    export PATH=/venv/bin:$PATH
+    python --version
     ls -d /usr/lib/postgresql/*
-    exec /venv/bin/pytest "$@"
+    # Packages may be installed here, and none of them may start a service.
+    printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d
+    chmod 0755 /usr/sbin/policy-rc.d
+    exec "$@"
   ' bash "$@"

@@ -62,9 +62,10 @@ run_step() { # STEP: in a shell of its own, where set -e holds because it stands
 }
 
 images_ahead() { # the images of the test hosts are built while the first steps run
-  case " ${chosen[*]} " in
-    *" matrix "* | *" molecule "*) tests/rig/hosts/image.sh bookworm trixie >"$OUTPUT/images.log" 2>&1 & ;;
-  esac
+  local suites=()
+  case " ${chosen[*]} " in *" matrix "* | *" molecule "*) suites+=(bookworm trixie) ;; esac
+  case " ${chosen[*]} " in *" newest "*) suites+=(testing) ;; esac
+  [ ${#suites[@]} = 0 ] || tests/rig/hosts/image.sh "${suites[@]}" >"$OUTPUT/images.log" 2>&1 &
 }
 
 # What a step or the images leave running ends with this run.

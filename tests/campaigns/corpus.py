@@ -8,8 +8,9 @@ Whatever PostgreSQL's own tools restore, ours back up, validate and restore: cor
 PostgreSQL's regression database and those of its modules' tests, from Debian's source package; one database for each
 extension that Debian packages; the odd ones of tests/data/corpus. Each goes through pg_dump and pg_restore alone, and
 through backup, validation and restore, and what pg_dump writes of both copies is compared. Packages and servers live in
-a layer over this machine (layer.sh), which is gone afterwards. Needs root, Debian's archive, and some ten gigabytes of
-memory. Ends with 1 when ours lose anything, or refuse what PostgreSQL's tools bring back.
+a layer over this machine (layer.sh), or with --newest in a container of Debian's testing (tests/matrix.sh) with its
+PostgreSQL, and are gone afterwards. Needs root, Debian's archive, and some ten gigabytes of memory, or of disk for the
+container. Ends with 1 when ours lose anything, or refuse what PostgreSQL's tools bring back.
 """
 
 from __future__ import annotations
@@ -94,12 +95,12 @@ class Tally:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Back up odd databases, and compare with PostgreSQL's own tools.")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--newest", action="store_true", help="with the PostgreSQL of Debian's testing")
     options = parser.parse_args()
+    # Killing the first process of a layer or container ends all of it; a signal's default would end this one alone.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     if INSIDE not in os.environ:
-        # Killing the layer's first process ends all of it; a signal's default would end this one alone.
-        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-        again = [sys.executable, str(HERE / "corpus.py"), *sys.argv[1:]]
-        return subprocess.run([str(HERE / "layer.sh"), "env", f"{INSIDE}=yes", *again], check=False).returncode
+        return elsewhere(options.only, newest=options.newest)
     tally = Tally()
     source = install(options.only)
     for parts, settings in ((PARTS[:4], {}), (PARTS[4:], preloading())):
@@ -111,6 +112,17 @@ def main() -> int:
             finally:
                 stop_cluster(server)
     return tally.told()
+
+
+def elsewhere(parts: list[str], *, newest: bool) -> int:
+    """Run this program where it may install packages, and give its exit status."""
+    inside = ["env", f"{INSIDE}=yes"]
+    only = ["--only", *parts]
+    if newest:
+        matrix = str(HERE.parent / "matrix.sh")
+        os.execv(matrix, [matrix, "--newest", "--program", *inside, "python", "tests/campaigns/corpus.py", *only])
+    again = [sys.executable, str(HERE / "corpus.py"), *only]
+    return subprocess.run([str(HERE / "layer.sh"), *inside, *again], check=False).returncode
 
 
 def run(part: str, server: Cluster, source: Path, tally: Tally) -> None:

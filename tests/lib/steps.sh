@@ -7,7 +7,7 @@
 # A step runs in the repository's root, in a shell of its own with set -e, its output in tests/output/STEP.log.
 
 # shellcheck disable=SC2034  # tests/run.sh reads it
-STEPS=(ruff types licences shellcheck changelog ansible-lint sanity unit integration matrix molecule)
+STEPS=(ruff types licences shellcheck changelog ansible-lint sanity unit integration matrix newest molecule)
 
 about() {
   case $1 in
@@ -21,6 +21,7 @@ about() {
     unit) echo "pytest: what needs no server" ;;
     integration) echo "pytest: against PostgreSQL of this Debian and a real S3 server" ;;
     matrix) echo "pytest: against PostgreSQL of the other Debian, with its Python, in a container" ;;
+    newest) echo "pytest: a short choice against the PostgreSQL and Python of Debian's testing, in a container" ;;
     molecule) echo "the roles and playbooks on real hosts: two with PostgreSQL, one with the store" ;;
   esac
 }
@@ -36,7 +37,7 @@ needs() { # the Debian packages of a step
     sanity) echo shellcheck ;;
     unit) echo openssl zstd mount systemd tzdata ;;
     integration) echo "${servers[@]}" "${preloaded[@]}" "${watchers[@]}" bubblewrap mount strace ;;
-    matrix) echo "${hosts[@]}" ;;
+    matrix | newest) echo "${hosts[@]}" ;;
     molecule) echo "${hosts[@]}" debootstrap curl openssl ;;
   esac
 }
@@ -96,6 +97,8 @@ step_integration() {
 }
 
 step_matrix() { tests/matrix.sh; }
+
+step_newest() { tests/matrix.sh --newest; }
 
 step_molecule() {
   local scenario

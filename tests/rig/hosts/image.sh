@@ -3,10 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# image.sh [--refresh] SUITE ...     SUITE is bookworm or trixie
+# image.sh [--refresh] SUITE ...     SUITE is bookworm, trixie or testing
 # Makes, from Debian packages alone and through the mirrors that this machine itself uses:
 #   localhost/lifeboat-base:SUITE   systemd, sshd, Python with venv, sudo, cron; no PostgreSQL
-#   localhost/lifeboat-pg:SUITE     the same with the suite's PostgreSQL (15 or 17) and its cluster "main" in C.UTF-8
+#   localhost/lifeboat-pg:SUITE     the same with the suite's PostgreSQL and its cluster "main" in C.UTF-8
 # An image that exists is kept, unless the recipe has changed or --refresh asks for today's packages.
 # Where a container registry is at hand, LIFEBOAT_DEBIAN_IMAGE=docker.io/library/debian:%s takes the place of the
 # bootstrapped Debian; %s is the suite.
@@ -26,10 +26,12 @@ mirror() { # LABEL: the address from which this machine takes Debian's packages 
 }
 
 bootstrap() { # SUITE: a small Debian as localhost/lifeboat-debian:SUITE
-  local suite=$1 tar=$LIFEBOAT_RIG/debian-$1.tar archive security
+  local suite=$1 tar=$LIFEBOAT_RIG/debian-$1.tar archive security age=()
   archive=$(mirror Debian)
   security=$(mirror Debian-Security)
-  mmdebstrap --quiet --variant=apt --aptopt='Acquire::Retries "5"' --include=ca-certificates \
+  # A mirror that lags behind is good enough for the hosts where it is for this machine.
+  mapfile -t age < <(apt-config dump --format '%f "%v";%n' Acquire::Check-Valid-Until | sed 's/^/--aptopt=/')
+  mmdebstrap --quiet --variant=apt --aptopt='Acquire::Retries "5"' "${age[@]}" --include=ca-certificates \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     "$suite" "$tar" \
@@ -43,22 +45,13 @@ build() { # SUITE DEBIAN TARGET
     --label lifeboat.recipe="$recipe" --tag "localhost/lifeboat-$3:$1" --file "$here/Containerfile" "$here" >/dev/null
 }
 
-fresh() { # SUITE: whether the newest image of the suite was built by today's recipe
-  [ "$(podman image inspect --format '{{index .Labels "lifeboat.recipe"}}' "localhost/lifeboat-pg:$1" 2>/dev/null)" = "$recipe" ]
-}
-
-recipe=$(sha256sum <"$here/Containerfile" | cut -c1-16)
-refresh=no
-if [ "${1:-}" = --refresh ]; then
-  refresh=yes
-  shift
-fi
-# Two steps of one test run may ask for the same image at the same time.
-exec 9>"$LIFEBOAT_RIG/image.lock"
-flock 9
-for suite in "${@:-bookworm}"; do
+images() { # SUITE: makes its images, unless they are there
+  local suite=$1 debian
+  # Two steps of one test run may ask for the same image at the same time.
+  exec 9>"$LIFEBOAT_RIG/image-$suite.lock"
+  flock 9
   if [ "$refresh" = no ] && fresh "$suite"; then
-    continue
+    return
   fi
   echo "building the test hosts' images of $suite"
   if [ -n "${LIFEBOAT_DEBIAN_IMAGE:-}" ]; then
@@ -72,4 +65,34 @@ for suite in "${@:-bookworm}"; do
   fi
   build "$suite" "$debian" base
   build "$suite" "$debian" pg
+}
+
+fresh() { # SUITE: whether the newest image of the suite was built by today's recipe
+  [ "$(podman image inspect --format '{{index .Labels "lifeboat.recipe"}}' "localhost/lifeboat-pg:$1" 2>/dev/null)" = "$recipe" ]
+}
+
+recipe=$(sha256sum <"$here/Containerfile" | cut -c1-16)
+refresh=no
+if [ "${1:-}" = --refresh ]; then
+  refresh=yes
+  shift
+fi
+# A mirror stumbles, and testing's may be in the middle of a change: two more attempts, and then the cause in one line.
+for suite in "${@:-bookworm}"; do
+  for pause in 5 30 0; do
+    set +e
+    (
+      set -e
+      images "$suite"
+    )
+    status=$?
+    set -e
+    [ "$status" != 0 ] || break
+    sleep "$pause"
+  done
+  [ "$status" = 0 ] || {
+    echo "image.sh: no image of Debian $suite could be built in three attempts; what apt says stands above." \
+      "Where it is the mirror's or testing's own trouble, run it again later." >&2
+    exit 1
+  }
 done
