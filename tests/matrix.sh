@@ -26,15 +26,12 @@ if [ "${1:-}" = --newest ]; then
 elif [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = trixie ]; then
   suite=bookworm
 fi
-copy=$CACHE/matrix/project
 wheels=$CACHE/matrix/wheels-$suite
 venv=$CACHE/matrix/venv-$suite
 requirements=$CACHE/matrix/requirements.txt
 
-copy_project() {
-  rm -rf "$copy"
-  mkdir -p "$copy"
-  (cd "$ROOT" && tracked . | tar --create --no-recursion --files-from=-) | tar --extract --directory="$copy"
+packed_project() { # a copy for each container: one that runs must not lose its files to the next
+  cd "$ROOT" && tracked . | tar --create --no-recursion --files-from=-
 }
 
 collect_wheels() { # by this machine's pip, which knows the way to the index, for the container's Python
@@ -73,7 +70,6 @@ chosen() { # the tests to run when none are named
 "$ROOT/tests/rig/hosts/image.sh" "$suite"
 "$ROOT/tests/rig/s3/s3.sh" install
 mkdir -p "$CACHE/matrix"
-copy_project
 collect_wheels
 mkdir -p "$venv"
 network=none
@@ -87,12 +83,15 @@ else
   set -- pytest "$@"
 fi
 # SYS_ADMIN and the free system calls are the S3 server's: it runs in a chroot with a /proc of its own.
-exec podman run --rm --name "lifeboat-matrix-$$" --network "$network" --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
+exec podman run --rm --interactive --name "lifeboat-matrix-$$" --network "$network" --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
   --security-opt seccomp=unconfined --shm-size 1g --env LIFEBOAT_RIG=/rig --env PYTHONDONTWRITEBYTECODE=1 \
-  --volume "$copy:/project:O" --volume "$wheels:/wheels:ro" --volume "$venv:/venv" \
+  --volume "$wheels:/wheels:ro" --volume "$venv:/venv" \
   --volume "$LIFEBOAT_RIG/s3/debian:/rig/s3/debian:O" --volume /rig/s3/debian/srv \
   --volume "$LIFEBOAT_RIG/s3/installed:/rig/s3/installed:ro" --volume "$LIFEBOAT_RIG/s3/version:/rig/s3/version:ro" \
-  --workdir /project "localhost/lifeboat-pg:$suite" bash -euc '
+  "localhost/lifeboat-pg:$suite" bash -euc '
+    mkdir /project
+    cd /project
+    tar --extract --no-same-owner
     ip link set lo up 2>/dev/null || true
     if [ ! -x /venv/bin/pytest ]; then
       python3 -m venv /venv
@@ -105,5 +104,5 @@ exec podman run --rm --name "lifeboat-matrix-$$" --network "$network" --cap-add 
     # Packages may be installed here, and none of them may start a service.
     printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d
     chmod 0755 /usr/sbin/policy-rc.d
-    exec "$@"
-  ' bash "$@"
+    exec "$@" </dev/null
+  ' bash "$@" < <(packed_project)
