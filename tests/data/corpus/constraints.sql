@@ -40,7 +40,6 @@ COMMENT ON CONSTRAINT mine ON named IS 'by name';
 COMMENT ON CONSTRAINT named_c_not_null ON named IS 'by default';
 COMMENT ON CONSTRAINT not_yet ON named IS 'not valid';
 COMMENT ON CONSTRAINT mine ON child IS 'inherited';
-COMMENT ON CONSTRAINT not_yet ON child IS 'inherited, not valid';
 COMMENT ON CONSTRAINT again ON last_child IS 'inherited and local';
 COMMENT ON CONSTRAINT is_there ON DOMAIN filled IS 'of a domain';
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import secrets
 import typing as t
 
@@ -151,6 +152,20 @@ def test_subscription_is_an_error_that_can_be_accepted(pg: Cluster, database: Da
     finally:
         pg.execute("ALTER SUBSCRIPTION sub SET (slot_name = NONE)", name)
         pg.execute("DROP SUBSCRIPTION sub", name)
+
+
+def test_a_server_that_nobody_mends_any_more_is_a_warning(
+    pg: Cluster, database: DatabaseFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = server.inspect
+    with contextlib.closing(pg.connect(database())) as session:
+        assert "unsupported_server" not in {finding.code for finding in grants.preflight(session)}
+        monkeypatch.setattr(
+            grants, "inspect", lambda asked: dataclasses.replace(known(asked), version_num=140023, version="14.23")
+        )
+        findings = {finding.code: finding for finding in grants.preflight(session)}
+    assert findings["unsupported_server"].severity == "warning"
+    assert findings["unsupported_server"].cause.startswith("PostgreSQL 14.23 ")
 
 
 def test_outdated_programs_are_a_warning(pg: Cluster, database: DatabaseFactory) -> None:

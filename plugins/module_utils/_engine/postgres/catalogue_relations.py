@@ -78,7 +78,8 @@ SELECT NULL::text, 1259, c.oid, a.attnum, concat_ws(E'\\n',
        'type: ' || format_type(a.atttypid, a.atttypmod),
        'collation: ' || (SELECT k.oid::regcollation::text FROM pg_collation k, pg_type y
                           WHERE k.oid = a.attcollation AND y.oid = a.atttypid AND y.typcollation <> k.oid),
-       'not null: ' || CASE WHEN a.attnotnull OR a.attinhcount > 0 AND {_INHERITS_NOT_NULL} THEN 'yes' END,
+       'not null: ' || CASE WHEN a.attnotnull OR a.attinhcount > 0 AND {_INHERITS_NOT_NULL}
+                            THEN 'yes' || <not_null_state> END,
        'identity: ' || nullif(a.attidentity, '')::text,
        'generated: ' || nullif(a.attgenerated, '')::text,
        'default: ' || (SELECT {words("pg_get_expr(d.adbin, d.adrelid)")} FROM pg_attrdef d
@@ -97,8 +98,15 @@ SELECT NULL::text, 1259, c.oid, a.attnum, concat_ws(E'\\n',
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND {_OURS}
 """
 
+NOT_NULL_STATE = """coalesce((
+           SELECT concat(CASE WHEN NOT k.convalidated THEN ', not checked' END,
+                         CASE WHEN k.connoinherit THEN ', not inherited' END)
+             FROM pg_constraint k WHERE k.contype = 'n' AND k.conrelid = c.oid AND k.conkey[1] = a.attnum
+                                    AND k.conislocal), '')"""
+"""What PostgreSQL can say of a column's own NOT NULL from 18 on, where that is not the usual."""
+
 # Copies of a foreign key on partitions get names that depend on the order of oids; the original tells it all. Not-null
-# constraints are objects from PostgreSQL 18 on, so they are described with their column.
+# constraints are objects from PostgreSQL 18 on, so they are described with their column: a restore into 18 makes them.
 _CONSTRAINTS = f"""
 SELECT NULL::text, 2606, k.oid, 0, concat_ws(E'\\n',
        {words("pg_get_constraintdef(k.oid)")},

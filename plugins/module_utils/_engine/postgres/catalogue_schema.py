@@ -187,7 +187,7 @@ SELECT NULL::text, 1418, m.umid, 0, 'options: ' || coalesce((SELECT string_agg(
 
 _PUBLICATIONS = """
 SELECT NULL::text, 6104, p.oid, 0, concat_ws(' ', p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate,
-       p.pubviaroot, pg_get_userbyid(p.pubowner)) FROM pg_publication p
+       p.pubviaroot, <published_generated>, pg_get_userbyid(p.pubowner)) FROM pg_publication p
 """
 
 _PUBLICATION_TABLES = """

@@ -19,7 +19,7 @@ from ..errors import DatabaseError
 from . import advisories, unrestorable
 from .connection import quote_identifier, rows
 from .finding import Finding
-from .server import inspect
+from .server import OLDEST_MAJOR, inspect
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -162,6 +162,13 @@ def _room(connection: Connection, server: ServerInfo, sessions: int) -> Iterator
 
 
 def _exposed(server: ServerInfo) -> Iterator[Finding]:
+    if server.major < OLDEST_MAJOR:
+        yield Finding(
+            "warning",
+            "unsupported_server",
+            f"PostgreSQL {server.version} gets no security fixes any more, and this was not tested with it.",
+            f"Move to PostgreSQL {OLDEST_MAJOR} or later, where a backup of this server can be restored.",
+        )
     if not server.restricted:
         yield Finding(
             "warning",

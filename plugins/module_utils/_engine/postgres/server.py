@@ -26,9 +26,11 @@ if t.TYPE_CHECKING:
 
     from .connection import Connection
 
-OLDEST_MAJOR = 14
+OLDEST_MAJOR = 15
+"""The oldest major that PostgreSQL still mends; an older server is warned of and not refused."""
+
 NEWEST_MAJOR = 20
-"""Majors that are searched for; a server newer than its programs is refused anyway."""
+"""The newest major whose programs are searched for; a server newer than its programs is refused anyway."""
 
 PATCHED = {18: 7, 17: 12, 16: 16, 15: 20, 14: 25}
 """
