@@ -16,6 +16,7 @@ container. Ends with 1 when ours lose anything, or refuse what PostgreSQL's tool
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import re
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import time
 import traceback
+import typing as t
 from pathlib import Path
 
 # This directory goes: a file of the same name as the package `corpus` lies in it.
@@ -33,6 +35,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from corpus import databases, oracle
 from fixtures_postgres import Cluster, bin_directory, start_cluster, stop_cluster
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 ODD = Path(__file__).resolve().parents[1] / "data" / "corpus"
 PARTS = ("odd", "regression", "modules", "extensions", "preloaded")
@@ -102,7 +107,7 @@ def main() -> int:
     if INSIDE not in os.environ:
         return elsewhere(options.only, newest=options.newest)
     tally = Tally()
-    source = install(options.only)
+    source = install(options.only, tally)
     for parts, settings in ((PARTS[:4], {}), (PARTS[4:], preloading())):
         if chosen := [part for part in parts if part in options.only]:
             server = start_cluster(settings={"max_locks_per_transaction": "256", **settings})
@@ -154,18 +159,32 @@ def preloading() -> dict[str, str]:
     }
 
 
-def install(parts: list[str]) -> Path:
-    """Install what the parts need, and give the tree of PostgreSQL's source."""
+def install(parts: list[str], tally: Tally) -> Path:
+    """Install what the parts need, tell what cannot be installed, and give the tree of PostgreSQL's source."""
     major = Path(bin_directory()).parent.name
     apt("update")
     wanted = [f"postgresql-{major}"]
     if {"regression", "modules"} & set(parts):
         wanted += [f"postgresql-{language}-{major}" for language in ("plperl", "plpython3", "pltcl")]
         wanted += [f"postgresql-server-dev-{major}", "gcc", "libc6-dev", "dpkg-dev"]
-    if {"extensions", "preloaded"} & set(parts):
-        wanted += sorted(name for name in packages(f"^postgresql-{major}-") if not LEFT_OUT.search(name))
     apt("install", "--no-install-recommends", *wanted)
+    if {"extensions", "preloaded"} & set(parts):
+        for package, why in refused(name for name in packages(f"^postgresql-{major}-") if not LEFT_OUT.search(name)):
+            tally.unmade(package, why)
     return fetch_source(major) if {"regression", "modules"} & set(parts) else Path("/")
+
+
+def refused(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Install packages of extensions, and give those that do not fit with the others, with what apt says of it."""
+    wanted = sorted(names)
+    with contextlib.suppress(RuntimeError):
+        apt("install", "--no-install-recommends", *wanted)
+        return
+    for name in wanted:
+        try:
+            apt("install", "--no-install-recommends", "--no-remove", name)
+        except RuntimeError as exc:
+            yield name, " ".join(str(exc).split())
 
 
 def packages(pattern: str) -> list[str]:
