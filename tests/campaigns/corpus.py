@@ -16,7 +16,6 @@ container. Ends with 1 when ours lose anything, or refuse what PostgreSQL's tool
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import os
 import re
@@ -175,10 +174,20 @@ def install(parts: list[str], tally: Tally) -> Path:
 
 
 def refused(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Install packages of extensions, and give those that do not fit with the others, with what apt says of it."""
-    wanted = sorted(names)
-    with contextlib.suppress(RuntimeError):
-        apt("install", "--no-install-recommends", *wanted)
+    """
+    Install packages of extensions, and give those that do not fit with the others, with what apt says of it.
+
+    The first whose absence lets all others in stays out; where no single one stands in the way, they come one by one.
+    """
+    wanted, why = sorted(names), ""
+    for left_out in ("", *wanted):
+        try:
+            apt("install", "--no-install-recommends", *(name for name in wanted if name != left_out))
+        except RuntimeError as exc:
+            why = why or " ".join(str(exc).split())
+            continue
+        if left_out:
+            yield left_out, why
         return
     for name in wanted:
         try:
