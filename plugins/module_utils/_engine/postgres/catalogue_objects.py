@@ -16,7 +16,7 @@ import hashlib
 import re
 import typing as t
 
-from .catalogue_relations import NOT_NULL_STATE, RELATIONS, TABLESPACES, words
+from .catalogue_relations import NOT_NULL, NOT_NULL_BEFORE_18, RELATIONS, TABLESPACES, words
 from .catalogue_schema import SCHEMA
 from .connection import rows
 
@@ -166,7 +166,7 @@ _VARIANTS = (
     ("collation_locale", 170000, "k.colllocale", "<collation_icu>"),
     ("collation_icu", 150000, "k.colliculocale", "NULL"),
     ("collation_rules", 160000, "k.collicurules", "NULL"),
-    ("not_null_state", 180000, NOT_NULL_STATE, "''"),
+    ("not_null", 180000, NOT_NULL, NOT_NULL_BEFORE_18),
     ("published_generated", 180000, "'generated: ' || nullif(p.pubgencols, 'n')::text", "NULL"),
     ("publication_condition", 150000, words("pg_get_expr(r.prqual, r.prrelid)"), "NULL::text"),
     ("publication_columns", 150000, _PUBLISHED_COLUMNS, "NULL::text"),

@@ -65,21 +65,29 @@ SELECT NULL::text, 1259, c.oid, 0, concat_ws(E'\\n',
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_OURS}
 """
 
-# A child can drop NOT NULL that its parent has; pg_dump cannot say so, and the restored child has it again.
-_INHERITS_NOT_NULL = """EXISTS (
+NOT_NULL_BEFORE_18 = """CASE WHEN a.attnotnull OR a.attinhcount > 0 AND EXISTS (
            WITH RECURSIVE above (oid) AS (
                SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid
                UNION SELECT i.inhparent FROM above u JOIN pg_inherits i ON i.inhrelid = u.oid)
            SELECT FROM above u JOIN pg_attribute b ON b.attrelid = u.oid
-            WHERE b.attname = a.attname AND b.attnotnull)"""
+            WHERE b.attname = a.attname AND b.attnotnull) THEN 'yes' END"""
+"""A child can drop NOT NULL that its parent has; pg_dump cannot say so, and the restored child has it again."""
+
+NOT_NULL = """(
+           SELECT concat('yes', CASE WHEN k.conislocal AND NOT k.convalidated THEN ', not checked' END,
+                         CASE WHEN k.connoinherit THEN ', not inherited' END)
+             FROM pg_constraint k WHERE k.contype = 'n' AND k.conrelid = c.oid AND k.conkey[1] = a.attnum)"""
+"""
+From PostgreSQL 18 on it is a constraint, and only as such dumped: a column added to a parent that keeps its NOT NULL to
+itself marks the children's columns all the same. Its name is left out: a restore into 18 gives it one.
+"""
 
 _COLUMNS = f"""
 SELECT NULL::text, 1259, c.oid, a.attnum, concat_ws(E'\\n',
        'type: ' || format_type(a.atttypid, a.atttypmod),
        'collation: ' || (SELECT k.oid::regcollation::text FROM pg_collation k, pg_type y
                           WHERE k.oid = a.attcollation AND y.oid = a.atttypid AND y.typcollation <> k.oid),
-       'not null: ' || CASE WHEN a.attnotnull OR a.attinhcount > 0 AND {_INHERITS_NOT_NULL}
-                            THEN 'yes' || <not_null_state> END,
+       'not null: ' || <not_null>,
        'identity: ' || nullif(a.attidentity, '')::text,
        'generated: ' || nullif(a.attgenerated, '')::text,
        'default: ' || (SELECT {words("pg_get_expr(d.adbin, d.adrelid)")} FROM pg_attrdef d
@@ -98,15 +106,8 @@ SELECT NULL::text, 1259, c.oid, a.attnum, concat_ws(E'\\n',
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND {_OURS}
 """
 
-NOT_NULL_STATE = """coalesce((
-           SELECT concat(CASE WHEN NOT k.convalidated THEN ', not checked' END,
-                         CASE WHEN k.connoinherit THEN ', not inherited' END)
-             FROM pg_constraint k WHERE k.contype = 'n' AND k.conrelid = c.oid AND k.conkey[1] = a.attnum
-                                    AND k.conislocal), '')"""
-"""What PostgreSQL can say of a column's own NOT NULL from 18 on, where that is not the usual."""
-
 # Copies of a foreign key on partitions get names that depend on the order of oids; the original tells it all. Not-null
-# constraints are objects from PostgreSQL 18 on, so they are described with their column: a restore into 18 makes them.
+# constraints are objects from PostgreSQL 18 on, so they are described with their column.
 _CONSTRAINTS = f"""
 SELECT NULL::text, 2606, k.oid, 0, concat_ws(E'\\n',
        {words("pg_get_constraintdef(k.oid)")},

@@ -83,12 +83,14 @@ SELECT i.indexrelid::regclass::text
  ORDER BY 1
 """
 
+# From PostgreSQL 18 on a child has it, unless the parent keeps it to itself, which a dump says.
 _NULLABLE_CHILDREN = """
 SELECT DISTINCT format('%s.%I', i.inhrelid::regclass, a.attname)
   FROM pg_catalog.pg_inherits i
   JOIN pg_catalog.pg_attribute a ON a.attrelid = i.inhrelid AND NOT a.attnotnull AND NOT a.attisdropped
   JOIN pg_catalog.pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname AND p.attnotnull
  WHERE a.attnum > 0
+   AND current_setting('server_version_num')::integer < 180000
  ORDER BY 1
 """
 
