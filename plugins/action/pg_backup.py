@@ -13,10 +13,11 @@ from ..plugin_utils._follow import Following
 
 
 class ActionModule(Following):
-    """Follows the backup of one database."""
+    """Follows the backup of one database, or of several."""
 
     OPERATION = "backup"
 
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
-        """Give the component that is backed up."""
-        return repository.component(str(options.get("cluster", "main")), str(options["login_db"]))
+        """Give the component that is backed up, or the cluster of several."""
+        cluster = str(options.get("cluster", "main"))
+        return cluster if options.get("databases") else repository.component(cluster, str(options["login_db"]))

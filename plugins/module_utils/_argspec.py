@@ -25,11 +25,13 @@ class ArgumentSpec:
         options: Options,
         *,
         required_if: t.Sequence[t.Sequence[t.Any]] = (),
+        required_one_of: t.Sequence[t.Sequence[str]] = (),
         mutually_exclusive: t.Sequence[t.Sequence[str]] = (),
         required_by: t.Mapping[str, t.Sequence[str]] | None = None,
     ) -> None:
         self.options = options
         self.required_if = list(required_if)
+        self.required_one_of = list(required_one_of)
         self.mutually_exclusive = list(mutually_exclusive)
         self.required_by = dict(required_by or {})
 
@@ -39,6 +41,7 @@ class ArgumentSpec:
         return ArgumentSpec(
             {name: option for spec in every for name, option in spec.options.items()},
             required_if=[rule for spec in every for rule in spec.required_if],
+            required_one_of=[rule for spec in every for rule in spec.required_one_of],
             mutually_exclusive=[rule for spec in every for rule in spec.mutually_exclusive],
             required_by={name: needed for spec in every for name, needed in spec.required_by.items()},
         )
@@ -48,6 +51,7 @@ class ArgumentSpec:
         return {
             "argument_spec": self.options,
             "required_if": self.required_if,
+            "required_one_of": self.required_one_of,
             "mutually_exclusive": self.mutually_exclusive,
             "required_by": self.required_by,
             "supports_check_mode": True,

@@ -34,7 +34,7 @@ from ._engine.postgres.connection import Login
 from ._engine.stores.opening import StoreSettings
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ._argspec import ArgumentSpec
 
@@ -200,50 +200,70 @@ def run(
     use_case: Callable[[Request, World], Outcome],
     *,
     operation: str = "",
+    several: str = "",
 ) -> None:
     """
     Read the options, do the work, and end the module with what came of it.
 
-    The audit log gets an entry of an `operation`, one of audit.OPERATIONS. A module that only reads names none.
+    The audit log gets an entry of an `operation`, one of audit.OPERATIONS. A module that only reads names none. Where
+    the option `several` has databases, each has an entry of its own: by World.record, or when none was begun, from here.
     """
     module = AnsibleModule(**spec.to_kwargs())
     began = time.monotonic()
+    databases = module.params.get(several) or ()
+    recorded: list[Done] = []
     for number in _ENDINGS:
         signal.signal(number, _end)
     try:
-        record = _recorder(module)
+        record = _recorder(module, recorded)
         outcome = use_case(request(Given(module.params, os.environ)), world(dry_run=module.check_mode, record=record))
     except RecoveryError as exc:
-        _remember(module, operation, exc, began)
+        _remember(module, operation, exc, began, databases=databases, recorded=recorded)
         module.fail_json(**failure(exc))
     except Ended as exc:
-        _remember(module, operation, RecoveryError(f"{exc} ended this run.", error="Ended"), began)
+        error = RecoveryError(f"{exc} ended this run.", error="Ended")
+        _remember(module, operation, error, began, databases=databases, recorded=recorded)
         module.fail_json(msg=f"{exc} ended this run. What it had not finished was taken back.", error="Ended")
     except Exception as exc:
-        _remember(module, operation, exc, began)
+        _remember(module, operation, exc, began, databases=databases, recorded=recorded)
         raise
-    _remember(module, operation, outcome, began)
+    _remember(module, operation, outcome, began, databases=databases, recorded=recorded)
     for warning in outcome.warnings:
         module.warn(plain(warning))
     # A private attribute, and the only way to know: Ansible has no other name for it.
-    module.exit_json(**success(outcome, with_diff=module._diff))
+    result = success(outcome, with_diff=module._diff)
+    if outcome.error is None:
+        module.exit_json(**result)
+    traceback = {"exception": outcome.traceback} if outcome.traceback else {}
+    module.fail_json(**{**result, **failure(outcome.error), **traceback})
 
 
-def _remember(module: AnsibleModule, operation: str, ended: Outcome | Exception, began: float) -> None:
+def _remember(
+    module: AnsibleModule,
+    operation: str,
+    ended: Outcome | Exception,
+    began: float,
+    *,
+    databases: Sequence[str],
+    recorded: Sequence[Done],
+) -> None:
     """
     Write how a run ended into the audit log. What stands in the way of that is a warning, never a failure.
 
     From here on no signal ends the module any more.
     """
     _end_no_more()
-    if operation and not module.check_mode:
-        _write(module, operation, module.params, ended, time.monotonic() - began)
+    if not operation or module.check_mode or (databases and recorded):
+        return
+    for about in [{"login_db": name} for name in dict.fromkeys(databases)] or [{}]:
+        _write(module, operation, {**module.params, **about}, ended, time.monotonic() - began)
 
 
-def _recorder(module: AnsibleModule) -> Callable[[Done], None]:
+def _recorder(module: AnsibleModule, recorded: list[Done]) -> Callable[[Done], None]:
     """Give what writes something into the audit log that is done while the run goes on, as asked for by who asked."""
 
     def record(done: Done) -> None:
+        recorded.append(done)
         if not module.check_mode:
             asked = {name: module.params.get(name) for name in _ASKED}
             _write(module, done.operation, {**asked, **done.about}, done.ended, done.seconds)

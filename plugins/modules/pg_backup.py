@@ -3,19 +3,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make one logical backup of a PostgreSQL database."""
+"""Make a logical backup of a PostgreSQL database, or of several."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pg_backup
-short_description: Back up a PostgreSQL database into a store
+short_description: Back up PostgreSQL databases into a store
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Dumps a database from one consistent snapshot with PostgreSQL's own programs, several tables at once, and
     compresses, encrypts and stores it on the way. Nothing touches a disk of the host.
   - A backup exists when all of it is stored, and not before. A run that fails leaves nothing that is listed.
+  - Several databases of a server are backed up side by side within the O(jobs), each as if it were alone. One that
+    fails stops no other; the task fails when all have ended, and its result tells of those that were made too.
   - Roles, memberships and tablespaces go with every backup.
   - A backup that does not look like the ones before it is made all the same, and a warning says why it is suspicious.
 extends_documentation_fragment:
@@ -49,9 +51,21 @@ options:
   store:
     required: true
   login_db:
-    description: The database.
+    description: The database. One of this and O(databases) is required.
     type: str
-    required: true
+  databases:
+    description:
+      - The databases, of the same server, where they are several. A name that is given twice counts once.
+      - One that holds more than its part of the data is dumped alone, by all O(jobs); of the others, as many as there
+        are O(jobs) are dumped at a time, the largest first. There are fewer where a limit of the server, or of the role,
+        leaves no sessions for so many, and a warning says so.
+    type: list
+    elements: str
+  maintenance_db:
+    description:
+      - The database in which the server is asked how large O(databases) are.
+      - By default V(postgres), or V(template1) where there is none.
+    type: str
   max_age:
     description:
       - Make a backup only if the newest full one is older than this, such as V(12h), V(90m) or V(7d).
@@ -71,7 +85,7 @@ options:
     type: list
     elements: str
   jobs:
-    description: How many tables are dumped at once.
+    description: How many tables are dumped at once, of O(databases) together.
     type: int
     default: 2
   compression:
@@ -135,6 +149,21 @@ EXAMPLES = r"""
       signer_file: /etc/lifeboat/keys/signer.json
       roots_file: /etc/lifeboat/roots
 
+- name: Back up three databases, two at a time
+  become: true
+  become_user: lifeboat
+  lifeboat.recovery.pg_backup:
+    application: shop
+    databases: [shop, users, orders]
+    jobs: 2
+    store:
+      url: s3://example-backups/postgresql
+      region: eu-central-1
+      credentials_file: /etc/lifeboat/keys/store.credentials
+    keys:
+      signer_file: /etc/lifeboat/keys/signer.json
+      roots_file: /etc/lifeboat/roots
+
 - name: Back up two tables before a deployment
   lifeboat.recovery.pg_backup:
     application: shop
@@ -150,7 +179,7 @@ EXAMPLES = r"""
 RETURN = r"""
 backup:
   description: The backup that was made, or the one that is young enough. In check mode, what would be made.
-  returned: success
+  returned: success, with O(login_db)
   type: dict
   sample:
     backup_id: backup-20261120T100000Z-0123456789abcdef
@@ -167,20 +196,59 @@ backup:
     tables: 87
     rows: 31415926
     suspicions: []
+backups:
+  description:
+    - What RV(backup) is, for each of O(databases) that did not fail, in their order.
+    - C(database) is its name, and C(made) whether a backup was, or in check mode would be, made.
+  returned: with O(databases)
+  type: list
+  elements: dict
+failures:
+  description: The databases that failed, with what a task of each alone would have said.
+  returned: with O(databases)
+  type: list
+  elements: dict
+  contains:
+    database:
+      description: The name of the database.
+      type: str
+    msg:
+      description: What happened, and what to do next.
+      type: str
+    cause:
+      description: The first of this.
+      type: str
+    error:
+      description: The kind of the error.
+      type: str
+table:
+  description: A line for each of O(databases), those that failed first.
+  returned: with O(databases)
+  type: list
+  elements: str
+  sample:
+    - orders  FAILED        -        -        -           -     The dump shrank from 2.0 GiB to 0.5 GiB, by more than 50 percent.
+    - shop    backed up     1.2 GiB  5.0 GiB  31,415,926  18 s  backup-20261120T100000Z-0123456789abcdef
+    - users   young enough  0.2 GiB  0.9 GiB  -           -     backup-20261120T030000Z-123456789abcdef0
 summary:
   description: The same in one sentence, for a log.
-  returned: success
+  returned: success, and with O(databases) always
   type: str
+  sample: "48 of 50 databases backed up in 3 min 12 s: 9.4 GiB of data stored as 2.1 GiB."
 """
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
 from ..module_utils._engine.anomalies.judging import parse
 from ..module_utils._engine.backups.backup import BackupRequest, back_up
+from ..module_utils._engine.backups.several import SeveralRequest, back_up_several
+from ..module_utils._engine.model import Outcome, World
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
     {
-        "login_db": {"type": "str", "required": True},
+        "login_db": {"type": "str"},
+        "databases": {"type": "list", "elements": "str"},
+        "maintenance_db": {"type": "str"},
         "max_age": {"type": "str"},
         "reason": {
             "type": "str",
@@ -199,17 +267,19 @@ SPEC = ArgumentSpec(
         "allow_empty": {"type": "bool", "default": False},
         "accept_warnings": {"type": "list", "elements": "str"},
         "lock_timeout": {"type": "str", "default": "10s"},
-    }
+    },
+    required_one_of=[("login_db", "databases")],
+    mutually_exclusive=[("login_db", "databases"), ("login_db", "maintenance_db")],
 )
 
 
-def request(given: Given) -> BackupRequest:
+def request(given: Given) -> BackupRequest | SeveralRequest:
     """Give the options as the engine takes them."""
-    return BackupRequest(
+    each = BackupRequest(
         repository=given.repository(),
         login=given.login(),
         cluster=given["cluster"],
-        database=given["login_db"],
+        database=given["login_db"] or "",
         max_age=given.seconds("max_age"),
         reason=given["reason"],
         schemas=given.many("schemas"),
@@ -226,12 +296,20 @@ def request(given: Given) -> BackupRequest:
         lock_timeout=given.seconds("lock_timeout") or 0.0,
         thresholds=parse(given["anomalies"]),
     )
+    if given["databases"] is None:
+        return each
+    return SeveralRequest(each, given.many("databases"), given["maintenance_db"] or "")
+
+
+def work(request: BackupRequest | SeveralRequest, world: World) -> Outcome:
+    """Back up one database or several."""
+    return back_up_several(request, world) if isinstance(request, SeveralRequest) else back_up(request, world)
 
 
 def main() -> None:
     """Run the module."""
     spec = SPEC.merge(repository(), anomalies(), cluster(), postgres(), requested_by())
-    run(spec, request, back_up, operation="backup")
+    run(spec, request, work, operation="backup", several="databases")
 
 
 if __name__ == "__main__":

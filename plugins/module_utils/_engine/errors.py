@@ -12,7 +12,12 @@ wrong key from an unreachable store.
 
 from __future__ import annotations
 
+import typing as t
+
 from .printing import printable
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class RecoveryError(Exception):
@@ -29,6 +34,11 @@ class RecoveryError(Exception):
         self.remedy = printable(remedy)
         super().__init__(f"{self.cause} {self.remedy}".strip())
         self.details = details
+
+    def record(self) -> dict[str, t.Any]:
+        """Give what `rebuilt` makes the same error of, in another process."""
+        kinds = [kind.__name__ for kind in type(self).__mro__]
+        return {"kinds": kinds, "cause": self.cause, "remedy": self.remedy, "details": self.details}
 
 
 class UsageError(RecoveryError):
@@ -116,3 +126,12 @@ class Unhealthy(RecoveryError):
     """A check of the doctor is as bad as its caller accepts; `details["checks"]` holds all of them."""
 
     exit_code = 11
+
+
+def rebuilt(record: Mapping[str, t.Any]) -> RecoveryError:
+    """Give the error that a record is of, by the nearest of its kinds that this file knows."""
+    kind = next(globals()[name] for name in record["kinds"] if name in globals())
+    error: RecoveryError = kind.__new__(kind)
+    # Not the kind's own, which may be given other things than it makes the sentences of.
+    RecoveryError.__init__(error, record["cause"], record["remedy"], **record["details"])
+    return error

@@ -17,13 +17,16 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from .errors import RecoveryError
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """
     What a use case did, or in a dry run would do. `before` and `after` make the diff; `facts` are the result.
 
-    What is text for people, the warnings, the diff and the facts `summary` and `table`, forges no line.
+    What is text for people, the warnings, the diff and the facts `summary` and `table`, forges no line. With an `error`
+    the run failed, though part of it was done; `traceback` is of a mistake of this software that was met on the way.
     """
 
     changed: bool
@@ -31,6 +34,8 @@ class Outcome:
     before: str = ""
     after: str = ""
     warnings: tuple[str, ...] = ()
+    error: RecoveryError | None = None
+    traceback: str = ""
 
     def __post_init__(self) -> None:
         facts = dict(self.facts)

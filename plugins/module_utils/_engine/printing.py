@@ -11,6 +11,11 @@ a log, and an escape sequence is obeyed by a terminal: each is written as what i
 
 from __future__ import annotations
 
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def printable(text: str) -> str:
     """Give `text` as one line that forges no other and that no terminal obeys."""
@@ -22,6 +27,18 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Give the same of each line of a text; its own line breaks stay, so no name may have come into it raw."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Give rows of cells as lines in which cells of a column stand below each other. No cell forges a line."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))] if cells else []
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def shortened(text: str, length: int) -> str:
+    """Give a text that is not longer than that, and shows where it was cut."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def _escaped(letter: str) -> str:

@@ -5,7 +5,7 @@
 """
 How far a long operation is, as a small JSON file that anyone on the host may read.
 
-The file says nothing about the data: members by number, bytes, and times. It is replaced at most once a second, and
+The file says nothing about the data: members by number or database, bytes, and times. It is replaced at most once a second, and
 never fsynced: it is worth nothing after a crash.
 """
 
@@ -45,6 +45,11 @@ class Member:
         self.done += count
         self._progress.touch()
 
+    def stand(self, done: int, expected: int) -> None:
+        """Say how far this member is, as somebody else counted."""
+        self.done, self.expected = done, expected
+        self._progress.touch()
+
     def finish(self) -> None:
         """Say that this member is complete."""
         self.state = "done"
@@ -56,10 +61,12 @@ class Progress:
     Keeps `<directory>/<operation>-<subject>.json` up to date.
 
     With no directory, or one that does not exist or may not be written, everything works and no file is made.
-    `now` gives the time in UTC.
+    `now` gives the time in UTC. `unit` is what members are, such as `databases`, where they are counted for people.
     """
 
-    def __init__(self, directory: str | None, operation: str, subject: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, directory: str | None, operation: str, subject: str, now: Callable[[], datetime], unit: str = ""
+    ) -> None:
         self._path = status_path(directory, operation, subject) if directory and os.path.isdir(directory) else None
         self._now = now
         self._lock = threading.Lock()
@@ -72,8 +79,10 @@ class Progress:
             "phase": "start",
             "started": now().isoformat(),
             "pid": os.getpid(),
+            "unit": unit,
             "result": None,
         }
+        self._failed = False
 
     def phase(self, name: str) -> None:
         """Enter the phase `name`, and show it at once."""
@@ -85,6 +94,14 @@ class Progress:
         with self._lock:
             self._members = [Member(self, name, size, state="waiting") for name, size in expected.items()]
         self.touch(force=True)
+
+    def expect(self, expected: Mapping[str, int]) -> None:
+        """Correct about how many bytes the streams that wait have."""
+        with self._lock:
+            for member in self._members:
+                if member.state == "waiting":
+                    member.expected = expected.get(member.name, member.expected)
+        self.touch()
 
     def member(self, name: str, expected: int = 0) -> Member:
         """
@@ -113,8 +130,12 @@ class Progress:
             self._state["result"] = "failed"
             self.touch(force=True)
             raise
-        self._state["result"] = "ok"
+        self._state["result"] = "failed" if self._failed else "ok"
         self.touch(force=True)
+
+    def fail(self) -> None:
+        """Say that the operation will have failed, although it goes on to its end."""
+        self._failed = True
 
     def touch(self, *, force: bool = False) -> None:
         """Write the file if the last write is long enough ago."""

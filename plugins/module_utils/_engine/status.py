@@ -43,7 +43,11 @@ class Member:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Status:
-    """How far an operation is. `result` is empty while it runs, then `ok` or `failed`."""
+    """
+    How far an operation is. `result` is empty while it runs, then `ok` or `failed`.
+
+    `unit` is what its members are where they are counted for people, such as `databases`.
+    """
 
     operation: str
     subject: str
@@ -55,6 +59,7 @@ class Status:
     done: int
     expected: int
     result: str
+    unit: str = ""
 
     @property
     def seconds(self) -> float:
@@ -89,14 +94,25 @@ def parse(data: bytes | str) -> Status | None:
             done=_count(record["done"]),
             expected=_count(record["expected"]),
             result=_text(record["result"] or ""),
+            unit=_text(record.get("unit", "")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
+def read(path: str) -> Status | None:
+    """Give the status in a file, or None when there is none."""
+    try:
+        with open(path, "rb") as file:
+            return parse(file.read(LIMIT))
+    except OSError:
+        # It may have been replaced or removed since the listing.
+        return None
+
+
 def read_all(directory: str) -> list[Status]:
     """Give every status in `directory`, running ones first, then the newest first. Without a directory, none."""
-    found = [_read(os.path.join(directory, name)) for name in _names(directory)]
+    found = [read(os.path.join(directory, name)) for name in _names(directory)]
     statuses = [status for status in found if status is not None]
     statuses.sort(key=lambda status: status.updated, reverse=True)
     return sorted(statuses, key=lambda status: bool(status.result))
@@ -107,22 +123,26 @@ SOONEST = 5.0
 
 SMALLEST_SHARE = 0.05
 
+MOST_NAMED = 4
+"""Names in a line, which is to be read at once."""
+
 
 def line(status: Status, previous: Status | None = None) -> str:
     """
     Give one line about an operation that runs, such as
     `backup of shop: 1.2 GiB of about 5.0 GiB, 210 MiB/s, about 18 s left (member 3 of 14)`.
 
+    Of several databases it is `backup of main: 12 of 50 databases, 3.1 GiB of about 9.4 GiB, 110 MiB/s, running: a, b`.
     With a `previous` status of the same run the rate is the one since then.
     """
-    parts = [_amount(status)]
+    parts = [*_counted(status), _amount(status)]
     rate = _rate(status, previous)
     if rate > 0:
         parts.append(human_rate(rate))
     left = _seconds_left(status)
     if left is not None:
         parts.append(f"about {human_duration(left)} left")
-    return f"{status.title}: {', '.join(parts)}{_place(status)}"
+    return f"{status.title}: {', '.join(filter(None, parts))}{_place(status)}"
 
 
 def report(statuses: list[Status], now: datetime.datetime) -> str:
@@ -132,7 +152,7 @@ def report(statuses: list[Status], now: datetime.datetime) -> str:
     lines: list[str] = []
     for status in statuses:
         lines.append(_ended(status, now) if status.result else line(status) + _silence(status, now))
-        if not status.result:
+        if not status.result and not status.unit:  # those that are counted have a line of their own
             lines += [f"  {_member_line(member)}" for member in status.members if member.state != "done"]
     return "\n".join(lines) + "\n"
 
@@ -148,10 +168,23 @@ def to_json(statuses: list[Status]) -> str:
     return json.dumps(records, indent=2) + "\n"
 
 
+def _counted(status: Status) -> list[str]:
+    if not status.unit:
+        return []
+    done = sum(member.state == "done" for member in status.members)
+    return [f"{done} of {len(status.members)} {status.unit}"]
+
+
+def _is_estimate(status: Status) -> bool:
+    """Whether what is expected is about all that will come: not where the size of something is not known."""
+    unknown = status.unit and any(member.state != "done" and not member.expected for member in status.members)
+    return status.expected >= max(status.done, 1) and not unknown
+
+
 def _amount(status: Status) -> str:
-    if not status.done and not status.expected:
-        return status.phase
-    if status.expected <= 0 or status.done > status.expected:
+    if not status.done and (status.unit or not status.expected):
+        return "" if status.unit else status.phase
+    if not _is_estimate(status):
         # The estimate was too small: to repeat it would only look wrong.
         return human_size(status.done)
     return f"{human_size(status.done)} of about {human_size(status.expected)}"
@@ -173,7 +206,7 @@ def _seconds_left(status: Status) -> float | None:
     What went before the first bytes, and the first bytes alone, say nothing about the rest.
     """
     average = _rate(status, None)
-    if status.result or average <= 0 or status.expected <= status.done:
+    if status.result or average <= 0 or status.expected <= status.done or not _is_estimate(status):
         return None
     if status.seconds < SOONEST or status.done < status.expected * SMALLEST_SHARE:
         return None
@@ -181,11 +214,18 @@ def _seconds_left(status: Status) -> float | None:
 
 
 def _place(status: Status) -> str:
+    if status.unit:
+        return _running([member.name for member in status.members if member.state == "running"])
     begun = sum(member.state != "waiting" for member in status.members)
     # Without members that wait, nobody knows how many there will be.
     if 0 < begun < len(status.members):
         return f" (member {begun} of {len(status.members)})"
     return "" if _amount(status) == status.phase or status.phase in {"", "start"} else f" ({status.phase})"
+
+
+def _running(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f", running: {', '.join(names[:MOST_NAMED])}{more}" if names else ""
 
 
 def _ended(status: Status, now: datetime.datetime) -> str:
@@ -210,15 +250,6 @@ def _names(directory: str) -> list[str]:
         return sorted(name for name in os.listdir(directory) if name.endswith(".json"))
     except OSError:
         return []
-
-
-def _read(path: str) -> Status | None:
-    try:
-        with open(path, "rb") as file:
-            return parse(file.read(LIMIT))
-    except OSError:
-        # It may have been replaced or removed since the listing.
-        return None
 
 
 def _member(record: dict[str, t.Any]) -> Member:

@@ -81,7 +81,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     when the server, its programs or the role's rights do not allow a correct dump or a guard refuses the result, Busy
     when the tables cannot be locked. In every such case no backup is listed that was not listed before.
     """
-    compression = _check(request)
+    compression = check(request)
     component = repository.component(request.cluster, connection.check_name(request.database, "login_db"))
     opened = catalogue.open_repository(request.repository, world)
     writer = opened.custody.writer(component, world.now())
@@ -141,8 +141,8 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     return _made(record, made, (*warnings, *made.warnings, *trouble), suspicions)
 
 
-def _check(request: BackupRequest) -> codec.Codec:
-    """Refuse values that cannot be meant, before anything is touched."""
+def check(request: BackupRequest) -> codec.Codec:
+    """Give the compression. Raise UsageError for values that cannot be meant, before anything is touched."""
     choices = {"reason": (request.reason, manifest.REASONS), "proof": (request.proof, PROOFS)}
     for field, (value, allowed) in choices.items():
         if value not in allowed:

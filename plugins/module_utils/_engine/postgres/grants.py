@@ -49,6 +49,13 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     return sorted(found, key=lambda finding: finding.severity)
 
 
+def free_sessions(connection: Connection) -> tuple[int, str]:
+    """Give how many sessions more may be open at once, whatever their databases, and whose limit that is."""
+    superuser = inspect(connection).superuser
+    limits = rows(connection, _LIMITS, [superuser, superuser])
+    return min((max(int(free), 0), str(name)) for name, free in limits if not name.startswith("database "))
+
+
 def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[Finding]:
     """
     Give the findings that are warnings, or errors that a pattern of `accepted` (regular expressions) finds.

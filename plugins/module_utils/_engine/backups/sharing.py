@@ -1,0 +1,83 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+How several databases share the jobs of a run, by how large they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ..postgres import connection, encodings, grants, members
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..postgres.login import Login
+
+BESIDE = 2
+"""Sessions of a backup beside those of its jobs: the snapshot's and the proof's."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    """What the server says: databases in bytes, the sessions that it has left, and whose limit that is."""
+
+    sizes: Mapping[str, int]
+    free: int
+    limit: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Share:
+    """A database, its bytes (0 when nobody knows), its jobs, and how many of the run's places it takes."""
+
+    database: str
+    size: int
+    jobs: int
+    places: int
+
+
+def ask(login: Login, database: str) -> Server:
+    """Ask the server over one session, in `database` if it is named. Raise DatabaseError."""
+    opened = (
+        connection.connect(login, database, read_only=True)
+        if database
+        else connection.connect_server(login, read_only=True)
+    )
+    with contextlib.closing(opened) as session:
+        free, limit = grants.free_sessions(session)
+        with encodings.raw_names(session):
+            sizes = {name: int(size or 0) for name, size in connection.rows(session, _SIZES)}
+    return Server(sizes, free + 1, limit)  # the session that asks is over then
+
+
+def at_once(server: Server | None, databases: int, jobs: int) -> int:
+    """Give how many databases may be backed up at a time with one job each, as far as the sessions go."""
+    most = min(databases, jobs)
+    return most if server is None else max(min(most, server.free // (1 + BESIDE)), 1)
+
+
+def share(sizes: Mapping[str, int], jobs: int, most: int) -> list[Share]:
+    """
+    Give the databases in the order in which they begin, `most` at a time.
+
+    One that is larger than its part of the whole would be what all wait for: it runs alone, with all jobs, unless it is
+    too small to gain by them; and so does each where only one may run. The others have one job each. What has no size
+    fails soon, and begins first.
+    """
+    ordered = sorted(sizes.items(), key=lambda item: (item[1] > 0, -item[1]))
+    total = sum(sizes.values())
+    alone = {name for name, size in ordered if most == 1 or (size * jobs > total and size >= members.THRESHOLD)}
+    first = [Share(name, size, jobs, most) for name, size in ordered if name in alone]
+    return first + [Share(name, size, 1, 1) for name, size in ordered if name not in alone]
+
+
+_SIZES = """
+SELECT datname::text, CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END
+  FROM pg_catalog.pg_database WHERE datallowconn
+"""

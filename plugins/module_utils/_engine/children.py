@@ -1,0 +1,241 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Pieces of work side by side, each in a forked child of its own, so many places at a time.
+
+Threads, signals and runtimes of one piece meet those of no other, and what ends one child ends no other. A child says
+what came of it as JSON through a pipe. None outlives its parent: the kernel asks it to end when the parent is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import json
+import os
+import selectors
+import signal
+import threading
+import traceback
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+LARGEST = 64 << 20
+"""Bytes of an answer, and an end to one that does not stop."""
+
+LOOK = 1.0
+"""Seconds between two looks at what runs, while nothing ends."""
+
+ENDINGS = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
+
+_BLOCK = 1 << 16
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece: `work` gives what JSON can hold, and takes so many of the places while it lasts."""
+
+    name: str
+    places: int
+    work: Callable[[], t.Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class End:
+    """
+    How a piece ended: by an `answer`; by what it was `asked` to end with, such as a signal; by an exception, whose
+    class is `raised`; or `killed` by a signal.
+    """
+
+    piece: Piece
+    seconds: float
+    answer: t.Any = None
+    asked: str = ""
+    raised: str = ""
+    traceback: str = ""
+    killed: str = ""
+
+
+def side_by_side(
+    pieces: Sequence[Piece],
+    places: int,
+    ended: Callable[[End], None],
+    *,
+    now: Callable[[], datetime],
+    look: Callable[[Mapping[str, int]], None] = lambda _running: None,
+) -> None:
+    """
+    Do all pieces, beginning them in this order as there are places, and tell `ended` of each.
+
+    `look` gets the ids of the processes that run, by the names of their pieces, about once a second. Whatever is raised
+    meanwhile, as by a signal's handler, is raised again when all children were asked to end, have ended, and were told
+    of. No signal interrupts `ended`. Only the main thread of a process without others may call this.
+    """
+    if threading.current_thread() is not threading.main_thread() or _threads() > 1:
+        raise RuntimeError("A process with threads cannot be forked.")
+    crew = _Crew(places, ended, now)
+    try:
+        crew.work(list(pieces), look)
+    finally:
+        crew.wind_up()
+
+
+@dataclasses.dataclass(slots=True)
+class _Child:
+    """A piece that runs, and what it has said so far."""
+
+    piece: Piece
+    pid: int
+    pipe: int
+    began: datetime
+    said: bytearray = dataclasses.field(default_factory=bytearray)
+
+
+class _Crew:
+    """The children of one call."""
+
+    def __init__(self, places: int, ended: Callable[[End], None], now: Callable[[], datetime]) -> None:
+        self._places = places
+        self._ended = ended
+        self._now = now
+        self._children: dict[int, _Child] = {}
+        self._selector = selectors.DefaultSelector()
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def work(self, waiting: list[Piece], look: Callable[[Mapping[str, int]], None]) -> None:
+        while waiting or self._children:
+            while waiting and self._has_place(waiting[0]):
+                with self._undisturbed():
+                    self._begin(waiting.pop(0))
+            self._wait(LOOK)
+            look({child.piece.name: child.pid for child in self._children.values()})
+
+    def wind_up(self) -> None:
+        """Ask those that still run to end, and wait until they have."""
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # another signal that was under way is raised here
+        finally:
+            try:
+                for pid in self._children:
+                    os.kill(pid, signal.SIGTERM)
+                while self._children:
+                    self._wait(None)
+            finally:
+                self._selector.close()
+                signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def _has_place(self, piece: Piece) -> bool:
+        taken = sum(child.piece.places for child in self._children.values())
+        return not taken or taken + piece.places <= self._places
+
+    def _begin(self, piece: Piece) -> None:
+        parent, (pipe, end) = os.getpid(), os.pipe()
+        began = self._now()
+        pid = os.fork()
+        if pid == 0:
+            # Nothing of the parent's may run here, whatever happens: no clean-up of its, and no second end of its work.
+            try:
+                self._selector.close()
+                for other in (pipe, *(child.pipe for child in self._children.values())):
+                    os.close(other)
+                _be_child(piece, parent, end, self._mask)
+            finally:
+                os._exit(1)
+        os.close(end)
+        self._children[pid] = child = _Child(piece, pid, pipe, began)
+        self._selector.register(pipe, selectors.EVENT_READ, child)
+
+    def _wait(self, seconds: float | None) -> None:
+        ready = self._selector.select(seconds)
+        with self._undisturbed():
+            for key, _events in ready:
+                self._hear(key.data)
+
+    def _hear(self, child: _Child) -> None:
+        if block := os.read(child.pipe, _BLOCK):
+            child.said += block
+            if len(child.said) > LARGEST:
+                os.kill(child.pid, signal.SIGKILL)
+                child.said.clear()
+            return
+        self._selector.unregister(child.pipe)
+        os.close(child.pipe)
+        _pid, status = os.waitpid(child.pid, 0)
+        del self._children[child.pid]
+        seconds = max((self._now() - child.began).total_seconds(), 0.0)
+        self._ended(End(child.piece, seconds, **_understood(bytes(child.said), status)))
+
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _threads() -> int:
+    """Give how many threads this process has, those too that Python knows nothing of."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def _understood(said: bytes, status: int) -> dict[str, t.Any]:
+    """Give the fields of an End. What a killed child said is nothing: it may be half of a word."""
+    if os.WIFSIGNALED(status):
+        return {"killed": _name(os.WTERMSIG(status))}
+    try:
+        return dict(json.loads(said))
+    except ValueError:
+        return {"raised": "RuntimeError", "traceback": f"The process ended with {status} and without a word."}
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _be_child(piece: Piece, parent: int, end: int, mask: set[signal.Signals]) -> t.NoReturn:
+    """Do the piece, say what came of it, and end."""
+    _end_with_parent(parent)
+    told: dict[str, t.Any] = {}
+    try:
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            told["answer"] = piece.work()
+        finally:
+            # From here on no signal interrupts: what came of it has to be told.
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    except Exception as exc:  # noqa: BLE001 - the parent says it
+        told = {"raised": type(exc).__name__, "traceback": traceback.format_exc()}
+    except BaseException as exc:  # noqa: BLE001 - work that is done when somebody asks for its end is done
+        told = told or {"asked": str(exc) or type(exc).__name__}
+    view = memoryview(json.dumps(told, default=_plain).encode())
+    while view:
+        view = view[os.write(end, view) :]
+    os._exit(0)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Let the kernel ask this process to end when its parent is gone, which it may be already."""
+    call = getattr(ctypes.CDLL(None), "prctl", None)
+    if call is not None:
+        call(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _plain(value: object) -> t.Any:
+    """Give what JSON can hold for what it cannot."""
+    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
