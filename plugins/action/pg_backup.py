@@ -20,4 +20,5 @@ class ActionModule(Following):
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
         """Give the component that is backed up, or the cluster of several."""
         cluster = str(options.get("cluster", "main"))
-        return cluster if options.get("databases") else repository.component(cluster, str(options["login_db"]))
+        several = options.get("databases")
+        return repository.cluster(cluster) if several else repository.component(cluster, str(options["login_db"]))

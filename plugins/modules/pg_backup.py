@@ -56,9 +56,9 @@ options:
   databases:
     description:
       - The databases, of the same server, where they are several. A name that is given twice counts once.
-      - One that holds more than its part of the data is dumped alone, by all O(jobs); of the others, as many as there
-        are O(jobs) are dumped at a time, the largest first. There are fewer where a limit of the server, or of the role,
-        leaves no sessions for so many, and a warning says so.
+      - A large one that holds more than its part of the data is dumped alone, by all O(jobs). The others are dumped by
+        one each, as many at a time as there are O(jobs), the largest first; fewer, with a warning, where a limit of the
+        server or of the role leaves no sessions for so many.
     type: list
     elements: str
   maintenance_db:
@@ -227,7 +227,7 @@ table:
   type: list
   elements: str
   sample:
-    - orders  FAILED        -        -        -           -     The dump shrank from 2.0 GiB to 0.5 GiB, by more than 50 percent.
+    - orders  FAILED        -        -        -           -     The dump has only 12 KiB, less than min_bytes asks for.
     - shop    backed up     1.2 GiB  5.0 GiB  31,415,926  18 s  backup-20261120T100000Z-0123456789abcdef
     - users   young enough  0.2 GiB  0.9 GiB  -           -     backup-20261120T030000Z-123456789abcdef0
 summary:
@@ -237,12 +237,16 @@ summary:
   sample: "48 of 50 databases backed up in 3 min 12 s: 9.4 GiB of data stored as 2.1 GiB."
 """
 
+import typing as t
+
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
 from ..module_utils._engine.anomalies.judging import parse
 from ..module_utils._engine.backups.backup import BackupRequest, back_up
 from ..module_utils._engine.backups.several import SeveralRequest, back_up_several
-from ..module_utils._engine.model import Outcome, World
 from ..module_utils._module import Given, run
+
+if t.TYPE_CHECKING:
+    from ..module_utils._engine.model import Outcome, World
 
 SPEC = ArgumentSpec(
     {

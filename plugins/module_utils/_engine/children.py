@@ -206,7 +206,7 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _be_child(piece: Piece, parent: int, end: int, mask: set[signal.Signals]) -> t.NoReturn:
+def _be_child(piece: Piece, parent: int, end: int, mask: set[int | signal.Signals]) -> t.NoReturn:
     """Do the piece, say what came of it, and end."""
     _end_with_parent(parent)
     told: dict[str, t.Any] = {}

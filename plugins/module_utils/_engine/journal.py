@@ -91,10 +91,11 @@ class BoundedJournal(Journal[Entry]):
         """Append, and shorten the file where it is too large."""
         super().add(entry, unwritten=unwritten, remedy=remedy)
         path = self.path
-        if path is None or os.path.getsize(path) <= self._largest or os.stat(path).st_uid != os.geteuid():
-            return
-        # A line that another process appends just now would be lost, and with it one of many.
-        disk.write_atomically(path, self._keep(self.read()), mode=0o600)
+        if path is not None and self._is_too_large(path) and os.stat(path).st_uid == os.geteuid():
+            rewrite(path, lambda: self._keep(self.read()) if self._is_too_large(path) else None)
+
+    def _is_too_large(self, path: str) -> bool:
+        return os.path.getsize(path) > self._largest
 
     def read(self) -> Iterator[Entry]:
         """Yield the sound entries, oldest first, without what is none."""
@@ -128,9 +129,8 @@ def append_line(
     as it was.
     """
     made = not os.path.exists(path)
-    handle = _open(path)
+    handle = _locked(path, sleep)
     try:
-        _lock(handle, path, sleep)
         size = os.fstat(handle).st_size
         whole = _whole(handle, size)
         data = make(_backwards(handle, whole), size - whole)
@@ -149,6 +149,16 @@ def append_line(
         disk.sync_directory(os.path.dirname(path))
 
 
+def rewrite(path: str, make: Callable[[], Iterable[bytes] | None]) -> None:
+    """Put the lines that `make` gives in the place of all, unless it gives None; nobody appends meanwhile."""
+    handle = _locked(path, None)
+    try:
+        if (lines := make()) is not None:
+            disk.write_atomically(path, lines, mode=0o600)
+    finally:
+        os.close(handle)
+
+
 def settled_size(path: str, *, sleep: Callable[[float], None] | None = None) -> int:
     """Give the size of a file that nobody is appending to at this moment. Raise Busy as `append_line`, or OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -159,6 +169,21 @@ def settled_size(path: str, *, sleep: Callable[[float], None] | None = None) -> 
         os.close(handle)
 
 
+def _locked(path: str, sleep: Callable[[float], None] | None) -> int:
+    """Open and lock the file that still has its name then: another may have come into its place during the wait."""
+    while True:
+        handle = _open(path)
+        try:
+            _lock(handle, path, sleep)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.lstat(path)):
+                    return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
 def _open(path: str) -> int:
     """Open for appending. What root makes belongs to the directory's owner, who appends to it on other days."""
     # The directory is another user's, who could have put a link or a pipe here for root to write to.
@@ -166,7 +191,7 @@ def _open(path: str) -> int:
     handle = os.open(path, flags, 0o600)
     try:
         state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
             raise OSError(errno.EINVAL, "it is not a regular file with one name")
         if os.geteuid() == 0 and state.st_size == 0:
             owner = os.stat(os.path.dirname(path))

@@ -5,8 +5,8 @@
 """
 How far a long operation is, as a small JSON file that anyone on the host may read.
 
-The file says nothing about the data: members by number or database, bytes, and times. It is replaced at most once a second, and
-never fsynced: it is worth nothing after a crash.
+The file says nothing about the data: members by number or by database, bytes, and times. It is replaced at most
+once a second, and never fsynced: it is worth nothing after a crash.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Victim:
         self.place = place
         self.steps = place.home / "steps"
         settings = {
-            "options": place.module_arguments(**options),
+            "options": {key: value for key, value in place.module_arguments(**options).items() if value is not None},
             "fault": fault,
             "at": at,
             "smallest": SMALLEST,

@@ -65,12 +65,7 @@ def back_up_several(request: SeveralRequest, world: World) -> Outcome:
         side_by_side(pieces, most, run.ended, now=world.now, look=run.look)
         if run.failed:
             run.progress.fail()
-    narrow = ()
-    if server and most < min(len(names), jobs):
-        narrow = (
-            f"Only {most} of {min(len(names), jobs)} databases are backed up at a time: the limit of {server.limit} "
-            f"leaves {server.free} sessions.",
-        )
+    narrow = sharing.narrowness(server, most, min(len(names), jobs))
     return run.outcome((world.now() - began).total_seconds(), narrow)
 
 
@@ -92,7 +87,7 @@ class _Run:
         self._sizes = sizes
         self._directory = progress.status_directory(request.each.repository.state_dir, world)
         self.progress = progress.Progress(
-            self._directory, "backup", request.each.cluster, world.now, unit="databases"
+            self._directory, "backup", repository.cluster(request.each.cluster), world.now, unit="databases"
         )
         self._shown: dict[str, progress.Member] = {}
         self._begun: dict[str, int] = {}
@@ -133,6 +128,7 @@ class _Run:
         if known := sum(self._sizes[name] for name in self._begun):
             share = sum(self._begun.values()) / known
             self.progress.expect({name: round(size * share) for name, size in self._sizes.items()})
+        self.progress.touch()
 
     def outcome(self, seconds: float, warnings: Sequence[str]) -> Outcome:
         """Give what the run comes to."""
@@ -197,8 +193,8 @@ def _result(end: End) -> Outcome | RecoveryError:
     if end.killed:
         return ProcessFailed(
             f"The backup of {name!r} was killed by {end.killed}.",
-            "Look into the kernel's log for whether memory ran out, and run it again, with fewer jobs if it did: what it "
-            "left is listed nowhere, and retention removes it.",
+            "Look into the kernel's log for whether memory ran out, and run it again, with fewer jobs if it did: what "
+            "it left is listed nowhere, and retention removes it.",
         )
     if end.asked:
         return RecoveryError(f"{end.asked} ended this run.", "What it had not finished was taken back.", error="Ended")

@@ -62,6 +62,14 @@ def at_once(server: Server | None, databases: int, jobs: int) -> int:
     return most if server is None else max(min(most, server.free // (1 + BESIDE)), 1)
 
 
+def narrowness(server: Server | None, most: int, wanted: int) -> tuple[str, ...]:
+    """Give a warning when fewer run at a time than could."""
+    if server is None or most >= wanted:
+        return ()
+    said = f"Fewer databases than jobs are backed up at a time, {most}: the limit of {server.limit} leaves {server.free}"
+    return (f"{said} sessions.",)
+
+
 def share(sizes: Mapping[str, int], jobs: int, most: int) -> list[Share]:
     """
     Give the databases in the order in which they begin, `most` at a time.
