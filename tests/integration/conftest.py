@@ -14,5 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from fixtures_postgres import cluster, database
 from fixtures_s3 import pytest_configure, s3
+from playing import plays
 
-__all__ = ["cluster", "database", "pytest_configure", "s3"]
+__all__ = ["cluster", "database", "plays", "pytest_configure", "s3"]

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter that makes one table of what all hosts of a play came to."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils._overview import lines
+
+DOCUMENTATION = r"""
+name: overview
+short_description: What a play came to on all hosts, as one table
+version_added: 0.1.0
+author: Lifeboat contributors
+description:
+  - Makes the table that playbooks of this collection end with - a row for each database of each host, those that failed
+    first, and below it what the module of each host says in one sentence.
+positional: kind, results, failures
+options:
+  _input:
+    description: The names of the hosts.
+    type: list
+    elements: str
+    required: true
+  kind:
+    description: What was done.
+    type: str
+    choices: [backup, restore, validate, verify]
+    required: true
+  results:
+    description: What each host registered, in the same order. A host that came to nothing has an empty one.
+    type: list
+    elements: dict
+    required: true
+  failures:
+    description: Why each host failed, in the same order, empty for one that did not.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Say what came of it
+  run_once: true
+  ansible.builtin.debug:
+    msg: "{{ ansible_play_hosts_all | lifeboat.recovery.overview('backup', results, failures) }}"
+  vars:
+    results: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='backup_result', default={}) }}"
+    failures: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='why', default='') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The lines.
+  type: list
+  elements: str
+"""
+
+
+def overview(hosts: list[str], kind: str, results: list[t.Any], failures: list[t.Any]) -> list[str]:
+    """Give the lines of the table."""
+    return lines(kind, list(hosts), list(results), list(failures))
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Any]:
+        """Give them by name."""
+        return {"overview": overview}

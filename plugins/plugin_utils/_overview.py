@@ -1,0 +1,126 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What the hosts of a play came to, as one table.
+
+This file is private to the collection. Each kind of play has its columns, and gives the rows that a host's registered
+result is worth; a host without one is a row too.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import urllib.parse
+
+from ..module_utils._engine.backups import overview
+from ..module_utils._engine.printing import columns, printable, shortened
+from ..module_utils._engine.units import human_duration, human_size
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Result = t.Mapping[str, t.Any]
+Rows = list[list[str]]
+
+TROUBLE = ("FAILED", "UNREACHABLE")
+
+
+def lines(kind: str, hosts: Sequence[str], results: Sequence[t.Any], failures: Sequence[t.Any]) -> list[str]:
+    """
+    Give the table of all hosts, what failed first, and below it what each of them says in one sentence.
+
+    `results` and `failures` are by host, in the order of `hosts`: what was registered there, and why the host failed.
+    Either may be undefined or empty.
+    """
+    headings, rows_of = KINDS[kind]
+    found: Rows = []
+    sentences = []
+    for host, result, failure in zip(hosts, results, failures, strict=True):
+        known = result if isinstance(result, dict) else {}
+        rows = [] if known.get("unreachable") else rows_of(known)
+        if not rows:
+            cause = "" if known.get("unreachable") else failure
+            rows = [_without_result(len(headings), str(cause) if isinstance(cause, str) else "")]
+        found += [[host, *row] for row in rows]
+        if isinstance(known.get("summary"), str):
+            sentences.append(known["summary"] if len(hosts) == 1 else printable(f"{host}: {known['summary']}"))
+    found.sort(key=lambda row: row[2] not in TROUBLE)  # all else stays in its order
+    table = [["HOST", *headings], *found]
+    return columns(table if len(hosts) > 1 else [row[1:] for row in table]) + sentences
+
+
+def _without_result(width: int, failure: str) -> list[str]:
+    """Give the row of a host of which nothing is known but, perhaps, why."""
+    end = shortened(_cause(failure), overview.LONGEST_CAUSE) if failure else "see above"
+    return ["-", "FAILED" if failure else "UNREACHABLE", *["-"] * (width - 3), end]
+
+
+def _cause(message: object) -> str:
+    """Give the first sentence of a message: what happened, without what to do next."""
+    return re.split(r"(?<=[.!]) (?=[A-Z])", " ".join(str(message).split()), maxsplit=1)[0]
+
+
+def _failed(name: str, width: int, message: object) -> list[str]:
+    return [name, "FAILED", *["-"] * (width - 3), shortened(_cause(message), overview.LONGEST_CAUSE)]
+
+
+def _took(seconds: object) -> str:
+    return human_duration(seconds) if isinstance(seconds, int | float) else "-"
+
+
+def _backups(result: Result) -> Rows:
+    return overview.rows(result.get("backups") or (), result.get("failures") or ())
+
+
+def _validations(result: Result) -> Rows:
+    """Give a row for each item of a loop over databases."""
+    rows = []
+    for each in result.get("results") or ():
+        found = each.get("validation") or {}
+        if each.get("failed"):
+            rows.append(_failed(str(each.get("item", "-")), len(_VALIDATED), each.get("msg", "")))
+        elif found:
+            counted = [table["rows"] or 0 for table in found["tables"] if table["sort"] != "materialized view"]
+            proof, took = found["proof"], _took(found["seconds"])
+            rows.append([str(each["item"]), "restores", f"{sum(counted):,}", proof, took, found["backup_id"]])
+    return rows
+
+
+def _restores(result: Result) -> Rows:
+    found = result.get("restore")
+    if not found:
+        return []
+    if "finished" in found or "phases" in found:
+        done = "restored" if result.get("changed") else "restored before"
+    else:
+        done = "would be restored"
+    source = urllib.parse.unquote(str(found.get("component", "-")).rpartition("/")[2])
+    size = found.get("plain_size", found.get("table_bytes"))
+    shown = human_size(size) if isinstance(size, int) else "-"
+    return [[str(found["target"]), done, source, shown, _took(found.get("seconds")), found["backup_id"]]]
+
+
+def _verifications(result: Result) -> Rows:
+    if "files_read" not in result:
+        return []
+    several = result["backups"]
+    read, took = human_size(result["bytes_read"]), _took(result["seconds"])
+    problems = result["problems"]
+    done = "FAILED" if problems else "intact" if result["level"] == "intact" else "opens"
+    said = shortened(str(problems[0]), overview.LONGEST_CAUSE) if problems else f"{result['sample']} percent"
+    return [[f"{len(several)} backups", done, f"{result['files_read']:,}", read, took, said]]
+
+
+_VALIDATED = ("DATABASE", "RESULT", "ROWS", "PROOF", "TOOK", "BACKUP")
+
+KINDS: Mapping[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
+    "backup": (overview.HEADINGS, _backups),
+    "restore": (("DATABASE", "RESULT", "FROM", "OF DATA", "TOOK", "BACKUP"), _restores),
+    "validate": (_VALIDATED, _validations),
+    "verify": (("READ", "RESULT", "FILES", "BYTES", "TOOK", "SAMPLE"), _verifications),
+}
+"""Columns, and how a host's result becomes rows of them. The second column is what the rows are sorted by."""
+
