@@ -28,23 +28,21 @@ Rows = list[list[str]]
 TROUBLE = ("FAILED", "UNREACHABLE")
 
 
-def lines(kind: str, hosts: Sequence[str], results: Sequence[t.Any], failures: Sequence[t.Any]) -> list[str]:
+def lines(kind: str, hosts: Sequence[str], results: Sequence[t.Any], failures: Sequence[str]) -> list[str]:
     """
     Give the table of all hosts, what failed first, and below it what each of them says in one sentence.
 
     `results` and `failures` are by host, in the order of `hosts`: what was registered there, and why the host failed.
-    Either may be undefined or empty.
+    Either is empty where there is none.
     """
     headings, rows_of = KINDS[kind]
     found: Rows = []
     sentences = []
     for host, result, failure in zip(hosts, results, failures, strict=True):
         known = result if isinstance(result, dict) else {}
-        rows = [] if known.get("unreachable") else rows_of(known)
-        if not rows:
-            cause = "" if known.get("unreachable") else failure
-            rows = [_without_result(len(headings), str(cause) if isinstance(cause, str) else "")]
-        found += [[host, *row] for row in rows]
+        away = known.get("unreachable") or not (known or failure)
+        rows = [] if away else rows_of(known)
+        found += [[host, *row] for row in rows or [_without_result(len(headings), failure, away=bool(away))]]
         if isinstance(known.get("summary"), str):
             sentences.append(known["summary"] if len(hosts) == 1 else printable(f"{host}: {known['summary']}"))
     found.sort(key=lambda row: row[2] not in TROUBLE)  # all else stays in its order
@@ -52,10 +50,11 @@ def lines(kind: str, hosts: Sequence[str], results: Sequence[t.Any], failures: S
     return columns(table if len(hosts) > 1 else [row[1:] for row in table]) + sentences
 
 
-def _without_result(width: int, failure: str) -> list[str]:
+def _without_result(width: int, failure: str, *, away: bool) -> list[str]:
     """Give the row of a host of which nothing is known but, perhaps, why."""
-    end = shortened(_cause(failure), overview.LONGEST_CAUSE) if failure else "see above"
-    return ["-", "FAILED" if failure else "UNREACHABLE", *["-"] * (width - 3), end]
+    if away:
+        return ["-", "UNREACHABLE", *["-"] * (width - 3), "see above"]
+    return _failed("-", width, failure) if failure else ["-", "done", *["-"] * (width - 2)]
 
 
 def _cause(message: object) -> str:
@@ -86,6 +85,8 @@ def _validations(result: Result) -> Rows:
             counted = [table["rows"] or 0 for table in found["tables"] if table["sort"] != "materialized view"]
             proof, took = found["proof"], _took(found["seconds"])
             rows.append([str(each["item"]), "restores", f"{sum(counted):,}", proof, took, found["backup_id"]])
+        else:  # in check mode
+            rows.append([str(each.get("item", "-")), "would restore", *["-"] * 4])
     return rows
 
 
@@ -123,4 +124,3 @@ KINDS: Mapping[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "verify": (("READ", "RESULT", "FILES", "BYTES", "TOOK", "SAMPLE"), _verifications),
 }
 """Columns, and how a host's result becomes rows of them. The second column is what the rows are sorted by."""
-

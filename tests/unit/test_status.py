@@ -76,6 +76,36 @@ def test_before_the_first_byte_the_phase_is_shown():
     assert status.line(read(phase="locks")) == "backup of shop: locks"
 
 
+def databases(*members, **changes):
+    known = [dict(zip(("name", "state", "done", "expected"), member, strict=True)) for member in members]
+    done, expected = (sum(member[key] for member in known) for key in ("done", "expected"))
+    return read(subject="main", unit="databases", members=known, done=done, expected=expected, **changes)
+
+
+def test_several_databases_are_counted_and_those_that_run_are_named():
+    shown = databases(
+        ("a", "done", GIB, GIB),
+        ("shop", "running", 2 * GIB, 3 * GIB),
+        ("users", "running", 0, GIB),
+        ("z", "waiting", 0, 5 * GIB),
+    )
+    assert status.line(shown) == (
+        "backup of main: 1 of 4 databases, 3.0 GiB of about 10.0 GiB, 512 MiB/s, about 14 s left, running: shop, users"
+    )
+    assert status.report([shown], shown.updated).count("\n") == 1
+
+
+def test_of_databases_that_nobody_knows_the_size_of_no_whole_and_no_time_left_is_told():
+    shown = databases(("shop", "running", 2 * GIB, 3 * GIB), ("users", "waiting", 0, 0))
+    assert status.line(shown) == "backup of main: 0 of 2 databases, 2.0 GiB, 341 MiB/s, running: shop"
+    assert json.loads(status.to_json([shown]))[0]["seconds_left"] is None
+
+
+def test_before_anything_is_read_the_databases_are_counted():
+    shown = databases(*((f"d{number}", "running", 0, 0) for number in range(6)))
+    assert status.line(shown) == "backup of main: 0 of 6 databases, running: d0, d1, d2, d3 and 2 more"
+
+
 def test_names_are_decoded_and_other_clusters_are_named():
     assert status.line(read(subject="eu/sh%C3%B6p", phase="x")) == "backup of eu/shöp: x"
 

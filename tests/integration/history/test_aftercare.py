@@ -6,15 +6,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import http.server
 import json
-import os
 import re
-import secrets
-import subprocess
-import sys
 import tempfile
 import threading
 import typing as t

@@ -85,13 +85,18 @@ def message(errors: Mapping[str, RecoveryError], total: int) -> tuple[str, str]:
 
 
 def warnings(of: Mapping[str, Iterable[str]], total: int) -> list[str]:
-    """Give warnings by database as lines: each once, with the databases it is about unless it is about all."""
+    """
+    Give warnings by database, of `total` that there are, as lines.
+
+    Each is said once, with the databases that it is about unless these are all that anything is known of.
+    """
+    everywhere = len(of) if len(of) > 1 else total
     heard: dict[str, list[str]] = {}
     for name, said in of.items():
         for warning in said:
             heard.setdefault(warning, []).append(name)
     return [
-        warning if len(names) == total else f"{', '.join(map(printable, names))}: {warning}"
+        warning if len(names) == everywhere else f"{', '.join(map(printable, names))}: {warning}"
         for warning, names in heard.items()
     ]
 

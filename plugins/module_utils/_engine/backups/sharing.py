@@ -66,7 +66,9 @@ def narrowness(server: Server | None, most: int, wanted: int) -> tuple[str, ...]
     """Give a warning when fewer run at a time than could."""
     if server is None or most >= wanted:
         return ()
-    said = f"Fewer databases than jobs are backed up at a time, {most}: the limit of {server.limit} leaves {server.free}"
+    said = (
+        f"Fewer databases than jobs are backed up at a time, {most}: the limit of {server.limit} leaves {server.free}"
+    )
     return (f"{said} sessions.",)
 
 

@@ -113,3 +113,19 @@ def test_a_check_without_an_expectation_is_refused_by_name():
 def test_a_bad_unit_is_refused_before_anything_is_touched(option):
     with pytest.raises(UsageError, match=option):
         ask("pg_backup", **{option: "a lot"})
+
+
+def test_several_databases_are_asked_for_as_one_would_be():
+    module = importlib.import_module(f"{MODULES}.pg_backup")
+    spec = module.SPEC.merge(*(getattr(_argspec, group)() for group in NEEDED["pg_backup"][0]))
+    given = {
+        "application": "shop",
+        "store": {"url": "file:///srv"},
+        "databases": ["b", "a"],
+        "jobs": 3,
+        "max_age": "1h",
+    }
+    checked = ArgumentSpecValidator(spec.options, spec.mutually_exclusive).validate(given)
+    request = module.request(Given(checked.validated_parameters, {}))
+    assert (request.databases, request.maintenance_db) == (("b", "a"), "")
+    assert (request.each.jobs, request.each.max_age) == (3, 3600)
