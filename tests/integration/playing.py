@@ -53,16 +53,22 @@ class Plays:
             "lifeboat_history": {"login_db": self.history},
         }
 
-    def run(
+    def run(self, name: str, *arguments: str, **changes: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run a playbook as `start` does, and give what it said."""
+        running = self.start(name, *arguments, **changes)
+        out, err = running.communicate()
+        return subprocess.CompletedProcess(running.args, running.returncode, out, err)
+
+    def start(
         self,
         name: str,
         *arguments: str,
         hosts: t.Mapping[str, t.Any] | None = None,
         others: t.Mapping[str, t.Any] | None = None,
         **changes: t.Any,
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> subprocess.Popen[str]:
         """
-        Run a playbook. A variable that is None is not set.
+        Start a playbook. A variable that is None is not set.
 
         `others` are hosts beside db1, and `hosts` those in its place, by their variables.
         """
@@ -74,7 +80,7 @@ class Plays:
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ |= {"ANSIBLE_HOME": str(self.home / "ansible"), "ANSIBLE_LOCALHOST_WARNING": "false"}
-        return subprocess.run(
+        return subprocess.Popen(
             [
                 Path(sys.executable).with_name("ansible-playbook"),
                 "-i",
@@ -84,9 +90,9 @@ class Plays:
             ],
             env=environ,
             cwd=self.home,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
 
     def rows(self) -> list[tuple[t.Any, ...]]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -130,3 +131,19 @@ def test_restores_and_their_tests_and_verifications_end_with_a_table(plays: Play
     heading, row, sentence = table(done)
     assert cells(row)[:2] == ["3 backups", "opens"]
     assert sentence.startswith("3 backups, ")
+
+
+def test_while_it_runs_a_play_says_how_many_databases_are_done(plays: Plays, users: str) -> None:
+    """A status directory is what `install` makes; the first of the two waits for a lock until it was said."""
+    (plays.home / "state/status").mkdir()
+    names = sorted([plays.database, users])
+    with contextlib.closing(plays.server.connect(names[1])) as session:
+        session.execute("BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE")
+        running = plays.start(
+            "backup", lifeboat_databases=names, lifeboat_progress_interval=0.2, lifeboat_lock_timeout="1h"
+        )
+        assert running.stderr is not None
+        said = next(line for line in running.stderr if "1 of 2 databases" in line)
+    running.communicate()
+    assert running.returncode == 0
+    assert re.fullmatch(rf"\[db1\] backup of main: 1 of 2 databases(, [^,]+)*, running: {names[1]}\n", said), said

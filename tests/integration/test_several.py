@@ -219,6 +219,17 @@ def test_names_that_no_database_has_are_refused_by_their_option(several: Several
 
     assert result["error"] == "UsageError"
     assert result["field"] == "databases"
+    assert [entry.result for entry in audit.AuditLog(str(several.place.home / "state")).entries()] == ["refused"]
+
+
+def test_a_name_that_no_database_has_stops_no_other(several: Several) -> None:
+    one, long = several.names[0], "x" * 64
+
+    result = several.run(databases=["", one, long])
+
+    assert [backup["database"] for backup in result["backups"]] == [one]
+    assert [failure["database"] for failure in result["failures"]] == ["", long]
+    assert "The option databases is longer than 63 bytes" in result["msg"]
 
 
 def test_one_of_the_two_options_is_needed_and_no_more(several: Several) -> None:

@@ -114,16 +114,36 @@ def test_nothing_of_the_parents_clean_up_runs_in_a_child(tmp_path):
     assert (tmp_path / "cleaned").read_text() == "x"
 
 
-def test_a_process_with_threads_is_not_forked():
+@pytest.fixture
+def threaded():
     end = threading.Event()
     thread = threading.Thread(target=end.wait)
     thread.start()
-    try:
-        with pytest.raises(RuntimeError, match="threads"):
-            run([Piece("a", 1, lambda: 1)])
-    finally:
-        end.set()
-        thread.join()
+    yield
+    end.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("threaded")
+def test_a_process_with_threads_is_not_forked_and_does_it_all_by_itself():
+    def fail():
+        raise KeyError("nothing")
+
+    made, failed = run([Piece("a", 1, lambda: {"pid": os.getpid(), "texts": ("a",)}), Piece("b", 1, fail)])
+    assert made.answer == {"pid": os.getpid(), "texts": ["a"]}
+    assert (failed.raised, failed.answer) == ("KeyError", None)
+    assert "in fail" in failed.traceback
+
+
+@pytest.mark.usefixtures("threaded")
+def test_a_process_with_threads_that_is_ended_does_not_go_on():
+    def work():
+        raise KeyboardInterrupt
+
+    ends = []
+    with pytest.raises(KeyboardInterrupt):
+        children.side_by_side([Piece("a", 1, work), Piece("b", 1, work)], 2, ends.append, now=now)
+    assert [(end.piece.name, end.asked) for end in ends] == [("a", "KeyboardInterrupt")]
 
 
 PROGRAM = """

@@ -76,15 +76,31 @@ def side_by_side(
 
     `look` gets the ids of the processes that run, by the names of their pieces, about once a second. Whatever is raised
     meanwhile, as by a signal's handler, is raised again when all children were asked to end, have ended, and were told
-    of. No signal interrupts `ended`. Only the main thread of a process without others may call this.
+    of. No signal interrupts `ended`. A process with threads cannot be forked: it does the pieces itself, one by one.
     """
     if threading.current_thread() is not threading.main_thread() or _threads() > 1:
-        raise RuntimeError("A process with threads cannot be forked.")
+        _one_by_one(pieces, ended, now)
+        return
     crew = _Crew(places, ended, now)
     try:
         crew.work(list(pieces), look)
     finally:
         crew.wind_up()
+
+
+def _one_by_one(pieces: Sequence[Piece], ended: Callable[[End], None], now: Callable[[], datetime]) -> None:
+    for piece in pieces:
+        began = now()
+        told: dict[str, t.Any] = {}
+        try:
+            told["answer"] = json.loads(json.dumps(piece.work(), default=_plain))
+        except Exception as exc:  # noqa: BLE001 - whoever is told says it
+            told = _raised(exc)
+        except BaseException as exc:
+            told = {"asked": _named(exc)}
+            raise
+        finally:
+            ended(End(piece, max((now() - began).total_seconds(), 0.0), **told))
 
 
 @dataclasses.dataclass(slots=True)
@@ -218,13 +234,21 @@ def _be_child(piece: Piece, parent: int, end: int, mask: set[int | signal.Signal
             # From here on no signal interrupts: what came of it has to be told.
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
     except Exception as exc:  # noqa: BLE001 - the parent says it
-        told = {"raised": type(exc).__name__, "traceback": traceback.format_exc()}
+        told = _raised(exc)
     except BaseException as exc:  # noqa: BLE001 - work that is done when somebody asks for its end is done
-        told = told or {"asked": str(exc) or type(exc).__name__}
+        told = told or {"asked": _named(exc)}
     view = memoryview(json.dumps(told, default=_plain).encode())
     while view:
         view = view[os.write(end, view) :]
     os._exit(0)
+
+
+def _raised(exc: Exception) -> dict[str, t.Any]:
+    return {"raised": type(exc).__name__, "traceback": "".join(traceback.format_exception(exc))}
+
+
+def _named(exc: BaseException) -> str:
+    return str(exc) or type(exc).__name__
 
 
 def _end_with_parent(parent: int) -> None:

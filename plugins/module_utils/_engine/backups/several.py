@@ -46,7 +46,9 @@ def back_up_several(request: SeveralRequest, world: World) -> Outcome:
     Raise UsageError on a bad value, before anything is begun. Whatever fails later is in the outcome, whose `error`
     names the databases that it failed for.
     """
-    names = _names(request)
+    names = tuple(dict.fromkeys(request.databases))
+    if not names:
+        raise UsageError("The option databases is empty.", "Name a database at least.", field="databases")
     check(request.each)
     began = world.now()
     try:
@@ -57,7 +59,7 @@ def back_up_several(request: SeveralRequest, world: World) -> Outcome:
     jobs = request.each.jobs
     most = sharing.at_once(server, len(names), jobs)
     run = _Run(request, world, sizes)
-    shares = sharing.share(sizes, jobs, most)
+    shares = [share for share in sharing.share(sizes, jobs, most) if run.may_be(share.database)]
     with run.progress.running():
         run.progress.plan({share.database: share.size for share in shares})
         run.progress.phase("backups")
@@ -67,15 +69,6 @@ def back_up_several(request: SeveralRequest, world: World) -> Outcome:
             run.progress.fail()
     narrow = sharing.narrowness(server, most, min(len(names), jobs))
     return run.outcome((world.now() - began).total_seconds(), narrow)
-
-
-def _names(request: SeveralRequest) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(request.databases))
-    if not names:
-        raise UsageError("The option databases is empty.", "Name a database at least.", field="databases")
-    for name in names:
-        connection.check_name(name, "databases")
-    return names
 
 
 class _Run:
@@ -99,13 +92,22 @@ class _Run:
         each = dataclasses.replace(self._request.each, database=database, jobs=jobs)
         return functools.partial(_one, each, self._world)
 
+    def may_be(self, name: str) -> bool:
+        """Whether a database can have this name; one that cannot has failed."""
+        try:
+            connection.check_name(name, "databases")
+        except UsageError as exc:
+            self.failed[name] = exc
+            self._record(name, exc, 0.0)
+            return False
+        return True
+
     def ended(self, end: End) -> None:
         """Keep how a backup ended, and record it: the run may still be killed."""
         name, result = end.piece.name, _result(end)
         if end.traceback:
             self._tracebacks.append(end.traceback)
-        about = {"cluster": self._request.each.cluster, "database": name, "reason": self._request.each.reason}
-        self._world.record(Done("backup", result, about, end.seconds))
+        self._record(name, result, end.seconds)
         member = self._member(name)
         if isinstance(result, Outcome):
             self._done[name] = result
@@ -164,6 +166,10 @@ class _Run:
             error=_error(failed, total),
             traceback="\n".join(self._tracebacks),
         )
+
+    def _record(self, name: str, result: Outcome | RecoveryError, seconds: float) -> None:
+        about = {"cluster": self._request.each.cluster, "database": name, "reason": self._request.each.reason}
+        self._world.record(Done("backup", result, about, seconds))
 
     def _member(self, name: str) -> progress.Member:
         if name not in self._shown:
