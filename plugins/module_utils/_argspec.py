@@ -91,6 +91,25 @@ def keys() -> ArgumentSpec:
     return ArgumentSpec({"keys": {"type": "dict", "no_log": False, "options": suboptions}})
 
 
+def dumping() -> ArgumentSpec:
+    """Give the options of what of a database is dumped, how, and what is refused."""
+    return ArgumentSpec(
+        {
+            "schemas": {"type": "list", "elements": "str"},
+            "tables": {"type": "list", "elements": "str"},
+            "compression": {"type": "str", "default": "zstd:3"},
+            "proof": {"type": "str", "choices": ["none", "counts", "content"], "default": "counts"},
+            "proof_time_budget": {"type": "str"},
+            "min_bytes": {"type": "str", "default": "0"},
+            "max_shrink": {"type": "int", "default": 50},
+            "accept_shrink": {"type": "bool", "default": False},
+            "allow_empty": {"type": "bool", "default": False},
+            "accept_warnings": {"type": "list", "elements": "str"},
+            "lock_timeout": {"type": "str", "default": "10s"},
+        }
+    )
+
+
 def state_dir() -> ArgumentSpec:
     """Where the host remembers."""
     return ArgumentSpec({"state_dir": {"type": "path", "default": "/var/lib/lifeboat"}})

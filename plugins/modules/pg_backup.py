@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._anomalies
+  - lifeboat.recovery._dumping
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
@@ -76,57 +77,10 @@ options:
     type: str
     choices: [scheduled, manual, pre_deployment, emergency]
     default: manual
-  schemas:
-    description: Back up only these schemas. Such a backup is partial and never counts as the latest one.
-    type: list
-    elements: str
-  tables:
-    description: Back up only these tables, as C(schema.table). Such a backup is partial too.
-    type: list
-    elements: str
   jobs:
     description: How many tables are dumped at once, of O(databases) together.
     type: int
     default: 2
-  compression:
-    description: V(zstd), V(gzip) or V(none), with a level after a colon if wanted.
-    type: str
-    default: zstd:3
-  proof:
-    description:
-      - What is taken from the same snapshot to compare a restored database with. V(counts) takes the rows of each
-        table and a digest of every object of the catalogue; V(content) a hash of every table's contents too, which
-        costs about as much as the dump.
-    type: str
-    choices: [none, counts, content]
-    default: counts
-  proof_time_budget:
-    description: How long V(content) may take, such as V(30m). Tables beyond it have counts only, which is stated.
-    type: str
-  min_bytes:
-    description: Refuse a dump smaller than this before compression, such as V(64MiB) or V(1GB).
-    type: str
-    default: "0"
-  max_shrink:
-    description: Refuse a full dump that is smaller than the one before by more than this percentage. V(0) turns it off.
-    type: int
-    default: 50
-  accept_shrink:
-    description: Accept a smaller dump this time.
-    type: bool
-    default: false
-  allow_empty:
-    description: Accept a database without tables.
-    type: bool
-    default: false
-  accept_warnings:
-    description: Warnings of C(pg_dump) that do not fail the backup, as regular expressions found in their text.
-    type: list
-    elements: str
-  lock_timeout:
-    description: How long to wait for one table's lock before everything is given back and tried again.
-    type: str
-    default: 10s
 seealso:
   - module: lifeboat.recovery.pg_restore
   - module: lifeboat.recovery.restore_validate
@@ -150,19 +104,14 @@ EXAMPLES = r"""
       roots_file: /etc/lifeboat/roots
 
 - name: Back up three databases, two at a time
-  become: true
-  become_user: lifeboat
   lifeboat.recovery.pg_backup:
     application: shop
     databases: [shop, users, orders]
     jobs: 2
     store:
-      url: s3://example-backups/postgresql
-      region: eu-central-1
-      credentials_file: /etc/lifeboat/keys/store.credentials
+      url: file:///srv/backups
     keys:
-      signer_file: /etc/lifeboat/keys/signer.json
-      roots_file: /etc/lifeboat/roots
+      recovery_key_file: /etc/lifeboat/keys/recovery.key
 
 - name: Back up two tables before a deployment
   lifeboat.recovery.pg_backup:
@@ -198,29 +147,20 @@ backup:
     suspicions: []
 backups:
   description:
-    - What RV(backup) is, for each of O(databases) that did not fail, in their order.
-    - C(database) is its name, and C(made) whether a backup was, or in check mode would be, made.
+    - What RV(backup) is, for each of O(databases) that did not fail. C(made) tells whether one was, or would be, made.
   returned: with O(databases)
   type: list
   elements: dict
 failures:
-  description: The databases that failed, with what a task of each alone would have said.
+  description: The databases that failed, with what a task of each alone would have given.
   returned: with O(databases)
   type: list
   elements: dict
-  contains:
-    database:
-      description: The name of the database.
-      type: str
-    msg:
-      description: What happened, and what to do next.
-      type: str
-    cause:
-      description: The first of this.
-      type: str
-    error:
-      description: The kind of the error.
-      type: str
+  sample:
+    - database: orders
+      msg: The dump has only 12 KiB, less than min_bytes asks for. Look at the database before you lower min_bytes.
+      cause: The dump has only 12 KiB, less than min_bytes asks for.
+      error: DatabaseError
 table:
   description: A line for each of O(databases), those that failed first.
   returned: with O(databases)
@@ -239,7 +179,7 @@ summary:
 
 import typing as t
 
-from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
+from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, dumping, postgres, repository, requested_by
 from ..module_utils._engine.anomalies.judging import parse
 from ..module_utils._engine.backups.backup import BackupRequest, back_up
 from ..module_utils._engine.backups.several import SeveralRequest, back_up_several
@@ -259,18 +199,7 @@ SPEC = ArgumentSpec(
             "choices": ["scheduled", "manual", "pre_deployment", "emergency"],
             "default": "manual",
         },
-        "schemas": {"type": "list", "elements": "str"},
-        "tables": {"type": "list", "elements": "str"},
         "jobs": {"type": "int", "default": 2},
-        "compression": {"type": "str", "default": "zstd:3"},
-        "proof": {"type": "str", "choices": ["none", "counts", "content"], "default": "counts"},
-        "proof_time_budget": {"type": "str"},
-        "min_bytes": {"type": "str", "default": "0"},
-        "max_shrink": {"type": "int", "default": 50},
-        "accept_shrink": {"type": "bool", "default": False},
-        "allow_empty": {"type": "bool", "default": False},
-        "accept_warnings": {"type": "list", "elements": "str"},
-        "lock_timeout": {"type": "str", "default": "10s"},
     },
     required_one_of=[("login_db", "databases")],
     mutually_exclusive=[("login_db", "databases"), ("login_db", "maintenance_db")],
@@ -312,7 +241,7 @@ def work(request: BackupRequest | SeveralRequest, world: World) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    spec = SPEC.merge(repository(), anomalies(), cluster(), postgres(), requested_by())
+    spec = SPEC.merge(repository(), anomalies(), cluster(), dumping(), postgres(), requested_by())
     run(spec, request, work, operation="backup", several="databases")
 
 

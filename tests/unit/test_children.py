@@ -33,6 +33,12 @@ def run(pieces, places=2, **more):
     return ends
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """Whatever threads other tests left in this process, they are not in the way."""
+    monkeypatch.setattr(children, "_threads", lambda: 1)
+
+
 class Meeting:
     """Somebody leaves only when somebody else has come: only pieces that run at the same time get through."""
 
@@ -115,7 +121,8 @@ def test_nothing_of_the_parents_clean_up_runs_in_a_child(tmp_path):
 
 
 @pytest.fixture
-def threaded():
+def threaded(monkeypatch):
+    monkeypatch.undo()
     end = threading.Event()
     thread = threading.Thread(target=end.wait)
     thread.start()

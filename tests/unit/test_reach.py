@@ -31,6 +31,7 @@ BY_THEMSELVES = {
 SECRET = {"login_password"}
 # What is left, each with its reason.
 LEFT_OUT = {
+    "pg_backup": {"login_db": "role backup names one database as it names several"},
     "recovery_trust": {"retired": "docs/keys.md ends a signer by hand, with the recovery key mounted for that"},
     "restore_loan": {"patience": "the role's own affair"},
     "restore_validate": {

@@ -10,6 +10,7 @@ import datetime
 import os
 import time
 
+import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import children
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
@@ -22,6 +23,12 @@ LINES = 40
 
 def now():
     return datetime.datetime.now(datetime.UTC)
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """Whatever threads other tests left in this process, they are not in the way."""
+    monkeypatch.setattr(children, "_threads", lambda: 1)
 
 
 def hammer(work):

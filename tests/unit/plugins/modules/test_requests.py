@@ -23,7 +23,7 @@ NEEDED = {
     "backup_mark": (("repository", "cluster"), {"database": "shop", "backup": "latest"}),
     "backup_metrics": (("repository", "anomalies"), {"path": "/var/lib/lifeboat/metrics/shop.prom"}),
     "backup_verify": (("repository",), {}),
-    "pg_backup": ((*DATABASE, "anomalies"), {"login_db": "shop"}),
+    "pg_backup": ((*DATABASE, "anomalies", "dumping"), {"login_db": "shop"}),
     "pg_restore": (DATABASE, {"database": "shop"}),
     "restore_validate": (DATABASE, {"database": "shop"}),
     "store_retention": (("repository", "retention"), {"policy": {"daily": 7}}),
