@@ -106,7 +106,7 @@ def test_an_error_of_an_unknown_kind_is_the_nearest_that_is_known():
     class Odd(DatabaseError):
         pass
 
-    assert type(errors.rebuilt(Odd("It is odd.").record())) is DatabaseError
+    assert errors.rebuilt(Odd("It is odd.").record()).__class__ is DatabaseError
 
 
 # Playbooks
