@@ -113,6 +113,8 @@ class _Run:
             self._done[name] = result
             size = int(result.facts["backup"].get("plain_size", 0)) if result.changed else 0
             member.stand(size, size)
+            if size:
+                self._begun[name] = size
         else:
             self.failed[name] = result
             member.stand(member.done, member.done)
@@ -123,7 +125,7 @@ class _Run:
         for name, pid in running.items():
             member = self._member(name)
             told = self._told(name)
-            if told is not None and told.pid == pid and told.expected:
+            if told is not None and told.pid == pid and told.expected and not told.result:
                 member.stand(told.done, max(told.done, told.expected))
                 self._begun[name] = member.expected
         # A database on its disk has indexes too, which no dump has: those that wait are as the others turned out to be.
