@@ -83,10 +83,10 @@ def _validations(result: Result) -> Rows:
             rows.append(_failed(str(each.get("item", "-")), len(_VALIDATED), each.get("msg", "")))
         elif found:
             counted = [table["rows"] or 0 for table in found["tables"] if table["sort"] != "materialized view"]
-            proof, took = found["proof"], _took(found["seconds"])
-            rows.append([str(each["item"]), "restores", f"{sum(counted):,}", proof, took, found["backup_id"]])
+            proof, took, checks = found["proof"], _took(found["seconds"]), f"{len(found['checks'])} passed"
+            rows.append([str(each["item"]), "restores", f"{sum(counted):,}", proof, checks, took, found["backup_id"]])
         else:  # in check mode
-            rows.append([str(each.get("item", "-")), "would restore", *["-"] * 4])
+            rows.append([str(each.get("item", "-")), "would restore", *["-"] * 5])
     return rows
 
 
@@ -115,7 +115,7 @@ def _verifications(result: Result) -> Rows:
     return [[f"{len(several)} backups", done, f"{result['files_read']:,}", read, took, said]]
 
 
-_VALIDATED = ("DATABASE", "RESULT", "ROWS", "PROOF", "TOOK", "BACKUP")
+_VALIDATED = ("DATABASE", "RESULT", "ROWS", "PROOF", "CHECKS", "TOOK", "BACKUP")
 
 KINDS: Mapping[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "backup": (overview.HEADINGS, _backups),

@@ -123,9 +123,9 @@ def test_restores_and_their_tests_and_verifications_end_with_a_table(plays: Play
         done = plays.run("validate", lifeboat_critical_tables=critical, **places)
     assert done.returncode == 2, done.stdout
     heading, failed, row = table(done)
-    assert cells(heading) == ["DATABASE", "RESULT", "ROWS", "PROOF", "TOOK", "BACKUP"]
+    assert cells(heading) == ["DATABASE", "RESULT", "ROWS", "PROOF", "CHECKS", "TOOK", "BACKUP"]
     assert cells(failed)[:2] == [users, "FAILED"]
-    assert cells(row)[:4] == [plays.database, "restores", "100", "counts"]
+    assert cells(row)[:5] == [plays.database, "restores", "100", "counts", "1 passed"]
     assert cells(row)[-1] == ids[plays.database]
     done = plays.run("verify")
     heading, row, sentence = table(done)

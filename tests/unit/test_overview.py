@@ -153,13 +153,14 @@ def test_what_a_restore_did_or_would_do_is_a_row():
 def test_each_validation_of_a_loop_is_a_row():
     tables = [{"rows": 5, "sort": "table"}, {"rows": None, "sort": "table"}, {"rows": 7, "sort": "materialized view"}]
     good = {"validation": {"tables": tables, "proof": "counts", "seconds": 3.0, "backup_id": "b-1"}, "item": "shop"}
+    good["validation"]["checks"] = [{"passed": True}, {"passed": True}]
     bad = {"failed": True, "msg": "It does not restore. Look.", "item": "users", "validation": {"tables": []}}
     planned = {"summary": "Would compare.", "item": "orders"}
     assert _overview.lines("validate", ["db1"], [{"results": [good, bad, planned]}], [""]) == [
-        "DATABASE  RESULT         ROWS  PROOF   TOOK  BACKUP",
-        "users     FAILED         -     -       -     It does not restore.",
-        "shop      restores       5     counts  3 s   b-1",
-        "orders    would restore  -     -       -     -",
+        "DATABASE  RESULT         ROWS  PROOF   CHECKS    TOOK  BACKUP",
+        "users     FAILED         -     -       -         -     It does not restore.",
+        "shop      restores       5     counts  2 passed  3 s   b-1",
+        "orders    would restore  -     -       -         -     -",
     ]
 
 
