@@ -17,7 +17,7 @@ import urllib.parse
 
 from ..module_utils._engine.backups import overview
 from ..module_utils._engine.printing import columns, printable, shortened
-from ..module_utils._engine.units import human_duration, human_size
+from ..module_utils._engine.units import human_count, human_duration, human_size
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -112,7 +112,7 @@ def _verifications(result: Result) -> Rows:
     problems = result["problems"]
     done = "FAILED" if problems else "intact" if result["level"] == "intact" else "opens"
     said = shortened(str(problems[0]), overview.LONGEST_CAUSE) if problems else f"{result['sample']} percent"
-    return [[f"{len(several)} backups", done, f"{result['files_read']:,}", read, took, said]]
+    return [[human_count(len(several), "backup"), done, f"{result['files_read']:,}", read, took, said]]
 
 
 _VALIDATED = ("DATABASE", "RESULT", "ROWS", "PROOF", "CHECKS", "TOOK", "BACKUP")

@@ -89,3 +89,7 @@ def test_times_read_well(seconds, text):
 @given(st.floats(min_value=0, max_value=1e17))
 def test_every_size_is_at_most_nine_characters(count):
     assert len(units.human_size(count)) <= 9
+
+
+def test_one_of_a_kind_is_no_plural():
+    assert [units.human_count(count, "backup") for count in (0, 1, 1200)] == ["0 backups", "1 backup", "1,200 backups"]

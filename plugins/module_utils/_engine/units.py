@@ -105,3 +105,8 @@ _STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 def _short(value: float) -> str:
     """Give three digits at most: what a reader takes in, and no more than an estimate is worth."""
     return f"{value:.0f}" if abs(value) >= 99.95 else f"{value:.1f}"
+
+
+def human_count(number: int, noun: str) -> str:
+    """Give a number of things, such as `1 backup` or `1,200 backups`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -13,7 +13,7 @@ import datetime
 import typing as t
 
 from ..printing import printable
-from ..units import human_duration, human_size
+from ..units import human_count, human_duration, human_size
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,7 +67,7 @@ def _group(name: tuple[str, str], own: Sequence[Row], now: datetime.datetime, li
     total = human_size(sum(row["size"] for row in own))
     counting = _counting(own)
     newest = f"the newest {_age(counting[-1], now)} old" if counting else "none of them counts as the latest"
-    yield f"{_name(*name)}: {len(own)} backup{'s' * (len(own) != 1)}, {total}, {newest}"
+    yield f"{_name(*name)}: {human_count(len(own), 'backup')}, {total}, {newest}"
     for row in reversed(shown):
         yield (
             f"  {row['finished'][:16].replace('T', ' ')} UTC  "

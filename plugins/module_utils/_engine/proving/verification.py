@@ -22,7 +22,7 @@ from ..errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
 from ..model import Outcome
 from ..progress import Progress, status_directory
 from ..streams import counted
-from ..units import human_duration, human_size
+from ..units import human_count, human_duration, human_size
 
 if t.TYPE_CHECKING:
     import datetime
@@ -121,7 +121,8 @@ def _report(  # noqa: PLR0917
         )
     what = "authentic, complete and opening" if request.level == "opens" else "authentic and complete"
     facts["summary"] = (
-        f"{len(left)} backups, {len(files)} files, {human_size(read)} read in {human_duration(seconds)}: all {what}."
+        f"{human_count(len(left), 'backup')}, {human_count(len(files), 'file')}, {human_size(read)} read in "
+        f"{human_duration(seconds)}: all {what}."
     )
     warnings = [f"{identity} was let go by retention while this ran." for identity in sorted(gone)]
     return Outcome(changed=False, facts=facts, warnings=tuple(warnings))

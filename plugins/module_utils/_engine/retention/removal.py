@@ -30,8 +30,9 @@ if t.TYPE_CHECKING:
 
     from ..catalogue.catalogue import Repository
     from ..stores.base import ObjectInfo, Purged
+    from .leftovers import Leftover
     from .planner import Decision
-    from .survey import Leftover, Survey
+    from .survey import Survey
 
 _Given = t.TypeVar("_Given")
 _Made = t.TypeVar("_Made")

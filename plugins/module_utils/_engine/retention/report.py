@@ -17,8 +17,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..stores.base import ObjectInfo
+    from .leftovers import Leftover
     from .planner import Decision, Plan
-    from .survey import Leftover, Survey
+    from .survey import Survey
 
 
 def decisions(plan: Plan) -> list[dict[str, t.Any]]:

@@ -18,8 +18,9 @@ import datetime
 import typing as t
 
 from .. import repository
-from ..catalogue import evidence, marks, readings
+from ..catalogue import marks, readings
 from ..errors import NotFound, Unbelievable
+from . import leftovers
 from .planner import Candidate, Refusal
 
 if t.TYPE_CHECKING:
@@ -27,36 +28,13 @@ if t.TYPE_CHECKING:
 
     from ..catalogue.catalogue import Listed, Repository
     from ..stores.base import ObjectInfo
+    from .leftovers import Leftover
 
 MISDATED = datetime.timedelta(hours=24)
 """How far a backup's own time may be from the one at which the store took it."""
 
 WORKERS = 8
 """Questions at once: they wait for the network."""
-
-TOMBSTONES = datetime.timedelta(days=366)
-"""How long the marks of what expired stay, so that every host learns that its backup was not lost but let go."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Leftover:
-    """
-    Objects of one backup id that no manifest lists. `expired`: a signed mark says that this backup was let go.
-
-    Without that they are an upload that never ended, or belong to a backup whose manifest somebody hid: they are
-    `hidden` then, and stay. `stays` says why others stay.
-    """
-
-    backup_id: str
-    objects: tuple[ObjectInfo, ...]
-    expired: bool
-    hidden: bool = False
-    stays: str = ""
-
-    @property
-    def newest(self) -> datetime.datetime:
-        """When the store took the last of them."""
-        return max(info.modified for info in self.objects)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -169,17 +147,17 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
     reading = readings.standing(opened.store, opened.application, announced, now)
     in_use = {one: f"{who}, until {until:%Y-%m-%d %H:%M} UTC at most" for one, (who, until) in reading.items()}
     lapsed = [info for info in announced if repository.parse_reading(opened.application, info.name) not in in_use]
-    leftovers = _leftovers(opened, {*objects, *marked} - known, objects, marked, said, now, old)
-    names = _names_of_leftovers(opened, leftovers, said, {*components.values(), *_remembered(opened).values()})
+    left = leftovers.find(opened, {*objects, *marked} - known, objects, marked, said, now, old)
+    names = leftovers.names(opened, left, said, {*components.values(), *leftovers.remembered(opened).values()})
     _ask_for_each(opened, names | _names_of_missing(listed, objects))
-    missing = {one.backup_id for one in leftovers if one.hidden}
+    missing = {one.backup_id for one in left if one.hidden}
     missing |= {anomaly.name for anomaly in opened.anomalies if anomaly.kind == "missing"}
     return Survey(
         tuple(listed),
         said,
         objects,
         marked,
-        tuple(dataclasses.replace(one, stays=_read_by(one, in_use)) for one in leftovers),
+        tuple(dataclasses.replace(one, stays=_read_by(one, in_use)) for one in left),
         max(times, default=None),
         known,
         frozenset(missing),
@@ -191,52 +169,6 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
 
 def _read_by(one: Leftover, in_use: Mapping[str, str]) -> str:
     return f"in use: {in_use[one.backup_id]}" if one.backup_id in in_use else ""
-
-
-def _remembered(opened: Repository) -> dict[str, str]:
-    """Give the component of each backup that this host made."""
-    return {receipt.backup_id: receipt.component for receipt in opened.receipts.of(opened.application)}
-
-
-def _leftovers(  # noqa: PLR0917
-    opened: Repository,
-    unlisted: set[str],
-    objects: Mapping[str, list[ObjectInfo]],
-    marked: Mapping[str, list[ObjectInfo]],
-    said: Mapping[str, marks.Marks],
-    now: datetime.datetime,
-    old: datetime.datetime,
-) -> list[Leftover]:
-    """Give what no manifest lists, without what can still be under way."""
-    application, made_here = opened.application, _remembered(opened)
-    found = []
-    for identity in sorted(unlisted):
-        left = (*objects.get(identity, ()), *_removable(application, marked.get(identity, ()), now))
-        expired = identity in said and said[identity].expired
-        hidden = not expired and (identity in made_here or _looks_whole(application, identity, left))
-        one = Leftover(identity, left, expired, hidden)
-        if left and one.newest < (now - evidence.GRACE if hidden else old):
-            found.append(one)
-    return found
-
-
-def _names_of_leftovers(
-    opened: Repository, leftovers: Iterable[Leftover], said: Mapping[str, marks.Marks], components: set[str]
-) -> dict[str, str]:
-    """Give the names under which the store would hold what shows that a leftover is none, each with its backup id."""
-    application = opened.application
-    names: dict[str, str] = {}
-    for one in leftovers:
-        identity = one.backup_id
-        if one.expired:
-            places = {mark.component for mark in said[identity].of("expired")}
-        elif not one.hidden:
-            places = components
-            names[repository.detail(application, identity, "detail")] = identity
-        else:
-            continue
-        names |= {repository.manifest(application, place, identity): identity for place in places}
-    return names
 
 
 def _names_of_missing(listed: Iterable[Listed], objects: Mapping[str, list[ObjectInfo]]) -> dict[str, str]:
@@ -287,35 +219,16 @@ def _judged(
         info
         for identity, group in marked.items()
         for info in group
-        if identity in here or (identity in unlisted and _is_tombstone(opened.application, info))
+        if identity in here or (identity in unlisted and leftovers.is_tombstone(opened.application, info))
     ]
     said = marks.judge(opened.store, opened.custody, opened.application, wanted)
     opened.doubt(said.values())
     return said
 
 
-def _looks_whole(application: str, identity: str, objects: Iterable[ObjectInfo]) -> bool:
-    """Whether what lies there was a backup: its detail is stored last, and only what was listed gets marks."""
-    detail, kinds = repository.detail(application, identity, "detail"), ("verified", "pinned", "hold")
-    names = [info.name for info in objects]
-    parsed = [repository.parse_mark(application, name) for name in names]
-    marked = any(found is not None and found[1] in kinds for found in parsed)
-    return detail in names or (marked and None in parsed)
-
-
 def _beyond(part: int, total: int, share: int) -> bool:
     # Rounded up, as the planner does.
     return part > -(-total * share // 100)
-
-
-def _removable(application: str, infos: Iterable[ObjectInfo], now: datetime.datetime) -> list[ObjectInfo]:
-    """Give the marks that may go of an id that no manifest has; its tombstone stays for a year."""
-    return [info for info in infos if not _is_tombstone(application, info) or info.modified < now - TOMBSTONES]
-
-
-def _is_tombstone(application: str, info: ObjectInfo) -> bool:
-    parsed = repository.parse_mark(application, info.name)
-    return parsed is not None and parsed[1] == "expired"
 
 
 def _components(application: str, infos: Iterable[ObjectInfo]) -> dict[str, str]:
