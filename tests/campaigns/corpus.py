@@ -45,11 +45,11 @@ INSIDE = "LIFEBOAT_CORPUS_INSIDE"
 LEFT_OUT = re.compile(r"-(doc|scripts|rdkit|plr|omnidb)$")
 """Packages of documentation, and those that bring a desktop or a statistics system along."""
 
-PRELOADED = ("pg_stat_statements", "pg_cron", "pgaudit", "pg_stat_kcache", "pglogical")
+PRELOADED = ("pg_stat_statements", "pg_cron", "pgaudit", "pg_stat_kcache")
 """
 Libraries of extensions that cannot be made in a server which was started without them.
 
-Not pg_wait_sampling: in a server that has it, DROP DATABASE waits for ever for its collector.
+Not pg_wait_sampling and pglogical: in a server that has them, DROP DATABASE waits for ever for their processes.
 """
 
 
