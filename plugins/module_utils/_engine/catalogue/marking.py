@@ -57,9 +57,11 @@ def mark(request: MarkRequest, world: World) -> Outcome:
     wanted = request.state == "present"
     # What nobody can believe protects all the same, so it is there to be taken back, and not there to rely on.
     if wanted != bool(standing) or (not wanted and said.doubtful):
-        for lifts in [""] if wanted else [mark.token for mark in standing]:
+        for lifts in [""] if wanted else [*(mark.token for mark in standing), *map(marks.token, said.doubtful)]:
             made = _made(backup, request.kind, request.reason, world, lifts=lifts)
             marks.write(opened.store, opened.custody, made)
+            if wanted:
+                opened.receipts.saw_marks([made])
         for name in () if wanted else said.doubtful:
             opened.store.delete(name)
         return _outcome(request, chosen, standing, changed=True)

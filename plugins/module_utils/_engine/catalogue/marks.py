@@ -65,13 +65,15 @@ class Mark:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Marks:
     """
-    What is said about one backup: the marks that stand, and the names of those that are not to be believed.
+    What is said about one backup: the marks that stand, the names of those that are not to be believed, and those that
+    take others back.
 
     A pin that nobody here can check still counts as one: what protects is believed too easily rather than too late.
     """
 
     standing: tuple[Mark, ...] = ()
     doubtful: tuple[str, ...] = ()
+    lifts: tuple[Mark, ...] = ()
 
     def of(self, kind: str) -> tuple[Mark, ...]:
         """Give the marks of a kind that stand, oldest first."""
@@ -131,6 +133,11 @@ def write(store: Store, custody: Custody, mark: Mark) -> None:
     store.put_new(mark.name, seals.seal_record("mark", mark.payload(), [signer]))
 
 
+def token(name: str) -> str:
+    """Give the token in a mark's name."""
+    return name.rpartition("-")[2].removesuffix(".json")
+
+
 def scope(kind: str) -> str:
     """Give what the trust file must allow a signer of such marks."""
     return f"mark/{kind}"
@@ -168,7 +175,7 @@ def judge(store: Store, custody: Custody, application: str, infos: Iterable[Obje
         else:
             read_marks.setdefault(backup_id, []).append(mark)
     return {
-        backup_id: Marks(_standing(read_marks.get(backup_id, [])), tuple(doubtful.get(backup_id, ())))
+        backup_id: _said(read_marks.get(backup_id, []), doubtful.get(backup_id, ()))
         for backup_id in {*read_marks, *doubtful}
     }
 
@@ -186,10 +193,12 @@ def _read(store: Store, custody: Custody, application: str, info: ObjectInfo) ->
     return mark if in_time.intersection(opened.signers) else None
 
 
-def _standing(found: Iterable[Mark]) -> tuple[Mark, ...]:
+def _said(found: Iterable[Mark], doubtful: Iterable[str]) -> Marks:
     ordered = sorted(found, key=lambda mark: (mark.at, mark.token))
-    lifted = {(mark.kind, mark.lifts) for mark in ordered if mark.lifts}
-    return tuple(mark for mark in ordered if not mark.lifts and (mark.kind, mark.token) not in lifted)
+    lifts = tuple(mark for mark in ordered if mark.lifts)
+    lifted = {(mark.kind, mark.lifts) for mark in lifts}
+    standing = (mark for mark in ordered if not mark.lifts and (mark.kind, mark.token) not in lifted)
+    return Marks(tuple(standing), tuple(doubtful), lifts)
 
 
 def _kind(application: str, name: str) -> str:

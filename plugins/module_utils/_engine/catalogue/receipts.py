@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import glob
 import hashlib
 import os
@@ -25,6 +26,8 @@ from ..journal import Journal
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from .marks import Mark
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,6 +59,18 @@ class Expired:
     store: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class MarkSeen:
+    """A mark that protects a backup, as it stood when this host last looked: its object's name, and its time."""
+
+    application: str
+    backup_id: str
+    kind: str
+    name: str
+    at: str
+    store: str = ""
+
+
 class Receipts:
     """The receipts of one host for one store. Without a directory nothing is kept and nothing is known."""
 
@@ -63,6 +78,7 @@ class Receipts:
         self._store = store
         self._journal = Journal(state_dir, "receipts.jsonl", Receipt)
         self._expired = Journal(state_dir, "expired.jsonl", Expired)
+        self._marks = Journal(state_dir, "marks.jsonl", MarkSeen)
         self._read_only = read_only
 
     def add(self, receipt: Receipt) -> None:
@@ -99,6 +115,22 @@ class Receipts:
                 entry = Expired(application, backup_id, self._store)
                 self._expired.add(entry, unwritten="What expired cannot be remembered in", remedy="Give the right to.")
 
+    def marks(self, application: str) -> dict[tuple[str, str], MarkSeen]:
+        """Give the last mark of each kind that this host saw on each backup, by backup id and kind."""
+        read = (seen for seen in self._marks.read() if (seen.application, seen.store) == (application, self._store))
+        own = [seen for seen in read if _is_time(seen.at)]
+        return {(seen.backup_id, seen.kind): seen for seen in sorted(own, key=lambda seen: seen.at)}
+
+    def saw_marks(self, marks: Iterable[Mark]) -> None:
+        """Remember that these stand. Where this user may not write, nothing is."""
+        known = {seen.name for seen in self._marks.read() if seen.store == self._store}
+        with contextlib.suppress(StoreError):
+            for mark in marks:
+                at = mark.at.isoformat()
+                seen = MarkSeen(mark.application, mark.backup_id, mark.kind, mark.name, at, self._store)
+                if not self._read_only and mark.name not in known:
+                    self._marks.add(seen, unwritten="What is marked cannot be remembered in", remedy="Give the right.")
+
     def trust_serial(self, application: str) -> int:
         """Give the serial of the newest trust file that this host has seen, or 0."""
         if self._journal.path is None:
@@ -124,6 +156,14 @@ class Receipts:
 
     def _trust_file(self, application: str) -> str:
         return os.path.join(os.path.dirname(self._journal.path or ""), f"trust-{application}")
+
+
+def _is_time(text: object) -> bool:
+    """Whether a line that was read has a time: the file is a memory, and may be damaged."""
+    try:
+        return isinstance(text, str) and datetime.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _number(path: str) -> int | None:

@@ -23,7 +23,7 @@ from .. import repository
 from ..catalogue import catalogue, evidence, marks
 from ..errors import KeyRefused, RecoveryError, UsageError
 from ..model import Outcome
-from . import planner, report, survey
+from . import marks_seen, planner, report, survey
 from . import policy as retention_policy
 from .removal import WORKERS, Removal, Removed
 from .store_lock import StoreLock, locked
@@ -80,6 +80,8 @@ def prune(request: PruneRequest, world: World) -> Outcome:
         now = world.now()
         old = now - datetime.timedelta(seconds=request.garbage_age)
         found = survey.survey(opened, _place(request), old, now)
+        marks_seen.require(opened, found)
+        marks_seen.remember(opened, found)
         found = found.limited(policy.max_delete_share, force=request.force)
         _believed(opened, found)
         store_time = (lock.stored if lock else None) or _ahead(found.newest, now)
