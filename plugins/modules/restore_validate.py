@@ -93,6 +93,13 @@ options:
     description: How long one of the O(checks) may take, such as V(60s) or V(5m).
     type: str
     default: 60s
+  timeout:
+    description:
+      - How long the scratch cluster may last, such as V(12h), or V(0) for as long as it takes. After that it is ended,
+        and the validation fails. Code in a backup could hold it for ever otherwise.
+      - With O(target_db) it limits only what is restored beside that for a comparison.
+    type: str
+    default: 24h
   critical_tables:
     description: Tables that must be there with at least so many rows.
     type: list
@@ -215,6 +222,7 @@ SPEC = ArgumentSpec(
         "checks": {"type": "list", "elements": "dict", "options": CHECK},
         "critical_tables": {"type": "list", "elements": "dict", "options": CRITICAL_TABLE},
         "check_timeout": {"type": "str", "default": "60s"},
+        "timeout": {"type": "str", "default": "24h"},
         "accept_failed": {"type": "list", "elements": "str"},
         "scratch_dir": {"type": "path", "default": "/var/lib/lifeboat-scratch"},
         "jobs": {"type": "int", "default": 2},
@@ -233,6 +241,7 @@ def request(given: Given) -> ValidateRequest:
         target_db=given["target_db"],
         checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
         check_timeout=given.seconds("check_timeout") or 0.0,
+        timeout=given.seconds("timeout") or 0.0,
         accept_failed=given.many("accept_failed"),
         scratch_dir=given["scratch_dir"],
         jobs=given["jobs"],

@@ -48,6 +48,16 @@ def reader(restorer: t.Any, database: str) -> t.Iterator[t.Any]:
     restorer.cluster.execute("DROP ROLE only_reads")
 
 
+def survivors(place: str) -> list[str]:
+    """Give the processes of this machine that have to do with scratch clusters in `place`."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if place.encode() in Path(f"/proc/{name}/cmdline").read_bytes():
+                found.append(name)
+    return found
+
+
 def prove(backup: restore_fakes.Backup, place: Path, **values: t.Any) -> t.Any:
     return validated(backup, scratch_dir=str(place), **values)
 
@@ -61,6 +71,34 @@ def test_the_golden_database_passes(restorer, database, place):
     assert result["first_difference"] is None
     assert len(result["tables"]) == len(backup.record["proof"]["tables"])
     assert all(table["content_equal"] for table in result["tables"] if table["sort"] == "table" and table["rows"])
+
+
+# On the source it answers at once.
+SLEEPER = """
+CREATE FUNCTION public.wait_for_ever(n int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('data_directory') LIKE '%scratch-%' THEN PERFORM pg_catalog.pg_sleep(86400); END IF;
+    RETURN n;
+END $$;
+CREATE TABLE public.slow (n int);
+INSERT INTO public.slow VALUES (1);
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "asked"),
+    [
+        ("ALTER TABLE public.slow ADD CHECK (public.wait_for_ever(n) > 0)", ()),
+        ("", (checks.Check("slow", "SELECT 1 FROM pg_catalog.pg_sleep(86400)", 1),)),
+    ],
+    ids=["while it is loaded", "in a check, whose failure would be one of the data"],
+)
+def test_code_that_never_ends_does_not_hold_a_validation_for_ever(restorer, database, place, sql, asked):
+    backup = restore_fakes.back_up(restorer.cluster, database(sql=SLEEPER + sql))
+    with pytest.raises(errors.DatabaseError, match=r"not proved within 15 s.*lifeboat_validate_timeout") as caught:
+        prove(backup, place, checks=asked, check_timeout=0, timeout=15)
+    assert caught.value.details["field"] == "timeout"
+    assert survivors(str(place)) == []
 
 
 MUTATIONS = {

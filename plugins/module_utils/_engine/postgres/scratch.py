@@ -19,10 +19,12 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import typing as t
 
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
+from ..units import human_duration
 from . import room, walls
 from .connection import Login, connect
 from .scratch_place import FIELD, PORT, PROCESSES, placed
@@ -85,13 +87,14 @@ def running(
     superuser: str,
     sleep: Callable[[float], None],
     settings: Mapping[str, str] | None = None,
+    limit: float = 0.0,
 ) -> Iterator[Scratch]:
     """
     Run a cluster below the directory `parent` as long as the block lasts; its superuser is called `superuser`.
 
     `settings` are what the database asks for. `chance` is any number, so that two runs seldom try the same user first.
-    Raise UsageError when it cannot be walled in, DatabaseError when it does not start, or when it takes the room that
-    others need.
+    With `limit` it is ended after so many seconds, whatever it is doing. Raise UsageError when it cannot be walled in,
+    DatabaseError when it does not start, takes the room that others need, or was ended by `limit`.
     """
     require(programs)
     environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": walls.HOME}
@@ -100,7 +103,7 @@ def running(
         place = stack.enter_context(placed(parent, chance))
         walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
         _initialise(programs, place, environ, superuser)
-        child = stack.enter_context(_started(programs, place, environ, settings or {}))
+        child = stack.enter_context(_started(programs, place, environ, settings or {}, limit))
         login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
         _await(login, child, sleep)
         visible = {**place.visible, place.socket: place.socket}
@@ -143,7 +146,7 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
 
 @contextlib.contextmanager
 def _started(
-    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str]
+    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], limit: float
 ) -> Iterator[process.Child]:
     """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
     child, first = _start(programs, place, environ, asked)
@@ -152,17 +155,23 @@ def _started(
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(first, signal.SIGKILL)
 
-    watch = room.Watch(place.directory, end)
+    watch, late = room.Watch(place.directory, end), threading.Event()
     try:
-        with watch:
+        with watch, _ended_after(limit, end, late):
             yield child
     except Exception as exc:
+        if late.is_set():
+            raise _overdue(limit) from exc
         if watch.shortage:
             raise DatabaseError(
                 f"The restored database takes the room below {place.directory} that others need: {watch.shortage}.",
                 "Make room there, or set scratch_dir to a place that has it.",
             ) from exc
         raise
+    else:
+        # Whoever lost his session to it may have taken that for an answer.
+        if late.is_set():
+            raise _overdue(limit)
     finally:
         end()
         _await_end(first)
@@ -198,6 +207,35 @@ def _start(
         except (ValueError, KeyError, OSError) as exc:
             child.kill()
             raise _not_started(child.stderr) from exc
+
+
+@contextlib.contextmanager
+def _ended_after(limit: float, end: Callable[[], None], late: threading.Event) -> Iterator[None]:
+    """Set `late` and call `end` when the block lasts for more than `limit` seconds, unless they are 0."""
+
+    def overdue() -> None:
+        late.set()
+        end()
+
+    timer = threading.Timer(limit, overdue)
+    timer.daemon = True
+    if limit:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if limit:
+            timer.join()
+
+
+def _overdue(limit: float) -> DatabaseError:
+    return DatabaseError(
+        f"The restored database was not proved within {human_duration(limit)}, so its scratch cluster was ended.",
+        "Look for functions of the backup that wait or never end, in its constraints, defaults and indexes; if it only "
+        "needs longer, raise timeout (lifeboat_validate_timeout).",
+        field="timeout",
+    )
 
 
 def _not_started(said: str) -> DatabaseError:

@@ -50,15 +50,19 @@ def programs(material: Material, world: World) -> server.Programs:
 
 @contextlib.contextmanager
 def running(
-    found: server.Programs, material: Material, world: World, *, parent: str, chance: int, jobs: int
+    found: server.Programs, material: Material, world: World, *, parent: str, chance: int, jobs: int, limit: float
 ) -> Iterator[restorer.Tools]:
-    """Give the tools that reach a cluster below `parent` which is gone afterwards; `chance` is any number."""
+    """
+    Give the tools that reach a cluster below `parent` which is gone afterwards, and after `limit` seconds unless they
+    are 0; `chance` is any number.
+    """
     with scratch.running(
         found,
         parent=parent,
         chance=chance,
         superuser=_superuser(material),
         sleep=world.sleep,
+        limit=limit,
         settings=preloading.scratch_settings(material.detail, found, database=DATABASE, sessions=scratch.CONNECTIONS),
     ) as cluster:
         yield restorer.Tools(found, cluster.login, cluster.environ, jobs=jobs, prefix=cluster.prefix, options=OPTIONS)

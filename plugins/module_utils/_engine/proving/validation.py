@@ -49,7 +49,8 @@ class ValidateRequest:
     """
     Which backup to prove. With `target_db`, the database of that name at `login` is compared instead of a fresh one.
 
-    `accept_failed` names objects without which the backup passes, as a restore takes it.
+    `accept_failed` names objects without which the backup passes, as a restore takes it. A scratch cluster lasts for
+    `timeout` seconds at most, unless they are 0.
     """
 
     repository: catalogue.RepositorySettings
@@ -62,6 +63,7 @@ class ValidateRequest:
     scratch_dir: str = SCRATCH_DIRECTORY
     jobs: int = 2
     check_timeout: float = 60.0
+    timeout: float = 86400.0
     accept_failed: tuple[str, ...] = ()
 
 
@@ -166,6 +168,7 @@ class _Run:
                         parent=request.scratch_dir,
                         chance=secrets.randbits(32),
                         jobs=request.jobs,
+                        limit=request.timeout,
                     )
                 )
             yield tools
