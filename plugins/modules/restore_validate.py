@@ -37,16 +37,13 @@ requirements:
 attributes:
   check_mode:
     support: full
-    details:
-      - Checks that the backup is authentic and complete, opens, and that the scratch cluster can be made.
+    details: Checks that the backup is authentic and complete, opens, and that the scratch cluster can be made.
   diff_mode:
     support: N/A
-    details:
-      - It leaves nothing behind that could differ.
+    details: It leaves nothing behind that could differ.
   idempotent:
     support: full
-    details:
-      - It never reports a change, since nothing of it stays.
+    details: It never reports a change, since nothing of it stays.
 options:
   store:
     required: true
@@ -94,10 +91,7 @@ options:
     type: str
     default: 60s
   timeout:
-    description:
-      - How long the scratch cluster may last, such as V(12h), or V(0) for as long as it takes. After that it is ended,
-        and the validation fails. Code in a backup could hold it for ever otherwise.
-      - With O(target_db) it limits only what is restored beside that for a comparison.
+    description: How long the scratch cluster may last, or V(0) for as long as it takes. Then the validation fails.
     type: str
     default: 24h
   critical_tables:
@@ -138,7 +132,6 @@ EXAMPLES = r"""
   lifeboat.recovery.restore_validate:
     application: shop
     database: shop
-    scratch_dir: /var/lib/postgresql
     critical_tables:
       - name: public.orders
         minimum_rows: 1000

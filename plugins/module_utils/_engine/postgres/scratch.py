@@ -25,7 +25,7 @@ import typing as t
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
 from ..units import human_duration
-from . import room, walls
+from . import walls, watch
 from .connection import Login, connect
 from .scratch_place import FIELD, PORT, PROCESSES, placed
 
@@ -40,6 +40,9 @@ STEP = 0.1
 """How often, and after how many seconds each, the server is asked whether it accepts connections."""
 
 CONNECTIONS = 40
+MEMORY = 512 << 20
+"""Bytes by which this process may grow at least while a cluster answers it."""
+
 ENDING = 60_000
 """Milliseconds in which the kernel ends what is within the walls; it takes a few."""
 
@@ -88,13 +91,15 @@ def running(
     sleep: Callable[[float], None],
     settings: Mapping[str, str] | None = None,
     limit: float = 0.0,
+    memory: int = MEMORY,
 ) -> Iterator[Scratch]:
     """
     Run a cluster below the directory `parent` as long as the block lasts; its superuser is called `superuser`.
 
     `settings` are what the database asks for. `chance` is any number, so that two runs seldom try the same user first.
-    With `limit` it is ended after so many seconds, whatever it is doing. Raise UsageError when it cannot be walled in,
-    DatabaseError when it does not start, takes the room that others need, or was ended by `limit`.
+    With `limit` it is ended after so many seconds, whatever it is doing, and when this process grows by more than
+    `memory` bytes. Raise UsageError when it cannot be walled in, DatabaseError when it does not start, takes the room
+    that others need, or was ended by one of these.
     """
     require(programs)
     environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": walls.HOME}
@@ -103,7 +108,7 @@ def running(
         place = stack.enter_context(placed(parent, chance))
         walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
         _initialise(programs, place, environ, superuser)
-        child = stack.enter_context(_started(programs, place, environ, settings or {}, limit))
+        child = stack.enter_context(_started(programs, place, environ, settings or {}, limit, memory))
         login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
         _await(login, child, sleep)
         visible = {**place.visible, place.socket: place.socket}
@@ -145,8 +150,13 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
 
 
 @contextlib.contextmanager
-def _started(
-    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], limit: float
+def _started(  # noqa: PLR0917
+    programs: Programs,
+    place: Place,
+    environ: Mapping[str, str],
+    asked: Mapping[str, str],
+    limit: float,
+    memory: int,
 ) -> Iterator[process.Child]:
     """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
     child, first = _start(programs, place, environ, asked)
@@ -155,23 +165,18 @@ def _started(
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(first, signal.SIGKILL)
 
-    watch, late = room.Watch(place.directory, end), threading.Event()
+    watching, late = watch.Watch([watch.at_room(place.directory), watch.at_memory(memory)], end), threading.Event()
     try:
-        with watch, _ended_after(limit, end, late):
+        with watching, _ended_after(limit, end, late):
             yield child
     except Exception as exc:
-        if late.is_set():
-            raise _overdue(limit) from exc
-        if watch.shortage:
-            raise DatabaseError(
-                f"The restored database takes the room below {place.directory} that others need: {watch.shortage}.",
-                "Make room there, or set scratch_dir to a place that has it.",
-            ) from exc
+        if why := _why(watching, late, limit):
+            raise why from exc
         raise
     else:
         # Whoever lost his session to it may have taken that for an answer.
-        if late.is_set():
-            raise _overdue(limit)
+        if why := _why(watching, late, limit):
+            raise why
     finally:
         end()
         _await_end(first)
@@ -227,6 +232,10 @@ def _ended_after(limit: float, end: Callable[[], None], late: threading.Event) -
         timer.cancel()
         if limit:
             timer.join()
+
+
+def _why(watching: watch.Watch, late: threading.Event, limit: float) -> DatabaseError | None:
+    return watching.reason or (_overdue(limit) if late.is_set() else None)
 
 
 def _overdue(limit: float) -> DatabaseError:

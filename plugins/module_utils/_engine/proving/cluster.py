@@ -27,6 +27,12 @@ if t.TYPE_CHECKING:
 OPTIONS = ("--no-tablespaces", "--no-subscriptions")
 """What no scratch cluster gets: places outside of it, and connections to the living."""
 
+OBJECT_MEMORY = 4096
+"""Bytes that the description of an object may take on the average."""
+
+ROW_MEMORY = 3 << 30
+"""Bytes that one row may take: PostgreSQL sends no more than a gigabyte, which is held more than once."""
+
 FALLBACK_LOCALE = "C.UTF-8"
 
 LOCALE = frozenset({"collate", "ctype", "provider", "locale"})
@@ -63,6 +69,7 @@ def running(
         superuser=_superuser(material),
         sleep=world.sleep,
         limit=limit,
+        memory=scratch.MEMORY + _memory(material),
         settings=preloading.scratch_settings(material.detail, found, database=DATABASE, sessions=scratch.CONNECTIONS),
     ) as cluster:
         yield restorer.Tools(found, cluster.login, cluster.environ, jobs=jobs, prefix=cluster.prefix, options=OPTIONS)
@@ -75,6 +82,13 @@ def prepared(tools: restorer.Tools, material: Material, notes: list[str]) -> Ite
         for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
             _try(session, statement, notes)
         yield Prepared(session, _create(session, dict(material.detail["properties"]), notes))
+
+
+def _memory(material: Material) -> int:
+    """Give how much memory a proof of this backup may take: its descriptions, and where values are read, a row."""
+    proof = material.detail["proof"]
+    row = min(ROW_MEMORY, 3 * material.backup.manifest.plain_size) if proof["level"] == "content" else 0
+    return OBJECT_MEMORY * len(proof.get("objects", ())) + row
 
 
 def _superuser(material: Material) -> str:
