@@ -77,7 +77,8 @@ def test_a_backup_that_lies_about_its_views_does_not_fill_the_memory(restorer, d
 
 def test_a_long_row_of_the_database_is_no_attack(restorer, database, place):
     """A proof of its values takes it from the server as text, and whole."""
-    long = "CREATE TABLE public.long (b bytea); INSERT INTO public.long VALUES (convert_to(repeat('x', 200000000), 'UTF8'))"
+    value = "convert_to(repeat('x', 200000000), 'UTF8')"
+    long = f"CREATE TABLE public.long (b bytea); INSERT INTO public.long VALUES ({value})"
     backup = restore_fakes.back_up(restorer.cluster, database(sql=long))
     with grown() as by:
         assert validated(backup, scratch_dir=str(place)).facts["validation"]["passed"]
