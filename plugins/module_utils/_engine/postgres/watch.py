@@ -18,7 +18,7 @@ from . import room
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Look = Callable[[], DatabaseError | None]
+    Look: t.TypeAlias = "Callable[[], DatabaseError | None]"
 
 STEP = 0.05
 """Seconds between two looks: in so short a time a server tells some fifty MiB."""
