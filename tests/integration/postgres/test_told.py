@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -37,24 +38,20 @@ def test_tables_and_rows_are_counted_in_one_way(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
     place = ground.make(cluster(), database(sql=TABLES), tmp_path)
-    (tmp_path / "scratch").mkdir()
     copy = f"{place.database}_copy"
-    requests = {
-        "validated": validation.ValidateRequest(
-            place.settings, ground.CLUSTER, place.database, scratch_dir=str(tmp_path / "scratch")
-        ),
-        "restored": restore.RestoreRequest(
-            place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy
-        ),
-    }
-    try:
-        said = [
-            backup.back_up(place.request(), place.world()),
-            validation.validate(requests["validated"], place.world()),
-            restore.restore(requests["restored"], place.world()),
-        ]
-    finally:
-        cluster().drop(copy)
+    wanted = restore.RestoreRequest(
+        place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy
+    )
+    with tempfile.TemporaryDirectory(prefix="lb-", dir="/tmp") as scratch:  # a socket's path has to be short
+        proved = validation.ValidateRequest(place.settings, ground.CLUSTER, place.database, scratch_dir=scratch)
+        try:
+            said = [
+                backup.back_up(place.request(), place.world()),
+                validation.validate(proved, place.world()),
+                restore.restore(wanted, place.world()),
+            ]
+        finally:
+            cluster().drop(copy)
     found = [re.search(r"(\d+) tables (?:and|with) (\d+) rows", one.facts["summary"]) for one in said]
     assert [match.groups() if match else None for match in found] == [("2", "3")] * 3
 

@@ -18,6 +18,7 @@ from ..errors import RecoveryError, UsageError
 from ..postgres import powers
 from ..postgres.connection import execute, qualified, rows
 from ..postgres.members import Scope
+from ..units import human_duration
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,10 @@ def run(connection: Connection, check: Check, *, timeout: float) -> dict[str, t.
     try:
         found = _ask(connection, check, timeout)
     except RecoveryError as exc:
-        return {**result, "passed": False, "found": None, "error": exc.cause}
+        error = exc.cause
+        if exc.details.get("sqlstate") == _CANCELED:
+            error = f"It took longer than check_timeout, {human_duration(timeout)}, or somebody ended it."
+        return {**result, "passed": False, "found": None, "error": error}
     if check.minimum is not None:
         passed = isinstance(found, int | float) and not isinstance(found, bool) and found >= check.minimum
     else:
@@ -120,6 +124,9 @@ def _plain(value: t.Any) -> t.Any:
     if isinstance(value, decimal.Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+_CANCELED = "57014"
 
 
 def refuse_powers(connection: Connection, database: str) -> None:
