@@ -28,11 +28,13 @@ ME = pwd.getpwuid(os.geteuid()).pw_name
 
 # What stands for ansible-playbook: it tells what it was given, and then does what its variables say.
 PLAYBOOK = f"""#!{sys.executable}
-import json, os, signal, sys, time
+import json, os, signal, subprocess, sys, time
 variables = json.load(open(sys.argv[3][1:]))
 print("told", sys.argv[1], json.dumps(variables, sort_keys=True), flush=True)
 print("environment", json.dumps(dict(os.environ)), flush=True)
 print("[ERROR]: what went wrong" if variables.get("status") else "no error", file=sys.stderr, flush=True)
+if "module" in variables:
+    subprocess.Popen([sys.executable, "-c", variables["module"]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 if "wait" in variables:
     signal.signal(signal.SIGTERM, lambda *_: (print("taken back", flush=True), sys.exit(143)))
     open(variables["wait"], "w").close()
@@ -205,6 +207,41 @@ def test_who_is_stopped_lets_the_playbook_take_back_what_it_began(host: Host, nu
     assert program.returncode == 143
     assert any(line.endswith(" taken back") for line in host.log())
     assert f"failed with status 143 on {number.name}" in err
+
+
+MODULE = """
+import os, pathlib, signal, sys
+taken_back = pathlib.Path({taken_back!r})
+remote = pathlib.Path(os.environ["ANSIBLE_REMOTE_TEMP"])
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+remote.mkdir(exist_ok=True)
+pathlib.Path({running!r}).touch()
+os.read(os.open({gate!r}, os.O_RDONLY), 1)
+(remote / "more").mkdir()
+taken_back.touch()
+"""
+"""A module that has no end of the playbook to do with: it takes back what it began, and ends then."""
+
+
+def test_who_is_stopped_waits_for_modules_that_outlive_the_playbook(host: Host) -> None:
+    paths = {name: str(host.root / name) for name in ("taken_back", "running", "gate")}
+    os.mkfifo(paths["gate"])
+    playing = host.root / "playing"
+    host.write(wait=str(playing), module=MODULE.format(**paths))
+    program = host.start(TMPDIR=str(host.root))
+    waiting = threading.Event()
+    while not (playing.exists() and (host.root / "running").exists()):
+        assert program.poll() is None
+        waiting.wait(0.05)
+    program.send_signal(signal.SIGTERM)
+    while not any(line.endswith(" taken back") for line in host.log()):
+        waiting.wait(0.05)
+    with open(paths["gate"], "wb", buffering=0) as gate:
+        gate.write(b"1")
+    program.communicate(timeout=60)
+    assert (host.root / "taken_back").exists()
+    assert "failed with status 143 on SIGTERM" in host.log()[-1]
+    assert list(host.root.glob("lifeboat-run-*")) == []
 
 
 def test_without_a_log_the_job_runs_and_its_lines_go_to_standard_error(host: Host) -> None:

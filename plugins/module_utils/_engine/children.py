@@ -16,9 +16,11 @@ import ctypes
 import dataclasses
 import json
 import os
+import select
 import selectors
 import signal
 import threading
+import time
 import traceback
 import typing as t
 
@@ -86,6 +88,34 @@ def side_by_side(
         crew.work(list(pieces), look)
     finally:
         crew.wind_up()
+
+
+def await_session(session: int, seconds: float) -> None:
+    """Wait at most so many seconds until no process of a session is left, whose leader has ended."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        handles = []
+        for pid in _of_session(session):
+            with contextlib.suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(pid))
+        if not handles:
+            return
+        waiting = select.poll()
+        waiting.register(handles[0], select.POLLIN)
+        waiting.poll(left * 1000)
+        for handle in handles:
+            os.close(handle)
+
+
+def _of_session(session: int) -> list[int]:
+    """Give the processes of a session but for those that have ended and are waited for by nobody yet."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:
+            state, _parent, _group, its, *_rest = stat.read().rpartition(")")[2].split()
+            if int(its) == session and state not in {"Z", "X"}:
+                found.append(int(name))
+    return found
 
 
 def _one_by_one(pieces: Sequence[Piece], ended: Callable[[End], None], now: Callable[[], datetime]) -> None:

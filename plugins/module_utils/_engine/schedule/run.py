@@ -29,6 +29,7 @@ import tempfile
 import time
 import typing as t
 
+from ..children import await_session
 from ..errors import Busy, ProcessFailed, RecoveryError, UsageError
 from ..literals import literal
 from ..printing import printable
@@ -42,6 +43,9 @@ if t.TYPE_CHECKING:
 
 POLL = 0.5
 """Seconds between two looks at a lock: flock cannot wait with a limit."""
+
+TAKING_BACK = 240.0
+"""Seconds that modules have to take back what they began when the playbook was stopped: systemd kills after 300."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -130,7 +134,9 @@ class Run:
     def run(self) -> int:
         """Run the job and give the exit status. Raise Busy when another run stands in the way."""
         try:
-            with self._alone() as locks, tempfile.TemporaryDirectory(prefix="lifeboat-run-") as scratch:
+            # What a killed program left half removed there must not be all that is heard of the job.
+            place = tempfile.TemporaryDirectory(prefix="lifeboat-run-", ignore_cleanup_errors=True)
+            with self._alone() as locks, place as scratch:
                 began = time.monotonic()
                 self.log.write(f"lifeboat-run: {self.job.name} begins ({self.job.playbook}, process {os.getpid()})")
                 status, error = self._play(scratch, locks)
@@ -205,6 +211,8 @@ class Run:
         with self._handing_on(child), t.cast("t.IO[bytes]", child.stdout) as out:
             error = self._follow(out)
             status = child.wait()
+            if self.stopped_by:
+                await_session(child.pid, TAKING_BACK)
         return (status if status >= 0 else 128 - status), error
 
     def _variables(self) -> dict[str, object]:
