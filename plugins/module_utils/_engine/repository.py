@@ -28,7 +28,10 @@ if t.TYPE_CHECKING:
 
 BACKUP_ID = re.compile(r"backup-\d{8}T\d{6}Z-[0-9a-f]{16}")
 
-MARK_KINDS = ("verified", "pinned", "hold", "expired")
+PROTECTING_MARKS = ("verified", "pinned", "hold")
+"""The kinds of marks for which a backup stays."""
+
+MARK_KINDS = (*PROTECTING_MARKS, "expired")
 
 _MARK = re.compile(rf"({'|'.join(MARK_KINDS)})-([0-9a-f]{{16}})\.json")
 

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -45,3 +47,13 @@ def shop(restorer: Restorer) -> str:
     restorer.cluster.create("shop")
     restorer.sql("CREATE TABLE live (x int); INSERT INTO live VALUES (1)", "shop")
     return "shop"
+
+
+@pytest.fixture
+def place() -> t.Iterator[Path]:
+    """A directory for scratch clusters, empty again in the end."""
+    directory = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
+    yield directory
+    left = list(directory.iterdir())
+    shutil.rmtree(directory)
+    assert left == []

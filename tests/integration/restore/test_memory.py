@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
-import tempfile
 import time
 import typing as t
 from pathlib import Path
@@ -25,16 +23,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
 from restoring import validated
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-def place() -> t.Iterator[Path]:
-    """A directory for scratch clusters, empty again in the end."""
-    directory = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
-    yield directory
-    left = list(directory.iterdir())
-    shutil.rmtree(directory)
-    assert left == []
 
 
 @contextlib.contextmanager

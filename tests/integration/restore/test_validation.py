@@ -11,8 +11,6 @@ import dataclasses
 import json
 import os
 import re
-import shutil
-import tempfile
 import typing as t
 from pathlib import Path
 
@@ -22,16 +20,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
 from restoring import validated
-
-
-@pytest.fixture
-def place() -> t.Iterator[Path]:
-    """A directory for scratch clusters, empty again in the end."""
-    directory = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
-    yield directory
-    left = list(directory.iterdir())
-    shutil.rmtree(directory)
-    assert left == []
 
 
 @contextlib.contextmanager

@@ -40,16 +40,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
 
 
-@pytest.fixture
-def place() -> t.Iterator[Path]:
-    """A directory for scratch clusters, empty again in the end."""
-    directory = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
-    yield directory
-    left = list(directory.iterdir())
-    shutil.rmtree(directory)
-    assert left == []
-
-
 @dataclasses.dataclass
 class Attacked:
     """What an attacker would like to have, and the marks by which its success is known."""

@@ -29,7 +29,7 @@ from ..model import Outcome
 from ..postgres import connection, grants, locks, losses, members, server, snapshot
 from ..printing import printable
 from ..progress import Progress, status_directory
-from . import dumping
+from . import dumping, sharing
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +38,6 @@ if t.TYPE_CHECKING:
     from ..model import World
 
 PROOFS = ("none", "counts", "content")
-
-BESIDE = 1
-"""Sessions beside those of the jobs: the snapshot's and the proof's, less the preflight's, which ends before."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,7 +91,8 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         programs = server.programs(server.inspect(session).major, environ=world.environ)
         scope = members.Scope.of(request.schemas, request.tables)
         tables = members.select(session, snapshot.read_tables(session), scope)
-        known = [*grants.preflight(session, programs, sessions=request.jobs + BESIDE), *locks.findings(session, tables)]
+        needed = request.jobs + sharing.BESIDE - 1  # this session is over when they begin
+        known = [*grants.preflight(session, programs, sessions=needed), *locks.findings(session, tables)]
         findings = grants.require(known, request.accept_warnings)
         lost = () if scope.partial else losses.read(session)
     warnings = (*(str(finding) for finding in findings), *lost)

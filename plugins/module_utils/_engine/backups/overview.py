@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ..printing import printable, shortened
-from ..units import human_duration, human_size
+from ..units import human_count, human_duration, human_size
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -102,4 +102,4 @@ def warnings(of: Mapping[str, Iterable[str]], total: int) -> list[str]:
 
 
 def _of(count: int, total: int) -> str:
-    return f"{count if count == total else f'{count} of {total}'} database{'s' * (total != 1)}"
+    return ("" if count == total else f"{count} of ") + human_count(total, "database")

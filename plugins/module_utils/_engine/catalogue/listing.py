@@ -74,7 +74,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
     passed = newer.notice(opened, backups, request.as_of)
     memory = Statistics(request.repository.state_dir, request.repository.place)
     found = assessment.assess(opened, backups, memory, request.thresholds, keep=not world.dry_run)
-    said = opened.marks(kinds=("verified", "pinned", "hold")) if backups else {}
+    said = opened.marks(kinds=repository.PROTECTING_MARKS) if backups else {}
     every = {
         backup.manifest.backup_id: describe(backup, found.get(backup.manifest.backup_id, ()))
         | _marked(backup, said.get(backup.manifest.backup_id, marks.Marks()))

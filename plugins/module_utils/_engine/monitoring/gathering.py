@@ -156,7 +156,7 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
     opened = catalogue.open_repository(sources.repository, world)
     backups = opened.backups()
     newer.notice(opened, backups)
-    marks = opened.marks(kinds=("verified", "pinned", "hold"))
+    marks = opened.marks(kinds=repository.PROTECTING_MARKS)
     memory = Statistics(sources.repository.state_dir, sources.repository.place)
     suspicions = assessment.assess(opened, backups, memory, sources.thresholds, keep=not world.dry_run)
     rows = _rows(memory, opened.application, entries)

@@ -102,10 +102,7 @@ _BUILT_IN = 16384
 # Row types share the name of their relation, and the names of array types follow that of their element.
 _CONDITIONS = {"type": "AND o.typrelid = 0 AND o.typcategory <> 'A'"}
 
-_WRITTEN = """
-SELECT oid::bigint, xmin::text, concat_ws(' ', nspowner, nspacl)
-  FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-"""
+_WRITTEN = "SELECT oid::bigint, xmin::text, concat_ws(' ', nspowner, nspacl) FROM pg_catalog.pg_namespace"
 _ROLES = "SELECT 'role', oid::bigint, 0::bigint, rolname::text FROM pg_catalog.pg_roles"
 _REST = " ".join(
     f"UNION ALL SELECT '{kind}', o.oid::bigint, n.oid::bigint, o.{prefix}name::text "  # noqa: S608 - constants

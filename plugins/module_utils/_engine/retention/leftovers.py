@@ -98,10 +98,10 @@ def remembered(opened: Repository) -> dict[str, str]:
 
 def _looks_whole(application: str, identity: str, objects: Iterable[ObjectInfo]) -> bool:
     """Whether what lies there was a backup: its detail is stored last, and only what was listed gets marks."""
-    detail, kinds = repository.detail(application, identity, "detail"), ("verified", "pinned", "hold")
+    detail = repository.detail(application, identity, "detail")
     names = [info.name for info in objects]
     parsed = [repository.parse_mark(application, name) for name in names]
-    marked = any(found is not None and found[1] in kinds for found in parsed)
+    marked = any(found is not None and found[1] in repository.PROTECTING_MARKS for found in parsed)
     return detail in names or (marked and None in parsed)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+from .. import repository
 from ..catalogue import marks
 from ..errors import Unbelievable
 
@@ -22,9 +23,6 @@ if t.TYPE_CHECKING:
     from ..catalogue.catalogue import Repository
     from ..catalogue.receipts import MarkSeen
     from .survey import Survey
-
-KINDS = ("verified", "pinned", "hold")
-"""The marks for which a backup stays."""
 
 SAID = {"verified": "was restored and was right", "pinned": "is pinned", "hold": "is on hold"}
 
@@ -46,7 +44,7 @@ def require(opened: Repository, found: Survey) -> None:
 def remember(opened: Repository, found: Survey) -> None:
     """Remember the marks that protect a backup."""
     standing = (mark for said in found.marks.values() for mark in said.standing)
-    opened.receipts.saw_marks(mark for mark in standing if mark.kind in KINDS)
+    opened.receipts.saw_marks(mark for mark in standing if mark.kind in repository.PROTECTING_MARKS)
 
 
 def _is_shown(found: Survey, seen: MarkSeen) -> bool:
