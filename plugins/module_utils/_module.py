@@ -11,27 +11,21 @@ else; whatever else is raised is a mistake in this software, and Ansible shows i
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
+import functools
 import os
 import platform
-import pwd
-import re
 import signal
 import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
-from ._engine import disk, units, vaults
 from ._engine.audit import auditing
 from ._engine.audit.log import AuditLog
-from ._engine.catalogue.catalogue import RepositorySettings
-from ._engine.errors import RecoveryError, UsageError
-from ._engine.keys.custody import KeySettings
+from ._engine.errors import RecoveryError
 from ._engine.model import Done, Outcome, World
-from ._engine.postgres.connection import Login
-from ._engine.stores.opening import StoreSettings
+from ._given import KEY_VARIABLE, Given, account
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,8 +33,6 @@ if t.TYPE_CHECKING:
     from ._argspec import ArgumentSpec
 
 Request = t.TypeVar("Request")
-
-KEY_VARIABLE = "BACKUP_ENCRYPTION_KEY"
 
 RESERVED = frozenset(
     {
@@ -68,132 +60,6 @@ class Ended(BaseException):
     """Somebody asked this process to end. Not an Exception, so that only clean-up code meets it."""
 
 
-class Given:
-    """The options of a module run, and how they become what requests are made of."""
-
-    def __init__(self, params: Mapping[str, t.Any], environ: Mapping[str, str]) -> None:
-        self._params = params
-        self._environ = environ
-
-    def __getitem__(self, name: str) -> t.Any:
-        return self._params[name]
-
-    def many(self, name: str) -> tuple[t.Any, ...]:
-        """Give a list option as a tuple, empty when it is not set."""
-        return tuple(self._params[name] or ())
-
-    def records(self, name: str) -> tuple[dict[str, t.Any], ...]:
-        """Give a list of dictionaries without the keys that are not set."""
-        return tuple({key: value for key, value in item.items() if value is not None} for item in self.many(name))
-
-    def seconds(self, name: str) -> float | None:
-        """Give a time such as 12h in seconds, None when it is not set. Raise UsageError when it is none."""
-        text = self._params[name]
-        return None if text is None else units.parse_duration(text, name)
-
-    def size(self, name: str) -> int:
-        """Give a size such as 64MiB in bytes. Raise UsageError when it is none."""
-        return units.parse_size(self._params[name], name)
-
-    def mode(self, name: str) -> int:
-        """Give permissions such as 0600. Raise UsageError unless they are four octal digits, the first of them 0."""
-        # Without the 0 it may be what YAML made of an octal number without quotes.
-        text = self._params[name]
-        if not re.fullmatch(r"0[0-7]{3}", text, re.ASCII):
-            raise UsageError(
-                f"The option {name} is {text!r}, which is no permissions.", 'Give them as "0600".', field=name
-            )
-        return int(text, 8)
-
-    def time(self, name: str) -> datetime.datetime | None:
-        """Give a point in time, None when it is not set. Raise UsageError unless it is ISO 8601 with a zone."""
-        text = self._params[name]
-        if text is None:
-            return None
-        try:
-            at = datetime.datetime.fromisoformat(text)
-        except ValueError:
-            at = None
-        if at is None or at.tzinfo is None:
-            raise UsageError(
-                f"The option {name} is {text!r}, which is no point in time.",
-                "Give one such as 2026-11-20T10:00:00Z, with Z or an offset.",
-                field=name,
-            )
-        return at.astimezone(datetime.UTC)
-
-    def repository(self) -> RepositorySettings:
-        """Give the application's repository."""
-        return RepositorySettings(
-            application=self["application"],
-            store=self.store(),
-            keys=self.keys(),
-            state_dir=self["state_dir"] or None,
-        )
-
-    def store(self) -> StoreSettings:
-        """Give the store. Raise UsageError when there is none."""
-        if not self["store"]:
-            raise UsageError("The option store is missing.", "Say where the backups lie.", field="store")
-        return StoreSettings(**self["store"])
-
-    def keys(self) -> KeySettings:
-        """Give the keys of the option of that name."""
-        options = dict(self["keys"] or {})
-        roots = tuple(options.pop("roots", None) or ())
-        roots_file = options.pop("roots_file", None)
-        if roots_file:
-            roots += read_roots(roots_file)
-        recovery = self._recovery_key(options.pop("recovery_key_file", None))
-        return dataclasses.replace(recovery, **options, roots=roots)
-
-    def recovery_key(self) -> KeySettings:
-        """Give the recovery key alone, of a module that needs no other."""
-        return self._recovery_key(self["recovery_key_file"])
-
-    def _recovery_key(self, path: str | None) -> KeySettings:
-        """Give the key at `path`, or without one, the key in the environment if it is there."""
-        from_environment = None if path else self._environ.get(KEY_VARIABLE)
-        return KeySettings(recovery_key_file=path, recovery_key_hex=from_environment or None)
-
-    def server_host(self) -> str:
-        """Give the name of the server's host, which with a socket is this one."""
-        host = self["login_host"] or ""
-        by_socket = self["login_unix_socket"] or not host or host.startswith("/")
-        return platform.node() if by_socket else host
-
-    def actor(self) -> tuple[str, str]:
-        """Give the name of this host, and the operating system's user who runs this."""
-        return platform.node(), _account()
-
-    def login(self) -> Login:
-        """Give the way to the server."""
-        return Login(
-            host=self["login_host"] or "",
-            port=self["login_port"],
-            user=self["login_user"] or "",
-            password=self["login_password"] or "",
-            password_file=self["login_password_file"] or "",
-            unix_socket=self["login_unix_socket"] or "",
-            ssl_mode=self["ssl_mode"],
-            ca_cert=self["ca_cert"],
-            ssl_cert=self["ssl_cert"],
-            ssl_key=self["ssl_key"],
-        )
-
-
-def read_roots(path: str) -> tuple[str, ...]:
-    """Give the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
-    text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8-sig", "replace")
-    vaults.refuse(text, path, "roots_file")
-    roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    if not roots:
-        raise UsageError(
-            f"The file {path} holds no root.", "Write a root's public key into it: 64 digits.", field="roots_file"
-        )
-    return roots
-
-
 def run(
     spec: ArgumentSpec,
     request: Callable[[Given], Request],
@@ -210,24 +76,24 @@ def run(
     """
     module = AnsibleModule(**spec.to_kwargs())
     began = time.monotonic()
-    databases = module.params.get(several) or ()
     recorded: list[Done] = []
+    databases = module.params.get(several) or ()
+    remember = functools.partial(_remember, module, operation, began=began, databases=databases, recorded=recorded)
     for number in _ENDINGS:
         signal.signal(number, _end)
     try:
         record = _recorder(module, recorded)
         outcome = use_case(request(Given(module.params, os.environ)), world(dry_run=module.check_mode, record=record))
     except RecoveryError as exc:
-        _remember(module, operation, exc, began, databases=databases, recorded=recorded)
+        remember(exc)
         module.fail_json(**failure(exc))
     except Ended as exc:
-        error = RecoveryError(f"{exc} ended this run.", error="Ended")
-        _remember(module, operation, error, began, databases=databases, recorded=recorded)
+        remember(RecoveryError(f"{exc} ended this run.", error="Ended"))
         module.fail_json(msg=f"{exc} ended this run. What it had not finished was taken back.", error="Ended")
     except Exception as exc:
-        _remember(module, operation, exc, began, databases=databases, recorded=recorded)
+        remember(exc)
         raise
-    _remember(module, operation, outcome, began, databases=databases, recorded=recorded)
+    remember(outcome)
     for warning in outcome.warnings:
         module.warn(plain(warning))
     # A private attribute, and the only way to know: Ansible has no other name for it.
@@ -242,8 +108,8 @@ def _remember(
     module: AnsibleModule,
     operation: str,
     ended: Outcome | Exception,
-    began: float,
     *,
+    began: float,
     databases: Sequence[str],
     recorded: Sequence[Done],
 ) -> None:
@@ -285,7 +151,7 @@ def _write(
             ended,
             now=_now(),
             host=platform.node(),
-            os_user=_account(),
+            os_user=account(),
             seconds=seconds,
         )
         entries = AuditLog(module.params.get("state_dir")).extend(events, sleep=time.sleep)
@@ -294,15 +160,6 @@ def _write(
         return
     if torn := entries and entries[0].facts.get("torn_bytes"):
         module.warn(f"The audit log ended in half a line of {torn} bytes, as a power cut leaves it. It was cut off.")
-
-
-def _account() -> str:
-    """Give the name of the operating system's user who runs this."""
-    number = os.geteuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
 
 
 def world(*, dry_run: bool, record: Callable[[Done], None]) -> World:
