@@ -10,10 +10,12 @@ import dataclasses
 import datetime
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
 
 AT = datetime.datetime(2026, 11, 20, 3, 4, 5, 678900, tzinfo=datetime.UTC)
@@ -52,6 +54,19 @@ def test_what_was_written_is_read() -> None:
     assert RECORD.seconds == 12
     assert RECORD.numbers == (1, 2)
     assert [file.volume for file in RECORD.of_member("0002")] == [1, 2]
+
+
+def test_a_published_manifest_is_written_again_as_it_was() -> None:
+    """Marks and receipts hold the hash of a manifest, so that the same one must always be the same bytes."""
+    vectors = Path(__file__).resolve().parents[1] / "vectors"
+    index = json.loads((vectors / "index.json").read_bytes())
+    (case,) = index["manifests"]
+    envelope = (vectors / case["file"]).read_bytes()
+    payload = seals.open_record("manifest", envelope, [bytes.fromhex(root) for root in case["roots"]]).payload
+    read = manifest.parse(payload, case["application"], case["component"], case["backup_id"])
+    assert read.payload() == payload
+    root = keys.RecoveryKey.from_hex(index["recovery_keys"]["owner"]["hex"]).root
+    assert seals.seal_record("manifest", read.payload(), [root]) == envelope
 
 
 def _changed(**fields: t.Any) -> bytes:

@@ -23,6 +23,8 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
     handover,
     hpke,
@@ -68,6 +70,7 @@ class Index:
     def __init__(self) -> None:
         self.cases: list[dict[str, t.Any]] = []
         self.records: list[dict[str, t.Any]] = []
+        self.manifests: list[dict[str, t.Any]] = []
 
     def keep(self, name: str, data: bytes) -> bytes:
         (HERE / name).write_bytes(data)
@@ -96,6 +99,7 @@ class Index:
             "signers": {"host": {"secret": HOST.secret.hex(), "public": HOST.public.hex(), "kid": HOST.kid}},
             "files": self.cases,
             "records": self.records,
+            "manifests": self.manifests,
         }
         (HERE / "index.json").write_text(json.dumps(index, indent=2) + "\n")
 
@@ -435,6 +439,40 @@ def trusted(index: Index) -> None:
     )
 
 
+def manifests(index: Index) -> None:
+    """The manifest of a logical backup. Whoever reads it and writes it again gets the same bytes."""
+    members = [("0001", 1), ("0002", 1), ("0002", 2), ("detail", 1), ("globals", 1)]
+    record = manifest.Manifest(
+        application="shop",
+        backup_id=BACKUP,
+        component=SCOPE,
+        kind="logical",
+        scope="full",
+        reason="scheduled",
+        proof="counts",
+        started=NOW,
+        finished=NOW + timedelta(seconds=18, microseconds=200_000),
+        versions={"server": "17.6", "pg_dump": "17.6"},
+        recipients=(OWNER.opening.recipient.kid, GUEST.recipient.kid),
+        parents=(),
+        files=tuple(listed(member, volume, 1000 * at) for at, (member, volume) in enumerate(members, 1)),
+    )
+    envelope = seals.seal_record("manifest", record.payload(), [OWNER.root])
+    place = {"application": record.application, "component": record.component, "backup_id": record.backup_id}
+    index.keep("manifest-logical.json", envelope)
+    index.manifests.append({"file": "manifest-logical.json", "roots": [OWNER.root.public.hex()], **place})
+
+
+def listed(member: str, volume: int, size: int) -> manifest.File:
+    """An entry of a manifest, about a file that is not among the vectors."""
+    if member.isdigit():
+        name = repository.member("shop", BACKUP, int(member), volume)
+    else:
+        name = repository.detail("shop", BACKUP, member)
+    digests = [hashlib.sha256(f"{kind} of {name}".encode()).hexdigest() for kind in ("bytes", "head")]
+    return manifest.File(name, member, volume, size, *digests, 4 * size)
+
+
 def main() -> None:
     for old in (*HERE.glob("*.lbx"), *HERE.glob("*.json")):
         old.unlink()
@@ -446,6 +484,7 @@ def main() -> None:
     openers(index, base)
     compressed(index)
     trusted(index)
+    manifests(index)
     index.write()
 
 
