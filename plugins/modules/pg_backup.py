@@ -182,7 +182,8 @@ import typing as t
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, dumping, postgres, repository, requested_by
 from ..module_utils._engine.anomalies.judging import parse
 from ..module_utils._engine.backups.backup import BackupRequest, back_up
-from ..module_utils._engine.backups.several import SeveralRequest, back_up_several
+from ..module_utils._engine.databases.several import SeveralRequest, back_up_several
+from ..module_utils._engine.postgres.source import DatabaseSource
 from ..module_utils._module import Given, run
 
 if t.TYPE_CHECKING:
@@ -207,31 +208,38 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> BackupRequest | SeveralRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     each = BackupRequest(
         repository=given.repository(),
-        login=given.login(),
-        cluster=given["cluster"],
-        database=given["login_db"] or "",
+        source=source(given),
         max_age=given.seconds("max_age"),
         reason=given["reason"],
-        schemas=given.many("schemas"),
-        tables=given.many("tables"),
-        jobs=given["jobs"],
         compression=given["compression"],
-        proof=given["proof"],
-        proof_time_budget=given.seconds("proof_time_budget"),
         min_bytes=given.size("min_bytes"),
         max_shrink=given["max_shrink"],
         accept_shrink=given["accept_shrink"],
-        allow_empty=given["allow_empty"],
-        accept_warnings=given.many("accept_warnings"),
-        lock_timeout=given.seconds("lock_timeout") or 0.0,
         thresholds=parse(given["anomalies"]),
     )
     if given["databases"] is None:
         return each
-    return SeveralRequest(each, given.many("databases"), given["maintenance_db"] or "")
+    return SeveralRequest(each, source(given), given.many("databases"), given["maintenance_db"] or "")
+
+
+def source(given: Given) -> DatabaseSource:
+    """Return what is to be dumped, and how."""
+    return DatabaseSource(
+        login=given.login(),
+        cluster=given["cluster"],
+        database=given["login_db"] or "",
+        schemas=given.many("schemas"),
+        tables=given.many("tables"),
+        jobs=given["jobs"],
+        proof=given["proof"],
+        proof_time_budget=given.seconds("proof_time_budget"),
+        allow_empty=given["allow_empty"],
+        accept_warnings=given.many("accept_warnings"),
+        lock_timeout=given.seconds("lock_timeout") or 0.0,
+    )
 
 
 def work(request: BackupRequest | SeveralRequest, world: World) -> Outcome:

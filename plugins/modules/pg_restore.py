@@ -171,7 +171,10 @@ EXAMPLES = r"""
 RETURN = r"""
 restore:
   description:
-    - What was restored, and where to. In check mode, what would be.
+    - What was restored, and where to. In check mode, what would be; keys that then say nothing are null.
+    - Always there are C(backup_id), C(component), C(target), C(plain_size) in bytes, C(kept), C(confirm),
+      C(emergency_backup_id), C(recovery_id), C(proved), C(finished), C(estimate_seconds), C(seconds),
+      C(seconds_until_usable) and C(phase_seconds), the seconds of each phase.
     - Its C(roles) lists the roles that were C(created), the powers that were C(withheld), as sentences, and the roles
       of the source that were C(left_out).
   returned: success
@@ -183,6 +186,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
+from ..module_utils._engine.postgres.database_target import DatabaseTarget
 from ..module_utils._engine.postgres.role_choice import Wish
 from ..module_utils._engine.restores.restore import RestoreRequest, restore
 from ..module_utils._module import Given, run
@@ -210,25 +214,27 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> RestoreRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return RestoreRequest(
         repository=given.repository(),
-        login=given.login(),
-        cluster=given["cluster"],
-        database=given["database"],
-        host=given.server_host(),
+        target=DatabaseTarget(
+            login=given.login(),
+            cluster=given["cluster"],
+            database=given["database"],
+            host=given.server_host(),
+            target_db=given["target_db"],
+            tables=given.many("tables"),
+            strategy=given["strategy"],
+            force_disconnect=given["force_disconnect"],
+            jobs=given["jobs"],
+            accept_failed=given.many("accept_failed"),
+            roles=Wish(given["roles"], given.many("role_privileges")),
+        ),
         backup=given["backup"],
-        target_db=given["target_db"],
-        tables=given.many("tables"),
-        strategy=given["strategy"],
         confirm=given["confirm"] or "",
         emergency_backup=given["emergency_backup"],
-        force_disconnect=given["force_disconnect"],
-        jobs=given["jobs"],
-        accept_failed=given.many("accept_failed"),
         recovery_id=given["recovery_id"] or "",
         validate=given["validate"],
-        roles=Wish(given["roles"], given.many("role_privileges")),
         loan=given["loan"] or "",
     )
 

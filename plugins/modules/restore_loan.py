@@ -112,8 +112,8 @@ lent:
 import typing as t
 
 from ..module_utils._argspec import ArgumentSpec
-from ..module_utils._engine.restores.ledger import Loan
-from ..module_utils._engine.restores.lending import LoanRequest, close_loan, open_loan
+from ..module_utils._engine.lending.ledger import Loan
+from ..module_utils._engine.lending.lending import LoanRequest, close_loan, open_loan
 from ..module_utils._module import Given, run
 
 if t.TYPE_CHECKING:

@@ -177,7 +177,7 @@ validation:
       description: What could not be compared here, as sentences.
       type: list
       elements: str
-    phases:
+    phase_seconds:
       description: The seconds that each phase took.
       type: dict
 verified_mark:
@@ -190,10 +190,16 @@ summary:
   type: str
 """
 
+import typing as t
+
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
-from ..module_utils._engine.proving import checks
+from ..module_utils._engine.postgres import checks
+from ..module_utils._engine.postgres.trials import LivingTrial, ScratchTrial
 from ..module_utils._engine.proving.validation import ValidateRequest, validate
 from ..module_utils._module import Given, run
+
+if t.TYPE_CHECKING:
+    from ..module_utils._engine.components.base import Trial
 
 CHECK = {
     "name": {"type": "str"},
@@ -224,21 +230,26 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> ValidateRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return ValidateRequest(
         repository=given.repository(),
-        login=given.login(),
-        cluster=given["cluster"],
-        database=given["database"],
+        name=(given["cluster"], given["database"]),
+        trial=trial(given),
         backup=given["backup"],
-        target_db=given["target_db"],
         checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
         check_timeout=given.seconds("check_timeout") or 0.0,
+    )
+
+
+def trial(given: Given) -> Trial:
+    """Return where the backup is proved."""
+    scratch = ScratchTrial(
+        directory=given["scratch_dir"],
+        jobs=given["jobs"],
         timeout=given.seconds("timeout") or 0.0,
         accept_failed=given.many("accept_failed"),
-        scratch_dir=given["scratch_dir"],
-        jobs=given["jobs"],
     )
+    return LivingTrial(given.login(), given["target_db"], scratch) if given["target_db"] else scratch
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ..module_utils._engine.backups import overview
+from ..module_utils._engine.databases import overview
 from ..module_utils._engine.printing import columns, printable, shortened
 from ..module_utils._engine.units import human_count, human_duration, human_size
 
@@ -94,7 +94,7 @@ def _restores(result: Result) -> Rows:
     found = result.get("restore")
     if not found:
         return []
-    if "finished" in found or "phases" in found:
+    if found.get("seconds") is not None:
         done = "restored" if result.get("changed") else "restored before"
     else:
         done = "would be restored"

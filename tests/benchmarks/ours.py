@@ -25,6 +25,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.database_target import DatabaseTarget
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.source import DatabaseSource
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 
@@ -40,14 +42,15 @@ def main() -> None:
     )
     login = Login(unix_socket=settings["socket"], port=settings["port"], user="postgres")
     if what == "backup":
-        outcome = backup.back_up(
-            backup.BackupRequest(repository, login, "main", settings["database"], **settings["backup"]), world
-        )
+        options = dict(settings["backup"])
+        frame = {name: options.pop(name) for name in ("compression", "max_shrink") if name in options}
+        source = DatabaseSource(login, "main", settings["database"], **options)
+        outcome = backup.back_up(backup.BackupRequest(repository, source, **frame), world)
     else:
-        request = restore.RestoreRequest(
-            repository, login, "main", settings["database"], host="localhost", **settings["restore"]
-        )
-        outcome = restore.restore(request, world)
+        options = dict(settings["restore"])
+        frame = {name: options.pop(name) for name in ("backup", "confirm", "validate") if name in options}
+        target = DatabaseTarget(login, "main", settings["database"], "localhost", **options)
+        outcome = restore.restore(restore.RestoreRequest(repository, target, **frame), world)
     print(json.dumps(outcome.facts, default=str))
 
 

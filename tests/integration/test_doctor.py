@@ -35,7 +35,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.cus
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, server
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.warrants import HalfMade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import HalfMade
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import clock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 from faults import ground

@@ -11,6 +11,7 @@ import re
 import typing as t
 from pathlib import Path
 
+import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import doubts
@@ -28,13 +29,14 @@ INSERT INTO stock SELECT i, 'item ' || i % 50 FROM generate_series(1, 3000) i;
 SHRANK = "shrank to 1,400 rows"
 
 
-def asked(place: ground.Ground) -> RestoreRequest:
-    return RestoreRequest(
+def wanted(place: ground.Ground, **options: t.Any) -> RestoreRequest:
+    return asked.restore(
         repository=place.settings,
         login=place.server.login,
         cluster=ground.CLUSTER,
         database=place.database,
         host="db1",
+        **options,
     )
 
 
@@ -45,7 +47,7 @@ def test_a_suspicious_backup_is_told_of_before_it_replaces_anything(
     ids = [place.back_up(proof="counts") for _run in range(6)]
     place.server.execute("DELETE FROM public.stock WHERE id > 1400", place.database)
     halved = place.back_up(proof="counts")
-    request = asked(place)
+    request = wanted(place)
     with pytest.raises(UsageError, match="holds data") as refused:
         restore(request, place.world())
     told = [SHRANK, f"The newest clean one before it is {ids[-1]}."]
@@ -76,7 +78,7 @@ def test_not_being_able_to_tell_keeps_nobody_from_restoring(
         raise StoreError("The store does not answer.", "Try again.")
 
     monkeypatch.setattr(doubts.assessment, "assess", fail)
-    request = dataclasses.replace(asked(place), target_db=f"{place.database}_again")
+    request = wanted(place, target_db=f"{place.database}_again")
     done = restore(request, place.world())
     try:
         assert done.facts["restore"]["backup_id"] == identity
@@ -96,7 +98,7 @@ def test_a_latest_that_is_not_the_newest_is_told_and_not_restored(
     # The host of a disaster has made none of the backups: what lies in the store has to tell.
     for state_dir in (place.settings.state_dir, None):
         settings = dataclasses.replace(place.settings, state_dir=state_dir)
-        request = dataclasses.replace(asked(place), repository=settings)
+        request = dataclasses.replace(wanted(place), repository=settings)
         said = f"{older} is not the newest backup of {ground.CLUSTER}/{place.database}; {newest} came later."
         with pytest.raises(UsageError, match=re.escape(said)) as refused:
             restore(request, place.world())

@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
 
 MEASURED = frozenset(
     (
-        *("bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid", "kept_oid"),
-        *("mtime", "needed", "newest_age", "newest_verified_age", "oid", "phases", "plain_size", "port", "ratio"),
+        *("bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
+        *("mtime", "needed", "newest_age", "newest_verified_age", "phase_seconds", "plain_size", "port", "ratio"),
         *("seconds", "seconds_until_usable", "size", "table_bytes", "uid", "used_percent", "version_id"),
     )
 )

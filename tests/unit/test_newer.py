@@ -20,9 +20,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, Tampered, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.database_target import DatabaseTarget
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.plan import RestoreRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.request import RestoreRequest
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,9 +129,8 @@ def test_a_hidden_manifest_leaves_its_records(shelf: Shelf) -> None:
 def test_a_restore_of_such_a_latest_is_refused_before_anything_is_asked(shelf: Shelf) -> None:
     old, lost = shelf.back_up(hours=30), shelf.back_up(hours=5)
     cut(shelf, lost)
-    request = RestoreRequest(
-        repository=shelf.settings, login=Login(host="nowhere.example"), cluster="main", database="shop", host="nowhere"
-    )
+    target = DatabaseTarget(Login(host="nowhere.example"), "main", "shop", "nowhere")
+    request = RestoreRequest(shelf.settings, target)
     with pytest.raises(UsageError, match=r"is not the newest.*lifeboat_backup") as caught:
         restore.restore(request, shelf.world())
     assert old in str(caught.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, printing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import overview
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases import overview
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     DatabaseError,
     MissingLibrary,

@@ -83,6 +83,8 @@ def test_what_is_no_record_is_refused_and_no_crash(shelf: Shelf, text: bytes) ->
 def test_a_writer_does_not_store_what_readers_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storing, "RECORD_BYTES", 100)
     nothing = t.cast("t.Any", None)
-    files = storing.BackupFiles(nothing, "shop", "backup", nothing, nothing)
+    files = storing.BackupFiles(
+        nothing, "shop", "backup", nothing, nothing, attempt=1, progress=nothing, phases=nothing
+    )
     with pytest.raises(UsageError, match="readers take 100"):
-        files.store_record("detail", json.loads(json.dumps({"tables": list(range(100))})))
+        files.record("detail", json.loads(json.dumps({"tables": list(range(100))})))

@@ -12,13 +12,14 @@ import os
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import status
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import several
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.backup import BackupRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.request import BackupRequest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.catalogue import RepositorySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.children import End, Piece
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases import several
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.source import DatabaseSource
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.progress import Progress
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 
@@ -41,7 +42,8 @@ class Clock:
 def run(tmp_path):
     (tmp_path / "status").mkdir()
     settings = RepositorySettings("shop", StoreSettings("file:///nowhere"), KeySettings(), str(tmp_path))
-    request = several.SeveralRequest(BackupRequest(settings, Login(), "main", ""), tuple(SIZES))
+    source = DatabaseSource(Login(), "main", "")
+    request = several.SeveralRequest(BackupRequest(settings, source), source, tuple(SIZES))
     recorded = []
     world = World(now=Clock(), sleep=lambda _seconds: None, environ={}, record=recorded.append)
     found = several._Run(request, world, SIZES)

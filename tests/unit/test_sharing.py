@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import sharing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases import sharing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.capacity import Capacity
 
 GIB = 1 << 30
 
@@ -47,7 +48,7 @@ def test_without_sizes_as_many_run_as_there_are_jobs_and_what_fails_at_once_come
 
 @pytest.mark.parametrize(("free", "most"), [(100, 4), (12, 4), (11, 3), (6, 2), (5, 1), (0, 1)])
 def test_no_more_run_than_the_server_has_sessions_for(free, most):
-    server = sharing.Server({}, free, "role lifeboat")
+    server = Capacity({}, free, "role lifeboat")
     given, found = shares(dict.fromkeys("abcdef", GIB), 4, server)
     assert found == most
     # Where only one may run, its own jobs are as many as it was asked for, and its own preflight judges that.

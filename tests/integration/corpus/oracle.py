@@ -20,6 +20,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+import asked
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import catalogue_objects
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
@@ -98,17 +99,13 @@ def _ours(place: ground.Ground, copy: str, verdict: Verdict, accepted: tuple[str
         made = restore.backups.back_up(place.request(accept_warnings=accepted, allow_empty=True), place.world())
         step = "validation"
         proved = validation.validate(
-            validation.ValidateRequest(
-                place.settings, ground.CLUSTER, place.database, scratch_dir=str(place.home / "scratch")
-            ),
+            asked.validation(place.settings, ground.CLUSTER, place.database, scratch_dir=str(place.home / "scratch")),
             place.world(),
         )
         verdict.notes = [*made.warnings, *(note for note in proved.warnings if "stands in" not in note)]
         step = "restore"
         restored = restore.restore(
-            restore.RestoreRequest(
-                place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy
-            ),
+            asked.restore(place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy),
             place.world(),
         )
         verdict.notes += restored.warnings

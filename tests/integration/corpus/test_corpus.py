@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import ProofMismatch
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import catalogue_objects
@@ -75,7 +76,7 @@ def test_a_database_restored_by_hand_is_told_from_one_that_somebody_changed(
     copy = database()
     archive = server.program("pg_dump", "-Fc", database=source)
     server.program("pg_restore", "--dbname=", database=copy, stdin=archive)
-    request = validation.ValidateRequest(
+    request = asked.validation(
         place.settings,
         ground.CLUSTER,
         source,

@@ -16,7 +16,7 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import planner
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import cron

@@ -22,6 +22,7 @@ import time
 import typing as t
 from pathlib import Path
 
+import asked
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
@@ -79,9 +80,7 @@ class Ground:
         )
 
     def request(self, **changes: t.Any) -> backup.BackupRequest:
-        return backup.BackupRequest(
-            self.settings, self.server.login, CLUSTER, self.database, **{"proof": "content", **changes}
-        )
+        return asked.backup(self.settings, self.server.login, CLUSTER, self.database, **{"proof": "content", **changes})
 
     def back_up(self, world: World | None = None, **changes: t.Any) -> str:
         """Back up by the use case, and give the backup's id."""

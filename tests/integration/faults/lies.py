@@ -116,12 +116,21 @@ class Ground:
         started = self.world().now() - datetime.timedelta(minutes=minutes)
         identity = repository.backup_id(started, secrets.token_hex(8))
         writer = opened.custody.writer(COMPONENT, started)
-        files = storing.BackupFiles(opened.store, APPLICATION, identity, writer, codec.Codec.parse("zstd:1"))
+        files = storing.BackupFiles(
+            opened.store,
+            APPLICATION,
+            identity,
+            writer,
+            codec.Codec.parse("zstd:1"),
+            attempt=1,
+            progress=t.cast("t.Any", None),
+            phases=t.cast("t.Any", None),
+        )
         self.plain[identity] = self.chance.randbytes(self.chance.randrange(1, 200_000))
         try:
-            files.store_member(1, iter([self.plain[identity]]))
-            files.store_record("detail", DETAIL)
-            files.store_record("globals", {"roles": []})
+            files.member(1, iter([self.plain[identity]]))
+            files.record("detail", DETAIL)
+            files.record("globals", {"roles": []})
             record = self._record(identity, started, files, writer)
             envelope = backup._publish(opened, writer, record)
         except BaseException:
@@ -164,7 +173,7 @@ class Ground:
                 continue
             try:
                 right = b"".join(read.member(1)) == self.plain[place.backup_id]
-                found[place.backup_id] = right and bool(read.detail()) and bool(read.globals())
+                found[place.backup_id] = right and bool(read.detail()) and bool(read.record("globals"))
             except RecoveryError:
                 found[place.backup_id] = False
         return found

@@ -88,7 +88,7 @@ def read_through(backup: catalogue.Backup, member: str) -> Iterator[bytes]:
     if member.isdigit():
         yield from backup.member(int(member))
     else:
-        yield str(backup.detail() if member == "detail" else backup.globals()).encode()
+        yield str(backup.detail() if member == "detail" else backup.record("globals")).encode()
 
 
 def try_file(backup: catalogue.Backup, file: File, data: bytes, what: str, *, early: bool) -> Count:

@@ -10,13 +10,10 @@ import dataclasses
 import datetime
 import typing as t
 
+import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
-    AccessDenied,
-    NotFound,
-    UsageError,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, load
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
@@ -52,7 +49,7 @@ class Beside:
 
     def restore(self, strategy: str) -> Outcome:
         place = self.place
-        request = restore.RestoreRequest(
+        request = asked.restore(
             place.settings,
             place.server.login,
             ground.CLUSTER,
@@ -97,15 +94,15 @@ def test_a_restore_in_place_keeps_the_backup_that_it_loads(beside: Beside, monke
 
 
 def test_a_validation_keeps_the_backup_that_it_reads(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
-    validate = validation.validate_backup
+    validate = validation.validate_chain
 
     def prune_and(*given: t.Any) -> Outcome:
         assert beside.prune().facts["deleted"] == 0
         return validate(*given)
 
-    monkeypatch.setattr(validation, "validate_backup", prune_and)
+    monkeypatch.setattr(validation, "validate_chain", prune_and)
     place = beside.place
-    request = validation.ValidateRequest(
+    request = asked.validation(
         place.settings,
         ground.CLUSTER,
         place.database,

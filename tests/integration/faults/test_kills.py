@@ -14,13 +14,14 @@ import typing as t
 from unittest import mock
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup, dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     DatabaseError,
     RecoveryError,
     StoreError,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import source
 from faults import cuts, ground, kills, slowness
 
 if t.TYPE_CHECKING:
@@ -205,14 +206,13 @@ def test_a_long_proof_does_not_keep_a_dump_that_failed(
 ) -> None:
     one_is_enough = threading.Lock()
 
-    def failing(*_given: t.Any, **_named: t.Any) -> list[str]:
+    def failing(*_given: t.Any) -> None:
         if one_is_enough.acquire(blocking=False):
             ground.wait_until(lambda: is_proving(small_place), "the proof")
             raise DatabaseError("The dump failed.", "Look.")
-        return []
 
-    monkeypatch.setattr(dumping, "_dump_member", failing)
-    monkeypatch.setattr(dumping.proof, "take", slowness.slowed(dumping.proof.take))
+    monkeypatch.setattr(source._Dump, "_dump_member", failing)
+    monkeypatch.setattr(source.proof, "take", slowness.slowed(source.proof.take))
 
     with pytest.raises(DatabaseError, match="The dump failed"):
         small_place.back_up()
@@ -229,16 +229,15 @@ def test_no_more_dumps_run_at_once_than_jobs(
     server, name = cluster(), database()
     kills.prepare(server, name, "marker")
     place = ground.make(server, name, tmp_path)
-    dump_member, running, most = dumping._dump_member, [], []
+    dump_member, running, most = source._Dump._dump_member, [], []
 
-    def counted(*given: t.Any, **named: t.Any) -> list[str]:
+    def counted(*given: t.Any) -> None:
         running.append(1)
         most.append(len(running))
-        told = dump_member(*given, **named)
+        dump_member(*given)
         running.pop()
-        return told
 
-    monkeypatch.setattr(dumping, "_dump_member", counted)
+    monkeypatch.setattr(source._Dump, "_dump_member", counted)
     monkeypatch.setattr(kills.members, "SMALLEST", kills.SMALLEST)
 
     place.back_up(jobs=2, proof="none")

@@ -12,6 +12,7 @@ import os
 import typing as t
 from pathlib import Path
 
+import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process, repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
@@ -236,9 +237,7 @@ def test_a_wrong_key_is_told_from_damage(scene: Scene, tmp_path: Path) -> None:
     settings = with_key(scene, tmp_path)
     place = scene.place
     verify = verification.VerifyRequest(settings, "main", place.database, backup="latest", level="opens")
-    restored = restore.RestoreRequest(
-        settings, place.server.login, "main", place.database, "localhost", target_db="never_made"
-    )
+    restored = asked.restore(settings, place.server.login, "main", place.database, "localhost", target_db="never_made")
     made = dataclasses.replace(place.request(), repository=settings)
     before = place.listed()
 
@@ -335,9 +334,7 @@ def test_a_restore_refuses_changed_records_before_it_touches_the_server(
         start(self, argv, **named)
 
     monkeypatch.setattr(process.subprocess.Popen, "__init__", watched)
-    request = restore.RestoreRequest(
-        place.settings, server.login, "main", place.database, "localhost", target_db="copied"
-    )
+    request = asked.restore(place.settings, server.login, "main", place.database, "localhost", target_db="copied")
 
     with pytest.raises(Tampered) as caught:
         restore.restore(request, place.world())

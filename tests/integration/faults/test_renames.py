@@ -9,8 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup, dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import attempts, backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import source
 from faults import ground
 
 if t.TYPE_CHECKING:
@@ -49,16 +50,16 @@ RENAMES = {
 
 def when_locked(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, times: int) -> list[int]:
     """Call `act` when tables are locked and no program has begun, in so many attempts; give what counts them."""
-    real, attempts = dumping._dump_members, []
+    real, counted = source._Dump._dump, []
 
     def renamed(*arguments: t.Any) -> t.Any:
-        attempts.append(1)
-        if len(attempts) <= times:
+        counted.append(1)
+        if len(counted) <= times:
             act()
         return real(*arguments)
 
-    monkeypatch.setattr(dumping, "_dump_members", renamed)
-    return attempts
+    monkeypatch.setattr(source._Dump, "_dump", renamed)
+    return counted
 
 
 @pytest.mark.parametrize("what", RENAMES)
@@ -66,9 +67,9 @@ def test_what_is_renamed_under_a_dump_is_dumped_again(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     place = ground.make(cluster(), database(sql=SHOP), tmp_path)
-    attempts = when_locked(monkeypatch, lambda: place.server.execute(RENAMES[what], place.database), times=1)
+    counted = when_locked(monkeypatch, lambda: place.server.execute(RENAMES[what], place.database), times=1)
     made = place.back_up(place.world(hurry=HURRY))
-    assert len(attempts) == 2
+    assert len(counted) == 2
     assert place.listed() == [made]
     assert place.unlisted_objects() == []
     with place.restored(made) as copy:
@@ -83,12 +84,12 @@ def test_what_is_renamed_under_a_dump_is_dumped_again(
 
 def there_and_back(place: t.Any, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[int]:
     """Exchange two schemas while each program reads, and exchange them back, in so many attempts."""
-    real, attempts = dumping._dump_members, []
+    real, counted = source._Dump._dump, []
     swap = RENAMES["blue and green"]
 
     def swapped(*arguments: t.Any) -> t.Any:
-        attempts.append(1)
-        if len(attempts) > times:
+        counted.append(1)
+        if len(counted) > times:
             return real(*arguments)
         place.server.execute(swap, place.database)
         try:
@@ -96,17 +97,17 @@ def there_and_back(place: t.Any, monkeypatch: pytest.MonkeyPatch, *, times: int)
         finally:
             place.server.execute(swap, place.database)
 
-    monkeypatch.setattr(dumping, "_dump_members", swapped)
-    return attempts
+    monkeypatch.setattr(source._Dump, "_dump", swapped)
+    return counted
 
 
 def test_what_is_renamed_there_and_back_is_dumped_again(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = ground.make(cluster(), database(sql=SHOP), tmp_path)
-    attempts = there_and_back(place, monkeypatch, times=1)
+    counted = there_and_back(place, monkeypatch, times=1)
     made = place.back_up(place.world(hurry=HURRY))
-    assert len(attempts) == 2
+    assert len(counted) == 2
     with place.restored(made) as copy:
         rows = "SELECT * FROM blue.t ORDER BY id"
         assert place.server.execute(rows, copy) == place.server.execute(rows, place.database)
@@ -117,9 +118,9 @@ def test_what_is_granted_again_and_again_is_a_backup_with_a_warning(
 ) -> None:
     place = ground.make(cluster(), database(sql=f"{SHOP}; GRANT USAGE ON SCHEMA blue TO PUBLIC"), tmp_path)
     grant = "GRANT USAGE ON SCHEMA blue TO PUBLIC"
-    attempts = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=99)
+    counted = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=99)
     outcome = backup.back_up(place.request(), place.world(hurry=HURRY))
-    assert len(attempts) == 2
+    assert len(counted) == 2
     assert any("renamed there and back, or granted" in warning and "blue" in warning for warning in outcome.warnings)
 
 
@@ -128,9 +129,9 @@ def test_a_grant_that_changes_something_costs_nothing(
 ) -> None:
     place = ground.make(cluster(), database(sql=SHOP), tmp_path)
     grant = "GRANT USAGE ON SCHEMA blue TO PUBLIC"
-    attempts = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=1)
+    counted = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=1)
     outcome = backup.back_up(place.request(), place.world(hurry=HURRY))
-    assert len(attempts) == 1
+    assert len(counted) == 1
     assert not any("there and back" in warning for warning in outcome.warnings)
 
 
@@ -139,10 +140,10 @@ def test_what_is_renamed_again_and_again_is_no_backup(
 ) -> None:
     place = ground.make(cluster(), database(sql=SHOP), tmp_path)
     swap = RENAMES["blue and green"]
-    attempts = when_locked(monkeypatch, lambda: place.server.execute(swap, place.database), times=99)
+    counted = when_locked(monkeypatch, lambda: place.server.execute(swap, place.database), times=99)
     with pytest.raises(Busy, match=r'the schema "(blue|green)" was renamed to "(green|blue)"') as caught:
         backup.back_up(place.request(), place.world(hurry=HURRY))
     assert "nothing is renamed" in caught.value.remedy
-    assert len(attempts) == dumping.ATTEMPTS
+    assert len(counted) == attempts.ATTEMPTS
     assert place.listed() == []
     assert place.unlisted_objects() == []

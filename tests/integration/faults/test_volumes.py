@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import typing as t
 
+import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import storing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
@@ -49,7 +50,7 @@ def test_a_member_of_several_volumes_restores_to_the_same_rows(place: ground.Gro
     verified = verification.verify(verification.VerifyRequest(place.settings, level="opens"), place.world())
     assert verified.facts["files_read"] > len(volumes(place))
 
-    request = restore.RestoreRequest(
+    request = asked.restore(
         place.settings, place.server.login, ground.CLUSTER, place.database, host="db1", target_db="volumes_back"
     )
     try:

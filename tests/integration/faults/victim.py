@@ -27,9 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 importlib.import_module("conftest")  # makes the collection importable
 import slowness
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import dumping
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members, source
 from ansible_collections.lifeboat.recovery.plugins.modules import pg_backup
 
 if t.TYPE_CHECKING:
@@ -100,7 +99,7 @@ def main() -> None:
         setattr(os, name, _counted(getattr(os, name), steps))
     members.SMALLEST = settings["smallest"]
     if settings["slow_proof"]:
-        dumping.proof.take = slowness.slowed(dumping.proof.take)
+        source.proof.take = slowness.slowed(source.proof.take)
     try:
         with patch_module_args(settings["options"]):
             pg_backup.main()

@@ -22,9 +22,9 @@ import typing as t
 from unittest import mock
 
 import psycopg
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup, dumping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members, source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -310,7 +310,7 @@ def _pauses(chance: random.Random) -> Iterator[None]:
     def pause() -> None:
         time.sleep(chance.choice((0.0, 0.0, 0.01, 0.05)))
 
-    hold, command, take = dumping.snapshot.hold, dumping.dump.command, dumping.proof.take
+    hold, command, take = source.snapshot.hold, source.dump.command, source.proof.take
 
     def slow_command(*arguments: t.Any, **named: t.Any) -> t.Any:
         pause()
@@ -324,8 +324,8 @@ def _pauses(chance: random.Random) -> Iterator[None]:
         return hold(*arguments, **named, exported=pause)
 
     with (
-        mock.patch.object(dumping.snapshot, "hold", slow_hold),
-        mock.patch.object(dumping.dump, "command", slow_command),
-        mock.patch.object(dumping.proof, "take", slow_take),
+        mock.patch.object(source.snapshot, "hold", slow_hold),
+        mock.patch.object(source.dump, "command", slow_command),
+        mock.patch.object(source.proof, "take", slow_take),
     ):
         yield

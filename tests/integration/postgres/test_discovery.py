@@ -11,7 +11,7 @@ import datetime
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.discovery import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases.discovery import (
     DiscoveryRequest,
     find_databases,
 )

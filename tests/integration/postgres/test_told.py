@@ -11,6 +11,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+import asked
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
@@ -39,11 +40,9 @@ def test_tables_and_rows_are_counted_in_one_way(
 ) -> None:
     place = ground.make(cluster(), database(sql=TABLES), tmp_path)
     copy = f"{place.database}_copy"
-    wanted = restore.RestoreRequest(
-        place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy
-    )
+    wanted = asked.restore(place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy)
     with tempfile.TemporaryDirectory(prefix="lb-", dir="/tmp") as scratch:  # a socket's path has to be short
-        proved = validation.ValidateRequest(place.settings, ground.CLUSTER, place.database, scratch_dir=scratch)
+        proved = asked.validation(place.settings, ground.CLUSTER, place.database, scratch_dir=scratch)
         try:
             said = [
                 backup.back_up(place.request(), place.world()),

@@ -12,11 +12,11 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import detail
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done, World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
     connection,
+    detail,
     dump,
     members,
     proof,
@@ -56,8 +56,10 @@ class Record:
     plain_size: int = 0
     numbers: tuple[int, ...] = ()
 
-    def of_member(self, member: str) -> tuple[t.Any, ...]:
-        return tuple(file for file in self.files if file.member == member)
+    proof: str = "none"
+
+    def stored_size(self, _number: int) -> int:
+        return 0
 
 
 @dataclasses.dataclass
@@ -66,17 +68,17 @@ class Backup:
 
     manifest: Record
     contents: dict[int, bytes]
-    record: dict[str, t.Any]
+    details: dict[str, t.Any]
     roles: dict[str, t.Any]
     spoil: int = 0
     block: int = 1 << 20
     reads: list[int] = dataclasses.field(default_factory=list)
 
     def detail(self) -> dict[str, t.Any]:
-        return self.record
+        return self.details
 
-    def globals(self) -> dict[str, t.Any]:
-        return self.roles
+    def record(self, name: str) -> dict[str, t.Any]:
+        return {"detail": self.details, "globals": self.roles}[name]
 
     def check_opens(self) -> None:
         pass
@@ -134,6 +136,7 @@ def back_up(
         component=f"main/{database}",
         versions=versions,
         numbers=tuple(sorted(contents)),
+        proof=level,
         plain_size=sum(map(len, contents.values())),
     )
     return Backup(manifest, contents, record, recorded)

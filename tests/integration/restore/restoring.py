@@ -11,12 +11,14 @@ import datetime
 import os
 import typing as t
 
+import asked
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import properties
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.choice import Choice
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import (
     RestoreRequest,
-    restore_backup,
+    restore_chain,
 )
 
 if t.TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Restorer:
 
     def request(self, database: str, **values: t.Any) -> RestoreRequest:
         settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": str(self.state_dir)})())
-        return RestoreRequest(
+        return asked.restore(
             repository=settings,
             cluster="main",
             database=database,
@@ -52,7 +54,11 @@ class Restorer:
         world = restore_fakes.world(
             dry_run=dry_run, environ=self.cluster.environ, later=later, record=self.recorded.append
         )
-        return restore_backup(self.request(database, **values), world, t.cast("t.Any", backup), self._back_up)
+        return restore_chain(self.request(database, **values), world, self._chosen(backup), self._back_up)
+
+    def _chosen(self, backup: restore_fakes.Backup) -> Choice:
+        emergency = restore_fakes.Backup(restore_fakes.Record(backup_id="backup-emergency"), {}, {}, {})
+        return Choice((t.cast("t.Any", backup),), lambda _component, _backup_id: t.cast("t.Any", emergency))
 
     def _back_up(self, request: t.Any, world: t.Any) -> t.Any:
         self.emergencies.append(request)
@@ -77,6 +83,6 @@ class Restorer:
 def validated(backup: restore_fakes.Backup, *, environ: dict[str, str] | None = None, **values: t.Any) -> t.Any:
     """Give the outcome of a validation of `backup`, which lies in memory."""
     settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-    request = validation.ValidateRequest(repository=settings, cluster="main", database="shop", **values)
+    request = asked.validation(repository=settings, cluster="main", database="shop", **values)
     world = restore_fakes.world(environ=environ or {"PATH": os.environ["PATH"]})
-    return validation.validate_backup(request, world, t.cast("t.Any", backup))
+    return validation.validate_chain(request, world, [t.cast("t.Any", backup)])

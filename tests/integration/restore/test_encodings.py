@@ -13,9 +13,10 @@ import os
 import tempfile
 import typing as t
 
+import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.discovery import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases.discovery import (
     DiscoveryRequest,
     find_databases,
 )
@@ -87,17 +88,13 @@ def test_a_role_whose_name_is_not_utf_8_comes_back_byte_for_byte(cluster, tmp_pa
     try:
         place.back_up()
         proved = validation.validate(
-            validation.ValidateRequest(
-                repository=place.settings, cluster="main", database="named", scratch_dir=scratch
-            ),
+            asked.validation(repository=place.settings, cluster="main", database="named", scratch_dir=scratch),
             place.world(),
         )
         assert proved.facts["validation"]["passed"]
         clean(server, "named")
         assert NAME not in b"".join(globals_of(server))
-        done = restore.restore(
-            restore.RestoreRequest(place.settings, server.login, "main", "named", "db1"), place.world()
-        )
+        done = restore.restore(asked.restore(place.settings, server.login, "main", "named", "db1"), place.world())
         assert [name.encode("utf-8", "surrogateescape") for name in done.facts["restore"]["roles"]["created"]] == [
             GROUP,
             NAME,
@@ -130,7 +127,7 @@ def test_a_name_of_another_encoding_holds_up_no_other_database(cluster, database
             home.mkdir()
             place = ground.make(server, name, home)
             place.back_up()
-            request = restore.RestoreRequest(
+            request = asked.restore(
                 place.settings, server.login, "main", name, "db1", confirm=f"{name}@db1", force_disconnect=True
             )
             restore.restore(request, place.world())

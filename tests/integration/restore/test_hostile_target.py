@@ -14,9 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks, halfmade
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import emergency
 from restoring import validated
 

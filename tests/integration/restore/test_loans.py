@@ -22,10 +22,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending import lending
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending.borrowing import borrowing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending.ledger import Loan, abandoned
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import lending
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.borrowing import borrowing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.ledger import Loan, abandoned
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

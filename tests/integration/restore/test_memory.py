@@ -18,10 +18,7 @@ import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import (
-    connect,
-    rows,
-)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect, rows
 from restoring import validated
 
 MIB = 1 << 20

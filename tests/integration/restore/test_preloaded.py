@@ -10,11 +10,13 @@ import os
 import tempfile
 import typing as t
 
+import asked
 import fixtures_postgres
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from restoring import Restorer
 
 JOBS = """
@@ -46,16 +48,16 @@ def jobs(preloading: fixtures_postgres.Cluster) -> restore_fakes.Backup:
 def prove(backup: restore_fakes.Backup, **values: t.Any) -> t.Any:
     with tempfile.TemporaryDirectory(prefix="lb-") as place:
         settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-        request = validation.ValidateRequest(settings, "main", "jobs", scratch_dir=place, **values)
+        request = asked.validation(settings, "main", "jobs", scratch_dir=place, **values)
         world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})
-        return validation.validate_backup(request, world, t.cast("t.Any", backup)).facts["validation"]
+        return validation.validate_chain(request, world, [t.cast("t.Any", backup)]).facts["validation"]
 
 
 WORKERS = "SELECT string_agg(backend_type, ' ') FROM pg_stat_activity WHERE backend_type ~ 'worker|launcher|cron'"
 
 
 def test_the_backup_records_what_its_extensions_need(jobs):
-    assert jobs.record["preload"] == ["pg_cron", "pgaudit"]
+    assert jobs.details["preload"] == ["pg_cron", "pgaudit"]
 
 
 def test_validation_preloads_them_and_starts_no_job(jobs):
@@ -75,7 +77,7 @@ def test_a_backup_by_a_role_that_may_not_read_the_setting_validates_too(preloadi
     preloading.execute("CREATE ROLE reader LOGIN BYPASSRLS IN ROLE pg_read_all_data")
     preloading.execute("GRANT CONNECT ON DATABASE jobs TO reader")
     backup = restore_fakes.back_up(preloading, "jobs", role="reader")
-    assert "preload" not in backup.record
+    assert "preload" not in backup.details
     assert prove(backup)["passed"]
 
 

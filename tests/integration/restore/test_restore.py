@@ -16,7 +16,7 @@ import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import connection, halfmade, proof
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.warrants import HalfMade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import HalfMade
 
 CONFIRM = "shop@db1"
 
@@ -34,7 +34,7 @@ def test_the_golden_database_comes_back_the_same(restorer, database):
     name = database(golden=True)
     backup = restore_fakes.back_up(restorer.cluster, name, threshold=1)
     outcome = restorer.restore(backup, name, confirm=f"{name}@db1")
-    before = backup.record["proof"]
+    before = backup.details["proof"]
     after = proof.take(restorer.cluster.login, name, None, "content", like=before)
     assert proof.compare(before, after, properties=True) == []
     kept = outcome.facts["restore"]["kept"]
@@ -178,13 +178,13 @@ def test_a_member_that_is_not_whole_leaves_the_target_as_it_was(restorer, shop, 
 
 
 def test_other_rows_than_proved_leave_the_target_as_it_was(restorer, shop, shop_backup):
-    record = {**shop_backup.record, "proof": {**shop_backup.record["proof"]}}
+    record = {**shop_backup.details, "proof": {**shop_backup.details["proof"]}}
     record["proof"]["tables"] = [
         {**entry, "rows": entry["rows"] + 1} if entry["name"] == "orders" else entry
         for entry in record["proof"]["tables"]
     ]
     with pytest.raises(errors.ProofMismatch, match=r'"public"."orders": 9001 rows were backed up, 9000 are here'):
-        restorer.restore(dataclasses.replace(shop_backup, record=record), "shop", confirm=CONFIRM)
+        restorer.restore(dataclasses.replace(shop_backup, details=record), "shop", confirm=CONFIRM)
     assert live(restorer)
     assert not ours(restorer)
 
@@ -319,7 +319,7 @@ def test_a_constraint_that_reads_another_table_gets_a_second_chance(restorer, da
         """
     )
     backup = restore_fakes.back_up(restorer.cluster, source, threshold=50_000)
-    assert [member["role"] for member in backup.record["members"]] == ["schema", "table", "rest"]
+    assert [member["role"] for member in backup.details["members"]] == ["schema", "table", "rest"]
     restorer.restore(backup, "shop", target_db="again")
     assert restorer.sql("SELECT count(*) FROM a_values", "again") == [(3000,)]
     assert restorer.sql("SELECT count(*) FROM b_small", "again") == [(1,)]
@@ -334,7 +334,7 @@ def test_in_place_checks_and_backs_up_before_it_drops(restorer, shop, shop_backu
     outcome = restorer.restore(shop_backup, "shop", confirm=CONFIRM, strategy="in_place")
     assert outcome.facts["restore"]["emergency_backup_id"] == "backup-emergency"
     assert restorer.emergencies[0].reason == "emergency"
-    assert restorer.emergencies[0].database == "shop"
+    assert restorer.emergencies[0].source.database == "shop"
     (done,) = restorer.recorded
     assert (done.operation, done.about) == ("backup", {"cluster": "main", "database": "shop", "reason": "emergency"})
     assert restorer.sql("SELECT count(*) FROM orders", "shop") == [(9000,)]
@@ -342,9 +342,9 @@ def test_in_place_checks_and_backs_up_before_it_drops(restorer, shop, shop_backu
 
 
 def test_in_place_that_fails_later_says_what_the_database_can_be_had_back_from(restorer, shop, shop_backup):
-    record = {**shop_backup.record, "proof": {**shop_backup.record["proof"], "extensions": {"citext": "1.6"}}}
+    record = {**shop_backup.details, "proof": {**shop_backup.details["proof"], "extensions": {"citext": "1.6"}}}
     with pytest.raises(errors.ProofMismatch, match="Restore the emergency backup backup-emergency into it"):
-        restorer.restore(dataclasses.replace(shop_backup, record=record), "shop", confirm=CONFIRM, strategy="in_place")
+        restorer.restore(dataclasses.replace(shop_backup, details=record), "shop", confirm=CONFIRM, strategy="in_place")
     assert "shop" not in restorer.databases()
     assert restorer.restore(shop_backup, "shop").changed
 

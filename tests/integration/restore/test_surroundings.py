@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.discovery import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases.discovery import (
     DiscoveryRequest,
     find_databases,
 )
@@ -103,11 +103,11 @@ def test_a_standby_is_backed_up_like_its_primary(own: Cluster) -> None:
     own.execute("CREATE UNLOGGED TABLE public.cache (a integer)", "shop")
     with following(own) as standby:
         backup = restore_fakes.back_up(standby, "shop", threshold=200_000)
-    assert backup.record["source"]["in_recovery"]
-    counted = {entry["name"]: entry.get("rows") for entry in backup.record["proof"]["tables"]}
+    assert backup.details["source"]["in_recovery"]
+    counted = {entry["name"]: entry.get("rows") for entry in backup.details["proof"]["tables"]}
     assert counted == {"customers": 5000, "orders": 9000, "totals": None, "cache": None}
-    primary = proof.take(own.login, "shop", None, "content", like=backup.record["proof"])
-    assert [str(found) for found in proof.compare(backup.record["proof"], primary) if not found.note] == []
+    primary = proof.take(own.login, "shop", None, "content", like=backup.details["proof"])
+    assert [str(found) for found in proof.compare(backup.details["proof"], primary) if not found.note] == []
 
 
 @contextlib.contextmanager
@@ -177,8 +177,8 @@ def test_settings_that_a_role_or_a_database_carries_decide_nothing(
         backup = restore_fakes.back_up(spoilt.cluster, name, threshold=1)
         outcome = spoilt.restore(backup, name, confirm=f"{name}@db1")
         assert outcome.facts["restore"]["proved"] == "content"
-        again = proof.take(spoilt.cluster.login, name, None, "content", like=backup.record["proof"])
-        assert proof.compare(backup.record["proof"], again, properties=True) == []
+        again = proof.take(spoilt.cluster.login, name, None, "content", like=backup.details["proof"])
+        assert proof.compare(backup.details["proof"], again, properties=True) == []
     finally:
         for (found,) in pg.execute(f"SELECT datname::text FROM pg_database WHERE datname ~ '^{name}'"):
             pg.drop(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import tables
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.tables_plan import TablesPlan
 
 SOURCE = """
 SET search_path = public;
@@ -98,7 +98,7 @@ def test_a_failure_beside_others_takes_back_what_it_made(restorer, backup, datab
 def test_a_failure_leaves_a_table_that_somebody_else_made_meanwhile(restorer, backup, database, monkeypatch):
     there = database(sql="SET search_path = public; CREATE TYPE mood AS ENUM ('good', 'bad')")
     meanwhile = "CREATE TABLE other (mine int); INSERT INTO other VALUES (1)"
-    monkeypatch.setattr(tables._Run, "_require_roles", lambda _run: restorer.sql(meanwhile, there))
+    monkeypatch.setattr(TablesPlan, "_require_roles", lambda _run: restorer.sql(meanwhile, there))
     with pytest.raises(errors.DatabaseError, match="TABLE public other"):
         restorer.restore(backup, "tables_source", tables=("other", "customers"), target_db=there)
     assert relations(restorer, there) == {"other"}

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import typing as t
 
+import asked
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
@@ -50,9 +51,9 @@ def placed(restorer: t.Any) -> t.Iterator[restore_fakes.Backup]:
 def test_validation_passes_and_tells_where_things_lay(placed):
     with tempfile.TemporaryDirectory(prefix="lb-") as place:
         settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-        request = validation.ValidateRequest(settings, "main", "placed", scratch_dir=place)
+        request = asked.validation(settings, "main", "placed", scratch_dir=place)
         world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})
-        result = validation.validate_backup(request, world, t.cast("t.Any", placed)).facts["validation"]
+        result = validation.validate_chain(request, world, [t.cast("t.Any", placed)]).facts["validation"]
     assert result["passed"]
     told = [note for note in result["notes"] if "tablespace" in note]
     assert told == ["index public.fast_pkey: it was in tablespace quick and is in the default one, as are 5 more"]

@@ -11,6 +11,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+import asked
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
@@ -60,9 +61,9 @@ def test_a_view_that_cannot_be_made_is_named_with_the_option_and_costs_no_rows(r
 
 
 def test_nothing_else_may_be_missing_when_one_thing_was_accepted(restorer, hidden):
-    spoilt = {**hidden.record["proof"]["objects"], 'view "public"."oddity"': "0"}
-    proof = {**hidden.record["proof"], "objects": spoilt}
-    backup = restore_fakes.dataclasses.replace(hidden, record={**hidden.record, "proof": proof})
+    spoilt = {**hidden.details["proof"]["objects"], 'view "public"."oddity"': "0"}
+    proof = {**hidden.details["proof"], "objects": spoilt}
+    backup = restore_fakes.dataclasses.replace(hidden, details={**hidden.details, "proof": proof})
     with pytest.raises(errors.ProofMismatch, match="oddity"):
         restorer.restore(backup, "shop", target_db="with_loss", accept_failed=(ODD,))
 
@@ -72,11 +73,11 @@ def test_a_validation_says_it_and_takes_the_same_option(hidden):
         with tempfile.TemporaryDirectory(prefix="lb-", dir="/tmp") as place:
             Path(place).chmod(0o711)
             settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-            request = validation.ValidateRequest(
+            request = asked.validation(
                 repository=settings, cluster="main", database="shop", scratch_dir=place, **values
             )
             world = restore_fakes.world(environ={"PATH": "/usr/bin:/bin"})
-            return validation.validate_backup(request, world, t.cast("t.Any", hidden))
+            return validation.validate_chain(request, world, [t.cast("t.Any", hidden)])
 
     with pytest.raises(errors.DatabaseError, match=ODD) as caught:
         prove()
@@ -161,8 +162,8 @@ def test_a_failed_restore_with_a_subscription_leaves_nothing_and_blocks_nothing(
     )
     try:
         backup = restore_fakes.back_up(restorer.cluster, source)
-        record = {**backup.record, "proof": {**backup.record["proof"], "extensions": {"citext": "1.6"}}}
-        wrong = restore_fakes.dataclasses.replace(backup, record=record)
+        record = {**backup.details, "proof": {**backup.details["proof"], "extensions": {"citext": "1.6"}}}
+        wrong = restore_fakes.dataclasses.replace(backup, details=record)
         for _attempt in range(2):
             with pytest.raises(errors.ProofMismatch):
                 restorer.restore(wrong, "shop", target_db="subscribed")

@@ -14,11 +14,13 @@ import re
 import typing as t
 from pathlib import Path
 
+import asked
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from restoring import validated
 
 
@@ -58,7 +60,7 @@ def test_the_golden_database_passes(restorer, database, place):
     assert result["passed"]
     assert not outcome.changed
     assert result["first_difference"] is None
-    assert len(result["tables"]) == len(backup.record["proof"]["tables"])
+    assert len(result["tables"]) == len(backup.details["proof"]["tables"])
     assert all(table["content_equal"] for table in result["tables"] if table["sort"] == "table" and table["rows"])
 
 
@@ -116,7 +118,7 @@ def test_a_mutation_fails_and_is_named(restorer, granted, place, mutation):
     restorer.cluster.execute("CREATE DATABASE mutated TEMPLATE granted")
     restorer.sql(statement, "mutated")
     mutated = restore_fakes.back_up(restorer.cluster, "mutated")
-    forged = dataclasses.replace(mutated, record={**mutated.record, "proof": granted.record["proof"]})
+    forged = dataclasses.replace(mutated, details={**mutated.details, "proof": granted.details["proof"]})
     for chosen in ({}, {"login": restorer.cluster.login, "target_db": "mutated"}):
         with pytest.raises(errors.ProofMismatch, match=said) as caught:
             prove(forged, place, **chosen)
@@ -135,9 +137,9 @@ def test_a_setting_in_our_own_words_hides_no_other_locale(restorer, shop_backup,
     finally:
         restorer.sql("DROP ROLE tuned")
     recorded = json.loads(json.dumps(recorded).replace("5MB", "it stands in"))
-    proof = shop_backup.record["proof"]
+    proof = shop_backup.details["proof"]
     proof = {**proof, "properties": {**proof["properties"], "collate": "C.of.the.source"}}
-    other = dataclasses.replace(shop_backup, roles=recorded, record={**shop_backup.record, "proof": proof})
+    other = dataclasses.replace(shop_backup, roles=recorded, details={**shop_backup.details, "proof": proof})
     with pytest.raises(errors.ProofMismatch, match="property collate of the database") as caught:
         prove(other, place)
     assert any("stands in" in note for note in caught.value.details["validation"]["notes"])
@@ -206,7 +208,7 @@ def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place)
 
 def test_check_mode_starts_nothing(shop_backup, place):
     settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-    request = validation.ValidateRequest(settings, "main", "shop", scratch_dir=str(place / "x"))
-    outcome = validation.validate_backup(request, restore_fakes.world(dry_run=True), t.cast("t.Any", shop_backup))
+    request = asked.validation(settings, "main", "shop", scratch_dir=str(place / "x"))
+    outcome = validation.validate_chain(request, restore_fakes.world(dry_run=True), [t.cast("t.Any", shop_backup)])
     assert not outcome.changed
     assert list(place.iterdir()) == []

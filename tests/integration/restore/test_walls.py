@@ -23,10 +23,12 @@ import time
 import typing as t
 from pathlib import Path
 
+import asked
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, process
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+    checks,
     scratch,
     scratch_place,
     server,
@@ -37,7 +39,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     execute,
     rows,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks, validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 
 
 @dataclasses.dataclass
@@ -145,9 +147,9 @@ CREATE MATERIALIZED VIEW trapped AS SELECT evil(n) FROM traps;
 
 def prove(backup: restore_fakes.Backup, place: Path, **values: t.Any) -> t.Any:
     settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
-    request = validation.ValidateRequest(settings, "main", "shop", scratch_dir=str(place), **values)
+    request = asked.validation(settings, "main", "shop", scratch_dir=str(place), **values)
     world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})
-    return validation.validate_backup(request, world, t.cast("t.Any", backup)).facts["validation"]
+    return validation.validate_chain(request, world, [t.cast("t.Any", backup)]).facts["validation"]
 
 
 def test_a_hostile_dump_runs_and_reaches_nothing(restorer, database, place, attacked):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import time
 
+import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
@@ -43,12 +44,12 @@ class Shop:
         return World(now=lambda: now(datetime.UTC), sleep=time.sleep, environ=self.server.environ, dry_run=dry_run)
 
     def back_up(self, **options):
-        request = backup.BackupRequest(self.settings, self.server.login, "main", self.name, max_shrink=0, **options)
+        request = asked.backup(self.settings, self.server.login, "main", self.name, max_shrink=0, **options)
         return backup.back_up(request, self.world()).facts["backup"]["backup_id"]
 
     def validate(self, identity, *, dry_run=False):
         """Compare the live database itself with a backup's proof."""
-        request = validation.ValidateRequest(
+        request = asked.validation(
             self.settings, "main", self.name, identity, login=self.server.login, target_db=self.name
         )
         return validation.validate(request, self.world(dry_run=dry_run))

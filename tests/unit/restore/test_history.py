@@ -25,6 +25,14 @@ def test_the_last_restore_counts_only_for_the_database_that_it_made(tmp_path):
     assert history.last("db1", "shop", 0) is None
 
 
+def test_a_restore_of_chosen_tables_is_none_of_the_whole(tmp_path):
+    history = History(str(tmp_path))
+    history.add(dataclasses.replace(ONE, selection='"public"."orders"'))
+    assert history.last("db1", "shop", 16400) is None
+    assert history.last("db1", "shop", 16400, '"public"."orders"').backup_id == "backup-1"
+    assert history.estimate(5000) is None
+
+
 def test_half_a_line_after_a_power_cut_hides_nothing_else(tmp_path):
     history = History(str(tmp_path))
     history.add(ONE)

@@ -82,7 +82,9 @@ def of_manifest(record: Manifest) -> Statistic:
 
 
 def of_detail(record: Manifest, detail: Mapping[str, t.Any]) -> Statistic:
-    """Give what the encrypted record tells too."""
+    """Return what the encrypted record tells too; one of a kind that has no tables tells no more than the manifest."""
+    if "tables" not in detail:
+        return of_manifest(record)
     counted = [entry for entry in detail["proof"].get("tables", ()) if entry["sort"] == "table" and "rows" in entry]
     bytes_of = {(entry["schema"], entry["name"]): entry["bytes"] for entry in detail["tables"]}
     largest = sorted(counted, key=lambda entry: -bytes_of.get((entry["schema"], entry["name"]), 0))[:MOST_TABLES]

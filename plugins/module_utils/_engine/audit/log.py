@@ -22,6 +22,7 @@ import re
 import typing as t
 
 from .. import journal
+from ..components.target import DROPPED
 from ..errors import StoreError
 
 if t.TYPE_CHECKING:
@@ -47,9 +48,6 @@ RESULTS = ("ok", "failed", "refused")
 
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""
-
-DROPPED = "dropped"
-"""The fact `action` of a half-made database that a later restore dropped."""
 
 Fact: t.TypeAlias = "int | float | str | bool"
 

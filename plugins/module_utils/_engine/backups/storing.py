@@ -11,7 +11,6 @@ ever met in the middle of one. An upload's parts are small and all alike, so tha
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import threading
 import typing as t
@@ -20,21 +19,19 @@ from .. import codec, repository
 from ..catalogue.manifest import File
 from ..catalogue.stored_backup import RECORD_BYTES
 from ..crypto import lbx, strict_json
-from ..errors import RecoveryError, StoreError, UsageError
+from ..errors import StoreError, UsageError
 from ..stores import base
 from ..streams import Peekable
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
+    from ..phases import Phases
+    from ..progress import Progress
     from ..stores.base import Store
 
 VOLUME_LIMIT = 9_900 * base.PART_SIZE
 """Bytes of one volume, about 77 GiB: S3 takes 10,000 parts, and one derived key may seal up to 256 GiB."""
-
-
-class Cancelled(RecoveryError):
-    """Another part of the same backup failed first."""
 
 
 class BackupFiles:
@@ -47,7 +44,14 @@ class BackupFiles:
         backup_id: str,
         writer: lbx.Writer,
         compression: codec.Codec,
+        *,
+        attempt: int,
+        progress: Progress,
+        phases: Phases,
     ) -> None:
+        self.attempt = attempt
+        self.progress = progress
+        self.phases = phases
         self._store = store
         self._application = application
         self.backup_id = backup_id
@@ -58,14 +62,19 @@ class BackupFiles:
         self._files: list[File] = []
 
     @property
+    def compression(self) -> str:
+        """The compression as users write it, such as `zstd:3`."""
+        return str(self._codec)
+
+    @property
     def files(self) -> tuple[File, ...]:
         """What is stored by now, ordered by name."""
         with self._lock:
             return tuple(sorted(self._files, key=lambda file: file.name))
 
-    def store_member(self, number: int, plaintext: Iterable[bytes]) -> int:
+    def member(self, number: int, plaintext: Iterable[bytes], /) -> None:
         """
-        Store a member, in as many volumes as it needs, and return the bytes of its plaintext.
+        Store a member, in as many volumes as it needs.
 
         What `plaintext` raises passes through, and the volume that was being written does not exist then.
         """
@@ -75,13 +84,13 @@ class BackupFiles:
             name = repository.member(self._application, self.backup_id, number, volume)
             self._store_file(name, f"{number:04d}", volume, source, limit=VOLUME_LIMIT)
             if source.exhausted:
-                return source.passed
+                return
             volume += 1
 
-    def store_record(self, what: str, record: dict[str, t.Any]) -> None:
-        """Store the encrypted record `what` (`detail` or `globals`)."""
+    def record(self, what: str, body: dict[str, t.Any], /) -> None:
+        """Store the encrypted record `what`, such as `detail`."""
         name = repository.detail(self._application, self.backup_id, what)
-        data = strict_json.dumps(record, raw_names=True)
+        data = strict_json.dumps(body, raw_names=True)
         if len(data) > RECORD_BYTES:
             raise UsageError(
                 f"The record {what} of the backup would have {len(data)} bytes, and readers take {RECORD_BYTES}.",
@@ -107,66 +116,3 @@ class BackupFiles:
             self._files.append(
                 File(name, member, volume, sealed.size, sealed.sha256, sealed.head_sha256, source.passed - before)
             )
-
-
-class Crew:
-    """Runs tasks on a few threads. The first failure stops the others and is what the caller gets."""
-
-    def __init__(self, size: int) -> None:
-        self._pool = concurrent.futures.ThreadPoolExecutor(size)
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._first: BaseException | None = None
-        self._endings: list[Callable[[], object]] = []
-
-    def check(self) -> None:
-        """Raise Cancelled once another task has failed: long tasks call this often."""
-        if self._stop.is_set():
-            raise Cancelled("Another part of the work failed first.")
-
-    def guarded(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield `chunks` unchanged until another task fails."""
-        for chunk in chunks:
-            self.check()
-            yield chunk
-
-    @contextlib.contextmanager
-    def ended_by(self, end: Callable[[], object]) -> Iterator[None]:
-        """Let `end` be called when work inside the block has to stop that cannot look for itself."""
-        with self._lock:
-            self.check()
-            self._endings.append(end)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._endings.remove(end)
-
-    def run(self, tasks: Sequence[Callable[[], object]]) -> None:
-        """Run all tasks in their order, as threads come free. Raise the first failure once all have stopped."""
-        concurrent.futures.wait([self._pool.submit(self._one, task) for task in tasks])
-        if self._first is not None:
-            raise self._first
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._halt()
-        self._pool.shutdown(wait=True)
-
-    def _one(self, task: Callable[[], object]) -> None:
-        if self._stop.is_set():
-            return
-        try:
-            task()
-        except BaseException as exc:  # noqa: BLE001 - the caller of run gets it
-            self._halt(exc)
-
-    def _halt(self, failure: BaseException | None = None) -> None:
-        """Stop everything once; what fails from then on fails because of that."""
-        with self._lock:
-            if self._stop.is_set():
-                return
-            self._stop.set()
-            self._first = failure
-            for end in self._endings:
-                end()

@@ -17,6 +17,7 @@ import re
 import typing as t
 
 from .. import repository
+from ..components.base import Parent
 from ..crypto import strict_json
 from ..errors import Tampered
 
@@ -47,14 +48,6 @@ class File:
     sha256: str
     head_sha256: str
     plain_size: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Parent:
-    """A backup that this one needs for a restore."""
-
-    backup_id: str
-    manifest_sha256: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,6 +93,10 @@ class Manifest:
                 backup_id=self.backup_id,
             )
         return tuple(volumes)
+
+    def stored_size(self, number: int, /) -> int:
+        """Return the bytes that a data member has in the store."""
+        return sum(file.size for file in self.of_member(f"{number:04d}"))
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ class Backup:
     store: Store
     custody: Custody
 
-    def member(self, number: int, note: Callable[[int], None] | None = None) -> Iterator[bytes]:
+    def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]:
         """
         Yield a member's plaintext, checked segment by segment. `note` is told the size of each stored block.
 
@@ -51,22 +51,19 @@ class Backup:
         return self._stream(f"{number:04d}", note)
 
     def detail(self) -> dict[str, t.Any]:
-        """Give the encrypted record about the data, read to its authenticated end."""
-        return self._record("detail")
+        """Return the encrypted record about the data, read to its authenticated end."""
+        return self.record("detail")
 
-    def globals(self) -> dict[str, t.Any]:
-        """Give the roles and tablespaces as they were, read to their authenticated end."""
-        return self._record("globals")
-
-    def _record(self, what: str) -> dict[str, t.Any]:
-        size = sum(file.plain_size for file in self.manifest.of_member(what))
+    def record(self, name: str, /) -> dict[str, t.Any]:
+        """Return the encrypted record `name`, read to its authenticated end."""
+        size = sum(file.plain_size for file in self.manifest.of_member(name))
         if size > RECORD_BYTES:
             raise Tampered(
-                f"The record {what} of {self.manifest.backup_id} has {size} bytes, more than a record may.",
+                f"The record {name} of {self.manifest.backup_id} has {size} bytes, more than a record may.",
                 "Nothing of it was used: find out who made it, and use another backup.",
                 backup_id=self.manifest.backup_id,
             )
-        return parse_record(b"".join(self._stream(what, None)))
+        return parse_record(b"".join(self._stream(name, None)))
 
     def check_present(self) -> None:
         """Raise Tampered unless every file is in the store with its size."""

@@ -11,10 +11,10 @@ import contextlib
 import re
 import typing as t
 
-from ..backups.discovery import DiscoveryRequest, find_databases
+from ..databases.discovery import DiscoveryRequest, find_databases
 from ..errors import DatabaseError, RecoveryError
 from ..postgres import advisories, connection, grants, halfmade, locks, server, snapshot
-from ..restores.warrants import HalfMade
+from ..postgres.warrants import HalfMade
 from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:

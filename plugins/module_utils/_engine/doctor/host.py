@@ -17,7 +17,7 @@ import typing as t
 
 from .. import status
 from ..anomalies.statistics import Statistics
-from ..restores.ledger import abandoned
+from ..lending.ledger import abandoned
 from ..stores import opening
 from ..units import human_duration, human_size
 from .check import Case, Check, count, failed, ok, warning

@@ -19,12 +19,12 @@ from .. import repository
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..audit.log import AuditLog
-from ..backups import discovery
 from ..catalogue import catalogue, newer
 from ..catalogue.believing import FUTURE
 from ..catalogue.inventory import Inventories
 from ..catalogue.marks import Marks
 from ..catalogue.receipts import Receipts
+from ..databases import discovery
 from ..errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, UsageError
 from ..retention import outlook as retention_outlook
 from ..retention import planner

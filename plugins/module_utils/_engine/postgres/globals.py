@@ -52,6 +52,11 @@ def read(connection: Connection) -> Record:
         return _read(connection)
 
 
+def names(connection: Connection) -> set[str]:
+    """Return the names of all roles of the server."""
+    return {name for (name,) in rows(connection, "SELECT rolname::text FROM pg_catalog.pg_roles")}
+
+
 def _read(connection: Connection) -> Record:
     passwords = bool(one(connection, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')"))
     return {
@@ -105,7 +110,7 @@ def missing(target: Connection, recorded: Record, *, login: bool = True, passwor
     With `login=False` no created role can log in, with `passwords=False` none has a password: for scratch clusters.
     A role that exists is left as it is; a membership is granted only where one of both sides is created here.
     """
-    present = {name for (name,) in rows(target, "SELECT rolname::text FROM pg_catalog.pg_roles")}
+    present = names(target)
     roles = [role for role in recorded["roles"] if role["name"] not in present]
     created = {role["name"] for role in roles}
     statements: list[str] = []

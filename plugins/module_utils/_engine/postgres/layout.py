@@ -14,19 +14,7 @@ import typing as t
 from ..errors import UsageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-
-class Source(t.Protocol):
-    """A backup, as far as loading goes: `member` yields plaintext that is authentic, and raises in place of its end."""
-
-    def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]: ...
-
-
-class Watcher(t.Protocol):
-    """Hears how far the load is."""
-
-    def phase(self, name: str) -> None: ...
+    from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

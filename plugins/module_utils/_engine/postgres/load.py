@@ -17,16 +17,17 @@ import typing as t
 
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
+from ..workers import WorkerPool
 from . import freeze, restorer, stages, toc
 from .layout import Choice
 from .unmade import Losses
-from .workers import Workers
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Collection, Sequence
 
-    from .layout import Layout, Part, Source, Watcher
+    from ..components.base import Stored
+    from ..phases import Phases
+    from .layout import Layout, Part
     from .unmade import Loss
 
 
@@ -34,12 +35,11 @@ if t.TYPE_CHECKING:
 class Loaded:
     """
     `losses` are what could not be made: of what comes after the data all of it, of what comes before, and of the data,
-    what was accepted. `phases` are in seconds.
+    what was accepted.
     """
 
     entries: tuple[toc.Entry, ...]
     losses: tuple[Loss, ...]
-    phases: dict[str, float]
 
 
 class Loader:
@@ -48,23 +48,20 @@ class Loader:
     def __init__(
         self,
         tools: restorer.Tools,
-        source: Source,
+        source: Stored,
         layout: Layout,
         *,
-        now: Callable[[], datetime],
-        watcher: Watcher | None = None,
+        phases: Phases,
         owners: Collection[str] = (),
         accepted: Collection[str] = (),
     ) -> None:
         self._tools = tools
         self._source = source
         self._layout = layout
-        self._now = now
-        self._watcher = watcher
+        self._phase = phases
         self._owners = frozenset(owners)
         self._stack = contextlib.ExitStack()
         self._built: set[int] = set()
-        self.phases: dict[str, float] = {}
         # Read whole, to its authenticated end, before pg_restore sees its first byte: it is what runs as code.
         with self._phase("structure_read"):
             structure = b"".join(source.member(layout.structure))
@@ -101,15 +98,7 @@ class Loader:
             self._losses.add(self._post_data(database, chosen))
         with self._phase("sequences"):
             self._sequences(database, chosen)
-        return Loaded(self.entries, self._losses.found, dict(self.phases))
-
-    @contextlib.contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        if self._watcher is not None:
-            self._watcher.phase(name)
-        began = self._now()
-        yield
-        self.phases[name] = round((self._now() - began).total_seconds(), 3)
+        return Loaded(self.entries, self._losses.found)
 
     def _structure(self, database: str, chosen: Choice) -> None:
         numbers = self._ordered(chosen.structure)
@@ -123,7 +112,7 @@ class Loader:
         A check may read rows of a table that came later, and a lock may have been somebody else's.
         """
         again: list[tuple[Part, list[int] | None]] = []
-        workers = Workers(self._tools.jobs)
+        workers = WorkerPool(self._tools.jobs)
         for part in self._layout.parts:
             if part.number in chosen.parts:
                 workers.add(part.weight, self._part(workers, database, part, chosen, again))
@@ -140,7 +129,7 @@ class Loader:
         workers.run()
 
     def _part(
-        self, workers: Workers, database: str, part: Part, chosen: Choice, again: list[tuple[Part, list[int] | None]]
+        self, workers: WorkerPool, database: str, part: Part, chosen: Choice, again: list[tuple[Part, list[int] | None]]
     ) -> Callable[[], None]:
         def work() -> None:
             if not self._pour(workers, database, part, None, again):
@@ -156,7 +145,7 @@ class Loader:
 
     def _retry(
         self,
-        workers: Workers,
+        workers: WorkerPool,
         database: str,
         part: Part,
         numbers: list[int] | None,
@@ -166,7 +155,7 @@ class Loader:
 
     def _pour(
         self,
-        workers: Workers,
+        workers: WorkerPool,
         database: str,
         part: Part,
         numbers: list[int] | None,
@@ -224,21 +213,21 @@ class Loader:
             self._losses.add_data(name, reason)
         return bool(names) and self._losses.accepts([name for name, _reason in names])
 
-    def _drain(self, workers: Workers, part: Part) -> None:
+    def _drain(self, workers: WorkerPool, part: Part) -> None:
         """Read a member to its end all the same: a backup that is not whole must not look like a bad constraint."""
         for _block in workers.guarded(self._source.member(part.number)):
             pass
 
-    def _build(self, workers: Workers, database: str, part: Part, first: list[int], then: list[int]) -> None:
+    def _build(self, workers: WorkerPool, database: str, part: Part, first: list[int], then: list[int]) -> None:
         if first:
             self._build_some(workers, database, first)
         for number in then:
             workers.add(part.weight // 3, self._building(workers, database, number))
 
-    def _building(self, workers: Workers, database: str, number: int) -> Callable[[], None]:
+    def _building(self, workers: WorkerPool, database: str, number: int) -> Callable[[], None]:
         return lambda: self._build_some(workers, database, [number])
 
-    def _build_some(self, workers: Workers, database: str, numbers: list[int]) -> None:
+    def _build_some(self, workers: WorkerPool, database: str, numbers: list[int]) -> None:
         whole = self._ordered(stages.told(self.entries, numbers))
         with restorer.memory_file(toc.listing(whole)) as wanted:
             arguments = ["--exit-on-error", f"--use-list={restorer.path_of(wanted)}"]

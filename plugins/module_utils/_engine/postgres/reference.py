@@ -18,11 +18,12 @@ from .catalogue_objects import describe, digests
 from .connection import connect
 
 if t.TYPE_CHECKING:
-    from .layout import Layout, Source
+    from ..components.base import Stored
+    from .layout import Layout
     from .restorer import Tools
 
 
-def restored_structure(tools: Tools, database: str, source: Source, layout: Layout) -> dict[str, str]:
+def restored_structure(tools: Tools, database: str, source: Stored, layout: Layout) -> dict[str, str]:
     """Restore the structure alone into the empty `database`, and give {identity: digest} of what came to be."""
     structure = b"".join(source.member(layout.structure))
     with restorer.memory_file(structure) as archive, contextlib.suppress(ProcessFailed):

@@ -25,9 +25,9 @@ from .connection import child_environment, one
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ..workers import WorkerPool
     from .connection import Connection, Login
     from .server import Programs
-    from .workers import Workers
 
 MAINTENANCE_MEMORY = 256 << 20
 """Bytes for one index build, at most: beyond it sorts gain little and several builds run at once."""
@@ -163,7 +163,7 @@ def run(
     arguments: Sequence[str],
     *,
     helpers: int = 0,
-    workers: Workers | None = None,
+    workers: WorkerPool | None = None,
 ) -> str:
     """Run pg_restore on the archive in a memory file. Give its messages; raise ProcessFailed when it fails."""
     argv = tools.restore(target(database), *arguments, path_of(archive))

@@ -16,28 +16,28 @@ from ..errors import ProofMismatch
 from ..model import Outcome
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that a validation saw. `phases` and `seconds` are in seconds, `proof` is the level."""
+    """Everything that a validation saw. `proof` is the level."""
 
     backup_id: str
     component: str
     mode: str
     proof: str
     seconds: float
-    phases: Mapping[str, float]
-    tables: tuple[dict[str, t.Any], ...]
+    phase_seconds: Mapping[str, float]
+    tables: tuple[Mapping[str, t.Any], ...]
     checks: tuple[dict[str, t.Any], ...]
     differences: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def outcome(findings: Findings, counted: tuple[int, int | None]) -> Outcome:
+def outcome(findings: Findings, contents: str) -> Outcome:
     """
-    Give the result of a success, in which so many tables and rows are the backup's (see layout.counted).
+    Return the result of a success, in which all the `contents` are there.
 
     Raise ProofMismatch, the result in its details, for a failure.
     """
@@ -59,26 +59,9 @@ def outcome(findings: Findings, counted: tuple[int, int | None]) -> Outcome:
             validation=result,
             first_difference=None,
         )
-    tables, rows = counted
     summary = (
-        f"{findings.backup_id} restores: {tables} tables with {rows or 0:,} rows are as they were backed up "
+        f"{findings.backup_id} restores: {contents} are as they were backed up "
         f"(proof {findings.proof}), {len(findings.checks)} checks passed, {units.human_duration(findings.seconds)}."
     )
     facts = {"validation": result, "summary": summary}
     return Outcome(False, facts, after=summary + "\n", warnings=findings.notes)
-
-
-def tables(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[str, t.Any]]:
-    """Give each table of the proof with what was found of it."""
-    found = {(entry["schema"], entry["name"]): entry for entry in after["tables"]}
-    for entry in before["tables"]:
-        here = found.get((entry["schema"], entry["name"]), {})
-        summed = "sum" in entry and "sum" in here
-        yield {
-            "schema": entry["schema"],
-            "name": entry["name"],
-            "sort": entry["sort"],
-            "rows": here.get("rows"),
-            "rows_backed_up": entry.get("rows"),
-            "content_equal": entry["sum"] == here["sum"] if summed else None,
-        }

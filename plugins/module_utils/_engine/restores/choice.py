@@ -8,28 +8,42 @@ Which backup a restore means, and what is to be said before it replaces anything
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from .. import repository
 from ..anomalies.statistics import Statistics
 from ..catalogue import catalogue, newer
+from ..catalogue.chains import chain
 from ..errors import UsageError
 from .doubts import doubts
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..model import World
-    from .plan import RestoreRequest
 
 
-def choose(request: RestoreRequest, world: World) -> tuple[catalogue.Backup, tuple[str, ...]]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
     """
-    Give the backup that is meant, and what speaks against it or should be known.
+    The backup that is meant, last in the `chain` of all that it needs, and what speaks `against` it.
+
+    `read` finds another backup of the same repository, by component and id.
+    """
+
+    chain: tuple[catalogue.Backup, ...]
+    read: Callable[[str, str], catalogue.Backup]
+    against: tuple[str, ...] = ()
+
+
+def choose(settings: catalogue.RepositorySettings, component: str, selector: str, world: World) -> Choice:
+    """
+    Return the backup that is meant, and what speaks against it or should be known.
 
     Raise UsageError when a newer one is known to have been made and cannot be had: then it must be named.
     """
-    opened = catalogue.open_repository(request.repository, world)
-    component = repository.component(request.cluster, request.database)
-    chosen = newer.choose(opened, component, request.backup, world.now())
+    opened = catalogue.open_repository(settings, world)
+    chosen = newer.choose(opened, component, selector, world.now())
     if chosen.certain and not world.dry_run:
         raise UsageError(
             chosen.notes[0],
@@ -38,5 +52,5 @@ def choose(request: RestoreRequest, world: World) -> tuple[catalogue.Backup, tup
             backup_id=chosen.backup.manifest.backup_id,
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
-    against = doubts(opened, chosen.backup, Statistics(request.repository.state_dir, request.repository.place))
-    return chosen.backup, (*chosen.notes, *against)
+    against = doubts(opened, chosen.backup, Statistics(settings.state_dir, settings.place))
+    return Choice(chain(opened, chosen.backup), opened.read, (*chosen.notes, *against))

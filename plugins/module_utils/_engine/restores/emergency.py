@@ -3,68 +3,72 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What comes before a restore: what killed runs left is dropped, and where the old database will be destroyed, every
-stored byte is checked and the old one backed up. The history knows of all that is made or removed.
+What comes before what was there is destroyed: every stored byte is read, and what is there is backed up.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from ..audit.log import DROPPED
-from ..backups.backup import BackupRequest
+from .. import repository
+from ..backups.request import BackupRequest
 from ..errors import DatabaseError, RecoveryError
-from ..model import Done, Outcome
-from ..postgres import halfmade
+from ..model import Done
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from ..catalogue.catalogue import Backup
-    from ..model import World
-    from .plan import RestoreRequest
+    from ..components.base import Stored
+    from ..components.target import Plan
+    from ..model import Outcome, World
+    from .request import RestoreRequest
 
 
-def read_to_the_end(backup: Backup) -> None:
+def read_to_the_end(chain: Sequence[Stored]) -> None:
     """Read every data member and throw it away. Raise Tampered when one is not as signed to its last byte."""
-    for number in backup.manifest.numbers:
-        for _block in backup.member(number):
-            pass
+    for backup in chain:
+        for number in backup.manifest.numbers:
+            for _block in backup.member(number):
+                pass
 
 
-def make(request: RestoreRequest, world: World, back_up: Callable[[BackupRequest, World], Outcome]) -> str:
-    """Back up the target as it is and give the backup's id. Raise DatabaseError that says how to go on without."""
-    wanted = BackupRequest(
-        repository=request.repository,
-        login=request.login,
-        cluster=request.cluster,
-        database=request.target,
-        reason="emergency",
-        jobs=request.jobs,
-        max_shrink=0,
-        allow_empty=True,
-    )
-    about = {"cluster": request.cluster, "database": request.target, "reason": wanted.reason}
-    began = world.now()
-    try:
-        outcome = back_up(wanted, world)
-    except RecoveryError as exc:
-        world.record(Done("backup", exc, about, (world.now() - began).total_seconds()))
-        raise DatabaseError(
-            f"The emergency backup of {request.target!r} failed: {exc.cause}",
-            "Nothing was touched. If the database is broken beyond a dump, give emergency_backup: off to go on.",
-            failure=exc.cause,
-        ) from exc
-    world.record(Done("backup", outcome, about, (world.now() - began).total_seconds()))
-    return str(outcome.facts["backup"]["backup_id"])
+@dataclasses.dataclass(frozen=True, slots=True)
+class Emergency:
+    """How a backup is made of what will be destroyed: `back_up` makes it, `read` finds it in the store by its id."""
 
+    back_up: Callable[[BackupRequest, World], Outcome]
+    read: Callable[[str, str], Stored]
 
-def drop_leftovers(session: halfmade.Session, request: RestoreRequest, target: str, world: World) -> list[str]:
-    """Drop what killed runs left of restores into `target`, and give the names."""
-    dropped = halfmade.drop_leftovers(session, target)
-    for name in dropped:
-        said = f"The half-made database {name}, which an interrupted restore into {target} left, was dropped."
-        facts = {"restore": {"target": name, "action": DROPPED}, "summary": said}
-        about = {"cluster": request.cluster, "database": request.database}
-        world.record(Done("restore", Outcome(changed=True, facts=facts), about))
-    return dropped
+    def make(self, request: RestoreRequest, plan: Plan, world: World) -> Stored | None:
+        """
+        Back up the target as it is, and return what the store has of it, None where nothing would be lost.
+
+        Raise DatabaseError that says how to go on without.
+        """
+        source = plan.emergency()
+        if source is None:
+            return None
+        wanted = BackupRequest(request.repository, source, reason="emergency", max_shrink=0)
+        try:
+            outcome = self._recorded(wanted, world)
+            made = str(outcome.facts["backup"]["backup_id"])
+            return self.read(repository.component(*source.name), made)
+        except RecoveryError as exc:
+            raise DatabaseError(
+                f"The emergency backup of {plan.target!r} failed: {exc.cause}",
+                "Nothing was touched. If the database is broken beyond a dump, give emergency_backup: off to go on.",
+                failure=exc.cause,
+            ) from exc
+
+    def _recorded(self, wanted: BackupRequest, world: World) -> Outcome:
+        cluster, database = wanted.source.name
+        about = {"cluster": cluster, "database": database, "reason": wanted.reason}
+        began = world.now()
+        try:
+            outcome = self.back_up(wanted, world)
+        except RecoveryError as exc:
+            world.record(Done("backup", exc, about, (world.now() - began).total_seconds()))
+            raise
+        world.record(Done("backup", outcome, about, (world.now() - began).total_seconds()))
+        return outcome

@@ -6,7 +6,7 @@
 The host's own memory of the restores it made: one line of JSON each, in `<state_dir>/restores.jsonl`.
 
 It lies beside the database and not in it: a restored database must be exactly the one that was backed up, its comment
-and settings included. The database's oid tells whether what is there now is still what a restore put there.
+and settings included. Its identity tells whether what is there now is still what a restore put there.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ FILE = "restores.jsonl"
 @dataclasses.dataclass(frozen=True, slots=True)
 class Restored:
     """
-    A finished restore: into which database of which host, from what, when (ISO, UTC), how long, how large, and which
-    one it replaced and kept.
+    A finished restore: into which target of which host, from what, when (ISO, UTC), how long, how large, and which one
+    it replaced and kept. `identity` is what the server calls the target itself; `selection` names a part of a backup.
     """
 
     host: str
     target: str
-    oid: int
+    identity: int
     component: str
     backup_id: str
     recovery_id: str
@@ -35,7 +35,8 @@ class Restored:
     seconds: float
     plain_size: int
     kept: str = ""
-    kept_oid: int = 0
+    kept_identity: int = 0
+    selection: str = ""
 
 
 class History:
@@ -52,21 +53,25 @@ class History:
             remedy="Make room or give the right to write there; a rerun would restore again.",
         )
 
-    def last(self, host: str, target: str, oid: int) -> Restored | None:
-        """Give the restore that made the database which is there now, or None when none did."""
+    def last(self, host: str, target: str, identity: int, selection: str = "") -> Restored | None:
+        """Return the restore that made what is there now, or None when none did."""
+        there = (host, target, identity, selection)
         found = [
-            entry for entry in self._journal.read() if (entry.host, entry.target, entry.oid) == (host, target, oid)
+            entry
+            for entry in self._journal.read()
+            if (entry.host, entry.target, entry.identity, entry.selection) == there
         ]
-        return found[-1] if oid and found else None
+        return found[-1] if identity and found else None
 
     def kept(self) -> frozenset[tuple[int, str]]:
-        """Give oid and name of each database that a restore replaced and kept, whether it is still there or not."""
-        return frozenset((entry.kept_oid, entry.kept) for entry in self._journal.read() if entry.kept)
+        """Return identity and name of each one that a restore replaced and kept, whether it is still there or not."""
+        return frozenset((entry.kept_identity, entry.kept) for entry in self._journal.read() if entry.kept)
 
     def estimate(self, plain_size: int) -> float | None:
         """Give the seconds that so many bytes will take, at the rate of the last five restores here."""
-        rates = sorted(
-            entry.plain_size / entry.seconds for entry in list(self._journal.read())[-5:] if entry.seconds > 0
-        )
+        rates = sorted(entry.plain_size / entry.seconds for entry in self._whole()[-5:] if entry.seconds > 0)
         rate = rates[len(rates) // 2] if rates else 0
         return round(plain_size / rate, 1) if rate else None
+
+    def _whole(self) -> list[Restored]:
+        return [entry for entry in self._journal.read() if not entry.selection]

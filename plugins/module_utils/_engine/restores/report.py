@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What a restore says when there is nothing to do, in check mode, and when the old database is lost.
+What a restore says: when there is nothing to do, in check mode, when it is done, and when the old data is lost.
 """
 
 from __future__ import annotations
@@ -11,83 +11,161 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .. import units
 from ..model import Outcome
-from ..postgres import halfmade
-from ..postgres.layout import counted
+from ..printing import printable
+from ..units import human_duration
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..components.base import Described, Stored
+    from ..components.target import Committed, Plan
     from ..errors import RecoveryError
-    from .history import History
-    from .plan import Material, Plan, RestoreRequest
+    from .history import Restored
+    from .request import RestoreRequest
 
 
-def done_before(
-    session: halfmade.Session, request: RestoreRequest, material: Material, history: History
-) -> Outcome | None:
-    """Give the outcome of a rerun within one recovery, or None when there is something to do."""
-    last = history.last(request.host, request.target, halfmade.exists(session, request.target))
-    manifest = material.backup.manifest
-    same = last is not None and last.backup_id == manifest.backup_id and last.recovery_id == request.recovery_id
-    if last is None or not same or not request.recovery_id:
-        return None
+SHAPE = (
+    "confirm",
+    "estimate_seconds",
+    "emergency_backup_id",
+    "finished",
+    "kept",
+    "phase_seconds",
+    "proved",
+    "recovery_id",
+    "seconds",
+    "seconds_until_usable",
+)
+"""Keys that every result of a restore has, whether they say anything or not."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Announced:
+    """What is known before anything is touched: the plan, what it needs to be confirmed by and why, and its length."""
+
+    request: RestoreRequest
+    plan: Plan
+    backup: Stored
+    against: tuple[str, ...]
+    confirm: str
+    why: str
+    estimate_seconds: float | None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is worth knowing before."""
+        return (*self.against, *self.plan.warnings)
+
+    @property
+    def before(self) -> str:
+        """The target as it is, for a diff."""
+        return f"{self.plan.before}\n" if self.plan.before else ""
+
+    @property
+    def after(self) -> str:
+        """Say it to people; no name in it forges a line."""
+        record = self.backup.manifest
+        lines = [f"restore {record.backup_id} of {record.component} into {self.plan.target}"]
+        lines += [f"  CAUTION: {doubt}" for doubt in self.against]
+        if self.estimate_seconds is not None:
+            lines.append(f"  about {human_duration(self.estimate_seconds)}, going by past restores")
+        lines += [f"  {line}" for line in self.plan.lines]
+        if self.confirm:
+            lines.append(f"  needs confirm: {self.confirm}")
+        return "\n".join(map(printable, lines)) + "\n"
+
+    def facts(self, **done: t.Any) -> dict[str, t.Any]:
+        """Return the result: what is planned, and what is `done`."""
+        known = {
+            "confirm": self.confirm or None,
+            "estimate_seconds": self.estimate_seconds,
+            "recovery_id": self.request.recovery_id or None,
+        }
+        return {**_facts(self.backup.manifest, self.plan.target, **known), **self.plan.facts, **done}
+
+
+def done_before(last: Restored, record: Described) -> Outcome:
+    """Return the outcome of a rerun within one recovery."""
     said = f"{last.backup_id} was restored as {last.target} at {last.finished} in this recovery: nothing to do."
-    facts = {"restore": {**dataclasses.asdict(last), "proved": material.detail["proof"]["level"]}, "summary": said}
-    return Outcome(changed=False, facts=facts)
+    facts = _facts(
+        record,
+        last.target,
+        kept=last.kept or None,
+        recovery_id=last.recovery_id,
+        proved=record.proof,
+        finished=last.finished,
+        seconds=last.seconds,
+        seconds_until_usable=last.seconds,
+    )
+    return Outcome(changed=False, facts={"restore": facts, "summary": said})
 
 
-def planned(plan: Plan) -> Outcome:
+def planned(announced: Announced) -> Outcome:
     """Say what would be done, and which token it would need."""
-    manifest = plan.material.backup.manifest
-    facts = {
-        "restore": {
-            "backup_id": manifest.backup_id,
-            "component": manifest.component,
-            "target": plan.request.target,
-            "strategy": plan.request.strategy,
-            "kept": plan.kept,
-            "confirm": plan.confirm or None,
-            "table_bytes": plan.material.table_bytes,
-            "estimate_seconds": plan.estimate,
-            "stays": list(plan.target.stays),
-            "roles": plan.roles.facts(),
-        },
-        "summary": f"Would restore {manifest.backup_id} as {plan.request.target}.",
-    }
-    warnings = plan.warnings
-    if plan.confirm and plan.request.confirm != plan.confirm:
-        warnings = (*warnings, f"{plan.why}. The restore will need confirm: {plan.confirm}")
+    plan, warnings = announced.plan, announced.warnings
+    if announced.confirm and announced.request.confirm != announced.confirm:
+        warnings = (*warnings, f"{announced.why}. The restore will need confirm: {announced.confirm}")
+    said = f"Would restore {announced.backup.manifest.backup_id} as {plan.target}."
+    facts = {"restore": announced.facts(), "summary": said}
+    return Outcome(changed=True, facts=facts, before=announced.before, after=announced.after, warnings=warnings)
+
+
+def done(
+    announced: Announced, committed: Committed, contents: str, warnings: tuple[str, ...], results: Mapping[str, t.Any]
+) -> Outcome:
+    """Say what was done."""
+    record, plan = announced.backup.manifest, announced.plan
+    compared = "compared with nothing"
+    if results["proved"] != "none":
+        compared = f"{contents} as they were backed up (proof {results['proved']})"
+    emergency_id = results["emergency_backup_id"]
+    said = (
+        f"{record.backup_id} is restored as {plan.target}, usable after "
+        f"{human_duration(results['seconds_until_usable'])}, {compared}"
+        + (f"; the old one is {committed.kept}" if committed.kept else "")
+        + (f"; the emergency backup of it is {emergency_id}." if emergency_id else ".")
+    )
     return Outcome(
-        changed=True, facts=facts, before=state_of(plan), after="\n".join(plan.lines()) + "\n", warnings=warnings
+        changed=True,
+        facts={"restore": announced.facts(**results), "summary": said},
+        before=announced.before,
+        after=announced.after,
+        warnings=warnings,
     )
 
 
-def state_of(plan: Plan) -> str:
-    """Give the target as it is, for a diff."""
-    if not plan.target.exists:
-        return f"database {plan.request.target} does not exist\n"
-    return f"database {plan.request.target}, {units.human_size(plan.target.size)}\n"
-
-
-def proved(plan: Plan) -> str:
-    """Give the level of the proof that the result was compared with."""
-    return str(plan.material.detail["proof"]["level"]) if plan.request.validate else "none"
-
-
-def compared(plan: Plan) -> str:
-    """Say in a few words what the restored database was compared with."""
-    level = proved(plan)
-    if level == "none":
-        return "compared with nothing"
-    tables, rows = counted(plan.material.detail)
-    return f"{tables} tables with {rows or 0:,} rows as they were backed up (proof {level})"
-
-
 def lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
-    """Give the same kind of error, but say that the database is gone and what it can be had back from."""
+    """Return the same kind of error, but say that the old data is gone and what it can be had back from."""
     source = f"the emergency backup {emergency_id}" if emergency_id else "another backup"
     return type(error)(
         f"The restore in place failed when {target!r} was already dropped: {error.cause}",
         f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
         **error.details,
     )
+
+
+def _facts(record: Described, target: str, **known: t.Any) -> dict[str, t.Any]:
+    """Return a result with every key that a restore's result has, None where it says nothing."""
+    shape = dict.fromkeys(
+        (
+            "confirm",
+            "estimate_seconds",
+            "emergency_backup_id",
+            "finished",
+            "kept",
+            "phase_seconds",
+            "proved",
+            "recovery_id",
+        )
+    )
+    return {
+        **shape,
+        "seconds": None,
+        "seconds_until_usable": None,
+        "backup_id": record.backup_id,
+        "component": record.component,
+        "plain_size": record.plain_size,
+        "target": target,
+        **known,
+    }

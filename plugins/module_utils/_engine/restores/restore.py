@@ -3,301 +3,249 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Use case: a logical backup back into a database, beside the old one and swapped in only when it is proved the same.
+Use case: a backup back to where it is wanted, put in the place of what is there only when it is proved the same.
 
 The order keeps the promise that a restore gives exactly that data or leaves the target as it was: everything that can
-be known is checked first; a database of its own is filled; it is compared with the proof; and one transaction puts it
-in the old one's place.
+be known is checked first; a place of its own is filled; it is compared with the proof; and one step puts it in the old
+one's place. Where the disk cannot hold both, every byte is read and the old data is backed up before it goes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import secrets
 import typing as t
 
-from .. import units
+from .. import repository
 from ..backups import backup as backups
 from ..catalogue import readings
-from ..errors import Busy, ProcessFailed, RecoveryError
-from ..model import Outcome
-from ..postgres import halfmade, load, server, statistics, swap, target, unmade
-from ..postgres.connection import execute, rows
+from ..components.base import Run
+from ..errors import ProofMismatch, RecoveryError, UsageError
+from ..lending.borrowing import Borrower, borrowing
+from ..phases import Phases
 from ..progress import Progress, status_directory
-from ..termination import raised_on_sigterm
-from . import emergency, tables
-from .borrowing import Borrower, borrowing
-from .choice import choose
-from .comparing import prove
+from . import report
+from .choice import Choice, choose
+from .emergency import Emergency, read_to_the_end
 from .history import History, Restored
-from .plan import (
-    Material,
-    Plan,
-    RestoreRequest,
-    check_request,
-    make_plan,
-    refuse_filled,
-    refuse_use,
-    require_confirm,
-)
-from .report import compared, done_before, lost, planned, proved, state_of
-from .warrants import HalfMade
-from .watched import Watched
+from .request import RestoreRequest
+from .watched import watched
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Sequence
 
-    from ..catalogue.catalogue import Backup
-    from ..model import World
+    from ..backups.request import BackupRequest
+    from ..components.base import Place, Stored
+    from ..components.target import Committed, Plan
+    from ..model import Outcome, World
+    from .report import Announced
 
-    BackUp = Callable[[backups.BackupRequest, World], Outcome]
-
-__all__ = ["RestoreRequest", "restore", "restore_backup"]
+__all__ = ["RestoreRequest", "restore", "restore_chain"]
 
 
 def restore(request: RestoreRequest, world: World) -> Outcome:
     """
     Restore the backup that `request` names.
 
-    Raise UsageError for a missing confirm token, DatabaseError when the server cannot take the backup, Busy when the
-    target is in use, Tampered when a stored byte is not as signed, ProofMismatch when the restored database is not the
-    one that was backed up, NotFound when retention let it go meanwhile. In every such case with strategy swap, the
-    target is as it was.
+    Raise UsageError for a missing confirm token, what the target raises when it cannot take the backup, Busy when it is
+    in use, Tampered when a stored byte is not as signed, ProofMismatch when what was restored is not what was backed
+    up, NotFound when retention let it go meanwhile. In every such case, unless it is restored in place, the target is
+    as it was.
     """
-    check_request(request)
+    request.check()
     # Held from before the first look at a key, which may be lent too.
-    with borrowing(request.loan) as loan:
-        backup, against = choose(request, world)
-        with readings.announced(backup, "a restore", secrets.token_hex(8)) as reading:
-            if request.strategy == "in_place":
-                reading.require()
-            done = restore_backup(request, world, backup, backups.back_up, against, loan=loan)
-    return dataclasses.replace(done, warnings=(*reading.warnings, *done.warnings))
+    with borrowing(request.loan) as loan, contextlib.ExitStack() as stack:
+        chosen = choose(request.repository, repository.component(*request.target.name), request.backup, world)
+        token = secrets.token_hex(8)
+        held = [stack.enter_context(readings.announced(backup, "a restore", token)) for backup in chosen.chain]
+        done = restore_chain(request, world, chosen, loan=loan, readings=held)
+    warnings = (*(warning for reading in held for warning in reading.warnings), *done.warnings)
+    return dataclasses.replace(done, warnings=warnings)
 
 
-def restore_backup(
+def restore_chain(
     request: RestoreRequest,
     world: World,
-    backup: Backup,
-    back_up: BackUp,
-    against: tuple[str, ...] = (),
+    chosen: Choice,
+    back_up: Callable[[BackupRequest, World], Outcome] = backups.back_up,
     *,
     loan: Borrower | None = None,
+    readings: Sequence[readings.Reading] = (),
 ) -> Outcome:
     """
-    Restore `backup`; `back_up` makes the emergency backup where one is due, `against` is told before anything.
+    Restore what was `chosen`; `back_up` makes the emergency backup where one is due.
 
     The rights of `loan` are asked for only when something is about to be changed.
     """
-    check_request(request)
-    loan = loan or Borrower()
-    material = Material.of(backup, against)
-    if request.tables:
-        return tables.restore_tables(request, world, material, loan)
+    request.check()
+    require_kind(chosen.chain, request.target.kinds)
+    record = chosen.chain[-1].manifest
     state_dir = request.repository.state_dir
-    history = History(state_dir)
-    with raised_on_sigterm(), halfmade.manage(request.login, HalfMade(state_dir)) as session:
-        if not session.lock(f"into {request.target}"):
-            raise Busy(f"Another restore into {request.target!r} is running.", "Wait for it to end.")
-        leftovers = [] if world.dry_run else _drop_leftovers(session, request, loan, world)
-        if done := done_before(session, request, material, history):
-            return done
-        plan = make_plan(session, request, material, history, world)
-        progress = Progress(status_directory(state_dir, world), "restore", backup.manifest.component, world.now)
-        source = Watched(backup, progress)
-        loader = load.Loader(
-            plan.tools,
-            source,
-            material.layout,
-            now=world.now,
-            watcher=progress,
-            owners=material.owners,
-            accepted=request.accept_failed,
-        )
-        with loader, progress.running():
-            target.check_extensions(session.connection, loader.entries)
-            target.check_owners(
-                loader.entries, material.owners, plan.roles, request.accept_failed, server.inspect(session.connection)
+    progress = Progress(status_directory(state_dir, world), "restore", record.component, world.now)
+    run = Run(
+        world,
+        progress,
+        Phases(world.now, progress),
+        state_dir,
+        request.recovery_id,
+        (loan or Borrower()).rights,
+    )
+    with request.target.plan(watched(chosen.chain, progress), run) as plan, progress.running():
+        history = History(state_dir)
+        last = _last(plan, history)
+        if last and request.recovery_id and (last.backup_id, last.recovery_id) == (record.backup_id, run.recovery_id):
+            return report.done_before(last, record)
+        plan.decide()
+        if not plan.beside:
+            for reading in readings:
+                reading.require()
+        announced = _announced(request, plan, chosen, history)
+        if world.dry_run:
+            return report.planned(announced)
+        _require_confirm(announced)
+        plan.require_free()
+        with plan.ready():
+            again = _announced(request, plan, chosen, history)
+            _require_confirm(again)
+            return _Restore(again, chosen, run, Emergency(back_up, chosen.read)).go(history)
+
+
+def require_kind(chain: Sequence[Stored], kinds: frozenset[str]) -> None:
+    """Raise UsageError when a backup is not of a kind that can be taken."""
+    for backup in chain:
+        if backup.manifest.kind not in kinds:
+            raise UsageError(
+                f"The backup {backup.manifest.backup_id} is {backup.manifest.kind}, not {' or '.join(sorted(kinds))}.",
+                "Use the module for that kind, or choose another backup.",
+                field="backup",
             )
-            if world.dry_run:
-                return planned(plan)
-            require_confirm(plan)
-            refuse_use(session, plan)
-            with loan.rights() as lent:
-                if lent:
-                    # With more rights more is seen, such as the room on the disk.
-                    plan = make_plan(session, request, material, history, world)
-                    require_confirm(plan)
-                    loader.use(plan.tools)
-                return _Run(session, plan, loader, world, back_up).go(history, leftovers)
 
 
-def _drop_leftovers(session: halfmade.Session, request: RestoreRequest, loan: Borrower, world: World) -> list[str]:
-    """Drop what killed runs left. Only where there is any are the rights asked for."""
-    if not any(halfmade.left(session).values()):
-        return []
-    with loan.rights():
-        return emergency.drop_leftovers(session, request, request.target, world)
+def _announced(request: RestoreRequest, plan: Plan, chosen: Choice, history: History) -> Announced:
+    backup = chosen.chain[-1]
+    confirm, why = _confirmation(plan, _last(plan, history), backup)
+    estimate = history.estimate(backup.manifest.plain_size)
+    return report.Announced(request, plan, backup, chosen.against, confirm, why, estimate)
 
 
-class _Run:
+def _last(plan: Plan, history: History) -> Restored | None:
+    return history.last(plan.host, plan.target, plan.identity, plan.selection)
+
+
+def _confirmation(plan: Plan, last: Restored | None, backup: Stored) -> tuple[str, str]:
+    """Return the token that this restore needs, and why; both empty when it needs none."""
+    if not plan.holds_data:
+        return "", ""
+    token = f"{plan.target}@{plan.host}"
+    if last is not None and last.backup_id == backup.manifest.backup_id:
+        recovery = f" by recovery {last.recovery_id}" if last.recovery_id else ""
+        why = f"The same backup was restored into {plan.target} at {last.finished}{recovery}"
+        return f"{token} after {last.finished}", why
+    return token, f"{plan.target} on {plan.host} holds data that this restore replaces"
+
+
+def _require_confirm(announced: Announced) -> None:
+    """Raise UsageError that tells the exact token, unless it was given."""
+    if announced.confirm and announced.request.confirm != announced.confirm:
+        raise UsageError(
+            " ".join((f"{announced.why}.", *announced.against)),
+            f"If that is meant, give confirm: {announced.confirm}",
+            field="confirm",
+            confirm=announced.confirm,
+        )
+
+
+class _Restore:
     """One restore that is carried out."""
 
-    def __init__(
-        self, session: halfmade.Session, plan: Plan, loader: load.Loader, world: World, back_up: BackUp
-    ) -> None:
-        self._session = session
-        self._plan = plan
-        self._request = plan.request
-        self._loader = loader
-        self._world = world
-        self._back_up = back_up
-        self._warnings = list(plan.warnings)
-        self._began = world.now()
+    def __init__(self, announced: Announced, chosen: Choice, run: Run, emergency: Emergency) -> None:
+        self._announced = announced
+        self._plan = announced.plan
+        self._request = announced.request
+        self._chosen = chosen
+        self._run = run
+        self._emergency = emergency
+        self._began = run.world.now()
+        self._warnings = list(announced.warnings)
         self._emergency_id = ""
-        self._dropped = False
+        self._contents = ""
 
-    def go(self, history: History, leftovers: list[str]) -> Outcome:
-        plan, request = self._plan, self._request
+    def go(self, history: History) -> Outcome:
         try:
-            self._prepare()
-            for statement in plan.roles.statements:
-                execute(self._session.connection, statement)
-            self._replace()
+            made = self._prepare()
+            with self._plan.filled(made) as place:
+                self._prove(place)
+                committed = self._plan.commit(place)
         except RecoveryError as exc:
             exc.details.update(emergency_backup_id=self._emergency_id or None)
-            if not self._dropped:
+            if not self._plan.destroyed:
                 raise
-            raise lost(exc, request.target, self._emergency_id) from exc
-        usable = (self._world.now() - self._began).total_seconds()
-        oid = halfmade.exists(self._session, request.target)
-        self._remember(history, oid, usable)
-        with self._phase("statistics"):
-            self._analyze(request.target, statistics.BETTER)
-            self._analyze(request.target, None)
-        return self._outcome(usable, leftovers)
-
-    def _replace(self) -> None:
-        """Drop the old database where it is in place, fill one, prove it, and give it the wanted name."""
-        plan, request = self._plan, self._request
-        if request.strategy == "in_place" and plan.target.exists:
-            halfmade.drop(self._session, request.target, plan.target.oid)
-            self._dropped = True
-        recorded = plan.material.detail["properties"]
-        with self._filled(recorded):
-            with self._phase("statistics_rough"):
-                self._analyze(plan.temporary, statistics.ROUGH)
-            with self._phase("swap"):
-                swap.swap(
-                    self._session,
-                    restored=plan.temporary,
-                    target=request.target,
-                    kept=plan.kept,
-                    recorded=recorded,
-                    roles=self._roles(),
-                    force=request.force_disconnect,
-                )
-
-    def _prepare(self) -> None:
-        """Check every byte and back up what is there, where the old database will not survive."""
-        plan, request = self._plan, self._request
-        in_place = request.strategy == "in_place"
-        if in_place:
-            with self._phase("full_check"):
-                emergency.read_to_the_end(plan.material.backup)
-        wanted = request.emergency_backup == "required" or (request.emergency_backup == "auto" and in_place)
-        if wanted and plan.target.holds_data:
-            with self._phase("emergency_backup"):
-                self._emergency_id = emergency.make(request, self._world, self._back_up)
-        if in_place and plan.target.exists:
-            refuse_use(self._session, plan)
-            refuse_filled(self._session, plan)
-
-    @contextlib.contextmanager
-    def _filled(self, recorded: Mapping[str, t.Any]) -> Iterator[None]:
-        """Give the block a database that is filled and proved; it is dropped when anything fails."""
-        plan, request, backup = self._plan, self._request, self._plan.material.backup.manifest
-        maker = f"{request.host} pid {os.getpid()} at {self._began:%Y-%m-%dT%H:%M:%SZ}"
-        token = secrets.token_hex(16)
-        mark = halfmade.mark_of(backup.backup_id, request.target, request.recovery_id or "-", maker, token)
-        spaces = {name for (name,) in rows(self._session.connection, "SELECT spcname::text FROM pg_tablespace")}
-        making = halfmade.making(
-            self._session, plan.temporary, recorded, mark, target=request.target, tablespaces=spaces
-        )
-        with making:
-            loaded = self._loader.load(plan.temporary)
-            unmade.require(loaded.losses)
-            self._warnings += [str(loss) for loss in loaded.losses]
-            if request.validate:
-                with self._phase("validation"):
-                    self._warnings += prove(plan, plan.temporary, loaded.losses)
-            yield
-
-    def _analyze(self, database: str, statistics_target: int | None) -> None:
-        try:
-            statistics.analyze(self._plan.tools, database, statistics_target)
-        except ProcessFailed as exc:
-            # Nothing of the data depends on it: the restore stands, and autovacuum will do it some day.
-            self._warnings.append(f"ANALYZE failed: {exc.cause} Run vacuumdb --analyze-in-stages on {database}.")
-
-    def _roles(self) -> set[str]:
-        return {name for (name,) in rows(self._session.connection, "SELECT rolname::text FROM pg_roles")}
-
-    def _remember(self, history: History, oid: int, seconds: float) -> None:
-        manifest = self._plan.material.backup.manifest
-        history.add(
-            Restored(
-                host=self._request.host,
-                target=self._request.target,
-                oid=oid,
-                component=manifest.component,
-                backup_id=manifest.backup_id,
-                recovery_id=self._request.recovery_id,
-                finished=f"{self._world.now():%Y-%m-%dT%H:%M:%SZ}",
-                seconds=round(seconds, 3),
-                plain_size=manifest.plain_size,
-                kept=self._plan.kept or "",
-                kept_oid=self._plan.target.oid if self._plan.kept else 0,
-            )
-        )
-
-    @contextlib.contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        began = self._world.now()
-        yield
-        self._loader.phases[name] = round((self._world.now() - began).total_seconds(), 3)
-
-    def _outcome(self, usable: float, leftovers: list[str]) -> Outcome:
-        plan, manifest, emergency_id = self._plan, self._plan.material.backup.manifest, self._emergency_id
-        facts = {
-            "restore": {
-                "backup_id": manifest.backup_id,
-                "component": manifest.component,
-                "target": self._request.target,
-                "strategy": self._request.strategy,
-                "kept": plan.kept,
-                "emergency_backup_id": emergency_id or None,
-                "proved": proved(plan),
-                "seconds_until_usable": round(usable, 3),
-                "seconds": round((self._world.now() - self._began).total_seconds(), 3),
-                "phases": dict(self._loader.phases),
-                "dropped_leftovers": leftovers,
-                "roles": plan.roles.facts(),
-                "plain_size": manifest.plain_size,
-            },
-            "summary": (
-                f"{manifest.backup_id} is restored as {self._request.target}, usable after "
-                f"{units.human_duration(usable)}, {compared(plan)}"
-                + (f"; the old one is {plan.kept}" if plan.kept else "")
-                + (f"; the emergency backup of it is {emergency_id}." if emergency_id else ".")
-            ),
+            raise report.lost(exc, self._plan.target, self._emergency_id) from exc
+        usable = self._seconds()
+        history.add(self._restored(committed, usable))
+        with self._run.phases("statistics"):
+            self._warnings += self._plan.settle()
+        results = {
+            "kept": committed.kept or None,
+            "emergency_backup_id": self._emergency_id or None,
+            "proved": self._proved,
+            "seconds_until_usable": usable,
+            "seconds": self._seconds(),
+            "phase_seconds": self._run.phases.seconds,
         }
-        return Outcome(
-            changed=True,
-            facts=facts,
-            before=state_of(plan),
-            after="\n".join(plan.lines()) + "\n",
-            warnings=tuple(self._warnings),
+        return report.done(self._announced, committed, self._contents, tuple(self._warnings), results)
+
+    def _prepare(self) -> Stored | None:
+        """Check every byte and back up what is there, where the old data will not survive."""
+        plan, wish = self._plan, self._request.emergency_backup
+        if not plan.beside:
+            with self._run.phases("full_check"):
+                read_to_the_end(self._chosen.chain)
+        if not plan.holds_data or not (wish == "required" or (wish == "auto" and not plan.beside)):
+            return None
+        with self._run.phases("emergency_backup"):
+            made = self._emergency.make(self._request, plan, self._run.world)
+        self._emergency_id = made.manifest.backup_id if made else ""
+        return made
+
+    def _prove(self, place: Place) -> None:
+        """Compare what was filled with the proof. Raise ProofMismatch that names the first difference."""
+        self._contents = place.contents
+        self._warnings += place.warnings
+        if not self._request.validate:
+            return
+        with self._run.phases("validation"):
+            found = place.compare()
+        self._warnings += found.notes
+        if found.differences:
+            raise ProofMismatch(
+                f"What was restored is not what was backed up: {found.differences[0]}.",
+                "Nothing was replaced; try an earlier backup, and look into why this one differs.",
+                differences=list(found.differences[:100]),
+                first_difference=found.differences[0],
+            )
+
+    @property
+    def _proved(self) -> str:
+        return self._chosen.chain[-1].manifest.proof if self._request.validate else "none"
+
+    def _seconds(self) -> float:
+        return round((self._run.world.now() - self._began).total_seconds(), 3)
+
+    def _restored(self, committed: Committed, seconds: float) -> Restored:
+        plan, record = self._plan, self._chosen.chain[-1].manifest
+        return Restored(
+            host=plan.host,
+            target=plan.target,
+            identity=committed.identity,
+            component=record.component,
+            backup_id=record.backup_id,
+            recovery_id=self._run.recovery_id,
+            finished=f"{self._run.world.now():%Y-%m-%dT%H:%M:%SZ}",
+            seconds=seconds,
+            plain_size=record.plain_size,
+            kept=committed.kept,
+            kept_identity=committed.kept_identity,
+            selection=plan.selection,
         )

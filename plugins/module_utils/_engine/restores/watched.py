@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-A backup that tells how far it is read, for whoever waits for a restore.
+Backups that tell how far they are read, for whoever waits for a restore.
 """
 
 from __future__ import annotations
@@ -11,25 +11,42 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ..catalogue.stored_backup import Backup
+    from ..components.base import Described, Stored
     from ..progress import Progress
 
 
-class Watched:
-    """Hands on the members of `backup`, and notes the stored bytes of each in `progress`."""
+def watched(chain: Sequence[Stored], progress: Progress) -> tuple[Stored, ...]:
+    """Return the same backups, which note the stored bytes that are read of them in `progress`."""
+    together = len(chain) > 1
+    found = [Watched(backup, progress, f"{backup.manifest.backup_id}/" if together else "") for backup in chain]
+    progress.plan({name: size for each in found for name, size in each.expected().items()})
+    return tuple(found)
 
-    def __init__(self, backup: Backup, progress: Progress) -> None:
+
+class Watched:
+    """Hands on the contents of `backup`, and notes the stored bytes of each member, whose name begins with `prefix`."""
+
+    def __init__(self, backup: Stored, progress: Progress, prefix: str) -> None:
         self._backup = backup
         self._progress = progress
-        record = backup.manifest
-        progress.plan(
-            {f"{number:04d}": sum(file.size for file in record.of_member(f"{number:04d}")) for number in record.numbers}
-        )
+        self._prefix = prefix
+        self.check_opens = backup.check_opens
+        self.record = backup.record
 
-    def member(self, number: int, _note: Callable[[int], None] | None = None) -> Iterator[bytes]:
-        """Yield a member's plaintext, as Backup.member does."""
-        shown = self._progress.member(f"{number:04d}")
+    @property
+    def manifest(self) -> Described:
+        """The backup's manifest."""
+        return self._backup.manifest
+
+    def expected(self) -> dict[str, int]:
+        """Return the stored bytes of each member, by the name that is shown."""
+        record = self._backup.manifest
+        return {f"{self._prefix}{number:04d}": record.stored_size(number) for number in record.numbers}
+
+    def member(self, number: int, _note: Callable[[int], None] | None = None, /) -> Iterator[bytes]:
+        """Yield a member's plaintext, as the backup does."""
+        shown = self._progress.member(f"{self._prefix}{number:04d}")
         yield from self._backup.member(number, shown.note)
         shown.finish()

@@ -5,8 +5,8 @@
 """
 A few threads that take the largest waiting piece of work first; done work may bring more.
 
-The first failure stops everything: waiting work is dropped, running programs are ended, and the failure is raised
-once every thread has stopped.
+The first failure stops everything: waiting work is dropped, what runs is ended, and the failure is raised once every
+thread has stopped.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import heapq
 import threading
 import typing as t
 
-from ..errors import RecoveryError
+from .errors import RecoveryError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..process import Child
+    from .process import Child
 
 
 class Stopped(RecoveryError):
     """This piece of work ended early because another one failed."""
 
 
-class Workers:
+class WorkerPool:
     """`add` work before or during `run`; `running` registers a program that must not outlive a failure."""
 
     def __init__(self, count: int) -> None:
@@ -38,7 +38,7 @@ class Workers:
         self._added = 0
         self._busy = 0
         self._failure: BaseException | None = None
-        self._children: set[Child] = set()
+        self._endings: list[Callable[[], object]] = []
 
     @property
     def idle(self) -> int:
@@ -71,16 +71,20 @@ class Workers:
             raise self._failure
 
     @contextlib.contextmanager
-    def running(self, child: Child) -> Iterator[None]:
-        """Have `child` ended when the work stops, as long as the block lasts."""
+    def ended_by(self, end: Callable[[], object]) -> Iterator[None]:
+        """Have `end` called when the work stops, as long as the block lasts: for what cannot look for itself."""
         with self._change:
-            self._children.add(child)
+            self._endings.append(end)
         try:
             self.check()
             yield
         finally:
             with self._change:
-                self._children.discard(child)
+                self._endings.remove(end)
+
+    def running(self, child: Child) -> contextlib.AbstractContextManager[None]:
+        """Have `child` killed when the work stops, as long as the block lasts."""
+        return self.ended_by(child.kill)
 
     def check(self) -> None:
         """Raise Stopped once other work has failed."""
@@ -118,7 +122,7 @@ class Workers:
             if self._failure is None:
                 self._failure = failure
             self._waiting.clear()
-            children = list(self._children)
+            endings = list(self._endings)
             self._change.notify_all()
-        for child in children:
-            child.kill()
+        for end in endings:
+            end()

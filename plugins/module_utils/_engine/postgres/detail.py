@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ..postgres import dump, preloading, properties
+from . import dump, preloading, properties
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..postgres import members, snapshot
-    from ..postgres.connection import Login
+    from . import members, snapshot
+    from .connection import Login
 
 FORMAT = "lifeboat-detail/1"
 

@@ -8,28 +8,16 @@ How several databases share the jobs of a run, by how large they are.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import typing as t
 
-from ..postgres import connection, encodings, grants, members
+from ..postgres.capacity import BESIDE
+from ..postgres.members import THRESHOLD
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..postgres.login import Login
-
-BESIDE = 2
-"""Sessions of a backup beside those of its jobs: the snapshot's and the proof's."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Server:
-    """What the server says: databases in bytes, the sessions that it has left, and whose limit that is."""
-
-    sizes: Mapping[str, int]
-    free: int
-    limit: str
+    from ..postgres.capacity import Capacity
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,27 +30,13 @@ class Share:
     places: int
 
 
-def ask(login: Login, database: str) -> Server:
-    """Ask the server over one session, in `database` if it is named. Raise DatabaseError."""
-    opened = (
-        connection.connect(login, database, read_only=True)
-        if database
-        else connection.connect_server(login, read_only=True)
-    )
-    with contextlib.closing(opened) as session:
-        free, limit = grants.free_sessions(session)
-        with encodings.raw_names(session):
-            sizes = {name: int(size or 0) for name, size in connection.rows(session, _SIZES)}
-    return Server(sizes, free + 1, limit)  # the session that asks is over then
-
-
-def at_once(server: Server | None, databases: int, jobs: int) -> int:
+def at_once(server: Capacity | None, databases: int, jobs: int) -> int:
     """Give how many databases may be backed up at a time with one job each, as far as the sessions go."""
     most = min(databases, jobs)
     return most if server is None else max(min(most, server.free // (1 + BESIDE)), 1)
 
 
-def narrowness(server: Server | None, most: int, wanted: int) -> tuple[str, ...]:
+def narrowness(server: Capacity | None, most: int, wanted: int) -> tuple[str, ...]:
     """Give a warning when fewer run at a time than could."""
     if server is None or most >= wanted:
         return ()
@@ -82,12 +56,6 @@ def share(sizes: Mapping[str, int], jobs: int, most: int) -> list[Share]:
     """
     ordered = sorted(sizes.items(), key=lambda item: (item[1] > 0, -item[1]))
     total = sum(sizes.values())
-    alone = {name for name, size in ordered if most == 1 or (size * jobs > total and size >= members.THRESHOLD)}
+    alone = {name for name, size in ordered if most == 1 or (size * jobs > total and size >= THRESHOLD)}
     first = [Share(name, size, jobs, most) for name, size in ordered if name in alone]
     return first + [Share(name, size, 1, 1) for name, size in ordered if name not in alone]
-
-
-_SIZES = """
-SELECT datname::text, CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END
-  FROM pg_catalog.pg_database WHERE datallowconn
-"""

@@ -11,12 +11,12 @@ import threading
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError, ProcessFailed
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.workers import Stopped, Workers
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.workers import Stopped, WorkerPool
 
 
 def test_the_largest_goes_first_and_work_brings_work():
     done: list[str] = []
-    workers = Workers(1)
+    workers = WorkerPool(1)
     workers.add(1, lambda: done.append("small"))
     workers.add(9, lambda: (done.append("large"), workers.add(5, lambda: done.append("its index")))[0])
     workers.run()
@@ -25,7 +25,7 @@ def test_the_largest_goes_first_and_work_brings_work():
 
 def test_the_first_failure_is_raised_and_nothing_more_begins():
     begun: list[int] = []
-    workers = Workers(1)
+    workers = WorkerPool(1)
 
     def fail() -> None:
         raise DatabaseError("no space.")
@@ -38,7 +38,7 @@ def test_the_first_failure_is_raised_and_nothing_more_begins():
 
 
 def test_a_failure_ends_the_programs_of_the_others_and_their_streams():
-    workers = Workers(2)
+    workers = WorkerPool(2)
     started, ended = threading.Event(), []
 
     def feed() -> None:
@@ -66,7 +66,35 @@ def test_a_failure_ends_the_programs_of_the_others_and_their_streams():
 
 def test_idle_counts_only_threads_without_anything_to_do():
     seen: list[int] = []
-    workers = Workers(3)
+    workers = WorkerPool(3)
     workers.add(1, lambda: seen.append(workers.idle))
     workers.run()
     assert seen == [2]
+
+
+def test_endless_work_that_looks_stops_at_the_first_failure() -> None:
+    workers = WorkerPool(2)
+    failed = threading.Event()
+
+    def endless() -> None:
+        while True:
+            workers.check()
+            failed.wait(0.01)
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("the real reason")
+
+    for weight, work in ((3, endless), (2, fail), (1, endless)):
+        workers.add(weight, work)
+    with pytest.raises(ValueError, match="the real reason"):
+        workers.run()
+
+
+def test_all_work_is_done() -> None:
+    done: list[int] = []
+    workers = WorkerPool(3)
+    for number in range(20):
+        workers.add(1, lambda number=number: done.append(number))
+    workers.run()
+    assert sorted(done) == list(range(20))

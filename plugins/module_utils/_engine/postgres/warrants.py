@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..journal import Journal
-from ..postgres.halfmade import Warrant
+from .halfmade import Warrant
 
 FILE = "half_made.jsonl"
 

@@ -16,25 +16,31 @@ import functools
 import typing as t
 
 from .. import errors, printing, progress, repository, status
+from ..backups.backup import BackupRequest, back_up
 from ..children import Piece, side_by_side
 from ..errors import ProcessFailed, RecoveryError, UsageError
 from ..model import Done, Outcome
-from ..postgres import connection
+from ..postgres import capacity, connection
 from . import overview, sharing
-from .backup import BackupRequest, back_up, check
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..children import End
     from ..model import World
+    from ..postgres.source import DatabaseSource
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SeveralRequest:
-    """Which `databases`; `each` says how, for any of them. The server is asked in `maintenance_db` if it is named."""
+    """
+    Which `databases`; `each` and its `source` say how, for any of them.
+
+    The server is asked in `maintenance_db` if it is named.
+    """
 
     each: BackupRequest
+    source: DatabaseSource
     databases: tuple[str, ...]
     maintenance_db: str = ""
 
@@ -49,14 +55,14 @@ def back_up_several(request: SeveralRequest, world: World) -> Outcome:
     names = tuple(dict.fromkeys(request.databases))
     if not names:
         raise UsageError("The option databases is empty.", "Name a database at least.", field="databases")
-    check(request.each)
+    request.each.check()
     began = world.now()
     try:
-        server = sharing.ask(request.each.login, request.maintenance_db)
+        server = capacity.ask(request.source.login, request.maintenance_db)
     except RecoveryError:
         server = None  # each backup tells what is in its way, by its own name
     sizes = {name: server.sizes.get(name, 0) if server else 0 for name in names}
-    jobs = request.each.jobs
+    jobs = request.source.jobs
     most = sharing.at_once(server, len(names), jobs)
     run = _Run(request, world, sizes)
     shares = [share for share in sharing.share(sizes, jobs, most) if run.may_be(share.database)]
@@ -80,7 +86,7 @@ class _Run:
         self._sizes = sizes
         self._directory = progress.status_directory(request.each.repository.state_dir, world)
         self.progress = progress.Progress(
-            self._directory, "backup", repository.cluster(request.each.cluster), world.now, unit="databases"
+            self._directory, "backup", repository.cluster(request.source.cluster), world.now, unit="databases"
         )
         self._shown: dict[str, progress.Member] = {}
         self._begun: dict[str, int] = {}
@@ -89,7 +95,8 @@ class _Run:
         self._tracebacks: list[str] = []
 
     def work(self, database: str, jobs: int) -> t.Callable[[], dict[str, t.Any]]:
-        each = dataclasses.replace(self._request.each, database=database, jobs=jobs)
+        source = dataclasses.replace(self._request.source, database=database, jobs=jobs)
+        each = dataclasses.replace(self._request.each, source=source)
         return functools.partial(_one, each, self._world)
 
     def may_be(self, name: str) -> bool:
@@ -170,7 +177,7 @@ class _Run:
         )
 
     def _record(self, name: str, result: Outcome | RecoveryError, seconds: float) -> None:
-        about = {"cluster": self._request.each.cluster, "database": name, "reason": self._request.each.reason}
+        about = {"cluster": self._request.source.cluster, "database": name, "reason": self._request.each.reason}
         self._world.record(Done("backup", result, about, seconds))
 
     def _member(self, name: str) -> progress.Member:
@@ -181,7 +188,7 @@ class _Run:
     def _told(self, name: str) -> status.Status | None:
         if self._directory is None:
             return None
-        component = repository.component(self._request.each.cluster, name)
+        component = repository.component(self._request.source.cluster, name)
         path = progress.status_path(self._directory, "backup", component)
         return status.read(path)
 

@@ -13,16 +13,16 @@ import dataclasses
 import typing as t
 
 from ..errors import DatabaseError
-from ..postgres import globals as roles
-from ..postgres import halfmade, preloading, properties, restorer, scratch, server
-from ..postgres.connection import execute
+from . import globals as roles
+from . import halfmade, preloading, properties, restorer, scratch, server
+from .connection import execute
 from .wording import DATABASE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model import World
-    from ..restores.plan import Material
+    from .contents import BackupContents
 
 OPTIONS = ("--no-tablespaces", "--no-subscriptions")
 """What no scratch cluster gets: places outside of it, and connections to the living."""
@@ -47,16 +47,16 @@ class Prepared:
     replaced: frozenset[str]
 
 
-def programs(material: Material, world: World) -> server.Programs:
+def programs(contents: BackupContents, world: World) -> server.Programs:
     """Find the programs of a server that takes this backup."""
-    dumped_by = material.backup.manifest.versions.get("pg_dump", "")
-    source = int(material.detail["source"]["server_version_num"]) // 10000
+    dumped_by = contents.backup.manifest.versions.get("pg_dump", "")
+    source = int(contents.detail["source"]["server_version_num"]) // 10000
     return server.programs(max(source, int(dumped_by.split(".", 1)[0] or 0)), environ=world.environ)
 
 
 @contextlib.contextmanager
 def running(
-    found: server.Programs, material: Material, world: World, *, parent: str, chance: int, jobs: int, limit: float
+    found: server.Programs, contents: BackupContents, world: World, *, parent: str, chance: int, jobs: int, limit: float
 ) -> Iterator[restorer.Tools]:
     """
     Give the tools that reach a cluster below `parent` which is gone afterwards, and after `limit` seconds unless they
@@ -66,34 +66,34 @@ def running(
         found,
         parent=parent,
         chance=chance,
-        superuser=_superuser(material),
+        superuser=_superuser(contents),
         sleep=world.sleep,
         limit=limit,
-        memory=scratch.MEMORY + _memory(material),
-        settings=preloading.scratch_settings(material.detail, found, database=DATABASE, sessions=scratch.CONNECTIONS),
+        memory=scratch.MEMORY + _memory(contents),
+        settings=preloading.scratch_settings(contents.detail, found, database=DATABASE, sessions=scratch.CONNECTIONS),
     ) as cluster:
         yield restorer.Tools(found, cluster.login, cluster.environ, jobs=jobs, prefix=cluster.prefix, options=OPTIONS)
 
 
 @contextlib.contextmanager
-def prepared(tools: restorer.Tools, material: Material, notes: list[str]) -> Iterator[Prepared]:
+def prepared(tools: restorer.Tools, contents: BackupContents, notes: list[str]) -> Iterator[Prepared]:
     """Make the source's roles and an empty database; what cannot be as it was there is added to `notes`."""
     with halfmade.manage(tools.login) as session:
-        for statement in roles.missing(session.connection, dict(material.roles), login=False, passwords=False):
+        for statement in roles.missing(session.connection, dict(contents.roles), login=False, passwords=False):
             _try(session, statement, notes)
-        yield Prepared(session, _create(session, dict(material.detail["properties"]), notes))
+        yield Prepared(session, _create(session, dict(contents.detail["properties"]), notes))
 
 
-def _memory(material: Material) -> int:
+def _memory(contents: BackupContents) -> int:
     """Give how much memory a proof of this backup may take: its descriptions, and where values are read, a row."""
-    proof = material.detail["proof"]
-    row = min(ROW_MEMORY, 3 * material.backup.manifest.plain_size) if proof["level"] == "content" else 0
+    proof = contents.detail["proof"]
+    row = min(ROW_MEMORY, 3 * contents.backup.manifest.plain_size) if proof["level"] == "content" else 0
     return OBJECT_MEMORY * len(proof.get("objects", ())) + row
 
 
-def _superuser(material: Material) -> str:
+def _superuser(contents: BackupContents) -> str:
     """Give the cluster the source's superuser where its name is known: it stands in grants on system objects."""
-    supers = [role["name"] for role in material.roles["roles"] if role["superuser"]]
+    supers = [role["name"] for role in contents.roles["roles"] if role["superuser"]]
     return "postgres" if "postgres" in supers or not supers else str(supers[0])
 
 

@@ -14,30 +14,17 @@ import dataclasses
 import decimal
 import typing as t
 
+from ..components.base import Check
 from ..errors import RecoveryError, UsageError
-from ..postgres import powers
-from ..postgres.connection import execute, qualified, rows
-from ..postgres.members import Scope
 from ..units import human_duration
+from . import powers
+from .connection import execute, qualified, rows
+from .members import Scope
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..postgres.connection import Connection
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Check:
-    """
-    A query and what it must give: exactly `expect` (a value or a list of rows), or a number from `minimum` up.
-
-    None means not given: who expects NULL asks whether it IS NULL.
-    """
-
-    name: str
-    query: str
-    expect: t.Any = None
-    minimum: float | None = None
+    from .connection import Connection
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

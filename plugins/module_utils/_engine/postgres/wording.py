@@ -12,23 +12,25 @@ import contextlib
 import typing as t
 
 from ..errors import DatabaseError, UsageError
-from ..postgres import reference
+from . import reference
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from ..postgres.differences import Difference
-    from ..postgres.restorer import Tools
-    from ..restores.plan import Material
+    from .contents import BackupContents
+    from .differences import Difference
+    from .restorer import Tools
 
 DATABASE = "validation"
+
+Empty = t.Callable[[], "contextlib.AbstractContextManager[Tools]"]
 
 
 def read_again(
     found: Iterable[Difference],
     restored: dict[str, t.Any],
-    material: Material,
-    empty: Callable[[], contextlib.AbstractContextManager[Tools]],
+    contents: BackupContents,
+    empty: Empty,
 ) -> set[str]:
     """
     Give those of `found` that differ in words, and that PostgreSQL's own restore of the backup words as `restored`.
@@ -40,5 +42,5 @@ def read_again(
     made: dict[str, str] = {}
     if names:
         with contextlib.suppress(DatabaseError, UsageError), empty() as tools:
-            made = reference.restored_structure(tools, DATABASE, material.backup, material.layout)
+            made = reference.restored_structure(tools, DATABASE, contents.backup, contents.layout)
     return {name for name in names if made.get(name) == restored["objects"][name]}

@@ -1,0 +1,283 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Chosen tables of a full backup, into a fresh database or beside what an existing one has; nothing is ever replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import secrets
+import typing as t
+
+from ..components.base import Comparison
+from ..components.target import Committed
+from ..errors import DatabaseError, ProcessFailed, RecoveryError
+from ..units import human_count
+from . import globals as roles
+from . import halfmade, leftovers, members, proof, role_choice, snapshot, statistics, swap, toc, unmade
+from .connection import connect, execute, qualified, rows
+from .decision import make_tools, tablespace_notes
+from .load import Loader
+from .selection import Selected, select
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..components.base import Place, Run, Stored
+    from .contents import BackupContents
+    from .restore_options import RestoreOptions
+
+
+class TablesPlan:
+    """The plan of one restore of chosen tables, over the `session` that manages databases."""
+
+    beside = True
+    destroyed = False
+    holds_data = False  # what is there stays as it is
+
+    def __init__(
+        self,
+        session: halfmade.Session,
+        wanted: RestoreOptions,
+        contents: BackupContents,
+        run: Run,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self._session = session
+        self._wanted = wanted
+        self._contents = contents
+        self._run = run
+        self._stack = stack
+        self._dropped: list[str] = []
+        stamp = f"{run.world.now():%Y%m%d_%H%M%S}"
+        self.target = wanted.target_db or f"{halfmade.cut(wanted.database, halfmade.CUT)}_tables_{stamp}"
+        self.host = wanted.host
+        self.selection = " ".join(sorted(qualified(*table) for table in self._chosen))
+        self._exists = bool(self.identity)
+        self._tables: Sequence[tuple[str, str]] = ()
+
+    @property
+    def identity(self) -> int:
+        """The oid of the database that the tables go into, or 0."""
+        return halfmade.exists(self._session, self.target)
+
+    @property
+    def before(self) -> str:
+        """The target as it is: what is there stays."""
+        return ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The tables and what comes with them."""
+        entries, owners = self._selected.tables, self._contents.owners
+        return (*(entry.name(owners) for entry in entries), *self._selected.along)
+
+    @property
+    def facts(self) -> Mapping[str, t.Any]:
+        """The same for machines."""
+        return {
+            "tables": list(self._wanted.tables),
+            "along": list(self._selected.along),
+            "left_out": list(self._selected.left_out),
+            "dropped_leftovers": self._dropped,
+        }
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is worth knowing before."""
+        lost = (f"{what} was left out: it needs or belongs to what was not chosen." for what in self._selected.left_out)
+        return (*tablespace_notes(self._session, self._contents), *lost)
+
+    def decide(self) -> None:
+        """
+        Choose what belongs to the tables.
+
+        Raise UsageError for a table that the backup has not, DatabaseError when the target has one of that name.
+        """
+        self._tables = self._names(self._selected)
+        if self._exists:
+            self._refuse_present(self._tables)
+        if not self._run.world.dry_run:
+            self._require_roles()
+
+    def require_free(self) -> None:
+        """Let everybody go on who uses the database: nothing of theirs is touched."""
+
+    def emergency(self) -> None:
+        """Say that nothing can be lost."""
+
+    def ready(self) -> contextlib.AbstractContextManager[object]:
+        """Have the rights."""
+        return self._run.rights()
+
+    @contextlib.contextmanager
+    def filled(self, _emergency: Stored | None, /) -> Iterator[Place]:
+        """Give the database with the tables in it; what was made is dropped when anything fails."""
+        making = self._dropped_on_failure(self._tables) if self._exists else self._fresh()
+        with making as database:
+            loaded = self._loader.load(database, self._selected.choice)
+            unmade.require(loaded.losses)
+            yield TablesPlace(self._wanted, database, self._contents, self._tables, tuple(map(str, loaded.losses)))
+
+    def commit(self, _place: Place, /) -> Committed:
+        """Give a fresh database its name."""
+        if not self._exists:
+            swap.swap(
+                self._session,
+                restored=self._temporary,
+                target=self.target,
+                kept=None,
+                recorded=self._contents.detail["properties"],
+                roles=roles.names(self._session.connection),
+                force=True,
+            )
+        return Committed(self.identity)
+
+    def settle(self) -> tuple[str, ...]:
+        """Gather the planner's statistics."""
+        with contextlib.suppress(ProcessFailed):
+            statistics.analyze(self._tools, self.target, None)
+        return ()
+
+    @property
+    def _chosen(self) -> tuple[tuple[str, str], ...]:
+        return members.Scope.of((), self._wanted.tables).tables
+
+    @functools.cached_property
+    def _tools(self) -> t.Any:
+        return make_tools(self._session, self._wanted, self._contents, self._run.world)
+
+    @functools.cached_property
+    def _loader(self) -> Loader:
+        loader = Loader(
+            self._tools,
+            self._contents.backup,
+            self._contents.layout,
+            phases=self._run.phases,
+            owners=self._contents.owners,
+            accepted=self._wanted.accept_failed,
+        )
+        return self._stack.enter_context(loader)
+
+    @functools.cached_property
+    def _selected(self) -> Selected:
+        loader, contents = self._loader, self._contents
+        schemas = self._schemas() if self._exists else None
+        return select(
+            loader.entries, loader.rest_entries, contents.layout, self._chosen, owners=contents.owners, schemas=schemas
+        )
+
+    @functools.cached_property
+    def _temporary(self) -> str:
+        return halfmade.temporary_name(self.target, secrets.token_hex(4))
+
+    def _names(self, selected: Selected) -> list[tuple[str, str]]:
+        chosen = {entry.name(self._contents.owners).removeprefix("TABLE ") for entry in selected.tables}
+        tables = [(table["schema"], table["name"]) for table in self._contents.detail["tables"]]
+        return [name for name in tables if toc.plain(" ".join(name)) in chosen]
+
+    def _schemas(self) -> set[str]:
+        with contextlib.closing(connect(self._wanted.login, self.target, read_only=True)) as connection:
+            return {schema for (schema,) in rows(connection, "SELECT nspname::text FROM pg_catalog.pg_namespace")}
+
+    def _require_roles(self) -> None:
+        needed = role_choice.needed(self._contents.roles)
+        if missing := sorted(needed - roles.names(self._session.connection)):
+            raise DatabaseError(
+                f"The roles {', '.join(missing)} of the backup are missing on this server.",
+                "Create those that own or may use the tables, or restore the whole database once.",
+                roles=missing,
+            )
+
+    def _refuse_present(self, tables: Sequence[tuple[str, str]]) -> None:
+        with contextlib.closing(connect(self._wanted.login, self.target, read_only=True)) as connection:
+            there = set(rows(connection, _RELATIONS))
+        if present := [qualified(*table) for table in tables if table in there]:
+            raise DatabaseError(
+                f"The database {self.target!r} has {', '.join(present)} already.",
+                "Rename it there, or leave out target_db: the tables then go into a fresh database.",
+                tables=present,
+            )
+
+    @contextlib.contextmanager
+    def _fresh(self) -> Iterator[str]:
+        """Give a database of its own to the block."""
+        world, backup_id = self._run.world, self._contents.backup.manifest.backup_id
+        maker = f"{self.host} pid {os.getpid()} at {world.now():%Y-%m-%dT%H:%M:%SZ}"
+        token, recovery_id = secrets.token_hex(16), self._run.recovery_id or "-"
+        mark = halfmade.mark_of(backup_id, self.target, recovery_id, maker, token)
+        self._dropped = leftovers.drop(self._session, self._wanted, self.target, world)
+        recorded = self._contents.detail["properties"]
+        making = halfmade.making(self._session, self._temporary, recorded, mark, target=self.target, tablespaces=())
+        with making as database:
+            yield database
+
+    @contextlib.contextmanager
+    def _dropped_on_failure(self, tables: Sequence[tuple[str, str]]) -> Iterator[str]:
+        """Give the existing database to the block; on a failure drop what it made there."""
+        try:
+            yield self.target
+        except BaseException as exc:
+            # Nothing of these names was there before; what could not be made, somebody else may have made meanwhile.
+            lost = t.cast("t.Any", exc.details.get("lost", ())) if isinstance(exc, RecoveryError) else ()
+            ours = [table for table in tables if toc.plain(f"TABLE {' '.join(table)}") not in lost]
+            names = ", ".join(qualified(*table) for table in ours)
+            with (
+                contextlib.suppress(RecoveryError),
+                contextlib.closing(connect(self._wanted.login, self.target)) as connection,
+            ):
+                # Without CASCADE nothing else goes.
+                execute(connection, f"DROP TABLE IF EXISTS {names}")
+            raise
+
+
+class TablesPlace:
+    """The restored tables, wherever they lie."""
+
+    def __init__(
+        self,
+        wanted: RestoreOptions,
+        database: str,
+        contents: BackupContents,
+        tables: Sequence[tuple[str, str]],
+        warnings: tuple[str, ...],
+    ) -> None:
+        self._wanted = wanted
+        self._database = database
+        self._whole = contents.detail["proof"]
+        self._tables = tables
+        self.warnings = warnings
+        self.contents = human_count(len(tables), "table")
+
+    def compare(self) -> Comparison:
+        """Compare the chosen tables, and nothing else, with the proof."""
+        whole, wanted = self._whole, set(self._tables)
+        if whole["level"] == "none":
+            return Comparison()
+        chosen = [entry for entry in whole["tables"] if (entry["schema"], entry["name"]) in wanted]
+        before = {**whole, **_NOTHING_ELSE, "tables": chosen}
+        login = self._wanted.login
+        with contextlib.closing(connect(login, self._database, read_only=True)) as connection:
+            present = [table for table in snapshot.read_tables(connection) if (table.schema, table.name) in wanted]
+        after = proof.take(login, self._database, None, whole["level"], present, like=before, partial=True)
+        found = [str(difference) for difference in proof.compare(before, after) if not difference.note]
+        return Comparison(tuple(found))
+
+
+_NOTHING_ELSE: Mapping[str, t.Any] = {
+    "sequences": [],
+    "extensions": {},
+    "objects": {},
+    "large_objects": {},
+    "partial": True,
+}
+
+_RELATIONS = """
+SELECT n.nspname::text, c.relname::text
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+"""

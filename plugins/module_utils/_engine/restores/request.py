@@ -1,0 +1,49 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What a restore is asked for with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import UsageError
+
+if t.TYPE_CHECKING:
+    from ..catalogue.catalogue import RepositorySettings
+    from ..components.target import Target
+
+EMERGENCY = ("auto", "required", "off")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """
+    What to restore, and where to.
+
+    `backup` is a selector; `recovery_id` ties the reruns of one recovery together; `loan` is the socket at which the
+    rights are lent.
+    """
+
+    repository: RepositorySettings
+    target: Target
+    backup: str = "latest"
+    confirm: str = ""
+    emergency_backup: str = "auto"
+    recovery_id: str = ""
+    validate: bool = True
+    loan: str = ""
+
+    def check(self) -> None:
+        """Raise UsageError on values that cannot be meant."""
+        if self.emergency_backup not in EMERGENCY:
+            raise UsageError(
+                f"The emergency_backup {self.emergency_backup!r} is unknown.",
+                f"Give one of {', '.join(EMERGENCY)}.",
+                field="emergency_backup",
+            )
+        self.target.check()

@@ -1,0 +1,146 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A component that is no database goes through the same operations: backed up, listed, verified, proved, restored."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.backup import BackupRequest, back_up
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.base import Check
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+    NotFound,
+    ProofMismatch,
+    UsageError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.trials import ScratchTrial
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation, verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import RestoreRequest, restore
+from values import Values
+
+if t.TYPE_CHECKING:
+    from shelf import Shelf
+
+
+class Shop:
+    """A directory of values, and the shelf that it is backed up to."""
+
+    def __init__(self, shelf: Shelf, home: Path) -> None:
+        self.shelf = shelf
+        self.directory = home / "prices"
+        self.directory.mkdir()
+        self.values = Values(self.directory)
+        self.write(tea="3", coffee="4", milk="1")
+
+    def write(self, **values: str) -> None:
+        for name, value in values.items():
+            (self.directory / name).write_text(value)
+
+    def read(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in self.directory.glob("*")}
+
+    def back_up(self, **options: t.Any) -> t.Any:
+        self.shelf.now += datetime.timedelta(minutes=1)
+        world = self.shelf.world(dry_run=options.pop("dry_run", False))
+        return back_up(BackupRequest(self.shelf.settings, self.values, **options), world)
+
+    def restore(self, *, dry_run: bool = False, **options: t.Any) -> t.Any:
+        self.shelf.now += datetime.timedelta(minutes=1)
+        request = RestoreRequest(self.shelf.settings, self.values, **options)
+        return restore(request, self.shelf.world(dry_run=dry_run))
+
+    def validate(self, **options: t.Any) -> t.Any:
+        request = validation.ValidateRequest(self.shelf.settings, self.values.name, self.values, **options)
+        return validation.validate(request, self.shelf.world())
+
+
+@pytest.fixture
+def shop(shelf: Shelf, tmp_path: Path) -> Shop:
+    return Shop(shelf, tmp_path)
+
+
+@pytest.fixture
+def chained(shop: Shop) -> Shop:
+    """Two backups, the second on top of the first."""
+    shop.back_up()
+    shop.write(tea="5")
+    (shop.directory / "milk").unlink()
+    shop.back_up(max_shrink=0)
+    return shop
+
+
+def test_a_preview_stores_nothing(shop: Shop) -> None:
+    planned = shop.back_up(dry_run=True)
+    assert "store tea" in planned.after
+    assert planned.changed
+    assert listing.list_backups(listing.ListRequest(shop.shelf.settings), shop.shelf.world()).facts["backups"] == []
+
+
+def test_a_backup_that_is_not_due_is_not_made(shop: Shop) -> None:
+    assert shop.back_up().changed
+    again = shop.back_up()
+    assert not again.changed
+    assert "is what is there still: nothing to do." in again.facts["summary"]
+
+
+def test_a_backup_is_listed_and_verified_like_any_other(chained: Shop) -> None:
+    shelf = chained.shelf
+    rows = listing.list_backups(listing.ListRequest(shelf.settings), shelf.world()).facts["backups"]
+    assert [(row["component"], row["kind"]) for row in rows] == [("values/prices", "values")] * 2
+    verified = verification.verify(verification.VerifyRequest(shelf.settings), shelf.world())
+    assert verified.facts["problems"] == []
+    assert verified.facts["files_read"] == 4
+
+
+def test_what_a_backup_needs_is_restored_before_it_and_the_old_is_backed_up_first(chained: Shop) -> None:
+    chained.write(tea="nonsense", rum="9")
+    with pytest.raises(UsageError, match="give confirm: prices@here"):
+        chained.restore()
+    done = chained.restore(confirm="prices@here")
+    assert chained.read() == {"tea": "5", "coffee": "4"}
+    made = done.facts["restore"]["emergency_backup_id"]
+    back = chained.restore(confirm="prices@here", backup=made)
+    assert chained.read() == {"tea": "nonsense", "coffee": "4", "rum": "9"}
+    assert back.facts["restore"]["proved"] == "content"
+
+
+def test_a_rerun_in_one_recovery_does_nothing(chained: Shop) -> None:
+    first = chained.restore(confirm="prices@here", recovery_id="fire")
+    again = chained.restore(recovery_id="fire")
+    assert (first.changed, again.changed) == (True, False)
+    assert first.facts["restore"].keys() == again.facts["restore"].keys()
+
+
+def test_a_plan_says_what_goes_and_what_it_needs(chained: Shop) -> None:
+    planned = chained.restore(dry_run=True)
+    assert "REMOVE what is in prices and write 2 backups" in planned.after
+    assert planned.facts["restore"]["confirm"] == "prices@here"
+    assert chained.read() == {"tea": "5", "coffee": "4"}
+
+
+def test_a_lost_parent_stops_a_restore_before_anything_is_touched(chained: Shop) -> None:
+    first = min(Path(chained.shelf.home, "store").rglob("backup-*.json"))
+    first.unlink()
+    with pytest.raises(NotFound):
+        chained.restore(confirm="prices@here")
+    assert chained.read() == {"tea": "5", "coffee": "4"}
+
+
+def test_a_backup_is_proved_by_its_proof_and_by_questions(chained: Shop) -> None:
+    right = Check("price of tea", "tea", expect="5")
+    found = chained.validate(checks=(right,)).facts["validation"]
+    assert (found["passed"], found["mode"], found["checks"][0]["found"]) == (True, "scratch", "5")
+    with pytest.raises(ProofMismatch, match="price of tea"):
+        chained.validate(checks=(Check("price of tea", "tea", expect="3"),))
+
+
+def test_a_backup_of_another_kind_is_refused_by_name(chained: Shop) -> None:
+    request = validation.ValidateRequest(chained.shelf.settings, chained.values.name, ScratchTrial())
+    with pytest.raises(UsageError, match=r"is values, not logical\."):
+        validation.validate(request, chained.shelf.world())
