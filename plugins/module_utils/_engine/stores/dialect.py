@@ -23,7 +23,7 @@ class Dialect:
     Where a store's objects are, and how its cloud is asked for them.
 
     - `container` is a bucket, or whatever the cloud calls one. The store is what of it has keys that begin with `root`;
-      `url`, and `endpoint` where requests go, are for messages.
+      `url` names it in messages, `endpoint` is where requests go, unencrypted only when it says http.
     - `client` is the name of obstore's class for this cloud. Create-only writes, reads of what an entity tag names, and
       checksums are what that class makes of our requests and of `config`. It asks for `credentials` before each
       request; where they are None, the machine has a role.

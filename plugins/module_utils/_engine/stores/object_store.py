@@ -73,9 +73,13 @@ class ObjectStore:
         return source.size
 
     def put_new(self, name: str, data: bytes) -> None:
-        token = secrets.token_hex(16)
-        uploading.create(functools.partial(self._create, name, data, token))
-        self._confirm(name, token, Written(len(data), data, b""))
+        token, lost = secrets.token_hex(16), None
+        for _attempt in range(uploading.ATTEMPTS):
+            lost = self._create(name, data, token, lost)
+            if lost is None:
+                self._confirm(name, token, Written(len(data), data, b""))
+                return
+        raise t.cast("StoreError", lost)
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         key = self._key(name)

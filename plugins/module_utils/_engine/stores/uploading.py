@@ -162,20 +162,6 @@ def _listed(store: Store, name: str, denied: AccessDenied, right: str) -> int:
         ) from exc
 
 
-def create(send: Callable[[StoreError | None], StoreError | None]) -> None:
-    """
-    Call `send` until it returns None, and raise the StoreError that it returned last when it never does.
-
-    It sends a write once, is given the error of the time before, and returns one when its answer got lost.
-    """
-    lost: StoreError | None = None
-    for _attempt in range(ATTEMPTS):
-        lost = send(lost)
-        if lost is None:
-            return
-    raise t.cast("StoreError", lost)
-
-
 def settle(url: str, name: str, is_ours: Callable[[], bool], earlier: StoreError | None) -> None:
     """Return when the object that exists is the one whose answer we never got. Raise AlreadyExists otherwise."""
     try:

@@ -106,10 +106,11 @@ class Bucket:
 
     def dialect(self, credentials: Callable[[], Credentials] | None, machine: Mapping[str, str]) -> Dialect:
         """Return how its objects are asked for; `machine` says where to look for the machine's role."""
+        checked = self.is_aws if self.checksums is None else self.checksums
         config: dict[str, t.Any] = {"region": self.region, "disable_bulk_delete": True, "skip_signature": False}
         if self.endpoint:
             config["endpoint"] = self.endpoint
-        if self.is_aws if self.checksums is None else self.checksums:
+        if checked:
             config["checksum_algorithm"] = "SHA256"
         return Dialect(
             url=self.url,
