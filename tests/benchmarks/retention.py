@@ -39,7 +39,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.k
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import cloud
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import object_store
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
 
 MEMBERS = 6
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def _fill(settings: StoreSettings, key: RecoveryKey, count: int, workers: int) -> None:
-    store = open_store(settings, environ={})
+    store: t.Any = t.cast("t.Any", open_store(settings, environ={}))._store
     newest = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=30)
 
     def one(number: int) -> None:
@@ -92,10 +92,10 @@ def _fill(settings: StoreSettings, key: RecoveryKey, count: int, workers: int) -
         files = tuple(manifest.File(name, member, 1, 64, "0" * 64, "0" * 64, 64) for member, name in names)
         for _member, name in names:
             # What put does before and after is about data that matter; here only the objects are wanted.
-            cloud.obstore.put(store._s3, store._key(name), b"x" * 64)
+            object_store.obstore.put(store._client, store._key(name), b"x" * 64)
         record = _record(identity, finished, files)
         name = store._key(repository.manifest("shop", record.component, identity))
-        cloud.obstore.put(store._s3, name, seals.seal_record("manifest", record.payload(), [key.root]))
+        object_store.obstore.put(store._client, name, seals.seal_record("manifest", record.payload(), [key.root]))
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for _done in pool.map(one, range(count)):
@@ -160,7 +160,7 @@ def _counted() -> collections.Counter[str]:
     import botocore.client
 
     requests: collections.Counter[str] = collections.Counter()
-    real = cloud.obstore
+    real = object_store.obstore
     call = botocore.client.BaseClient._make_api_call
 
     def by_boto3(self: t.Any, operation: str, arguments: t.Any) -> t.Any:
@@ -190,7 +190,7 @@ def _counted() -> collections.Counter[str]:
 
         return count
 
-    cloud.obstore = Counting()
+    object_store.obstore = Counting()
     return requests
 
 

@@ -36,8 +36,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model im
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, server
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import HalfMade
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import clock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import clock
 from faults import ground
 
 if t.TYPE_CHECKING:

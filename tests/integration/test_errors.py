@@ -24,7 +24,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import server as server_
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.bucket import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
 from ansible_collections.lifeboat.recovery.plugins.modules import pg_backup
 from faults import ground
 

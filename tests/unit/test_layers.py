@@ -92,10 +92,10 @@ HOMES = {
     "cryptography": "crypto/",
     "backports": "codec.py",
     "compression": "codec.py",
-    "obstore": "stores/cloud.py",
+    "obstore": "stores/object_store.py",
     "psycopg": "postgres/connection.py",
-    "boto3": "stores/s3_control.py",
-    "botocore": "stores/s3_control.py",
+    "boto3": "stores/s3/control.py",
+    "botocore": "stores/s3/control.py",
     "redis": "redis/connection.py",
     "jmespath": "catalogue/listing.py",
 }

@@ -13,7 +13,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils import _given
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import address
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import credentials
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import credentials
 
 if t.TYPE_CHECKING:
     from pathlib import Path

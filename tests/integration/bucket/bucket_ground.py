@@ -25,7 +25,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import guards, opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import guards
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
 

@@ -20,7 +20,9 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import bucket_state, opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import bucket_state
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.opening import open_control
 from bucket_ground import APPLICATION, allowing, world
 from faultproxy import Fault
 
@@ -243,11 +245,11 @@ def test_wrong_credentials_and_wrong_addresses_are_told_apart(place: Place, tmp_
         (place.s3.endpoint.replace("http:", "https:"), "does not speak TLS"),
         (place.s3.endpoint_tls, "unknown authority"),
     ):
-        control = opening.open_control(place.settings(endpoint=endpoint), environ={}, patience=impatient)
+        control = open_control(place.settings(endpoint=endpoint), environ={}, patience=impatient)
         with pytest.raises(StoreError, match=cause):
             bucket_state.read(control)
     trusted = place.settings(endpoint=place.s3.endpoint_tls, ca_cert=place.s3.ca_cert)
-    assert bucket_state.read(opening.open_control(trusted, environ={})).exists
+    assert bucket_state.read(open_control(trusted, environ={})).exists
 
 
 def test_settings_of_the_user_do_not_count(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,10 +295,10 @@ def test_a_machines_own_role_opens_the_bucket(place: Place, monkeypatch: pytest.
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Role) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         environ = {"AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}"}
-        assert bucket_state.read(opening.open_control(settings, environ=environ)).exists
+        assert bucket_state.read(open_control(settings, environ=environ)).exists
         server.shutdown()
     with pytest.raises(AccessDenied, match=r"no credentials are given.*store\.credentials_file"):
-        bucket_state.read(opening.open_control(settings, environ=environ))
+        bucket_state.read(open_control(settings, environ=environ))
 
 
 def test_a_rotated_credentials_file_takes_effect(place: Place, tmp_path: Path) -> None:
@@ -304,7 +306,7 @@ def test_a_rotated_credentials_file_takes_effect(place: Place, tmp_path: Path) -
     path = tmp_path / "credentials"
     path.touch(0o600)
     path.write_text(Path(place.s3.credentials_file).read_text(encoding="utf-8"))
-    control = opening.open_control(place.settings(credentials_file=str(path)), environ={})
+    control = open_control(place.settings(credentials_file=str(path)), environ={})
     assert bucket_state.read(control).exists
     path.write_text("[default]\naws_access_key_id = NOBODY\naws_secret_access_key = nothing\n")
     with pytest.raises(AccessDenied, match="does not know the access key"):

@@ -18,7 +18,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retentio
     prune,
     s3_retention,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import guards, opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import guards
 from bucket_ground import APPLICATION, KEY, back_up, documented, world
 
 if t.TYPE_CHECKING:

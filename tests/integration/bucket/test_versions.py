@@ -17,7 +17,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening, versions
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import versions
 from bucket_ground import APPLICATION, KEY, allowing, back_up, world
 from faultproxy import Fault
 

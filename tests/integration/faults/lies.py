@@ -37,7 +37,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.cus
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.bucket import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
 
 from .cuts import Fault, FaultProxy
 from .ground import write_secret

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.bucket import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
 

@@ -23,7 +23,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import bulk, opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import bulk
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +56,8 @@ def read(store: Store, name: str, start: int = 0, length: int | None = None) -> 
     return b"".join(store.get(name, start, length))
 
 
-def names(store: Store, prefix: str = "") -> list[str]:
-    return [info.name for info in store.list(prefix)]
+def names(store: Store, prefix: str = "", after: str = "") -> list[str]:
+    return [info.name for info in store.list(prefix, after)]
 
 
 def test_what_is_put_is_what_is_read(store: Store) -> None:
@@ -246,6 +247,58 @@ def test_a_listing_is_complete_and_ordered(store: Store) -> None:
     assert names(store, "many.") == ["many.json"]
     assert names(store, "m") == sorted(wanted + beside)
     assert names(store, "nothing/") == names(store, "manz") == names(store, "many/9") == []
+    for after in ("many/0999/x-y", "many/1000/", "many/1199/x", "many/2499/w"):
+        assert names(store, "many/", after) == [name for name in wanted if name > after]
+    assert names(store, "many/", wanted[-1]) == names(store, "many/", "many0") == []
+    assert names(store, "many/", "man") == wanted
+
+
+# Of two names that differ the one with the smaller byte stands first: a dash before a dot before a slash before a 0.
+SORTED_ODDLY = (
+    ".a",
+    "A",
+    "a b",
+    "a%2Fb",
+    "a-/x",
+    "a-b",
+    "a.b",
+    "a/-",
+    "a/.x",
+    "a/0",
+    "a/b/c",
+    "a/b0",
+    "a/~",
+    "a0",
+    "aa",
+    "b",
+    "e\u0301",
+    "z/\u00e9",
+    "z/\uffee",
+    "z/\U0001f600",
+    "\u00e9/x",
+)
+
+
+def test_a_listing_goes_on_after_any_name(settings: opening.StoreSettings, store: Store) -> None:
+    assert sorted(SORTED_ODDLY) == sorted(SORTED_ODDLY, key=str.encode) == list(SORTED_ODDLY)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: store.put(name, [b"1"]), SORTED_ODDLY))
+    stores = [
+        store,
+        opening.open_store(settings, environ={}, thorough=True),
+        opening.open_store(settings, environ={}, dry_run=True),
+    ]
+    gone = ["a", "a/", "a/.", "a/..", "a/b/", "a/b/b", "z/", "0", "~", "\u00e9/", "\U0001f600"]
+    for number, after in enumerate([*SORTED_ODDLY, *gone]):
+        for prefix in ("", "a", "a/", "a/.x", "a/b", "z/"):
+            wanted = [name for name in SORTED_ODDLY if name.startswith(prefix) and name > after]
+            assert names(stores[number % len(stores)], prefix, after) == wanted, (prefix, after)
+
+
+def test_a_listing_may_end_with_a_name_that_a_dot_begins(store: Store) -> None:
+    store.put("a/.x", [b"1"])
+    assert names(store) == names(store, "a/.x") == ["a/.x"]
+    assert names(store, "a/", "a/-") == ["a/.x"]
 
 
 class Boom(Exception):

@@ -17,7 +17,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     StoreError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.bucket import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
 from faultproxy import Fault, told
 
 if t.TYPE_CHECKING:

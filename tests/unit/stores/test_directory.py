@@ -129,6 +129,18 @@ def test_the_order_is_that_of_whole_names(store: DirectoryStore) -> None:
     for name in reversed(wanted):
         store.put(name, [b"x"])
     assert names(store) == wanted == sorted(wanted)
+    for after in [*wanted, "a", "a/", "a/b/", "a/b/z", "0", "\U0001f600"]:
+        assert [info.name for info in store.list("", after)] == [name for name in wanted if name > after]
+        assert [info.name for info in store.list("a/", after)] == [name for name in wanted[2:5] if name > after]
+
+
+def test_a_listing_looks_into_no_directory_that_it_has_passed(root: Path, store: DirectoryStore) -> None:
+    store.put("b/x", [b"x"])
+    (root / "a").mkdir()
+    (root / "a" / "strange").symlink_to("/")
+    with pytest.raises(StoreError, match="a symbolic link"):
+        names(store)
+    assert [info.name for info in store.list("", "a/z")] == ["b/x"]
 
 
 def test_empty_directories_go_with_their_last_object(root: Path, store: DirectoryStore) -> None:

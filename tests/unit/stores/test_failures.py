@@ -14,12 +14,14 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     StoreError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import failures
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import bucket
 
 HTTP = "Generic S3 error: Error performing PUT https://host/b/k - Server returned non-2xx status code: {}: {}"
 
 
 def explained(text: str) -> StoreError:
-    return failures.explain(RuntimeError(text), doing="Writing a", url="s3://b/x", endpoint="https://host", name="a")
+    judge = failures.Judge("s3://b/x", "https://host", bucket.CODES, bucket.MARKS)
+    return judge.explain(RuntimeError(text), "Writing a", "a")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import MissingLibrary, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import cloud, credentials, opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import object_store, opening
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.dry_run import DryRunStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import credentials
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -77,9 +78,8 @@ def test_a_dry_run_wraps_the_store(tmp_path: Path) -> None:
 
 @dataclasses.dataclass
 class Seen:
-    bucket: t.Any = None
+    config: t.Any = None
     credentials: t.Any = None
-    machine: t.Any = None
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Record what the adapter would get."""
     seen = Seen()
 
-    def record(bucket: t.Any, credentials: t.Any, machine: t.Any, patience: t.Any) -> None:
-        seen.bucket, seen.credentials, seen.machine = bucket, credentials, machine
+    def record(dialect: t.Any, patience: t.Any) -> None:
+        seen.config, seen.credentials = dialect.config, dialect.credentials
 
-    monkeypatch.setattr(cloud, "_client", record)
+    monkeypatch.setattr(object_store, "_client", record)
     return seen
 
 
@@ -110,14 +110,19 @@ def test_checksums_go_to_aws_and_where_they_are_asked_for(
     seen: Seen, endpoint: str | None, checksums: bool | None, expected: bool
 ) -> None:
     opened("s3://bucket/x", KEYS, endpoint=endpoint, checksums=checksums)
-    assert seen.bucket.checksums is expected
+    assert ("checksum_algorithm" in seen.config) is expected
 
 
 def test_region_and_endpoint_may_come_from_the_environment(seen: Seen) -> None:
     opened("s3://bucket/x", KEYS | {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "https://s3.example.com/"})
-    assert (seen.bucket.region, seen.bucket.endpoint) == ("eu-west-1", "https://s3.example.com")
+    assert (seen.config["region"], seen.config["endpoint"]) == ("eu-west-1", "https://s3.example.com")
     opened("s3://bucket/x", KEYS | {"AWS_REGION": "eu-west-2"}, region="eu-west-3", endpoint="http://localhost:9000")
-    assert (seen.bucket.region, seen.bucket.endpoint) == ("eu-west-3", "http://localhost:9000")
+    assert (seen.config["region"], seen.config["endpoint"]) == ("eu-west-3", "http://localhost:9000")
+
+
+def keys(seen: Seen) -> tuple[str | None, ...]:
+    found = seen.credentials()
+    return found["access_key_id"], found["secret_access_key"], found["token"]
 
 
 def credentials_file(path: Path, text: str, mode: int = 0o600) -> str:
@@ -139,19 +144,21 @@ aws_session_token=tok
 def test_the_file_comes_before_the_environment(seen: Seen, tmp_path: Path) -> None:
     path = credentials_file(tmp_path / "c", INI)
     opened("s3://bucket", KEYS, credentials_file=path)
-    assert seen.credentials() == credentials.Credentials("FILEKEY", "fi%e/s3cr3t+")
+    assert keys(seen) == ("FILEKEY", "fi%e/s3cr3t+", None)
     opened("s3://bucket", KEYS, credentials_file=path, profile="offsite")
-    assert seen.credentials() == credentials.Credentials("OTHER", "other-s3cr3t", "tok")
+    assert keys(seen) == ("OTHER", "other-s3cr3t", "tok")
     opened("s3://bucket", {"AWS_SHARED_CREDENTIALS_FILE": path, "AWS_PROFILE": "offsite"})
-    assert seen.credentials().access_key == "OTHER"
+    assert keys(seen)[0] == "OTHER"
 
 
 def test_the_environment_comes_before_the_machine(seen: Seen) -> None:
     opened("s3://bucket", KEYS | {"AWS_SESSION_TOKEN": "tok"})
-    assert seen.credentials() == credentials.Credentials("AKIDEXAMPLE", "s3cr3t-%-value", "tok")
+    assert keys(seen) == ("AKIDEXAMPLE", "s3cr3t-%-value", "tok")
     opened("s3://bucket", {"AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "AWS_WEB_IDENTITY_TOKEN_FILE": "/run/token"})
     assert seen.credentials is None
-    assert seen.machine == {"role_arn": "arn:aws:iam::1:role/x", "web_identity_token_file": "/run/token"}
+    assert seen.config["role_arn"] == "arn:aws:iam::1:role/x"
+    assert seen.config["web_identity_token_file"] == "/run/token"
+    assert not {"metadata_endpoint", "container_credentials_full_uri"} & set(seen.config)
 
 
 def test_half_of_the_environment_is_refused() -> None:
@@ -206,6 +213,6 @@ def test_the_ca_certificate_is_checked(tmp_path: Path) -> None:
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloud, "obstore", None)
+    monkeypatch.setattr(object_store, "obstore", None)
     with pytest.raises(MissingLibrary, match="obstore"):
         opened("s3://bucket", KEYS)

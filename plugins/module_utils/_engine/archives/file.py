@@ -185,7 +185,7 @@ class _NoStore:
     def head(self, name: str) -> ObjectInfo:
         raise NotFound(f"There is no store to hold {name}.")
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:  # noqa: ARG002
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:  # noqa: ARG002
         return iter(())
 
     def delete(self, name: str) -> None:

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
     from ..model import World
     from ..stores.base import ObjectInfo, Store
-    from ..stores.bucket import Patience
+    from ..stores.settings import Patience
 
 __all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "missing_file", "open_repository"]
 

@@ -16,7 +16,7 @@ import typing as t
 from ..catalogue import catalogue
 from ..errors import RecoveryError, Unhealthy, UsageError
 from ..model import Outcome
-from ..stores.bucket import Patience
+from ..stores.settings import Patience
 from ..units import parse_duration
 from . import database, history, host, keys, schedule, store
 from .check import ORDER, Case, Check, ExamineRequest, Limits, count, failed, ok, refused, worst

@@ -14,7 +14,7 @@ from ..catalogue import newer
 from ..catalogue.catalogue import STRANGER, TRUST
 from ..catalogue.receipts import Receipts
 from ..errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
-from ..stores import clock
+from ..stores.s3 import clock
 from ..units import human_duration
 from .check import Case, Check, count, failed, ok, refused, warning
 

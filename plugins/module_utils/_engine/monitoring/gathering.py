@@ -30,7 +30,8 @@ from ..retention import outlook as retention_outlook
 from ..retention import planner
 from ..retention import policy as retention_policy
 from ..schedule import jobs as schedule_jobs
-from ..stores import failures, opening
+from ..stores import opening
+from ..stores.s3.bucket import CODES
 from . import picture, rereading
 
 if t.TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _inventories(sources: Sources, world: World) -> tuple[tuple[Inventory, ...],
 
 def _may_only_write(exc: RecoveryError) -> bool:
     """Whether the store knows these credentials and lets them read nothing; it may also not know them any more."""
-    unknown = exc.details.get("code") in failures.CODES or exc.details.get("status", 403) != 403
+    unknown = exc.details.get("code") in CODES or exc.details.get("status", 403) != 403
     return isinstance(exc, AccessDenied) and not unknown
 
 

@@ -16,16 +16,17 @@ import typing as t
 from .. import repository
 from ..errors import AccessDenied, StoreError
 from ..model import Outcome
-from ..stores import bucket_state, guards, immutability, opening, versions
-from ..stores.lifecycle import Area
+from ..stores.s3 import bucket_state, guards, immutability, opening, versions
+from ..stores.s3.lifecycle import Area
 from ..units import human_duration
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model import World
-    from ..stores.guards import BucketGuards
-    from ..stores.s3_control import Control
+    from ..stores.s3.control import Control
+    from ..stores.s3.guards import BucketGuards
+    from ..stores.settings import StoreSettings
 
 SKEW = 60.0
 """By how many seconds the clocks may differ before it is said."""
@@ -46,7 +47,7 @@ class GuardedBucket:
     area: Area
 
 
-def open_bucket(store: opening.StoreSettings, application: str, world: World) -> GuardedBucket:
+def open_bucket(store: StoreSettings, application: str, world: World) -> GuardedBucket:
     """Open the bucket of a store. Raise UsageError when it is no bucket, or the application's name is none."""
     name = repository.check_application(application)
     control = opening.open_control(store, environ=world.environ)

@@ -16,8 +16,8 @@ import typing as t
 
 from ..errors import AccessDenied, UsageError
 from ..model import Outcome
-from ..stores import bucket_state
-from ..stores.lifecycle import in_days
+from ..stores.s3 import bucket_state
+from ..stores.s3.lifecycle import in_days
 from . import bucket_guarding
 from . import policy as retention_policy
 from .prune import PruneRequest, prune
@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..model import World
-    from ..stores.guards import BucketGuards, Lock
     from ..stores.opening import StoreSettings
+    from ..stores.s3.guards import BucketGuards, Lock
     from .bucket_guarding import GuardedBucket
     from .calendar import Age
     from .policy import Rules

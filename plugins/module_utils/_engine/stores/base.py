@@ -80,10 +80,11 @@ class Store(t.Protocol):
     def head(self, name: str) -> ObjectInfo:
         """Tell size and time of an object without reading it. Raise NotFound when there is none."""
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         """
-        Yield every object whose name begins with `prefix`, ordered by name.
+        Yield every object whose name begins with `prefix` and stands after `after`, ordered by name.
 
+        `after` is a name, or the beginning of one; that such an object exists is not asked.
         The listing is complete: when the store fails on the way, StoreError is raised in place of the end.
         """
 

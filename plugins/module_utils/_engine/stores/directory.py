@@ -53,12 +53,12 @@ class DirectoryStore:
     def head(self, name: str) -> base.ObjectInfo:
         return _info(name, self._stat(name, self._path(name)))
 
-    def list(self, prefix: str) -> Iterator[base.ObjectInfo]:
+    def list(self, prefix: str, after: str = "") -> Iterator[base.ObjectInfo]:
         self._check_root()
         above, slash, _rest = base.check_prefix(prefix).rpartition("/")
         if above:
             self._path(above)
-        yield from self._walk(above + slash, prefix)
+        yield from self._walk(above + slash, prefix, after)
 
     def delete(self, name: str) -> None:
         path = self._path(name)
@@ -140,9 +140,9 @@ class DirectoryStore:
                 directory = os.path.dirname(directory)
                 disk.sync_directory(directory)
 
-    def _walk(self, directory: str, prefix: str) -> Iterator[base.ObjectInfo]:
+    def _walk(self, directory: str, prefix: str, after: str) -> Iterator[base.ObjectInfo]:
         """
-        Yield what lies below `directory` (empty, or ending with a slash), in the order of whole names.
+        Yield what lies below `directory` (empty, or ending with a slash), in the order of whole names, after `after`.
 
         What is neither file nor directory is an error: left out, whatever it stands for would seem not to be there.
         """
@@ -158,13 +158,16 @@ class DirectoryStore:
             if entry.name.startswith(base.RESERVED) or not name.startswith(prefix):
                 continue
             if key.endswith("/"):
-                yield from self._walk(name, prefix)
+                if name > after or after.startswith(name):
+                    yield from self._walk(name, prefix, after)
+                continue
+            if name <= after:
                 continue
             with disk.explained(entry.path), contextlib.suppress(FileNotFoundError):
                 yield _info(name, _regular(entry.path, entry.stat(follow_symlinks=False)))
 
     def _path(self, name: str) -> str:
-        """Give the path of an object. Raise StoreError when a symbolic link on the way leads somewhere else."""
+        """Return the path of an object. Raise StoreError when a symbolic link on the way leads somewhere else."""
         path = self._root
         for segment in base.check_name(name).split("/"):
             path = os.path.join(path, segment)

@@ -15,7 +15,7 @@ from ..errors import AccessDenied, AlreadyExists, NotFound
 from . import base
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from ..errors import StoreError
@@ -35,8 +35,9 @@ class DryRunStore:
 
     def __init__(self, store: base.Store) -> None:
         self.url = store.url
+        self.get, self.head, self.list = store.get, store.head, store.list
+        self.unfinished, self.locked_until = store.unfinished, store.locked_until
         self._intended: list[Intended] = []
-        self._store = store
 
     @property
     def intended(self) -> tuple[Intended, ...]:
@@ -51,20 +52,11 @@ class DryRunStore:
     def put_new(self, name: str, data: bytes) -> None:
         """Note the name, or raise AlreadyExists where the store would; a writer who may not look assumes the best."""
         try:
-            self._store.head(name)
+            self.head(name)
         except (NotFound, AccessDenied):
             self._note("write", name, len(data))
         else:
             raise AlreadyExists(f"{self.url} holds an object {name} already.", "Nothing was written.", name=name)
-
-    def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        return self._store.get(name, start, length)
-
-    def head(self, name: str) -> base.ObjectInfo:
-        return self._store.head(name)
-
-    def list(self, prefix: str) -> Iterator[base.ObjectInfo]:
-        return self._store.list(prefix)
 
     def delete(self, name: str) -> None:
         """Note the name."""
@@ -79,16 +71,10 @@ class DryRunStore:
         """Note the names."""
         return base.one_by_one(self.purge, names)
 
-    def unfinished(self, prefix: str) -> Iterator[base.ObjectInfo]:
-        return self._store.unfinished(prefix)
-
     def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
         """Note the name; whether somebody writes it is asked only where it goes."""
         self._intended.append(Intended("delete", name))
         return True
-
-    def locked_until(self, name: str) -> datetime | None:
-        return self._store.locked_until(name)
 
     def _note(self, action: t.Literal["write", "delete"], name: str, size: int | None = None) -> None:
         self._intended.append(Intended(action, base.check_name(name), size))

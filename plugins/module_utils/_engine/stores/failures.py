@@ -5,21 +5,28 @@
 """
 What went wrong between us and an object store, in sentences for people.
 
-obstore reports every failure as text: an HTTP status and S3's error code, or how the connection failed. Only these
-are read from it. The text itself is never shown, since nobody promises what else it holds.
+obstore reports every failure as text: an HTTP status and the store's error code, or how the connection failed. Only
+these are read from it, and from boto3's. The text itself is never shown, since nobody promises what else it holds.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
 from ..errors import AccessDenied, Full, NotFound, StoreError
 
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class NoRange(StoreError):
     """The store answers a range with all there is; who asked may take his part of that."""
 
+
+Judgement: t.TypeAlias = "tuple[type[StoreError], str, str]"
+"""What a failure is: the error to raise, its cause, and what to do next."""
 
 NO_ANSWER = 0
 """In place of an HTTP status: the store did not answer."""
@@ -27,38 +34,10 @@ NO_ANSWER = 0
 _STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 
-_CHECK_KEYS = "Check the access key, its secret and the profile; keys that were replaced no longer work."
+CHECK_KEYS = "Check the access key, its secret and the profile; keys that were replaced no longer work."
 
-CODES: dict[str, tuple[type[StoreError], str, str]] = {
-    "NoSuchBucket": (StoreError, "The bucket does not exist.", "Create it, or correct store.url."),
-    "NoSuchKey": (NotFound, "It is not there.", ""),
-    "InvalidAccessKeyId": (AccessDenied, "The store does not know the access key.", _CHECK_KEYS),
-    "SignatureDoesNotMatch": (AccessDenied, "The secret does not belong to the access key.", _CHECK_KEYS),
-    "ExpiredToken": (AccessDenied, "The session token has expired.", "Renew it, and run again."),
-    "InvalidToken": (AccessDenied, "The session token is not valid.", "Renew it, and run again."),
-    "RequestTimeTooSkewed": (
-        StoreError,
-        "The clocks of this machine and of the store differ too much.",
-        "Set this machine's clock right (chronyd or systemd-timesyncd), and run again.",
-    ),
-    "BucketAlreadyExists": (StoreError, "Somebody else has a bucket of that name.", "Choose another for store.url."),
-    "OperationAborted": (StoreError, "Another change of the bucket is under way.", "Run again later."),
-    "AuthorizationHeaderMalformed": (StoreError, "The store is in another region.", "Set store.region."),
-    "PermanentRedirect": (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
-    "QuotaExceeded": (Full, "The quota of the bucket or its user is used up.", "Raise it, or free space."),
-    "EntityTooLarge": (StoreError, "The object is larger than the store takes.", "Use smaller volumes."),
-    "SlowDown": (StoreError, "The store asks to slow down, again and again.", "Run again later."),
-    "NoSuchUpload": (StoreError, "The store forgot the upload while it ran.", "Run again."),
-    "BadDigest": (StoreError, "The bytes changed on their way to the store.", "Run again; check network and memory."),
-    "XAmzContentSHA256Mismatch": (
-        StoreError,
-        "The bytes changed on their way to the store.",
-        "Run again; check network and memory.",
-    ),
-}
-
-STATUSES: dict[int, tuple[type[StoreError], str, str]] = {
-    401: (AccessDenied, "The store does not accept the credentials.", _CHECK_KEYS),
+STATUSES: dict[int, Judgement] = {
+    401: (AccessDenied, "The store does not accept the credentials.", CHECK_KEYS),
     403: (
         AccessDenied,
         "The store refuses it.",
@@ -66,27 +45,19 @@ STATUSES: dict[int, tuple[type[StoreError], str, str]] = {
     ),
     404: (NotFound, "It is not there.", ""),
     301: (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
-    501: (StoreError, "The store does not know how to do this.", "Use another S3 service, or a later version of it."),
+    501: (StoreError, "The store does not know how to do this.", "Use another store, or a later version of it."),
     507: (Full, "The store is full.", "Free space there, and run again."),
 }
 
 TRANSIENT = {408, 425, 429}
 """Refusals that may end by themselves; what is refused with another 4xx will be refused again."""
 
-_NOBODY = "No credentials are given, and this machine has none of its own."
-_NO_CREDENTIALS = "Set store.credentials_file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
-
-_UNFIT = "Run again; if it stays, use another S3 service, or another way to it than through this proxy."
+_UNFIT = "Run again; if it stays, use another store, or another way to it than through this proxy."
 _ENDPOINT = "Correct store.endpoint and store.region."
 
-MARKS: dict[str, tuple[type[StoreError], str, str]] = {
-    "External AWS credential provider": (
-        AccessDenied,
-        "The credentials file can no longer be read.",
-        "Put it back, and run again.",
-    ),
-    "latest/api/token": (AccessDenied, _NOBODY, _NO_CREDENTIALS),
-    "latest/meta-data": (AccessDenied, _NOBODY, _NO_CREDENTIALS),
+_OTHER_CERTIFICATE = ("its certificate is not valid for it", "Correct store.endpoint, or its certificate.")
+
+MARKS: dict[str, Judgement] = {
     "source: NotPartial": (NoRange, "It answers a range with something else.", _UNFIT),
     "source: UnexpectedRange": (StoreError, "It gives another range than it was asked for.", _UNFIT),
     "source: NoContentRange": (StoreError, "It gives a range and does not say which.", _UNFIT),
@@ -95,21 +66,36 @@ MARKS: dict[str, tuple[type[StoreError], str, str]] = {
     "source: InvalidListResponse": (StoreError, "Its answer is no listing.", _UNFIT),
     "error following redirect": (StoreError, "It sends from one address to the next.", _ENDPOINT),
     "without LOCATION": (StoreError, "It sends elsewhere and does not say where.", _ENDPOINT),
-    "Content-MD5": (StoreError, "The bucket takes only objects with a checksum.", "Set store.checksums to true."),
 }
 """What tells more than status and code, wherever it stands in the text."""
 
 CONNECTIONS: tuple[tuple[str, str, str], ...] = (
-    ("dns error", "its host name cannot be resolved", "Correct store.endpoint, or repair name resolution."),
-    ("ConnectionRefused", "nothing listens there", "Correct store.endpoint, or start the store."),
-    ("NetworkUnreachable", "there is no route to it", "Check network and firewall."),
-    ("HostUnreachable", "there is no route to it", "Check network and firewall."),
-    ("UnknownIssuer", "its certificate comes from an unknown authority", "Set store.ca_cert to that authority's file."),
-    ("InvalidCertificate", "its certificate is not valid for it", "Correct store.endpoint, or its certificate."),
-    ("InvalidContentType", "it does not speak TLS", "Begin store.endpoint with http:// if that is intended."),
-    ("Timeout", "it does not answer in time", "Check network, firewall and store, and run again."),
-    ("TimedOut", "it does not answer in time", "Check network, firewall and store, and run again."),
+    (
+        "dns error|NameResolutionError|Name or service not known|Temporary failure in name resolution",
+        "its host name cannot be resolved",
+        "Correct store.endpoint, or repair name resolution.",
+    ),
+    ("Connection ?[Rr]efused", "nothing listens there", "Correct store.endpoint, or start the store."),
+    ("(Network|Host)( is )?[Uu]nreachable|No route to host", "there is no route to it", "Check network and firewall."),
+    ("(Hostname|IP address) mismatch", *_OTHER_CERTIFICATE),
+    (
+        "UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
+        "its certificate comes from an unknown authority",
+        "Set store.ca_cert to that authority's file.",
+    ),
+    ("InvalidCertificate", *_OTHER_CERTIFICATE),
+    (
+        "InvalidContentType|WRONG_VERSION_NUMBER|record layer failure",
+        "it does not speak TLS",
+        "Begin store.endpoint with http:// if that is intended.",
+    ),
+    (
+        "Timeout|TimedOut|timed out|timeout on endpoint",
+        "it does not answer in time",
+        "Check network, firewall and store, and run again.",
+    ),
 )
+"""How a connection failed, in the words of each library; the first that is found counts."""
 
 
 def is_strong(tag: str | None) -> bool:
@@ -117,54 +103,60 @@ def is_strong(tag: str | None) -> bool:
     return bool(tag) and not str(tag).startswith("W/")
 
 
+def status(exc: BaseException) -> int:
+    """Return the HTTP status that the store answered with, or NO_ANSWER."""
+    match = _STATUS.search(str(exc))
+    return int(match[1]) if match else NO_ANSWER
+
+
+def code(exc: BaseException) -> str:
+    """Return the error code, or nothing: an answer to HEAD never has one."""
+    match = _CODE.search(str(exc))
+    return match[1] if match else ""
+
+
 class Answer(t.NamedTuple):
-    """What a library tells about a failed request: `text` with our marks in it, HTTP status, and S3's code."""
+    """What a library tells about a failed request: its text, the HTTP status, and the error code."""
 
     text: str
     status: int
     code: str
 
 
-def status(exc: BaseException) -> int:
-    """Give the HTTP status that the store answered with, or NO_ANSWER."""
-    match = _STATUS.search(str(exc))
-    return int(match[1]) if match else NO_ANSWER
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judge:
+    """Makes the errors of one store out of what it answers; `codes` and `marks` are those of its cloud."""
 
+    url: str
+    endpoint: str
+    codes: Mapping[str, Judgement]
+    marks: Mapping[str, Judgement]
 
-def code(exc: BaseException) -> str:
-    """Give S3's error code, or nothing: an answer to HEAD never has one."""
-    match = _CODE.search(str(exc))
-    return match[1] if match else ""
+    def explain(self, exc: BaseException, doing: str, name: str = "") -> StoreError:
+        """Return the error to raise for `exc`, which happened while `doing` something with the store."""
+        return self.judge(Answer(str(exc), status(exc), code(exc)), doing, name)
 
+    def judge(self, answer: Answer, doing: str, name: str = "") -> StoreError:
+        """Return the error to raise for a request that was answered like this, or not at all."""
+        details: dict[str, t.Any] = {"url": self.url, "status": answer.status, "code": answer.code}
+        if name:
+            details["name"] = name
+        kind, cause, remedy = self._judged(*answer)
+        return kind(f"{doing} failed at {self.url}: {cause[0].lower()}{cause[1:]}", remedy, **details)
 
-def explain(exc: BaseException, *, doing: str, url: str, endpoint: str, name: str = "") -> StoreError:
-    """Make the error to raise for `exc`, which happened while `doing` something with the store at `url`."""
-    answer = Answer(str(exc), status(exc), code(exc))
-    return judge(answer, doing=doing, url=url, endpoint=endpoint, name=name)
-
-
-def judge(answer: Answer, *, doing: str, url: str, endpoint: str, name: str = "") -> StoreError:
-    """Make the error to raise for a request that was answered like this, or not at all."""
-    details: dict[str, t.Any] = {"url": url, "status": answer.status, "code": answer.code}
-    if name:
-        details["name"] = name
-    kind, cause, remedy = _judged(answer.text, answer.status, answer.code, endpoint)
-    return kind(f"{doing} failed at {url}: {cause[0].lower()}{cause[1:]}", remedy, **details)
-
-
-def _judged(text: str, answered: int, said: str, endpoint: str) -> tuple[type[StoreError], str, str]:
-    for mark, judgement in MARKS.items():
-        if mark in text:
-            return judgement
-    if said in CODES:
-        return CODES[said]
-    if answered:
-        lasting = answered < 500 and answered not in TRANSIENT
-        remedy = "Find out from its manual what this store takes." if lasting else "Run again later."
-        plain = (StoreError, f"The store answers with status {answered}.", remedy)
-        kind, cause, remedy = STATUSES.get(answered, plain)
-        return kind, f"{cause[:-1]} ({said})." if said and said != "AccessDenied" else cause, remedy
-    for mark, cause, remedy in CONNECTIONS:
-        if mark in text:
-            return StoreError, f"{endpoint} cannot be reached, {cause}.", remedy
-    return StoreError, f"The connection to {endpoint} broke.", "Check the network, and run again."
+    def _judged(self, text: str, answered: int, said: str) -> Judgement:
+        for mark, judgement in {**self.marks, **MARKS}.items():
+            if mark in text:
+                return judgement
+        if said in self.codes:
+            return self.codes[said]
+        if answered:
+            lasting = answered < 500 and answered not in TRANSIENT
+            remedy = "Find out from its manual what this store takes." if lasting else "Run again later."
+            plain = (StoreError, f"The store answers with status {answered}.", remedy)
+            kind, cause, remedy = STATUSES.get(answered, plain)
+            return kind, f"{cause[:-1]} ({said})." if said and said != "AccessDenied" else cause, remedy
+        for words, cause, remedy in CONNECTIONS:
+            if re.search(words, text):
+                return StoreError, f"{self.endpoint} cannot be reached, {cause}.", remedy
+        return StoreError, f"The connection to {self.endpoint} broke.", "Check the network, and run again."

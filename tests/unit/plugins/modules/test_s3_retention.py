@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.guards import BucketGuards, Lock
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.lifecycle import Transition
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.guards import BucketGuards, Lock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.lifecycle import Transition
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 from ansible_collections.lifeboat.recovery.plugins.modules import s3_retention
 

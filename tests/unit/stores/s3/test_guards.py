@@ -11,8 +11,8 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import guards, lifecycle
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.guards import Lock, State
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import guards, lifecycle
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.guards import Lock, State
 
 AREA = lifecycle.Area("pre/shop/", "pre/shop/data/")
 BARE = State(exists=True)

@@ -18,14 +18,15 @@ import datetime
 import hashlib
 import typing as t
 
-from ..errors import AccessDenied, NotFound, StoreError
-from . import failures, versions
-from .s3_control import store_time
+from ...errors import AccessDenied, NotFound, StoreError
+from . import versions
+from .bucket import CODES
+from .control import store_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .s3_control import Control
+    from .control import Control
 
 CANARY = b"This object was written to prove that it cannot be deleted. It is no backup and holds nothing.\n"
 
@@ -206,7 +207,7 @@ def _accepted(canary: _Canary, operation: str, right: str, **parameters: t.Any) 
 
 def _refused(exc: StoreError) -> bool:
     """Whether that was a no, and not a failure such as credentials that just expired."""
-    return exc.details.get("status") in REFUSING and exc.details.get("code") not in failures.CODES
+    return exc.details.get("status") in REFUSING and exc.details.get("code") not in CODES
 
 
 def _not_enforced(canary: _Canary, lock: versions.Held | None, *, bypassed: bool) -> StoreError:

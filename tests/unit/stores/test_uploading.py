@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import ObjectInfo
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.confirming import Written, confirm
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.downloading import cut_out
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.uploading import Written, confirm
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Credentials:
         self._ask("head")
         return ObjectInfo(name, len(self._data), AT)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         self._ask("list")
         yield ObjectInfo(prefix, len(self._data), AT)
 
@@ -50,7 +50,8 @@ class Credentials:
 
 
 def check(store: Credentials, written: bytes, whole: bool = True) -> None:
-    confirm(t.cast("t.Any", store), "a", Written(len(written), written[:4], written[-4:]), whole=lambda: whole)
+    ends = Written(len(written), written[:4], written[-4:])
+    confirm(t.cast("t.Any", store), "a", ends, whole=lambda: whole, right="s3:ListBucket")
 
 
 @pytest.mark.parametrize("allowed", [("get", "head"), ("head",), ("list",)])
@@ -61,7 +62,7 @@ def test_each_is_asked_what_he_may_know(allowed: tuple[str, ...]) -> None:
 
 
 def test_who_may_neither_read_nor_list_cannot_say_that_it_is_written() -> None:
-    with pytest.raises(AccessDenied, match="neither look at it nor list it"):
+    with pytest.raises(AccessDenied, match=r"neither look at it nor list it.*Allow them s3:ListBucket"):
         check(Credentials(b"0123456789"), b"0123456789")
 
 

@@ -16,13 +16,14 @@ import operator
 import os.path
 import typing as t
 
-from ..errors import StoreError
-from . import base, versions
+from ...errors import StoreError
+from .. import base
+from . import versions
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .s3_control import Control
+    from .control import Control
 
 MOST = 1000
 """Objects that S3 takes in one request."""
@@ -74,7 +75,7 @@ def _answered(error: StoreError) -> bool:
 
 
 def _of_one_version(control: Control, names: Iterable[str]) -> list[_Object]:
-    """Give those that have one version and no delete marker. What lies in one folder is looked at together."""
+    """Return those that have one version and no delete marker. What lies in one folder is looked at together."""
     found: list[_Object] = []
     for _folder, group in itertools.groupby(sorted(names), lambda name: name.rpartition("/")[0]):
         together = list(group)

@@ -17,14 +17,14 @@ import itertools
 import operator
 import typing as t
 
-from ..errors import AccessDenied, NotFound, StoreError
-from .s3_control import store_time
+from ...errors import AccessDenied, NotFound, StoreError
+from .control import store_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .base import Purged
-    from .s3_control import Control
+    from ..base import Purged
+    from .control import Control
 
 FOREVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 """Until when a legal hold keeps a version."""
@@ -155,12 +155,12 @@ def retention(control: Control, name: str, version_id: str) -> Held | None:
 
 
 def _named(control: Control, name: str) -> list[Version]:
-    """Give all versions of one name, the newest first; names that only begin like it come after it."""
+    """Return all versions of one name, the newest first; names that only begin like it come after it."""
     return list(itertools.takewhile(lambda version: version.name == name, listed(control, name)))
 
 
 def _remove(control: Control, version: Version) -> bool:
-    """Remove a version. Give False when it is locked; raise AccessDenied when only the credentials are in the way."""
+    """Remove a version. Return False when it is locked; raise AccessDenied when only the credentials are in the way."""
     try:
         control.ask(
             "delete_object",

@@ -15,20 +15,21 @@ import ssl
 import typing as t
 import urllib.parse
 
+from .opening import address
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .opening import StoreSettings
+    from ..settings import StoreSettings
 
 PATIENCE = 5.0
 """Seconds to wait: a clock is not worth more."""
 
 
 def ahead(settings: StoreSettings, environ: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
-    """Give how many seconds our clock is ahead of the store's; None when the store does not say."""
-    region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    endpoint = settings.endpoint or environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    """Return how many seconds our clock is ahead of the store's; None when the store does not say."""
+    region, endpoint = address(settings, environ)
     place = urllib.parse.urlsplit(endpoint or f"https://s3.{region}.amazonaws.com")
     try:
         connection = _connection(place, settings.ca_cert)

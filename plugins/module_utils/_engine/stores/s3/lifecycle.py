@@ -71,7 +71,7 @@ def noncurrent(area: Area, days: int) -> Rule:
 
 
 def rule_id(kind: str, area: Area) -> str:
-    """Give the name by which our rule of that kind is known again."""
+    """Return the name by which our rule of that kind is known again."""
     name = f"lifeboat-{kind}-{area.root}"
     if len(name.encode()) > ID_LENGTH:
         name = f"lifeboat-{kind}-{hashlib.sha256(area.root.encode()).hexdigest()}"
@@ -79,16 +79,16 @@ def rule_id(kind: str, area: Area) -> str:
 
 
 def find(rules: Iterable[Rule], kind: str, area: Area) -> Rule:
-    """Give our rule of that kind, an empty one where there is none or somebody switched it off."""
+    """Return our rule of that kind, an empty one where there is none or somebody switched it off."""
     wanted = rule_id(kind, area)
     return next((rule for rule in rules if rule.get("ID") == wanted and rule.get("Status") == "Enabled"), {})
 
 
 def merged(rules: Sequence[Rule], wanted: Mapping[str, Rule | None], area: Area) -> list[Rule] | None:
     """
-    Give the list with our rules as `wanted`, None among them for one that must go, and all others as they are.
+    Return the list with our rules as `wanted`, None among them for one that must go, and all others as they are.
 
-    Give None when the list is so already.
+    Return None when the list is so already.
     """
     ours = {rule_id(kind, area): rule for kind, rule in wanted.items()}
     kept = [rule for rule in rules if rule.get("ID") not in ours]
@@ -100,7 +100,7 @@ def merged(rules: Sequence[Rule], wanted: Mapping[str, Rule | None], area: Area)
 
 
 def meaning(rule: Rule) -> str:
-    """Give what one of our rules says, the same for every order in which a store may tell it."""
+    """Return what one of our rules says, the same for every order in which a store may tell it."""
     scope = rule.get("Filter") or {"Prefix": rule.get("Prefix", "")}
     steps = sorted((step.get("Days"), step.get("StorageClass")) for step in rule.get("Transitions", ()))
     rest = {key: value for key, value in rule.items() if key not in {"Filter", "Prefix", "Transitions"}}
@@ -108,12 +108,12 @@ def meaning(rule: Rule) -> str:
 
 
 def in_days(days: float) -> str:
-    """Give a number of days in words."""
+    """Return a number of days in words."""
     return "1 day" if days == 1 else f"{days:.0f} days"
 
 
 def transitions(rule: Rule) -> tuple[Transition, ...]:
-    """Give the steps of a rule, the earliest first."""
+    """Return the steps of a rule, the earliest first."""
     steps = rule.get("Transitions", ())
     found = (Transition(str(step.get("StorageClass")), int(step.get("Days", 0))) for step in steps)
     return tuple(sorted(found, key=lambda step: (step.days, step.storage_class)))

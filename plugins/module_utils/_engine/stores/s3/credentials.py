@@ -18,8 +18,8 @@ import stat
 import typing as t
 from datetime import UTC, datetime
 
-from .. import vaults
-from ..errors import UsageError
+from ... import vaults
+from ...errors import UsageError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

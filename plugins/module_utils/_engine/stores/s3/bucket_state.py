@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import StoreError
-from . import failures
+from ...errors import StoreError
 from . import guards as guards_
+from .bucket import CODES
 from .guards import Lock, State
 
 if t.TYPE_CHECKING:
+    from .control import Control
     from .guards import BucketGuards, Plan
     from .lifecycle import Area
-    from .s3_control import Control
 
 NO_LOCK = {"ObjectLockConfigurationNotFoundError", "NotImplemented", "MethodNotAllowed"}
 NO_LIFECYCLE = {"NoSuchLifecycleConfiguration", "NotImplemented"}
@@ -78,7 +78,7 @@ def object_lock(control: Control) -> tuple[bool, Lock | None]:
 
 
 def lifecycle_rules(control: Control) -> tuple[tuple[dict[str, t.Any], ...], str | None]:
-    """Give the lifecycle's rules as they are, and the size from which on objects change their class."""
+    """Return the lifecycle's rules as they are, and the size from which on objects change their class."""
     found = control.ask(
         "get_bucket_lifecycle_configuration",
         "Reading the bucket's lifecycle",
@@ -157,7 +157,7 @@ def _put_rules(control: Control, plan: Plan, before: State) -> None:
             **minimum,
         )
     except StoreError as exc:
-        if exc.details.get("status") != BAD_REQUEST or exc.details.get("code") in failures.CODES:
+        if exc.details.get("status") != BAD_REQUEST or exc.details.get("code") in CODES:
             raise
         exc.details["field"] = "bucket.transitions"
         remedy = "Give storage classes that this store has, each after as many days as it asks for."

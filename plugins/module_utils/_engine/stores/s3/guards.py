@@ -14,7 +14,7 @@ import dataclasses
 import re
 import typing as t
 
-from ..errors import UsageError
+from ...errors import UsageError
 from . import lifecycle
 from .lifecycle import SHORT_GRACE, Transition, in_days
 
@@ -149,7 +149,7 @@ def plan(state: State, guards: BucketGuards, area: Area) -> Plan:
 
 
 def projected(state: State, plan: Plan) -> State:
-    """Give what a bucket is like once a plan is carried out."""
+    """Return what a bucket is like once a plan is carried out."""
     return State(
         exists=True,
         versioning="enabled" if plan.versioning or plan.lock is not None else state.versioning,
@@ -172,7 +172,7 @@ def warnings(state: State, guards: BucketGuards, area: Area) -> list[str]:
 
 
 def describe(state: State, area: Area) -> dict[str, t.Any]:
-    """Give a bucket's guards as people declare them."""
+    """Return a bucket's guards as people declare them."""
     steps = lifecycle.transitions(lifecycle.find(state.rules, lifecycle.TIERS, area))
     stale = lifecycle.find(state.rules, lifecycle.UPLOADS, area)
     old = lifecycle.find(state.rules, lifecycle.NONCURRENT, area)

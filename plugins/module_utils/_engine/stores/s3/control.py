@@ -18,36 +18,20 @@ import os
 import threading
 import typing as t
 
-from ..errors import AccessDenied, MissingLibrary, StoreError
-from . import failures
+from ...errors import AccessDenied, MissingLibrary, StoreError
+from .. import failures
+from .bucket import CODES, MARKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
 
-    from .bucket import Bucket, Patience
+    from ..settings import Patience
+    from .bucket import Bucket
     from .credentials import Credentials
 
 MACHINE_PROVIDERS = {"assume-role-with-web-identity", "container-role", "iam-role"}
 """Of all the places where boto3 looks for credentials, those that belong to the machine."""
-
-MARKS = {
-    "Connection refused": "ConnectionRefused",
-    "Network is unreachable": "NetworkUnreachable",
-    "No route to host": "HostUnreachable",
-    "NameResolutionError": "dns error",
-    "Name or service not known": "dns error",
-    "Temporary failure in name resolution": "dns error",
-    "Hostname mismatch": "InvalidCertificate",
-    "IP address mismatch": "InvalidCertificate",
-    "CERTIFICATE_VERIFY_FAILED": "UnknownIssuer",
-    "WRONG_VERSION_NUMBER": "InvalidContentType",
-    "record layer failure": "InvalidContentType",
-    "timed out": "Timeout",
-    "timeout on endpoint": "Timeout",
-    "Unable to locate credentials": "latest/meta-data",
-}
-"""What boto3's texts say, in the words that failures.py knows. The first that is found counts."""
 
 CHECKED = ("DeleteObjects", "PutBucketLifecycleConfiguration", "PutObjectLockConfiguration", "PutObjectRetention")
 """Operations that a store may take only with a checksum; every store knows this oldest one."""
@@ -70,11 +54,11 @@ class Control:
         metadata: str | None = None,
     ) -> None:
         self.bucket = bucket.name
-        self.url = f"s3://{bucket.name}/{bucket.prefix}".rstrip("/")
-        self.prefix = f"{bucket.prefix}/" if bucket.prefix else ""
+        self.url = bucket.url
+        self.prefix = bucket.root
         self.region = bucket.region
         self.is_aws = bucket.is_aws
-        self._endpoint = bucket.endpoint or f"https://s3.{bucket.region}.amazonaws.com"
+        self._judge = failures.Judge(bucket.url, bucket.host, CODES, MARKS)
         self._lock = threading.Lock()
         self._make: Callable[[], t.Any] = lambda: _client(bucket, credentials, patience, authority, metadata)
         self._client: t.Any = None
@@ -124,8 +108,7 @@ class Control:
             return self._client
 
     def _explained(self, answer: failures.Answer, doing: str, right: str, key: str) -> StoreError:
-        name = key.removeprefix(self.prefix)
-        error = failures.judge(answer, doing=doing, url=self.url, endpoint=self._endpoint, name=name)
+        error = self._judge.judge(answer, doing, key.removeprefix(self.prefix))
         if answer.status == 403 and answer.code in {"AccessDenied", "403", ""}:
             place = "the prefix" if key else "the bucket"
             return AccessDenied(error.cause, f"Allow these credentials {right} on {place}.", **error.details)
@@ -133,7 +116,7 @@ class Control:
 
 
 def store_time(answer: Mapping[str, t.Any]) -> datetime:
-    """Give the time at which the store answered. Raise StoreError when it does not say."""
+    """Return the time at which the store answered. Raise StoreError when it does not say."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
         return email.utils.parsedate_to_datetime(date)
@@ -146,9 +129,8 @@ def _answer(exc: BaseException) -> failures.Answer:
     said = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", failures.NO_ANSWER))
     # What lies below, such as a refused connection, is a field of the error and not always in its text.
-    raw = f"{exc} {getattr(exc, 'kwargs', {}).get('error', '')}"
-    mark = next((mark for text, mark in MARKS.items() if text in raw), "")
-    return failures.Answer("" if status else mark, status, said)
+    text = "" if status else f"{exc} {getattr(exc, 'kwargs', {}).get('error', '')}"
+    return failures.Answer(text, status, said)
 
 
 def _raised_by_boto3() -> tuple[type[BaseException], ...]:
