@@ -3,18 +3,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write an audit report about several hosts."""
+"""Tell what an audit report says about several hosts."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: audit_report
-short_description: Write an audit report about several hosts
+short_description: Tell what an audit report says about several hosts
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Makes one report of what M(lifeboat.recovery.audit_info) read on several hosts. It says who did what, when and why,
-    what failed, what was deleted, which backups were proved to restore, and whether each host's log is whole.
+    what failed, what was deleted, which backups were proved to restore, and whether each host's log is whole. Playbook
+    C(lifeboat.recovery.audit_report) makes Markdown and HTML of it.
   - A host whose log is broken or missing is told first, and is a warning. It does not make the module fail.
   - The file C(heads.json) in O(dest) keeps the newest hash of each log. The next report checks the logs against it, so
     a log that was cut or written anew shows. The head of a broken log does not replace the one that was known.
@@ -44,15 +45,13 @@ options:
     type: dict
     required: true
   dest:
-    description: The directory for the report. It is made if it is missing.
+    description: The directory for the report and C(heads.json). It is made if it is missing.
     type: path
     required: true
-  formats:
-    description: V(csv) holds every entry; it is safe to open in a spreadsheet.
-    type: list
-    elements: str
-    choices: [markdown, html, csv]
-    default: [markdown, html, csv]
+  csv:
+    description: Write every entry as CSV there, which is safe to open in a spreadsheet.
+    type: bool
+    default: true
   period:
     description: The period, as M(lifeboat.recovery.audit_info) takes it. By default, the quarter that it is now.
     type: str
@@ -74,7 +73,7 @@ EXAMPLES = r"""
   register: audit
   ignore_unreachable: true
 
-- name: Write one report about all hosts
+- name: Tell what all hosts did, and write it as CSV
   run_once: true
   delegate_to: localhost
   lifeboat.recovery.audit_report:
@@ -84,11 +83,29 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-files:
-  description: The files of the report.
+path:
+  description: The files of the report, without what their names end in, such as C(.csv).
+  returned: success
+  type: str
+title:
+  description: The title of the report.
+  returned: success
+  type: str
+about:
+  description: What the report is about, when it was made, and for whom.
+  returned: success
+  type: str
+sections:
+  description:
+    - The parts of the report. Without C(rows), a part is only C(text). All of it is text, and no markup.
   returned: success
   type: list
-  elements: str
+  elements: dict
+  sample:
+    - title: Who acted
+      text: []
+      columns: [Who, Operation, Entries]
+      rows: [[alice, restore, "2"]]
 verified:
   description: Whether the log of every host is there and whole.
   returned: success
@@ -120,12 +137,7 @@ SPEC = ArgumentSpec(
     {
         "hosts": {"type": "dict", "required": True},
         "dest": {"type": "path", "required": True},
-        "formats": {
-            "type": "list",
-            "elements": "str",
-            "choices": ["markdown", "html", "csv"],
-            "default": ["markdown", "html", "csv"],
-        },
+        "csv": {"type": "bool", "default": True},
         "period": {"type": "str"},
         "zone": {"type": "str", "default": "UTC"},
         "application": {"type": "str"},
@@ -141,7 +153,7 @@ def request(given: Given) -> ReportRequest:
         period=given["period"] or "",
         zone=given["zone"],
         application=given["application"] or "",
-        formats=given.many("formats"),
+        csv=given["csv"],
         requested_by=given["requested_by"] or "",
     )
 

@@ -3,19 +3,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write metrics about an application's backups, and a status page."""
+"""Write metrics about an application's backups, and tell what a status page shows."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_metrics
-short_description: Write metrics about an application's backups, and a status page
+short_description: Write metrics about an application's backups, and tell what a status page shows
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Reads the catalogue, this host's audit log and its schedule, and writes a file for the textfile collector of
     Prometheus' node_exporter. docs/monitoring.md lists the metrics.
-  - It can write a status page too, one HTML file that loads nothing and names no host.
+  - Role monitoring makes a status page of RV(status), one HTML file that loads nothing.
   - With O(databases) it asks the server which databases it has, and shows those that have no backup. Without, it
     compares with what the server last told a backup or the doctor on this host, and says where that is too long ago.
   - A store that cannot be read is no failure of the module but one of the metrics, and a warning. The backups are then
@@ -36,11 +36,11 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The diff is that of the metrics. The status page says the same.
+      - The diff is that of the metrics.
   idempotent:
     support: full
     details:
-      - The files are written on every run, so that a writer that died is noticed. That alone is no change.
+      - The file is written on every run, so that a writer that died is noticed. That alone is no change.
 options:
   store:
     required: true
@@ -50,13 +50,10 @@ options:
       - It is replaced as a whole, and everybody may read it.
     type: path
     required: true
-  status_page:
-    description: The file for the status page. Without it, none is written.
-    type: path
   cluster:
     description:
       - Speak only of this PostgreSQL cluster in the metrics, and of what this host backed up or validated itself, so
-        that hosts that share a store do not say the same twice. The status page is about all of the application.
+        that hosts that share a store do not say the same twice. RV(status) is about all of the application.
     type: str
   databases:
     description:
@@ -89,21 +86,13 @@ options:
         the next one may go; nothing is deleted here.
     type: dict
   verified_age:
-    description: How old the newest verified backup may be before the status page doubts it, such as V(8d).
+    description: How old the newest verified backup may be before it is doubted in RV(answer), such as V(8d).
     type: str
     default: 48h
   stale_age:
-    description: How long the status page counts; an older one says so where scripts run.
+    description: How long RV(status) counts; it says until when.
     type: str
     default: 26h
-  storage_limit:
-    description: The percentage of the store's capacity from which the status page shows it in red.
-    type: int
-    default: 80
-  causes:
-    description: Show on the status page why runs failed and which tables are unusual. It may name hosts and paths.
-    type: bool
-    default: false
 """
 
 EXAMPLES = r"""
@@ -120,11 +109,10 @@ EXAMPLES = r"""
     keys:
       roots_file: /etc/lifeboat/roots
 
-- name: Write a status page too, for restore tests that run every Sunday
+- name: Doubt what was not verified in a week, for restore tests that run every Sunday
   lifeboat.recovery.backup_metrics:
     application: shop
     path: /var/lib/lifeboat/metrics/shop.prom
-    status_page: /var/lib/lifeboat/metrics/shop.html
     verified_age: 8d
     store:
       url: file:///srv/backups
@@ -135,10 +123,6 @@ EXAMPLES = r"""
 RETURN = r"""
 path:
   description: The file with the metrics.
-  returned: success
-  type: str
-status_page:
-  description: The status page, if one was asked for.
   returned: success
   type: str
 answer:
@@ -159,6 +143,49 @@ databases:
       newest_age: 18000.0
       newest_verified: backup-20261120T030000Z-0123456789abcdef
       newest_verified_age: 18000.0
+status:
+  description:
+    - What a status page shows. Everything is dated, so that it can be read later. Texts are for people and no markup;
+      what a chart needs is a number too.
+    - C(databases) has those in trouble first. C(detailed) are all, or of more than six, at most six in trouble.
+      Their C(history) has the newest 30 backups, oldest first.
+    - C(unreadable) and each C(cause) may name hosts, paths and tables.
+  returned: success
+  type: dict
+  sample:
+    application: shop
+    written: {text: "20 Nov 2026, 08:00", time: "2026-11-20T08:00:00+00:00", seconds: 1795161600}
+    until: {text: "21 Nov 2026, 10:00", time: "2026-11-21T10:00:00+00:00", seconds: 1795255200}
+    answer: "yes"
+    sentence: "Yes. shop could be restored: its newest verified backup is from 20 Nov 2026, 03:00 UTC."
+    unreadable: ""
+    problems: ["Of backup-20261119T030000Z-0123456789abcdef the manifest is missing."]
+    databases:
+      - cluster: main
+        database: shop
+        name: shop
+        answer: "yes"
+        state: restorable
+        newest: "20 Nov 2026, 03:00"
+        newest_verified: "20 Nov 2026, 03:00"
+        size: 1.2 GiB
+        stored: 310 MiB, 4.0 to 1
+        rows: "4,321,000"
+        took: 18 s
+        backups: 45
+        all_backups: 45, 13.2 GiB
+        next_expiry: "20 Dec 2026, 03:00"
+        suspicions: [{kind: size drop, cause: "It holds a tenth of the usual data."}]
+        detailed: true
+        history:
+          - {day: 20 Nov, finished: "20 Nov 2026, 03:00", bytes: 1288490188, size: 1.2 GiB, stored: 310 MiB,
+             seconds: 18.2, took: 18 s, verified: true}
+    servers: [{cluster: main, asked: "20 Nov 2026, 03:00", wanted: 3, left_out: [scratch]}]
+    store: {size: 13.2 GiB, objects: 412, used: 0.53, capacity: 100 GiB, available: 47.0 GiB}
+    jobs: [{name: noon, late: false, due: "19 Nov 2026, 12:00", last: "19 Nov 2026, 12:01", next: "20 Nov 2026, 12:00"}]
+    runs:
+      - {operation: backup, of: main/shop, result: failed, cause: "The disk is full.", ended: "20 Nov 2026, 03:00",
+         took: 18 s, lately: 6 of 7 ok}
 summary:
   description: The answer in one sentence.
   returned: success
@@ -169,13 +196,11 @@ from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repositor
 from ..module_utils._engine.anomalies.judging import parse
 from ..module_utils._engine.monitoring.gathering import Server, Sources
 from ..module_utils._engine.monitoring.metrics import WatchRequest, watch
-from ..module_utils._engine.monitoring.style import Style
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
     {
         "path": {"type": "path", "required": True},
-        "status_page": {"type": "path"},
         "cluster": {"type": "str"},
         "databases": {"type": "list", "elements": "str"},
         "databases_exclude": {"type": "list", "elements": "str", "default": []},
@@ -185,8 +210,6 @@ SPEC = ArgumentSpec(
         "policy": {"type": "dict"},
         "verified_age": {"type": "str", "default": "48h"},
         "stale_age": {"type": "str", "default": "26h"},
-        "storage_limit": {"type": "int", "default": 80},
-        "causes": {"type": "bool", "default": False},
     },
     required_by={"databases": ("cluster",)},
 )
@@ -213,13 +236,8 @@ def request(given: Given) -> WatchRequest:
             else None,
         ),
         path=given["path"],
-        page=given["status_page"],
-        style=Style(
-            verified_age=given.seconds("verified_age") or 0.0,
-            stale_age=given.seconds("stale_age") or 0.0,
-            full=given["storage_limit"] / 100,
-            causes=given["causes"],
-        ),
+        verified_age=given.seconds("verified_age") or 0.0,
+        stale_age=given.seconds("stale_age") or 0.0,
     )
 
 

@@ -17,12 +17,14 @@ import re
 import time
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils import _module
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import period as audit_period
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.reading import ReadRequest, read
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.report import ReportRequest, report
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from rendering import AUDIT_REPORTS, rendered
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
 START = datetime.datetime(2026, 10, 1, 3, tzinfo=datetime.UTC)
@@ -67,7 +69,9 @@ def written(tmp_path, hosts, dry_run=False, **options):
     given = {name: host.read() if isinstance(host, Host) else host for name, host in hosts.items()}
     request = ReportRequest(given, str(tmp_path / "out"), application="shop", period="2026-Q4", **options)
     outcome = report(request, world(dry_run))
-    return outcome, {path.rpartition(".")[2]: read_text(path) for path in outcome.facts["files"] if not dry_run}
+    files = {} if dry_run else {"csv": read_text(f"{outcome.facts['path']}.csv")}
+    result = _module.success(outcome, with_diff=False)
+    return outcome, files | {kind: rendered(path, audit_found=result) for kind, path in AUDIT_REPORTS.items()}
 
 
 def read_text(path):
@@ -309,11 +313,14 @@ def test_check_mode_writes_nothing(tmp_path, db1):
     assert not (tmp_path / "out").exists()
 
 
-def test_only_the_formats_that_are_wanted_and_nobody_else_may_read_them(tmp_path, db1):
-    outcome, _files = written(tmp_path, {"db1": db1}, formats=("html",))
-    assert [os.path.basename(path) for path in outcome.facts["files"]] == ["audit-shop-2026-Q4.html"]
-    assert sorted(os.listdir(tmp_path / "out")) == ["audit-shop-2026-Q4.html", "heads.json"]
-    assert os.stat(outcome.facts["files"][0]).st_mode & 0o007 == 0
+def test_entries_are_written_only_where_they_are_wanted_and_nobody_else_may_read_them(tmp_path, db1):
+    request = ReportRequest({"db1": db1.read()}, str(tmp_path / "out"), period="2026-Q4", csv=False)
+    path = report(request, world()).facts["path"]
+    assert os.listdir(tmp_path / "out") == ["heads.json"]
+    written(tmp_path, {"db1": db1})
+    assert os.path.basename(path) == "audit-2026-Q4"
+    assert sorted(os.listdir(tmp_path / "out")) == ["audit-shop-2026-Q4.csv", "heads.json"]
+    assert [each.stat().st_mode & 0o007 for each in (tmp_path / "out").iterdir()] == [0, 0]
 
 
 def test_interrupted_writes_are_told(tmp_path, db1):

@@ -30,7 +30,6 @@ GROUND = {
     "disk",
     "errors",
     "holder",
-    "markup",
     "journal",
     "model",
     "phases",

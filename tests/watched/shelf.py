@@ -13,6 +13,7 @@ import json
 import os
 import typing as t
 
+from ansible_collections.lifeboat.recovery.plugins.module_utils import _module
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec, repository, streams
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
@@ -25,9 +26,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import gathering, metrics
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import page as status_page
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import style as status_style
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from rendering import status_page
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -68,10 +68,6 @@ class Shelf:
     @property
     def path(self) -> Path:
         return self.home / "out" / "shop.prom"
-
-    @property
-    def page(self) -> Path:
-        return self.home / "out" / "shop.html"
 
     @property
     def settings(self) -> catalogue.RepositorySettings:
@@ -202,8 +198,8 @@ class Shelf:
         os.utime(path, (at, at))
 
     def request(self, **values: t.Any) -> metrics.WatchRequest:
-        """Give a request; `page` and `style` are its own, other values those of its sources."""
-        own = {name: values.pop(name) for name in ("page", "style", "path") if name in values}
+        """Give a request; `path` and the ages are its own, other values those of its sources."""
+        own = {name: values.pop(name) for name in ("path", "verified_age", "stale_age") if name in values}
         values = {"repository": self.settings, "config_dir": str(self.home / "config"), "cluster": "main", **values}
         return metrics.WatchRequest(**{"path": str(self.path), "sources": gathering.Sources(**values), **own})
 
@@ -211,10 +207,9 @@ class Shelf:
         """Write metrics and give the outcome."""
         return metrics.watch(self.request(**values), self.world(dry_run=dry_run))
 
-    def html(self, **style: t.Any) -> str:
-        """Give the status page."""
-        seen, _warnings = gathering.look(self.request().sources, self.world())
-        return status_page.render(seen, status_style.Style(**style))
+    def html(self, *, causes: bool = False, **values: t.Any) -> str:
+        """Give the status page, as the role writes it."""
+        return status_page(_module.success(self.watch(**values), with_diff=False), causes=causes)
 
     def values(self, **values: t.Any) -> dict[str, float]:
         """Write metrics and give each by its name and labels as they stand in the file."""

@@ -29,6 +29,15 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def all_printable(value: t.Any) -> t.Any:
+    """Return lists and dictionaries with each text in them, keys aside, as such a line."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {key: all_printable(item) for key, item in value.items()}
+    return [all_printable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Give rows of cells as lines in which cells of a column stand below each other. No cell forges a line."""
     cells = [[printable(cell) for cell in row] for row in rows]

@@ -150,6 +150,14 @@ def test_one_report_tells_of_all_hosts_and_of_one_that_is_away(plays: Plays) -> 
         # What is known of the first report gives the log away that was begun anew.
         (plays.home / "state" / audit.FILE).unlink()
         audit.AuditLog(str(plays.home / "state")).append(FORGED)
+    planned = plays.run("audit_report", "--check", lifeboat_audit_dest=str(plays.home / "planned"))
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert not (plays.home / "planned").exists()
+    chosen = plays.home / "chosen"
+    done = plays.run("audit_report", lifeboat_audit_dest=str(chosen), lifeboat_audit_formats=["html"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.suffix for path in chosen.iterdir()} == {".html", ".json"}
+    assert {path.stat().st_mode & 0o007 for path in chosen.iterdir()} == {0}
 
 
 def test_a_job_that_fails_before_anything_could_log_it_is_told_with_its_cause(plays: Plays, receiver: str) -> None:

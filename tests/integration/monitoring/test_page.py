@@ -160,7 +160,7 @@ def page(shelf: Shelf, browser: Browser) -> Path:
     shelf.log("retention", component="", hours=4)
     shelf.server("shop", odd)
     written = browser.place / "shop.html"
-    shelf.watch(page=str(written), capacity=100 << 10)
+    written.write_text(shelf.html(capacity=100 << 10))
     return written
 
 
@@ -197,7 +197,7 @@ def test_a_page_that_nobody_writes_any_more_says_so(shelf: Shelf, browser: Brows
     shelf.now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=3)
     shelf.validated(shelf.back_up())
     written = browser.place / "old.html"
-    shelf.watch(page=str(written))
+    written.write_text(shelf.html())
     assert browser.look("old.html")["first"] == (
         "This page is 3 days old: nobody knows whether what it says still holds."
     )
@@ -211,7 +211,7 @@ def test_a_fresh_page_speaks_for_itself(shelf: Shelf, browser: Browser) -> None:
     shelf.now = datetime.datetime.now(datetime.UTC)
     shelf.validated(shelf.back_up())
     shelf.server("shop")
-    shelf.watch(page=str(browser.place / "new.html"))
+    (browser.place / "new.html").write_text(shelf.html())
     at = shelf.now - datetime.timedelta(hours=5)
     first = f"Yes. shop could be restored: its newest verified backup is from {at.day} {at:%b %Y, %H:%M} UTC."
     assert browser.look("new.html")["first"].replace("\u00a0", " ") == first

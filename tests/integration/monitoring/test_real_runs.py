@@ -11,6 +11,7 @@ import typing as t
 
 from faults import ground
 from modules import run
+from rendering import status_page
 from shelf import values_of
 
 if t.TYPE_CHECKING:
@@ -34,15 +35,15 @@ def test_a_database_that_nobody_backed_up_is_seen_everywhere(
     repository = {name: backup[name] for name in ("application", "store", "keys", "state_dir", "cluster")}
     login = {name: value for name, value in backup.items() if name.startswith("login_") and name != "login_db"}
     assert not run("pg_backup", backup).get("failed")
-    page, wanted = tmp_path / "shop.html", [place.database, forgotten]
+    wanted = [place.database, forgotten]
 
     def measured(**options: t.Any) -> dict[str, t.Any]:
         return run("backup_metrics", {**repository, "path": str(tmp_path / "shop.prom"), **options})
 
     assert "was not compared with the server" in measured()["summary"]
-    result = measured(**login, databases=wanted, status_page=str(page))
+    result = measured(**login, databases=wanted)
     assert result["summary"].startswith(f"No. There is no backup of {forgotten}")
-    assert f">{forgotten}</h3>" in page.read_text()
+    assert f">{forgotten}</h3>" in status_page(result)
     values = values_of((tmp_path / "shop.prom").read_text())
     assert values['lifeboat_databases_without_backup{application="shop",cluster="main"}'] == 1
     assert values['lifeboat_databases_left_out{application="shop",cluster="main"}'] >= 1

@@ -44,7 +44,7 @@ def test_check_mode_changes_nothing_and_a_second_run_neither(shelf: Shelf, tmp_p
     assert "+      - alert: LifeboatNoVerifiedBackup" in planned
 
     said = play(tmp_path, *PARTS, **variables)
-    assert changes(said) == changes(planned) == 8
+    assert changes(said) == changes(planned) == 9
     found = tmp_path / "textfiles" / "lifeboat-shop.prom"
     assert "lifeboat_backup_next_expiry_timestamp_seconds{" in found.read_text()
     assert page.read_text().startswith("<!DOCTYPE html>")
@@ -52,8 +52,11 @@ def test_check_mode_changes_nothing_and_a_second_run_neither(shelf: Shelf, tmp_p
     assert dashboard.is_file()
 
     written = found.stat().st_mtime_ns
+    page.resolve().chmod(0o600)
     assert changes(play(tmp_path, *PARTS, **variables)) == 0
     assert found.stat().st_mtime_ns > written
+    assert page.stat().st_mtime_ns > written
+    assert page.stat().st_mode & 0o777 == 0o644
 
 
 def changes(said: str) -> int:

@@ -16,6 +16,8 @@ import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import judging
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import families
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import all_printable
+from ansible_collections.lifeboat.recovery.plugins.modules import backup_metrics
 
 if t.TYPE_CHECKING:
     from shelf import Shelf
@@ -43,6 +45,25 @@ def written(shelf: Shelf) -> dict[str, set[str]]:
         metric, _brace, labels = name.partition("{")
         found.setdefault(metric, set()).update(re.findall(r"(\w+)=\"", labels))
     return found
+
+
+def test_the_documented_status_has_the_shape_of_the_real_one(shelf: Shelf) -> None:
+    def shape(value: t.Any) -> t.Any:
+        """Give the keys, and of a list what all of its items have in common."""
+        if isinstance(value, dict):
+            return {key: shape(item) for key, item in value.items()}
+        return [shape(item) for item in value][:1] if isinstance(value, list) else type(value)
+
+    for day in range(9, 1, -1):
+        shelf.validated(shelf.back_up(hours=24 * day, data=100 << 20))
+    shelf.back_up(hours=1, data=10 << 20)
+    gone = shelf.back_up("shop", hours=29)
+    next((shelf.home / "store").rglob(f"{gone}.json")).unlink()
+    shelf.log("backup", "failed", message="The disk is full.")
+    shelf.schedule()
+    shelf.server("shop", left_out=("scratch",))
+    documented = yaml.safe_load(backup_metrics.RETURN)["status"]["sample"]
+    assert shape(all_printable(shelf.watch().facts["status"])) == shape(documented)
 
 
 def test_the_table_of_metrics_is_complete_and_right(written: dict[str, set[str]]) -> None:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Use case: one audit report about several hosts, written where their logs were collected.
+Use case: what an audit report says about several hosts, and their entries as CSV where their logs were collected.
 
-Beside the reports lies `heads.json`, the newest hash of each host's log. It is what a later run checks the logs
+Beside them lies `heads.json`, the newest hash of each host's log. It is what a later run checks the logs
 against, and the head of a log that is broken does not replace the one that was known.
 """
 
@@ -19,9 +19,10 @@ import typing as t
 from .. import disk
 from ..errors import NotFound, UsageError
 from ..model import Outcome
-from . import formats as audit_formats
+from ..printing import all_printable
 from . import period as audit_period
 from . import summary
+from .formats import entries_csv
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,27 +30,26 @@ if t.TYPE_CHECKING:
     from ..model import World
     from .summary import Collected
 
-FORMATS = {"markdown": "md", "html": "html", "csv": "csv"}
 HEADS = "heads.json"
 MODE = 0o640
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What module audit_info gave, by host; the directory to write to; formats of FORMATS."""
+    """What module audit_info gave, by host; the directory to write to; whether the entries are written there."""
 
     hosts: Mapping[str, Mapping[str, t.Any]]
     dest: str
     period: str = ""
     zone: str = "UTC"
     application: str = ""
-    formats: tuple[str, ...] = tuple(FORMATS)
+    csv: bool = True
     requested_by: str = ""
 
 
 def report(request: ReportRequest, world: World) -> Outcome:
     """
-    Write the report. A broken chain or a missing host is told in it, and does not stop it.
+    Tell what the report says. A broken chain or a missing host is told in it, and does not stop it.
 
     Raise UsageError on a bad period, on no hosts, or on a file of heads that is none; StoreError when the disk refuses.
     """
@@ -61,26 +61,25 @@ def report(request: ReportRequest, world: World) -> Outcome:
         summary.collected(name, given, summary.read_head(heads.get(name)))
         for name, given in sorted(request.hosts.items())
     ]
-    title = f"Audit report {period.name}" + (f" of {request.application}" if request.application else "")
-    about = [
-        f"{period.days} ({period.zone}), made at {world.now().isoformat(timespec='seconds')}"
-        + (f" for {request.requested_by}." if request.requested_by else ".")
-    ]
-    sections = summary.sections(hosts, period)
-    contents = {
-        "markdown": lambda: audit_formats.markdown(title, about, sections),
-        "html": lambda: audit_formats.html(title, about, sections),
-        "csv": lambda: audit_formats.entries_csv(summary.all_entries(hosts)),
-    }
     base = "-".join(filter(None, ("audit", request.application, period.name.replace("..", "_"))))
-    files = {os.path.join(request.dest, f"{base}.{FORMATS[kind]}"): contents[kind]() for kind in request.formats}
-    files[os.path.join(request.dest, HEADS)] = _heads(heads, hosts)
+    files = {f"{base}.csv": entries_csv(summary.all_entries(hosts))} if request.csv else {}
     if not world.dry_run:
-        with disk.explained(request.dest):
-            os.makedirs(request.dest, mode=0o750, exist_ok=True)
-        for path, text in files.items():
-            disk.write_atomically(path, [text.encode()], mode=MODE)
-    return _outcome(hosts, list(files)[:-1], about[0], period.name)
+        _write(request.dest, {**files, HEADS: _heads(heads, hosts)})
+    made = f"made at {world.now().isoformat(timespec='seconds')}"
+    asked = f" for {request.requested_by}" if request.requested_by else ""
+    told = {
+        "title": f"Audit report {period.name}" + (f" of {request.application}" if request.application else ""),
+        "about": f"{period.days} ({period.zone}), {made}{asked}.",
+        "sections": [dataclasses.asdict(section) for section in summary.sections(hosts, period)],
+    }
+    return _outcome(hosts, {"path": os.path.join(request.dest, base), "period": period.name, **all_printable(told)})
+
+
+def _write(dest: str, files: Mapping[str, str]) -> None:
+    with disk.explained(dest):
+        os.makedirs(dest, mode=0o750, exist_ok=True)
+    for name, text in files.items():
+        disk.write_atomically(os.path.join(dest, name), [text.encode()], mode=MODE)
 
 
 def _read_heads(dest: str) -> dict[str, t.Any]:
@@ -108,19 +107,18 @@ def _heads(heads: Mapping[str, t.Any], hosts: Sequence[Collected]) -> str:
     return json.dumps({**heads, **newer}, indent=2, sort_keys=True) + "\n"
 
 
-def _outcome(hosts: Sequence[Collected], files: list[str], about: str, period: str) -> Outcome:
+def _outcome(hosts: Sequence[Collected], told: Mapping[str, t.Any]) -> Outcome:
     said = summary.verdict(hosts)
     count = sum(len(host.entries) for host in hosts)
     facts = {
-        "files": files,
-        "period": period,
+        **told,
         "entries": count,
         "verified": all(host.sound for host in hosts),
         "hosts": [
             {"name": host.name, "entries": len(host.entries), "problems": list(host.problems), "error": host.error}
             for host in hosts
         ],
-        "summary": f"{count} entries of {len(hosts)} hosts in {', '.join(files)}. {said}",
+        "summary": f"{count} entries of {len(hosts)} hosts. {said}",
     }
     warnings = () if facts["verified"] else (said,)
-    return Outcome(changed=True, facts=facts, after=f"{about}\n{facts['summary']}\n", warnings=warnings)
+    return Outcome(changed=True, facts=facts, after=f"{told['about']}\n{facts['summary']}\n", warnings=warnings)

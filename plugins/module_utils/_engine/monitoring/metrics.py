@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Use case: write what can be said about the backups for others to watch: metrics for Prometheus, and a status page.
+Use case: tell what can be said about the backups: metrics for Prometheus, and the facts of a status page.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ import typing as t
 from .. import disk
 from ..errors import StoreError, UsageError
 from ..model import Outcome
-from . import exposition, families, gathering, verdict
-from . import page as status_page
-from .style import Style
+from . import exposition, facts, families, gathering, verdict
 
 if t.TYPE_CHECKING:
     from ..catalogue.catalogue import RepositorySettings
@@ -33,12 +31,16 @@ READABLE = 0o644
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """What to look at, and where to write it: `path` ends in `.prom`, `page` is None for no status page."""
+    """
+    What to look at, and where to write it: `path` ends in `.prom`.
+
+    In seconds: a verified backup that is older than `verified_age` is doubted, and what is told counts for `stale_age`.
+    """
 
     sources: gathering.Sources
     path: str
-    page: str | None = None
-    style: Style = dataclasses.field(default_factory=Style)
+    verified_age: float = 48 * 3600.0
+    stale_age: float = 26 * 3600.0
 
     @property
     def repository(self) -> RepositorySettings:
@@ -48,9 +50,9 @@ class WatchRequest:
 
 def watch(request: WatchRequest, world: World) -> Outcome:
     """
-    Write the metrics, and the page if asked for.
+    Write the metrics.
 
-    Raise UsageError when the settings make no sense, StoreError when a file cannot be written. What passes with time
+    Raise UsageError when the settings make no sense, StoreError when the file cannot be written. What passes with time
     alone is no change.
     """
     if not request.path.endswith(".prom"):
@@ -61,12 +63,8 @@ def watch(request: WatchRequest, world: World) -> Outcome:
     text = exposition.render(families.families(seen))
     before = _existing(request.path)
     changed = _lasting(before) != _lasting(text)
-    if request.page is not None:
-        changed = changed or not os.path.exists(request.page)
     if not world.dry_run:
         _write(request.path, text)
-        if request.page is not None:
-            _write(request.page, status_page.render(seen, request.style))
     return Outcome(changed, _facts(request, seen), before=before, after=text, warnings=tuple(warnings))
 
 
@@ -91,7 +89,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _facts(request: WatchRequest, seen: Picture) -> dict[str, t.Any]:
-    answer = verdict.of(seen, request.style.verified_age)
+    answer = verdict.of(seen, request.verified_age)
     databases = []
     for subject in seen.subjects:
         newest, verified = subject.newest, subject.newest_verified
@@ -99,7 +97,7 @@ def _facts(request: WatchRequest, seen: Picture) -> dict[str, t.Any]:
             {
                 "cluster": subject.cluster,
                 "database": subject.database,
-                "answer": verdict.of_subject(subject, seen, request.style.verified_age),
+                "answer": verdict.of_subject(subject, seen, request.verified_age),
                 "backups": len(subject.backups),
                 "newest": newest.backup_id if newest else None,
                 "newest_age": verdict.age(newest, seen) if newest else None,
@@ -109,8 +107,8 @@ def _facts(request: WatchRequest, seen: Picture) -> dict[str, t.Any]:
         )
     return {
         "path": request.path,
-        "status_page": request.page,
         "answer": answer.answer,
         "databases": databases,
+        "status": facts.status(seen, request.verified_age, request.stale_age),
         "summary": answer.sentence,
     }
