@@ -35,10 +35,12 @@ GROUND = {
     "printing",
     "monitoring.exposition",
     "process",
+    "schedule.job_options",
     "streams",
     "termination",
     "units",
     "vaults",
+    "verbs",
 }
 DRIVERS = {"channels", "codec", "crypto", "files", "postgres", "redis", "stores"}
 RECORDS = {

@@ -31,20 +31,6 @@ FILE = "audit.jsonl"
 NOTHING = "0" * 64
 """The hash before the first entry."""
 
-OPERATIONS = (
-    "backup",
-    "restore",
-    "validation",
-    "verification",
-    "retention",
-    "key",
-    "trust",
-    "archive",
-    "notification",
-    "recovery",
-)
-RESULTS = ("ok", "failed", "refused")
-
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""
 

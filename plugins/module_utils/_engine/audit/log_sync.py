@@ -21,6 +21,7 @@ from ..postgres import log_table
 from ..postgres.connection import connect, explained
 from ..retention import outlook, planner
 from ..retention import policy as retention_policy
+from ..verbs import that
 from .log import LARGEST, AuditLog, Entry, one_line
 
 if t.TYPE_CHECKING:
@@ -210,7 +211,7 @@ def _record(entry: Entry, identity: str) -> dict[str, t.Any]:
 
 def _status(entry: Entry) -> str:
     """Give `completed` for a backup that was made, `skipped` where one was young enough, and else the result."""
-    if entry.operation != "backup" or entry.result != "ok":
+    if entry.operation not in that("makes") or entry.result != "ok":
         return entry.result
     return "completed" if entry.facts.get("changed", True) else "skipped"
 

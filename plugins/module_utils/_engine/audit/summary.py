@@ -17,7 +17,7 @@ import itertools
 import json
 import typing as t
 
-from .. import units
+from .. import units, verbs
 from . import log as audit
 
 if t.TYPE_CHECKING:
@@ -25,9 +25,6 @@ if t.TYPE_CHECKING:
 
     from .log import Entry
     from .period import Period
-
-BY_PEOPLE = frozenset({"restore", "recovery", "key", "trust", "archive"})
-"""Operations that somebody asked for, whatever their reason says. Others are by schedule unless the reason differs."""
 
 Row = tuple[str, ...]
 Head = tuple[int, str, str]
@@ -187,22 +184,23 @@ def _operations(entries: Sequence[tuple[str, Entry]]) -> Section:
         results = counts[operation]
         total = sum(results.values())
         share = f"{100 * results['ok'] / total:.1f} %"
-        rows.append((operation, str(total), *(str(results[result]) for result in audit.RESULTS), share))
+        rows.append((operation, str(total), *(str(results[result]) for result in verbs.RESULTS), share))
     text = () if rows else ("Nothing was done.",)
     return Section("Operations", text, ("Operation", "Runs", "Ok", "Failed", "Refused", "Success"), tuple(rows))
 
 
 def _components(entries: Sequence[tuple[str, Entry]]) -> Section:
     """Tell of each database how often it was backed up, and whether anybody saw a backup restore."""
+    makes, tests = verbs.that("makes"), verbs.that("tests")
     groups: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
     for _host, entry in entries:
-        if entry.component and entry.operation in {"backup", "validation"}:
+        if entry.component and entry.operation in makes | tests:
             groups[entry.application, entry.component].append(entry)
     rows = []
     for (application, component), group in sorted(groups.items()):
-        made = [entry for entry in group if entry.operation == "backup" and entry.result == "ok" and _changed(entry)]
-        failed = sum(entry.operation == "backup" and entry.result != "ok" for entry in group)
-        proved = [entry for entry in group if entry.operation == "validation" and entry.result == "ok"]
+        made = [entry for entry in group if entry.operation in makes and entry.result == "ok" and _changed(entry)]
+        failed = sum(entry.operation in makes and entry.result != "ok" for entry in group)
+        proved = [entry for entry in group if entry.operation in tests and entry.result == "ok"]
         rows.append(
             (
                 application,
@@ -288,7 +286,8 @@ def _moment(entry: Entry) -> str:
 
 
 def _by_people(entry: Entry) -> bool:
-    return entry.operation in BY_PEOPLE or entry.reason not in {"", "scheduled"}
+    verb = verbs.OPERATIONS.get(entry.operation)
+    return bool(verb and verb.on_request) or entry.reason not in {"", "scheduled"}
 
 
 def _changed(entry: Entry) -> bool:

@@ -29,6 +29,7 @@ from ..model import Outcome
 from ..postgres import connection, grants, locks, losses, members, server, snapshot
 from ..printing import printable
 from ..progress import Progress, status_directory
+from ..verbs import REASONS
 from . import dumping, sharing
 
 if t.TYPE_CHECKING:
@@ -141,7 +142,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
 
 def check(request: BackupRequest) -> codec.Codec:
     """Give the compression. Raise UsageError for values that cannot be meant, before anything is touched."""
-    choices = {"reason": (request.reason, manifest.REASONS), "proof": (request.proof, PROOFS)}
+    choices = {"reason": (request.reason, REASONS), "proof": (request.proof, PROOFS)}
     for field, (value, allowed) in choices.items():
         if value not in allowed:
             raise UsageError(f"The {field} {value!r} is unknown.", f"Give one of {', '.join(allowed)}.", field=field)

@@ -16,6 +16,7 @@ from ..audit.log import AuditLog
 from ..errors import NotFound, RecoveryError
 from ..schedule import jobs
 from ..units import human_duration
+from ..verbs import operation_of
 from .check import Case, Check, failed, ok, refused, warning
 from .host import lives
 
@@ -47,7 +48,7 @@ def examine(case: Case) -> Iterator[Check]:
         upcoming[job.name] = known.following(job, case.world.now(), local).isoformat()
         due = known.previous(job, case.world.now(), local)
         # The other kinds leave no entry in the log, so nobody knows whether they ran.
-        if job.kind in jobs.OPERATIONS and due > since and _is_missed(case, known, job, due, entries):
+        if operation_of(job.kind) and due > since and _is_missed(case, known, job, due, entries):
             missed = True
             make = failed if job.kind == "backup" else warning
             ago = human_duration((case.world.now() - due).total_seconds())
@@ -67,10 +68,9 @@ def examine(case: Case) -> Iterator[Check]:
 def _is_missed(case: Case, known: Schedule, job: Job, due: datetime.datetime, entries: list[Entry]) -> bool:
     if (case.world.now() - due).total_seconds() < known.places.wait + GRACE:
         return False
-    operation = jobs.OPERATIONS[job.kind]
+    operation = operation_of(job.kind)
     runs = status.read_all(os.path.join(case.state_dir, "status")) if case.state_dir else []
-    kinds = {job.kind, operation}  # a status file says either
-    running = any(not run.result and lives(run.pid) and run.operation in kinds for run in runs)
+    running = any(not run.result and lives(run.pid) and run.operation == job.kind for run in runs)
     return not running and not any(entry.operation == operation and entry.at >= due for entry in entries)
 
 

@@ -31,6 +31,7 @@ from ..retention import planner
 from ..retention import policy as retention_policy
 from ..schedule import jobs as schedule_jobs
 from ..stores import failures, opening
+from ..verbs import operation_of
 from . import picture, rereading
 
 if t.TYPE_CHECKING:
@@ -298,7 +299,7 @@ def _jobs(
     )
     for job in known.jobs:
         # What leaves no entry in the audit log is seen to be late by its next time alone.
-        operation = schedule_jobs.OPERATIONS.get(job.kind, "")
+        operation = operation_of(job.kind)
         ended = [entry.at for entry in entries if entry.operation == operation]
         due = known.previous(job, now, local)
         jobs.append(

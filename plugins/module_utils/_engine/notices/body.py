@@ -12,14 +12,10 @@ import datetime
 import json
 import typing as t
 
+from ..verbs import EVENTS
+
 if t.TYPE_CHECKING:
     from .notices import Notice
-
-NAMES = {
-    "backup_created": "system:backup-completed",
-    "restore_test_passed": "system:restore-test-success",
-}
-"""Names for event buses that are not made by the rule: `system:` and the event with hyphens."""
 
 MOST_PARTS = 100
 """Events whose bodies a summary carries, the newest ones; how many there were stands beside them."""
@@ -33,7 +29,7 @@ def encode(notice: Notice, *, short: bool) -> bytes:
 
 def bus_name(event: str) -> str:
     """Give the name that an event has on an application's event bus."""
-    return NAMES.get(event) or f"system:{event.replace('_', '-')}"
+    return EVENTS[event].bus or f"system:{event.replace('_', '-')}"
 
 
 def timestamp(at: datetime.datetime) -> str:

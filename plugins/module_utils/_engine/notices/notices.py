@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What is worth telling somebody: the kinds of events, their severities, and how an entry of the audit log becomes one.
+What is worth telling somebody, and how an entry of the audit log becomes that.
 
 Nothing here sends; `text` words a notice for people, `body` for machines.
 """
@@ -15,102 +15,21 @@ import fnmatch
 import hashlib
 import typing as t
 
-from .. import discretion
-from ..audit import log as audit
+from .. import discretion, verbs
 from ..errors import UsageError
 
 if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ..audit import log as audit
+
 SEVERITIES = ("info", "warning", "critical")
-
-SUMMARY = "summary"
-"""One notice for many, when a channel has a lot to catch up with."""
-
-TEST = "test"
-"""Goes to every channel, whatever it listens to."""
-
-MARK = "mark_changed"
-"""A pin or a hold came or went, which the audit log counts among the work of retention."""
 
 EVERYTHING = "all"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Kind:
-    """What is said about events of one name: its group, its severity, its headline, and what to do about it."""
-
-    group: str
-    severity: str
-    headline: str
-    remedy: str = ""
-
-
-_RUN_AGAIN = "Mend the cause and run playbook lifeboat.recovery.{} for this host; docs/troubleshooting.md has causes."
-
-KINDS: Mapping[str, Kind] = {
-    "backup_created": Kind("backup", "info", "backup of {} created"),
-    "backup_failed": Kind("backup", "critical", "backup of {} FAILED", _RUN_AGAIN.format("backup")),
-    "restore_finished": Kind("restore", "info", "restore of {} finished"),
-    "restore_failed": Kind(
-        "restore", "critical", "restore of {} FAILED", "Nothing was exchanged; docs/restore.md has every message."
-    ),
-    "restore_refused": Kind("restore", "warning", "restore of {} was refused", "Nothing was touched: see the message."),
-    "restore_test_passed": Kind("restore_test", "info", "restore test of {} passed"),
-    "restore_test_failed": Kind(
-        "restore_test",
-        "critical",
-        "restore test of {} FAILED",
-        "Do not count on this backup: test an earlier one and make another. See docs/validate.md.",
-    ),
-    "verification_passed": Kind("verification", "info", "stored backups of {} are intact"),
-    "verification_failed": Kind(
-        "verification",
-        "critical",
-        "stored backups of {} are DAMAGED or unreadable",
-        "Keep all replicas, make another backup at once, and find out who or what changed the store.",
-    ),
-    "retention_applied": Kind("retention", "info", "retention of {} applied"),
-    "retention_failed": Kind("retention", "critical", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
-    "retention_refused": Kind(
-        "retention", "warning", "retention of {} was refused", "Nothing was deleted. See whether the policy is meant."
-    ),
-    MARK: Kind("mark", "warning", "a mark of a backup of {} changed", "If nobody meant that, see docs/security.md."),
-    "key_changed": Kind("key", "warning", "a key of {} changed", "If nobody meant that, see docs/security.md."),
-    "key_failed": Kind("key", "critical", "work on a key of {} FAILED", "See docs/keys.md."),
-    "trust_changed": Kind("trust", "warning", "the trust of {} changed", "If nobody meant that, see docs/security.md."),
-    "trust_failed": Kind("trust", "critical", "work on the trust of {} FAILED", "See docs/keys.md."),
-    "archive_finished": Kind("archive", "info", "archive of {} finished"),
-    "archive_failed": Kind("archive", "critical", "archive of {} FAILED", "Mend the cause and run it again."),
-    "recovery_started": Kind("recovery", "warning", "recovery of {} STARTED"),
-    "recovery_finished": Kind("recovery", "warning", "recovery of {} finished"),
-    "recovery_failed": Kind(
-        "recovery", "critical", "recovery of {} FAILED", "Mend the cause; it resumes where it was."
-    ),
-    "alarm_raised": Kind("alarm", "critical", "ALARM: {}"),
-    "alarm_cleared": Kind("alarm", "info", "alarm over: {}"),
-    TEST: Kind("test", "info", "test message for {}"),
-    SUMMARY: Kind("summary", "info", "summary for {}"),
-}
-
-_EVENTS: Mapping[str, tuple[str, str, str]] = {
-    "archive": ("archive_finished", "archive_failed", "archive_failed"),
-    "backup": ("backup_created", "backup_failed", "backup_failed"),
-    "key": ("key_changed", "key_failed", "key_failed"),
-    "recovery": ("recovery_finished", "recovery_failed", "recovery_failed"),
-    "restore": ("restore_finished", "restore_failed", "restore_refused"),
-    "retention": ("retention_applied", "retention_failed", "retention_refused"),
-    "trust": ("trust_changed", "trust_failed", "trust_failed"),
-    "validation": ("restore_test_passed", "restore_test_failed", "restore_test_failed"),
-    "verification": ("verification_passed", "verification_failed", "verification_failed"),
-}
-"""The event of each operation for each of audit.RESULTS. Notifications themselves are none, or they would never end."""
-
 _MARKS = frozenset({"pinned", "hold"})
-
-_TOLD_UNCHANGED = frozenset({"validation", "verification"})
-"""Operations that change nothing by their nature; of the others, one that changed nothing is no news."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,8 +53,8 @@ class Notice:
     parts: tuple[Notice, ...] = ()
 
     @property
-    def kind(self) -> Kind:
-        return KINDS[self.event]
+    def kind(self) -> verbs.EventType:
+        return verbs.EVENTS[self.event]
 
     @property
     def failure(self) -> bool:
@@ -166,24 +85,24 @@ class Notice:
 
 def from_entry(entry: audit.Entry) -> Notice | None:
     """Give the notice of an entry of the audit log; None when it is not news."""
-    if entry.operation not in _EVENTS or entry.result not in audit.RESULTS or not entry.is_run:
+    verb = verbs.OPERATIONS.get(entry.operation)
+    event = verb.event(entry.result) if verb and entry.is_run else None
+    if verb is None or event is None:
         return None
-    unchanged = entry.result == "ok" and entry.facts.get("changed") is False
-    if unchanged and entry.operation not in _TOLD_UNCHANGED:
+    if entry.result == "ok" and entry.facts.get("changed") is False and verb.unchanged != "news":
         return None
-    event = _EVENTS[entry.operation][audit.RESULTS.index(entry.result)]
-    if event == "retention_applied" and entry.facts.get("kind") in _MARKS:
-        event = MARK
+    if verbs.MARK_CHANGED in verb.others and entry.result == "ok" and entry.facts.get("kind") in _MARKS:
+        event = verbs.MARK_CHANGED
     return Notice(
-        event=event,
+        event=event.name,
         at=entry.at,
-        severity=KINDS[event].severity,
+        severity=event.severity,
         application=entry.application,
         component=entry.component,
         backup_id=entry.backup_id,
         host=entry.host,
         message=entry.message,
-        remedy=KINDS[event].remedy,
+        remedy=event.remedy,
         reason=entry.reason,
         seconds=entry.seconds,
         facts={name: fact for name, fact in entry.facts.items() if name != "changed"},
@@ -195,7 +114,7 @@ def summarised(parts: Sequence[Notice]) -> Notice:
     """Give one notice for several, as severe as the worst and as old as the newest of them, without their tables."""
     urgent = [part for part in parts if part.urgent]
     return Notice(
-        event=SUMMARY,
+        event=verbs.SUMMARY.name,
         at=parts[-1].at,
         severity=max((part.severity for part in parts), key=SEVERITIES.index),
         application=_common(part.application for part in parts),
@@ -209,10 +128,10 @@ def summarised(parts: Sequence[Notice]) -> Notice:
 def check_patterns(patterns: Iterable[str], field: str) -> None:
     """Raise UsageError for a pattern that no event fits: it would silence a channel without a word."""
     for pattern in patterns:
-        if pattern != EVERYTHING and not fnmatch.filter(KINDS, pattern):
+        if pattern != EVERYTHING and not fnmatch.filter(verbs.EVENTS, pattern):
             raise UsageError(
                 f"No event fits {pattern!r}.",
-                f"Give {EVERYTHING}, or names or shell-style patterns of: {', '.join(sorted(KINDS))}.",
+                f"Give {EVERYTHING}, or names or shell-style patterns of: {', '.join(sorted(verbs.EVENTS))}.",
                 field=field,
             )
 
@@ -225,7 +144,7 @@ def discreet(notice: Notice) -> Notice:
 
 def wanted(notice: Notice, patterns: Iterable[str], minimum: str) -> bool:
     """Whether a channel that listens to `patterns` from the severity `minimum` on is told of a notice."""
-    if notice.event == TEST:
+    if notice.event == verbs.TEST.name:
         return True
     severe = SEVERITIES.index(notice.severity) >= SEVERITIES.index(minimum)
     return severe and any(fnmatch.fnmatchcase(notice.event, "*" if each == EVERYTHING else each) for each in patterns)

@@ -18,38 +18,20 @@ import typing as t
 
 from .. import disk
 from ..errors import RecoveryError, UsageError
-from ..units import parse_duration, parse_size
+from ..verbs import JOBS
 from . import cron as schedule
 
 if t.TYPE_CHECKING:
     import zoneinfo
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
-
-    Check: t.TypeAlias = "Callable[[object, str], object]"
 
 FORMAT = "lifeboat-schedule/1"
 FILE = "schedule.json"
 LARGEST = 1 << 20
 """Bytes of a schedule that are read: a host has some jobs, not thousands."""
 
-REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
-
-OPERATIONS = {"backup": "backup", "validate": "validation", "verify": "verification", "retention": "retention"}
-"""What a job is called in the audit log, by its kind; the others leave no entry there."""
-
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,48}[a-z0-9])?", re.ASCII)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of job: its playbook, whether only root can do it, the group it works on, and what people may set."""
-
-    playbook: str
-    hosts: str
-    options: Mapping[str, tuple[str, Check]]
-    root: bool = False
-    fixed: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +46,7 @@ class Job:
 
     @property
     def playbook(self) -> str:
-        return f"lifeboat.recovery.{KINDS[self.kind].playbook}"
+        return f"lifeboat.recovery.{self.kind}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,7 +121,7 @@ def read(config_dir: str) -> Schedule:
         jobs = tuple(
             Job(entry["name"], entry["job"], schedule.parse(entry["cron"], "cron"), entry["user"], entry["variables"])
             for entry in record["jobs"]
-            if entry["job"] in KINDS
+            if entry["job"] in JOBS
         )
         places = Places(**record["places"])
         return Schedule(record["scheduler"], record["zone"], record["catch_up"], places, jobs)
@@ -167,11 +149,11 @@ def parse(entries: Iterable[Mapping[str, t.Any]], user: str, field: str) -> tupl
 
 
 def _job(entry: Mapping[str, t.Any], user: str, field: str) -> Job:
-    kind = KINDS.get(str(entry.get("job")))
+    kind = JOBS.get(str(entry.get("job")))
     if kind is None:
         raise UsageError(
             f"The option {field}.job is {entry.get('job')!r}, which is no job.",
-            f"Give one of {', '.join(sorted(KINDS))}.",
+            f"Give one of {', '.join(sorted(JOBS))}.",
             field=f"{field}.job",
         )
     name = entry.get("name", entry["job"])
@@ -199,110 +181,3 @@ def _job(entry: Mapping[str, t.Any], user: str, field: str) -> Job:
         variables[variable] = check(entry[key], f"{field}.{key}")
     cron = schedule.parse(entry["cron"], f"{field}.cron")
     return Job(name, entry["job"], cron, "root" if kind.root else user, variables)
-
-
-def _refused(value: object, field: str, wanted: str) -> UsageError:
-    return UsageError(f"The option {field} is {value!r}.", f"Give {wanted}.", field=field)
-
-
-def _duration(value: object, field: str) -> object:
-    parse_duration(str(value), field)
-    return str(value)
-
-
-def _size(value: object, field: str) -> object:
-    parse_size(str(value), field)
-    return str(value)
-
-
-def _names(value: object, field: str) -> object:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        raise _refused(value, field, "names or patterns, as a list")
-    return value
-
-
-def _text(value: object, field: str) -> object:
-    if not isinstance(value, str) or not value:
-        raise _refused(value, field, "a text")
-    return value
-
-
-def _mapping(value: object, field: str) -> object:
-    if not isinstance(value, dict) or not value:
-        raise _refused(value, field, "a policy, as lifeboat_retention is one")
-    return value
-
-
-def _yes_or_no(value: object, field: str) -> object:
-    if not isinstance(value, bool):
-        raise _refused(value, field, "true or false")
-    return value
-
-
-def _choice(*choices: str) -> Check:
-    def check(value: object, field: str) -> object:
-        if value not in choices:
-            raise _refused(value, field, f"one of {', '.join(choices)}")
-        return value
-
-    return check
-
-
-def _whole(lowest: int, highest: int) -> Check:
-    def check(value: object, field: str) -> object:
-        text = str(value)
-        if isinstance(value, bool) or not text.isdecimal() or not lowest <= int(text) <= highest:
-            raise _refused(value, field, f"a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return check
-
-
-KINDS: Mapping[str, Kind] = {
-    "backup": Kind(
-        "backup",
-        "databases",
-        {
-            "databases": ("lifeboat_databases", _names),
-            "databases_exclude": ("lifeboat_databases_exclude", _names),
-            "max_age": ("lifeboat_max_age", _duration),
-            "reason": ("lifeboat_reason", _choice(*REASONS)),
-            "proof": ("lifeboat_proof", _choice("none", "counts", "content")),
-            "jobs": ("lifeboat_jobs", _whole(1, 64)),
-            "compression": ("lifeboat_compression", _text),
-            "min_bytes": ("lifeboat_min_bytes", _size),
-            "max_shrink": ("lifeboat_max_shrink", _whole(0, 100)),
-        },
-        fixed={"lifeboat_reason": "scheduled"},
-    ),
-    "validate": Kind(
-        "validate",
-        "validated",
-        {
-            "databases": ("lifeboat_databases", _names),
-            "backup": ("lifeboat_backup", _text),
-            "jobs": ("lifeboat_jobs", _whole(1, 64)),
-        },
-        root=True,  # the scratch cluster runs as another user, in namespaces of its own
-    ),
-    "verify": Kind(
-        "verify",
-        "databases",
-        {
-            "sample": ("lifeboat_verify_sample", _whole(1, 100)),
-            "level": ("lifeboat_verify_level", _choice("intact", "opens")),
-        },
-    ),
-    "retention": Kind(
-        "retention",
-        "databases",
-        {
-            "policy": ("lifeboat_retention", _mapping),
-            "apply": ("lifeboat_retention_apply", _yes_or_no),
-        },
-        fixed={"lifeboat_retention_apply": True},  # whoever schedules it asks for it
-    ),
-    "doctor": Kind("doctor", "databases", {"fail_on": ("lifeboat_fail_on", _choice("warning", "failed", "never"))}),
-    "metrics": Kind("metrics", "databases", {}),
-}
