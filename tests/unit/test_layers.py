@@ -30,6 +30,7 @@ GROUND = {
     "disk",
     "errors",
     "holder",
+    "host_state",
     "markup",
     "model",
     "printing",

@@ -10,6 +10,7 @@ have to know of it. A verb is added here and nowhere else; a test holds roles an
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from .schedule import job_options as options
@@ -29,15 +30,15 @@ REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
 @dataclasses.dataclass(frozen=True, slots=True)
 class EventType:
     """
-    What is said about events of one name: severity, headline, and what to do about it.
+    What is said about events of one name: headline, what to do about it, and severity.
 
     `bus` is the name on an event bus where the rule does not make it.
     """
 
     name: str
-    severity: str
     headline: str
     remedy: str = ""
+    severity: str = "info"
     bus: str = ""
 
     @property
@@ -98,15 +99,17 @@ class Verb:
 
 _RUN_AGAIN = "Mend the cause and run playbook lifeboat.recovery.{} for this host; docs/troubleshooting.md has causes."
 _NOT_MEANT = "If nobody meant that, see docs/security.md."
+_critical = functools.partial(EventType, severity="critical")
+_warning = functools.partial(EventType, severity="warning")
 _JOBS = ("lifeboat_jobs", options.whole(1, 64))
 
-MARK_CHANGED = EventType("mark_changed", "warning", "a mark of a backup of {} changed", _NOT_MEANT)
+MARK_CHANGED = _warning("mark_changed", "a mark of a backup of {} changed", _NOT_MEANT)
 """A pin or a hold came or went, which the audit log counts among the work of retention."""
 
-TEST = EventType("test", "info", "test message for {}")
+TEST = EventType("test", "test message for {}")
 """Goes to every channel, whatever it listens to."""
 
-SUMMARY = EventType("summary", "info", "summary for {}")
+SUMMARY = EventType("summary", "summary for {}")
 """One message for many, when a channel has a lot to catch up with."""
 
 VERBS = (
@@ -116,8 +119,8 @@ VERBS = (
         effect="makes",
         facts=("backup",),
         figures=("members", "plain_size", "proof", "rows", "scope", "size", "suspicions", "tables"),
-        done=EventType("backup_created", "info", "backup of {} created", bus="system:backup-completed"),
-        failed=EventType("backup_failed", "critical", "backup of {} FAILED", _RUN_AGAIN.format("backup")),
+        done=EventType("backup_created", "backup of {} created", bus="system:backup-completed"),
+        failed=_critical("backup_failed", "backup of {} FAILED", _RUN_AGAIN.format("backup")),
         alert="LifeboatBackupFailed",
         scheduled=Scheduled(
             "databases",
@@ -141,16 +144,11 @@ VERBS = (
         on_request=True,
         facts=("restore",),
         figures=("emergency_backup_id", "proved", "recovery_id", "strategy", "table_bytes", "target"),
-        done=EventType("restore_finished", "info", "restore of {} finished"),
-        failed=EventType(
-            "restore_failed",
-            "critical",
-            "restore of {} FAILED",
-            "Nothing was exchanged; docs/restore.md has every message.",
+        done=EventType("restore_finished", "restore of {} finished"),
+        failed=_critical(
+            "restore_failed", "restore of {} FAILED", "Nothing was exchanged; docs/restore.md has every message."
         ),
-        refused=EventType(
-            "restore_refused", "warning", "restore of {} was refused", "Nothing was touched: see the message."
-        ),
+        refused=_warning("restore_refused", "restore of {} was refused", "Nothing was touched: see the message."),
     ),
     Verb(
         operation="validation",
@@ -159,10 +157,9 @@ VERBS = (
         unchanged="news",
         facts=("validation",),
         figures=("checks", "mode", "passed"),
-        done=EventType("restore_test_passed", "info", "restore test of {} passed", bus="system:restore-test-success"),
-        failed=EventType(
+        done=EventType("restore_test_passed", "restore test of {} passed", bus="system:restore-test-success"),
+        failed=_critical(
             "restore_test_failed",
-            "critical",
             "restore test of {} FAILED",
             "Do not count on this backup: test an earlier one and make another. See docs/validate.md.",
         ),
@@ -183,10 +180,9 @@ VERBS = (
         effect="reads",
         unchanged="news",
         figures=("backups", "bytes_read", "files_read", "level", "problems", "sample"),
-        done=EventType("verification_passed", "info", "stored backups of {} are intact"),
-        failed=EventType(
+        done=EventType("verification_passed", "stored backups of {} are intact"),
+        failed=_critical(
             "verification_failed",
-            "critical",
             "stored backups of {} are DAMAGED or unreadable",
             "Keep all replicas, make another backup at once, and find out who or what changed the store.",
         ),
@@ -204,13 +200,10 @@ VERBS = (
         play="retention",
         facts=("retention", "mark"),
         figures=("deleted", "expired", "freed", "garbage", "kept", "kind", "mark", "retained"),
-        done=EventType("retention_applied", "info", "retention of {} applied"),
-        failed=EventType("retention_failed", "critical", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
-        refused=EventType(
-            "retention_refused",
-            "warning",
-            "retention of {} was refused",
-            "Nothing was deleted. See whether the policy is meant.",
+        done=EventType("retention_applied", "retention of {} applied"),
+        failed=_critical("retention_failed", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
+        refused=_warning(
+            "retention_refused", "retention of {} was refused", "Nothing was deleted. See whether the policy is meant."
         ),
         others=(MARK_CHANGED,),
         alert="LifeboatRunFailed",
@@ -228,32 +221,32 @@ VERBS = (
         unchanged="nothing",
         on_request=True,
         figures=("kid", "type"),
-        done=EventType("key_changed", "warning", "a key of {} changed", _NOT_MEANT),
-        failed=EventType("key_failed", "critical", "work on a key of {} FAILED", "See docs/keys.md."),
+        done=_warning("key_changed", "a key of {} changed", _NOT_MEANT),
+        failed=_critical("key_failed", "work on a key of {} FAILED", "See docs/keys.md."),
     ),
     Verb(
         operation="trust",
         unchanged="nothing",
         on_request=True,
         figures=("serial",),
-        done=EventType("trust_changed", "warning", "the trust of {} changed", _NOT_MEANT),
-        failed=EventType("trust_failed", "critical", "work on the trust of {} FAILED", "See docs/keys.md."),
+        done=_warning("trust_changed", "the trust of {} changed", _NOT_MEANT),
+        failed=_critical("trust_failed", "work on the trust of {} FAILED", "See docs/keys.md."),
     ),
     Verb(
         operation="archive",
         on_request=True,
         facts=("archive",),
         figures=("files",),
-        done=EventType("archive_finished", "info", "archive of {} finished"),
-        failed=EventType("archive_failed", "critical", "archive of {} FAILED", "Mend the cause and run it again."),
+        done=EventType("archive_finished", "archive of {} finished"),
+        failed=_critical("archive_failed", "archive of {} FAILED", "Mend the cause and run it again."),
         alert="LifeboatRunFailed",
     ),
     Verb(
         # Its own runs are no events, or notifications would never end.
         operation="notification",
         others=(
-            EventType("alarm_raised", "critical", "ALARM: {}"),
-            EventType("alarm_cleared", "info", "alarm over: {}"),
+            _critical("alarm_raised", "ALARM: {}"),
+            EventType("alarm_cleared", "alarm over: {}"),
             TEST,
             SUMMARY,
         ),
@@ -262,11 +255,9 @@ VERBS = (
     Verb(
         operation="recovery",
         on_request=True,
-        done=EventType("recovery_finished", "warning", "recovery of {} finished"),
-        failed=EventType(
-            "recovery_failed", "critical", "recovery of {} FAILED", "Mend the cause; it resumes where it was."
-        ),
-        others=(EventType("recovery_started", "warning", "recovery of {} STARTED"),),
+        done=_warning("recovery_finished", "recovery of {} finished"),
+        failed=_critical("recovery_failed", "recovery of {} FAILED", "Mend the cause; it resumes where it was."),
+        others=(_warning("recovery_started", "recovery of {} STARTED"),),
     ),
     Verb(
         play="doctor",

@@ -21,13 +21,12 @@ import os
 import re
 import typing as t
 
-from .. import journal
+from .. import host_state, journal
 from ..errors import StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-FILE = "audit.jsonl"
 NOTHING = "0" * 64
 """The hash before the first entry."""
 
@@ -115,7 +114,7 @@ class AuditLog:
     """The history of one host. Without a directory nothing is kept and nothing is known; `path` is None then."""
 
     def __init__(self, state_dir: str | None) -> None:
-        self.path = journal.Journal(state_dir, FILE, Entry).path
+        self.path = host_state.AUDIT.below(state_dir)
 
     def append(self, event: Event, *, sleep: Callable[[float], None] | None = None) -> Entry | None:
         """

@@ -7,7 +7,6 @@ Whether the schedule of this host was kept, by what the audit log says.
 
 from __future__ import annotations
 
-import datetime
 import os
 import typing as t
 
@@ -21,6 +20,7 @@ from .check import Case, Check, failed, ok, refused, warning
 from .host import lives
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterator
 
     from ..audit.log import Entry
@@ -40,7 +40,7 @@ def examine(case: Case) -> Iterator[Check]:
     except RecoveryError as exc:
         yield refused("schedule", exc)
         return
-    since = _written(os.path.join(case.request.config_dir, jobs.FILE))
+    since = jobs.written(case.request.config_dir)
     entries = list(AuditLog(case.state_dir).entries(application=case.application, since=since))
     upcoming: dict[str, str] = {}
     missed = False
@@ -69,13 +69,6 @@ def _is_missed(case: Case, known: Schedule, job: Job, due: datetime.datetime, en
     if (case.world.now() - due).total_seconds() < known.places.wait + GRACE:
         return False
     operation = operation_of(job.kind)
-    runs = status.read_all(os.path.join(case.state_dir, "status")) if case.state_dir else []
+    runs = status.of_host(case.state_dir)
     running = any(not run.result and lives(run.pid) and run.operation == job.kind for run in runs)
     return not running and not any(entry.operation == operation and entry.at >= due for entry in entries)
-
-
-def _written(path: str) -> datetime.datetime:
-    try:
-        return datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.UTC)
-    except OSError:
-        return datetime.datetime.fromtimestamp(0, datetime.UTC)

@@ -294,9 +294,7 @@ def _jobs(
         return (), [str(exc)]
     jobs = []
     # A job that was made on Monday did not fail to run on Sunday.
-    since = datetime.datetime.fromtimestamp(
-        os.stat(os.path.join(config_dir, schedule_jobs.FILE)).st_mtime, datetime.UTC
-    )
+    since = schedule_jobs.written(config_dir)
     for job in known.jobs:
         # What leaves no entry in the audit log is seen to be late by its next time alone.
         operation = operation_of(job.kind)

@@ -36,22 +36,15 @@ def names(value: object, field: str) -> object:
     return value
 
 
-def text(value: object, field: str) -> object:
-    if not isinstance(value, str) or not value:
-        raise _refused(value, field, "a text")
-    return value
+def _filled(kind: type, wanted: str) -> Check:
+    """Return the check that a value is of this type, and not empty."""
 
+    def check(value: object, field: str) -> object:
+        if not isinstance(value, kind) or value in ("", {}):
+            raise _refused(value, field, wanted)
+        return value
 
-def mapping(value: object, field: str) -> object:
-    if not isinstance(value, dict) or not value:
-        raise _refused(value, field, "a policy, as lifeboat_retention is one")
-    return value
-
-
-def yes_or_no(value: object, field: str) -> object:
-    if not isinstance(value, bool):
-        raise _refused(value, field, "true or false")
-    return value
+    return check
 
 
 def choice(*choices: str) -> Check:
@@ -75,3 +68,8 @@ def whole(lowest: int, highest: int) -> Check:
 
 def _refused(value: object, field: str, wanted: str) -> UsageError:
     return UsageError(f"The option {field} is {value!r}.", f"Give {wanted}.", field=field)
+
+
+text = _filled(str, "a text")
+mapping = _filled(dict, "a policy, as lifeboat_retention is one")
+yes_or_no = _filled(bool, "true or false")

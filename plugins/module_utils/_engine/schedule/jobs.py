@@ -11,6 +11,7 @@ The launcher, doctor and the metrics read that file; only role schedule writes i
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import os
 import re
@@ -18,16 +19,14 @@ import typing as t
 
 from .. import disk
 from ..errors import RecoveryError, UsageError
+from ..host_state import SCHEDULE
 from ..verbs import JOBS
 from . import cron as schedule
 
 if t.TYPE_CHECKING:
     import zoneinfo
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
-FORMAT = "lifeboat-schedule/1"
-FILE = "schedule.json"
 LARGEST = 1 << 20
 """Bytes of a schedule that are read: a host has some jobs, not thousands."""
 
@@ -81,18 +80,18 @@ class Schedule:
         """Give the zone that the times of the jobs are in."""
         return schedule.zone(self.zone, "zone") if self.zone else schedule.system_zone(localtime)
 
-    def following(self, job: Job, at: datetime, local: zoneinfo.ZoneInfo) -> datetime:
+    def following(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
         """Give when the job comes next, in UTC."""
         return schedule.following(job.cron, at, local, self.scheduler)
 
-    def previous(self, job: Job, at: datetime, local: zoneinfo.ZoneInfo) -> datetime:
+    def previous(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
         """Give when the job should have run last, in UTC."""
         return schedule.previous(job.cron, at, local, self.scheduler)
 
     def document(self) -> dict[str, t.Any]:
         """Give what `schedule.json` holds."""
         return {
-            "format": FORMAT,
+            "format": SCHEDULE.format,
             "scheduler": self.scheduler,
             "zone": self.zone,
             "catch_up": self.catch_up,
@@ -112,11 +111,11 @@ class Schedule:
 
 def read(config_dir: str) -> Schedule:
     """Read `schedule.json` of a host. Raise NotFound when there is none, UsageError when it is not one of ours."""
-    path = os.path.join(config_dir, FILE)
+    path = SCHEDULE.path(config_dir)
     data = b"".join(disk.read_blocks(path, length=LARGEST))
     try:
         record = json.loads(data)
-        if record["format"] != FORMAT:
+        if record["format"] != SCHEDULE.format:
             raise ValueError(record["format"])
         jobs = tuple(
             Job(entry["name"], entry["job"], schedule.parse(entry["cron"], "cron"), entry["user"], entry["variables"])
@@ -131,6 +130,15 @@ def read(config_dir: str) -> Schedule:
             "Run playbook lifeboat.recovery.install for this host, which writes it.",
             path=path,
         ) from exc
+
+
+def written(config_dir: str) -> datetime.datetime:
+    """Return when `schedule.json` was written: what was due before that was not missed."""
+    try:
+        seconds = os.stat(SCHEDULE.path(config_dir)).st_mtime
+    except OSError:
+        seconds = 0
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
 def parse(entries: Iterable[Mapping[str, t.Any]], user: str, field: str) -> tuple[Job, ...]:
