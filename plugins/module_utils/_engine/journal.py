@@ -105,7 +105,7 @@ class BoundedJournal(Journal[Entry]):
 
 
 def line(entry: t.Any) -> bytes:
-    """Give an entry as its line."""
+    """Return an entry as its line."""
     # Not asdict(), which copies what is inside: a log of years is checked line by line.
     record = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
@@ -161,7 +161,7 @@ def rewrite(path: str, make: Callable[[], Iterable[bytes] | None]) -> None:
 
 
 def settled_size(path: str, *, sleep: Callable[[float], None] | None = None) -> int:
-    """Give the size of a file that nobody is appending to at this moment. Raise Busy as `append_line`, or OSError."""
+    """Return the size of a file that nobody is appending to at this moment. Raise Busy as `append_line`, or OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         _lock(handle, path, sleep, fcntl.LOCK_SH)
@@ -226,7 +226,7 @@ def _lock(
 
 
 def _whole(handle: int, size: int) -> int:
-    """Give the bytes up to the end of the last whole line."""
+    """Return the bytes up to the end of the last whole line."""
     end = size
     while end:
         start = max(0, end - BLOCK)

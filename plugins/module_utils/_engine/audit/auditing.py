@@ -44,7 +44,7 @@ def events(
     os_user: str,
     seconds: float,
 ) -> list[audit.Event]:
-    """Give what a module's run leaves in the log: one event of how it ended, after one of each backup it deleted."""
+    """Return what a module's run leaves in the log: one event of how it ended, after one of each backup it deleted."""
     changed = not isinstance(ended, BaseException) and ended.changed
     if not isinstance(ended, BaseException) and not changed and OPERATIONS[operation].unchanged == "nothing":
         return []
@@ -105,7 +105,7 @@ def _details(error: BaseException) -> dict[str, t.Any]:
 
 
 def _flat(told: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Give the facts with those of the main one beside them."""
+    """Return the facts with those of the main one beside them."""
     main: Mapping[str, t.Any] = next((told[name] for name in _MAIN if isinstance(told.get(name), dict)), {})
     return {**told, **main}
 
@@ -117,7 +117,7 @@ def _component(options: Mapping[str, t.Any]) -> str:
 
 
 def _backup_id(flat: Mapping[str, t.Any], options: Mapping[str, t.Any]) -> str:
-    """Give the backup, if it is one: an id that was asked for counts where the run did not come to name it."""
+    """Return the backup, if it is one: an id that was asked for counts where the run did not come to name it."""
     several = flat.get("backups")
     only = several[0] if isinstance(several, list | tuple) and len(several) == 1 else ""
     asked = str(options.get("backup") or options.get("backup_id") or "")

@@ -170,7 +170,7 @@ class AuditLog:
         self, known: Mapping[int, str] | None = None, *, sleep: Callable[[float], None] | None = None
     ) -> list[str]:
         """
-        Give what is wrong with the chain, the first broken link first; nothing when it is whole.
+        Return what is wrong with the chain, the first broken link first; nothing when it is whole.
 
         `known` are hashes, by the number of their entry, that somebody else remembers.
         """
@@ -193,7 +193,7 @@ class AuditLog:
 
 
 def parse(line: bytes) -> Entry | None:
-    """Give the entry of a line, None when it is none. Whether it is in its place is another question."""
+    """Return the entry of a line, None when it is none. Whether it is in its place is another question."""
     try:
         entry = Entry(**json.loads(line))
         return entry if _is_sound(entry) else None
@@ -202,7 +202,7 @@ def parse(line: bytes) -> Entry | None:
 
 
 def problems(lines: Iterator[bytes], known: Mapping[int, str]) -> list[str]:
-    """Give what is wrong with a chain, in the order of its lines."""
+    """Return what is wrong with a chain, in the order of its lines."""
     found: list[str] = []
     unseen = dict(known)
     sequence, previous, dated = 0, NOTHING, ""
@@ -222,13 +222,13 @@ def problems(lines: Iterator[bytes], known: Mapping[int, str]) -> list[str]:
 
 
 def digest(entry: Entry) -> str:
-    """Give the hash of an entry: SHA-256 over the canonical JSON of all but the hash."""
+    """Return the hash of an entry: SHA-256 over the canonical JSON of all but the hash."""
     record = {name: getattr(entry, name) for name in _ACCEPTED if name != "hash"}
     return hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def one_line(text: str) -> str:
-    """Give text as one line that no terminal obeys, cut to what is kept."""
+    """Return text as one line that no terminal obeys, cut to what is kept."""
     flat = " ".join(text.split())
     clean = "".join(letter if letter.isprintable() else "?" for letter in flat)
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
@@ -248,7 +248,7 @@ def _is_sound(entry: Entry) -> bool:
 
 
 def _link_problems(entry: Entry, line: bytes, sequence: int, previous: str, dated: str) -> list[str]:
-    """Give what is wrong with one entry: itself, or its place after the entry `sequence`."""
+    """Return what is wrong with one entry: itself, or its place after the entry `sequence`."""
     where = f"Entry {entry.sequence} of {entry.time}"
     if digest(entry) != entry.hash or journal.line(entry) != line + b"\n":
         return [f"{where} was changed: its hash does not fit."]

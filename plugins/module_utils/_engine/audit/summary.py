@@ -85,7 +85,7 @@ def collected(name: str, given: Mapping[str, t.Any], known: Head | None = None) 
 
 
 def read_head(given: object) -> Head | None:
-    """Give a head from what a host or a file says, None when it is none."""
+    """Return a head from what a host or a file says, None when it is none."""
     if not isinstance(given, dict):
         return None
     sequence, texts = given.get("sequence"), (given.get("hash"), given.get("time"))
@@ -95,7 +95,7 @@ def read_head(given: object) -> Head | None:
 
 
 def sections(hosts: Sequence[Collected], period: Period) -> list[Section]:
-    """Give the report from the most important to the least."""
+    """Return the report from the most important to the least."""
     entries = sorted(
         ((host.name, entry) for host in hosts for entry in host.entries), key=lambda item: (item[1].time, item[0])
     )
@@ -112,7 +112,7 @@ def sections(hosts: Sequence[Collected], period: Period) -> list[Section]:
 
 
 def verdict(hosts: Sequence[Collected]) -> str:
-    """Give the whole in one sentence."""
+    """Return the whole in one sentence."""
     missing = [host.name for host in hosts if host.error]
     broken = [host.name for host in hosts if host.problems]
     if not missing and not broken:
@@ -126,7 +126,7 @@ def verdict(hosts: Sequence[Collected]) -> str:
 
 
 def _gaps(entries: Sequence[Entry]) -> list[str]:
-    """Give what is wrong between neighbours; a host that hands in one application's entries leaves others out."""
+    """Return what is wrong between neighbours; a host that hands in one application's entries leaves others out."""
     found = []
     for before, after in itertools.pairwise(entries):
         follows = after.sequence == before.sequence + 1
@@ -139,7 +139,7 @@ def _gaps(entries: Sequence[Entry]) -> list[str]:
 
 
 def _beyond(entries: Sequence[Entry], head: Head | None) -> list[str]:
-    """Give what is wrong between the entries and the newest one that the host names."""
+    """Return what is wrong between the entries and the newest one that the host names."""
     if not entries or (head and entries[-1].sequence < head[0]):
         return []
     if head == (entries[-1].sequence, entries[-1].hash, entries[-1].time):
@@ -148,7 +148,7 @@ def _beyond(entries: Sequence[Entry], head: Head | None) -> list[str]:
 
 
 def _forgotten(entries: Sequence[Entry], head: Head | None, known: Head | None) -> list[str]:
-    """Give what speaks against the head of an earlier report, as far as it can be seen from here."""
+    """Return what speaks against the head of an earlier report, as far as it can be seen from here."""
     if known is None:
         return []
     if head is None or head[0] < known[0]:
@@ -276,7 +276,7 @@ def _repairs(entries: Sequence[tuple[str, Entry]]) -> Section:
 
 
 def who(entry: Entry) -> str:
-    """Give who asked, and the operating system's user if that is another."""
+    """Return who asked, and the operating system's user if that is another."""
     account = str(entry.facts.get("os_user", ""))
     return f"{entry.user} (as {account})" if account and account != entry.user else entry.user
 
@@ -295,5 +295,5 @@ def _changed(entry: Entry) -> bool:
 
 
 def all_entries(hosts: Iterable[Collected]) -> list[tuple[str, Entry]]:
-    """Give every entry with its host, in the order of time."""
+    """Return every entry with its host, in the order of time."""
     return sorted(((host.name, entry) for host in hosts for entry in host.entries), key=lambda item: item[1].time)

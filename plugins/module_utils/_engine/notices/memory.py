@@ -43,7 +43,7 @@ class Raised:
 
 
 @dataclasses.dataclass(slots=True)
-class Told:
+class DeliveryState:
     """What one channel was told: entries up to `sequence`, and alarms by name."""
 
     sequence: int = NEVER
@@ -60,7 +60,7 @@ class Memory:
     def __init__(self, state_dir: str | None) -> None:
         self.path = NOTIFICATIONS.below(state_dir)
         self._lock = NOTIFICATIONS_LOCK.path(state_dir or "")
-        self.channels: dict[str, Told] = {}
+        self.channels: dict[str, DeliveryState] = {}
         self.damaged = False
         self._written = ""
 
@@ -103,13 +103,13 @@ class Memory:
             record = json.loads(b"".join(disk.read_blocks(path, length=LIMIT)))
             if record["format"] != NOTIFICATIONS.format:
                 raise ValueError(record["format"])
-            self.channels = {str(name): _told(item) for name, item in record["channels"].items()}
+            self.channels = {str(name): _state(item) for name, item in record["channels"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.channels, self.damaged = {}, True
 
 
-def _told(item: dict[str, t.Any]) -> Told:
-    return Told(int(item["sequence"]), {str(name): _raised(alarm) for name, alarm in item["alarms"].items()})
+def _state(item: dict[str, t.Any]) -> DeliveryState:
+    return DeliveryState(int(item["sequence"]), {str(name): _raised(alarm) for name, alarm in item["alarms"].items()})
 
 
 def _raised(item: dict[str, t.Any]) -> Raised:

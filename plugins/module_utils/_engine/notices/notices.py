@@ -78,13 +78,13 @@ class Notice:
 
     @property
     def delivery(self) -> str:
-        """Give the same for the same news, so that a receiver can tell a repetition."""
+        """Return the same for the same news, so that a receiver can tell a repetition."""
         told = (self.identity, self.event, self.at.isoformat(), self.host, self.message, *map(_identity, self.parts))
         return hashlib.sha256("\0".join(told).encode()).hexdigest()[:32]
 
 
 def from_entry(entry: audit.Entry) -> Notice | None:
-    """Give the notice of an entry of the audit log; None when it is not news."""
+    """Return the notice of an entry of the audit log; None when it is not news."""
     verb = verbs.OPERATIONS.get(entry.operation)
     event = verb.event(entry.result) if verb and entry.is_run else None
     if verb is None or event is None:
@@ -111,7 +111,7 @@ def from_entry(entry: audit.Entry) -> Notice | None:
 
 
 def summarised(parts: Sequence[Notice]) -> Notice:
-    """Give one notice for several, as severe as the worst and as old as the newest of them, without their tables."""
+    """Return one notice for several, as severe as the worst and as old as the newest of them, without their tables."""
     urgent = [part for part in parts if part.urgent]
     return Notice(
         event=verbs.SUMMARY.name,
@@ -137,7 +137,7 @@ def check_patterns(patterns: Iterable[str], field: str) -> None:
 
 
 def discreet(notice: Notice) -> Notice:
-    """Give a notice that names no tables."""
+    """Return a notice that names no tables."""
     parts = tuple(discreet(part) for part in notice.parts)
     return dataclasses.replace(notice, message=discretion.discreet(notice.message), tables=(), parts=parts)
 
@@ -151,7 +151,7 @@ def wanted(notice: Notice, patterns: Iterable[str], minimum: str) -> bool:
 
 
 def _common(values: Iterable[str]) -> str:
-    """Give what all have in common, empty when they differ."""
+    """Return what all have in common, empty when they differ."""
     distinct = set(values)
     return distinct.pop() if len(distinct) == 1 else ""
 

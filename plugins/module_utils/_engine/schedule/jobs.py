@@ -69,7 +69,7 @@ class Schedule:
     jobs: tuple[Job, ...]
 
     def job(self, name: str) -> Job:
-        """Give the job of that name. Raise UsageError when there is none."""
+        """Return the job of that name. Raise UsageError when there is none."""
         for job in self.jobs:
             if job.name == name:
                 return job
@@ -77,19 +77,19 @@ class Schedule:
         raise UsageError(f"There is no job {name!r} in the schedule of this host.", f"Its jobs: {known}.", field="job")
 
     def local_zone(self, localtime: str = "/etc/localtime") -> zoneinfo.ZoneInfo:
-        """Give the zone that the times of the jobs are in."""
+        """Return the zone that the times of the jobs are in."""
         return schedule.zone(self.zone, "zone") if self.zone else schedule.system_zone(localtime)
 
     def following(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
-        """Give when the job comes next, in UTC."""
+        """Return when the job comes next, in UTC."""
         return schedule.following(job.cron, at, local, self.scheduler)
 
     def previous(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
-        """Give when the job should have run last, in UTC."""
+        """Return when the job should have run last, in UTC."""
         return schedule.previous(job.cron, at, local, self.scheduler)
 
     def document(self) -> dict[str, t.Any]:
-        """Give what `schedule.json` holds."""
+        """Return what `schedule.json` holds."""
         return {
             "format": SCHEDULE.format,
             "scheduler": self.scheduler,
