@@ -17,10 +17,10 @@ import typing as t
 from ._argspec import ArgumentSpec
 from ._engine.audit.log import one_line
 from ._engine.errors import UsageError
-from ._engine.notices.channels import FORMATS, Channel
-from ._engine.notices.notices import SEVERITIES, Notice
-from ._engine.notices.pending import Alarm
-from ._engine.notices.request import Ping
+from ._engine.notifications.channels import FORMATS, Channel
+from ._engine.notifications.notices import SEVERITIES, Notice
+from ._engine.notifications.pending import Alarm
+from ._engine.notifications.request import Ping
 from ._engine.verbs import EVENTS, SUMMARY
 
 if t.TYPE_CHECKING:

@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.lo
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.period import parse
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import VERBS
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.discretion import discreet
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notices
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import text as notice_text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body as notice_body
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import text as notice_text
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import EVENTS
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,13 +13,13 @@ import os
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels.address import Undelivered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import delivery, notification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import memory as notice_memory
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.notices import Notice
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.pending import Alarm
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body as notice_body
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import delivery, notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import memory as notice_memory
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.notices import Notice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.pending import Alarm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import (
     NotifyRequest,
     Patience,
     Ping,
