@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ._engine.host_state import DIRECTORY
+
 Options = dict[str, dict[str, t.Any]]
 
 SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -112,7 +114,7 @@ def dumping() -> ArgumentSpec:
 
 def state_dir() -> ArgumentSpec:
     """Where the host remembers."""
-    return ArgumentSpec({"state_dir": {"type": "path", "default": "/var/lib/lifeboat"}})
+    return ArgumentSpec({"state_dir": {"type": "path", "default": DIRECTORY}})
 
 
 def requested_by() -> ArgumentSpec:

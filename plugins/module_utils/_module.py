@@ -71,7 +71,7 @@ def run(
     """
     Read the options, do the work, and end the module with what came of it.
 
-    The audit log gets an entry of an `operation`, one of audit.OPERATIONS. A module that only reads names none. Where
+    The audit log gets an entry of an `operation`, one of verbs.OPERATIONS. A module that only reads names none. Where
     the option `several` has databases, each has an entry of its own: by World.record, or, if none was begun, from here.
     """
     module = AnsibleModule(**spec.to_kwargs())

@@ -17,10 +17,11 @@ import typing as t
 from ._argspec import ArgumentSpec
 from ._engine.audit.log import one_line
 from ._engine.errors import UsageError
-from ._engine.notices.channels import FORMATS, Channel
-from ._engine.notices.notices import KINDS, SEVERITIES, SUMMARY, Notice
-from ._engine.notices.pending import Alarm
-from ._engine.notices.request import Ping
+from ._engine.notifications.channels import FORMATS, Channel
+from ._engine.notifications.notices import SEVERITIES, Notice
+from ._engine.notifications.pending import Alarm
+from ._engine.notifications.request import Ping
+from ._engine.verbs import EVENTS, SUMMARY
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,9 +94,9 @@ def notice(given: Given, host: str) -> Notice | None:
     event = given["event"]
     if event is None:
         return None
-    kind = KINDS.get(event["name"])
-    if kind is None or event["name"] == SUMMARY:
-        names = ", ".join(sorted(KINDS.keys() - {SUMMARY}))
+    kind = EVENTS.get(event["name"])
+    if kind is None or kind is SUMMARY:
+        names = ", ".join(sorted(EVENTS.keys() - {SUMMARY.name}))
         raise UsageError(f"There is no event {event['name']!r}.", f"Give one of {names}.", field="event.name")
     return Notice(
         event=event["name"],

@@ -129,7 +129,7 @@ document:
   type: dict
 """
 
-from ..module_utils._argspec import ArgumentSpec
+from ..module_utils._argspec import ArgumentSpec, state_dir
 from ..module_utils._engine.schedule.check import ScheduleRequest, check_schedule
 from ..module_utils._module import Given, run
 
@@ -141,7 +141,6 @@ SPEC = ArgumentSpec(
         "catch_up": {"type": "bool"},
         "user": {"type": "str", "default": "lifeboat"},
         "home": {"type": "path", "default": "/opt/lifeboat"},
-        "state_dir": {"type": "path", "default": "/var/lib/lifeboat"},
         "log_dir": {"type": "path", "default": "/var/log/lifeboat"},
         "wait": {"type": "str", "default": "1h"},
     }
@@ -165,7 +164,7 @@ def request(given: Given) -> ScheduleRequest:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC, request, check_schedule)
+    run(SPEC.merge(state_dir()), request, check_schedule)
 
 
 if __name__ == "__main__":

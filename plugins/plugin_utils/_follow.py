@@ -20,7 +20,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ..module_utils._engine import status
+from ..module_utils._engine import host_state, status
 from ..module_utils._engine.errors import RecoveryError
 from ..module_utils._engine.progress import status_path
 from ..module_utils._engine.units import human_duration
@@ -140,14 +140,14 @@ class Following(ActionBase):
 
     def _status_file(self) -> str | None:
         """Give the path of this run's status file, None when the options are not even good for that."""
-        state_dir = self._task.args.get("state_dir", os.path.dirname(status.DIRECTORY))
+        state_dir = self._task.args.get("state_dir", host_state.DIRECTORY)
         try:
             subject = self.subject(self._task.args)
         except (KeyError, RecoveryError):
             return None
         if not state_dir or not isinstance(state_dir, str):
             return None
-        directory = os.path.join(self._remote_expand_user(state_dir), "status")
+        directory = host_state.STATUS.folder(self._remote_expand_user(state_dir))
         return status_path(directory, self.OPERATION, subject)
 
     def _follow(self, job: Job, variables: dict[str, t.Any], interval: float) -> dict[str, t.Any]:

@@ -18,7 +18,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli, status
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, trust
@@ -197,7 +197,7 @@ def test_programs_that_are_missing_older_or_open_to_a_known_attack(
 
 def running(place: ground.Ground, pid: int) -> None:
     """Leave the status of a backup that has not ended."""
-    run = {"format": status.FORMAT, "operation": "backup", "subject": "main/shop", "phase": "dump", "members": []}
+    run = {"format": "lifeboat-status/1", "operation": "backup", "subject": "main/shop", "phase": "dump", "members": []}
     run |= {"started": NOW.isoformat(), "updated": NOW.isoformat(), "pid": pid}
     run |= {"done": 0, "expected": 0, "result": None}
     (place.home / "state" / "status").mkdir(exist_ok=True)
@@ -296,7 +296,7 @@ def test_what_the_audit_log_says(place: ground.Ground) -> None:
     assert "the disk is full" in causes(found, "last_runs")
     assert found["success_rate"][0]["facts"]["percent"] == 50
     assert results(found, "audit_log") == {"ok"}
-    log = place.home / "state" / audit.FILE
+    log = place.home / "state" / "audit.jsonl"
     log.write_bytes(log.read_bytes().replace(b'"failed"', b'"ok"', 1))
     assert results(examine(place), "audit_log") == {"failed"}
 

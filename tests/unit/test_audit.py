@@ -22,6 +22,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import journal
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.host_state import Kept
 
 START = datetime.datetime(2026, 11, 20, 3, 0, tzinfo=datetime.UTC)
 
@@ -252,7 +253,7 @@ def test_a_lock_that_somebody_keeps_ends_the_wait(log):
 
 @pytest.mark.parametrize("trap", ["link", "pipe", "second name"])
 def test_no_other_file_is_written_through_a_trap(tmp_path, trap):
-    victim, path = tmp_path / "victim", tmp_path / "state" / audit.FILE
+    victim, path = tmp_path / "victim", tmp_path / "state" / "audit.jsonl"
     path.parent.mkdir()
     victim.write_bytes(b"")
     if trap == "link":
@@ -316,7 +317,7 @@ def test_the_receipts_of_a_host_outlive_half_a_line_too(tmp_path):
     class Note:
         text: str
 
-    notes = journal.Journal(str(tmp_path), "notes.jsonl", Note)
+    notes = journal.Journal(str(tmp_path), Kept("notes.jsonl", "notes"), Note)
     for text in ("one", "two"):
         notes.add(Note(text), unwritten="", remedy="")
         with open(notes.path, "a", encoding="utf-8") as file:

@@ -16,7 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.fo
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError, StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notices, text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices, text
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
 
 if t.TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule.jobs import KINDS
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import JOBS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"\blifeboat_[a-z_]+\b")
@@ -74,6 +74,6 @@ def test_nothing_is_told_that_the_preflight_refuses_or_that_is_not_meant_to_stay
 
 def test_the_options_of_jobs_are_variables_and_their_playbooks_are_there() -> None:
     known = set(yaml.safe_load((ROOT / "roles/preflight/vars/main.yml").read_text(encoding="utf-8"))["preflight_known"])
-    for kind in KINDS.values():
-        assert {variable for variable, _check in kind.options.values()} <= known
-        assert (ROOT / f"playbooks/{kind.playbook}.yml").is_file()
+    for kind, job in JOBS.items():
+        assert {variable for variable, _check in job.options.values()} <= known
+        assert (ROOT / f"playbooks/{kind}.yml").is_file()

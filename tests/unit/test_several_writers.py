@@ -67,8 +67,8 @@ def test_figures_of_several_processes_are_kept_while_old_ones_are_dropped(tmp_pa
 
     hammer(work)
 
-    assert (tmp_path / statistics.FILE).stat().st_size < 32 << 10
-    assert os.listdir(tmp_path) == [statistics.FILE]
+    assert (tmp_path / "statistics.jsonl").stat().st_size < 32 << 10
+    assert os.listdir(tmp_path) == ["statistics.jsonl"]
 
 
 def test_the_audit_log_of_several_processes_is_one_chain(tmp_path):

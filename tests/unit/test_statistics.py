@@ -26,7 +26,7 @@ def test_what_is_added_is_remembered_by_component(tmp_path):
     assert memory.of("shop", "main/shop") == [first, statistic(3)]
     assert len(memory.of("shop")) == 3
     assert memory.of("elsewhere") == []
-    assert (tmp_path / statistics.FILE).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "statistics.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_backup_counts_once_and_the_order_is_that_of_their_ends(tmp_path):
@@ -39,7 +39,7 @@ def test_a_backup_counts_once_and_the_order_is_that_of_their_ends(tmp_path):
 def test_lines_that_are_damaged_are_left_out(tmp_path):
     memory = Statistics(str(tmp_path))
     memory.add(statistic(1))
-    line = (tmp_path / statistics.FILE).read_text()
+    line = (tmp_path / "statistics.jsonl").read_text()
     wrong = [
         line.replace('"size":', '"sise":'),
         line.replace('"finished":"2026', '"finished":"x2026'),
@@ -48,7 +48,7 @@ def test_lines_that_are_damaged_are_left_out(tmp_path):
         "[]\n",
         "half a l",
     ]
-    (tmp_path / statistics.FILE).write_text(line + "".join(wrong))
+    (tmp_path / "statistics.jsonl").write_text(line + "".join(wrong))
     assert memory.of("shop") == [statistic(1)]
 
 
@@ -57,7 +57,7 @@ def test_the_oldest_are_forgotten_when_the_file_grows(tmp_path, monkeypatch):
     memory = Statistics(str(tmp_path))
     for day in range(200):
         memory.add(statistic(day))
-        assert (tmp_path / statistics.FILE).stat().st_size < 61_000
+        assert (tmp_path / "statistics.jsonl").stat().st_size < 61_000
     kept = memory.of("shop")
     assert kept[-1].backup_id == "backup-0199"
     assert len(kept) >= statistics.KEPT
@@ -79,7 +79,7 @@ def test_a_file_of_many_databases_is_not_written_anew_for_each_backup(tmp_path, 
 def test_without_a_directory_nothing_is_kept_and_a_disk_that_refuses_is_told(tmp_path):
     Statistics(None).add(statistic(1))
     assert Statistics(str(tmp_path / "nowhere")).of("shop") == []
-    (tmp_path / statistics.FILE).mkdir()
+    (tmp_path / "statistics.jsonl").mkdir()
     with pytest.raises(StoreError):
         Statistics(str(tmp_path)).add(statistic(1))
     assert Statistics(str(tmp_path)).of("shop") == []

@@ -23,7 +23,7 @@ import os
 import sys
 import typing as t
 
-from . import status
+from . import host_state, status
 from .errors import NotFound, RecoveryError, StoreError, UsageError
 from .printing import printable_lines
 
@@ -103,7 +103,7 @@ _KEYS = (
 def _status(options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     from .audit import past_runs  # noqa: PLC0415
 
-    directory = options.directory or os.path.join(_state_dir(options.config_dir), "status")
+    directory = options.directory or host_state.STATUS.folder(_state_dir(options.config_dir))
     now = datetime.datetime.now(datetime.UTC)
     running = status.read_all(directory)
     try:
@@ -196,9 +196,9 @@ def _state_dir(config_dir: str) -> str:
     from . import host_settings  # noqa: PLC0415
 
     try:
-        return str(host_settings.read(config_dir).value("state_dir", os.path.dirname(status.DIRECTORY)))
+        return str(host_settings.read(config_dir).value("state_dir", host_state.DIRECTORY))
     except (NotFound, UsageError):
-        return os.path.dirname(status.DIRECTORY)
+        return host_state.DIRECTORY
 
 
 def _say(text: str) -> None:

@@ -50,7 +50,7 @@ def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, r
             written = 0
             for chunk in chunks:
                 with explained(path):
-                    _write_all(handle, chunk)
+                    write_all(handle, chunk)
                 written += len(chunk)
             with explained(path):
                 os.fsync(handle)
@@ -130,7 +130,8 @@ def _claim(handle: int) -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
-def _write_all(handle: int, chunk: bytes) -> None:
+def write_all(handle: int, chunk: bytes) -> None:
+    """Write all of it, however little the kernel takes at once."""
     view = memoryview(chunk)
     while view:
         view = view[os.write(handle, view) :]

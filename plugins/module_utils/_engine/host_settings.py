@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import typing as t
 
 from . import disk
 from .errors import NotFound, StoreError, UsageError
+from .host_state import SETTINGS
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-FILE = "host.json"
-FORMAT = "lifeboat-host/1"
 LARGEST = 1 << 20
 
 MASK = "********"
@@ -89,10 +87,10 @@ class HostSettings:
 
 def read(config_dir: str) -> HostSettings:
     """Read the settings. Raise NotFound when there are none, UsageError when the file is not one of ours."""
-    path = os.path.join(config_dir, FILE)
+    path = SETTINGS.path(config_dir)
     try:
         record = json.loads(b"".join(disk.read_blocks(path, length=LARGEST)))
-        if record["format"] != FORMAT:
+        if record["format"] != SETTINGS.format:
             raise ValueError(record["format"])
         made = HostSettings(
             path=path,

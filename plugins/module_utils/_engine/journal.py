@@ -26,6 +26,8 @@ from .errors import Busy, StoreError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from .host_state import Kept
+
 Entry = t.TypeVar("Entry")
 
 BLOCK = 1 << 16
@@ -36,14 +38,13 @@ PATIENCE = 200
 
 class Journal(t.Generic[Entry]):
     """
-    The entries, of one frozen dataclass, in `<state_dir>/<name>`.
+    The entries, of one frozen dataclass, in a file of the host.
 
     Without a directory nothing is kept and nothing is known; `path` is None then.
     """
 
-    def __init__(self, state_dir: str | None, name: str, entry: type[Entry]) -> None:
-        usable = state_dir is not None and os.path.isdir(state_dir)
-        self.path = os.path.join(state_dir or "", name) if usable else None
+    def __init__(self, state_dir: str | None, kept: Kept, entry: type[Entry]) -> None:
+        self.path = kept.below(state_dir)
         self._entry = entry
 
     def add(self, entry: t.Any, *, unwritten: str, remedy: str) -> None:
@@ -75,14 +76,14 @@ class BoundedJournal(Journal[Entry]):
     def __init__(
         self,
         state_dir: str | None,
-        name: str,
+        kept: Kept,
         entry: type[Entry],
         *,
         largest: int,
         sound: Callable[[Entry], bool],
         keep: Callable[[Iterable[Entry]], Iterable[bytes]],
     ) -> None:
-        super().__init__(state_dir, name, entry)
+        super().__init__(state_dir, kept, entry)
         self._largest = largest
         self._sound = sound
         self._keep = keep
@@ -104,7 +105,7 @@ class BoundedJournal(Journal[Entry]):
 
 
 def line(entry: t.Any) -> bytes:
-    """Give an entry as its line."""
+    """Return an entry as its line."""
     # Not asdict(), which copies what is inside: a log of years is checked line by line.
     record = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
@@ -129,7 +130,7 @@ def append_line(
     as it was.
     """
     made = not os.path.exists(path)
-    handle = _locked(path, sleep)
+    handle = locked(path, sleep)
     try:
         size = os.fstat(handle).st_size
         whole = _whole(handle, size)
@@ -137,7 +138,7 @@ def append_line(
         if whole < size:
             os.ftruncate(handle, whole)
         try:
-            _write(handle, data)
+            disk.write_all(handle, data)
             os.fsync(handle)
         except OSError:
             with contextlib.suppress(OSError):
@@ -151,7 +152,7 @@ def append_line(
 
 def rewrite(path: str, make: Callable[[], Iterable[bytes] | None]) -> None:
     """Put the lines that `make` gives in the place of all, unless it gives None; nobody appends meanwhile."""
-    handle = _locked(path, None)
+    handle = locked(path, None)
     try:
         if (lines := make()) is not None:
             disk.write_atomically(path, lines, mode=0o600)
@@ -160,7 +161,7 @@ def rewrite(path: str, make: Callable[[], Iterable[bytes] | None]) -> None:
 
 
 def settled_size(path: str, *, sleep: Callable[[float], None] | None = None) -> int:
-    """Give the size of a file that nobody is appending to at this moment. Raise Busy as `append_line`, or OSError."""
+    """Return the size of a file that nobody is appending to at this moment. Raise Busy as `append_line`, or OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         _lock(handle, path, sleep, fcntl.LOCK_SH)
@@ -169,12 +170,16 @@ def settled_size(path: str, *, sleep: Callable[[float], None] | None = None) -> 
         os.close(handle)
 
 
-def _locked(path: str, sleep: Callable[[float], None] | None) -> int:
-    """Open and lock the file that still has its name then: another may have come into its place during the wait."""
+def locked(path: str, sleep: Callable[[float], None] | None, patience: int = PATIENCE) -> int:
+    """
+    Open and lock the file that still has its name then: another may have come into its place during the wait.
+
+    Raise Busy when others hold it for longer than `patience` steps of `sleep`, OSError when the disk refuses.
+    """
     while True:
         handle = _open(path)
         try:
-            _lock(handle, path, sleep)
+            _lock(handle, path, sleep, patience=patience)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), os.lstat(path)):
                     return handle
@@ -202,11 +207,17 @@ def _open(path: str) -> int:
     return handle
 
 
-def _lock(handle: int, path: str, sleep: Callable[[float], None] | None, kind: int = fcntl.LOCK_EX) -> None:
+def _lock(
+    handle: int,
+    path: str,
+    sleep: Callable[[float], None] | None,
+    kind: int = fcntl.LOCK_EX,
+    patience: int = PATIENCE,
+) -> None:
     if sleep is None:
         fcntl.flock(handle, kind)
         return
-    for _step in range(PATIENCE):
+    for _step in range(patience):
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
             return
@@ -215,7 +226,7 @@ def _lock(handle: int, path: str, sleep: Callable[[float], None] | None, kind: i
 
 
 def _whole(handle: int, size: int) -> int:
-    """Give the bytes up to the end of the last whole line."""
+    """Return the bytes up to the end of the last whole line."""
     end = size
     while end:
         start = max(0, end - BLOCK)
@@ -237,9 +248,3 @@ def _backwards(handle: int, end: int) -> Iterator[bytes]:
         rest, end = first, start
     if rest:
         yield rest
-
-
-def _write(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]

@@ -18,13 +18,13 @@ import threading
 import typing as t
 import urllib.parse
 
+from .host_state import STATUS
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from .model import World
-
-FORMAT = "lifeboat-status/1"
 
 INTERVAL = 1.0
 """Seconds between two writes of the file."""
@@ -73,7 +73,7 @@ class Progress:
         self._written: datetime | None = None
         self._members: list[Member] = []
         self._state: dict[str, t.Any] = {
-            "format": FORMAT,
+            "format": STATUS.format,
             "operation": operation,
             "subject": subject,
             "phase": "start",
@@ -177,9 +177,10 @@ def _state_of(member: Member) -> dict[str, t.Any]:
 
 def status_path(directory: str, operation: str, subject: str) -> str:
     """Give the path of the status file of `operation` on `subject` (`cluster/database`)."""
-    return os.path.join(directory, f"{operation}-{urllib.parse.quote(subject, safe='')[:200]}.json")
+    name = STATUS.leaf(operation=operation, subject=urllib.parse.quote(subject, safe="")[:200])
+    return os.path.join(directory, name)
 
 
 def status_directory(state_dir: str | None, world: World) -> str | None:
     """Give the directory of the status files below `state_dir`; none in a dry run, which does nothing to watch."""
-    return os.path.join(state_dir, "status") if state_dir and not world.dry_run else None
+    return STATUS.folder(state_dir) if state_dir and not world.dry_run else None

@@ -18,11 +18,9 @@ import os
 import typing as t
 import urllib.parse
 
+from .host_state import STATUS
 from .printing import printable
-from .progress import FORMAT
 from .units import human_duration, human_rate, human_size
-
-DIRECTORY = "/var/lib/lifeboat/status"
 
 LIMIT = 4 << 20
 """Bytes of a status file that are read: thousands of members, and an end to what a stranger put there."""
@@ -81,7 +79,7 @@ def parse(data: bytes | str) -> Status | None:
     """Read the content of a status file, or give None when it is none."""
     try:
         record = json.loads(data)
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
+        if not isinstance(record, dict) or record.get("format") != STATUS.format:
             return None
         return Status(
             operation=_text(record["operation"]),
@@ -116,6 +114,11 @@ def read_all(directory: str) -> list[Status]:
     statuses = [status for status in found if status is not None]
     statuses.sort(key=lambda status: status.updated, reverse=True)
     return sorted(statuses, key=lambda status: bool(status.result))
+
+
+def of_host(state_dir: str | None) -> list[Status]:
+    """Give every status that a host keeps, as `read_all`."""
+    return read_all(STATUS.folder(state_dir)) if state_dir else []
 
 
 SOONEST = 5.0

@@ -148,7 +148,7 @@ def test_one_report_tells_of_all_hosts_and_of_one_that_is_away(plays: Plays) -> 
         assert "alice (as root) | backup | 1 |" in text
         assert {path.suffix for path in report.iterdir()} == {".md", ".html", ".csv", ".json"}
         # What is known of the first report gives the log away that was begun anew.
-        (plays.home / "state" / audit.FILE).unlink()
+        (plays.home / "state" / "audit.jsonl").unlink()
         audit.AuditLog(str(plays.home / "state")).append(FORGED)
     planned = plays.run("audit_report", "--check", lifeboat_audit_dest=str(plays.home / "planned"))
     assert planned.returncode == 0, planned.stdout + planned.stderr

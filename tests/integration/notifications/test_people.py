@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import services
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import Patience
 from apprise.plugins.slack import NotifySlack
 from apprise.plugins.telegram import NotifyTelegram
 

@@ -11,8 +11,8 @@ import hmac
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import Patience, Ping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import Patience, Ping
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.discretion import discreet
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notices
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import text as notice_text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body as notice_body
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import text as notice_text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import EVENTS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -209,7 +210,7 @@ def test_a_pattern_that_fits_no_event_is_refused():
 
 def test_every_event_is_documented_with_its_bus_name():
     text = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
-    for event, kind in notices.KINDS.items():
+    for event, kind in EVENTS.items():
         assert f"| `{event}` | `{notice_body.bus_name(event)}` | {kind.severity} |" in text, event
 
 

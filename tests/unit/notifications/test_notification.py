@@ -13,13 +13,13 @@ import os
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels.address import Undelivered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import delivery, notification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import memory as notice_memory
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.notices import Notice
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.pending import Alarm
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body as notice_body
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import delivery, notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import memory as notice_memory
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.notices import Notice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.pending import Alarm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import (
     NotifyRequest,
     Patience,
     Ping,
@@ -297,7 +297,7 @@ def test_check_mode_sends_nothing_and_says_what_it_would(log, tell, receivers):
     assert outcome.after == f"team: {would['subject']}\n"
     assert outcome.facts["sent"] == []
     assert log.entries("notification") == []
-    assert not os.path.exists(os.path.join(log.state_dir, notice_memory.FILE))
+    assert not os.path.exists(os.path.join(log.state_dir, "notifications.json"))
     tell()
     assert receivers.events() == ["backup_created"]
 
@@ -448,7 +448,9 @@ def test_a_log_that_was_cut_is_said_and_does_not_silence_the_channel(log, tell, 
 
 
 def kept(**told):
-    return json.dumps({"format": notice_memory.FORMAT, "channels": {"team": {"sequence": 0, "alarms": {}, **told}}})
+    return json.dumps(
+        {"format": "lifeboat-notifications/1", "channels": {"team": {"sequence": 0, "alarms": {}, **told}}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -469,7 +471,7 @@ def kept(**told):
 )
 def test_a_damaged_memory_begins_anew_with_a_warning(log, tell, receivers, text):
     log.backup()
-    with open(os.path.join(log.state_dir, notice_memory.FILE), "w", encoding="utf-8") as file:
+    with open(os.path.join(log.state_dir, "notifications.json"), "w", encoding="utf-8") as file:
         file.write(text)
     outcome = tell(alarms=(Alarm("age", "Old."),))
     assert any("could not be understood" in warning for warning in outcome.warnings)
@@ -480,7 +482,7 @@ def test_a_damaged_memory_begins_anew_with_a_warning(log, tell, receivers, text)
 def test_two_runs_at_once_do_not_tell_twice(log, tell, receivers, clock):
     log.backup()
     notice = Notice(event="test", at=clock.moment, severity="info")
-    handle = os.open(os.path.join(log.state_dir, notice_memory.LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(os.path.join(log.state_dir, "notifications.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
     outcome = tell(notice=notice)
     assert receivers.events() == ["test"]
@@ -493,7 +495,7 @@ def test_two_runs_at_once_do_not_tell_twice(log, tell, receivers, clock):
 
 
 def test_a_ping_alone_waits_for_nobody(log, tell_nobody, receivers, clock):
-    handle = os.open(os.path.join(log.state_dir, notice_memory.LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(os.path.join(log.state_dir, "notifications.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
     outcome = tell_nobody(ping=Ping("start", url="https://p.example.com/abc"))
     os.close(handle)
@@ -583,7 +585,7 @@ def test_what_root_makes_belongs_to_the_owner_of_the_directory(log, tell):
     os.chown(log.state_dir, 65534, 65534)
     log.backup()
     tell()
-    for name in (notice_memory.FILE, notice_memory.LOCK):
+    for name in ("notifications.json", "notifications.lock"):
         state = os.stat(os.path.join(log.state_dir, name))
         assert (state.st_uid, state.st_mode & 0o777) == (65534, 0o600)
 

@@ -10,9 +10,9 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils._argspec import requested_by, state_dir
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.pending import Alarm
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices.request import NotifyRequest, Ping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.pending import Alarm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import NotifyRequest, Ping
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 from ansible_collections.lifeboat.recovery.plugins.module_utils._notifying import options
 from ansible_collections.lifeboat.recovery.plugins.modules import notify

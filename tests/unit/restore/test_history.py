@@ -10,7 +10,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.history import FILE, History, Restored
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.history import History, Restored
 
 ONE = Restored("db1", "shop", 16400, "main/shop", "backup-1", "fire", "2026-11-21T02:00:00Z", 10.0, 1000)
 
@@ -36,7 +36,7 @@ def test_a_restore_of_chosen_tables_is_none_of_the_whole(tmp_path):
 def test_half_a_line_after_a_power_cut_hides_nothing_else(tmp_path):
     history = History(str(tmp_path))
     history.add(ONE)
-    with open(tmp_path / FILE, "a", encoding="utf-8") as file:
+    with open(tmp_path / "restores.jsonl", "a", encoding="utf-8") as file:
         file.write('{"host": "db1", "tar')
     assert history.last("db1", "shop", 16400) == ONE
 
@@ -55,6 +55,6 @@ def test_without_a_directory_nothing_is_known_and_nothing_fails():
 
 
 def test_a_record_that_cannot_be_written_is_told(tmp_path):
-    (tmp_path / FILE).mkdir()
+    (tmp_path / "restores.jsonl").mkdir()
     with pytest.raises(StoreError, match="restore is done"):
         History(str(tmp_path)).add(ONE)

@@ -17,13 +17,12 @@ import datetime
 import typing as t
 
 from .. import journal
+from ..host_state import STATISTICS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..catalogue.manifest import Manifest
-
-FILE = "statistics.jsonl"
 
 LARGEST = 16 << 20
 """Bytes of the file beyond which old lines are dropped; a database of a thousand tables makes 40 kB a backup."""
@@ -109,7 +108,9 @@ class Statistics:
 
     def __init__(self, state_dir: str | None, store: str = "") -> None:
         self._store = store
-        self._journal = journal.BoundedJournal(state_dir, FILE, Statistic, largest=LARGEST, sound=_sound, keep=_newest)
+        self._journal = journal.BoundedJournal(
+            state_dir, STATISTICS, Statistic, largest=LARGEST, sound=_sound, keep=_newest
+        )
 
     def add(self, statistic: Statistic) -> None:
         """Append durably. Raise StoreError when the disk refuses."""

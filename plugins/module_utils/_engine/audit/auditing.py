@@ -17,6 +17,7 @@ import typing as t
 
 from .. import repository
 from ..errors import RecoveryError, UsageError
+from ..verbs import OPERATIONS, VERBS
 from . import log as audit
 
 if t.TYPE_CHECKING:
@@ -25,59 +26,10 @@ if t.TYPE_CHECKING:
 
     from ..model import Outcome
 
-ALWAYS = frozenset(
-    {"archive", "backup", "notification", "recovery", "restore", "retention", "validation", "verification"}
-)
-"""Operations of which one that changed nothing is an outcome too. A key that is there already is none."""
-
-MAIN = ("backup", "restore", "validation", "retention", "archive", "mark")
-"""Facts that hold the others, by the habit of the use cases."""
-
-KEPT = frozenset(
-    {
-        "action",
-        "backups",
-        "bytes_read",
-        "checks",
-        "deleted",
-        "emergency_backup_id",
-        "error",
-        "exit_status",
-        "expired",
-        "field",
-        "files",
-        "files_read",
-        "freed",
-        "garbage",
-        "kept",
-        "kid",
-        "kind",
-        "level",
-        "mark",
-        "members",
-        "mode",
-        "passed",
-        "plain_size",
-        "problems",
-        "proof",
-        "proved",
-        "ratio",
-        "recovery_id",
-        "retained",
-        "rows",
-        "sample",
-        "scope",
-        "serial",
-        "size",
-        "strategy",
-        "suspicions",
-        "table_bytes",
-        "tables",
-        "target",
-        "type",
-    }
-)
+KEPT = {"action", "error", "exit_status", "field", "ratio"}.union(*(verb.figures for verb in VERBS))
 """The facts that are kept. Of a list, how long it is."""
+
+_MAIN = tuple(name for verb in VERBS for name in verb.facts)
 
 _FROM_OPTIONS = ("state", "strategy", "ticket", "type", "level", "force")
 
@@ -92,9 +44,9 @@ def events(
     os_user: str,
     seconds: float,
 ) -> list[audit.Event]:
-    """Give what a module's run leaves in the log: one event of how it ended, after one of each backup it deleted."""
+    """Return what a module's run leaves in the log: one event of how it ended, after one of each backup it deleted."""
     changed = not isinstance(ended, BaseException) and ended.changed
-    if not isinstance(ended, BaseException) and not changed and operation not in ALWAYS:
+    if not isinstance(ended, BaseException) and not changed and OPERATIONS[operation].unchanged == "nothing":
         return []
     flat = _flat(_details(ended) if isinstance(ended, BaseException) else ended.facts)
     whole = audit.Event(
@@ -153,8 +105,8 @@ def _details(error: BaseException) -> dict[str, t.Any]:
 
 
 def _flat(told: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Give the facts with those of the main one beside them."""
-    main: Mapping[str, t.Any] = next((told[name] for name in MAIN if isinstance(told.get(name), dict)), {})
+    """Return the facts with those of the main one beside them."""
+    main: Mapping[str, t.Any] = next((told[name] for name in _MAIN if isinstance(told.get(name), dict)), {})
     return {**told, **main}
 
 
@@ -165,7 +117,7 @@ def _component(options: Mapping[str, t.Any]) -> str:
 
 
 def _backup_id(flat: Mapping[str, t.Any], options: Mapping[str, t.Any]) -> str:
-    """Give the backup, if it is one: an id that was asked for counts where the run did not come to name it."""
+    """Return the backup, if it is one: an id that was asked for counts where the run did not come to name it."""
     several = flat.get("backups")
     only = several[0] if isinstance(several, list | tuple) and len(several) == 1 else ""
     asked = str(options.get("backup") or options.get("backup_id") or "")

@@ -21,30 +21,15 @@ import os
 import re
 import typing as t
 
-from .. import journal
+from .. import host_state, journal
 from ..components.target import DROPPED
 from ..errors import StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-FILE = "audit.jsonl"
 NOTHING = "0" * 64
 """The hash before the first entry."""
-
-OPERATIONS = (
-    "backup",
-    "restore",
-    "validation",
-    "verification",
-    "retention",
-    "key",
-    "trust",
-    "archive",
-    "notification",
-    "recovery",
-)
-RESULTS = ("ok", "failed", "refused")
 
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""
@@ -127,7 +112,7 @@ class AuditLog:
     """The history of one host. Without a directory nothing is kept and nothing is known; `path` is None then."""
 
     def __init__(self, state_dir: str | None) -> None:
-        self.path = journal.Journal(state_dir, FILE, Entry).path
+        self.path = host_state.AUDIT.below(state_dir)
 
     def append(self, event: Event, *, sleep: Callable[[float], None] | None = None) -> Entry | None:
         """
@@ -183,7 +168,7 @@ class AuditLog:
         self, known: Mapping[int, str] | None = None, *, sleep: Callable[[float], None] | None = None
     ) -> list[str]:
         """
-        Give what is wrong with the chain, the first broken link first; nothing when it is whole.
+        Return what is wrong with the chain, the first broken link first; nothing when it is whole.
 
         `known` are hashes, by the number of their entry, that somebody else remembers.
         """
@@ -206,7 +191,7 @@ class AuditLog:
 
 
 def parse(line: bytes) -> Entry | None:
-    """Give the entry of a line, None when it is none. Whether it is in its place is another question."""
+    """Return the entry of a line, None when it is none. Whether it is in its place is another question."""
     try:
         entry = Entry(**json.loads(line))
         return entry if _is_sound(entry) else None
@@ -215,7 +200,7 @@ def parse(line: bytes) -> Entry | None:
 
 
 def problems(lines: Iterator[bytes], known: Mapping[int, str]) -> list[str]:
-    """Give what is wrong with a chain, in the order of its lines."""
+    """Return what is wrong with a chain, in the order of its lines."""
     found: list[str] = []
     unseen = dict(known)
     sequence, previous, dated = 0, NOTHING, ""
@@ -235,13 +220,13 @@ def problems(lines: Iterator[bytes], known: Mapping[int, str]) -> list[str]:
 
 
 def digest(entry: Entry) -> str:
-    """Give the hash of an entry: SHA-256 over the canonical JSON of all but the hash."""
+    """Return the hash of an entry: SHA-256 over the canonical JSON of all but the hash."""
     record = {name: getattr(entry, name) for name in _ACCEPTED if name != "hash"}
     return hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def one_line(text: str) -> str:
-    """Give text as one line that no terminal obeys, cut to what is kept."""
+    """Return text as one line that no terminal obeys, cut to what is kept."""
     flat = " ".join(text.split())
     clean = "".join(letter if letter.isprintable() else "?" for letter in flat)
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
@@ -261,7 +246,7 @@ def _is_sound(entry: Entry) -> bool:
 
 
 def _link_problems(entry: Entry, line: bytes, sequence: int, previous: str, dated: str) -> list[str]:
-    """Give what is wrong with one entry: itself, or its place after the entry `sequence`."""
+    """Return what is wrong with one entry: itself, or its place after the entry `sequence`."""
     where = f"Entry {entry.sequence} of {entry.time}"
     if digest(entry) != entry.hash or journal.line(entry) != line + b"\n":
         return [f"{where} was changed: its hash does not fit."]

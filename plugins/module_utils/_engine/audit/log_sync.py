@@ -21,6 +21,7 @@ from ..postgres import log_table
 from ..postgres.connection import connect, explained
 from ..retention import outlook, planner
 from ..retention import policy as retention_policy
+from ..verbs import that
 from .log import LARGEST, AuditLog, Entry, one_line
 
 if t.TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
 
 
 def _doubts(session: Connection, request: SyncRequest, log: str) -> list[str]:
-    """Give what the rows that are there say against this log, for as long as they are there."""
+    """Return what the rows that are there say against this log, for as long as they are there."""
     name, found = request.table.identifier, []
     strangers = log_table.of_another_log(session, request.table, request.host, log)
     if strangers:
@@ -209,8 +210,8 @@ def _record(entry: Entry, identity: str) -> dict[str, t.Any]:
 
 
 def _status(entry: Entry) -> str:
-    """Give `completed` for a backup that was made, `skipped` where one was young enough, and else the result."""
-    if entry.operation != "backup" or entry.result != "ok":
+    """Return `completed` for a backup that was made, `skipped` where one was young enough, and else the result."""
+    if entry.operation not in that("makes") or entry.result != "ok":
         return entry.result
     return "completed" if entry.facts.get("changed", True) else "skipped"
 

@@ -39,7 +39,7 @@ class Period:
 
 def parse(text: str, now: datetime.datetime, zone: str = "UTC") -> Period:
     """
-    Give the period that `text` names; without text, the quarter of `now`.
+    Return the period that `text` names; without text, the quarter of `now`.
 
     Raise UsageError on what is no period, and on a zone that is not known here.
     """
@@ -74,7 +74,7 @@ def _quarter_of(at: datetime.datetime) -> str:
 
 
 def _days(name: str) -> tuple[datetime.date, datetime.date]:
-    """Give the first day, and the first one after it. Raise ValueError when there are none."""
+    """Return the first day, and the first one after it. Raise ValueError when there are none."""
     if match := _QUARTER.fullmatch(name):
         return _months(int(match[1]), 3 * int(match[2]) - 2, 3)
     if match := _MONTH.fullmatch(name):

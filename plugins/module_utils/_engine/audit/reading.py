@@ -33,7 +33,7 @@ class ReadRequest:
 
 def read(request: ReadRequest, world: World) -> Outcome:
     """
-    Give the entries and the verdict on the whole chain, which is a fact and never an error.
+    Return the entries and the verdict on the whole chain, which is a fact and never an error.
 
     Raise UsageError on a bad period, StoreError when the log is there and cannot be read.
     """
@@ -63,7 +63,7 @@ def read(request: ReadRequest, world: World) -> Outcome:
 
 
 def known_hash(given: dict[str, t.Any] | None) -> tuple[int, str] | None:
-    """Give the number and the hash of an entry that is remembered elsewhere. Raise UsageError when one is missing."""
+    """Return the number and the hash of an entry that is remembered elsewhere. Raise UsageError when one is missing."""
     if not given:
         return None
     sequence, text = given.get("sequence"), given.get("hash")

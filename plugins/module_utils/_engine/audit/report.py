@@ -98,7 +98,7 @@ def _read_heads(dest: str) -> dict[str, t.Any]:
 
 
 def _heads(heads: Mapping[str, t.Any], hosts: Sequence[Collected]) -> str:
-    """Give the file of heads with those of sound logs brought up to date."""
+    """Return the file of heads with those of sound logs brought up to date."""
     newer = {
         host.name: {"sequence": host.head[0], "hash": host.head[1], "time": host.head[2]}
         for host in hosts

@@ -17,7 +17,7 @@ import itertools
 import json
 import typing as t
 
-from .. import units
+from .. import units, verbs
 from . import log as audit
 
 if t.TYPE_CHECKING:
@@ -25,9 +25,6 @@ if t.TYPE_CHECKING:
 
     from .log import Entry
     from .period import Period
-
-BY_PEOPLE = frozenset({"restore", "recovery", "key", "trust", "archive"})
-"""Operations that somebody asked for, whatever their reason says. Others are by schedule unless the reason differs."""
 
 Row = tuple[str, ...]
 Head = tuple[int, str, str]
@@ -88,7 +85,7 @@ def collected(name: str, given: Mapping[str, t.Any], known: Head | None = None) 
 
 
 def read_head(given: object) -> Head | None:
-    """Give a head from what a host or a file says, None when it is none."""
+    """Return a head from what a host or a file says, None when it is none."""
     if not isinstance(given, dict):
         return None
     sequence, texts = given.get("sequence"), (given.get("hash"), given.get("time"))
@@ -98,7 +95,7 @@ def read_head(given: object) -> Head | None:
 
 
 def sections(hosts: Sequence[Collected], period: Period) -> list[Section]:
-    """Give the report from the most important to the least."""
+    """Return the report from the most important to the least."""
     entries = sorted(
         ((host.name, entry) for host in hosts for entry in host.entries), key=lambda item: (item[1].time, item[0])
     )
@@ -115,7 +112,7 @@ def sections(hosts: Sequence[Collected], period: Period) -> list[Section]:
 
 
 def verdict(hosts: Sequence[Collected]) -> str:
-    """Give the whole in one sentence."""
+    """Return the whole in one sentence."""
     missing = [host.name for host in hosts if host.error]
     broken = [host.name for host in hosts if host.problems]
     if not missing and not broken:
@@ -129,7 +126,7 @@ def verdict(hosts: Sequence[Collected]) -> str:
 
 
 def _gaps(entries: Sequence[Entry]) -> list[str]:
-    """Give what is wrong between neighbours; a host that hands in one application's entries leaves others out."""
+    """Return what is wrong between neighbours; a host that hands in one application's entries leaves others out."""
     found = []
     for before, after in itertools.pairwise(entries):
         follows = after.sequence == before.sequence + 1
@@ -142,7 +139,7 @@ def _gaps(entries: Sequence[Entry]) -> list[str]:
 
 
 def _beyond(entries: Sequence[Entry], head: Head | None) -> list[str]:
-    """Give what is wrong between the entries and the newest one that the host names."""
+    """Return what is wrong between the entries and the newest one that the host names."""
     if not entries or (head and entries[-1].sequence < head[0]):
         return []
     if head == (entries[-1].sequence, entries[-1].hash, entries[-1].time):
@@ -151,7 +148,7 @@ def _beyond(entries: Sequence[Entry], head: Head | None) -> list[str]:
 
 
 def _forgotten(entries: Sequence[Entry], head: Head | None, known: Head | None) -> list[str]:
-    """Give what speaks against the head of an earlier report, as far as it can be seen from here."""
+    """Return what speaks against the head of an earlier report, as far as it can be seen from here."""
     if known is None:
         return []
     if head is None or head[0] < known[0]:
@@ -187,22 +184,23 @@ def _operations(entries: Sequence[tuple[str, Entry]]) -> Section:
         results = counts[operation]
         total = sum(results.values())
         share = f"{100 * results['ok'] / total:.1f} %"
-        rows.append((operation, str(total), *(str(results[result]) for result in audit.RESULTS), share))
+        rows.append((operation, str(total), *(str(results[result]) for result in verbs.RESULTS), share))
     text = () if rows else ("Nothing was done.",)
     return Section("Operations", text, ("Operation", "Runs", "Ok", "Failed", "Refused", "Success"), tuple(rows))
 
 
 def _components(entries: Sequence[tuple[str, Entry]]) -> Section:
     """Tell of each database how often it was backed up, and whether anybody saw a backup restore."""
+    makes, tests = verbs.that("makes"), verbs.that("tests")
     groups: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
     for _host, entry in entries:
-        if entry.component and entry.operation in {"backup", "validation"}:
+        if entry.component and entry.operation in makes | tests:
             groups[entry.application, entry.component].append(entry)
     rows = []
     for (application, component), group in sorted(groups.items()):
-        made = [entry for entry in group if entry.operation == "backup" and entry.result == "ok" and _changed(entry)]
-        failed = sum(entry.operation == "backup" and entry.result != "ok" for entry in group)
-        proved = [entry for entry in group if entry.operation == "validation" and entry.result == "ok"]
+        made = [entry for entry in group if entry.operation in makes and entry.result == "ok" and _changed(entry)]
+        failed = sum(entry.operation in makes and entry.result != "ok" for entry in group)
+        proved = [entry for entry in group if entry.operation in tests and entry.result == "ok"]
         rows.append(
             (
                 application,
@@ -278,7 +276,7 @@ def _repairs(entries: Sequence[tuple[str, Entry]]) -> Section:
 
 
 def who(entry: Entry) -> str:
-    """Give who asked, and the operating system's user if that is another."""
+    """Return who asked, and the operating system's user if that is another."""
     account = str(entry.facts.get("os_user", ""))
     return f"{entry.user} (as {account})" if account and account != entry.user else entry.user
 
@@ -288,7 +286,8 @@ def _moment(entry: Entry) -> str:
 
 
 def _by_people(entry: Entry) -> bool:
-    return entry.operation in BY_PEOPLE or entry.reason not in {"", "scheduled"}
+    verb = verbs.OPERATIONS.get(entry.operation)
+    return bool(verb and verb.on_request) or entry.reason not in {"", "scheduled"}
 
 
 def _changed(entry: Entry) -> bool:
@@ -296,5 +295,5 @@ def _changed(entry: Entry) -> bool:
 
 
 def all_entries(hosts: Iterable[Collected]) -> list[tuple[str, Entry]]:
-    """Give every entry with its host, in the order of time."""
+    """Return every entry with its host, in the order of time."""
     return sorted(((host.name, entry) for host in hosts for entry in host.entries), key=lambda item: item[1].time)

@@ -13,8 +13,8 @@ import typing as t
 
 from .. import codec
 from ..anomalies import judging
-from ..catalogue import manifest
 from ..errors import UsageError
+from ..verbs import REASONS
 
 if t.TYPE_CHECKING:
     from ..catalogue.catalogue import RepositorySettings
@@ -43,10 +43,10 @@ class BackupRequest:
 
     def check(self) -> codec.Codec:
         """Return the compression. Raise UsageError for values that cannot be meant, before anything is touched."""
-        if self.reason not in manifest.REASONS:
+        if self.reason not in REASONS:
             raise UsageError(
                 f"The reason {self.reason!r} is unknown.",
-                f"Give one of {', '.join(manifest.REASONS)}.",
+                f"Give one of {', '.join(REASONS)}.",
                 field="reason",
             )
         self.source.check()

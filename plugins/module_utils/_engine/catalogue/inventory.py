@@ -15,12 +15,11 @@ import dataclasses
 import datetime
 import typing as t
 
+from ..host_state import DATABASES
 from ..journal import BoundedJournal, line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-FILE = "databases.jsonl"
 
 LARGEST = 1 << 20
 
@@ -54,7 +53,7 @@ class Inventories:
     """What one host knows of its servers. Without a directory nothing is kept and nothing is known."""
 
     def __init__(self, state_dir: str | None) -> None:
-        self._journal = BoundedJournal(state_dir, FILE, Inventory, largest=LARGEST, sound=_sound, keep=_newest)
+        self._journal = BoundedJournal(state_dir, DATABASES, Inventory, largest=LARGEST, sound=_sound, keep=_newest)
 
     def add(self, inventory: Inventory) -> None:
         """Append durably. Raise StoreError when the disk refuses."""

@@ -20,13 +20,13 @@ from .. import repository
 from ..components.base import Parent
 from ..crypto import strict_json
 from ..errors import Tampered
+from ..verbs import REASONS
 
 FORMAT = "lifeboat-manifest/1"
 
 LIMIT = 16 << 20
 """Bytes of a manifest that a reader accepts."""
 
-REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
 SCOPES = ("full", "partial")
 
 _HEX = re.compile(r"[0-9a-f]{64}")

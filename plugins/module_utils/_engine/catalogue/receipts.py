@@ -17,10 +17,9 @@ import dataclasses
 import datetime
 import glob
 import hashlib
-import os
 import typing as t
 
-from .. import disk
+from .. import disk, host_state
 from ..errors import StoreError
 from ..journal import Journal
 
@@ -76,9 +75,10 @@ class Receipts:
 
     def __init__(self, state_dir: str | None, store: str = "", *, read_only: bool = False) -> None:
         self._store = store
-        self._journal = Journal(state_dir, "receipts.jsonl", Receipt)
-        self._expired = Journal(state_dir, "expired.jsonl", Expired)
-        self._marks = Journal(state_dir, "marks.jsonl", MarkSeen)
+        self._state_dir = state_dir or ""
+        self._journal = Journal(state_dir, host_state.RECEIPTS, Receipt)
+        self._expired = Journal(state_dir, host_state.EXPIRED, Expired)
+        self._marks = Journal(state_dir, host_state.MARKS, MarkSeen)
         self._read_only = read_only
 
     def add(self, receipt: Receipt) -> None:
@@ -147,15 +147,14 @@ class Receipts:
 
     def _before_stores(self, application: str) -> int:
         """Give the serial that was remembered without a store: it counts for the first one, and for no other."""
-        others = glob.glob(f"{glob.escape(self._trust_file(application))}@*.serial")
-        return 0 if others else _number(f"{self._trust_file(application)}.serial") or 0
+        others = glob.glob(
+            host_state.TRUST.path(glob.escape(self._state_dir), application=glob.escape(application), store="*")
+        )
+        return 0 if others else _number(host_state.ANY_TRUST.path(self._state_dir, application=application)) or 0
 
     def _trust_path(self, application: str) -> str:
         digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
-        return f"{self._trust_file(application)}@{digest}.serial"
-
-    def _trust_file(self, application: str) -> str:
-        return os.path.join(os.path.dirname(self._journal.path or ""), f"trust-{application}")
+        return host_state.TRUST.path(self._state_dir, application=application, store=digest)
 
 
 def _is_time(text: object) -> bool:

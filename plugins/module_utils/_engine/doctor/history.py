@@ -17,8 +17,8 @@ from ..audit.log import AuditLog
 from ..catalogue.believing import FUTURE
 from ..catalogue.receipts import Receipts
 from ..errors import RecoveryError
-from ..schedule import jobs
 from ..units import human_duration
+from ..verbs import JOBS, operation_of
 from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _last_runs(case: Case, entries: list[Entry], components: list[str]) -> Itera
 
 def _matters(case: Case, entry: Entry, components: list[str]) -> bool:
     """Whether the end of a run says something about tonight."""
-    if entry.operation not in jobs.OPERATIONS.values():
+    if entry.operation not in {operation_of(kind) for kind in JOBS}:
         # What people asked for comes by no schedule again: its failure is news for a while, and its refusal none.
         return entry.result == "ok" or (entry.result == "failed" and case.world.now() - entry.at < NEWS)
     gone = case.databases and entry.component.count("/") == 1 and entry.component not in components

@@ -17,6 +17,7 @@ import typing as t
 
 from .. import status
 from ..anomalies.statistics import Statistics
+from ..host_state import LOAN
 from ..lending.ledger import abandoned
 from ..stores import opening
 from ..units import human_duration, human_size
@@ -133,7 +134,7 @@ def _place(path: str) -> Iterator[Check]:
 
 
 def _lent(case: Case) -> Iterator[Check]:
-    for path in abandoned(os.path.join(case.request.config_dir, "loans")):
+    for path in abandoned(LOAN.folder(case.request.config_dir)):
         yield failed(
             "leftovers",
             f"An interrupted restore left {path}: it may have a superuser's rights, or a key that opens the backups.",
@@ -142,7 +143,7 @@ def _lent(case: Case) -> Iterator[Check]:
 
 
 def _interrupted(case: Case) -> Iterator[Check]:
-    runs = status.read_all(os.path.join(case.state_dir or "", "status")) if case.state_dir else []
+    runs = status.of_host(case.state_dir)
     now = case.world.now()
     for run in runs:
         if not run.result and not lives(run.pid):

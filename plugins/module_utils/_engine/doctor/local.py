@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import host_settings
+from .. import host_settings, host_state
 from ..anomalies import thresholds
 from ..catalogue.catalogue import RepositorySettings
 from ..errors import UsageError
@@ -35,7 +35,7 @@ def request_of(settings: HostSettings, config_dir: str, only: tuple[str, ...] = 
             application=settings.value("application"),
             store=StoreSettings(**settings.store),
             keys=KeySettings(**keys, roots=roots),
-            state_dir=settings.value("state_dir", "/var/lib/lifeboat"),
+            state_dir=settings.value("state_dir", host_state.DIRECTORY),
         )
         login = Login(**{**settings.login, "port": int(settings.login.get("port", 5432))}) if settings.login else None
     except TypeError as exc:

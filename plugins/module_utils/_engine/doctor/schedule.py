@@ -7,7 +7,6 @@ Whether the schedule of this host was kept, by what the audit log says.
 
 from __future__ import annotations
 
-import datetime
 import os
 import typing as t
 
@@ -16,10 +15,12 @@ from ..audit.log import AuditLog
 from ..errors import NotFound, RecoveryError
 from ..schedule import jobs
 from ..units import human_duration
+from ..verbs import operation_of
 from .check import Case, Check, failed, ok, refused, warning
 from .host import lives
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterator
 
     from ..audit.log import Entry
@@ -39,7 +40,7 @@ def examine(case: Case) -> Iterator[Check]:
     except RecoveryError as exc:
         yield refused("schedule", exc)
         return
-    since = _written(os.path.join(case.request.config_dir, jobs.FILE))
+    since = jobs.written(case.request.config_dir)
     entries = list(AuditLog(case.state_dir).entries(application=case.application, since=since))
     upcoming: dict[str, str] = {}
     missed = False
@@ -47,7 +48,7 @@ def examine(case: Case) -> Iterator[Check]:
         upcoming[job.name] = known.following(job, case.world.now(), local).isoformat()
         due = known.previous(job, case.world.now(), local)
         # The other kinds leave no entry in the log, so nobody knows whether they ran.
-        if job.kind in jobs.OPERATIONS and due > since and _is_missed(case, known, job, due, entries):
+        if operation_of(job.kind) and due > since and _is_missed(case, known, job, due, entries):
             missed = True
             make = failed if job.kind == "backup" else warning
             ago = human_duration((case.world.now() - due).total_seconds())
@@ -67,15 +68,7 @@ def examine(case: Case) -> Iterator[Check]:
 def _is_missed(case: Case, known: Schedule, job: Job, due: datetime.datetime, entries: list[Entry]) -> bool:
     if (case.world.now() - due).total_seconds() < known.places.wait + GRACE:
         return False
-    operation = jobs.OPERATIONS[job.kind]
-    runs = status.read_all(os.path.join(case.state_dir, "status")) if case.state_dir else []
-    kinds = {job.kind, operation}  # a status file says either
-    running = any(not run.result and lives(run.pid) and run.operation in kinds for run in runs)
+    operation = operation_of(job.kind)
+    runs = status.of_host(case.state_dir)
+    running = any(not run.result and lives(run.pid) and run.operation == job.kind for run in runs)
     return not running and not any(entry.operation == operation and entry.at >= due for entry in entries)
-
-
-def _written(path: str) -> datetime.datetime:
-    try:
-        return datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.UTC)
-    except OSError:
-        return datetime.datetime.fromtimestamp(0, datetime.UTC)

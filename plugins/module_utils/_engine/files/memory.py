@@ -20,9 +20,9 @@ import typing as t
 
 from .. import disk
 from ..errors import StoreError
+from ..host_state import ARCHIVE
 from . import names
 
-FORMAT = "lifeboat-archive/1"
 _LIMIT = 64 << 10
 
 
@@ -46,13 +46,12 @@ class Memory:
     """The records of one host. Without a state directory nothing is kept and nothing is known."""
 
     def __init__(self, state_dir: str | None) -> None:
-        usable = state_dir is not None and os.path.isdir(state_dir)
-        self._directory = os.path.join(state_dir or "", "archives") if usable else None
+        self._state_dir = state_dir if state_dir and os.path.isdir(state_dir) else None
 
     @property
     def usable(self) -> bool:
         """Whether anything can be remembered."""
-        return self._directory is not None
+        return self._state_dir is not None
 
     def recall(self, archive: str) -> Sealed | None:
         """Give what is known of the archive at this path, or None."""
@@ -61,7 +60,7 @@ class Memory:
             return None
         with contextlib.suppress(ValueError, TypeError, KeyError, StoreError):
             fields: dict[str, t.Any] = json.loads(b"".join(disk.read_blocks(path, 0, _LIMIT)))
-            if fields.pop("format") == FORMAT:
+            if fields.pop("format") == ARCHIVE.format:
                 fields["stamp"] = tuple(fields["stamp"])
                 return Sealed(**fields)
         return None
@@ -69,18 +68,17 @@ class Memory:
     def keep(self, archive: str, sealed: Sealed) -> None:
         """Remember it. Raise StoreError when the disk refuses."""
         path = self._path(archive)
-        if path is None or self._directory is None:
+        if path is None:
             return
-        with names.explained(self._directory), contextlib.suppress(FileExistsError):
-            os.mkdir(self._directory, 0o700)
-        record = {"format": FORMAT, **dataclasses.asdict(sealed)}
+        folder = os.path.dirname(path)
+        with names.explained(folder), contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+        record = {"format": ARCHIVE.format, **dataclasses.asdict(sealed)}
         disk.write_atomically(path, [json.dumps(record, separators=(",", ":")).encode("ascii")])
 
     def _path(self, archive: str) -> str | None:
-        if self._directory is None:
-            return None
         place = hashlib.sha256(os.fsencode(os.path.realpath(archive))).hexdigest()[:32]
-        return os.path.join(self._directory, f"{place}.json")
+        return ARCHIVE.below(self._state_dir, path=place)
 
 
 def stamp(path: str) -> tuple[int, ...]:

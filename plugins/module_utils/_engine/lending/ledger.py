@@ -21,12 +21,12 @@ import typing as t
 
 from .. import disk, process
 from ..errors import DatabaseError, ProcessFailed, RecoveryError, UsageError
+from ..host_state import LOAN, LOAN_SOCKET, LOANS_LOCK
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-SUFFIX = ".loan"
-_MUTEX = "ledger.lock"
+SUFFIX = LOAN.leaf(run="")
 _LENGTH = 16 << 10
 """Bytes of each file: more than the two longest paths."""
 
@@ -139,7 +139,7 @@ class Ledger:
         _remove_key(loan)
         if loan.lent and not self._others(loan):
             _alter(loan, "NOSUPERUSER")
-        for left in (path, path.removesuffix(SUFFIX) + ".sock"):
+        for left in (path, path.removesuffix(SUFFIX) + LOAN_SOCKET.leaf(run="")):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(left)
 
@@ -179,11 +179,11 @@ class Ledger:
         return [self._path(name.removesuffix(SUFFIX)) for name in _names(self._directory)]
 
     def _path(self, run: str) -> str:
-        return os.path.join(self._directory, run + SUFFIX)
+        return os.path.join(self._directory, LOAN.leaf(run=run))
 
     @contextlib.contextmanager
     def _mutex(self) -> Iterator[None]:
-        path = os.path.join(self._directory, _MUTEX)
+        path = os.path.join(self._directory, LOANS_LOCK.leaf())
         with disk.explained(path):
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -195,7 +195,7 @@ class Ledger:
 
 def address(directory: int, run: str) -> str:
     """Give the address of a loan's socket, below a descriptor of the ledger's directory."""
-    return f"/proc/self/fd/{directory}/{run}.sock"
+    return f"/proc/self/fd/{directory}/{LOAN_SOCKET.leaf(run=run)}"
 
 
 def abandoned(directory: str) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..verbs import RESULTS
 from .exposition import Family, Sample
 
 if t.TYPE_CHECKING:
@@ -21,8 +22,6 @@ if t.TYPE_CHECKING:
 
     from ..catalogue.inventory import Inventory
     from .picture import Picture, Runs, Shown, Subject
-
-RESULTS = ("ok", "failed", "refused")
 
 ANOMALIES = (
     "detail",

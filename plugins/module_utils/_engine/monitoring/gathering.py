@@ -32,6 +32,7 @@ from ..retention import policy as retention_policy
 from ..schedule import jobs as schedule_jobs
 from ..stores import opening
 from ..stores.s3.bucket import CODES
+from ..verbs import operation_of
 from . import picture, rereading
 
 if t.TYPE_CHECKING:
@@ -294,12 +295,10 @@ def _jobs(
         return (), [str(exc)]
     jobs = []
     # A job that was made on Monday did not fail to run on Sunday.
-    since = datetime.datetime.fromtimestamp(
-        os.stat(os.path.join(config_dir, schedule_jobs.FILE)).st_mtime, datetime.UTC
-    )
+    since = schedule_jobs.written(config_dir)
     for job in known.jobs:
         # What leaves no entry in the audit log is seen to be late by its next time alone.
-        operation = schedule_jobs.OPERATIONS.get(job.kind, "")
+        operation = operation_of(job.kind)
         ended = [entry.at for entry in entries if entry.operation == operation]
         due = known.previous(job, now, local)
         jobs.append(

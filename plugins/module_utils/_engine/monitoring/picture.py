@@ -18,7 +18,7 @@ import fnmatch
 import statistics
 import typing as t
 
-from .. import repository
+from .. import repository, verbs
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -228,8 +228,8 @@ def subjects(
     by_component: dict[str, list[Shown]] = collections.defaultdict(list)
     for backup in sorted(backups, key=lambda backup: backup.finished):
         by_component[backup.component].append(backup)
-    handled = {entry.component for entry in entries if entry.operation in {"backup", "validation"}}
-    lately = [entry for entry in entries if entry.operation == "backup" and entry.at > now - WINDOW]
+    handled = {entry.component for entry in entries if entry.operation in verbs.that("makes", "tests")}
+    lately = [entry for entry in entries if entry.operation in verbs.that("makes") and entry.at > now - WINDOW]
     tried = {entry.component for entry in lately if "/" in entry.component}
     tried |= {repository.component(each.cluster, name) for each in inventories for name in each.wanted}
     return tuple(

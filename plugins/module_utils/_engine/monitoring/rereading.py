@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from .. import repository
+from .. import repository, verbs
 from ..proving import verification
 
 if t.TYPE_CHECKING:
@@ -29,11 +29,11 @@ def unread(backups: Sequence[Manifest], entries: Iterable[Entry]) -> dict[str, i
     """Give for each backup, by component and id, how many of its files nothing has read again."""
     left = {_key(backup): {file.name for file in backup.files} for backup in backups}
     for entry in entries:
-        if entry.result == "ok" and entry.operation == "verification":
+        if entry.result == "ok" and entry.operation in verbs.that("reads"):
             read = _sampled(_chosen(backups, entry), entry)
             for names in left.values():
                 names.difference_update(read)
-        elif entry.operation == "validation" and entry.result == "ok" and entry.facts.get("mode") == "scratch":
+        elif entry.operation in verbs.that("tests") and entry.result == "ok" and entry.facts.get("mode") == "scratch":
             # It was restored whole, out of its stored files.
             left.get(f"{entry.component}/{entry.backup_id}", set()).clear()
     return {key: len(names) for key, names in left.items()}
@@ -42,7 +42,7 @@ def unread(backups: Sequence[Manifest], entries: Iterable[Entry]) -> dict[str, i
 def proves(entry: Entry) -> bool:
     """Whether the entry is of a restore that was compared with the backup's proof, and was right."""
     compared = entry.facts.get("proof") not in {None, "none"}
-    return entry.operation == "validation" and entry.result == "ok" and bool(entry.backup_id) and compared
+    return entry.operation in verbs.that("tests") and entry.result == "ok" and bool(entry.backup_id) and compared
 
 
 def _key(backup: Manifest) -> str:

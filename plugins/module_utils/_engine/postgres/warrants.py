@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..host_state import HALF_MADE
 from ..journal import Journal
 from .halfmade import Warrant
-
-FILE = "half_made.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class HalfMade:
     """The warrants of one host. Without a directory none is kept, and so none is ever valid."""
 
     def __init__(self, state_dir: str | None) -> None:
-        self._journal = Journal(state_dir, FILE, Noted)
+        self._journal = Journal(state_dir, HALF_MADE, Noted)
 
     def issue(self, warrant: Warrant) -> None:
         """Keep it durably. Raise StoreError when the disk refuses."""

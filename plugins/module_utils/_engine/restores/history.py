@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..host_state import RESTORES
 from ..journal import Journal
-
-FILE = "restores.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class History:
     """The restores of one host. Without a directory nothing is kept and nothing is known."""
 
     def __init__(self, state_dir: str | None) -> None:
-        self._journal = Journal(state_dir, FILE, Restored)
+        self._journal = Journal(state_dir, RESTORES, Restored)
 
     def add(self, restored: Restored) -> None:
         """Append durably. Raise StoreError when the disk refuses."""

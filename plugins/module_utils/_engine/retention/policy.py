@@ -15,8 +15,8 @@ import datetime
 import fnmatch
 import typing as t
 
-from ..catalogue.manifest import REASONS
 from ..errors import UsageError
+from ..verbs import REASONS
 from .calendar import SLOTS, Age, parse_age, parse_zone
 
 if t.TYPE_CHECKING:

@@ -11,6 +11,7 @@ The launcher, doctor and the metrics read that file; only role schedule writes i
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import os
 import re
@@ -18,38 +19,18 @@ import typing as t
 
 from .. import disk
 from ..errors import RecoveryError, UsageError
-from ..units import parse_duration, parse_size
+from ..host_state import SCHEDULE
+from ..verbs import JOBS
 from . import cron as schedule
 
 if t.TYPE_CHECKING:
     import zoneinfo
-    from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
 
-    Check: t.TypeAlias = "Callable[[object, str], object]"
-
-FORMAT = "lifeboat-schedule/1"
-FILE = "schedule.json"
 LARGEST = 1 << 20
 """Bytes of a schedule that are read: a host has some jobs, not thousands."""
 
-REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
-
-OPERATIONS = {"backup": "backup", "validate": "validation", "verify": "verification", "retention": "retention"}
-"""What a job is called in the audit log, by its kind; the others leave no entry there."""
-
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,48}[a-z0-9])?", re.ASCII)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of job: its playbook, whether only root can do it, the group it works on, and what people may set."""
-
-    playbook: str
-    hosts: str
-    options: Mapping[str, tuple[str, Check]]
-    root: bool = False
-    fixed: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +45,7 @@ class Job:
 
     @property
     def playbook(self) -> str:
-        return f"lifeboat.recovery.{KINDS[self.kind].playbook}"
+        return f"lifeboat.recovery.{self.kind}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,7 +69,7 @@ class Schedule:
     jobs: tuple[Job, ...]
 
     def job(self, name: str) -> Job:
-        """Give the job of that name. Raise UsageError when there is none."""
+        """Return the job of that name. Raise UsageError when there is none."""
         for job in self.jobs:
             if job.name == name:
                 return job
@@ -96,21 +77,21 @@ class Schedule:
         raise UsageError(f"There is no job {name!r} in the schedule of this host.", f"Its jobs: {known}.", field="job")
 
     def local_zone(self, localtime: str = "/etc/localtime") -> zoneinfo.ZoneInfo:
-        """Give the zone that the times of the jobs are in."""
+        """Return the zone that the times of the jobs are in."""
         return schedule.zone(self.zone, "zone") if self.zone else schedule.system_zone(localtime)
 
-    def following(self, job: Job, at: datetime, local: zoneinfo.ZoneInfo) -> datetime:
-        """Give when the job comes next, in UTC."""
+    def following(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
+        """Return when the job comes next, in UTC."""
         return schedule.following(job.cron, at, local, self.scheduler)
 
-    def previous(self, job: Job, at: datetime, local: zoneinfo.ZoneInfo) -> datetime:
-        """Give when the job should have run last, in UTC."""
+    def previous(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
+        """Return when the job should have run last, in UTC."""
         return schedule.previous(job.cron, at, local, self.scheduler)
 
     def document(self) -> dict[str, t.Any]:
-        """Give what `schedule.json` holds."""
+        """Return what `schedule.json` holds."""
         return {
-            "format": FORMAT,
+            "format": SCHEDULE.format,
             "scheduler": self.scheduler,
             "zone": self.zone,
             "catch_up": self.catch_up,
@@ -130,16 +111,16 @@ class Schedule:
 
 def read(config_dir: str) -> Schedule:
     """Read `schedule.json` of a host. Raise NotFound when there is none, UsageError when it is not one of ours."""
-    path = os.path.join(config_dir, FILE)
+    path = SCHEDULE.path(config_dir)
     data = b"".join(disk.read_blocks(path, length=LARGEST))
     try:
         record = json.loads(data)
-        if record["format"] != FORMAT:
+        if record["format"] != SCHEDULE.format:
             raise ValueError(record["format"])
         jobs = tuple(
             Job(entry["name"], entry["job"], schedule.parse(entry["cron"], "cron"), entry["user"], entry["variables"])
             for entry in record["jobs"]
-            if entry["job"] in KINDS
+            if entry["job"] in JOBS
         )
         places = Places(**record["places"])
         return Schedule(record["scheduler"], record["zone"], record["catch_up"], places, jobs)
@@ -149,6 +130,15 @@ def read(config_dir: str) -> Schedule:
             "Run playbook lifeboat.recovery.install for this host, which writes it.",
             path=path,
         ) from exc
+
+
+def written(config_dir: str) -> datetime.datetime:
+    """Return when `schedule.json` was written: what was due before that was not missed."""
+    try:
+        seconds = os.stat(SCHEDULE.path(config_dir)).st_mtime
+    except OSError:
+        seconds = 0
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
 def parse(entries: Iterable[Mapping[str, t.Any]], user: str, field: str) -> tuple[Job, ...]:
@@ -167,11 +157,11 @@ def parse(entries: Iterable[Mapping[str, t.Any]], user: str, field: str) -> tupl
 
 
 def _job(entry: Mapping[str, t.Any], user: str, field: str) -> Job:
-    kind = KINDS.get(str(entry.get("job")))
+    kind = JOBS.get(str(entry.get("job")))
     if kind is None:
         raise UsageError(
             f"The option {field}.job is {entry.get('job')!r}, which is no job.",
-            f"Give one of {', '.join(sorted(KINDS))}.",
+            f"Give one of {', '.join(sorted(JOBS))}.",
             field=f"{field}.job",
         )
     name = entry.get("name", entry["job"])
@@ -199,110 +189,3 @@ def _job(entry: Mapping[str, t.Any], user: str, field: str) -> Job:
         variables[variable] = check(entry[key], f"{field}.{key}")
     cron = schedule.parse(entry["cron"], f"{field}.cron")
     return Job(name, entry["job"], cron, "root" if kind.root else user, variables)
-
-
-def _refused(value: object, field: str, wanted: str) -> UsageError:
-    return UsageError(f"The option {field} is {value!r}.", f"Give {wanted}.", field=field)
-
-
-def _duration(value: object, field: str) -> object:
-    parse_duration(str(value), field)
-    return str(value)
-
-
-def _size(value: object, field: str) -> object:
-    parse_size(str(value), field)
-    return str(value)
-
-
-def _names(value: object, field: str) -> object:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        raise _refused(value, field, "names or patterns, as a list")
-    return value
-
-
-def _text(value: object, field: str) -> object:
-    if not isinstance(value, str) or not value:
-        raise _refused(value, field, "a text")
-    return value
-
-
-def _mapping(value: object, field: str) -> object:
-    if not isinstance(value, dict) or not value:
-        raise _refused(value, field, "a policy, as lifeboat_retention is one")
-    return value
-
-
-def _yes_or_no(value: object, field: str) -> object:
-    if not isinstance(value, bool):
-        raise _refused(value, field, "true or false")
-    return value
-
-
-def _choice(*choices: str) -> Check:
-    def check(value: object, field: str) -> object:
-        if value not in choices:
-            raise _refused(value, field, f"one of {', '.join(choices)}")
-        return value
-
-    return check
-
-
-def _whole(lowest: int, highest: int) -> Check:
-    def check(value: object, field: str) -> object:
-        text = str(value)
-        if isinstance(value, bool) or not text.isdecimal() or not lowest <= int(text) <= highest:
-            raise _refused(value, field, f"a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return check
-
-
-KINDS: Mapping[str, Kind] = {
-    "backup": Kind(
-        "backup",
-        "databases",
-        {
-            "databases": ("lifeboat_databases", _names),
-            "databases_exclude": ("lifeboat_databases_exclude", _names),
-            "max_age": ("lifeboat_max_age", _duration),
-            "reason": ("lifeboat_reason", _choice(*REASONS)),
-            "proof": ("lifeboat_proof", _choice("none", "counts", "content")),
-            "jobs": ("lifeboat_jobs", _whole(1, 64)),
-            "compression": ("lifeboat_compression", _text),
-            "min_bytes": ("lifeboat_min_bytes", _size),
-            "max_shrink": ("lifeboat_max_shrink", _whole(0, 100)),
-        },
-        fixed={"lifeboat_reason": "scheduled"},
-    ),
-    "validate": Kind(
-        "validate",
-        "validated",
-        {
-            "databases": ("lifeboat_databases", _names),
-            "backup": ("lifeboat_backup", _text),
-            "jobs": ("lifeboat_jobs", _whole(1, 64)),
-        },
-        root=True,  # the scratch cluster runs as another user, in namespaces of its own
-    ),
-    "verify": Kind(
-        "verify",
-        "databases",
-        {
-            "sample": ("lifeboat_verify_sample", _whole(1, 100)),
-            "level": ("lifeboat_verify_level", _choice("intact", "opens")),
-        },
-    ),
-    "retention": Kind(
-        "retention",
-        "databases",
-        {
-            "policy": ("lifeboat_retention", _mapping),
-            "apply": ("lifeboat_retention_apply", _yes_or_no),
-        },
-        fixed={"lifeboat_retention_apply": True},  # whoever schedules it asks for it
-    ),
-    "doctor": Kind("doctor", "databases", {"fail_on": ("lifeboat_fail_on", _choice("warning", "failed", "never"))}),
-    "metrics": Kind("metrics", "databases", {}),
-}

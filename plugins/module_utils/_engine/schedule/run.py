@@ -29,6 +29,7 @@ import tempfile
 import time
 import typing as t
 
+from .. import host_state
 from ..children import await_session
 from ..errors import Busy, ProcessFailed, RecoveryError, UsageError
 from ..literals import literal
@@ -158,7 +159,7 @@ class Run:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[tuple[int, ...]]:
         """Hold the lock of the job, which is there at once or not, and that of its kind, which can be waited for."""
-        folder = os.path.join(self.places.state_dir, "locks")
+        folder = host_state.LOCK.folder(self.places.state_dir)
         if os.geteuid() == 0:  # root writes nothing where another user could have put something in its way
             folder = f"/run/lifeboat-run{self.places.state_dir.replace('/', '-')}"
         with contextlib.ExitStack() as stack:
@@ -273,7 +274,7 @@ class Run:
 def _open_lock(folder: str, name: str) -> Iterator[int]:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        path = os.path.join(folder, f"{name}.lock")
+        path = os.path.join(folder, host_state.LOCK.leaf(name=name))
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as exc:
         raise UsageError(

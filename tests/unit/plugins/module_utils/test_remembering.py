@@ -163,8 +163,8 @@ def test_one_backup_that_was_verified_is_named_and_several_are_counted(run):
 
 
 def test_a_log_that_cannot_be_written_is_a_warning(run, tmp_path):
-    (tmp_path / audit.FILE).touch()
-    (tmp_path / "second name").hardlink_to(tmp_path / audit.FILE)
+    (tmp_path / "audit.jsonl").touch()
+    (tmp_path / "second name").hardlink_to(tmp_path / "audit.jsonl")
     ran = run(MADE)
     assert ran.entries == []
     assert ran.result["changed"]
@@ -172,6 +172,6 @@ def test_a_log_that_cannot_be_written_is_a_warning(run, tmp_path):
 
 
 def test_half_a_line_that_was_cut_off_is_a_warning(run, tmp_path):
-    (tmp_path / audit.FILE).write_text('{"seq')
+    (tmp_path / "audit.jsonl").write_text('{"seq')
     assert "half a line of 5 bytes" in str(run(MADE).result["warnings"])
     assert "warnings" not in run(MADE).result

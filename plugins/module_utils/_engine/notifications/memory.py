@@ -13,28 +13,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import fcntl
 import json
 import os
 import typing as t
 
-from .. import disk
-from ..errors import Busy
+from .. import disk, journal
+from ..host_state import NOTIFICATIONS, NOTIFICATIONS_LOCK
 from .notices import SEVERITIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FILE = "notifications.json"
-LOCK = "notifications.lock"
-FORMAT = "lifeboat-notifications/1"
 LIMIT = 16 << 20
 
 NEVER = -1
 """The place in the audit log of a channel that was told nothing of it yet."""
 
-STEP = 0.1
-PATIENCE = 1800
+PATIENCE = 3600
 """Steps that a run waits for another one: three minutes, in which a few receivers that hang are given up."""
 
 
@@ -48,7 +43,7 @@ class Raised:
 
 
 @dataclasses.dataclass(slots=True)
-class Told:
+class DeliveryState:
     """What one channel was told: entries up to `sequence`, and alarms by name."""
 
     sequence: int = NEVER
@@ -63,10 +58,9 @@ class Memory:
     """
 
     def __init__(self, state_dir: str | None) -> None:
-        usable = state_dir is not None and os.path.isdir(state_dir)
-        self.path = os.path.join(state_dir or "", FILE) if usable else None
-        self._lock = os.path.join(state_dir or "", LOCK)
-        self.channels: dict[str, Told] = {}
+        self.path = NOTIFICATIONS.below(state_dir)
+        self._lock = NOTIFICATIONS_LOCK.path(state_dir or "")
+        self.channels: dict[str, DeliveryState] = {}
         self.damaged = False
         self._written = ""
 
@@ -81,9 +75,8 @@ class Memory:
             yield
             return
         with disk.explained(self._lock):
-            handle = _open(self._lock)
+            handle = journal.locked(self._lock, sleep, PATIENCE)
         try:
-            self._wait(handle, sleep)
             self._read()
             yield
         finally:
@@ -94,7 +87,7 @@ class Memory:
         if self.path is None:
             return
         channels = {name: dataclasses.asdict(told) for name, told in sorted(self.channels.items())}
-        text = json.dumps({"format": FORMAT, "channels": channels}, indent=1, default=str) + "\n"
+        text = json.dumps({"format": NOTIFICATIONS.format, "channels": channels}, indent=1, default=str) + "\n"
         if text == self._written:
             return
         disk.write_atomically(self.path, [text.encode()])
@@ -102,29 +95,21 @@ class Memory:
             _give_away(self.path)
         self._written = text
 
-    def _wait(self, handle: int, sleep: Callable[[float], None]) -> None:
-        for _step in range(PATIENCE):
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            sleep(STEP)
-        raise Busy("Another run is sending notifications and does not end.", "Find it with fuser, and end it.")
-
     def _read(self) -> None:
         path = self.path or ""
         if not os.path.exists(path):
             return
         try:
             record = json.loads(b"".join(disk.read_blocks(path, length=LIMIT)))
-            if record["format"] != FORMAT:
+            if record["format"] != NOTIFICATIONS.format:
                 raise ValueError(record["format"])
-            self.channels = {str(name): _told(item) for name, item in record["channels"].items()}
+            self.channels = {str(name): _state(item) for name, item in record["channels"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.channels, self.damaged = {}, True
 
 
-def _told(item: dict[str, t.Any]) -> Told:
-    return Told(int(item["sequence"]), {str(name): _raised(alarm) for name, alarm in item["alarms"].items()})
+def _state(item: dict[str, t.Any]) -> DeliveryState:
+    return DeliveryState(int(item["sequence"]), {str(name): _raised(alarm) for name, alarm in item["alarms"].items()})
 
 
 def _raised(item: dict[str, t.Any]) -> Raised:
@@ -132,14 +117,6 @@ def _raised(item: dict[str, t.Any]) -> Raised:
     if at.tzinfo is None or item["severity"] not in SEVERITIES:
         raise ValueError(item)
     return Raised(at, item["severity"], tuple(map(str, item["about"])))
-
-
-def _open(path: str) -> int:
-    # The directory is another user's, who could have put a link or a pipe here for root to open.
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    handle = os.open(path, flags, 0o600)
-    _give_away(path)
-    return handle
 
 
 def _give_away(path: str) -> None:

@@ -12,32 +12,28 @@ import datetime
 import json
 import typing as t
 
+from ..verbs import EVENTS
+
 if t.TYPE_CHECKING:
     from .notices import Notice
-
-NAMES = {
-    "backup_created": "system:backup-completed",
-    "restore_test_passed": "system:restore-test-success",
-}
-"""Names for event buses that are not made by the rule: `system:` and the event with hyphens."""
 
 MOST_PARTS = 100
 """Events whose bodies a summary carries, the newest ones; how many there were stands beside them."""
 
 
 def encode(notice: Notice, *, short: bool) -> bytes:
-    """Give the body byte for byte."""
+    """Return the body byte for byte."""
     body = _short(notice) if short else _whole(notice)
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
 
 
 def bus_name(event: str) -> str:
-    """Give the name that an event has on an application's event bus."""
-    return NAMES.get(event) or f"system:{event.replace('_', '-')}"
+    """Return the name that an event has on an application's event bus."""
+    return EVENTS[event].bus or f"system:{event.replace('_', '-')}"
 
 
 def timestamp(at: datetime.datetime) -> str:
-    """Give a time such as 2022-01-20T10:00:00.000Z."""
+    """Return a time such as 2022-01-20T10:00:00.000Z."""
     return at.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

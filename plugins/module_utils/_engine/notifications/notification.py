@@ -24,7 +24,7 @@ from . import body as notice_body
 from . import notices
 from . import text as notice_text
 from .delivery import deliver, persist, posts
-from .memory import Memory, Told
+from .memory import DeliveryState, Memory
 from .pending import History, Pending, Rules, history, pending
 from .request import check
 
@@ -93,7 +93,7 @@ class _Work:
         persist(work, address, patience, self._world, ca_cert=self._request.ca_cert)
 
     def _failure(self) -> str:
-        """Give what failed last; where the caller says what kind of work it was, of that kind."""
+        """Return what failed last; where the caller says what kind of work it was, of that kind."""
         request, since = self._request, self._world.now() - RECENT
         supposed = request.notice if request.unless_logged else None
         try:
@@ -152,7 +152,7 @@ class _Work:
             self._note(memory)
 
     def _address(self, channel: Channel) -> Address | None:
-        """Give where a channel is, None when it cannot be told."""
+        """Return where a channel is, None when it cannot be told."""
         try:
             return channel.address()
         except UsageError as exc:
@@ -161,7 +161,7 @@ class _Work:
 
     @staticmethod
     def _fitting(rules: Rules, channel: Channel, address: Address | None) -> Rules:
-        """Give the rules for one channel: a machine that waits for one event would not find it in a summary."""
+        """Return the rules for one channel: a machine that waits for one event would not find it in a summary."""
         if address is None or not posts(channel, address):
             return rules
         return dataclasses.replace(rules, summarise_above=max(rules.summarise_above, notice_body.MOST_PARTS))
@@ -174,7 +174,7 @@ class _Work:
                 yield entry
 
     def _tables(self, happened: History) -> dict[str, tuple[str, ...]]:
-        """Give the names of the tables in the backups of these entries, if a channel is told of them."""
+        """Return the names of the tables in the backups of these entries, if a channel is told of them."""
         if not any(channel.tables for channel in self._request.channels):
             return {}
         applications = {entry.application for entry in happened.entries if entry.backup_id}
@@ -185,14 +185,18 @@ class _Work:
             for figures in known.of(application)
         }
 
-    def _told(self, memory: Memory | None, channel: Channel) -> Told:
-        """Give what a channel was told. Two applications of one host may each have a channel of that name."""
+    def _told(self, memory: Memory | None, channel: Channel) -> DeliveryState:
+        """Return what a channel was told. Two applications of one host may each have a channel of that name."""
         if memory is None:
-            return Told()
+            return DeliveryState()
         application = self._request.application
-        return memory.channels.setdefault(f"{application}/{channel.name}" if application else channel.name, Told())
+        return memory.channels.setdefault(
+            f"{application}/{channel.name}" if application else channel.name, DeliveryState()
+        )
 
-    def _send(self, channel: Channel, address: Address, told: Told, waiting: Pending, memory: Memory | None) -> None:
+    def _send(
+        self, channel: Channel, address: Address, told: DeliveryState, waiting: Pending, memory: Memory | None
+    ) -> None:
         """Send to one channel until a message does not arrive or its turn is over; note each one that arrives."""
         world, until = self._world, self._world.now() + TURN
         try:

@@ -25,7 +25,7 @@ MOST_LINES = 10
 
 
 def subject(notice: Notice) -> str:
-    """Give one short line: what, of whom, and how much of it."""
+    """Return one short line: what, of whom, and how much of it."""
     headline = notice.kind.headline.format(notice.subject)
     if notice.parts:
         urgent = sum(part.urgent for part in notice.parts)
@@ -39,7 +39,7 @@ def subject(notice: Notice) -> str:
 
 
 def text(notice: Notice) -> str:
-    """Give the message."""
+    """Return the message."""
     blocks = [printable(notice.message)] if notice.message else []
     if notice.parts:
         blocks.append("\n".join(_summary(notice.parts)))
@@ -51,7 +51,7 @@ def text(notice: Notice) -> str:
 
 
 def markdown(notice: Notice) -> str:
-    """Give the message in Markdown; what others named stands in code, where no letter of it means anything else."""
+    """Return the message in Markdown; what others named stands in code, where no letter of it means anything else."""
     blocks = [_code(printable(notice.message))] if notice.message else []
     if notice.parts:
         blocks.append("\n".join(f"- {_code(line)}" for line in _summary(notice.parts)))

@@ -12,7 +12,7 @@ import dataclasses
 import typing as t
 
 from . import notices
-from .memory import NEVER, Raised, Told
+from .memory import NEVER, DeliveryState, Raised
 from .notices import SEVERITIES, Notice
 
 if t.TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Step:
     raised: tuple[str, Raised] | None = None
     cleared: str = ""
 
-    def note(self, told: Told) -> None:
+    def note(self, told: DeliveryState) -> None:
         """Write down that this step is done."""
         told.sequence = max(told.sequence, self.sequence)
         if self.raised:
@@ -102,7 +102,7 @@ class Rules:
     host: str = ""
 
 
-def history(entries: Iterable[Entry], told: Iterable[Told], rules: Rules) -> History:
+def history(entries: Iterable[Entry], told: Iterable[DeliveryState], rules: Rules) -> History:
     """Choose what at least one of these channels, or one that begins, has not heard."""
     floor = min((each.sequence for each in told if each.sequence != NEVER), default=None)
     chosen: list[Entry] = []
@@ -116,14 +116,18 @@ def history(entries: Iterable[Entry], told: Iterable[Told], rules: Rules) -> His
 
 def pending(
     channel: Channel,
-    told: Told,
+    told: DeliveryState,
     happened: History | None,
     alarms: Sequence[Alarm] | None,
     notice: Notice | None,
     *,
     rules: Rules,
 ) -> Pending:
-    """Give the steps of a channel. `happened` and `alarms` are None when nobody looked; `told` is changed by steps."""
+    """
+    Return the steps of a channel, which change `told`.
+
+    `happened` and `alarms` are None when nobody looked.
+    """
     cut = happened is not None and told.sequence > happened.last
     begins = happened is not None and (cut or told.sequence == NEVER)
     steps: list[Step] = []
@@ -146,13 +150,13 @@ def pending(
     return Pending(tuple(steps), begins, warnings if cut else ())
 
 
-def _tells_of(happened: History, told: Told, notice: Notice) -> bool:
+def _tells_of(happened: History, told: DeliveryState, notice: Notice) -> bool:
     """Whether something that went wrong waits to be told, of the same kind of work as the notice."""
     waiting = (notices.from_entry(entry) for entry in happened.entries if entry.sequence > told.sequence)
     return any(news.kind.group == notice.kind.group and news.went_wrong for news in waiting if news)
 
 
-def _news(channel: Channel, told: Told, happened: History, rules: Rules) -> Iterator[Step]:
+def _news(channel: Channel, told: DeliveryState, happened: History, rules: Rules) -> Iterator[Step]:
     heard = [
         Step(dataclasses.replace(notice, tables=happened.tables.get(entry.backup_id, ())), entry.sequence)
         for entry in happened.entries
@@ -168,7 +172,7 @@ def _news(channel: Channel, told: Told, happened: History, rules: Rules) -> Iter
     yield Step(None, happened.last)
 
 
-def _alarms(channel: Channel, told: Told, alarms: Sequence[Alarm], rules: Rules) -> Iterator[Step]:
+def _alarms(channel: Channel, told: DeliveryState, alarms: Sequence[Alarm], rules: Rules) -> Iterator[Step]:
     for alarm in alarms:
         before = told.alarms.get(alarm.name)
         recent = before is not None and (rules.now - before.at).total_seconds() < rules.remind_after

@@ -14,6 +14,7 @@ import typing as t
 
 from ..channels import webhook
 from ..errors import UsageError
+from ..host_state import DIRECTORY
 from . import notices
 from .channels import FORMATS, Channel
 
@@ -72,7 +73,7 @@ class NotifyRequest:
     summarise_above: int = 5
     remind_after: float = 72000.0
     ca_cert: str | None = None
-    state_dir: str | None = "/var/lib/lifeboat"
+    state_dir: str | None = DIRECTORY
     host: str = ""
     user: str = ""
 
