@@ -16,7 +16,7 @@ import re
 import typing as t
 
 from ..errors import DatabaseError
-from . import advisories, unrestorable
+from . import unrestorable
 from .connection import quote_identifier, rows
 from .finding import Finding
 from .server import OLDEST_MAJOR, inspect
@@ -43,7 +43,7 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     ]
     found += _exposed(server)
     if programs is not None:
-        found += _clients(programs)
+        found += outdated(programs)
     if sessions:
         found += _room(connection, server, sessions)
     return sorted(found, key=lambda finding: finding.severity)
@@ -181,12 +181,13 @@ def _exposed(server: ServerInfo) -> Iterator[Finding]:
             "warning",
             "unrestricted_server",
             f"PostgreSQL {server.version} cannot keep a session out of views: a table's owner can make it one, "
-            f"and run SQL as role {quote_identifier(server.user)} during a backup ({advisories.RESTRICTING.name}).",
-            f"Update the server to {advisories.RESTRICTING.fixed_in(server.major)} or later.",
+            f"and run SQL as role {quote_identifier(server.user)} during a backup (CVE-2024-7348).",
+            "Update the server to PostgreSQL 15.8, 16.4, or any later release.",
         )
 
 
-def _clients(programs: Programs) -> Iterator[Finding]:
+def outdated(programs: Programs) -> Iterator[Finding]:
+    """Yield a warning when PostgreSQL's programs here lack security fixes of their major version."""
     if programs.outdated:
         yield Finding(
             "warning",
