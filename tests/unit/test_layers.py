@@ -36,7 +36,6 @@ GROUND = {
     "monitoring.exposition",
     "process",
     "streams",
-    "termination",
     "units",
     "vaults",
 }

@@ -33,6 +33,9 @@ ALWAYS = frozenset(
 MAIN = ("backup", "restore", "validation", "retention", "archive", "mark")
 """Facts that hold the others, by the habit of the use cases."""
 
+ENDED = "Ended"
+"""The error of a run that somebody asked to end."""
+
 KEPT = frozenset(
     {
         "action",
@@ -114,6 +117,11 @@ def events(
     return [*_deletions(whole, flat), whole]
 
 
+def stopped(asked: SystemExit) -> str:
+    """Return how a run was ended by a signal, with what is noted about it on the way out."""
+    return " ".join((f"{asked} ended this run.", *getattr(asked, "__notes__", ())))
+
+
 def _deletions(whole: audit.Event, flat: Mapping[str, t.Any]) -> Iterable[audit.Event]:
     """Yield an event of each backup that retention took away, also before it failed: a number would not say which."""
     if whole.operation != "retention":
@@ -135,12 +143,16 @@ def _deletions(whole: audit.Event, flat: Mapping[str, t.Any]) -> Iterable[audit.
 def _result(ended: Outcome | BaseException) -> str:
     if not isinstance(ended, BaseException):
         return "ok"
-    return "refused" if isinstance(ended, UsageError) else "failed"
+    if isinstance(ended, UsageError):
+        return "refused"
+    return "stopped" if _details(ended)["error"] == ENDED else "failed"
 
 
 def _message(ended: Outcome | BaseException) -> str:
     if isinstance(ended, RecoveryError):
         return ended.cause
+    if isinstance(ended, SystemExit):
+        return stopped(ended)
     if isinstance(ended, BaseException):
         # What an unexpected error says may hold anything, also what must not be written down.
         return f"An unexpected error, {type(ended).__name__}; the output of the run shows it."

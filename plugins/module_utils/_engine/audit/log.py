@@ -43,7 +43,7 @@ OPERATIONS = (
     "notification",
     "recovery",
 )
-RESULTS = ("ok", "failed", "refused")
+RESULTS = ("ok", "failed", "refused", "stopped")
 
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from ..catalogue.inventory import Inventory
     from .picture import Picture, Runs, Shown, Subject
 
-RESULTS = ("ok", "failed", "refused")
+RESULTS = ("ok", "failed", "refused", "stopped")
 
 ANOMALIES = (
     "detail",

@@ -197,7 +197,7 @@ def _result(run: Runs, style: Style) -> Markup:
 
 
 def _success(run: Runs) -> str:
-    good, bad = run.recent.get("ok", 0), run.recent.get("failed", 0)
+    good, bad = run.recent.get("ok", 0), sum(run.recent.get(result, 0) for result in ("failed", "stopped"))
     return f"{good} of {good + bad} ok" if good + bad else ""
 
 

@@ -64,12 +64,24 @@ KINDS: Mapping[str, Kind] = {
         "restore test of {} FAILED",
         "Do not count on this backup: test an earlier one and make another. See docs/validate.md.",
     ),
+    "restore_test_stopped": Kind(
+        "restore_test",
+        "warning",
+        "restore test of {} was stopped",
+        "It says nothing about the backup. Run playbook lifeboat.recovery.validate again.",
+    ),
     "verification_passed": Kind("verification", "info", "stored backups of {} are intact"),
     "verification_failed": Kind(
         "verification",
         "critical",
         "stored backups of {} are DAMAGED or unreadable",
         "Keep all replicas, make another backup at once, and find out who or what changed the store.",
+    ),
+    "verification_stopped": Kind(
+        "verification",
+        "warning",
+        "verification of {} was stopped",
+        "It says nothing about what it had not read. Run playbook lifeboat.recovery.verify again.",
     ),
     "retention_applied": Kind("retention", "info", "retention of {} applied"),
     "retention_failed": Kind("retention", "critical", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
@@ -94,16 +106,16 @@ KINDS: Mapping[str, Kind] = {
     SUMMARY: Kind("summary", "info", "summary for {}"),
 }
 
-_EVENTS: Mapping[str, tuple[str, str, str]] = {
-    "archive": ("archive_finished", "archive_failed", "archive_failed"),
-    "backup": ("backup_created", "backup_failed", "backup_failed"),
-    "key": ("key_changed", "key_failed", "key_failed"),
-    "recovery": ("recovery_finished", "recovery_failed", "recovery_failed"),
-    "restore": ("restore_finished", "restore_failed", "restore_refused"),
-    "retention": ("retention_applied", "retention_failed", "retention_refused"),
-    "trust": ("trust_changed", "trust_failed", "trust_failed"),
-    "validation": ("restore_test_passed", "restore_test_failed", "restore_test_failed"),
-    "verification": ("verification_passed", "verification_failed", "verification_failed"),
+_EVENTS: Mapping[str, tuple[str, str, str, str]] = {
+    "archive": ("archive_finished", "archive_failed", "archive_failed", "archive_failed"),
+    "backup": ("backup_created", "backup_failed", "backup_failed", "backup_failed"),
+    "key": ("key_changed", "key_failed", "key_failed", "key_failed"),
+    "recovery": ("recovery_finished", "recovery_failed", "recovery_failed", "recovery_failed"),
+    "restore": ("restore_finished", "restore_failed", "restore_refused", "restore_failed"),
+    "retention": ("retention_applied", "retention_failed", "retention_refused", "retention_failed"),
+    "trust": ("trust_changed", "trust_failed", "trust_failed", "trust_failed"),
+    "validation": ("restore_test_passed", "restore_test_failed", "restore_test_failed", "restore_test_stopped"),
+    "verification": ("verification_passed", "verification_failed", "verification_failed", "verification_stopped"),
 }
 """The event of each operation for each of audit.RESULTS. Notifications themselves are none, or they would never end."""
 
@@ -145,7 +157,7 @@ class Notice:
     @property
     def went_wrong(self) -> bool:
         """Whether something was asked for and not done."""
-        return self.event.endswith(("_failed", "_refused"))
+        return self.event.endswith(("_failed", "_refused", "_stopped"))
 
     @property
     def urgent(self) -> bool:

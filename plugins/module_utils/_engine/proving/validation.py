@@ -24,7 +24,6 @@ from ..postgres.layout import counted
 from ..progress import Progress, status_directory
 from ..restores.plan import Material
 from ..restores.watched import Watched
-from ..termination import raised_on_sigterm
 from . import checks, cluster, report, wording
 from .wording import DATABASE
 
@@ -95,7 +94,7 @@ def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Ba
         status_directory(request.repository.state_dir, world), "validate", backup.manifest.component, world.now
     )
     run = _Run(request, world, material, progress)
-    with raised_on_sigterm(), progress.running():
+    with progress.running():
         if request.target_db:
             run.existing(request.target_db)
         else:

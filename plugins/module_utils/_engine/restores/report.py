@@ -85,9 +85,20 @@ def compared(plan: Plan) -> str:
 
 def lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
     """Give the same kind of error, but say that the database is gone and what it can be had back from."""
-    source = f"the emergency backup {emergency_id}" if emergency_id else "another backup"
     return type(error)(
         f"The restore in place failed when {target!r} was already dropped: {error.cause}",
-        f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
+        f"Restore {_instead(emergency_id)} into it, or mend the cause and run again: no confirm is needed now.",
         **error.details,
     )
+
+
+def dropped(target: str, emergency_id: str) -> str:
+    """Return what there is to say when somebody stops a restore in place after it dropped the database."""
+    return (
+        f"The database {target!r} was already dropped. "
+        f"Restore {_instead(emergency_id)} into it, or run again: no confirm is needed now."
+    )
+
+
+def _instead(emergency_id: str) -> str:
+    return f"the emergency backup {emergency_id}" if emergency_id else "another backup"

@@ -26,7 +26,6 @@ from ..model import Outcome
 from ..postgres import halfmade, load, server, statistics, swap, target, unmade
 from ..postgres.connection import execute, rows
 from ..progress import Progress, status_directory
-from ..termination import raised_on_sigterm
 from . import emergency, tables
 from .borrowing import Borrower, borrowing
 from .choice import choose
@@ -42,7 +41,7 @@ from .plan import (
     refuse_use,
     require_confirm,
 )
-from .report import compared, done_before, lost, planned, proved, state_of
+from .report import compared, done_before, dropped, lost, planned, proved, state_of
 from .warrants import HalfMade
 from .watched import Watched
 
@@ -98,7 +97,7 @@ def restore_backup(
         return tables.restore_tables(request, world, material, loan)
     state_dir = request.repository.state_dir
     history = History(state_dir)
-    with raised_on_sigterm(), halfmade.manage(request.login, HalfMade(state_dir)) as session:
+    with halfmade.manage(request.login, HalfMade(state_dir)) as session:
         if not session.lock(f"into {request.target}"):
             raise Busy(f"Another restore into {request.target!r} is running.", "Wait for it to end.")
         leftovers = [] if world.dry_run else _drop_leftovers(session, request, loan, world)
@@ -171,6 +170,10 @@ class _Run:
             if not self._dropped:
                 raise
             raise lost(exc, request.target, self._emergency_id) from exc
+        except BaseException as exc:
+            if self._dropped:
+                exc.add_note(dropped(request.target, self._emergency_id))
+            raise
         usable = (self._world.now() - self._began).total_seconds()
         oid = halfmade.exists(self._session, request.target)
         self._remember(history, oid, usable)

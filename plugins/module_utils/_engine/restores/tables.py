@@ -19,7 +19,6 @@ from ..model import Outcome
 from ..postgres import halfmade, load, members, proof, role_choice, snapshot, statistics, swap, toc, unmade
 from ..postgres.connection import connect, execute, qualified, rows
 from ..postgres.selection import Selected, select
-from ..termination import raised_on_sigterm
 from . import emergency
 from .plan import make_tools, tablespace_notes
 from .warrants import HalfMade
@@ -41,7 +40,7 @@ def restore_tables(request: RestoreRequest, world: World, material: Material, lo
     on every failure, what was made is dropped again.
     """
     warrants = HalfMade(request.repository.state_dir)
-    with raised_on_sigterm(), halfmade.manage(request.login, warrants) as session:
+    with halfmade.manage(request.login, warrants) as session:
         return _Run(session, request, world, material).go(loan)
 
 
