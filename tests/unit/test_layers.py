@@ -26,7 +26,6 @@ PACKAGE = "ansible_collections.lifeboat.recovery.plugins.module_utils._engine"
 # A package stands where its name is listed; a file of it that is listed by itself stands where that says.
 GROUND = {
     "children",
-    "discretion",
     "disk",
     "errors",
     "holder",
@@ -35,6 +34,7 @@ GROUND = {
     "printing",
     "monitoring.exposition",
     "process",
+    "redaction",
     "streams",
     "units",
     "vaults",

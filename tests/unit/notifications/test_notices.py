@@ -12,11 +12,11 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.discretion import discreet
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import body as notice_body
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import notices
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notices import text as notice_text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.redaction import redacted
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -184,12 +184,12 @@ def test_a_subject_is_one_short_line(log):
     ],
 )
 def test_names_of_tables_and_values_stay_at_home(text, wanted):
-    assert discreet(text) == (wanted or text)
+    assert redacted(text) == (wanted or text)
 
 
-def test_a_discreet_notice_hides_them_in_its_parts_too(log):
+def test_a_redacted_notice_hides_them_in_its_parts_too(log):
     notice = dataclasses.replace(notices.from_entry(log.failure("no table a.b")), tables=("a.b",))
-    hidden = notices.discreet(notices.summarised([notice, notice]))
+    hidden = notices.redact(notices.summarised([notice, notice]))
     assert "a.b" not in notice_body.encode(hidden, short=False).decode()
     assert "a.b" in notice_body.encode(notice, short=False).decode()
 

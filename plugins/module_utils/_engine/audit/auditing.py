@@ -6,7 +6,7 @@
 What of a run belongs into the audit log: whose work it was, on what, how it ended, and the sizes that tell about it.
 
 Only named facts pass, and only scalars: names of tables and values of rows have no place in a file that is not
-encrypted.
+encrypted. A message may name what is wrong; where it does, it stands there without the name as well.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import dataclasses
 import math
 import typing as t
 
-from .. import repository
+from .. import redaction, repository
 from ..errors import RecoveryError, UsageError
 from . import log as audit
 
@@ -112,9 +112,15 @@ def events(
         reason=str(flat.get("reason") or options.get("reason") or ""),
         seconds=seconds,
         message=_message(ended),
-        facts=_facts(flat, options) | {"changed": changed, "os_user": os_user},
+        facts=_facts(flat, options) | _redacted(ended) | {"changed": changed, "os_user": os_user},
     )
     return [*_deletions(whole, flat), whole]
+
+
+def _redacted(ended: Outcome | BaseException) -> dict[str, audit.Fact]:
+    if not isinstance(ended, RecoveryError) or not ended.names:
+        return {}
+    return {audit.REDACTED: redaction.without(ended.cause, ended.names)}
 
 
 def stopped(asked: SystemExit) -> str:

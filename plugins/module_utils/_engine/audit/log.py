@@ -48,6 +48,9 @@ RESULTS = ("ok", "failed", "refused", "stopped")
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""
 
+REDACTED = "redacted"
+"""The fact that holds the message without the names that it marks."""
+
 DROPPED = "dropped"
 """The fact `action` of a half-made database that a later restore dropped."""
 

@@ -126,7 +126,8 @@ def _accepted(finding: Finding, patterns: tuple[str, ...]) -> bool:
 
 def _finding(database: str, finding: Finding) -> Check:
     make = failed if finding.severity == "error" else warning
-    return make("rights", f"Database {database}: {finding.cause}", finding.remedy, database=database, code=finding.code)
+    facts = {"database": database, "code": finding.code, "objects": list(finding.names)}
+    return make("rights", f"Database {database}: {finding.cause}", finding.remedy, **facts)
 
 
 def _leftovers(case: Case) -> Iterator[Check]:

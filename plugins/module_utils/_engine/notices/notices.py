@@ -15,7 +15,7 @@ import fnmatch
 import hashlib
 import typing as t
 
-from .. import discretion
+from .. import redaction
 from ..audit import log as audit
 from ..errors import UsageError
 
@@ -127,7 +127,11 @@ _TOLD_UNCHANGED = frozenset({"validation", "verification"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to tell. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any."""
+    """
+    Something to tell. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any.
+
+    `redacted` is the message without the names that it marks, empty when it marks none.
+    """
 
     event: str
     at: datetime.datetime
@@ -142,6 +146,7 @@ class Notice:
     seconds: float = 0.0
     facts: Mapping[str, audit.Fact] = dataclasses.field(default_factory=dict)
     tables: tuple[str, ...] = ()
+    redacted: str = ""
     identity: str = ""
     parts: tuple[Notice, ...] = ()
 
@@ -198,7 +203,8 @@ def from_entry(entry: audit.Entry) -> Notice | None:
         remedy=KINDS[event].remedy,
         reason=entry.reason,
         seconds=entry.seconds,
-        facts={name: fact for name, fact in entry.facts.items() if name != "changed"},
+        facts={name: fact for name, fact in entry.facts.items() if name not in {"changed", audit.REDACTED}},
+        redacted=str(entry.facts.get(audit.REDACTED, "")),
         identity=entry.hash,
     )
 
@@ -229,10 +235,11 @@ def check_patterns(patterns: Iterable[str], field: str) -> None:
             )
 
 
-def discreet(notice: Notice) -> Notice:
+def redact(notice: Notice) -> Notice:
     """Give a notice that names no tables."""
-    parts = tuple(discreet(part) for part in notice.parts)
-    return dataclasses.replace(notice, message=discretion.discreet(notice.message), tables=(), parts=parts)
+    parts = tuple(redact(part) for part in notice.parts)
+    message = redaction.redacted(notice.redacted or notice.message)
+    return dataclasses.replace(notice, message=message, redacted="", tables=(), parts=parts)
 
 
 def wanted(notice: Notice, patterns: Iterable[str], minimum: str) -> bool:

@@ -74,7 +74,7 @@ def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[F
             errors[0].cause.rstrip(".") + more + ".",
             errors[0].remedy,
             findings=[dataclasses.asdict(finding) for finding in errors],
-        )
+        ).naming(*errors[0].names)
     return [finding for finding in listed if finding not in errors]
 
 
@@ -88,6 +88,7 @@ def _unreadable(connection: Connection, server: ServerInfo) -> Iterator[Finding]
             "unreadable_tables",
             f"Role {role} may not read {count} tables or sequences, such as {example}.",
             f"Run: GRANT pg_read_all_data TO {role}",
+            (str(example),),
         )
     count, example = rows(connection, _ROW_SECURITY)[0]
     if count:
@@ -96,6 +97,7 @@ def _unreadable(connection: Connection, server: ServerInfo) -> Iterator[Finding]
             "row_security",
             f"Row security hides rows of {count} tables, such as {example}, from role {role}.",
             f"Run as a superuser: ALTER ROLE {role} BYPASSRLS",
+            (str(example),),
         )
     count, example = rows(connection, _UNREADABLE_LARGE_OBJECTS)[0] if not server.superuser else (0, None)
     if count:

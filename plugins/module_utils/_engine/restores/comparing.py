@@ -32,5 +32,5 @@ def prove(plan: Plan, database: str, lost: tuple[unmade.Loss, ...]) -> list[str]
             "Nothing was replaced; try an earlier backup, and look into why this one differs.",
             differences=[str(difference) for difference in real[:100]],
             first_difference=str(real[0]),
-        )
+        ).naming(str(real[0]))
     return notes.told(found, before, after)

@@ -89,7 +89,7 @@ def lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
         f"The restore in place failed when {target!r} was already dropped: {error.cause}",
         f"Restore {_instead(emergency_id)} into it, or mend the cause and run again: no confirm is needed now.",
         **error.details,
-    )
+    ).naming(*error.names)
 
 
 def dropped(target: str, emergency_id: str) -> str:

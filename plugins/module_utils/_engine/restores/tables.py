@@ -106,7 +106,7 @@ class _Run:
                 f"The database {self._name!r} has {', '.join(present)} already.",
                 "Rename it there, or leave out target_db: the tables then go into a fresh database.",
                 tables=present,
-            )
+            ).naming(*present)
 
     def _require_roles(self) -> None:
         if missing := sorted(role_choice.needed(self._material.roles) - self._roles()):
@@ -187,7 +187,7 @@ class _Run:
                 "What was restored is dropped again; try an earlier backup.",
                 differences=[str(difference) for difference in real[:100]],
                 first_difference=str(real[0]),
-            )
+            ).naming(str(real[0]))
 
     def _outcome(self, selected: Selected, warnings: list[str], seconds: float) -> Outcome:
         facts = {
