@@ -57,7 +57,7 @@ options:
 options: {}
 requirements:
   - Python >= 3.11 on the host that runs the module
-  - cryptography
+  - cryptography >= 47
   - backports.zstd (Python < 3.14)
   - obstore (stores other than a local directory)
 """

@@ -56,8 +56,12 @@ _ASKED = ("application", "requested_by", "ticket")
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class Ended(BaseException):
-    """Somebody asked this process to end. Not an Exception, so that only clean-up code meets it."""
+class Ended(SystemExit):
+    """
+    Somebody asked this process to end. Not an Exception, so that only clean-up code meets it.
+
+    A SystemExit, because psycopg ends the query that one interrupts: the session can then be cleaned up with.
+    """
 
 
 def run(
@@ -88,8 +92,8 @@ def run(
         remember(exc)
         module.fail_json(**failure(exc))
     except Ended as exc:
-        remember(RecoveryError(f"{exc} ended this run.", error="Ended"))
-        module.fail_json(msg=f"{exc} ended this run. What it had not finished was taken back.", error="Ended")
+        remember(exc)
+        module.fail_json(msg=f"{auditing.stopped(exc)} What it had not finished was taken back.", error="Ended")
     except Exception as exc:
         remember(exc)
         raise
@@ -107,7 +111,7 @@ def run(
 def _remember(
     module: AnsibleModule,
     operation: str,
-    ended: Outcome | Exception,
+    ended: Outcome | BaseException,
     *,
     began: float,
     databases: Sequence[str],
@@ -141,7 +145,7 @@ def _write(
     module: AnsibleModule,
     operation: str,
     options: Mapping[str, t.Any],
-    ended: Outcome | Exception,
+    ended: Outcome | BaseException,
     seconds: float,
 ) -> None:
     try:

@@ -15,6 +15,7 @@ import os
 import typing as t
 
 from ._argspec import ArgumentSpec
+from ._engine import redaction
 from ._engine.audit.log import one_line
 from ._engine.errors import UsageError
 from ._engine.notifications.channels import FORMATS, Channel
@@ -139,9 +140,16 @@ def _of_checks(checks: list[dict[str, t.Any]]) -> Iterator[Alarm]:
     for name, several in found.items():
         worst = several[0]
         causes = " ".join(str(check.get("cause", "")) for check in several)
+        without = " ".join(map(_redacted, several))
+        redacted = one_line(without) if without != causes else ""
         severity = "critical" if worst.get("result") == "failed" else "warning"
         about = tuple(sorted({_about(check) for check in several}))
-        yield Alarm(name, one_line(causes), severity, one_line(str(worst.get("remedy", ""))), about)
+        yield Alarm(name, one_line(causes), severity, one_line(str(worst.get("remedy", ""))), about, redacted)
+
+
+def _redacted(check: dict[str, t.Any]) -> str:
+    names = (check.get("facts") or {}).get("objects") or ()
+    return redaction.without(str(check.get("cause", "")), map(str, names))
 
 
 def _about(check: dict[str, t.Any]) -> str:

@@ -30,7 +30,7 @@ attributes:
     support: full
 requirements:
   - Python >= 3.11 on the host that runs the module
-  - cryptography
+  - cryptography >= 47
 options:
   state:
     description: The key is there. A key is never replaced or removed by this module.

@@ -272,7 +272,7 @@ def test_whoever_ends_the_run_ends_all_of_it(several: Several) -> None:
     assert several.place.listed() == []
     assert several.place.unlisted_objects() == []
     assert several.place.temporary_files() == []
-    assert several.entries() == dict.fromkeys(proving, "failed")
+    assert several.entries() == dict.fromkeys(proving, "stopped")
     assert several.status().result == "failed"
     assert several.run()["changed"]
     several.place.verify()

@@ -132,8 +132,8 @@ def test_the_report_says_who_did_what_and_what_came_of_it(tmp_path, db1):
     assert outcome.facts["verified"]
     assert "The audit log of every host is here (1), and every chain is whole." in text
     assert "made at 2026-11-21T12:00:00+00:00 for carol." in text.replace("\\", "")
-    assert "| backup | 2 | 1 | 1 | 0 | 50.0 % |" in text
-    assert "| retention | 1 | 1 | 0 | 0 | 100.0 % |" in text
+    assert "| backup | 2 | 1 | 1 | 0 | 0 | 50.0 % |" in text
+    assert "| retention | 1 | 1 | 0 | 0 | 0 | 100.0 % |" in text
     assert "| shop | main/shop | 1 | 1 | 2026-10-01 04:00:00 | 2.0 KiB | 1 |" in text
     people = text.split("## Asked for by people")[1].split("## ")[0]
     assert "bob (as lifeboat)" in people.replace("\\", "")

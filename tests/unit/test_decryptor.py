@@ -20,7 +20,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys, lbx, seals, trust
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
+    keyfile,
+    keys,
+    lbx,
+    primitives,
+    seals,
+    trust,
+)
 from backports import zstd
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +106,15 @@ def arguments(case: dict[str, t.Any], tmp_path: Path) -> list[str | Path]:
     if "trust" in case:
         given += ["--trust", VECTORS / case["trust"]]
     return given if case["name"] is None else [*given, "--name", case["name"]]
+
+
+@pytest.mark.parametrize("size", [0, 1, 32, 1000])
+def test_a_wrap_opens_by_its_own_reading_of_the_rfc(program: types.ModuleType, size: int) -> None:
+    key, message = keys.OpeningKey.generate(), os.urandom(size)
+    sealed = primitives.hpke_seal(key.recipient.public, b"info", message)
+    assert program.hpke_open(key.secret, b"info", sealed) == message
+    assert primitives.hpke_open(key.secret, b"info", sealed) == message
+    assert program.hpke_open(key.secret, b"other", sealed) is None
 
 
 @pytest.mark.parametrize("case", [pytest.param(item, id=item["case"]) for item in INDEX["files"]])

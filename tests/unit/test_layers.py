@@ -26,7 +26,6 @@ PACKAGE = "ansible_collections.lifeboat.recovery.plugins.module_utils._engine"
 # A package stands where its name is listed; a file of it that is listed by itself stands where that says.
 GROUND = {
     "children",
-    "discretion",
     "disk",
     "errors",
     "holder",
@@ -38,9 +37,9 @@ GROUND = {
     "monitoring.exposition",
     "process",
     "progress",
+    "redaction",
     "schedule.job_options",
     "streams",
-    "termination",
     "units",
     "vaults",
     "verbs",

@@ -138,10 +138,20 @@ def test_the_text_in_numbers_means_the_same(text: str) -> None:
         ("systemd", "30 2 * * *", "2026-10-25T00:30", "2026-10-26T01:30"),
         ("cron", "*/30 * * * *", "2026-10-25T00:30", "2026-10-25T01:00"),
         ("systemd", "*/30 * * * *", "2026-10-25T00:30", "2026-10-25T02:00"),
+        # Asked in the hour that comes again, what had its turn in the first one lies behind.
+        ("cron", "28 0-3 * * *", "2026-10-25T01:11", "2026-10-25T02:28"),
+        ("systemd", "28 0-3 * * *", "2026-10-25T01:11", "2026-10-25T02:28"),
     ],
 )
 def test_the_clock_changes(clock: schedule.Clock, text: str, at: str, expected: str) -> None:
     assert schedule.following(schedule.parse(text, "cron"), utc(at), BERLIN, clock) == utc(expected)
+
+
+def test_what_comes_every_hour_comes_where_a_clock_changes_by_half_of_one() -> None:
+    # On Lord Howe Island 02:00 became 02:30 on 4 October 2026.
+    cron, place = schedule.parse("46 * * * *", "cron"), zoneinfo.ZoneInfo("Australia/Lord_Howe")
+    assert schedule.previous(cron, utc("2026-10-03T15:31"), place) == utc("2026-10-03T15:16")
+    assert schedule.following(cron, utc("2026-10-03T14:30"), place) == utc("2026-10-03T15:16")
 
 
 def test_a_day_that_a_zone_left_out_is_no_hole() -> None:

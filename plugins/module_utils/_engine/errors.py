@@ -23,22 +23,28 @@ if t.TYPE_CHECKING:
 class RecoveryError(Exception):
     """
     The root of the tree: `cause` in one sentence, `remedy` in one sentence, and `details` for machines.
-
     Names in the sentences may be whatever somebody chose; they cannot break the line.
     """
 
     exit_code = 1
 
     def __init__(self, cause: str, remedy: str = "", **details: object) -> None:
+        self.names: tuple[str, ...] = ()
         self.cause = printable(cause)
         self.remedy = printable(remedy)
         super().__init__(f"{self.cause} {self.remedy}".strip())
         self.details = details
 
+    def naming(self, *names: str) -> t.Self:
+        """Mark parts of the cause that name a database's objects or tell values: not everybody may read them."""
+        self.names = names
+        return self
+
     def record(self) -> dict[str, t.Any]:
         """Give what `rebuilt` makes the same error of, in another process."""
         kinds = [kind.__name__ for kind in type(self).__mro__]
-        return {"kinds": kinds, "cause": self.cause, "remedy": self.remedy, "details": self.details}
+        told = {"cause": self.cause, "remedy": self.remedy, "names": self.names, "details": self.details}
+        return {"kinds": kinds, **told}
 
 
 class UsageError(RecoveryError):
@@ -134,4 +140,4 @@ def rebuilt(record: Mapping[str, t.Any]) -> RecoveryError:
     error: RecoveryError = kind.__new__(kind)
     # Not the kind's own, which may be given other things than it makes the sentences of.
     RecoveryError.__init__(error, record["cause"], record["remedy"], **record["details"])
-    return error
+    return error.naming(*record["names"])

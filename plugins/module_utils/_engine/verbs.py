@@ -20,8 +20,9 @@ if t.TYPE_CHECKING:
 
     from .schedule.job_options import Check
 
-RESULTS = ("ok", "failed", "refused")
-"""How a run ends. Refused is a request that was turned down before anything was touched."""
+RESULTS = ("ok", "failed", "refused", "stopped")
+"""How a run ends. Refused is a request that was turned down before anything was touched, stopped a run that
+somebody ended."""
 
 REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
 """Why a backup is made."""
@@ -83,18 +84,20 @@ class Verb:
     done: EventType | None = None
     failed: EventType | None = None
     refused: EventType | None = None
+    stopped: EventType | None = None
     others: tuple[EventType, ...] = ()
     alert: str = ""
     scheduled: Scheduled | None = None
 
     def event(self, result: str) -> EventType | None:
-        """Return the event of a run that ended so, None where that is none; a refusal without one is a failure."""
-        return {"ok": self.done, "failed": self.failed, "refused": self.refused or self.failed}.get(result)
+        """Return the event of a run that ended so, None where that is none; what has none of its own is a failure."""
+        own = {"ok": self.done, "failed": self.failed, "refused": self.refused, "stopped": self.stopped}
+        return own.get(result) or (self.failed if result in {"refused", "stopped"} else None)
 
     @property
     def events(self) -> tuple[EventType, ...]:
         """All events that it can make."""
-        return tuple(event for event in (self.done, self.failed, self.refused, *self.others) if event)
+        return tuple(event for event in (self.done, self.failed, self.refused, self.stopped, *self.others) if event)
 
 
 _RUN_AGAIN = "Mend the cause and run playbook lifeboat.recovery.{} for this host; docs/troubleshooting.md has causes."
@@ -163,6 +166,11 @@ VERBS = (
             "restore test of {} FAILED",
             "Do not count on this backup: test an earlier one and make another. See docs/validate.md.",
         ),
+        stopped=_warning(
+            "restore_test_stopped",
+            "restore test of {} was stopped",
+            "It says nothing about the backup. Run playbook lifeboat.recovery.validate again.",
+        ),
         alert="LifeboatProofFailed",
         scheduled=Scheduled(
             "validated",
@@ -185,6 +193,11 @@ VERBS = (
             "verification_failed",
             "stored backups of {} are DAMAGED or unreadable",
             "Keep all replicas, make another backup at once, and find out who or what changed the store.",
+        ),
+        stopped=_warning(
+            "verification_stopped",
+            "verification of {} was stopped",
+            "It says nothing about what it had not read. Run playbook lifeboat.recovery.verify again.",
         ),
         alert="LifeboatProofFailed",
         scheduled=Scheduled(

@@ -287,12 +287,13 @@ ATTACK = (
     "perl -e 'for (1..1500) {{ mkdir q(d); chdir q(d) or die }}'"
 )
 RUN = """
-import os, sys, time
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, termination
+import os, signal, sys, time
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
+signal.signal(signal.SIGTERM, lambda *_given: sys.exit(143))
 try:
-    with termination.raised_on_sigterm(), scratch.running(
+    with scratch.running(
         server.programs(15), parent=sys.argv[1], chance=1, superuser="postgres", sleep=time.sleep
     ) as cluster:
         with connect(cluster.login, "postgres") as session:

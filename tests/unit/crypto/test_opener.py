@@ -13,10 +13,10 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
     handover,
-    hpke,
     keys,
     lbx,
     opener,
+    primitives,
     wraps,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered
@@ -88,7 +88,7 @@ def test_a_secret_that_is_not_the_old_key_s_is_not_accepted(recovery: keys.Recov
     lying = json.loads(handover.make(old, [heir.recipient]))
     info = b"lifeboat v1 handover\0" + old.recipient.public
     for secret in (keys.OpeningKey.generate().secret, b"short", b""):
-        lying["wraps"][0]["ct"] = base64.b64encode(hpke.seal(heir.recipient.public, info, secret)).decode()
+        lying["wraps"][0]["ct"] = base64.b64encode(primitives.hpke_seal(heir.recipient.public, info, secret)).decode()
         offer = handover.parse(json.dumps(lying).encode(), old.recipient.kid)
         assert handover.accept(offer, [heir]) is None
 

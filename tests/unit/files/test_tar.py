@@ -106,7 +106,9 @@ def pax(*records: bytes) -> bytes:
 
 
 def record(keyword: bytes, value: bytes) -> bytes:
-    return tar._record(keyword, value)
+    rest = b" " + keyword + b"=" + value + b"\n"
+    length = next(length for length in range(len(rest), len(rest) + 9) if length == len(rest) + len(str(length)))
+    return b"%d" % length + rest
 
 
 @pytest.mark.parametrize(
@@ -136,9 +138,8 @@ def test_malformed_streams_are_refused(stream: bytes) -> None:
 
 @pytest.mark.parametrize("kind", [b"g", b"L", b"K", b"S", b"3", b"4", b"6", b"7", b"D", b"M", b"V", b"\x7f"])
 def test_other_kinds_of_members_are_refused(kind: bytes) -> None:
-    header = tar._header(b"a", tar.Member(b"a", kind), kind)
     with pytest.raises(Tampered):
-        read(header + END)
+        read(tar.encode(tar.Member(b"a", kind)) + END)
 
 
 def test_a_header_that_claims_4_gib_of_names_is_refused_before_it_is_read() -> None:

@@ -12,11 +12,11 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.discretion import discreet
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body as notice_body
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import text as notice_text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.redaction import redacted
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import EVENTS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,6 +62,9 @@ def test_the_whole_body_holds_the_short_one(log):
         ("validation", "ok", "restore_test_passed", "system:restore-test-success"),
         ("validation", "failed", "restore_test_failed", "system:restore-test-failed"),
         ("validation", "refused", "restore_test_failed", "system:restore-test-failed"),
+        ("validation", "stopped", "restore_test_stopped", "system:restore-test-stopped"),
+        ("verification", "stopped", "verification_stopped", "system:verification-stopped"),
+        ("backup", "stopped", "backup_failed", "system:backup-failed"),
         ("backup", "refused", "backup_failed", "system:backup-failed"),
         ("retention", "ok", "retention_applied", "system:retention-applied"),
         ("retention", "refused", "retention_refused", "system:retention-refused"),
@@ -182,12 +185,12 @@ def test_a_subject_is_one_short_line(log):
     ],
 )
 def test_names_of_tables_and_values_stay_at_home(text, wanted):
-    assert discreet(text) == (wanted or text)
+    assert redacted(text) == (wanted or text)
 
 
-def test_a_discreet_notice_hides_them_in_its_parts_too(log):
+def test_a_redacted_notice_hides_them_in_its_parts_too(log):
     notice = dataclasses.replace(notices.from_entry(log.failure("no table a.b")), tables=("a.b",))
-    hidden = notices.discreet(notices.summarised([notice, notice]))
+    hidden = notices.redact(notices.summarised([notice, notice]))
     assert "a.b" not in notice_body.encode(hidden, short=False).decode()
     assert "a.b" in notice_body.encode(notice, short=False).decode()
 

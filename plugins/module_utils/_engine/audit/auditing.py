@@ -6,7 +6,7 @@
 What of a run belongs into the audit log: whose work it was, on what, how it ended, and the sizes that tell about it.
 
 Only named facts pass, and only scalars: names of tables and values of rows have no place in a file that is not
-encrypted.
+encrypted. A message may name what is wrong; where it does, it stands there without the name as well.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import dataclasses
 import math
 import typing as t
 
-from .. import repository
+from .. import redaction, repository
 from ..errors import RecoveryError, UsageError
 from ..verbs import OPERATIONS, VERBS
 from . import log as audit
@@ -25,6 +25,9 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..model import Outcome
+
+ENDED = "Ended"
+"""The error of a run that somebody asked to end."""
 
 KEPT = {"action", "error", "exit_status", "field", "ratio"}.union(*(verb.figures for verb in VERBS))
 """The facts that are kept. Of a list, how long it is."""
@@ -61,9 +64,20 @@ def events(
         reason=str(flat.get("reason") or options.get("reason") or ""),
         seconds=seconds,
         message=_message(ended),
-        facts=_facts(flat, options) | {"changed": changed, "os_user": os_user},
+        facts=_facts(flat, options) | _redacted(ended) | {"changed": changed, "os_user": os_user},
     )
     return [*_deletions(whole, flat), whole]
+
+
+def _redacted(ended: Outcome | BaseException) -> dict[str, audit.Fact]:
+    if not isinstance(ended, RecoveryError) or not ended.names:
+        return {}
+    return {audit.REDACTED: redaction.without(ended.cause, ended.names)}
+
+
+def stopped(asked: SystemExit) -> str:
+    """Return how a run was ended by a signal, with what is noted about it on the way out."""
+    return " ".join((f"{asked} ended this run.", *getattr(asked, "__notes__", ())))
 
 
 def _deletions(whole: audit.Event, flat: Mapping[str, t.Any]) -> Iterable[audit.Event]:
@@ -87,12 +101,16 @@ def _deletions(whole: audit.Event, flat: Mapping[str, t.Any]) -> Iterable[audit.
 def _result(ended: Outcome | BaseException) -> str:
     if not isinstance(ended, BaseException):
         return "ok"
-    return "refused" if isinstance(ended, UsageError) else "failed"
+    if isinstance(ended, UsageError):
+        return "refused"
+    return "stopped" if _details(ended)["error"] == ENDED else "failed"
 
 
 def _message(ended: Outcome | BaseException) -> str:
     if isinstance(ended, RecoveryError):
         return ended.cause
+    if isinstance(ended, SystemExit):
+        return stopped(ended)
     if isinstance(ended, BaseException):
         # What an unexpected error says may hold anything, also what must not be written down.
         return f"An unexpected error, {type(ended).__name__}; the output of the run shows it."

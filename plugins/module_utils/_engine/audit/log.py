@@ -34,6 +34,9 @@ NOTHING = "0" * 64
 DELETED = "deleted"
 """The fact `action` of a backup that retention deleted."""
 
+REDACTED = "redacted"
+"""The fact that holds the message without the names that it marks."""
+
 Fact: t.TypeAlias = "int | float | str | bool"
 
 LONGEST = 1000

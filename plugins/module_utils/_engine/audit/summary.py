@@ -186,7 +186,9 @@ def _operations(entries: Sequence[tuple[str, Entry]]) -> Section:
         share = f"{100 * results['ok'] / total:.1f} %"
         rows.append((operation, str(total), *(str(results[result]) for result in verbs.RESULTS), share))
     text = () if rows else ("Nothing was done.",)
-    return Section("Operations", text, ("Operation", "Runs", "Ok", "Failed", "Refused", "Success"), tuple(rows))
+    return Section(
+        "Operations", text, ("Operation", "Runs", "Ok", "Failed", "Refused", "Stopped", "Success"), tuple(rows)
+    )
 
 
 def _components(entries: Sequence[tuple[str, Entry]]) -> Section:

@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from ..errors import KeyRefused, Tampered
-from . import hpke, primitives, strict_json, wraps
+from . import primitives, strict_json, wraps
 from .keys import HPKE_X25519, OpeningKey, Recipient, kid
 
 if t.TYPE_CHECKING:
@@ -47,7 +47,7 @@ def make(old: OpeningKey, recipients: Sequence[Recipient]) -> bytes:
     if not recipients or any(recipient.type != HPKE_X25519 for recipient in recipients):
         raise KeyRefused("An old key can be handed over to recipients of the type hpke-x25519 only.")
     items = [
-        wraps.Wrap(recipient.kid, recipient.type, hpke.seal(recipient.public, _INFO + public, old.secret))
+        wraps.Wrap(recipient.kid, recipient.type, primitives.hpke_seal(recipient.public, _INFO + public, old.secret))
         for recipient in recipients
     ]
     return strict_json.dumps(
@@ -77,7 +77,9 @@ def accept(offer: Handover, keys: Iterable[OpeningKey]) -> OpeningKey | None:
     """The old key, if one of `keys` opens the handover and what comes out has the old public key; else None."""
     for key in keys:
         for item in offer.wraps:
-            secret = hpke.open_(key.secret, _INFO + offer.public, item.ct) if item.type == HPKE_X25519 else None
+            secret = (
+                primitives.hpke_open(key.secret, _INFO + offer.public, item.ct) if item.type == HPKE_X25519 else None
+            )
             if secret is None or len(secret) != primitives.KEY_BYTES:
                 continue
             old = OpeningKey(secret)

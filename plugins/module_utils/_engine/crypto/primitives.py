@@ -10,7 +10,6 @@ Everything above speaks in bytes and in the engine's errors; which version of th
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import typing as t
@@ -20,16 +19,13 @@ from ..errors import KeyRefused, MissingLibrary
 _IMPORT_ERROR: ImportError | None = None
 try:
     from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives import hpke  # of version 47
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError as _exc:
     _IMPORT_ERROR = _exc
-
-_library_hpke: t.Any = None
-with contextlib.suppress(ImportError):  # cryptography >= 47 brings RFC 9180 itself
-    from cryptography.hazmat.primitives import hpke as _library_hpke
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,21 +43,12 @@ _SMALL_ORDER_Y = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_EIGHT_Y, _FIELD_PRIME
 def require() -> None:
     """Raise MissingLibrary unless `cryptography` could be imported."""
     if _IMPORT_ERROR is not None:
-        raise MissingLibrary("cryptography", "to encrypt, open and check backups") from _IMPORT_ERROR
+        raise MissingLibrary("cryptography", "(47 or later) to encrypt, open and check backups") from _IMPORT_ERROR
 
 
 def hkdf(ikm: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES) -> bytes:
     """HKDF-SHA256 (RFC 5869)."""
-    return hkdf_expand(hkdf_extract(salt, ikm), info, length)
-
-
-def hkdf_extract(salt: bytes, ikm: bytes) -> bytes:
-    """The first half of HKDF-SHA256; an empty salt stands for 32 zero bytes, as the RFC says."""
-    return hmac.digest(salt or bytes(32), ikm, "sha256")
-
-
-def hkdf_expand(key: bytes, info: bytes, length: int) -> bytes:
-    """The second half of HKDF-SHA256."""
+    key = hmac.digest(salt or bytes(32), ikm, "sha256")
     output, block = b"", b""
     for counter in range(1, -(-length // 32) + 1):
         block = hmac.digest(key, block + info + bytes([counter]), "sha256")
@@ -81,9 +68,7 @@ def x25519(secret: bytes, public: bytes) -> bytes:
     try:
         return X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError as exc:
-        raise KeyRefused(
-            "A recipient's public key is not a usable X25519 key.", "Take the public key again from where it was made."
-        ) from exc
+        raise _unusable() from exc
 
 
 def ed25519_public(secret: bytes) -> bytes:
@@ -139,13 +124,22 @@ def aes_gcm_open(key: bytes) -> Callable[[bytes, bytes | bytearray | memoryview]
     return open_
 
 
-def library_hpke_seal(public: bytes, info: bytes, plaintext: bytes) -> bytes | None:
-    """HPKE by the library: enc || ct, or None where the library is too old to have it."""
+def hpke_seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
+    """`plaintext` encrypted to the X25519 key `public` (RFC 9180, base mode): enc || ct. KeyRefused as for x25519."""
     require()
-    if _library_hpke is None:
+    try:
+        return _suite().encrypt(plaintext, X25519PublicKey.from_public_bytes(public), info)
+    except ValueError as exc:
+        raise _unusable() from exc
+
+
+def hpke_open(secret: bytes, info: bytes, sealed: bytes) -> bytes | None:
+    """The plaintext of what `hpke_seal` made for this key and `info`; None for anything else."""
+    require()
+    try:
+        return _suite().decrypt(sealed, X25519PrivateKey.from_private_bytes(secret), info)
+    except InvalidTag:
         return None
-    suite = _library_hpke.Suite(_library_hpke.KEM.X25519, _library_hpke.KDF.HKDF_SHA256, _library_hpke.AEAD.AES_256_GCM)
-    return t.cast("bytes", suite.encrypt(plaintext, X25519PublicKey.from_public_bytes(public), info))
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -154,6 +148,16 @@ def sha256(*parts: bytes) -> bytes:
     for part in parts:
         digest.update(part)
     return digest.digest()
+
+
+def _suite() -> hpke.Suite:
+    return hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+
+def _unusable() -> KeyRefused:
+    return KeyRefused(
+        "A recipient's public key is not a usable X25519 key.", "Take the public key again from where it was made."
+    )
 
 
 def _raw(public: X25519PublicKey | Ed25519PublicKey) -> bytes:

@@ -16,7 +16,7 @@ import hmac
 import typing as t
 
 from ..errors import KeyRefused, Tampered
-from . import hpke, primitives, strict_json
+from . import primitives, strict_json
 from .keys import HPKE_X25519, OpeningKey, Recipient
 
 if t.TYPE_CHECKING:
@@ -70,7 +70,9 @@ def wrap(recipient: Recipient, data_key: bytes) -> Wrap:
             f"Recipients of the type {recipient.type} cannot be written to here.",
             f"Take {recipient.kid} out of the trust file, or write with a version that supports its type.",
         )
-    return Wrap(recipient.kid, recipient.type, hpke.seal(recipient.public, _INFO + commit(data_key), data_key))
+    return Wrap(
+        recipient.kid, recipient.type, primitives.hpke_seal(recipient.public, _INFO + commit(data_key), data_key)
+    )
 
 
 def wrap_all(recipients: Sequence[Recipient], data_key: bytes) -> tuple[Wrap, ...]:
@@ -87,7 +89,7 @@ def unwrap(item: Wrap, key: OpeningKey, commitment: bytes) -> bytes | None:
     """The data key, if this key opens this wrap and what comes out is what was committed to; else None."""
     if item.type != HPKE_X25519:
         return None
-    data_key = hpke.open_(key.secret, _INFO + commitment, item.ct)
+    data_key = primitives.hpke_open(key.secret, _INFO + commitment, item.ct)
     if data_key is None or len(data_key) != primitives.KEY_BYTES or not fits(data_key, commitment):
         return None
     return data_key

@@ -13,7 +13,7 @@ import typing as t
 
 from ..databases.discovery import DiscoveryRequest, find_databases
 from ..errors import DatabaseError, RecoveryError
-from ..postgres import advisories, connection, grants, halfmade, locks, server, snapshot
+from ..postgres import connection, grants, halfmade, locks, server, snapshot
 from ..postgres.warrants import HalfMade
 from .check import Case, Check, count, failed, ok, refused, warning
 
@@ -96,19 +96,9 @@ def _identity(facts: ServerInfo) -> Check:
 
 def _programs(facts: ServerInfo, programs: Programs) -> Check:
     told = {"server_version": facts.version, "client_version": programs.version, "directory": programs.directory}
-    open_holes = advisories.of(programs.version_num)
-    if open_holes:
-        names = ", ".join(hole.name for hole in open_holes)
-        last = open_holes[-1]
-        return warning(
-            "programs",
-            f"pg_dump {programs.version} lacks the fixes of {names}.",
-            f"Update PostgreSQL's client package to {last.fixed_in(programs.major)} or later, unless it was patched in "
-            f"place; see {last.source}.",
-            **told,
-            advisories=[hole.record(programs.major) for hole in open_holes],
-        )
-    return ok("programs", f"pg_dump {programs.version} fits the server and lacks no fix that is known here.", **told)
+    for finding in grants.outdated(programs):
+        return warning("programs", finding.cause, finding.remedy, **told, code=finding.code)
+    return ok("programs", f"pg_dump {programs.version} fits the server.", **told)
 
 
 def _rights(case: Case) -> Iterator[Check]:
@@ -136,7 +126,8 @@ def _accepted(finding: Finding, patterns: tuple[str, ...]) -> bool:
 
 def _finding(database: str, finding: Finding) -> Check:
     make = failed if finding.severity == "error" else warning
-    return make("rights", f"Database {database}: {finding.cause}", finding.remedy, database=database, code=finding.code)
+    facts = {"database": database, "code": finding.code, "objects": list(finding.names)}
+    return make("rights", f"Database {database}: {finding.cause}", finding.remedy, **facts)
 
 
 def _leftovers(case: Case) -> Iterator[Check]:

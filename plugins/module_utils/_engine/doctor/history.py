@@ -207,7 +207,7 @@ def _last_runs(case: Case, entries: list[Entry], components: list[str]) -> Itera
             continue
         ago = human_duration(max((case.world.now() - entry.at).total_seconds(), 0))
         what = f"The last {operation}" + (f" of {component}" if component else "")
-        how = "was refused" if entry.result == "refused" else "failed"
+        how = "failed" if entry.result == "failed" else f"was {entry.result}"
         make = failed if operation == "backup" else warning
         said = f": {entry.message.rstrip('.')}." if entry.message else "."
         yield make("last_runs", f"{what} {how} {ago} ago{said}", "Mend the cause, and run it again.", **_of(entry))
@@ -230,7 +230,7 @@ def _matters(case: Case, entry: Entry, components: list[str]) -> bool:
     """Whether the end of a run says something about tonight."""
     if entry.operation not in {operation_of(kind) for kind in JOBS}:
         # What people asked for comes by no schedule again: its failure is news for a while, and its refusal none.
-        return entry.result == "ok" or (entry.result == "failed" and case.world.now() - entry.at < NEWS)
+        return entry.result == "ok" or (entry.result in {"failed", "stopped"} and case.world.now() - entry.at < NEWS)
     gone = case.databases and entry.component.count("/") == 1 and entry.component not in components
     return entry.result == "ok" or not gone
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+import tarfile
 import typing as t
 
 from ..errors import Tampered
@@ -38,7 +39,6 @@ _OCTAL = re.compile(rb"[0-7]+")
 _NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,19})")
 _TIME = re.compile(rb"(-?[0-9]{1,15})(?:\.([0-9]{1,9}))?")
 _KEYWORDS = frozenset({b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime", b"hdrcharset"})
-_NAME_FIELD = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,14 +57,13 @@ class Member:
 
 def encode(member: Member) -> bytes:
     """Give the header blocks that stand before a member's contents."""
-    name = member.name + b"/" if member.kind == DIRECTORY else member.name
-    records = _records(member, name)
-    header = _header(name, member, member.kind)
-    if not records:
-        return header
-    body = b"".join(_record(key, value) for key, value in records)
-    about = Member(b"PaxHeader", _PAX, mode=0o600, size=len(body))
-    return _header(about.name, about, _PAX) + body + padding(len(body)) + header
+    seconds, nanoseconds = divmod(member.mtime, 10**9)
+    info = tarfile.TarInfo(_text(member.name))
+    info.type, info.linkname = member.kind, _text(member.target)
+    info.mode, info.uid, info.gid, info.size, info.mtime = member.mode, member.uid, member.gid, member.size, seconds
+    if nanoseconds:
+        info.pax_headers = {"mtime": _time_text(member.mtime)}
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
 def padding(size: int) -> bytes:
@@ -160,58 +159,14 @@ class _Contents:
             pass
 
 
-def _records(member: Member, name: bytes) -> list[tuple[bytes, bytes]]:
-    """Give the pax records that a member needs, in the order of their keywords."""
-    seconds, nanoseconds = divmod(member.mtime, 10**9)
-    records = []
-    if not all(_is_utf8(text) for text in (name, member.target)):
-        records.append((b"hdrcharset", b"BINARY"))
-    for keyword, text in ((b"path", name), (b"linkpath", member.target)):
-        if len(text) > _NAME_FIELD or not text.isascii():
-            records.append((keyword, text))
-    for keyword, value, digits in ((b"uid", member.uid, 7), (b"gid", member.gid, 7), (b"size", member.size, 11)):
-        if value >= 8**digits:
-            records.append((keyword, b"%d" % value))
-    if nanoseconds or not 0 <= seconds < 8**11:
-        records.append((b"mtime", _time_text(member.mtime)))
-    return records
+def _text(name: bytes) -> str:
+    # Not os.fsdecode: the spelling must not depend on the locale.
+    return name.decode("utf-8", "surrogateescape")
 
 
-def _record(keyword: bytes, value: bytes) -> bytes:
-    rest = b" " + keyword + b"=" + value + b"\n"
-    length = len(rest)
-    while length != len(rest) + len(str(length)):
-        length = len(rest) + len(str(length))
-    return b"%d" % length + rest
-
-
-def _header(name: bytes, member: Member, kind: bytes) -> bytes:
-    seconds = member.mtime // 10**9
-    fields = (
-        name[:_NAME_FIELD].ljust(_NAME_FIELD, b"\0"),
-        _octal(member.mode, 7),
-        _octal(member.uid, 7),
-        _octal(member.gid, 7),
-        _octal(member.size, 11),
-        _octal(seconds, 11),
-        b" " * 8,
-        kind,
-        member.target[:_NAME_FIELD].ljust(_NAME_FIELD, b"\0"),
-        b"ustar\x0000",
-    )
-    header = b"".join(fields).ljust(BLOCK, b"\0")
-    return header[:148] + b"%06o\0 " % sum(header) + header[156:]
-
-
-def _octal(value: int, digits: int) -> bytes:
-    # What doesn't fit stands in a pax record, and zero here.
-    return b"%0*o\0" % (digits, value if 0 <= value < 8**digits else 0)
-
-
-def _time_text(mtime: int) -> bytes:
-    sign, magnitude = (b"-", -mtime) if mtime < 0 else (b"", mtime)
-    seconds, nanoseconds = divmod(magnitude, 10**9)
-    return sign + b"%d.%09d" % (seconds, nanoseconds)
+def _time_text(mtime: int) -> str:
+    seconds, nanoseconds = divmod(abs(mtime), 10**9)
+    return f"{'-' if mtime < 0 else ''}{seconds}.{nanoseconds:09d}"
 
 
 def _parse_header(header: bytes) -> tuple[bytes, Member]:
@@ -290,11 +245,3 @@ def _time(text: bytes) -> int:
         raise refused("has a malformed pax record")
     magnitude = abs(int(match[1])) * 10**9 + int((match[2] or b"").ljust(9, b"0"))
     return -magnitude if text.startswith(b"-") else magnitude
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

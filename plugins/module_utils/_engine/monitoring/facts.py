@@ -135,7 +135,7 @@ def _job(job: Job) -> Facts:
 
 
 def _run(run: Runs) -> Facts:
-    good, bad = run.recent.get("ok", 0), run.recent.get("failed", 0)
+    good, bad = run.recent.get("ok", 0), sum(run.recent.get(result, 0) for result in ("failed", "stopped"))
     return {
         "operation": run.operation,
         "of": "/".join(filter(None, (run.cluster, run.database))) or "all",

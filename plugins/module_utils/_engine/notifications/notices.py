@@ -15,14 +15,14 @@ import fnmatch
 import hashlib
 import typing as t
 
-from .. import discretion, verbs
+from .. import redaction, verbs
+from ..audit import log as audit
 from ..errors import UsageError
 
 if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..audit import log as audit
 
 SEVERITIES = ("info", "warning", "critical")
 
@@ -34,7 +34,11 @@ _MARKS = frozenset({"pinned", "hold"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to tell. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any."""
+    """
+    Something to tell. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any.
+
+    `redacted` is the message without the names that it marks, empty when it marks none.
+    """
 
     event: str
     at: datetime.datetime
@@ -49,6 +53,7 @@ class Notice:
     seconds: float = 0.0
     facts: Mapping[str, audit.Fact] = dataclasses.field(default_factory=dict)
     tables: tuple[str, ...] = ()
+    redacted: str = ""
     identity: str = ""
     parts: tuple[Notice, ...] = ()
 
@@ -64,7 +69,7 @@ class Notice:
     @property
     def went_wrong(self) -> bool:
         """Whether something was asked for and not done."""
-        return self.event.endswith(("_failed", "_refused"))
+        return self.event.endswith(("_failed", "_refused", "_stopped"))
 
     @property
     def urgent(self) -> bool:
@@ -105,7 +110,8 @@ def from_entry(entry: audit.Entry) -> Notice | None:
         remedy=event.remedy,
         reason=entry.reason,
         seconds=entry.seconds,
-        facts={name: fact for name, fact in entry.facts.items() if name != "changed"},
+        facts={name: fact for name, fact in entry.facts.items() if name not in {"changed", audit.REDACTED}},
+        redacted=str(entry.facts.get(audit.REDACTED, "")),
         identity=entry.hash,
     )
 
@@ -136,10 +142,11 @@ def check_patterns(patterns: Iterable[str], field: str) -> None:
             )
 
 
-def discreet(notice: Notice) -> Notice:
+def redact(notice: Notice) -> Notice:
     """Return a notice that names no tables."""
-    parts = tuple(discreet(part) for part in notice.parts)
-    return dataclasses.replace(notice, message=discretion.discreet(notice.message), tables=(), parts=parts)
+    parts = tuple(redact(part) for part in notice.parts)
+    message = redaction.redacted(notice.redacted or notice.message)
+    return dataclasses.replace(notice, message=message, redacted="", tables=(), parts=parts)
 
 
 def wanted(notice: Notice, patterns: Iterable[str], minimum: str) -> bool:

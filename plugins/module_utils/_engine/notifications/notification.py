@@ -104,7 +104,7 @@ class _Work:
             failures = []
         if supposed:
             failures = [notice for notice in failures if notice.kind.group == supposed.kind.group] or [supposed]
-        return notice_text.text(notices.discreet(failures[-1])) if failures else ""
+        return notice_text.text(notices.redact(failures[-1])) if failures else ""
 
     def tell_all(self) -> None:
         """Tell the channels, alone; if that cannot be, only what the caller says."""

@@ -29,6 +29,7 @@ class Alarm:
     Something that is wrong now and stays so until it is told no more.
 
     Its `name` is what it is known by. One name may stand for several things that are wrong, which it is `about`.
+    `redacted` is the message without the names that it marks, empty when it marks none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Alarm:
     severity: str = "critical"
     remedy: str = ""
     about: tuple[str, ...] = ()
+    redacted: str = ""
 
     def is_worse_than(self, before: Raised) -> bool:
         """Whether it is more severe than when it was told, or about something more."""
@@ -144,7 +146,7 @@ def pending(
         steps.append(Step(notice))
     if not channel.tables:
         steps = [
-            dataclasses.replace(step, notice=notices.discreet(step.notice)) if step.notice else step for step in steps
+            dataclasses.replace(step, notice=notices.redact(step.notice)) if step.notice else step for step in steps
         ]
     warnings = (f"The audit log is shorter than what the channel {channel.name} was told of: it was cut.",)
     return Pending(tuple(steps), begins, warnings if cut else ())
@@ -199,6 +201,7 @@ def _notice(event: str, alarm: Alarm, rules: Rules) -> Notice:
         application=rules.application,
         host=rules.host,
         message=alarm.message,
+        redacted=alarm.redacted,
         remedy=alarm.remedy,
         facts={"alarm": alarm.name},
         identity=alarm.name,

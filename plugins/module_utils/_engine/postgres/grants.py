@@ -16,7 +16,7 @@ import re
 import typing as t
 
 from ..errors import DatabaseError
-from . import advisories, unrestorable
+from . import unrestorable
 from .connection import quote_identifier, rows
 from .finding import Finding
 from .server import OLDEST_MAJOR, inspect
@@ -43,7 +43,7 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     ]
     found += _exposed(server)
     if programs is not None:
-        found += _clients(programs)
+        found += outdated(programs)
     if sessions:
         found += _room(connection, server, sessions)
     return sorted(found, key=lambda finding: finding.severity)
@@ -74,7 +74,7 @@ def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[F
             errors[0].cause.rstrip(".") + more + ".",
             errors[0].remedy,
             findings=[dataclasses.asdict(finding) for finding in errors],
-        )
+        ).naming(*errors[0].names)
     return [finding for finding in listed if finding not in errors]
 
 
@@ -88,6 +88,7 @@ def _unreadable(connection: Connection, server: ServerInfo) -> Iterator[Finding]
             "unreadable_tables",
             f"Role {role} may not read {count} tables or sequences, such as {example}.",
             f"Run: GRANT pg_read_all_data TO {role}",
+            (str(example),),
         )
     count, example = rows(connection, _ROW_SECURITY)[0]
     if count:
@@ -96,6 +97,7 @@ def _unreadable(connection: Connection, server: ServerInfo) -> Iterator[Finding]
             "row_security",
             f"Row security hides rows of {count} tables, such as {example}, from role {role}.",
             f"Run as a superuser: ALTER ROLE {role} BYPASSRLS",
+            (str(example),),
         )
     count, example = rows(connection, _UNREADABLE_LARGE_OBJECTS)[0] if not server.superuser else (0, None)
     if count:
@@ -181,12 +183,13 @@ def _exposed(server: ServerInfo) -> Iterator[Finding]:
             "warning",
             "unrestricted_server",
             f"PostgreSQL {server.version} cannot keep a session out of views: a table's owner can make it one, "
-            f"and run SQL as role {quote_identifier(server.user)} during a backup ({advisories.RESTRICTING.name}).",
-            f"Update the server to {advisories.RESTRICTING.fixed_in(server.major)} or later.",
+            f"and run SQL as role {quote_identifier(server.user)} during a backup (CVE-2024-7348).",
+            "Update the server to PostgreSQL 15.8, 16.4, or any later release.",
         )
 
 
-def _clients(programs: Programs) -> Iterator[Finding]:
+def outdated(programs: Programs) -> Iterator[Finding]:
+    """Yield a warning when PostgreSQL's programs here lack security fixes of their major version."""
     if programs.outdated:
         yield Finding(
             "warning",

@@ -111,7 +111,7 @@ def select(connection: Connection, tables: Sequence[Table], scope: Scope) -> tup
                 f"There is no table {name!r} in schema {schema!r}.",
                 "Correct the option tables: names are taken exactly as they are given.",
                 field="tables",
-            )
+            ).naming(name, schema)
     roots = [known[name] for name in scope.tables]
     chosen = {int(oid) for (oid,) in rows(connection, _PARTITIONS, [roots])}
     return tuple(table for table in tables if table.oid in chosen)
@@ -183,7 +183,7 @@ def _require(connection: Connection, schemas: Sequence[str]) -> None:
                 f"There is no schema {schema!r}.",
                 "Correct the option schemas: names are taken exactly as they are given.",
                 field="schemas",
-            )
+            ).naming(schema)
 
 
 def _table_name(text: str) -> tuple[str, str]:
@@ -193,7 +193,7 @@ def _table_name(text: str) -> tuple[str, str]:
             f"The table {text!r} cannot be read.",
             "Give it as schema.table or table; a part with a dot or beginning with a quote goes in double quotes.",
             field="tables",
-        )
+        ).naming(text)
     schema = _bare(match["schema"]) if match["schema"] else "public"
     return check_name(schema, "tables"), check_name(_bare(match["table"]), "tables")
 

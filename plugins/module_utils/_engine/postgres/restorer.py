@@ -183,7 +183,9 @@ def explain(
     found = re.search(r"ERROR: +(.*)$", said, re.MULTILINE) or re.search(r"(?:error|fatal): +(.*)$", said, re.MULTILINE)
     cause = found[1].rstrip(".") if found else error.cause.rstrip(".")
     known = [_AGAIN] if ended(error) else [remedy for pattern, remedy in _REMEDIES if re.search(pattern, said)]
-    return DatabaseError(f"pg_restore said {cause!r} while {doing}.", [*known, otherwise][0], stderr=said[-4096:])
+    return DatabaseError(
+        f"pg_restore said {cause!r} while {doing}.", [*known, otherwise][0], stderr=said[-4096:]
+    ).naming(doing)
 
 
 def ended(error: ProcessFailed) -> bool:

@@ -122,7 +122,7 @@ def _find(entries: Sequence[Entry], name: Name, owners: Collection[str]) -> Entr
             f"The table {'.'.join(name)} {problem}.",
             "Give schema.table as in the source, parts with dots or capitals in double quotes.",
             field="tables",
-        )
+        ).naming(".".join(name))
     return found[0]
 
 

@@ -152,7 +152,7 @@ def hold(
                     raise Busy(
                         f"The tables of database {database!r} could not be locked in {attempts} attempts: {exc.what}.",
                         "Try again when no schema change, TRUNCATE or VACUUM FULL runs, or raise lock_timeout.",
-                    ) from exc
+                    ).naming(exc.what) from exc
                 sleep(FIRST_PAUSE * 2 ** (attempt - 1))
         yield Held(
             connection, login, database, snapshot_id, server, tables, sequences, lock_timeout_ms, attempts=attempt

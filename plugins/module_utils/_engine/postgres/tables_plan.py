@@ -202,7 +202,7 @@ class TablesPlan:
                 f"The database {self.target!r} has {', '.join(present)} already.",
                 "Rename it there, or leave out target_db: the tables then go into a fresh database.",
                 tables=present,
-            )
+            ).naming(*present)
 
     @contextlib.contextmanager
     def _fresh(self) -> Iterator[str]:

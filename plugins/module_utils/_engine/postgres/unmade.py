@@ -118,7 +118,7 @@ def require(losses: Sequence[Loss]) -> None:
         f"tables among them, by accept_failed (lifeboat_accept_failed): {'; '.join(roots[:SHOWN])}{more}.",
         failed=roots,
         lost=[loss.name for loss in refused],
-    )
+    ).naming(f"{first.name}: {first.reason}")
 
 
 def excuses(losses: Sequence[Loss], difference: Difference) -> bool:

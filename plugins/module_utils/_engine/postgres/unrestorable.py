@@ -37,6 +37,7 @@ def findings(connection: Connection) -> Iterator[Finding]:
                 "unrestorable",
                 f"PostgreSQL's own dump may be unable to make the {name} again: only search_path finds {operator}.",
                 "A validation tells. Write it with OPERATOR(schema.=), or a restore goes without it, by accept_failed.",
+                (name, operator),
             )
 
 

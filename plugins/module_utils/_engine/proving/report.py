@@ -50,7 +50,7 @@ def outcome(findings: Findings, contents: str) -> Outcome:
             "Look into it before you need it; earlier backups may be better.",
             validation=result,
             first_difference=first,
-        )
+        ).naming(first)
     if failed:
         said = failed[0].get("error") or f"it gave {failed[0]['found']!r}, not {failed[0]['wanted']!r}"
         raise ProofMismatch(
@@ -58,7 +58,7 @@ def outcome(findings: Findings, contents: str) -> Outcome:
             "The data is as it was backed up; look into what the application wrote.",
             validation=result,
             first_difference=None,
-        )
+        ).naming(said, failed[0]["name"])
     summary = (
         f"{findings.backup_id} restores: {contents} are as they were backed up "
         f"(proof {findings.proof}), {len(findings.checks)} checks passed, {units.human_duration(findings.seconds)}."

@@ -40,6 +40,21 @@ SHAPE = (
 """Keys that every result of a restore has, whether they say anything or not."""
 
 
+SHAPE = (
+    "confirm",
+    "estimate_seconds",
+    "emergency_backup_id",
+    "finished",
+    "kept",
+    "phase_seconds",
+    "proved",
+    "recovery_id",
+    "seconds",
+    "seconds_until_usable",
+)
+"""Keys that every result of a restore has, whether they say anything or not."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Announced:
     """What is known before anything is touched: the plan, what it needs to be confirmed by and why, and its length."""
@@ -137,32 +152,29 @@ def done(
 
 def lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
     """Return the same kind of error, but say that the old data is gone and what it can be had back from."""
-    source = f"the emergency backup {emergency_id}" if emergency_id else "another backup"
     return type(error)(
         f"The restore in place failed when {target!r} was already dropped: {error.cause}",
-        f"Restore {source} into it, or mend the cause and run again: no confirm is needed now.",
+        f"Restore {_instead(emergency_id)} into it, or mend the cause and run again: no confirm is needed now.",
         **error.details,
+    ).naming(*error.names)
+
+
+def dropped(target: str, emergency_id: str) -> str:
+    """Return what there is to say when somebody stops a restore in place after the old data went."""
+    return (
+        f"The database {target!r} was already dropped. "
+        f"Restore {_instead(emergency_id)} into it, or run again: no confirm is needed now."
     )
+
+
+def _instead(emergency_id: str) -> str:
+    return f"the emergency backup {emergency_id}" if emergency_id else "another backup"
 
 
 def _facts(record: Described, target: str, **known: t.Any) -> dict[str, t.Any]:
     """Return a result with every key that a restore's result has, None where it says nothing."""
-    shape = dict.fromkeys(
-        (
-            "confirm",
-            "estimate_seconds",
-            "emergency_backup_id",
-            "finished",
-            "kept",
-            "phase_seconds",
-            "proved",
-            "recovery_id",
-        )
-    )
     return {
-        **shape,
-        "seconds": None,
-        "seconds_until_usable": None,
+        **dict.fromkeys(SHAPE),
         "backup_id": record.backup_id,
         "component": record.component,
         "plain_size": record.plain_size,

@@ -182,6 +182,10 @@ class _Restore:
             if not self._plan.destroyed:
                 raise
             raise report.lost(exc, self._plan.target, self._emergency_id) from exc
+        except BaseException as exc:
+            if self._plan.destroyed:
+                exc.add_note(report.dropped(self._plan.target, self._emergency_id))
+            raise
         usable = self._seconds()
         history.add(self._restored(committed, usable))
         with self._run.phases("statistics"):
@@ -224,7 +228,7 @@ class _Restore:
                 "Nothing was replaced; try an earlier backup, and look into why this one differs.",
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
-            )
+            ).naming(found.differences[0])
 
     @property
     def _proved(self) -> str:

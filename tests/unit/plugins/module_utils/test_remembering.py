@@ -116,7 +116,7 @@ def test_a_run_that_was_ended_is_written(run):
     ran = run("os.kill(os.getpid(), signal.SIGTERM); signal.pause()")
     assert ran.result["error"] == "Ended"
     [entry] = ran.entries
-    assert (entry.result, entry.message, entry.facts["error"]) == ("failed", "SIGTERM ended this run.", "Ended")
+    assert (entry.result, entry.message, entry.facts["error"]) == ("stopped", "SIGTERM ended this run.", "Ended")
 
 
 def test_what_changed_nothing_is_an_outcome_of_a_backup_and_none_of_a_key(run):

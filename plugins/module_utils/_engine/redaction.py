@@ -5,13 +5,19 @@
 """
 Text without what it tells about the data: names of tables and values of rows stay at home.
 
-A message passes through many hands. What shows as such a name is left out; what a message hides among other words it
-cannot know, so the names that a program prints without saying what they are get through.
+An error marks its own. What PostgreSQL, its programs and plays say has no marks: there what shows as such a name is
+left out, and a name that is printed without a word of what it is gets through.
 """
 
 from __future__ import annotations
 
 import re
+import typing as t
+
+from .printing import printable
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HIDDEN = "…"
 
@@ -34,8 +40,16 @@ _NO_NAMES = re.compile(
 )
 
 
-def discreet(text: str) -> str:
-    """Give text without the names of a database's objects and the values of its rows, as far as they show as such."""
+def without(text: str, names: Iterable[str]) -> str:
+    """Return text without these parts, as they stand in it or in quotes."""
+    shown = {form for name in map(printable, names) if name for form in (name, repr(name)[1:-1])}
+    for form in sorted(shown, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", HIDDEN, text)
+    return text
+
+
+def redacted(text: str) -> str:
+    """Return text without the names of a database's objects and the values of its rows, as far as they show as such."""
     text = _VALUES.sub(f"({HIDDEN})=({HIDDEN})", text)
     text = _ROW.sub(rf"\1({HIDDEN})", text)
     text = _QUALIFIED.sub(HIDDEN, text)
