@@ -28,7 +28,7 @@ elif [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = trixie ]; then
 fi
 wheels=$CACHE/matrix/wheels-$suite
 venv=$CACHE/matrix/venv-$suite
-requirements=$CACHE/matrix/requirements.txt
+requirements=$CACHE/matrix/requirements-$suite.txt
 
 packed_project() { # a copy for each container: one that runs must not lose its files to the next
   cd "$ROOT" && tracked . | tar --create --no-recursion --files-from=-
@@ -45,13 +45,13 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
     echo typing-extensions # some want it by a marker, which pip reads as this machine's
   } | "$VENV/bin/python" "$ROOT/tests/lib/wanted.py" "$python" >"$requirements.want"
   echo "# for Python $python" >>"$requirements.want"
-  if ! cmp --silent "$requirements.want" "$requirements.$suite"; then
+  if ! cmp --silent "$requirements.want" "$requirements"; then
     for level in 2_34 2_28 2_17; do platforms+=(--platform "manylinux_${level}_$machine"); done
     rm -rf "$wheels" "$venv"
     "$VENV/bin/pip" download --quiet --disable-pip-version-check --retries 5 --only-binary=:all: \
       --implementation cp --python-version "$python" "${platforms[@]}" --platform "manylinux2014_$machine" \
       --dest "$wheels" --requirement "$requirements.want"
-    cp "$requirements.want" "$requirements.$suite"
+    cp "$requirements.want" "$requirements"
   fi
   cp "$requirements.want" "$wheels/requirements.txt"
 }
@@ -79,7 +79,7 @@ if [ "${1:-}" = --program ]; then
   shift
 elif [ $# = 0 ]; then
   mapfile -t tests < <(chosen)
-  set -- pytest -n 2 --dist loadfile "${tests[@]}"
+  set -- pytest -n "${WORKERS:-2}" --dist loadfile "${tests[@]}"
 else
   set -- pytest "$@"
 fi
