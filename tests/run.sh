@@ -111,7 +111,7 @@ export WORKERS=1 # of a step that can use several: two steps keep two cores busy
 [ ${#chosen[@]} -gt 1 ] || WORKERS=2
 set -m # each in a process group of its own, which a signal from `end` reaches as a whole
 trap end EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 ahead >"$OUTPUT/ahead.log" 2>&1 </dev/null &
 for step in "${chosen[@]}"; do
   [ ${#running[@]} -lt 2 ] || await
