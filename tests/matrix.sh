@@ -64,7 +64,7 @@ chosen() { # the tests to run when none are named; tests/campaigns/other_debian.
       $folder/restore/test_validation.py::test_the_golden_database_passes \
       $folder/restore/test_loans.py::test_playbooks_side_by_side
   else
-    printf '%s\n' $folder --ignore=$folder/{bucket,examples,monitoring,stores}
+    printf '%s\n' $folder --ignore=$folder/{bucket,examples,installation,monitoring,notifications,stores}
   fi
 }
 
