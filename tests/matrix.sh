@@ -28,7 +28,7 @@ elif [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = trixie ]; then
 fi
 wheels=$CACHE/matrix/wheels-$suite
 venv=$CACHE/matrix/venv-$suite
-requirements=$CACHE/matrix/requirements.txt
+requirements=$CACHE/matrix/requirements-$suite.txt
 
 packed_project() { # a copy for each container: one that runs must not lose its files to the next
   cd "$ROOT" && tracked . | tar --create --no-recursion --files-from=-
@@ -45,18 +45,18 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
     echo typing-extensions # some want it by a marker, which pip reads as this machine's
   } | "$VENV/bin/python" "$ROOT/tests/lib/wanted.py" "$python" >"$requirements.want"
   echo "# for Python $python" >>"$requirements.want"
-  if ! cmp --silent "$requirements.want" "$requirements.$suite"; then
+  if ! cmp --silent "$requirements.want" "$requirements"; then
     for level in 2_34 2_28 2_17; do platforms+=(--platform "manylinux_${level}_$machine"); done
     rm -rf "$wheels" "$venv"
     "$VENV/bin/pip" download --quiet --disable-pip-version-check --retries 5 --only-binary=:all: \
       --implementation cp --python-version "$python" "${platforms[@]}" --platform "manylinux2014_$machine" \
       --dest "$wheels" --requirement "$requirements.want"
-    cp "$requirements.want" "$requirements.$suite"
+    cp "$requirements.want" "$requirements"
   fi
   cp "$requirements.want" "$wheels/requirements.txt"
 }
 
-chosen() { # the tests to run when none are named
+chosen() { # the tests to run when none are named; tests/campaigns/other_debian.sh runs more
   local folder=tests/integration
   if [ "$suite" = testing ]; then
     printf '%s\n' $folder/corpus $folder/postgres/test_{connection,globals_properties,golden,grants,snapshot}.py \
@@ -64,7 +64,7 @@ chosen() { # the tests to run when none are named
       $folder/restore/test_validation.py::test_the_golden_database_passes \
       $folder/restore/test_loans.py::test_playbooks_side_by_side
   else
-    printf '%s\n' $folder --ignore=$folder/stores --ignore=$folder/monitoring
+    printf '%s\n' $folder --ignore=$folder/{bucket,examples,installation,monitoring,notifications,stores}
   fi
 }
 
@@ -79,7 +79,7 @@ if [ "${1:-}" = --program ]; then
   shift
 elif [ $# = 0 ]; then
   mapfile -t tests < <(chosen)
-  set -- pytest -n 2 --dist loadfile "${tests[@]}"
+  set -- pytest -n "${WORKERS:-2}" --dist loadfile "${tests[@]}"
 else
   set -- pytest "$@"
 fi

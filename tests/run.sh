@@ -7,8 +7,9 @@
 # tests/run.sh --list        say which steps there are
 #
 # For a bare Debian 12 or 13, as root or with sudo: installs the Debian packages that the steps need, makes a private
-# Python environment in .cache/venv, and leaves each step's output in tests/output/STEP.log.  LIFEBOAT_RIG names a
-# folder for the test hosts' images and the S3 server, to be shared between checkouts; .cache/rig by default.
+# Python environment in .cache/venv, runs two steps side by side, and leaves each step's output in
+# tests/output/STEP.log.  LIFEBOAT_RIG names a folder for the test hosts' images and the S3 server, to be shared between
+# checkouts; .cache/rig by default.
 set -euo pipefail
 lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/lib
 # shellcheck source=tests/lib/steps.sh
@@ -18,9 +19,7 @@ if [ "${1:-}" = --list ]; then
   for step in "${STEPS[@]}"; do printf '%-14s %s\n' "$step" "$(about "$step")"; done
   exit
 fi
-chosen=("$@")
-[ $# -gt 0 ] || chosen=("${STEPS[@]}")
-for step in "${chosen[@]}"; do
+for step in "$@"; do
   case " ${STEPS[*]} " in
     *" $step "*) ;;
     *)
@@ -28,6 +27,10 @@ for step in "${chosen[@]}"; do
       exit 2
       ;;
   esac
+done
+chosen=() # in the order of all steps, which is a good one for two side by side
+for step in "${STEPS[@]}"; do
+  case " ${*:-$step} " in *" $step "*) chosen+=("$step") ;; esac
 done
 if [ "$(id -u)" != 0 ]; then
   # pip's and apt's ways out of a closed network belong to the user; the rest of the environment stays behind.
@@ -49,7 +52,7 @@ prepare() {
     read -ra more < <(needs "$step") || true
     wanted+=("${more[@]}")
   done
-  packages "${wanted[@]}" && make_venv "$VENV" meta/ee-requirements.txt tests/requirements.txt
+  packages "${wanted[@]}" && make_venv "$VENV" meta/ee-requirements.txt tests/requirements.txt && collections >/dev/null
 }
 
 run_step() { # STEP: in a shell of its own, where set -e holds because it stands in no condition
@@ -61,15 +64,38 @@ run_step() { # STEP: in a shell of its own, where set -e holds because it stands
   ) >"$OUTPUT/$1.log" 2>&1 </dev/null
 }
 
-images_ahead() { # the images of the test hosts are built while the first steps run
+ahead() { # what takes minutes to fetch and build, while the first steps run and below them
   local suites=()
   case " ${chosen[*]} " in *" matrix "* | *" molecule "*) suites+=(bookworm trixie) ;; esac
   case " ${chosen[*]} " in *" newest "*) suites+=(testing) ;; esac
-  [ ${#suites[@]} = 0 ] || tests/rig/hosts/image.sh "${suites[@]}" >"$OUTPUT/images.log" 2>&1 &
+  case " ${chosen[*]} " in *" integration "*) nice tests/rig/s3/s3.sh install ;; esac
+  [ ${#suites[@]} = 0 ] || nice tests/rig/hosts/image.sh "${suites[@]}"
 }
 
-# What a step or the images leave running ends with this run.
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+report() { # STEP STATUS: its line, kept for the summary too
+  local step=$1 status=$2 last result=passed
+  last=$(grep -v '^[[:space:]]*$' "$OUTPUT/$step.log" | tail -n 1 | tr -d '\r' | cut -c1-100) || true
+  [ "$status" = 0 ] || result=FAILED
+  lines[$step]=$(printf '%-14s %s %5d s   %s' "$step" "$result" "$((SECONDS - started[$step]))" "$last")
+  echo "${lines[$step]}"
+  if [ "$status" != 0 ]; then
+    failed=$((failed + 1))
+    tail -n 60 "$OUTPUT/$step.log" | sed 's/^/    /'
+  fi
+}
+
+await() { # until one of the running steps has ended
+  local process status=0
+  wait -n -p process "${!running[@]}" || status=$?
+  report "${running[$process]}" "$status"
+  unset "running[$process]"
+}
+
+end() { # what still runs ends as it would by Ctrl-C, all of its processes
+  local process
+  for process in $(jobs -p); do kill -INT -- "-$process" 2>/dev/null || true; done
+  wait
+}
 
 began=$SECONDS
 prepare || {
@@ -78,34 +104,24 @@ prepare || {
   exit 1
 }
 echo "prepared in $((SECONDS - began)) s"
-images_ahead
 
-passed=0
+declare -A running=() started=() lines=()
 failed=0
-summary=()
+export WORKERS=1 # of a step that can use several: two steps keep two cores busy
+[ ${#chosen[@]} -gt 1 ] || WORKERS=2
+set -m # each in a process group of its own, which a signal from `end` reaches as a whole
+trap end EXIT
+trap 'exit 130' HUP INT TERM
+ahead >"$OUTPUT/ahead.log" 2>&1 </dev/null &
 for step in "${chosen[@]}"; do
-  start=$SECONDS
-  set +e
-  run_step "$step"
-  status=$?
-  set -e
-  last=$(grep -v '^[[:space:]]*$' "$OUTPUT/$step.log" | tail -n 1 | tr -d '\r' | cut -c1-100) || true
-  if [ "$status" = 0 ]; then
-    result=passed
-    passed=$((passed + 1))
-  else
-    result=FAILED
-    failed=$((failed + 1))
-  fi
-  line=$(printf '%-14s %s %5d s   %s' "$step" "$result" "$((SECONDS - start))" "$last")
-  echo "$line"
-  if [ "$status" != 0 ]; then
-    tail -n 60 "$OUTPUT/$step.log" | sed 's/^/    /'
-  fi
-  summary+=("$line")
+  [ ${#running[@]} -lt 2 ] || await
+  started[$step]=$SECONDS
+  run_step "$step" &
+  running[$!]=$step
 done
+while [ ${#running[@]} -gt 0 ]; do await; done
 
 printf '\n%d s in all; the output of each step lies in tests/output/\n' "$((SECONDS - began))"
-printf '%s\n' "${summary[@]}"
-echo "$passed passed, $failed failed"
+for step in "${chosen[@]}"; do echo "${lines[$step]}"; done
+echo "$((${#chosen[@]} - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

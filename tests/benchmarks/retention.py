@@ -59,7 +59,7 @@ def main() -> None:
     if options.run:
         _work(json.loads(Path(options.run).read_text(encoding="utf-8")))
         return
-    from faults.bucket import own_bucket
+    from fixtures_s3 import own_bucket
 
     with own_bucket() as s3, tempfile.TemporaryDirectory() as home:
         key = RecoveryKey.generate()

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from faults import cuts, ground, kills, writers
-from faults.bucket import own_bucket
 from fixtures_postgres import Cluster, start_cluster, stop_cluster
+from fixtures_s3 import own_bucket
 
 
 def main() -> int:

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 import data
 import measure
-from faults.bucket import own_bucket
 from fixtures_postgres import start_cluster, stop_cluster
+from fixtures_s3 import own_bucket
 
 if t.TYPE_CHECKING:
     from fixtures_postgres import Cluster

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-A real S3 server for integration tests: the one in $LIFEBOAT_RIG if it runs, else one that is started for the session.
+A real S3 server: the one in $LIFEBOAT_RIG if it runs, else one that is started, and stopped by the last who uses it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import secrets
-import socket
 import subprocess
 import typing as t
 from pathlib import Path
@@ -54,35 +53,33 @@ class S3:
         return profile.client(service, endpoint_url=self.endpoint, config=config)
 
 
+@contextlib.contextmanager
+def own_bucket() -> Iterator[S3]:
+    """Give an empty bucket of the server, which runs at least as long as the block; the bucket is gone afterwards."""
+    # In a session of its own no Ctrl-C reaches it: it sees that its standard input ends, however that comes about.
+    with subprocess.Popen(
+        [SCRIPT, "hold", "main", "free"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as holder:
+        assert holder.stdout
+        facts = holder.stdout.readline()
+        assert facts, "s3.sh could not start the server; what it says stands above"
+        server = S3(**json.loads(facts), bucket=f"lifeboat-test-{secrets.token_hex(6)}")
+        client = server.client()
+        client.create_bucket(Bucket=server.bucket)
+        try:
+            yield server
+        finally:
+            _remove_bucket(client, server.bucket)
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3]:
-    # It is left running: sessions beside this one may use it by now. `s3.sh stop` ends it.
-    _script("start", "main", str(_free_ports()))
-    facts: dict[str, str] = json.loads(_script("json"))
-    server = S3(**facts, bucket=f"lifeboat-test-{secrets.token_hex(6)}")
-    client = server.client()
-    client.create_bucket(Bucket=server.bucket)
-    try:
+    with own_bucket() as server:
         yield server
-    finally:
-        _remove_bucket(client, server.bucket)
-
-
-def _script(*arguments: str) -> str:
-    done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"s3.sh {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
-
-
-def _free_ports() -> int:
-    """Find ten free ports in a row, below those that the system hands out by itself."""
-    for base in range(9000, 20000, 10):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(base, base + 10):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            return base
-    pytest.fail("no ten free ports in a row")
 
 
 def _keys(path: str) -> dict[str, str]:

@@ -33,8 +33,10 @@ quiet_environment() { # what a test process must not inherit: keys, stores, serv
 
 collections() { # makes the checkout importable as ansible_collections.lifeboat.recovery; prints the folder for that
   local folder=$CACHE/collections
-  mkdir -p "$folder/ansible_collections/lifeboat"
-  ln -sfn "$ROOT" "$folder/ansible_collections/lifeboat/recovery"
+  local link=$folder/ansible_collections/lifeboat/recovery
+  mkdir -p "${link%/*}"
+  # A link that is right stays: a test beside this one may import through it at this moment.
+  [ "$(readlink "$link")" = "$ROOT" ] || ln -sfn "$ROOT" "$link"
   echo "$folder"
 }
 

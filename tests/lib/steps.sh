@@ -5,9 +5,11 @@
 
 # Source me: the steps of tests/run.sh.  For each: what it is, what Debian packages it needs, and what it does.
 # A step runs in the repository's root, in a shell of its own with set -e, its output in tests/output/STEP.log.
+# Another step runs beside it: none may use a port, a path or a name that another one uses.
 
+# The quick ones first, then the longest, so that the last two end at about the same time.
 # shellcheck disable=SC2034  # tests/run.sh reads it
-STEPS=(ruff types licences shellcheck changelog ansible-lint sanity unit integration matrix newest molecule)
+STEPS=(ruff types licences shellcheck changelog ansible-lint integration sanity unit matrix molecule newest)
 
 about() {
   case $1 in
@@ -95,7 +97,7 @@ step_integration() {
   chmod 0755 "$LOCPATH"
   localedef -i de_DE -f UTF-8 "$LOCPATH/de_DE.UTF-8"
   export LOCPATH LIFEBOAT_TEST_LC_MESSAGES=de_DE.UTF-8
-  pytest -n 2 --dist loadfile tests/integration # a file in one process: its fixtures are made once
+  pytest -n "${WORKERS:-2}" --dist loadfile tests/integration # a file in one process: its fixtures are made once
 }
 
 step_matrix() { tests/matrix.sh; }

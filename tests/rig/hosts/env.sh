@@ -34,18 +34,20 @@ if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
   RIG_SECURITY+=(--security-opt apparmor=unconfined)
 fi
 
-rig_settings() {
+rig_settings() { # under a lock, each file whole: a step beside this one may run podman at this moment
+  exec 8>"$LIFEBOAT_RIG/settings.lock"
+  flock 8
   mkdir -p "$LIFEBOAT_RIG/keys" "$LIFEBOAT_RIG/networks"
   chmod 0700 "$LIFEBOAT_RIG/keys"
   [ -f "$LIFEBOAT_RIG/keys/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C rig -f "$LIFEBOAT_RIG/keys/id_ed25519"
-  cat >"$CONTAINERS_STORAGE_CONF" <<CONF
+  rig_file "$CONTAINERS_STORAGE_CONF" <<CONF
 [storage]
 driver = "overlay"
 graphroot = "$LIFEBOAT_RIG/containers"
 runroot = "/run/lifeboat-rig-$RIG_ID"
 CONF
   # A machine without CAP_SYS_RESOURCE can't set podman's own default limits of 1048576.
-  cat >"$CONTAINERS_CONF" <<CONF
+  rig_file "$CONTAINERS_CONF" <<CONF
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
 [engine]
@@ -56,6 +58,12 @@ events_logger = "file"
 network_backend = "netavark"
 network_config_dir = "$LIFEBOAT_RIG/networks"
 CONF
+  exec 8>&-
+}
+
+rig_file() { # PATH: from standard input
+  cat >"$1.fresh"
+  mv "$1.fresh" "$1"
 }
 
 rig_settings

@@ -12,6 +12,8 @@ usage() {
   cat >&2 <<'USAGE'
 usage: s3.sh install                          put the server's chroot in place (once; about a minute)
        s3.sh start [NAME] [PORT] [STORE]      start server NAME (main) on PORT (9000); STORE: bluestore or memstore
+       s3.sh hold  [NAME] [PORT] [STORE]      start it where it does not run, print what json prints, and let it run
+                                              until standard input ends; the last who holds it stops it
        s3.sh stop  [NAME]                     stop it, keep its data
        s3.sh wipe  [NAME]                     stop it and remove its data
        s3.sh env   [NAME]                     print endpoint and credentials as shell variables
@@ -19,7 +21,8 @@ usage: s3.sh install                          put the server's chroot in place (
        s3.sh admin NAME ARGUMENT...           run radosgw-admin in it
 
 PORT is http, PORT+9 is https; PORT+1 to PORT+8 are the cluster's own. All listen on 127.0.0.1 only;
-with LIFEBOAT_RIG_ADDRESS http and https listen there instead.
+with LIFEBOAT_RIG_ADDRESS http and https listen there instead. PORT can be the word free: the ports that the server
+had, and where another program has them, a server without data on ten others.
 Environment: LIFEBOAT_RIG           where it all goes (default: .cache/rig of this checkout)
              LIFEBOAT_RIG_SUITES    Debian suites to try in order (default: "forky trixie": Ceph 20, else Ceph 18)
              LIFEBOAT_RIG_MIRROR    Debian mirror (default: the one this machine uses)
@@ -41,6 +44,7 @@ STORE=${4:-bluestore}
 INSIDE=/srv/$NAME           # the server's directory, as it is seen in the chroot
 HOME_DIR=$CHROOT$INSIDE     # and as it is seen from here
 LOG=$HOME_DIR/log
+STARTED=                    # yes, where this script did it
 
 die() {
   echo "s3.sh: $*" >&2
@@ -116,6 +120,10 @@ start_server() {
   flock 9
   if answers; then return; fi
   stop_server
+  # Two servers that start at once, of whatever rigs, must not choose the same ports: the second one waits.
+  exec 7>/run/lifeboat-rig-s3.lock
+  flock 7
+  if [ "$PORT" = free ]; then choose_ports; fi
   refuse_taken_port
   if [ ! -f "$HOME_DIR/ready" ]; then
     rm -rf --one-file-system "$HOME_DIR"   # what an interrupted first start left
@@ -129,17 +137,57 @@ start_server() {
   touch "$HOME_DIR/ready"
   local _
   for _ in $(seq 600); do
-    if answers; then return; fi
+    if answers; then
+      STARTED=yes
+      exec 7>&-
+      return
+    fi
     kill -0 "$(cat "$HOME_DIR/rgw.pid")" 2>/dev/null || break
     sleep 0.1
   done
   die "the server does not answer; see $LOG."
 }
 
+hold_server() {
+  install_server
+  exec 8>"$ROOT/$NAME.holders"
+  flock --shared 8
+  start_server
+  [ -z "$STARTED" ] || touch "$HOME_DIR/held"
+  exec 9>&-
+  json
+  while read -r _; do :; done
+  exec 9>"$ROOT/$NAME.lock"
+  flock 9
+  # Who started it by hand, stops it by hand.
+  if [ -f "$HOME_DIR/held" ] && flock --nonblock 8; then stop_server; fi
+}
+
+choose_ports() {
+  if [ -f "$HOME_DIR/ready" ]; then
+    PORT=$(cat "$HOME_DIR/port")
+    if are_free; then return; fi
+    rm -rf --one-file-system "$HOME_DIR"
+  fi
+  for PORT in $(seq 9000 10 19990); do # below those that the system hands out by itself
+    if are_free; then return; fi
+  done
+  die "no ten free ports in a row."
+}
+
+are_free() {
+  local port
+  for port in $(seq "$PORT" $((PORT + 9))); do
+    if listens "$port"; then return 1; fi
+  done
+}
+
+listens() { (exec 3<>"/dev/tcp/$ADDRESS/$1") 2>/dev/null; }
+
 refuse_taken_port() { # or somebody else's server would be taken for ours
   local port=$PORT
   [ ! -f "$HOME_DIR/ready" ] || port=$(cat "$HOME_DIR/port")
-  if (exec 3<>"/dev/tcp/$ADDRESS/$port") 2>/dev/null; then
+  if listens "$port"; then
     die "port $port is in use by another program; stop it, or name another port for a server of another name."
   fi
 }
@@ -152,7 +200,7 @@ answers() {
 run_daemon() {
   local role=$1 program=$2
   shift 2
-  "${WITHIN[@]}" setsid "$program" -c "$INSIDE/ceph.conf" "$@" >"$LOG/$role.out" 2>&1 </dev/null 9>&- &
+  "${WITHIN[@]}" setsid "$program" -c "$INSIDE/ceph.conf" "$@" >"$LOG/$role.out" 2>&1 </dev/null 7>&- 8>&- 9>&- &
   echo $! >"$HOME_DIR/$role.pid"
 }
 
@@ -172,6 +220,7 @@ stop_server() {
     fi
     rm -f "$HOME_DIR/$role.pid"
   done
+  rm -f "$HOME_DIR/held"
 }
 
 create_cluster() {
@@ -311,7 +360,12 @@ json() {
 case $ACTION in
   install) install_server ;;
   install-alone) install_alone ;; # what install runs under its lock
-  start) start_server && facts ;;
+  start)
+    start_server
+    rm -f "$HOME_DIR/held"
+    facts
+    ;;
+  hold) hold_server ;;
   stop) stop_server ;;
   wipe) stop_server && rm -rf --one-file-system "$HOME_DIR" ;;
   env) facts ;;

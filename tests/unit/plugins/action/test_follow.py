@@ -99,26 +99,16 @@ class Play:
         os.symlink(_collections() / "ansible_collections/lifeboat", plugins.parents[2] / "lifeboat")
 
     def start(self, *arguments: str, keywords: str = "", **options: str) -> subprocess.Popen[str]:
-        options = {"subject": "main/shop", "state_dir": str(self.path / "state")} | options
-        play = f"""
+        return self._start(*arguments, result={"keywords": keywords, "options": options})
+
+    def _start(self, *arguments: str, **cases: dict) -> subprocess.Popen[str]:
+        play = """
         - hosts: localhost
           connection: local
           gather_facts: false
           tasks:
-            - lifeboat_test.follow.slow: {json.dumps(options)}
-              register: result
-              ignore_errors: true
-              ignore_unreachable: true
-              {keywords}
-            - ansible.builtin.copy:
-                content: "{{{{ result | to_json }}}}"
-                dest: {self.path}/result.json
-              check_mode: false
-              changed_when: true
-              vars:
-                ansible_remote_tmp: {self.path}/copying
-              diff: false
         """
+        play += "".join(self._tasks(name, **case) for name, case in cases.items())
         (self.path / "play.yml").write_text(textwrap.dedent(play))
         environment = {
             **os.environ,
@@ -137,9 +127,31 @@ class Play:
             command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def run(self, *arguments: str, keywords: str = "", **options: str) -> dict:
-        self.out, self.err = self.start(*arguments, keywords=keywords, **options).communicate(timeout=120)
-        return json.loads((self.path / "result.json").read_text())
+    def run(self, *arguments: str, **options: str) -> dict:
+        return self.run_all(*arguments, result={"options": options})["result"]
+
+    def run_all(self, *arguments: str, **cases: dict) -> dict[str, dict]:
+        """Run a task for each case, and give what came of each."""
+        self.out, self.err = self._start(*arguments, **cases).communicate(timeout=120)
+        return {name: json.loads((self.path / f"{name}.json").read_text()) for name in cases}
+
+    def _tasks(self, name: str, keywords: str = "", options: dict[str, str] | None = None) -> str:
+        given = {"subject": "main/shop", "state_dir": str(self.path / "state")} | (options or {})
+        return f"""
+            - lifeboat_test.follow.slow: {json.dumps(given)}
+              register: {name}
+              ignore_errors: true
+              ignore_unreachable: true
+              {keywords}
+            - ansible.builtin.copy:
+                content: "{{{{ {name} | to_json }}}}"
+                dest: {self.path}/{name}.json
+              check_mode: false
+              changed_when: true
+              vars:
+                ansible_remote_tmp: {self.path}/copying
+              diff: false
+        """
 
     @property
     def lines(self) -> list[str]:
@@ -175,13 +187,13 @@ def test_progress_is_shown_while_the_module_runs_and_then_its_result_comes(play)
     assert play.job_files == []
 
 
-@pytest.mark.parametrize("how", ["well", "fail", "crash"])
-def test_the_result_is_the_one_of_a_plain_run(play, how):
-    plain = play.run(*PLAIN, "--diff", how=how)
+def test_the_results_are_those_of_a_plain_run(play):
+    cases = {how: {"options": {"how": how}} for how in ("well", "fail", "crash")}
+    plain = play.run_all(*PLAIN, "--diff", **cases)
     shown = play.out
-    assert play.run(*FOLLOWED, "--diff", how=how) == plain
+    assert play.run_all(*FOLLOWED, "--diff", **cases) == plain
     assert play.out == shown
-    assert plain["failed"] == (how != "well")
+    assert {how: result["failed"] for how, result in plain.items()} == {"well": False, "fail": True, "crash": True}
     assert play.job_files == []
 
 
@@ -217,24 +229,24 @@ def test_the_status_of_an_earlier_run_is_not_shown(play):
     assert line.startswith("[localhost] backup of other: running for ")
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        {"keywords": "no_log: true"},
-        {"keywords": "async: 60\n              poll: 1"},
-        {"arguments": ["--check"]},
-        {"options": {"login_password": "hunter2hunter2"}},
-        {"options": {"state_dir": ""}},
-    ],
-    ids=["no_log", "async", "check", "password", "no state"],
-)
-def test_where_a_job_must_not_be_the_module_runs_plainly(play, case):
-    options = {**case.get("options", {})}
-    result = play.run(*FOLLOWED, *case.get("arguments", ()), keywords=case.get("keywords", ""), **options)
-    assert result["changed"]
-    assert result.get("check", False) == ("arguments" in case)
+def test_where_a_job_must_not_be_the_module_runs_plainly(play):
+    results = play.run_all(
+        *FOLLOWED,
+        no_log={"keywords": "no_log: true"},
+        background={"keywords": "async: 60\n              poll: 1"},
+        password={"options": {"login_password": "hunter2hunter2"}},
+        no_state={"options": {"state_dir": ""}},
+    )
+    assert [(result["changed"], result.get("check", False)) for result in results.values()] == [(True, False)] * 4
     assert play.lines == []
-    assert "hunter2hunter2" not in play.out + play.err + json.dumps(result)
+    assert "hunter2hunter2" not in play.out + play.err + json.dumps(results)
+
+
+def test_in_check_mode_the_module_runs_plainly(play):
+    result = play.run(*FOLLOWED, "--check")
+    assert result["changed"]
+    assert result["check"]
+    assert play.lines == []
 
 
 def test_where_jobs_cannot_be_kept_the_module_runs_plainly(play):
