@@ -57,7 +57,7 @@ def test_a_suspicious_backup_is_told_of_before_it_replaces_anything(
     assert all(part in planned.warnings[0] for part in told)
     assert f"CAUTION: {halved} is suspicious." in planned.after
 
-    tables = dataclasses.replace(request, tables=("public.stock",))
+    tables = wanted(place, tables=("public.stock",))
     assert all(part in restore(tables, dataclasses.replace(place.world(), dry_run=True)).warnings[0] for part in told)
 
     # The one before it is clean, as are those that have too few before them to tell; nothing is said of them.
@@ -84,7 +84,7 @@ def test_not_being_able_to_tell_keeps_nobody_from_restoring(
         assert done.facts["restore"]["backup_id"] == identity
         assert any("is not known: The store does not answer." in warning for warning in done.warnings)
     finally:
-        place.server.drop(request.target)
+        place.server.drop(request.target.target)
 
 
 def test_a_latest_that_is_not_the_newest_is_told_and_not_restored(

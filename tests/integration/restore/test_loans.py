@@ -110,7 +110,7 @@ def test_who_asks_for_nothing_is_lent_nothing_and_takes_nothing(place: Place, tm
 
 def test_a_borrower_that_dies_has_given_back(place: Place) -> None:
     program = (
-        "import sys, time; from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.borrowing "
+        "import sys, time; from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending.borrowing "
         "import borrowing\n"
         "with borrowing(sys.argv[1]) as one, one.rights():\n  print('lent', flush=True); time.sleep(60)"
     )

@@ -50,7 +50,7 @@ class Shop:
     def validate(self, identity, *, dry_run=False):
         """Compare the live database itself with a backup's proof."""
         request = asked.validation(
-            self.settings, "main", self.name, identity, login=self.server.login, target_db=self.name
+            self.settings, "main", self.name, backup=identity, login=self.server.login, target_db=self.name
         )
         return validation.validate(request, self.world(dry_run=dry_run))
 
