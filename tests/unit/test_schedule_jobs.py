@@ -105,7 +105,7 @@ def test_no_file_is_no_schedule(tmp_path: t.Any) -> None:
         ({"job": "backup", "cron": "@daily", "max_age": "soon"}, "max_age", "no time"),
         ({"job": "backup", "cron": "@daily", "reason": "whim"}, "reason", "pre_deployment"),
         ({"job": "backup", "cron": "@daily", "databases": []}, "databases", "as a list"),
-        ({"job": "backup", "cron": "@daily", "jobs": True}, "jobs", "from 1 to 64"),
+        ({"job": "backup", "cron": "@daily", "parallel": True}, "parallel", "from 1 to 64"),
         ({"job": "backup", "cron": "@daily", "min_bytes": "much"}, "min_bytes", "no size"),
         ({"job": "verify", "cron": "@daily", "sample": 101}, "sample", "from 1 to 100"),
         ({"job": "retention", "cron": "@daily", "policy": "gfs"}, "policy", "lifeboat_retention"),

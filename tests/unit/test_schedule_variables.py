@@ -15,13 +15,13 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"\blifeboat_[a-z_]+\b")
 # The roles that run in jobs, and the task files of theirs that only an installation runs.
-ROLES = ("backup", "verify", "validate", "retention", "aftercare", "history", "notify", "monitoring")
+ROLES = ("backup", "verify", "validate", "retention", "post_run", "backup_logs", "notify", "monitoring")
 INSTALLATION = {"setup.yml", "server.yml", "install.yml"}
 
 FOR_ONE_RUN = {
     "lifeboat_ticket",
     "lifeboat_accept_shrink",
-    "lifeboat_backup",
+    "lifeboat_restore_from",
     "lifeboat_max_age",
     "lifeboat_reason",
     "lifeboat_requested_by",

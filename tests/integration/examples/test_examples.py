@@ -135,7 +135,7 @@ def _validation_of_arguments(entries: t.Mapping[str, list[str]]) -> list[dict[st
                     "name": f"Check {role} {entry}",
                     "ansible.builtin.import_role": {"name": role, "tasks_from": entry},
                     "vars": {"lifeboat_database": "some"} if role == "restore" else {},
-                    "when": "lifeboat_history is defined" if role == "history" else True,
+                    "when": "lifeboat_history is defined" if role == "backup_logs" else True,
                 }
                 for role, names in entries.items()
                 for entry in names

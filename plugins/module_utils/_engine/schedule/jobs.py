@@ -269,7 +269,7 @@ KINDS: Mapping[str, Kind] = {
             "max_age": ("lifeboat_max_age", _duration),
             "reason": ("lifeboat_reason", _choice(*REASONS)),
             "proof": ("lifeboat_proof", _choice("none", "counts", "content")),
-            "jobs": ("lifeboat_jobs", _whole(1, 64)),
+            "parallel": ("lifeboat_jobs", _whole(1, 64)),
             "compression": ("lifeboat_compression", _text),
             "min_bytes": ("lifeboat_min_bytes", _size),
             "max_shrink": ("lifeboat_max_shrink", _whole(0, 100)),
@@ -281,8 +281,8 @@ KINDS: Mapping[str, Kind] = {
         "validated",
         {
             "databases": ("lifeboat_databases", _names),
-            "backup": ("lifeboat_backup", _text),
-            "jobs": ("lifeboat_jobs", _whole(1, 64)),
+            "backup": ("lifeboat_restore_from", _text),
+            "parallel": ("lifeboat_jobs", _whole(1, 64)),
         },
         root=True,  # the scratch cluster runs as another user, in namespaces of its own
     ),
