@@ -48,7 +48,6 @@ RECORDS = {
     "host_settings",
     "journal",
     "keys.custody",
-    "literals",
     "notices",
     "progress",
     "repository",

@@ -346,7 +346,8 @@ def test_the_schedule_of_each_host_is_written(ran: Ran) -> None:
 
 
 def test_the_jobs_are_told_what_the_inventory_says(ran: Ran) -> None:
-    written = yaml.safe_load((ran.ground.host(ran.host) / "etc/inventory.yml").read_text(encoding="utf-8"))
+    text = (ran.ground.host(ran.host) / "etc/inventory.yml").read_text(encoding="utf-8")
+    written = yaml.safe_load(text.replace("!unsafe", ""))
     told = written["all"]["hosts"][ran.host]
     missing = {name for name in ran.variables if name.startswith("lifeboat_")} - set(told) - NOT_CARRIED
     assert not missing
