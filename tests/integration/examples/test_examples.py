@@ -175,10 +175,10 @@ def _proof(said: t.Mapping[str, t.Any], host: str, ground: Ground) -> dict[str, 
         "tasks": [
             role("validate", vars=places, when=f"inventory_hostname == '{host}'"),
             {
-                "name": "Say what came of it",
+                "name": "Report results",
                 "when": f"inventory_hostname == '{host}'",
                 "ansible.builtin.debug": {
-                    "msg": "{{ ['db'] | lifeboat.recovery.overview('validate', [validate_results], ['']) }}"
+                    "msg": "{{ ['db'] | lifeboat.recovery.overview('validate', [validate_result], ['']) }}"
                 },
             },
             role("retention", when="'pruners' not in groups or inventory_hostname in groups['pruners']"),
