@@ -14,7 +14,7 @@ from pathlib import Path
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import run
 from examples.example_ground import Ansible
 
-ROLE = Path(__file__).resolve().parents[2] / "roles/schedule"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 ODD = ["'{{1,2},{3,4}}'::int[][]", "{% if", "{# no comment", '"\\ 🛟 \x7f', "2026-11-20", "yes", " a\nb"]
 TOLD: dict[str, t.Any] = {
@@ -42,11 +42,14 @@ def test_the_inventory_of_a_host_says_what_the_controllers_said(tmp_path: Path) 
     given = {name: run._untrusted(value) for name, value in TOLD.items()}
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"databases": {"hosts": {"db1": {**LOCAL, **given}}}}))
-    written = {"src": str(ROLE / "templates/inventory.yml.j2"), "dest": str(tmp_path / "told.yml")}
+    written = {"src": str(ROLES / "schedule/templates/inventory.yml.j2"), "dest": str(tmp_path / "told.yml")}
+    files = [
+        str(ROLES / role / part / "main.yml") for role in ("settings", "schedule") for part in ("defaults", "vars")
+    ]
     play = {
         "hosts": "db1",
         "gather_facts": False,
-        "vars_files": [str(ROLE / "defaults/main.yml"), str(ROLE / "vars/main.yml"), "vault.yml"],
+        "vars_files": [*files, "vault.yml"],
         "tasks": [{"ansible.builtin.template": written}],
     }
     (tmp_path / "vault.yml").write_text(vaulted.stdout)
