@@ -43,7 +43,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Say what came of it
+- name: Report results
   run_once: true
   ansible.builtin.debug:
     msg: "{{ ansible_play_hosts_all | lifeboat.recovery.overview('backup', results, failures) }}"

@@ -23,9 +23,9 @@ options:
     description:
       - The jobs, each with C(job) (V(backup), V(validate), V(verify) or V(retention)), C(cron) (five fields, or a name
         such as V(@daily)), C(name) (that of the job when there is none), and options of its job.
-      - The options of V(backup) are C(databases), C(databases_exclude), C(max_age), C(reason), C(proof), C(jobs),
+      - The options of V(backup) are C(databases), C(databases_exclude), C(max_age), C(reason), C(proof), C(parallel),
         C(compression), C(min_bytes), C(max_shrink).
-      - Those of V(validate) are C(databases), C(backup), C(jobs); those of V(verify) are C(sample), C(level);
+      - Those of V(validate) are C(databases), C(backup), C(parallel); those of V(verify) are C(sample), C(level);
         those of V(retention) are C(policy), C(apply).
     type: list
     elements: dict

@@ -6,7 +6,8 @@
 What is wrong with the variables that people set, in their names and in two short sentences each.
 
 This file is private to the collection. A role knows its own options; which variable each takes its value from stands in
-its specification ("Set C(VARIABLE)."), and whether that must be set, in its defaults.
+its specification ("Set C(VARIABLE)."), and whether that must be set, in its defaults. What all roles need is in role
+settings, on which they depend.
 """
 
 from __future__ import annotations
@@ -65,8 +66,9 @@ class Option:
 
 
 def options_of(role: str) -> list[Option]:
-    """Give the variables that a role of this collection takes."""
-    specs = _read(role, "meta", "argument_specs.yml")["argument_specs"]["main"].get("options") or {}
+    """Return the variables that a role of this collection takes, those that it shares with all others last."""
+    entries = _read(role, "meta", "argument_specs.yml")["argument_specs"]
+    specs = entries.get("main", entries.get("values"))["options"]
     defaults = _read(role, "defaults", "main.yml") or {}
     taken = {name: found for name, value in defaults.items() if (found := _taken(value))}
     options: list[Option] = []
@@ -79,7 +81,8 @@ def options_of(role: str) -> list[Option]:
             wanted = {key: spec[key] for key in ("type", "choices", "elements") if key in spec}
             wanted["options"] = INSIDE.get(found[1]) or spec.get("options")
             options.append(Option(found[1], wanted, meaning, required=taken[name][1]))
-    return options
+    shares = os.path.exists(os.path.join(ROLES, role, "meta", "main.yml"))
+    return options + (options_of("settings") if shares else [])
 
 
 def _taken(value: t.Any) -> tuple[str, bool] | None:

@@ -69,7 +69,7 @@ def variables(place: ground.Ground) -> dict[str, t.Any]:
         "lifeboat_login_unix_socket": login.unix_socket,
         "lifeboat_login_port": login.port,
         "lifeboat_login_user": login.user,
-        "lifeboat_health": {"backup_age": "1h"},
+        "lifeboat_doctor_limits": {"backup_age": "1h"},
         # What a vault or a controller's file holds has no place on the host.
         "lifeboat_store_credentials": {"secret_access_key": "planted-secret"},
     }
@@ -119,7 +119,7 @@ def test_role_and_program_agree(
     assert cli.main(["config", "--json", "--config-dir", config], {"AWS_SECRET_ACCESS_KEY": "planted-too"}) == 0
     shown = capsys.readouterr().out
     settings = {each["name"]: (each["value"], each["source"]) for each in json.loads(shown)}
-    assert settings["lifeboat_health"] == ({"backup_age": "1h"}, "inventory")
+    assert settings["lifeboat_doctor_limits"] == ({"backup_age": "1h"}, "inventory")
     assert settings["lifeboat_compression"] == ("zstd:3", "default")
     assert settings["store.url"] == (dataclasses.asdict(place.store)["url"], f"{config}/host.json")
     assert settings["AWS_SECRET_ACCESS_KEY"] == ("********", "environment")

@@ -102,7 +102,7 @@ def test_a_latest_that_is_not_the_newest_is_told_and_not_restored(
         said = f"{older} is not the newest backup of {ground.CLUSTER}/{place.database}; {newest} came later."
         with pytest.raises(UsageError, match=re.escape(said)) as refused:
             restore(request, place.world())
-        assert f"backup: {older} (lifeboat_backup)" in refused.value.remedy
+        assert f"backup: {older} (lifeboat_restore_from)" in refused.value.remedy
         planned = restore(request, dataclasses.replace(place.world(), dry_run=True))
         assert f"CAUTION: {said}" in planned.after
         assert said in planned.warnings[0]

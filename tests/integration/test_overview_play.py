@@ -30,9 +30,9 @@ SQL = "CREATE TABLE public.t AS SELECT generate_series(1, 100) AS id"
 
 def table(done: subprocess.CompletedProcess[str]) -> list[str]:
     """Give the lines of the last thing that was said before the recap, once for all hosts."""
-    assert done.stdout.count("TASK [Say what came of it]") == 1
+    assert done.stdout.count("TASK [Report results]") == 1
     last = done.stdout.partition("PLAY RECAP")[0].rpartition("TASK [")[2]
-    assert last.startswith("Say what came of it]"), done.stdout
+    assert last.startswith("Report results]"), done.stdout
     [said] = re.findall(r'"msg": (\[\n.*?\n    \])', last, re.DOTALL)
     lines: list[str] = json.loads(said)
     return lines
@@ -71,7 +71,7 @@ def test_one_table_tells_of_a_host_that_failed_and_of_one_that_did_not(plays: Pl
         f"{host}: {'2 of 3' if host == failing else 2} databases" for host in ("db1", "db2")
     ]
     # What to do next is told where the play ends; no result is dumped, and no database has a line of its own.
-    assert "Correct login_db" in done.stdout.partition("TASK [End as it went]")[2]
+    assert "Correct login_db" in done.stdout.partition("TASK [Fail]")[2]
     assert '"backups":' not in done.stdout
     assert f"item={users}" not in done.stdout
 

@@ -152,7 +152,7 @@ def test_names_reach_a_terminal_that_cannot_spell_them(tmp_path):
         assert arguments != ["config"] or "\\u043c" in done.stdout
 
 
-@pytest.mark.parametrize("spoilt", [{"lifeboat_databases": 7}, {"lifeboat_health": [1]}])
+@pytest.mark.parametrize("spoilt", [{"lifeboat_databases": 7}, {"lifeboat_doctor_limits": [1]}])
 def test_health_never_takes_a_crash_for_a_warning(tmp_path, capsys, spoilt):
     directory = settings(tmp_path, **spoilt)
     assert cli.main(["health", "--json", "--config-dir", directory], {}) == 2
@@ -202,9 +202,9 @@ def test_a_user_that_does_not_exist_is_named(tmp_path, capsys, monkeypatch):
 
 
 def test_a_setting_that_does_not_fit_is_a_failed_check(tmp_path, capsys):
-    directory = settings(tmp_path, lifeboat_health={"backup_age": "soon"})
+    directory = settings(tmp_path, lifeboat_doctor_limits={"backup_age": "soon"})
     assert cli.main(["health", "--config-dir", directory], {}) == 2
-    assert "lifeboat_health.backup_age" in capsys.readouterr().out
+    assert "lifeboat_doctor_limits.backup_age" in capsys.readouterr().out
 
 
 def test_a_file_opens_with_the_recovery_key_in_the_environment(tmp_path, seal, recovery):

@@ -52,7 +52,6 @@ RECORDS = {
     "catalogue",
     "host_settings",
     "keys.custody",
-    "literals",
     "notifications",
     "repository",
     "restores.history",

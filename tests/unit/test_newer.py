@@ -131,7 +131,7 @@ def test_a_restore_of_such_a_latest_is_refused_before_anything_is_asked(shelf: S
     cut(shelf, lost)
     target = DatabaseTarget(Login(host="nowhere.example"), "main", "shop", "nowhere")
     request = RestoreRequest(shelf.settings, target)
-    with pytest.raises(UsageError, match=r"is not the newest.*lifeboat_backup") as caught:
+    with pytest.raises(UsageError, match=r"is not the newest.*lifeboat_restore_from") as caught:
         restore.restore(request, shelf.world())
     assert old in str(caught.value)
     assert caught.value.details["passed_over"] == [lost]

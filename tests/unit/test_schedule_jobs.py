@@ -10,18 +10,14 @@ import json
 import typing as t
 from datetime import UTC, datetime
 
-import jinja2
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.literals import literal
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs as schedule_jobs
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule.check import (
     ScheduleRequest,
     check_schedule,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 NIGHTLY = {"name": "nightly", "job": "backup", "cron": "0 2 * * *"}
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -105,7 +101,7 @@ def test_no_file_is_no_schedule(tmp_path: t.Any) -> None:
         ({"job": "backup", "cron": "@daily", "max_age": "soon"}, "max_age", "no time"),
         ({"job": "backup", "cron": "@daily", "reason": "whim"}, "reason", "pre_deployment"),
         ({"job": "backup", "cron": "@daily", "databases": []}, "databases", "as a list"),
-        ({"job": "backup", "cron": "@daily", "jobs": True}, "jobs", "from 1 to 64"),
+        ({"job": "backup", "cron": "@daily", "parallel": True}, "parallel", "from 1 to 64"),
         ({"job": "backup", "cron": "@daily", "min_bytes": "much"}, "min_bytes", "no size"),
         ({"job": "verify", "cron": "@daily", "sample": 101}, "sample", "from 1 to 100"),
         ({"job": "retention", "cron": "@daily", "policy": "gfs"}, "policy", "lifeboat_retention"),
@@ -150,17 +146,3 @@ def test_other_settings_are_checked_too(changed: dict[str, t.Any], field: str) -
     with pytest.raises(UsageError) as caught:
         check([NIGHTLY], **changed)
     assert caught.value.details["field"] == f"lifeboat_schedule_{field}"
-
-
-@settings(deadline=None)
-@given(st.recursive(st.text() | st.sampled_from(["{{ x }}", "{%", "'{{1},{2}}' \"\\", "{# }}"]), st.lists))
-def test_what_is_written_literally_comes_back_from_a_template(value: object) -> None:
-    environment = jinja2.Environment(keep_trailing_newline=True)
-
-    def evaluated(written: t.Any) -> object:
-        if isinstance(written, list):
-            return [evaluated(item) for item in written]
-        marked = any(mark in written for mark in ("{{", "{%", "{#"))
-        return environment.from_string(written).render() if marked else written
-
-    assert evaluated(literal(value)) == value

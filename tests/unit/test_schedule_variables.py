@@ -15,13 +15,13 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs im
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"\blifeboat_[a-z_]+\b")
 # The roles that run in jobs, and the task files of theirs that only an installation runs.
-ROLES = ("backup", "verify", "validate", "retention", "aftercare", "history", "notify", "monitoring")
+ROLES = ("settings", "backup", "verify", "validate", "retention", "post_run", "backup_logs", "notify", "monitoring")
 INSTALLATION = {"setup.yml", "server.yml", "install.yml"}
 
 FOR_ONE_RUN = {
     "lifeboat_ticket",
     "lifeboat_accept_shrink",
-    "lifeboat_backup",
+    "lifeboat_restore_from",
     "lifeboat_max_age",
     "lifeboat_reason",
     "lifeboat_requested_by",
@@ -29,8 +29,14 @@ FOR_ONE_RUN = {
 }
 # Named in the inventory that the role writes, without what is secret in them.
 MARKED = {"lifeboat_store_credentials", "lifeboat_store_ca_cert"}
-# The local run is on the validator itself; rules and dashboards are installed, and not by a job.
+# The local run is on the validator itself; rules and dashboards are installed, and not by a job. Keys that a restore
+# borrows, and what an installation makes, are of no job.
 OF_THE_CONTROLLER = {
+    "lifeboat_launcher",
+    "lifeboat_opening_key_file",
+    "lifeboat_postgres_user",
+    "lifeboat_recovery_key_file",
+    "lifeboat_system_python",
     "lifeboat_validators",
     "lifeboat_dashboard",
     "lifeboat_prometheus_rules_dir",

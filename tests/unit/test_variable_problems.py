@@ -48,7 +48,7 @@ def problems(role: str, **given: t.Any) -> list[str]:
             {},
             "lifeboat_database is not set. Set it in the inventory, or with -e lifeboat_database=… (The database",
         ),
-        ("history", {"lifeboat_history": {"login_db": "x", "tabel": "y"}}, "lifeboat_history has no key 'tabel'."),
+        ("backup_logs", {"lifeboat_history": {"login_db": "x", "tabel": "y"}}, "lifeboat_history has no key 'tabel'."),
         ("backup", {"lifeboat_accept_warnings": {"a": 1}}, "lifeboat_accept_warnings cannot be a dictionary."),
     ],
 )

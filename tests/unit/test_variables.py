@@ -16,7 +16,11 @@ NAME = re.compile(r"\blifeboat_[a-z_]+\b")
 
 
 def _read() -> set[str]:
-    sources = [*ROOT.glob("roles/*/defaults/*.yml"), *ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    sources = [
+        *ROOT.glob("roles/*/defaults/*.yml"),
+        *ROOT.glob("roles/*/tasks/*.yml"),
+        *ROOT.glob("playbooks/**/*.yml"),
+    ]
     sources += [
         *ROOT.glob("roles/*/vars/*.yml"),
         *ROOT.glob("plugins/action/*.py"),

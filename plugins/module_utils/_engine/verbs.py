@@ -133,7 +133,7 @@ VERBS = (
                 "max_age": ("lifeboat_max_age", options.duration),
                 "reason": ("lifeboat_reason", options.choice(*REASONS)),
                 "proof": ("lifeboat_proof", options.choice("none", "counts", "content")),
-                "jobs": _JOBS,
+                "parallel": _JOBS,
                 "compression": ("lifeboat_compression", options.text),
                 "min_bytes": ("lifeboat_min_bytes", options.size),
                 "max_shrink": ("lifeboat_max_shrink", options.whole(0, 100)),
@@ -176,8 +176,8 @@ VERBS = (
             "validated",
             {
                 "databases": ("lifeboat_databases", options.names),
-                "backup": ("lifeboat_backup", options.text),
-                "jobs": _JOBS,
+                "backup": ("lifeboat_restore_from", options.text),
+                "parallel": _JOBS,
             },
             root=True,  # the scratch cluster runs as another user, in namespaces of its own
         ),

@@ -183,8 +183,9 @@ def test_whoever_guards_a_bucket_names_the_authority_where_he_is(installation: I
         [
             {
                 "name": "Read",
-                "ansible.builtin.include_vars": f"{COLLECTIONS}/lifeboat/recovery/roles/retention/{place}/main.yml",
+                "ansible.builtin.include_vars": f"{COLLECTIONS}/lifeboat/recovery/roles/{role}/{place}/main.yml",
             }
+            for role in ("settings", "retention")
             for place in ("defaults", "vars")
         ]
         + [{"name": "Show", "ansible.builtin.debug": {"msg": "{{ retention_bucket_store.ca_cert }}"}}],

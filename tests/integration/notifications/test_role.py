@@ -122,18 +122,18 @@ def test_a_job_that_fails_is_told_by_its_playbook(play: Play, web: Web, tmp_path
 
 
 def test_what_follows_jobs_tells_how_each_went(play: Play, host: Host, web: Web) -> None:
-    aftercare = {"ansible.builtin.include_role": {"name": "lifeboat.recovery.aftercare"}}
-    success = {"vars": {"aftercare_signal": "success"}}
+    post_run = {"ansible.builtin.include_role": {"name": "lifeboat.recovery.post_run"}}
+    success = {"vars": {"post_run_signal": "success"}}
     fail = {"ansible.builtin.fail": {"msg": "Nobody can log this."}}
     common = {"hosts": "databases", "gather_facts": False, "become": True}
     plays = [
-        {**common, "vars": {"aftercare_job": "backup"}, "tasks": [{**aftercare, **success}]},
+        {**common, "vars": {"post_run_job": "backup"}, "tasks": [{**post_run, **success}]},
         {
             **common,
-            "vars": {"aftercare_job": "verify", "lifeboat_notify": [{"name": "hook", "url": "{{ nobody_set_this }}"}]},
-            "tasks": [{**aftercare, **success}],
+            "vars": {"post_run_job": "verify", "lifeboat_notify": [{"name": "hook", "url": "{{ nobody_set_this }}"}]},
+            "tasks": [{**post_run, **success}],
         },
-        {**common, "vars": {"aftercare_job": "retention"}, "tasks": [{"block": [fail], "always": [aftercare]}]},
+        {**common, "vars": {"post_run_job": "retention"}, "tasks": [{"block": [fail], "always": [post_run]}]},
     ]
     (play.home / "jobs.json").write_text(json.dumps(plays))
     pings = {name: {"url": f"{web.url}/{name}"} for name in ("backup", "retention")}

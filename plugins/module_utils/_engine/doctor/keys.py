@@ -94,7 +94,7 @@ def _recipients(case: Case, custody: Custody) -> Check:
             f"{count(len(kids), 'key')} can open the backups of this host, and {wanted} are wanted: "
             "who loses that one loses every backup.",
             "Add an escrowed key to lifeboat_recipients and run playbook lifeboat.recovery.install; "
-            "or set min_recipients in lifeboat_health if copies of the one key are kept in two places.",
+            "or set min_recipients in lifeboat_doctor_limits if copies of the one key are kept in two places.",
             **facts,
         )
     return ok("recipients", f"{count(len(kids), 'key')} can open the backups of this host.", **facts)

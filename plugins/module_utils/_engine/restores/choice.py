@@ -47,7 +47,8 @@ def choose(settings: catalogue.RepositorySettings, component: str, selector: str
     if chosen.certain and not world.dry_run:
         raise UsageError(
             chosen.notes[0],
-            f"If it is the one to restore, name it: backup: {chosen.backup.manifest.backup_id} (lifeboat_backup).",
+            "If it is the one to restore, name it: "
+            f"backup: {chosen.backup.manifest.backup_id} (lifeboat_restore_from).",
             field="backup",
             backup_id=chosen.backup.manifest.backup_id,
             passed_over=[passed.backup_id for passed in chosen.passed],

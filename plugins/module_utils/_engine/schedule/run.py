@@ -32,7 +32,6 @@ import typing as t
 from .. import host_state
 from ..children import await_session
 from ..errors import Busy, ProcessFailed, RecoveryError, UsageError
-from ..literals import literal
 from ..printing import printable
 from ..units import human_duration
 from . import jobs
@@ -190,7 +189,7 @@ class Run:
         """Run the playbook to its end. Give its exit status, and the last error that it spoke of."""
         variables = os.path.join(scratch, "variables.json")
         with open(os.open(variables, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(literal(self._variables()), file)
+            json.dump(_untrusted(self._variables()), file)
         # Not by the links that an upgrade changes: what runs keeps what it began with.
         programs = os.path.join(os.path.realpath(os.path.join(self.places.home, "venv")), "bin")
         argv = [os.path.join(programs, "ansible-playbook"), self.job.playbook, "-e", f"@{variables}"]
@@ -303,3 +302,12 @@ def _name_holder(handle: int, name: str) -> None:
 def _holder(handle: int) -> str:
     words = os.pread(handle, 200, 0).decode("utf-8", "replace").split()
     return f" ({words[0]}, process {words[1]}, since {words[2]})" if len(words) == 3 else ""
+
+
+def _untrusted(value: t.Any) -> t.Any:
+    """Return a value for JSON that Ansible reads back as it is: none of its texts is a template."""
+    if isinstance(value, str):
+        return {"__ansible_unsafe": value}
+    if isinstance(value, dict):
+        return {key: _untrusted(item) for key, item in value.items()}
+    return [_untrusted(item) for item in value] if isinstance(value, list) else value
