@@ -88,8 +88,8 @@ options:
       - The policy by which retention deletes backups, as M(lifeboat.recovery.store_retention) takes it. It tells when
         the next one may go; nothing is deleted here.
     type: dict
-  verified_age:
-    description: How old the newest verified backup may be before the status page doubts it, such as V(8d).
+  restore_tested_age:
+    description: How old the newest restore-tested backup may be before the status page doubts it, such as V(8d).
     type: str
     default: 48h
   stale_age:
@@ -125,7 +125,7 @@ EXAMPLES = r"""
     application: shop
     path: /var/lib/lifeboat/metrics/shop.prom
     status_page: /var/lib/lifeboat/metrics/shop.html
-    verified_age: 8d
+    restore_tested_age: 8d
     store:
       url: file:///srv/backups
     keys:
@@ -142,7 +142,7 @@ status_page:
   returned: success
   type: str
 answer:
-  description: Whether one could restore now - V(yes), V(probably) (nothing verified lately), V(no), or V(unknown).
+  description: Whether one could restore now - V(yes), V(probably) (no restore was tested lately), V(no), or V(unknown).
   returned: success
   type: str
 databases:
@@ -157,8 +157,8 @@ databases:
       backups: 45
       newest: backup-20261120T030000Z-0123456789abcdef
       newest_age: 18000.0
-      newest_verified: backup-20261120T030000Z-0123456789abcdef
-      newest_verified_age: 18000.0
+      newest_restore_tested: backup-20261120T030000Z-0123456789abcdef
+      newest_restore_tested_age: 18000.0
 summary:
   description: The answer in one sentence.
   returned: success
@@ -167,9 +167,10 @@ summary:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repository
 from ..module_utils._engine.anomalies.judging import parse
-from ..module_utils._engine.monitoring.gathering import Server, Sources
+from ..module_utils._engine.monitoring.collecting import Server, Sources
 from ..module_utils._engine.monitoring.metrics import WatchRequest, watch
 from ..module_utils._engine.monitoring.style import Style
+from ..module_utils._engine.retention import policy
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -183,7 +184,7 @@ SPEC = ArgumentSpec(
         "store_capacity": {"type": "str"},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "policy": {"type": "dict"},
-        "verified_age": {"type": "str", "default": "48h"},
+        "restore_tested_age": {"type": "str", "default": "48h"},
         "stale_age": {"type": "str", "default": "26h"},
         "storage_limit": {"type": "int", "default": 80},
         "causes": {"type": "bool", "default": False},
@@ -202,7 +203,7 @@ def request(given: Given) -> WatchRequest:
             capacity=given.size("store_capacity") if given["store_capacity"] else None,
             exclude=given.many("exclude"),
             thresholds=parse(given["anomalies"]),
-            policy=given["policy"],
+            policy=policy.parse(given["policy"]) if given["policy"] else None,
             server=Server(
                 login=given.login(),
                 cluster=given["cluster"],
@@ -215,7 +216,7 @@ def request(given: Given) -> WatchRequest:
         path=given["path"],
         page=given["status_page"],
         style=Style(
-            verified_age=given.seconds("verified_age") or 0.0,
+            restore_tested_age=given.seconds("restore_tested_age") or 0.0,
             stale_age=given.seconds("stale_age") or 0.0,
             full=given["storage_limit"] / 100,
             causes=given["causes"],

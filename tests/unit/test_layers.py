@@ -55,6 +55,7 @@ RECORDS = {
     "restores.history",
     "restores.warrants",
     "retention.calendar",
+    "retention.candidate",
     "retention.outlook",
     "retention.planner",
     "retention.policy",
@@ -64,7 +65,6 @@ RECORDS = {
     "status",
 }
 USE_CASES = {
-    "anomalies.assessment",
     "archives",
     "audit.log_sync",
     "audit.reading",

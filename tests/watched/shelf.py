@@ -24,9 +24,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import gathering, metrics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import collecting, metrics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import page as status_page
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import style as status_style
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 
 if t.TYPE_CHECKING:
@@ -205,7 +206,9 @@ class Shelf:
         """Give a request; `page` and `style` are its own, other values those of its sources."""
         own = {name: values.pop(name) for name in ("page", "style", "path") if name in values}
         values = {"repository": self.settings, "config_dir": str(self.home / "config"), "cluster": "main", **values}
-        return metrics.WatchRequest(**{"path": str(self.path), "sources": gathering.Sources(**values), **own})
+        if "policy" in values:
+            values["policy"] = policy.parse(values["policy"])
+        return metrics.WatchRequest(**{"path": str(self.path), "sources": collecting.Sources(**values), **own})
 
     def watch(self, *, dry_run: bool = False, **values: t.Any) -> t.Any:
         """Write metrics and give the outcome."""
@@ -213,7 +216,7 @@ class Shelf:
 
     def html(self, **style: t.Any) -> str:
         """Give the status page."""
-        seen, _warnings = gathering.look(self.request().sources, self.world())
+        seen, _warnings = collecting.collect(self.request().sources, self.world())
         return status_page.render(seen, status_style.Style(**style))
 
     def values(self, **values: t.Any) -> dict[str, float]:

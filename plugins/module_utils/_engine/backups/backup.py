@@ -21,7 +21,7 @@ import typing as t
 from .. import codec, repository, units
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
-from ..catalogue import catalogue, manifest
+from ..catalogue import catalogue, choosing, manifest
 from ..catalogue.receipts import Receipt
 from ..crypto import seals
 from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable, UsageError
@@ -85,7 +85,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     previous = _previous(opened, component)
     if previous and request.max_age is not None:
         age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
-        if 0 <= age < request.max_age and request.reason != "emergency":
+        if 0 <= age < request.max_age and not choosing.is_emergency(request):
             return _young_enough(previous, age)
     with contextlib.closing(connection.connect(request.login, request.database, read_only=True)) as session:
         programs = server.programs(server.inspect(session).major, environ=world.environ)
@@ -163,9 +163,7 @@ def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
     except (NotFound, Unbelievable):
         return None  # where backups are hidden, one more is what helps
     except AccessDenied:
-        known = opened.receipts.of(opened.application, component)
-        full = [receipt for receipt in known if receipt.scope == "full" and receipt.reason != "emergency"]
-        return max(full, key=lambda receipt: receipt.finished, default=None)
+        return choosing.newest(opened.receipts.of(opened.application, component))
     return _receipt(found.manifest, found.manifest_sha256)
 
 

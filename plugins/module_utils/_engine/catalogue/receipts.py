@@ -20,7 +20,7 @@ import hashlib
 import os
 import typing as t
 
-from .. import disk
+from .. import disk, repository
 from ..errors import StoreError
 from ..journal import Journal
 
@@ -48,6 +48,16 @@ class Receipt:
     size: int
     plain_size: int
     store: str = ""
+
+    @property
+    def at(self) -> datetime.datetime:
+        """When it ended."""
+        return datetime.datetime.fromisoformat(self.finished)
+
+    @property
+    def started(self) -> datetime.datetime:
+        """When it began, to the second."""
+        return repository.began(self.backup_id)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

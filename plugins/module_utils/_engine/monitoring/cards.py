@@ -19,7 +19,8 @@ from .tables import table, when
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .picture import Picture, Shown, Subject
+    from ..catalogue.protection import KnownBackup, Protection
+    from .protection_status import ProtectionStatus
     from .style import Style
 
 FEW = 6
@@ -32,13 +33,13 @@ CHARTED = 30
 """Backups in a chart and in the table below it."""
 
 WORDS = {"yes": "restorable", "no": "no backup", "unknown": "unknown"}
-DOUBTS = {"never": "never verified", "suspicious": "suspicious", "old": "not verified lately"}
+DOUBTS = {"never": "never restore-tested", "suspicious": "suspicious", "old": "not restore-tested lately"}
 MARKS = {"yes": "✓", "probably": "!", "no": "✕", "unknown": "?"}
 
 
-def databases(picture: Picture, style: Style) -> Markup:
+def databases(picture: ProtectionStatus, style: Style) -> Markup:
     """Give all databases, those in trouble first."""
-    answers = {one.component: verdict.of_subject(one, picture, style.verified_age) for one in picture.subjects}
+    answers = {one.component: verdict.of_subject(one, picture, style.restore_tested_age) for one in picture.subjects}
     worst_first = sorted(picture.subjects, key=lambda one: verdict.WORST_FIRST.index(answers[one.component]))
     if len(worst_first) <= FEW:
         shown = worst_first
@@ -49,7 +50,7 @@ def databases(picture: Picture, style: Style) -> Markup:
     return element("section", cards, _many(rest, picture, style) if rest else None)
 
 
-def _many(subjects: Sequence[Subject], picture: Picture, style: Style) -> Markup:
+def _many(subjects: Sequence[Protection], picture: ProtectionStatus, style: Style) -> Markup:
     """Give a row for each, which is enough of what is well."""
     rows: list[list[Content]] = [
         [
@@ -57,23 +58,23 @@ def _many(subjects: Sequence[Subject], picture: Picture, style: Style) -> Markup
             one.cluster,
             _tag(one, picture, style),
             _ended(one.newest),
-            _ended(one.newest_verified),
+            _ended(one.newest_restore_tested),
             human_size(one.newest.plain_size) if one.newest else "",
             f"{len(one.backups)}",
         ]
         for one in subjects
     ]
-    names = ["Database", "Cluster", "State", "Newest backup", "Newest verified", "Data", "Backups"]
+    names = ["Database", "Cluster", "State", "Newest backup", "Newest restore-tested", "Data", "Backups"]
     return element("div", table(names, rows, stacked=True), class_="card rest")
 
 
-def _tag(subject: Subject, picture: Picture, style: Style) -> Markup:
-    answer = verdict.of_subject(subject, picture, style.verified_age)
-    words = WORDS.get(answer) or DOUBTS[verdict.doubt(subject, picture, style.verified_age)]
+def _tag(subject: Protection, picture: ProtectionStatus, style: Style) -> Markup:
+    answer = verdict.of_subject(subject, picture, style.restore_tested_age)
+    words = WORDS.get(answer) or DOUBTS[verdict.doubt(subject, picture, style.restore_tested_age)]
     return element("span", f"{MARKS[answer]} {words}", class_=f"tag {answer}")
 
 
-def _card(subject: Subject, picture: Picture, style: Style) -> Markup:
+def _card(subject: Protection, picture: ProtectionStatus, style: Style) -> Markup:
     cluster = element("div", f"cluster {subject.cluster}", class_="quiet") if subject.database else None
     return element(
         "article",
@@ -90,10 +91,10 @@ def _card(subject: Subject, picture: Picture, style: Style) -> Markup:
     )
 
 
-def _facts(subject: Subject) -> Markup:
+def _facts(subject: Protection) -> Markup:
     rows: list[tuple[str, str]] = [
         ("Newest backup", _ended(subject.newest)),
-        ("Newest verified", _ended(subject.newest_verified)),
+        ("Newest restore-tested", _ended(subject.newest_restore_tested)),
     ]
     if newest := subject.newest:
         rows.append(("Data", human_size(newest.plain_size)))
@@ -109,7 +110,7 @@ def _facts(subject: Subject) -> Markup:
     return element("dl", [joined(element("dt", name), element("dd", value)) for name, value in rows])
 
 
-def _unusual(subject: Subject, style: Style) -> Markup | None:
+def _unusual(subject: Protection, style: Style) -> Markup | None:
     found = subject.newest.suspicions if subject.newest else ()
     if not found:
         return None
@@ -119,12 +120,14 @@ def _unusual(subject: Subject, style: Style) -> Markup | None:
     return element("p", f"The newest backup is suspicious: {said}", class_="bad")
 
 
-def _charts(subject: Subject) -> Markup | None:
+def _charts(subject: Protection) -> Markup | None:
     shown = subject.counting[-CHARTED:]
     if not shown:
         return None
-    sizes = [Bar(_day(one), one.plain_size, _sentence(one), one.verified) for one in shown]
-    charts = [bars("Data in each backup (filled: verified)", sizes, human_size(max(one.plain_size for one in shown)))]
+    sizes = [Bar(_day(one), one.plain_size, _sentence(one), one.restore_tested) for one in shown]
+    charts = [
+        bars("Data in each backup (filled: restore-tested)", sizes, human_size(max(one.plain_size for one in shown)))
+    ]
     timed = [one for one in shown if one.seconds is not None]
     if len(timed) > 1:
         times = [Bar(_day(one), one.seconds or 0, f"{_day(one)}: {human_duration(one.seconds or 0)}") for one in timed]
@@ -135,7 +138,7 @@ def _charts(subject: Subject) -> Markup | None:
             human_size(one.plain_size),
             human_size(one.size),
             "" if one.seconds is None else human_duration(one.seconds),
-            "yes" if one.verified else "no",
+            "yes" if one.restore_tested else "no",
         ]
         for one in reversed(shown)
     ]
@@ -144,14 +147,14 @@ def _charts(subject: Subject) -> Markup | None:
     return joined(list(charts), element("details", element("summary", f"{name} as a table"), listed))
 
 
-def _sentence(backup: Shown) -> str:
-    state = "verified" if backup.verified else "not verified"
+def _sentence(backup: KnownBackup) -> str:
+    state = "restore-tested" if backup.restore_tested else "not restore-tested"
     return f"{when(backup.finished)}: {human_size(backup.plain_size)} of data, {state}"
 
 
-def _ended(backup: Shown | None) -> str:
+def _ended(backup: KnownBackup | None) -> str:
     return when(backup.finished) if backup else "never"
 
 
-def _day(backup: Shown) -> str:
+def _day(backup: KnownBackup) -> str:
     return f"{backup.finished.day} {backup.finished:%b}"

@@ -15,14 +15,14 @@ import typing as t
 from .. import disk
 from ..errors import StoreError, UsageError
 from ..model import Outcome
-from . import exposition, families, gathering, verdict
+from . import collecting, exposition, families, verdict
 from . import page as status_page
 from .style import Style
 
 if t.TYPE_CHECKING:
     from ..catalogue.catalogue import RepositorySettings
     from ..model import World
-    from .picture import Picture
+    from .protection_status import ProtectionStatus
 
 PASSING = ("lifeboat_metrics_written_timestamp_seconds{", "lifeboat_store_available_bytes{")
 """Metrics of which another value is no change: the time, and the room that others leave on the disk of a store."""
@@ -35,7 +35,7 @@ READABLE = 0o644
 class WatchRequest:
     """What to look at, and where to write it: `path` ends in `.prom`, `page` is None for no status page."""
 
-    sources: gathering.Sources
+    sources: collecting.Sources
     path: str
     page: str | None = None
     style: Style = dataclasses.field(default_factory=Style)
@@ -57,7 +57,7 @@ def watch(request: WatchRequest, world: World) -> Outcome:
         raise UsageError(
             f"The file {request.path!r} would not be read.", "node_exporter reads *.prom only.", field="path"
         )
-    seen, warnings = gathering.look(request.sources, world)
+    seen, warnings = collecting.collect(request.sources, world)
     text = exposition.render(families.families(seen))
     before = _existing(request.path)
     changed = _lasting(before) != _lasting(text)
@@ -90,21 +90,21 @@ def _write(path: str, text: str) -> None:
         os.umask(before)
 
 
-def _facts(request: WatchRequest, seen: Picture) -> dict[str, t.Any]:
-    answer = verdict.of(seen, request.style.verified_age)
+def _facts(request: WatchRequest, seen: ProtectionStatus) -> dict[str, t.Any]:
+    answer = verdict.of(seen, request.style.restore_tested_age)
     databases = []
     for subject in seen.subjects:
-        newest, verified = subject.newest, subject.newest_verified
+        newest, tested = subject.newest, subject.newest_restore_tested
         databases.append(
             {
                 "cluster": subject.cluster,
                 "database": subject.database,
-                "answer": verdict.of_subject(subject, seen, request.style.verified_age),
+                "answer": verdict.of_subject(subject, seen, request.style.restore_tested_age),
                 "backups": len(subject.backups),
                 "newest": newest.backup_id if newest else None,
                 "newest_age": verdict.age(newest, seen) if newest else None,
-                "newest_verified": verified.backup_id if verified else None,
-                "newest_verified_age": verdict.age(verified, seen) if verified else None,
+                "newest_restore_tested": tested.backup_id if tested else None,
+                "newest_restore_tested_age": verdict.age(tested, seen) if tested else None,
             }
         )
     return {

@@ -4,7 +4,7 @@
 
 """
 A picture of the backups as one HTML file that anybody can read: could one restore now, and how old is the newest
-verified backup.
+restore-tested backup.
 
 It loads nothing, needs no script, names no host, and shows causes of failures only when asked to: they may name hosts
 and paths.
@@ -26,14 +26,15 @@ from .tables import table, when
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .picture import Job, Picture, Runs, StoreUse
+    from ..catalogue.protection import Runs
+    from .protection_status import Job, ProtectionStatus, StoreUse
     from .style import Style
 
 MANY_RUNS = 12
 """Rows of runs beyond which only what went wrong is shown at once."""
 
 
-def render(picture: Picture, style: Style) -> str:
+def render(picture: ProtectionStatus, style: Style) -> str:
     """Give the page."""
     title = f"{picture.application}: backups"
     head = element(
@@ -58,8 +59,8 @@ def render(picture: Picture, style: Style) -> str:
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
 
 
-def _header(picture: Picture, style: Style) -> Markup:
-    found = verdict.of(picture, style.verified_age, dated=True)
+def _header(picture: ProtectionStatus, style: Style) -> Markup:
+    found = verdict.of(picture, style.restore_tested_age, dated=True)
     answer, _dot, rest = found.sentence.partition(".")
     # A number and its unit stay on one line.
     rest = re.sub(r"(\d) (?=(?:d|h|min|s)\b)", "\\1\u00a0", rest)
@@ -81,7 +82,7 @@ def _header(picture: Picture, style: Style) -> Markup:
     return element("header", first, cause, written, element("h1", f"Backups of {picture.application}"))
 
 
-def _main(picture: Picture, style: Style) -> Markup:
+def _main(picture: ProtectionStatus, style: Style) -> Markup:
     return element(
         "main",
         _anomalies(picture),
@@ -102,13 +103,13 @@ def _footer() -> Markup:
         ),
         element(
             "p",
-            "A backup is verified when it was restored and compared with what was backed up. Times are UTC.",
+            "A backup is restore-tested when it was restored and compared with what was backed up. Times are UTC.",
             class_="quiet",
         ),
     )
 
 
-def _anomalies(picture: Picture) -> Markup | None:
+def _anomalies(picture: ProtectionStatus) -> Markup | None:
     if not picture.anomalies:
         return None
     listed = [element("li", anomaly.sentence) for anomaly in picture.anomalies[:20]]
@@ -122,7 +123,7 @@ def _anomalies(picture: Picture) -> Markup | None:
     )
 
 
-def _servers(picture: Picture) -> Markup:
+def _servers(picture: ProtectionStatus) -> Markup:
     """Say which servers the databases above were compared with, and what nobody chose to back up."""
     rows = [
         [
@@ -161,7 +162,7 @@ def _schedule(jobs: tuple[Job, ...]) -> Markup:
     return element("section", element("h2", "Schedule"), element("div", listed, class_="card"))
 
 
-def _runs(picture: Picture, style: Style) -> Markup:
+def _runs(picture: ProtectionStatus, style: Style) -> Markup:
     """Give the last runs. Where they are many, those that ended well are folded away."""
     bad = [run for run in picture.runs if run.last.result != "ok"]
     good = [run for run in picture.runs if run.last.result == "ok"]

@@ -98,7 +98,7 @@ class Style:
     The page itself counts for `stale_age`. With `causes` it says why runs failed, which may name hosts and paths.
     """
 
-    verified_age: float = 48 * 3600.0
+    restore_tested_age: float = 48 * 3600.0
     stale_age: float = 26 * 3600.0
     full: float = FULL
     causes: bool = False

@@ -104,7 +104,7 @@ def validate_backup(request: ValidateRequest, world: World, backup: catalogue.Ba
 
 
 def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
-    """Mark the backup as verified where the keys at hand may; one that has no proof was not compared with anything."""
+    """Mark the backup as restore-tested where the keys may; one that has no proof was compared with nothing."""
     if world.dry_run:
         return done
     result = done.facts["validation"]
@@ -112,7 +112,7 @@ def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
     if result["proof"] != "none":
         marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
     warnings = (*done.warnings, problem) if problem else done.warnings
-    return dataclasses.replace(done, facts={**done.facts, "verified_mark": marked}, warnings=warnings)
+    return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
 
 
 class _Run:

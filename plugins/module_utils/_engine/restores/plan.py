@@ -14,6 +14,7 @@ import secrets
 import typing as t
 
 from .. import units
+from ..catalogue import choosing
 from ..errors import DatabaseError, UsageError
 from ..postgres import globals as roles
 from ..postgres import halfmade, preloading, restorer, role_choice, server, swap, target
@@ -197,7 +198,7 @@ def make_plan(
     info = server.inspect(session.connection)
     tools = make_tools(session, request, material, world)
     found = _look(session, request)
-    if found.exists and material.backup.manifest.scope == "partial":
+    if found.exists and not choosing.is_whole(material.backup.manifest):
         raise UsageError(
             f"The backup holds only a part of a database and {request.target!r} exists.",
             "Give a target_db that does not exist, or choose tables of it.",

@@ -21,7 +21,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .calendar import Age
-    from .planner import Candidate, Decision
+    from .candidate import Candidate
+    from .planner import Decision
     from .policy import Policy, Rules
 
 ORDER = ("yearly", "monthly", "weekly", "daily", "hourly", "keep_within", "keep_partial")
@@ -33,7 +34,7 @@ class Outlook:
     """
     `type` is one of ORDER, `count` for a backup that stays by number alone, or `none` for one that no rule keeps.
 
-    It stays until `expires` at least; None when that is no date.
+    It stays until `expires` at least, by a rule or because the store locks it; None when that is no date.
     """
 
     type: str
@@ -50,6 +51,8 @@ def _of(decision: Decision, policy: Policy) -> Outlook:
     one = decision.candidate
     section = policy.section(one.component)
     rules = dict(section.by_reason).get(one.reason, section.rules)
+    if decision.action == "retained":
+        return Outlook("none", one.locked_until)
     if decision.action != "keep":
         return Outlook("none", _after(one, rules.keep_within, policy) if rules.keep_within else one.finished)
     found = dict(_rules(decision.reasons, rules, section.keep_partial))

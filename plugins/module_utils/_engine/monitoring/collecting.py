@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What there is to see of an application's backups: the store, this host's memory and its schedule, as one picture.
+Collects how an application is protected: from the store, this host's memory and its schedule.
 
-A store that cannot be read is no failure here but part of the picture, because that is when watching matters.
+A store that cannot be read is no failure here but part of the status, because that is when watching matters.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -18,29 +19,27 @@ import typing as t
 from .. import repository
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
-from ..audit.log import AuditLog
 from ..backups import discovery
-from ..catalogue import catalogue, newer
-from ..catalogue.believing import FUTURE
+from ..catalogue import catalogue, newer, protection, reread
 from ..catalogue.inventory import Inventories
-from ..catalogue.marks import Marks
 from ..catalogue.receipts import Receipts
 from ..errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, UsageError
-from ..retention import outlook as retention_outlook
-from ..retention import planner
-from ..retention import policy as retention_policy
+from ..retention import outlook, survey
+from ..retention.candidate import Candidate
 from ..schedule import jobs as schedule_jobs
 from ..stores import failures, opening
-from . import picture, rereading
+from . import protection_status
+from .protection_status import Job, ProtectionStatus, StoreUse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ..audit.log import Entry
     from ..catalogue.inventory import Inventory
+    from ..catalogue.protection import KnownBackup
     from ..model import World
     from ..postgres.connection import Login
-    from .picture import Picture, Shown, StoreUse
+    from ..retention.policy import Policy
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,8 +58,8 @@ class Sources:
     What to look at. This host speaks about `cluster`, or about all of the application.
 
     `exclude` are patterns of cluster/database that nobody cares about any more. `capacity` of the store is in bytes; a
-    store in a directory knows its own. `policy` is that of retention, as retention.policy.parse takes it. Without a
-    `server` the answer counts that one last gave to this host.
+    store in a directory knows its own. `policy` is that of retention. Without a `server` the answer counts that one
+    last gave to this host.
     """
 
     repository: catalogue.RepositorySettings
@@ -69,16 +68,14 @@ class Sources:
     capacity: int | None = None
     exclude: tuple[str, ...] = ()
     thresholds: judging.Thresholds = judging.DEFAULTS
-    policy: Mapping[str, t.Any] | None = None
+    policy: Policy | None = None
     server: Server | None = None
 
 
-def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
-    """Give the picture, and what stood in the way of a whole one."""
+def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]]:
+    """Return how the application is protected, and what stood in the way of knowing all of it."""
     now, application = world.now(), repository.check_application(sources.repository.application)
-    log = AuditLog(sources.repository.state_dir)
-    # What was dated by a clock that ran ahead would be the newest for as long as that.
-    entries = [entry for entry in log.entries(application=application, until=now + FUTURE) if entry.is_run]
+    entries = protection.read_runs(sources.repository.state_dir, application, now)
     warnings: list[str] = []
     found, unreadable = _Found(), ""
     try:
@@ -91,18 +88,15 @@ def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
         found = _remembered(sources, entries, now)
     jobs, problem = _jobs(sources.config_dir, entries, now)
     inventories, unasked = _inventories(sources, world)
-    shown = picture.Picture(
+    exclude = sources.exclude
+    shown = protection_status.subjects(found.backups, entries, now, exclude=exclude, inventories=inventories)
+    stored = {backup.component for backup in found.backups}
+    status = ProtectionStatus(
         application=application,
         at=now,
-        subjects=picture.subjects(
-            found.backups,
-            entries,
-            now,
-            cluster=sources.cluster,
-            exclude=sources.exclude,
-            inventories=inventories,
-        ),
-        runs=picture.runs(entries, now, exclude=sources.exclude, stored=[backup.component for backup in found.backups]),
+        subjects=shown,
+        runs=protection_status.runs(entries, now, exclude=exclude, stored=stored),
+        own=protection_status.own(shown, entries, sources.cluster),
         jobs=jobs,
         store=found.use,
         anomalies=found.anomalies,
@@ -110,7 +104,7 @@ def look(sources: Sources, world: World) -> tuple[Picture, list[str]]:
         remembered=found.remembered,
         inventories=inventories,
     )
-    return shown, warnings + unasked + problem
+    return status, warnings + unasked + problem
 
 
 def _inventories(sources: Sources, world: World) -> tuple[tuple[Inventory, ...], list[str]]:
@@ -146,7 +140,7 @@ def _may_only_write(exc: RecoveryError) -> bool:
 class _Found:
     """What was found in the store, or is remembered."""
 
-    backups: tuple[Shown, ...] = ()
+    backups: tuple[KnownBackup, ...] = ()
     use: StoreUse | None = None
     anomalies: tuple[catalogue.Anomaly, ...] = ()
     remembered: bool = False
@@ -156,101 +150,72 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
     opened = catalogue.open_repository(sources.repository, world)
     backups = opened.backups()
     newer.notice(opened, backups)
-    marks = opened.marks(kinds=repository.PROTECTING_MARKS)
+    said = opened.marks(kinds=repository.PROTECTING_MARKS)
     memory = Statistics(sources.repository.state_dir, sources.repository.place)
     suspicions = assessment.assess(opened, backups, memory, sources.thresholds, keep=not world.dry_run)
-    rows = _rows(memory, opened.application, entries)
-    unread = rereading.unread([backup.manifest for backup in backups], entries)
-    proved = _proved(entries)
-    shown: list[Shown] = []
-    for backup in backups:
-        record = backup.manifest
-        identity = record.backup_id
-        said = marks.get(identity)
-        shown.append(
-            picture.Shown(
-                backup_id=identity,
-                component=record.component,
-                finished=record.finished,
-                size=record.size,
-                plain_size=record.plain_size,
-                scope=record.scope,
-                reason=record.reason,
-                seconds=record.seconds,
-                rows=rows.get(identity),
-                files=len(record.files),
-                unread=unread[f"{record.component}/{identity}"],
-                verified=identity in proved or (said is not None and said.verified(backup.manifest_sha256)),
-                suspicions=suspicions.get(identity, ()),
-            )
+    known = protection.stored(backups, said, protection.restore_tests(entries), suspicions)
+    rows, read = _rows(memory, opened.application, entries), _read(sources, entries)
+    shown = [
+        dataclasses.replace(
+            one,
+            rows=rows.get(one.backup_id),
+            unread=0 if one.backup_id in read.whole else reread.unread(backup.manifest, read.files),
         )
-    return _Found(_dated(shown, marks, sources, world.now()), _use(sources, opened), tuple(opened.anomalies))
+        for one, backup in zip(known, backups, strict=True)
+    ]
+    dated = _dated(shown, opened, sources.policy, world.now())
+    return _Found(dated, _use(sources, opened), tuple(opened.anomalies))
+
+
+class _Read(t.NamedTuple):
+    """What this host read again: the backups that it restored out of their files, and files of others by their id."""
+
+    whole: set[str]
+    files: dict[str, set[str]]
+
+
+def _read(sources: Sources, entries: Sequence[Entry]) -> _Read:
+    settings = sources.repository
+    restored = {
+        entry.backup_id
+        for entry in entries
+        if (entry.operation, entry.result, entry.facts.get("mode")) == ("validation", "ok", "scratch")
+    }
+    return _Read(restored, reread.RereadFiles(settings.state_dir, settings.place).of(settings.application))
 
 
 def _dated(
-    backups: list[Shown], marks: Mapping[str, Marks], sources: Sources, now: datetime.datetime
-) -> tuple[Shown, ...]:
-    """Add when each may go by the policy of retention."""
-    if not sources.policy:
+    backups: Sequence[KnownBackup], opened: catalogue.Repository, policy: Policy | None, now: datetime.datetime
+) -> tuple[KnownBackup, ...]:
+    """Add when each may go by the policy of retention and the locks of the store."""
+    if policy is None:
         return tuple(backups)
-    policy = retention_policy.parse(sources.policy)
-    nothing = Marks()
-    candidates = {
-        planner.Candidate(
-            component=backup.component,
-            backup_id=backup.backup_id,
-            finished=backup.finished,
-            scope=backup.scope,
-            reason=backup.reason,
-            size=backup.size,
-            verified=backup.verified,
-            pinned=marks.get(backup.backup_id, nothing).pinned,
-            held=marks.get(backup.backup_id, nothing).held,
-        ): backup
-        for backup in backups
-    }
-    outlook = retention_outlook.outlook(candidates, policy, now)
-    return tuple(dataclasses.replace(backup, expires=outlook[one].expires) for one, backup in candidates.items())
+    candidates = [Candidate.of(backup) for backup in backups]
+    with contextlib.suppress(AccessDenied):  # who may not see locks does not know of them
+        candidates = survey.with_locks(opened, candidates, policy, now)
+    seen = outlook.outlook(candidates, policy, now)
+    return tuple(
+        dataclasses.replace(backup, expires=seen[one].expires) for backup, one in zip(backups, candidates, strict=True)
+    )
 
 
 def _remembered(sources: Sources, entries: Sequence[Entry], now: datetime.datetime) -> _Found:
-    """Give the backups by this host's own memory, for one that may only write to the store, or cannot reach it."""
-    state_dir, application = sources.repository.state_dir, sources.repository.application
-    memory = Statistics(state_dir, sources.repository.place)
-    rows, proved = _rows(memory, application, entries), _proved(entries)
-    receipts = Receipts(state_dir, sources.repository.place, read_only=True)
-    expired = receipts.expired(application)
-    kept = [receipt for receipt in receipts.of(application) if receipt.backup_id not in expired]
-    suspicions = {
-        identity: found
-        for component in {receipt.component for receipt in kept}
-        for identity, found in judging.judge(memory.of(application, component), sources.thresholds).items()
-    }
+    """Return the backups by this host's own memory, for one that may only write to the store, or cannot reach it."""
+    settings = sources.repository
+    memory = Statistics(settings.state_dir, settings.place)
+    receipts = Receipts(settings.state_dir, settings.place, read_only=True)
+    suspicions = assessment.remembered(memory, settings.application, sources.thresholds)
+    tests = protection.restore_tests(entries)
+    known = protection.remembered(receipts, settings.application, tests, suspicions, now)
+    rows = _rows(memory, settings.application, entries)
     made = [entry for entry in entries if entry.operation == "backup" and entry.facts.get("changed")]
     took = {entry.backup_id: entry.seconds for entry in made}
-    shown = [
-        picture.Shown(
-            backup_id=receipt.backup_id,
-            component=receipt.component,
-            finished=datetime.datetime.fromisoformat(receipt.finished),
-            size=receipt.size,
-            plain_size=receipt.plain_size,
-            scope=receipt.scope,
-            reason=receipt.reason,
-            seconds=took.get(receipt.backup_id),
-            rows=rows.get(receipt.backup_id),
-            verified=receipt.backup_id in proved,
-            suspicions=suspicions.get(receipt.backup_id, ()),
-        )
-        for receipt in kept
-    ]
-    # As the catalogue does: what claims to have ended in the future is no recovery point.
-    past = [backup for backup in shown if backup.finished <= now + FUTURE]
-    return _Found(tuple(past), remembered=True)
+    shown = [dataclasses.replace(one, rows=rows.get(one.backup_id), seconds=took.get(one.backup_id)) for one in known]
+    return _Found(tuple(shown), remembered=True)
 
 
 def _rows(memory: Statistics, application: str, entries: Sequence[Entry]) -> dict[str, int]:
-    """Give the rows of the backups of which they were counted here."""
+    """Return the rows of the backups of which they were counted here."""
     counted = {
         entry.backup_id: rows
         for entry in entries
@@ -258,11 +223,6 @@ def _rows(memory: Statistics, application: str, entries: Sequence[Entry]) -> dic
     }
     known = {one.backup_id: one.rows for one in memory.of(application) if one.rows is not None}
     return counted | known
-
-
-def _proved(entries: Sequence[Entry]) -> set[str]:
-    """Give the ids of the backups that this host restored and found right."""
-    return {entry.backup_id for entry in entries if rereading.proves(entry)}
 
 
 def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
@@ -275,12 +235,12 @@ def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
         # What is kept for root is room for nobody here.
         available = room.f_bavail * room.f_frsize
         capacity = (room.f_blocks - room.f_bfree) * room.f_frsize + available
-    return picture.StoreUse(size, len(sizes), capacity, available)
+    return StoreUse(size, len(sizes), capacity, available)
 
 
 def _jobs(
     config_dir: str | None, entries: Sequence[Entry], now: datetime.datetime
-) -> tuple[tuple[picture.Job, ...], list[str]]:
+) -> tuple[tuple[Job, ...], list[str]]:
     """Give the jobs of this host's schedule, and what is wrong with it."""
     if config_dir is None:
         return (), []
@@ -302,7 +262,7 @@ def _jobs(
         ended = [entry.at for entry in entries if entry.operation == operation]
         due = known.previous(job, now, local)
         jobs.append(
-            picture.Job(
+            Job(
                 name=job.name,
                 operation=operation,
                 due=due if operation and due >= since else None,
