@@ -74,8 +74,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
     missing, unseen = _missing(request, opened.application, newest, world.now())
     rows = [row for row in every.values() if not (request.clean and row["suspicions"])]
     latest = clean if request.clean else newest
-    lines = table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit)
-    facts: dict[str, t.Any] = {
+    facts = {
         "backups": rows,
         "count": len(rows),
         "latest": latest,
@@ -84,14 +83,18 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
         "missing": [dataclasses.asdict(each) for each in missing],
         "compared": not unseen,
-        "table": lines + unseen,
+        "table": [
+            *table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit),
+            *unseen,
+        ],
+        **({"matches": query.search(rows)} if query is not None else {}),
     }
-    if query is not None:
-        facts["matches"] = query.search(rows)
-    warnings = [anomaly.sentence for anomaly in opened.anomalies]
-    warnings += [f"There is no backup of {each.cluster}/{each.database}, and the server has it." for each in missing]
-    warnings += [_suspicious(row, clean.get(name)) for name, row in newest.items() if row["suspicions"]]
-    return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
+    said = [
+        *(anomaly.sentence for anomaly in opened.anomalies),
+        *(f"There is no backup of {each.cluster}/{each.database}, and the server has it." for each in missing),
+        *(_suspicious(row, clean.get(name)) for name, row in newest.items() if row["suspicions"]),
+    ]
+    return Outcome(changed=False, facts=facts, warnings=tuple(said))
 
 
 def _chosen(request: ListRequest, opened: catalogue.Repository) -> list[catalogue.Backup]:

@@ -23,7 +23,7 @@ from ..backups import discovery
 from ..catalogue import catalogue, newer, protection, reread
 from ..catalogue.inventory import Inventories
 from ..catalogue.receipts import Receipts
-from ..errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, UsageError
+from ..errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, StoreError, UsageError
 from ..retention import outlook, survey
 from ..retention.candidate import Candidate
 from ..schedule import jobs as schedule_jobs
@@ -32,6 +32,7 @@ from . import protection_status
 from .protection_status import Job, ProtectionStatus, StoreUse
 
 if t.TYPE_CHECKING:
+    import zoneinfo
     from collections.abc import Sequence
 
     from ..audit.log import Entry
@@ -76,16 +77,7 @@ def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]
     """Return how the application is protected, and what stood in the way of knowing all of it."""
     now, application = world.now(), repository.check_application(sources.repository.application)
     entries = protection.read_runs(sources.repository.state_dir, application, now)
-    warnings: list[str] = []
-    found, unreadable = _Found(), ""
-    try:
-        found = _stored(sources, world, entries)
-    except (UsageError, MissingLibrary):
-        raise
-    except RecoveryError as exc:
-        unreadable = "" if _may_only_write(exc) else exc.cause
-        warnings += [f"The backups shown are those that this host remembers. {exc.cause}"] if unreadable else []
-        found = _remembered(sources, entries, now)
+    found, warnings = _found(sources, world, entries)
     jobs, problem = _jobs(sources.config_dir, entries, now)
     inventories, unasked = _inventories(sources, world)
     exclude = sources.exclude
@@ -100,7 +92,7 @@ def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]
         jobs=jobs,
         store=found.use,
         anomalies=found.anomalies,
-        unreadable=unreadable,
+        unreadable=found.unreadable,
         remembered=found.remembered,
         inventories=inventories,
     )
@@ -143,7 +135,22 @@ class _Found:
     backups: tuple[KnownBackup, ...] = ()
     use: StoreUse | None = None
     anomalies: tuple[catalogue.Anomaly, ...] = ()
+    unreadable: str = ""
     remembered: bool = False
+
+
+def _found(sources: Sources, world: World, entries: Sequence[Entry]) -> tuple[_Found, list[str]]:
+    """Return what the store holds, or what is remembered where it cannot be read, and what to say about that."""
+    try:
+        return _stored(sources, world, entries), []
+    except (UsageError, MissingLibrary):
+        raise
+    except RecoveryError as exc:
+        found = _remembered(sources, entries, world.now())
+        if _may_only_write(exc):
+            return found, []
+        warning = f"The backups shown are those that this host remembers. {exc.cause}"
+        return dataclasses.replace(found, unreadable=exc.cause), [warning]
 
 
 def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
@@ -191,7 +198,7 @@ def _dated(
     if policy is None:
         return tuple(backups)
     candidates = [Candidate.of(backup) for backup in backups]
-    with contextlib.suppress(AccessDenied):  # who may not see locks does not know of them
+    with contextlib.suppress(StoreError, MissingLibrary):  # who cannot see locks does not know of them
         candidates = survey.with_locks(opened, candidates, policy, now)
     seen = outlook.outlook(candidates, policy, now)
     return tuple(
@@ -251,23 +258,28 @@ def _jobs(
         return (), []
     except RecoveryError as exc:
         return (), [str(exc)]
-    jobs = []
     # A job that was made on Monday did not fail to run on Sunday.
-    since = datetime.datetime.fromtimestamp(
-        os.stat(os.path.join(config_dir, schedule_jobs.FILE)).st_mtime, datetime.UTC
+    written = os.stat(os.path.join(config_dir, schedule_jobs.FILE)).st_mtime
+    since = datetime.datetime.fromtimestamp(written, datetime.UTC)
+    return tuple(_job(known, job, local, entries, now=now, since=since) for job in known.jobs), []
+
+
+def _job(
+    known: schedule_jobs.Schedule,
+    job: schedule_jobs.Job,
+    local: zoneinfo.ZoneInfo,
+    entries: Sequence[Entry],
+    *,
+    now: datetime.datetime,
+    since: datetime.datetime,
+) -> Job:
+    # What leaves no entry in the audit log is seen to be late by its next time alone.
+    operation = schedule_jobs.OPERATIONS.get(job.kind, "")
+    due = known.previous(job, now, local)
+    return Job(
+        name=job.name,
+        operation=operation,
+        due=due if operation and due >= since else None,
+        following=known.following(job, now, local),
+        last=max((entry.at for entry in entries if entry.operation == operation), default=None),
     )
-    for job in known.jobs:
-        # What leaves no entry in the audit log is seen to be late by its next time alone.
-        operation = schedule_jobs.OPERATIONS.get(job.kind, "")
-        ended = [entry.at for entry in entries if entry.operation == operation]
-        due = known.previous(job, now, local)
-        jobs.append(
-            Job(
-                name=job.name,
-                operation=operation,
-                due=due if operation and due >= since else None,
-                following=known.following(job, now, local),
-                last=max(ended, default=None),
-            )
-        )
-    return tuple(jobs), []

@@ -93,16 +93,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
             token=lambda: secrets.token_hex(8),
             dry_run=world.dry_run,
         )
-        try:
-            # First what needs no mark to be written: the store may be full.
-            removal.collect(found.going)
-            removal.clear(found.abandoned, old)
-            removal.remove(plan.of("delete"))
-            removal.take_back((*plan.of("keep"), *plan.of("retained")))
-        except RecoveryError as exc:
-            exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
-            exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
-            raise
+        _remove(removal, plan, found, old)
     own = {receipt.backup_id for receipt in opened.receipts.of(opened.application)}
     opened.receipts.forget(opened.application, own.intersection(removal.removed.backups))
     return _outcome(opened, plan, found, removal.removed, world)
@@ -151,6 +142,20 @@ def _planned(
     known = survey.with_locks(opened, candidates, request.policy, now)
     doubts = found.doubts(request.policy.max_delete_share, force=request.force)
     return planner.plan(known, request.policy, now, force=request.force, store_time=store_time, refused=doubts)
+
+
+def _remove(removal: Removal, plan: planner.Plan, found: survey.Survey, old: datetime.datetime) -> None:
+    """Do what was decided. An error tells in its details what went before it."""
+    try:
+        # First what needs no mark to be written: the store may be full.
+        removal.collect(found.going)
+        removal.clear(found.abandoned, old)
+        removal.remove(plan.of("delete"))
+        removal.take_back((*plan.of("keep"), *plan.of("retained")))
+    except RecoveryError as exc:
+        exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
+        exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
+        raise
 
 
 def _ahead(newest: datetime.datetime | None, now: datetime.datetime) -> datetime.datetime | None:
