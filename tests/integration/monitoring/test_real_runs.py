@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import typing as t
 
 from faults import ground
@@ -96,6 +97,14 @@ def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory,
     existing = {**repository, **login, "database": place.database, "target_db": place.database}
     assert not run("restore_validate", existing).get("failed")
     assert measured()[f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{of}}}"] == newest
+    # A restore test reads all of the backup that it restores.
+    second = run("pg_backup", backup)["backup"]["backup_id"]
+    assert measured()[f"lifeboat_objects_never_reread{{{of}}}"] > 0
+    with tempfile.TemporaryDirectory(prefix="lb-", dir="/tmp") as scratch:  # a socket's path has to be short
+        proved = {**repository, "database": place.database, "backup": second, "scratch_dir": scratch}
+        assert not run("restore_validate", proved).get("failed")
+    assert measured()[f"lifeboat_objects_never_reread{{{of}}}"] == 0
+    newest = measured()[f"lifeboat_backup_newest_timestamp_seconds{{{of}}}"]
     # Another host knows it by the mark in the store.
     (place.home / "state" / "audit.jsonl").unlink()
     assert measured()[f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{of}}}"] == newest

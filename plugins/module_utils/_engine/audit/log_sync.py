@@ -18,7 +18,7 @@ import typing as t
 from ..catalogue import protection
 from ..errors import DatabaseError
 from ..model import Outcome
-from ..postgres import log_backups, log_table
+from ..postgres import log_table
 from ..postgres.connection import connect, explained
 from ..retention import outlook
 from ..retention.candidate import Candidate
@@ -108,7 +108,7 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
     else:
         log_table.apply(session, done.statements)
         ids = log_table.insert(session, table, records)
-        done.rows, done.settled = len(ids), log_backups.settle(session, table, ids)
+        done.rows, done.settled = len(ids), log_table.settle(session, table, ids)
     if done.there:
         done.doubts = _doubts(session, request, done.log)
     return done
@@ -137,8 +137,8 @@ def _look_ahead(session: Connection, request: SyncRequest, done: _Done, world: W
     if request.policy is None or not done.there:
         return 0
     known = {
-        (row.application, _candidate(row)): (row.id, row.retention_type, row.retention_expires_at)
-        for row in log_backups.backups(session, request.table, done.log)
+        (row[1], _candidate(row)): (row[0], row[9], row[10])
+        for row in log_table.backups(session, request.table, done.log)
     }
     changes = []
     for application in {application for application, _one in known}:
@@ -149,23 +149,14 @@ def _look_ahead(session: Connection, request: SyncRequest, done: _Done, world: W
                 end = seen.expires.isoformat() if seen.expires else None
                 changes.append({"id": identity, "retention_type": seen.type, "retention_expires_at": end})
     if not world.dry_run:
-        log_backups.set_outlook(session, request.table, changes)
+        log_table.set_outlook(session, request.table, changes)
     return len(changes)
 
 
-def _candidate(row: log_backups.BackupRow) -> Candidate:
+def _candidate(row: tuple[t.Any, ...]) -> Candidate:
+    _id, _application, component, backup_id, at, scope, reason, size, tested_at, *_outlook = row
     return Candidate.of(
-        protection.KnownBackup(
-            component=row.component,
-            backup_id=row.backup_id,
-            started=row.created_at,
-            finished=row.created_at,
-            scope=row.scope,
-            reason=row.reason,
-            size=row.size,
-            plain_size=0,
-            restore_tested_at=row.restore_tested_at,
-        )
+        protection.KnownBackup(component, backup_id, at, at, scope, reason, size, 0, restore_tested_at=tested_at)
     )
 
 

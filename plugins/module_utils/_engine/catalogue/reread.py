@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Which stored files this host has read again since they were written, in `<state_dir>/reread.jsonl`: one line a
-verification, written by it.
+Which stored files this host has read again since they were written, in `<state_dir>/reread.jsonl`: one line for each
+verification or restore test that read others, written by it.
 """
 
 from __future__ import annotations

@@ -161,34 +161,14 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
     memory = Statistics(sources.repository.state_dir, sources.repository.place)
     suspicions = assessment.assess(opened, backups, memory, sources.thresholds, keep=not world.dry_run)
     known = protection.stored(backups, said, protection.restore_tests(entries), suspicions)
-    rows, read = _rows(memory, opened.application, entries), _read(sources, entries)
+    rows = _rows(memory, opened.application, entries)
+    read = reread.RereadFiles(sources.repository.state_dir, sources.repository.place).of(opened.application)
     shown = [
-        dataclasses.replace(
-            one,
-            rows=rows.get(one.backup_id),
-            unread=0 if one.backup_id in read.whole else reread.unread(backup.manifest, read.files),
-        )
+        dataclasses.replace(one, rows=rows.get(one.backup_id), unread=reread.unread(backup.manifest, read))
         for one, backup in zip(known, backups, strict=True)
     ]
     dated = _dated(shown, opened, sources.policy, world.now())
     return _Found(dated, _use(sources, opened), tuple(opened.anomalies))
-
-
-class _Read(t.NamedTuple):
-    """What this host read again: the backups that it restored out of their files, and files of others by their id."""
-
-    whole: set[str]
-    files: dict[str, set[str]]
-
-
-def _read(sources: Sources, entries: Sequence[Entry]) -> _Read:
-    settings = sources.repository
-    restored = {
-        entry.backup_id
-        for entry in entries
-        if (entry.operation, entry.result, entry.facts.get("mode")) == ("validation", "ok", "scratch")
-    }
-    return _Read(restored, reread.RereadFiles(settings.state_dir, settings.place).of(settings.application))
 
 
 def _dated(

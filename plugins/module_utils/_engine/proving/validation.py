@@ -16,6 +16,7 @@ import typing as t
 
 from .. import repository
 from ..catalogue import catalogue, marking, newer, readings
+from ..catalogue.reread import RereadFiles
 from ..errors import RecoveryError, UsageError
 from ..model import Outcome
 from ..postgres import halfmade, load, notes, proof, properties, scratch, target, unmade
@@ -150,8 +151,15 @@ class _Run:
         """Restore into a cluster that is gone afterwards; compare and ask there."""
         with self._scratch() as tools:
             self._restore(tools)
+            self._remember()
             self._compare(tools.login, DATABASE, whole=False)
             self._finish(tools.login)
+
+    def _remember(self) -> None:
+        """Remember that every file was read, whatever the data turns out to be."""
+        settings, record = self._request.repository, self._material.backup.manifest
+        names = (file.name for file in record.files)
+        RereadFiles(settings.state_dir, settings.place).add(record.application, names)
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Tools]:
