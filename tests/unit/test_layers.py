@@ -55,7 +55,6 @@ RECORDS = {
     "restores.history",
     "restores.warrants",
     "retention.calendar",
-    "retention.candidate",
     "retention.outlook",
     "retention.planner",
     "retention.policy",

@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit im
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import checks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import planner
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.candidate import Candidate
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import cron
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs as schedule_jobs
 from example_ground import Ansible, Done, Ground, Receiver, ground_of, hollow_roles, writing_schedule

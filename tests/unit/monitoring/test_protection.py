@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import doctor
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.candidate import Candidate
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
 
 if t.TYPE_CHECKING:

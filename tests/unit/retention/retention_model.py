@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from datetime import tzinfo
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.calendar import Age
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.candidate import Candidate
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.policy import Policy, Rules
 
 DAY = 86400

@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.candidate import Candidate
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import plan
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate, plan
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

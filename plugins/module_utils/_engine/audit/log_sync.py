@@ -21,7 +21,7 @@ from ..model import Outcome
 from ..postgres import log_table
 from ..postgres.connection import connect, explained
 from ..retention import outlook
-from ..retention.candidate import Candidate
+from ..retention.planner import Candidate
 from .log import LARGEST, AuditLog, Entry, one_line
 
 if t.TYPE_CHECKING:

@@ -85,7 +85,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     previous = _previous(opened, component)
     if previous and request.max_age is not None:
         age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
-        if 0 <= age < request.max_age and not choosing.is_emergency(request):
+        if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
             return _young_enough(previous, age)
     with contextlib.closing(connection.connect(request.login, request.database, read_only=True)) as session:
         programs = server.programs(server.inspect(session).major, environ=world.environ)

@@ -25,23 +25,21 @@ if t.TYPE_CHECKING:
 FUTURE = datetime.timedelta(hours=24)
 """How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
 
+EMERGENCY = "emergency"
+
 _BEFORE = re.compile(r"latest before (.+)")
 
 
-class Reasoned(t.Protocol):
-    """What tells why a backup is made."""
-
-    @property
-    def reason(self) -> str:
-        """Why."""
-
-
-class Made(Reasoned, t.Protocol):
-    """A backup, and of how much of its database it is."""
+class Made(t.Protocol):
+    """A backup: why it was made, and of how much of its database."""
 
     @property
     def scope(self) -> str:
         """Whether it is `full` or `partial`."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was made."""
 
 
 class Dated(Made, t.Protocol):
@@ -81,9 +79,9 @@ def is_whole(record: Made) -> bool:
     return record.scope == "full"
 
 
-def is_emergency(record: Reasoned) -> bool:
-    """Whether a backup is made because a restore is about to replace what is in it."""
-    return record.reason == "emergency"
+def is_emergency(record: Made) -> bool:
+    """Whether a backup was made because a restore was about to replace what is in it."""
+    return record.reason == EMERGENCY
 
 
 def is_latest(record: Made) -> bool:

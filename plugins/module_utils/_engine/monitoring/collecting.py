@@ -25,7 +25,7 @@ from ..catalogue.inventory import Inventories
 from ..catalogue.receipts import Receipts
 from ..errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, StoreError, UsageError
 from ..retention import outlook, survey
-from ..retention.candidate import Candidate
+from ..retention.planner import Candidate
 from ..schedule import jobs as schedule_jobs
 from ..stores import failures, opening
 from . import protection_status

@@ -21,8 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .calendar import Age
-    from .candidate import Candidate
-    from .planner import Decision
+    from .planner import Candidate, Decision
     from .policy import Policy, Rules
 
 ORDER = ("yearly", "monthly", "weekly", "daily", "hourly", "keep_within", "keep_partial")

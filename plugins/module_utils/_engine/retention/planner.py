@@ -24,7 +24,7 @@ from .calendar import Age, periods
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .candidate import Candidate
+    from ..catalogue.protection import KnownBackup
     from .policy import Policy, Rules
 
 CLOCKS = datetime.timedelta(minutes=10)
@@ -34,6 +34,38 @@ FAILED_STAYS = datetime.timedelta(days=7)
 """How long a damaged backup stays to be looked into: what seems missing may come back."""
 
 Action = t.Literal["keep", "delete", "retained"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """
+    A backup as retention sees it. `parents` are ids of backups that a restore of it needs.
+
+    `failed` is one whose files are not all there; `misdated` one whose own time the store's contradicts; `in_use` says
+    who reads it.
+    """
+
+    component: str
+    backup_id: str
+    finished: datetime.datetime
+    scope: str = "full"
+    kind: str = "logical"
+    reason: str = "scheduled"
+    size: int = 0
+    parents: tuple[str, ...] = ()
+    restore_tested: bool = False
+    pinned: bool = False
+    held: bool = False
+    locked_until: datetime.datetime | None = None
+    failed: bool = False
+    misdated: bool = False
+    in_use: str = ""
+
+    @classmethod
+    def of(cls, known: KnownBackup, **found: t.Any) -> Candidate:
+        """Return the candidate that a backup is, with what was found beside: locks are asked for when it may go."""
+        names = (field.name for field in dataclasses.fields(cls) if hasattr(known, field.name))
+        return cls(**{name: getattr(known, name) for name in names}, **found)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ from .. import repository
 from ..catalogue import marks, protection, readings
 from ..errors import NotFound, Unbelievable
 from . import leftovers
-from .candidate import Candidate
-from .planner import Refusal, plan
+from .planner import Candidate, Refusal, plan
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
