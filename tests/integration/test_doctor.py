@@ -121,7 +121,7 @@ def test_a_host_in_order_passes_every_check_and_changes_nothing_but_what_it_reme
 ) -> None:
     made = place.back_up()
     note(place, "backup", "ok", backup_id=made)
-    note(place, "validation", "ok", backup_id=made)
+    note(place, "validation", "ok", backup_id=made, facts={"proof": "counts"})
     schedule(place, since=NOW - datetime.timedelta(days=9))
     before = sorted(path for path in place.home.rglob("*"))
     found = examine(place, request(place, reader, scratch_dir=str(place.home / "tmp")))
@@ -277,7 +277,9 @@ def test_ages_of_backups(place: ground.Ground) -> None:
     made = place.back_up()
     assert results(examine(place), "backup_age") == {"ok"}
     assert results(examine(place), "restore_tested_age") == {"warning"}
-    note(place, "validation", "ok", backup_id=made)
+    note(place, "validation", "ok", backup_id=made, facts={"proof": "none"})
+    assert results(examine(place), "restore_tested_age") == {"warning"}
+    note(place, "validation", "ok", backup_id=made, facts={"proof": "counts"})
     assert results(examine(place), "restore_tested_age") == {"ok"}
     later = examine(place, now=NOW + datetime.timedelta(days=3))
     assert results(later, "backup_age") == {"failed"}
