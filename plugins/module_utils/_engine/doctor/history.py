@@ -84,11 +84,6 @@ class _Known:
         return self._protected.get(component, Protection(component))
 
     @property
-    def any(self) -> bool:
-        """Whether there is a backup that counts of anything."""
-        return any(one.newest for one in self._protected.values())
-
-    @property
     def newest(self) -> list[tuple[Protection, KnownBackup]]:
         """The newest backup of each component that has one."""
         return [(one, one.newest) for one in self._protected.values() if one.newest]
@@ -110,7 +105,7 @@ class _Known:
 
 def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
     limit = case.request.limits.backup_age
-    if not limit or not (case.listed or known.any):
+    if not limit or not (case.listed or known.newest):
         return
     ages: dict[str, float] = {}
     for component in known.components:
