@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-A status of the backups as metrics for Prometheus. docs/monitoring.md lists them.
+How the backups are protected, as metrics for Prometheus. docs/monitoring.md lists them.
 
 Points in time are given instead of ages, because Prometheus computes the age itself, also when nobody writes any more.
 A time of 0 means never: `time() - 0` is then as old as an alert could wish for.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Could one restore now? The answer in one sentence, from a status of the backups.
+Could one restore now? The answer in one sentence, from the status of an application's protection.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ import datetime
 import typing as t
 
 from ..catalogue import choosing
+from ..catalogue.protection import KnownBackup
 from .calendar import Age, periods
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..catalogue.protection import KnownBackup
     from .policy import Policy, Rules
 
 CLOCKS = datetime.timedelta(minutes=10)
@@ -64,8 +64,10 @@ class Candidate:
     @classmethod
     def of(cls, known: KnownBackup, **found: t.Any) -> Candidate:
         """Return the candidate that a backup is, with what was found beside: locks are asked for when it may go."""
-        names = (field.name for field in dataclasses.fields(cls) if hasattr(known, field.name))
-        return cls(**{name: getattr(known, name) for name in names}, **found)
+        return cls(**{name: getattr(known, name) for name in _SHARED}, **found)
+
+
+_SHARED = tuple(field.name for field in dataclasses.fields(Candidate) if hasattr(KnownBackup, field.name))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
