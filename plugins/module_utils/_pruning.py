@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._engine.retention.policy import parse
 from ._engine.retention.prune import PruneRequest
 
 if t.TYPE_CHECKING:
@@ -19,10 +20,10 @@ if t.TYPE_CHECKING:
 
 
 def prune_request(given: Given) -> PruneRequest:
-    """Give the options of the doc fragment _retention as the engine takes them."""
+    """Return the options of the doc fragment _retention as the engine takes them. Raise UsageError on a bad policy."""
     return PruneRequest(
         repository=given.repository(),
-        policy=given["policy"] or {},
+        policy=parse(given["policy"] or {}),
         cluster=given["cluster"],
         database=given["database"],
         force=given["force"],

@@ -64,7 +64,7 @@ options:
       backup_age:
         description: How old the newest backup of a database may be, V(48h) by default. V(0) is any age.
         type: str
-      verified_age:
+      restore_tested_age:
         description: The same of the newest backup that was restored for a test; beyond it there is a warning.
         type: str
       success_rate:
@@ -112,7 +112,7 @@ EXAMPLES = r"""
 - name: Look at the ages alone, and judge them in the play
   lifeboat.recovery.backup_doctor:
     application: shop
-    checks: [backup_age, verified_age]
+    checks: [backup_age, restore_tested_age]
     fail_on: never
     store:
       url: file:///srv/backups
@@ -184,7 +184,7 @@ SPEC = ArgumentSpec(
             "type": "dict",
             "options": {
                 "backup_age": {"type": "str"},
-                "verified_age": {"type": "str"},
+                "restore_tested_age": {"type": "str"},
                 "success_rate": {"type": "int"},
                 "storage_used": {"type": "int"},
                 "clock_skew": {"type": "str"},

@@ -111,8 +111,8 @@ backups:
       seconds: 18.2
       size: 1288490188
       plain_size: 5368709120
-      verified: true
-      verified_at: "2026-11-20T12:30:00+00:00"
+      restore_tested: true
+      restore_tested_at: "2026-11-20T12:30:00+00:00"
       pinned: false
       held: false
       suspicions: []

@@ -124,6 +124,7 @@ import platform
 from ..module_utils._argspec import ArgumentSpec, postgres, state_dir
 from ..module_utils._engine.audit.log_sync import SyncRequest, sync
 from ..module_utils._engine.postgres.log_table import Table
+from ..module_utils._engine.retention import policy
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -148,7 +149,7 @@ def request(given: Given) -> SyncRequest:
         host=platform.node(),
         application=given["application"] or "",
         create=given["create"],
-        policy=given["policy"],
+        policy=policy.parse(given["policy"]) if given["policy"] else None,
     )
 
 

@@ -85,8 +85,8 @@ options:
       - The policy by which retention deletes backups, as M(lifeboat.recovery.store_retention) takes it. It tells when
         the next one may go; nothing is deleted here.
     type: dict
-  verified_age:
-    description: How old the newest verified backup may be before it is doubted in RV(answer), such as V(8d).
+  restore_tested_age:
+    description: How old the newest restore-tested backup may be before it is doubted in RV(answer), such as V(8d).
     type: str
     default: 48h
   stale_age:
@@ -109,11 +109,11 @@ EXAMPLES = r"""
     keys:
       roots_file: /etc/lifeboat/roots
 
-- name: Doubt what was not verified in a week, for restore tests that run every Sunday
+- name: Doubt what was not restored in a week, for tests that run every Sunday
   lifeboat.recovery.backup_metrics:
     application: shop
     path: /var/lib/lifeboat/metrics/shop.prom
-    verified_age: 8d
+    restore_tested_age: 8d
     store:
       url: file:///srv/backups
     keys:
@@ -126,7 +126,7 @@ path:
   returned: success
   type: str
 answer:
-  description: Whether one could restore now - V(yes), V(probably) (nothing verified lately), V(no), or V(unknown).
+  description: Whether one could restore now - V(yes), V(probably) (no restore was tested lately), V(no), or V(unknown).
   returned: success
   type: str
 databases:
@@ -141,8 +141,8 @@ databases:
       backups: 45
       newest: backup-20261120T030000Z-0123456789abcdef
       newest_age: 18000.0
-      newest_verified: backup-20261120T030000Z-0123456789abcdef
-      newest_verified_age: 18000.0
+      newest_restore_tested: backup-20261120T030000Z-0123456789abcdef
+      newest_restore_tested_age: 18000.0
 status:
   description:
     - What a status page shows. Everything is dated, so that it can be read later. Texts are for people and no markup;
@@ -157,7 +157,7 @@ status:
     written: {text: "20 Nov 2026, 08:00", time: "2026-11-20T08:00:00+00:00", seconds: 1795161600}
     until: {text: "21 Nov 2026, 10:00", time: "2026-11-21T10:00:00+00:00", seconds: 1795255200}
     answer: "yes"
-    sentence: "Yes. shop could be restored: its newest verified backup is from 20 Nov 2026, 03:00 UTC."
+    sentence: "Yes. shop could be restored: its newest restore-tested backup is from 20 Nov 2026, 03:00 UTC."
     unreadable: ""
     problems: ["Of backup-20261119T030000Z-0123456789abcdef the manifest is missing."]
     databases:
@@ -167,7 +167,7 @@ status:
         answer: "yes"
         state: restorable
         newest: "20 Nov 2026, 03:00"
-        newest_verified: "20 Nov 2026, 03:00"
+        newest_restore_tested: "20 Nov 2026, 03:00"
         size: 1.2 GiB
         stored: 310 MiB, 4.0 to 1
         rows: "4,321,000"
@@ -179,7 +179,7 @@ status:
         detailed: true
         history:
           - {day: 20 Nov, finished: "20 Nov 2026, 03:00", bytes: 1288490188, size: 1.2 GiB, stored: 310 MiB,
-             seconds: 18.2, took: 18 s, verified: true}
+             seconds: 18.2, took: 18 s, restore_tested: true}
     servers: [{cluster: main, asked: "20 Nov 2026, 03:00", wanted: 3, left_out: [scratch]}]
     store: {size: 13.2 GiB, objects: 412, used: 0.53, capacity: 100 GiB, available: 47.0 GiB}
     jobs: [{name: noon, late: false, due: "19 Nov 2026, 12:00", last: "19 Nov 2026, 12:01", next: "20 Nov 2026, 12:00"}]
@@ -194,8 +194,9 @@ summary:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repository
 from ..module_utils._engine.anomalies.judging import parse
-from ..module_utils._engine.monitoring.gathering import Server, Sources
+from ..module_utils._engine.monitoring.collecting import Server, Sources
 from ..module_utils._engine.monitoring.metrics import WatchRequest, watch
+from ..module_utils._engine.retention import policy
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -208,7 +209,7 @@ SPEC = ArgumentSpec(
         "store_capacity": {"type": "str"},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "policy": {"type": "dict"},
-        "verified_age": {"type": "str", "default": "48h"},
+        "restore_tested_age": {"type": "str", "default": "48h"},
         "stale_age": {"type": "str", "default": "26h"},
     },
     required_by={"databases": ("cluster",)},
@@ -225,7 +226,7 @@ def request(given: Given) -> WatchRequest:
             capacity=given.size("store_capacity") if given["store_capacity"] else None,
             exclude=given.many("exclude"),
             thresholds=parse(given["anomalies"]),
-            policy=given["policy"],
+            policy=policy.parse(given["policy"]) if given["policy"] else None,
             server=Server(
                 login=given.login(),
                 cluster=given["cluster"],
@@ -236,7 +237,7 @@ def request(given: Given) -> WatchRequest:
             else None,
         ),
         path=given["path"],
-        verified_age=given.seconds("verified_age") or 0.0,
+        restore_tested_age=given.seconds("restore_tested_age") or 0.0,
         stale_age=given.seconds("stale_age") or 0.0,
     )
 

@@ -180,7 +180,7 @@ validation:
     phase_seconds:
       description: The seconds that each phase took.
       type: dict
-verified_mark:
+restore_tested_mark:
   description: Whether the store has a signed mark of it. A key at hand must be allowed to sign, and a proof be there.
   returned: success, outside check mode
   type: bool

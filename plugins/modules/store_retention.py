@@ -103,11 +103,11 @@ decisions:
       description: Why.
       type: list
       elements: str
-      sample: [daily 2026-11-20, newest verified]
+      sample: [daily 2026-11-20, newest restore-tested]
     size:
       description: Its bytes in the store.
       type: int
-    verified:
+    restore_tested:
       description: Whether it was restored and was right.
       type: bool
 refusals:

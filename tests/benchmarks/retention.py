@@ -38,7 +38,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import object_store
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
 
@@ -139,7 +139,7 @@ def _work(settings: dict[str, t.Any]) -> None:
         "shop", StoreSettings(**settings["store"]), KeySettings(recovery_key_hex=settings["key"])
     )
     began = time.monotonic()
-    done = prune.prune(prune.PruneRequest(repository_settings, POLICY, force=True, replica=True), world)
+    done = prune.prune(prune.PruneRequest(repository_settings, policy.parse(POLICY), force=True, replica=True), world)
     seconds = time.monotonic() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import calendar, planner
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ BEGIN = END.replace(year=2023)
 HOUR = datetime.timedelta(hours=1)
 
 
-def backups(begin: datetime.datetime = BEGIN, end: datetime.datetime = END) -> Iterator[planner.Candidate]:
+def backups(begin: datetime.datetime = BEGIN, end: datetime.datetime = END) -> Iterator[Candidate]:
     """Give what the four jobs make, in the order of time."""
     at = begin.replace(minute=0) + HOUR
     while at <= end:
@@ -71,8 +72,8 @@ def remaining_daily(
     return list(kept)
 
 
-def _made(job: str, at: datetime.datetime) -> planner.Candidate:
-    return planner.Candidate("main/shop", f"backup-{at:%Y%m%dT%H%M%SZ}-{job}", at)
+def _made(job: str, at: datetime.datetime) -> Candidate:
+    return Candidate("main/shop", f"backup-{at:%Y%m%dT%H%M%SZ}-{job}", at)
 
 
 def main() -> None:

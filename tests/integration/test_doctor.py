@@ -121,7 +121,7 @@ def test_a_host_in_order_passes_every_check_and_changes_nothing_but_what_it_reme
 ) -> None:
     made = place.back_up()
     note(place, "backup", "ok", backup_id=made)
-    note(place, "validation", "ok", backup_id=made)
+    note(place, "validation", "ok", backup_id=made, facts={"proof": "counts"})
     schedule(place, since=NOW - datetime.timedelta(days=9))
     before = sorted(path for path in place.home.rglob("*"))
     found = examine(place, request(place, reader, scratch_dir=str(place.home / "tmp")))
@@ -130,7 +130,7 @@ def test_a_host_in_order_passes_every_check_and_changes_nothing_but_what_it_reme
     assert {name for name in found if results(found, name) != {"ok"}} <= unsure
     assert set(found) >= {
         *("configuration", "libraries", "key_files", "state", "connection", "rights", "programs", "leftovers", "store"),
-        *("trust", "signer", "recipients", "backup_age", "verified_age", "anomalies", "last_runs", "audit_log"),
+        *("trust", "signer", "recipients", "backup_age", "restore_tested_age", "anomalies", "last_runs", "audit_log"),
         *("schedule", "store_space", "scratch_space"),
     }
     after = sorted(path for path in place.home.rglob("*"))
@@ -275,16 +275,18 @@ def test_ages_of_backups(place: ground.Ground) -> None:
     assert "has no backup" in causes(found, "backup_age")
     made = place.back_up()
     assert results(examine(place), "backup_age") == {"ok"}
-    assert results(examine(place), "verified_age") == {"warning"}
-    note(place, "validation", "ok", backup_id=made)
-    assert results(examine(place), "verified_age") == {"ok"}
+    assert results(examine(place), "restore_tested_age") == {"warning"}
+    note(place, "validation", "ok", backup_id=made, facts={"proof": "none"})
+    assert results(examine(place), "restore_tested_age") == {"warning"}
+    note(place, "validation", "ok", backup_id=made, facts={"proof": "counts"})
+    assert results(examine(place), "restore_tested_age") == {"ok"}
     later = examine(place, now=NOW + datetime.timedelta(days=3))
     assert results(later, "backup_age") == {"failed"}
-    assert results(later, "verified_age") == {"warning"}
-    generous = request(place, limits=Limits(backup_age=7 * 86400, verified_age=0))
+    assert results(later, "restore_tested_age") == {"warning"}
+    generous = request(place, limits=Limits(backup_age=7 * 86400, restore_tested_age=0))
     later = examine(place, generous, NOW + datetime.timedelta(days=3))
     assert results(later, "backup_age") == {"ok"}
-    assert "verified_age" not in later
+    assert "restore_tested_age" not in later
 
 
 def test_what_the_audit_log_says(place: ground.Ground) -> None:
@@ -407,7 +409,7 @@ def test_a_single_check_that_could_not_be_made_is_no_good_news(
     assert set(alone("backup_age")) == {"backup_age"}  # by this host's own receipts
     (place.home / "elsewhere").rename(place.home / "store")
     gone = dataclasses.replace(place.settings, store=StoreSettings(f"file://{place.home}/nowhere"))
-    assert set(alone("verified_age", repository=gone)) == {"store"}
+    assert set(alone("restore_tested_age", repository=gone)) == {"store"}
     wrong = dataclasses.replace(place.settings, application="No Name")
     assert set(alone("schedule", repository=wrong)) == {"configuration"}
 

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 MEASURED = frozenset(
     (
         *("bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
-        *("mtime", "needed", "newest_age", "newest_verified_age", "phase_seconds", "plain_size", "port", "ratio"),
+        *("mtime", "needed", "newest_age", "newest_restore_tested_age", "phase_seconds", "plain_size", "port", "ratio"),
         *("seconds", "seconds_until_usable", "size", "table_bytes", "uid", "used_percent", "version_id"),
     )
 )

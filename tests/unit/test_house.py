@@ -83,6 +83,37 @@ def test_nothing_that_is_shipped_names_a_file_in_a_directory_of_everybody() -> N
             assert not re.search(r"(?<![\w}])/(var/)?tmp\b", path.read_text(encoding="utf-8")), _place(path)
 
 
+def test_one_file_says_what_latest_means() -> None:
+    """Whoever asks whether a backup is whole, or an emergency's, asks `choosing`: then all mean the same backup."""
+    for path in SHIPPED:
+        words = {
+            word.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Compare)
+            for word in ast.walk(node)
+            if isinstance(word, ast.Constant)
+        }
+        assert not words & {"full", "partial", "emergency"} or path.name == "choosing.py", _place(path)
+
+
+def test_one_file_says_what_restore_tested_means() -> None:
+    """The marks are read by `protection`, and by who writes one unless it stands; runs are read by it alone."""
+    readers, tested = set(), set()
+    for path in SHIPPED:
+        for name, call in _calls(path):
+            first = call.args[0] if call.args else None
+            if name == "restore_tested_at":
+                readers.add(path.name)
+            if (
+                name == "get"
+                and ast.unparse(call.func).endswith("facts.get")
+                and ast.unparse(first or call) == "'proof'"
+            ):
+                tested.add(path.name)
+    assert readers == {"protection.py", "marking.py"}
+    assert tested == {"protection.py"}
+
+
 def test_there_are_no_package_files() -> None:
     """ansible-core ships module_utils without them, and a stray one would shadow the namespace."""
     assert not [_place(path) for path in ROOT.glob("plugins/**/__init__.py")]

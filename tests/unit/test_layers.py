@@ -65,7 +65,6 @@ RECORDS = {
     "status",
 }
 USE_CASES = {
-    "anomalies.assessment",
     "archives",
     "audit.log_sync",
     "audit.reading",

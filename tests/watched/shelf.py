@@ -25,7 +25,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import gathering, metrics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import collecting, metrics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 from rendering import status_page
 
@@ -199,9 +200,11 @@ class Shelf:
 
     def request(self, **values: t.Any) -> metrics.WatchRequest:
         """Give a request; `path` and the ages are its own, other values those of its sources."""
-        own = {name: values.pop(name) for name in ("path", "verified_age", "stale_age") if name in values}
+        own = {name: values.pop(name) for name in ("path", "restore_tested_age", "stale_age") if name in values}
         values = {"repository": self.settings, "config_dir": str(self.home / "config"), "cluster": "main", **values}
-        return metrics.WatchRequest(**{"path": str(self.path), "sources": gathering.Sources(**values), **own})
+        if "policy" in values:
+            values["policy"] = policy.parse(values["policy"])
+        return metrics.WatchRequest(**{"path": str(self.path), "sources": collecting.Sources(**values), **own})
 
     def watch(self, *, dry_run: bool = False, **values: t.Any) -> t.Any:
         """Write metrics and give the outcome."""

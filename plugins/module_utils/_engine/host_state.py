@@ -51,6 +51,7 @@ TRUST = Kept("trust-{application}@{store}.serial", "the number of the newest tru
 ANY_TRUST = Kept("trust-{application}.serial", "the same of one store, and believed of no other; it is only read")
 DATABASES = Kept("databases.jsonl", "which databases a server had when it was last asked")
 STATISTICS = Kept("statistics.jsonl", "the figures of each backup that anomalies are looked for in")
+REREAD = Kept("reread.jsonl", "the stored files that this host read again since they were written")
 RESTORES = Kept("restores.jsonl", "the restores that this host made")
 HALF_MADE = Kept("half_made.jsonl", "the databases that a restore began, and whether it ended")
 NOTIFICATIONS = Kept("notifications.json", "what each channel was told", "lifeboat-notifications/1")

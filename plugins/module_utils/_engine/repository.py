@@ -18,17 +18,14 @@ Every object name of a repository, in one place. These names are signed into the
 from __future__ import annotations
 
 import re
-import typing as t
 import urllib.parse
+from datetime import UTC, datetime
 
 from .errors import UsageError
 
-if t.TYPE_CHECKING:
-    from datetime import datetime
-
 BACKUP_ID = re.compile(r"backup-\d{8}T\d{6}Z-[0-9a-f]{16}")
 
-PROTECTING_MARKS = ("verified", "pinned", "hold")
+PROTECTING_MARKS = ("restore_tested", "pinned", "hold")
 """The kinds of marks for which a backup stays."""
 
 MARK_KINDS = (*PROTECTING_MARKS, "expired")
@@ -56,6 +53,11 @@ def backup_id(at: datetime, token: str) -> str:
     return f"backup-{at:%Y%m%dT%H%M%SZ}-{token}"
 
 
+def began(identity: str) -> datetime:
+    """Return when the backup of that id began, to the second, in UTC. Raise ValueError for what is no id."""
+    return datetime.strptime(identity.partition("-")[2][:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 def component(cluster: str, database: str) -> str:
     """Give the component `<cluster>/<database>` with both parts percent-encoded. Raise UsageError on an empty part."""
     for field, value in (("cluster", cluster), ("login_db", database)):
@@ -73,6 +75,19 @@ def cluster_and_database(name: str) -> tuple[str, str]:
     """Give the cluster and the database that `component` was made of."""
     cluster, _slash, database = name.partition("/")
     return urllib.parse.unquote(cluster), urllib.parse.unquote(database)
+
+
+def shown(name: str) -> tuple[str, str]:
+    """
+    Return cluster and database as people call them; what concerns a whole cluster has no database.
+
+    A name that is encoded in another way than ours stays as it is and is marked: two databases must not share one.
+    """
+    raw, _slash, encoded = name.partition("/")
+    if not raw or not encoded:
+        return name, ""
+    cluster, database = cluster_and_database(name)
+    return (cluster, database) if component(cluster, database) == name else (raw, f"{encoded} (not decoded)")
 
 
 def manifests(application: str, of: str | None = None) -> str:

@@ -15,6 +15,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import (
     bucket_guarding,
+    policy,
     prune,
     s3_retention,
 )
@@ -55,9 +56,9 @@ def test_a_pruner_prunes_and_cannot_write_backups(place: Place, user: Callable[.
     pruner = place.settings(credentials_file=user(documented("Pruner", place)))
     keys = custody.KeySettings(recovery_key_hex=KEY)
     repository = catalogue.RepositorySettings(APPLICATION, pruner, keys, None)
-    policy = {"keep_within": "20d", "min_keep": 1, "max_delete_share": 100}
+    kept = policy.parse({"keep_within": "20d", "min_keep": 1, "max_delete_share": 100})
     request = s3_retention.S3RetentionRequest(
-        pruner, APPLICATION, prune=prune.PruneRequest(repository, policy, replica=True)
+        pruner, APPLICATION, prune=prune.PruneRequest(repository, kept, replica=True)
     )
     done = s3_retention.keep(request, world())
     assert done.facts["deleted"] == 1

@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit im
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import planner
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import cron
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs as schedule_jobs
 from example_ground import Ansible, Done, Ground, Receiver, ground_of, hollow_roles, writing_schedule
@@ -259,7 +260,7 @@ def test_the_policy_leaves_what_one_counts_by_hand(ran: Ran) -> None:
     for job in schedule_jobs.parse(ran.variables["lifeboat_schedule"], "lifeboat", "lifeboat_schedule"):
         at = BEGIN
         while job.kind == "backup" and (at := cron.following(job.cron, at, zone, scheduler)) <= NOW:
-            candidates.append(planner.Candidate("main/db", f"{job.name}-{at:%Y%m%dT%H%M%SZ}", at, verified=True))
+            candidates.append(Candidate("main/db", f"{job.name}-{at:%Y%m%dT%H%M%SZ}", at, restore_tested=True))
     policy = retention_policy.parse(ran.variables["lifeboat_retention"], "lifeboat_retention")
     kept = planner.plan(candidates, policy, NOW, force=True).of("keep")
     assert len(kept) == ran.system.kept

@@ -36,7 +36,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
 
 from .cuts import Fault, FaultProxy
@@ -282,7 +282,7 @@ def _restore(ground: Ground, made: list[str]) -> str:
 
 def _retain(ground: Ground, made: list[str]) -> str:
     request = prune.PruneRequest(
-        ground.told, {"keep_last": KEPT, "max_delete_share": 50}, garbage_age=0, lock_timeout=0
+        ground.told, policy.parse({"keep_last": KEPT, "max_delete_share": 50}), garbage_age=0, lock_timeout=0
     )
     facts = prune.prune(request, ground.world()).facts
     gone = set(facts["deleted_backups"])

@@ -17,7 +17,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, load
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
 from faults import ground
 
 if t.TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Beside:
         self.pruned: list[Outcome] = []
 
     def prune(self) -> Outcome:
-        request = prune.PruneRequest(self.place.settings, POLICY, force=True)
+        request = prune.PruneRequest(self.place.settings, policy.parse(POLICY), force=True)
         self.pruned.append(prune.prune(request, self.place.world()))
         return self.pruned[-1]
 

@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome, World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import log_table
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,8 @@ class Host:
 
     def sync(self, *, dry_run: bool = False, now: datetime.datetime = START, **changes: t.Any) -> Outcome:
         world = World(lambda: now, time.sleep, os.environ, dry_run)
+        if "policy" in changes:
+            changes["policy"] = retention_policy.parse(changes["policy"])
         return sync(dataclasses.replace(self.request, **changes), world)
 
 
@@ -82,7 +85,7 @@ def test_the_queries_that_people_know_find_what_they_look_for(pg: Cluster, name:
     host.happens("backup", "failed", message="The disk is full.", facts={"error": "StoreError"})
     host.happens("backup", backup_id=FIRST, facts={"changed": False})
     host.backup(SECOND, 200)
-    host.happens("validation", backup_id=SECOND)
+    host.happens("validation", backup_id=SECOND, facts={"proof": "counts"})
     host.happens("retention", backup_id=FIRST, facts={"action": "deleted", "size": 100})
     host.happens("retention", facts={"deleted": 1})
     assert host.sync().facts["rows"] == 7
@@ -146,11 +149,19 @@ def test_a_test_of_a_backup_is_told_by_its_last_word_on_the_backup_itself(pg: Cl
     host.backup(FIRST)
     results = []
     for result, error in (("ok", ""), ("failed", "DatabaseError"), ("failed", "ProofMismatch"), ("ok", "")):
-        host.happens("validation", result, backup_id=FIRST, facts={"error": error} if error else {})
+        host.happens("validation", result, backup_id=FIRST, facts={"error": error} if error else {"proof": "counts"})
         host.sync()
         query = "SELECT metadata->>'testResult' FROM public.backup_logs WHERE operation = 'backup'"
         results.append(pg.execute(query, name)[0][0])
     assert results == ["passed", "passed", "failed", "passed"]
+
+
+def test_a_backup_that_was_compared_with_nothing_passed_no_test(pg: Cluster, name: str, host: Host) -> None:
+    host.backup(FIRST)
+    host.happens("validation", backup_id=FIRST, facts={"proof": "none"})
+    host.sync()
+    query = "SELECT metadata->>'tested' FROM public.backup_logs WHERE operation = 'backup'"
+    assert pg.execute(query, name) == [(None,)]
 
 
 def test_a_backup_that_another_host_deleted_is_deleted_whichever_comes_first(
@@ -285,7 +296,7 @@ HOSTILE = ('a"; DROP TABLE x; --', "100%s%", "{table}", "über table", "a\\b'c",
 def test_names_are_only_names(pg: Cluster, name: str, host: Host, text: str) -> None:
     table = log_table.Table(f"s {text}"[:63], text)
     host.happens("backup", backup_id=text, component=text, message=f"{text}\x1b[2J", facts={"target": text, "size": 1})
-    host.happens("validation", backup_id=text, component=text)
+    host.happens("validation", backup_id=text, component=text, facts={"proof": "counts"})
     assert host.sync(table=table, dry_run=True).facts["rows"] == 2
     done = host.sync(table=table)
     assert (done.facts["rows"], done.facts["settled"]) == (2, 1)
@@ -378,7 +389,7 @@ def test_the_role_that_writes_needs_little(pg: Cluster, name: str, host: Host) -
             f" ON public.backup_logs TO {role}",
             name,
         )
-        host.happens("validation", backup_id=SECOND)
+        host.happens("validation", backup_id=SECOND, facts={"proof": "counts"})
         done = host.sync(login=writer, create=False, policy={"keep_within": "30d"})
         assert (done.facts["rows"], done.facts["settled"]) == (2, 3)
         with pytest.raises(DatabaseError, match=DENIED):

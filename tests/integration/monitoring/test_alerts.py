@@ -78,20 +78,20 @@ CASES = [
         {"application": "shop", "operation": "backup"},
     ),
     Case(
-        "LifeboatNoVerifiedBackup",
+        "LifeboatNoRestoreTestedBackup",
         # Never, then one that ended in the hour 50.
-        {metric("backup_newest_verified_timestamp_seconds", SHOP): "0x50 180000x99"},
+        {metric("backup_newest_restore_tested_timestamp_seconds", SHOP): "0x50 180000x99"},
         (48, 51, 98),
         (49, 50, 99),
         SHOP,
         "critical",
     ),
     Case(
-        "LifeboatNoVerifiedBackup",
+        "LifeboatNoRestoreTestedBackup",
         # A validator knows better than the host itself.
         {
-            metric("backup_newest_verified_timestamp_seconds", SHOP, instance="db1"): "0x99",
-            metric("backup_newest_verified_timestamp_seconds", SHOP, instance="validator"): "180000x99",
+            metric("backup_newest_restore_tested_timestamp_seconds", SHOP, instance="db1"): "0x99",
+            metric("backup_newest_restore_tested_timestamp_seconds", SHOP, instance="validator"): "180000x99",
         },
         (60,),
         (99,),
@@ -284,19 +284,21 @@ def test_thresholds_are_variables(tmp_path: Path) -> None:
         tmp_path,
         "server",
         lifeboat_prometheus_rules_dir=str(tmp_path),
-        lifeboat_alert_verified_age="8d",
+        lifeboat_alert_restore_tested_age="8d",
         lifeboat_alert_storage=95,
         lifeboat_alert_labels={"team": "dba"},
     )
     changed = tmp_path / "lifeboat-shop.yml"
-    verified = metric("backup_newest_verified_timestamp_seconds", SHOP)
+    tested = metric("backup_newest_restore_tested_timestamp_seconds", SHOP)
     full = {
         metric("store_capacity_bytes", {"application": "shop"}): "100x9",
         metric("store_available_bytes", {"application": "shop"}): "6 4",
     }
     labelled = {"application": "shop", "team": "dba"}
     cases = [
-        Case("LifeboatNoVerifiedBackup", {verified: "0x200"}, (49, 192), (193,), {**SHOP, "team": "dba"}, "critical"),
+        Case(
+            "LifeboatNoRestoreTestedBackup", {tested: "0x200"}, (49, 192), (193,), {**SHOP, "team": "dba"}, "critical"
+        ),
         Case("LifeboatStorageFilling", full, (0,), (1,), labelled),
     ]
     document = {"rule_files": [changed.name], "evaluation_interval": "1h", "tests": [written(case) for case in cases]}
@@ -305,8 +307,13 @@ def test_thresholds_are_variables(tmp_path: Path) -> None:
 
 
 def test_a_threshold_that_makes_no_sense_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="lifeboat_alert_verified_age is two days, which is no age"):
-        play(tmp_path, "server", lifeboat_prometheus_rules_dir=str(tmp_path), lifeboat_alert_verified_age="two days")
+    with pytest.raises(AssertionError, match="lifeboat_alert_restore_tested_age is two days, which is no age"):
+        play(
+            tmp_path,
+            "server",
+            lifeboat_prometheus_rules_dir=str(tmp_path),
+            lifeboat_alert_restore_tested_age="two days",
+        )
     assert not list(tmp_path.glob("*shop*"))
 
 

@@ -170,11 +170,20 @@ def test_what_a_reader_sees_on_a_phone(page: Path, browser: Browser) -> None:
     assert found["width"] <= 375
     assert found["wide"] == []
     text = found["text"]
-    for expected in ("Newest verified", "03:00", "Rows", "47,988", "Schedule", "nightly", "Last runs", "✕ failed"):
+    for expected in (
+        "Newest restore-tested",
+        "03:00",
+        "Rows",
+        "47,988",
+        "Schedule",
+        "nightly",
+        "Last runs",
+        "✕ failed",
+    ):
         assert expected in text, expected
     assert "broken" not in text
     assert found["bars"] >= 20
-    assert sum("not verified" in title for title in found["titles"]) >= 10
+    assert sum("not restore-tested" in title for title in found["titles"]) >= 10
     assert found["small"] >= 9
     # Nothing but the page itself was fetched, though a name in it would have liked to.
     assert found["loaded"] == []
@@ -213,6 +222,6 @@ def test_a_fresh_page_speaks_for_itself(shelf: Shelf, browser: Browser) -> None:
     shelf.server("shop")
     (browser.place / "new.html").write_text(shelf.html())
     at = shelf.now - datetime.timedelta(hours=5)
-    first = f"Yes. shop could be restored: its newest verified backup is from {at.day} {at:%b %Y, %H:%M} UTC."
+    first = f"Yes. shop could be restored: its newest restore-tested backup is from {at.day} {at:%b %Y, %H:%M} UTC."
     assert browser.look("new.html")["first"].replace("\u00a0", " ") == first
     browser.shoot(browser.place / "new.html", "new", size="375,1600")

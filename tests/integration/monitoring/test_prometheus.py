@@ -4,7 +4,7 @@
 
 """
 The whole way, with the real programs: the role writes metrics, node_exporter shows them, Prometheus scrapes them and
-fires, Alertmanager receives it and tells somebody; and when the backup was verified, that ends.
+fires, Alertmanager receives it and tells somebody; and when the backup was restore-tested, that ends.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def watchers(tmp_path: Path, rules: Path, start: Starter) -> t.Iterator[Watchers
     pager.server_close()
 
 
-def test_no_verified_backup_reaches_whoever_is_on_call(shelf: Shelf, watchers: Watchers, tmp_path: Path) -> None:
+def test_no_restore_tested_backup_reaches_whoever_is_on_call(shelf: Shelf, watchers: Watchers, tmp_path: Path) -> None:
     shelf.now = datetime.datetime.now(datetime.UTC)
     shelf.schedule()
     old = shelf.back_up(hours=60)
@@ -176,21 +176,21 @@ def test_no_verified_backup_reaches_whoever_is_on_call(shelf: Shelf, watchers: W
     keys.mkdir()
     shelf.key.rename(keys / "recovery.key")
     said = play(tmp_path, "setup", "main", **home)
-    assert "the newest verified one of shop is 2 d 12 h old" in " ".join(said.split())
+    assert "the newest restore-tested one of shop is 2 d 12 h old" in " ".join(said.split())
 
-    path, alert = watchers.pager.wait_for("LifeboatNoVerifiedBackup", "firing")
+    path, alert = watchers.pager.wait_for("LifeboatNoRestoreTestedBackup", "firing")
     assert path == "/on-call"
     named = {name: alert["labels"][name] for name in ("application", "cluster", "database", "severity")}
     assert named == {"application": "shop", "cluster": "main", "database": "shop", "severity": "critical"}
-    assert alert["annotations"]["summary"] == "No backup of shop/shop was verified in 48h"
-    assert watchers.firing() == {"LifeboatNoVerifiedBackup"}
+    assert alert["annotations"]["summary"] == "No backup of shop/shop was restore-tested in 48h"
+    assert watchers.firing() == {"LifeboatNoRestoreTestedBackup"}
 
     assert b"node_textfile_scrape_error 0" in fetch(f"{watchers.exporter}/metrics")
     _every_panel_shows_something(watchers)
 
     shelf.validated(newest, hours=0)
     play(tmp_path, "main", **home)
-    path, _alert = watchers.pager.wait_for("LifeboatNoVerifiedBackup", "resolved")
+    path, _alert = watchers.pager.wait_for("LifeboatNoRestoreTestedBackup", "resolved")
     assert path == "/on-call"
     assert watchers.firing() == set()
 

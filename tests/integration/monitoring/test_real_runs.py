@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import typing as t
 
 from faults import ground
@@ -83,7 +84,7 @@ def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory,
     assert values[f"lifeboat_backup_newest_rows{{{of}}}"] == first["rows"] == 4321
     assert values[f"lifeboat_backup_newest_data_bytes{{{of}}}"] == first["plain_size"]
     assert values[f"lifeboat_backup_newest_stored_bytes{{{of}}}"] == first["size"]
-    assert values[f"lifeboat_backup_newest_verified_timestamp_seconds{{{of}}}"] == 0
+    assert values[f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{of}}}"] == 0
     assert values[f"lifeboat_objects_never_reread{{{of}}}"] == values[f"lifeboat_objects{{{of}}}"] > 2
     absent = 'application="shop",cluster="main",database="absent",operation="backup"'
     assert values[f"lifeboat_run_last_success{{{absent}}}"] == 0
@@ -96,7 +97,15 @@ def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory,
 
     existing = {**repository, **login, "database": place.database, "target_db": place.database}
     assert not run("restore_validate", existing).get("failed")
-    assert measured()[f"lifeboat_backup_newest_verified_timestamp_seconds{{{of}}}"] == newest
+    assert measured()[f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{of}}}"] == newest
+    # A restore test reads all of the backup that it restores.
+    second = run("pg_backup", backup)["backup"]["backup_id"]
+    assert measured()[f"lifeboat_objects_never_reread{{{of}}}"] > 0
+    with tempfile.TemporaryDirectory(prefix="lb-", dir="/tmp") as scratch:  # a socket's path has to be short
+        proved = {**repository, "database": place.database, "backup": second, "scratch_dir": scratch}
+        assert not run("restore_validate", proved).get("failed")
+    assert measured()[f"lifeboat_objects_never_reread{{{of}}}"] == 0
+    newest = measured()[f"lifeboat_backup_newest_timestamp_seconds{{{of}}}"]
     # Another host knows it by the mark in the store.
     (place.home / "state" / "audit.jsonl").unlink()
-    assert measured()[f"lifeboat_backup_newest_verified_timestamp_seconds{{{of}}}"] == newest
+    assert measured()[f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{of}}}"] == newest

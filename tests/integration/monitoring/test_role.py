@@ -41,7 +41,7 @@ def test_check_mode_changes_nothing_and_a_second_run_neither(shelf: Shelf, tmp_p
     after = {path for path in tmp_path.rglob("*") if ".ansible" not in path.parts}
     assert {path.name for path in after - before} <= {"play.yml"}
     assert "+# HELP lifeboat_databases" in planned
-    assert "+      - alert: LifeboatNoVerifiedBackup" in planned
+    assert "+      - alert: LifeboatNoRestoreTestedBackup" in planned
 
     said = play(tmp_path, *PARTS, **variables)
     assert changes(said) == changes(planned) == 9

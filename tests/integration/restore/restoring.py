@@ -82,7 +82,7 @@ class Restorer:
 
 def validated(backup: restore_fakes.Backup, *, environ: dict[str, str] | None = None, **values: t.Any) -> t.Any:
     """Give the outcome of a validation of `backup`, which lies in memory."""
-    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
     request = asked.validation(repository=settings, cluster="main", database="shop", **values)
     world = restore_fakes.world(environ=environ or {"PATH": os.environ["PATH"]})
     return validation.validate_chain(request, world, [t.cast("t.Any", backup)])

@@ -225,7 +225,7 @@ def watching(story: Shop) -> None:
     # Not `programs`, which speaks of the PostgreSQL of this machine.
     checks = [
         *("configuration", "connection", "databases", "rights", "libraries", "key_files", "state", "leftovers"),
-        *("catalogue", "store", "trust", "signer", "recipients", "backup_age", "verified_age", "last_runs"),
+        *("catalogue", "store", "trust", "signer", "recipients", "backup_age", "restore_tested_age", "last_runs"),
         *("success_rate", "anomalies", "audit_log", "store_space"),
     ]
     doctor = {**story.both, "config_dir": str(story.home / "etc"), "databases": ["shop", "notes", "history", "lost"]}

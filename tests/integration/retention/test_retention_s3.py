@@ -35,7 +35,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.k
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import open_store
 from faultproxy import Fault, FaultProxy
 
@@ -76,7 +76,7 @@ class Place:
 
     def request(self, **changes):
         given = {"force": True, "replica": True, "garbage_age": 0.0, **changes}
-        return prune.PruneRequest(self.settings, POLICY, **given)
+        return prune.PruneRequest(self.settings, policy.parse(POLICY), **given)
 
     def make(self, days):
         finished = self.now - days * DAY

@@ -32,7 +32,7 @@ def test_a_record_may_have_signers_that_a_reader_does_not_know(recovery: keys.Re
 
 
 def test_every_flipped_bit_is_refused(recovery: keys.RecoveryKey) -> None:
-    envelope = seals.seal_record("mark", b'{"kind":"verified"}', [recovery.root])
+    envelope = seals.seal_record("mark", b'{"kind":"restore_tested"}', [recovery.root])
     for at in range(len(envelope)):
         for bit in range(8):
             altered = bytearray(envelope)

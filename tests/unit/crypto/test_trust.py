@@ -54,7 +54,7 @@ def test_only_a_pinned_root_and_the_right_application_count(recovery: keys.Recov
         ("wal/77/", True),
         ("wal/77", False),
         ("wal/778/1", False),
-        ("mark/verified", False),
+        ("mark/restore_tested", False),
         ("*", False),
         ("", False),
     ],

@@ -10,6 +10,9 @@ import datetime
 import typing as t
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import receipts, reread
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
 
@@ -35,15 +38,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def verify(shelf: Shelf, opened: set[str], **values: t.Any) -> set[str]:
-    """Verify and write down what the module does; give what was read."""
+    """Verify; give what was read."""
     opened.clear()
-    request = verification.VerifyRequest(shelf.settings, **values)
-    facts = verification.verify(request, shelf.world()).facts
-    read = set(opened)
-    component = "/".join(filter(None, (request.cluster, request.database)))
-    kept = {name: facts[name] for name in ("files_read", "sample", "level")}
-    shelf.log("verification", hours=0, component=component, seconds=0.0, **kept)
-    return read
+    verification.verify(verification.VerifyRequest(shelf.settings, **values), shelf.world())
+    return set(opened)
 
 
 def unread(shelf: Shelf) -> int:
@@ -81,10 +79,55 @@ def test_other_clusters_and_failures_do_not_count(shelf: Shelf, opened: set[str]
     assert unread(shelf) == 0
 
 
-def test_a_restore_test_reads_its_backup_whole(shelf: Shelf) -> None:
+def test_of_one_backup_that_was_read_every_byte_was(shelf: Shelf, opened: set[str]) -> None:
     shelf.back_up(hours=29, files=3)
     newest = shelf.back_up(hours=5, files=4)
-    shelf.validated(newest)
+    verify(shelf, opened, cluster="main", database="shop", backup=newest)
     assert unread(shelf) == 3
     at = shelf.now - datetime.timedelta(hours=5)
     assert shelf.values()[f"lifeboat_backup_newest_reread_timestamp_seconds{{{PLACE}}}"] == at.timestamp()
+
+
+def test_backups_that_went_take_nothing_of_what_was_read_with_them(shelf: Shelf, opened: set[str]) -> None:
+    """Every day a sample is read, and the oldest backup goes: what a sample held of it counts for no other file."""
+    backups = [shelf.back_up(hours=300 - number, files=5) for number in range(12)]
+    ever: set[str] = set()
+    for gone in backups[:8]:
+        ever |= verify(shelf, opened, sample=10)
+        for path in sorted((shelf.home / "store").rglob("*")):
+            if gone in str(path) and path.is_file():
+                path.unlink()
+        receipts.Receipts(str(shelf.home / "state")).forget("shop", [gone])
+        shelf.now += datetime.timedelta(days=1)
+        left = [name for name in store(shelf) if name not in ever]
+        assert unread(shelf) == len(left)
+
+
+def store(shelf: Shelf) -> list[str]:
+    root = shelf.home / "store"
+    return [str(path.relative_to(root)) for path in root.rglob("*.lbx")]
+
+
+def test_a_damaged_file_was_not_read(shelf: Shelf) -> None:
+    identity = shelf.back_up(files=3)
+    name = shelf.home / "store" / "shop" / "data" / identity / "0001.lbx"
+    name.write_bytes(name.read_bytes()[:-1] + b"?")
+    with pytest.raises(Tampered):
+        verification.verify(verification.VerifyRequest(shelf.settings), shelf.world())
+    assert unread(shelf) == 1
+
+
+def test_what_was_read_is_remembered_in_little_room(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reread, "LARGEST", 4000)
+    memory = reread.RereadFiles(str(shelf.home / "state"), "here")
+    ids = [repository.backup_id(shelf.now - datetime.timedelta(days=days), "0" * 16) for days in range(100, 0, -1)]
+    for identity in ids:
+        memory.add("shop", [repository.member("shop", identity, number) for number in (1, 2)])
+        memory.add("shop", [repository.member("shop", identity, 1)])
+    path = shelf.home / "state" / "reread.jsonl"
+    assert path.stat().st_size < 5000
+    assert memory.of("shop")[ids[-1]] == {"0001.lbx", "0002.lbx"}
+    assert len(path.read_text().splitlines()) == len(memory.of("shop"))
+    assert reread.RereadFiles(str(shelf.home / "state"), "elsewhere").of("shop") == {}
+    path.write_text('{"application":"shop","files":5,"store":"here"}\n[]\n')
+    assert memory.of("shop") == {}

@@ -48,9 +48,9 @@ def test_the_newest_backup_that_counts_is_measured(shelf: Shelf) -> None:
     assert values['lifeboat_store_bytes{application="shop"}'] == on_disk
 
 
-def test_only_a_restore_that_was_compared_makes_a_backup_verified(shelf: Shelf) -> None:
+def test_only_a_restore_that_was_compared_makes_a_backup_restore_tested(shelf: Shelf) -> None:
     first, second, third = (shelf.back_up(hours=hours) for hours in (53, 29, 5))
-    name = f"lifeboat_backup_newest_verified_timestamp_seconds{{{SHOP}}}"
+    name = f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{SHOP}}}"
     assert shelf.values()[name] == 0
     shelf.validated(first)
     shelf.log("validation", "failed", backup_id=third, mode="scratch")
@@ -60,7 +60,7 @@ def test_only_a_restore_that_was_compared_makes_a_backup_verified(shelf: Shelf) 
     assert shelf.values()[name] == ago(53)
     shelf.validated(third)
     assert shelf.values()[name] == ago(5)
-    assert shelf.values()[f"lifeboat_backups_verified{{{SHOP}}}"] == 2
+    assert shelf.values()[f"lifeboat_backups_restore_tested{{{SHOP}}}"] == 2
 
 
 def test_a_database_whose_backup_never_succeeded_is_not_forgotten(shelf: Shelf) -> None:
@@ -190,7 +190,7 @@ def test_hosts_that_share_a_store_speak_of_their_own(shelf: Shelf) -> None:
     assert 'cluster="main"' in text
     assert 'cluster="db2"' not in text
     shelf.validated(other, component="db2/shop")
-    assert shelf.values()[f"lifeboat_backups_verified{{{SHOP.replace('main', 'db2')}}}"] == 1
+    assert shelf.values()[f"lifeboat_backups_restore_tested{{{SHOP.replace('main', 'db2')}}}"] == 1
     assert 'cluster="db2"' in "".join(shelf.values(cluster=None))
     assert "cluster db2" in shelf.html()
 
@@ -274,7 +274,7 @@ class TestStore:
         assert outcome.facts["answer"] == "yes"
         assert outcome.facts["summary"].endswith("This host may not read the store, and says what it remembers.")
         assert not any(name.startswith("lifeboat_catalogue_readable") for name in values)
-        assert values[f"lifeboat_backup_newest_verified_timestamp_seconds{{{SHOP}}}"] == ago(5)
+        assert values[f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{SHOP}}}"] == ago(5)
 
     def test_a_host_that_may_not_read_and_remembers_nothing_does_not_know(
         self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
@@ -471,31 +471,34 @@ def test_nothing_on_the_page_says_how_old_it_is(shelf: Shelf) -> None:
 class TestPage:
     """The status page, as text. How it looks in a browser is tested in tests/integration/monitoring."""
 
-    def test_yes_says_how_old_the_newest_verified_backup_is(self, shelf: Shelf) -> None:
+    def test_yes_says_how_old_the_newest_restore_tested_backup_is(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up(hours=5))
-        assert said(shelf) == "Yes. shop could be restored: its newest verified backup is from 21 Nov 2026, 03:00 UTC."
+        assert (
+            said(shelf)
+            == "Yes. shop could be restored: its newest restore-tested backup is from 21 Nov 2026, 03:00 UTC."
+        )
 
     def test_several_databases_are_as_good_as_the_worst(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up("shop", hours=5))
         shelf.validated(shelf.back_up("sessions", hours=7), component="main/sessions")
         assert said(shelf) == (
-            "Yes. All 2 databases could be restored: the newest verified backup of each is from 21 Nov 2026, 01:00 UTC "
-            "or younger."
+            "Yes. All 2 databases could be restored: the newest restore-tested backup of each is from 21 Nov 2026, "
+            "01:00 UTC or younger."
         )
         shelf.back_up("orders")
-        assert said(shelf) == "Probably. Each database has a backup, but no backup of orders was ever verified."
+        assert said(shelf) == "Probably. Each database has a backup, but no backup of orders was ever restore-tested."
         shelf.log("backup", "failed", component="main/stock")
-        assert said(shelf) == "No. There is no backup of stock, and no backup of orders was ever verified."
+        assert said(shelf) == "No. There is no backup of stock, and no backup of orders was ever restore-tested."
         shelf.validated(shelf.back_up("orders", hours=3), component="main/orders")
         assert said(shelf) == (
-            "No. There is no backup of stock; the newest verified backup of each other one is "
+            "No. There is no backup of stock; the newest restore-tested backup of each other one is "
             "from 21 Nov 2026, 01:00 UTC or younger."
         )
 
     def test_databases_of_one_name_are_told_apart_by_their_cluster(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up(cluster="main"))
         shelf.back_up(cluster="db2")
-        assert said(shelf) == "Probably. Each database has a backup, but no backup of db2/shop was ever verified."
+        assert said(shelf) == "Probably. Each database has a backup, but no backup of db2/shop was ever restore-tested."
 
     def test_a_suspicious_backup_is_no_reason_for_a_yes(self, shelf: Shelf) -> None:
         for day in range(9, 0, -1):
@@ -503,24 +506,25 @@ class TestPage:
         shelf.validated(good, hours=23)
         emptied = shelf.back_up(hours=1, data=10 << 20)
         warned = "The newest backup of shop is suspicious: look at it before you restore it."
-        # One could restore the one before it, which was verified a day ago.
-        yes = "Yes. shop could be restored: its newest verified backup is from 20 Nov 2026, 08:00 UTC."
+        # One could restore the one before it, which was restore-tested a day ago.
+        yes = "Yes. shop could be restored: its newest restore-tested backup is from 20 Nov 2026, 08:00 UTC."
         assert said(shelf) == f"{yes} {warned}"
         shelf.validated(emptied, hours=0)
         assert said(shelf).startswith(yes)
-        assert said(shelf, verified_age=3600 * 12) == (
-            f"Probably. A backup is there, but nothing that was lately verified of shop is free of suspicion. {warned}"
+        assert said(shelf, restore_tested_age=3600 * 12) == (
+            "Probably. A backup is there, but nothing that was lately restore-tested of shop is free of suspicion. "
+            f"{warned}"
         )
-        assert "! suspicious" in shelf.html(verified_age=3600 * 12)
+        assert "! suspicious" in shelf.html(restore_tested_age=3600 * 12)
 
-    def test_a_verified_backup_that_is_too_old_is_doubted(self, shelf: Shelf) -> None:
+    def test_a_restore_tested_backup_that_is_too_old_is_doubted(self, shelf: Shelf) -> None:
         shelf.validated(shelf.back_up(hours=100))
         shelf.back_up(hours=4)
         assert (
             said(shelf)
-            == "Probably. A backup is there, but the newest verified one of shop is from 17 Nov 2026, 04:00 UTC."
+            == "Probably. A backup is there, but the newest restore-tested one of shop is from 17 Nov 2026, 04:00 UTC."
         )
-        assert said(shelf, verified_age=8 * 86400).startswith("Yes.")
+        assert said(shelf, restore_tested_age=8 * 86400).startswith("Yes.")
 
     def test_nothing_at_all_is_a_no(self, shelf: Shelf) -> None:
         assert said(shelf) == "No. There is no backup of shop."
@@ -562,8 +566,8 @@ class TestPage:
         shelf.validated(shelf.back_up(hours=29, data=3 << 20))
         shelf.back_up(hours=5, data=2 << 20)
         page = shelf.html()
-        assert "<title>20 Nov 2026, 03:00: 3.0 MiB of data, verified</title>" in page
-        assert "<title>21 Nov 2026, 03:00: 2.0 MiB of data, not verified</title>" in page
+        assert "<title>20 Nov 2026, 03:00: 3.0 MiB of data, restore-tested</title>" in page
+        assert "<title>21 Nov 2026, 03:00: 2.0 MiB of data, not restore-tested</title>" in page
         assert page.count('role="img" aria-label="') >= 2
 
 
@@ -582,7 +586,7 @@ def test_the_answer_is_also_the_result(shelf: Shelf) -> None:
     shelf.server("shop")
     facts = shelf.watch().facts
     assert facts["answer"] == "yes"
-    assert facts["summary"] == "Yes. shop could be restored: its newest verified backup is 5 h old."
+    assert facts["summary"] == "Yes. shop could be restored: its newest restore-tested backup is 5 h old."
     assert facts["databases"] == [
         {
             "cluster": "main",
@@ -591,7 +595,7 @@ def test_the_answer_is_also_the_result(shelf: Shelf) -> None:
             "backups": 1,
             "newest": identity,
             "newest_age": 18000.0,
-            "newest_verified": identity,
-            "newest_verified_age": 18000.0,
+            "newest_restore_tested": identity,
+            "newest_restore_tested_age": 18000.0,
         }
     ]

@@ -124,8 +124,13 @@ def test_a_summary_does_not_list_the_tables_of_a_hundred_backups(log):
 
 
 def test_an_alarm_is_named_in_its_subject(clock):
-    for event, said in (("alarm_raised", "ALARM: verified_age"), ("alarm_cleared", "alarm over: verified_age")):
-        notice = notices.Notice(event, clock.moment, "critical", application="shop", facts={"alarm": "verified_age"})
+    for event, said in (
+        ("alarm_raised", "ALARM: restore_tested_age"),
+        ("alarm_cleared", "alarm over: restore_tested_age"),
+    ):
+        notice = notices.Notice(
+            event, clock.moment, "critical", application="shop", facts={"alarm": "restore_tested_age"}
+        )
         assert notice_text.subject(notice) == f"[lifeboat] shop: {said}"
 
 

@@ -422,14 +422,14 @@ def test_who_was_told_of_an_alarm_is_told_of_its_end_and_nobody_else(tell, recei
         Channel("team", url=URL, minimum_severity="critical"),
         Channel("other", url=other, events=("backup_*",)),
     )
-    tell(*channels, alarms=(Alarm("age", "No verified backup in 48 h."),))
+    tell(*channels, alarms=(Alarm("age", "No restore-tested backup in 48 h."),))
     tell(*channels, alarms=())
     assert receivers.events() == ["alarm_raised", "alarm_cleared"]
     assert receivers.events(other) == []
 
 
 def test_an_alarm_that_could_not_be_told_is_told_later(tell, receivers):
-    alarm = Alarm("age", "No verified backup in 48 h.")
+    alarm = Alarm("age", "No restore-tested backup in 48 h.")
     receivers.failures[URL] = down(3)
     tell(alarms=(alarm,))
     tell(alarms=(alarm,))

@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.policy import parse
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.prune import PruneRequest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
 
@@ -52,7 +53,7 @@ class Ground:
         return World(now=lambda: now or self.now, sleep=_never, environ={}, dry_run=dry_run)
 
     def request(self, policy: dict[str, t.Any], **changes: t.Any) -> PruneRequest:
-        return PruneRequest(self.settings, policy, **{"force": True, "lock_timeout": 0.0, **changes})
+        return PruneRequest(self.settings, parse(policy), **{"force": True, "lock_timeout": 0.0, **changes})
 
     def opened(self) -> catalogue.Repository:
         return catalogue.open_repository(self.settings, self.world())

@@ -105,11 +105,12 @@ def span_holds(
 
 
 def is_head(one: Candidate, like: list[Candidate], slot: str, policy: Policy) -> bool:
-    """Whether it stands for its period: no other there is verified where it is not, or as good and older."""
+    """Whether it stands for its period: no other there is restore-tested where it is not, or as good and older."""
     mine = period(one.finished, slot, policy.zone)
     return not any(
         period(other.finished, slot, policy.zone) == mine
-        and (not other.verified, other.finished, other.backup_id) < (not one.verified, one.finished, one.backup_id)
+        and (not other.restore_tested, other.finished, other.backup_id)
+        < (not one.restore_tested, one.finished, one.backup_id)
         for other in like
     )
 
@@ -119,9 +120,9 @@ def is_newest(one: Candidate, backups: list[Candidate], policy: Policy, now: dat
     return one in counted and rank(one, counted) < policy.min_keep
 
 
-def is_newest_verified(one: Candidate, backups: list[Candidate], policy: Policy, now: datetime) -> bool:
-    counted = [other for other in countable(one.component, backups, now) if other.verified]
-    counted = counted or [other for other in sound(one.component, backups, now) if other.verified]
+def is_newest_restore_tested(one: Candidate, backups: list[Candidate], policy: Policy, now: datetime) -> bool:
+    counted = [other for other in countable(one.component, backups, now) if other.restore_tested]
+    counted = counted or [other for other in sound(one.component, backups, now) if other.restore_tested]
     return one in counted and rank(one, counted) == 0
 
 
@@ -183,4 +184,4 @@ def period(at: datetime, slot: str, zone: tzinfo) -> tuple[int, ...]:
     return {"daily": (hours // 24,), "weekly": (weeks,), "monthly": (day.year, day.month), "yearly": (day.year,)}[slot]
 
 
-QUESTIONS = (is_protected, fails_lately, is_partial_and_young, is_ruled, is_newest, is_newest_verified)
+QUESTIONS = (is_protected, fails_lately, is_partial_and_young, is_ruled, is_newest, is_newest_restore_tested)

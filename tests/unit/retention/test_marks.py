@@ -99,20 +99,20 @@ def test_a_database_host_cannot_vouch_for_its_own_backups(ground, hosts):
     opened = ground_opened(ground, settings)
     assert marking.vouch(opened.read("main/shop", identity), "restored", ground.world()) == (False, "")
     assert ground.objects("marks") == []
-    forged = made(ground, identity, "verified")
+    forged = made(ground, identity, "restore_tested")
     ground.store.put_new(forged.name, seals.seal_record("mark", forged.payload(), [signer]))
     said = opened.marks(identity)[identity]
-    assert said.of("verified") == ()
+    assert said.of("restore_tested") == ()
     assert said.doubtful == (forged.name,)
 
 
 def test_a_validator_vouches_for_all(ground, hosts):
     identity = ground.make(1)
-    _signer, settings = hosts.add("mark/verified")
+    _signer, settings = hosts.add("mark/restore_tested")
     opened = ground_opened(ground, settings)
     backup = opened.read("main/shop", identity)
     assert marking.vouch(backup, "restored", ground.world()) == (True, "")
-    assert opened.marks(identity)[identity].verified(backup.manifest_sha256)
+    assert opened.marks(identity)[identity].restore_tested_at(backup.manifest_sha256)
 
 
 def test_what_a_signer_said_in_its_time_still_counts(ground, hosts):

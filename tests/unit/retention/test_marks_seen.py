@@ -121,7 +121,7 @@ def test_a_mark_that_is_gone_for_good_is_taken_back_by_setting_it_again(ground):
     assert prune.prune(ground.request(POLICY), ground.world()).facts["deleted_backups"] == [old]
 
 
-def test_the_newest_verified_backup_is_not_lost_with_the_listing_of_marks(ground):
+def test_the_newest_restore_tested_backup_is_not_lost_with_the_listing_of_marks(ground):
     ground.make(1)
     old = ground.make(401)
     marking.vouch(ground.opened().read("main/shop", old), "restored", ground.world())

@@ -28,24 +28,26 @@ def judged(backups, force=True, **policy):
 
 
 def test_every_decision_says_why():
-    found, _plan = judged([made(0), made(3, verified=True), made(5), made(40)], daily=2, keep_within="4d")
+    found, _plan = judged([made(0), made(3, restore_tested=True), made(5), made(40)], daily=2, keep_within="4d")
     assert found[0] == ("keep", ("younger than 4d", "daily 2026-11-20", "one of the newest 1 (min_keep)"))
-    assert found[3] == ("keep", ("younger than 4d", "daily 2026-11-17", "newest verified"))
+    assert found[3] == ("keep", ("younger than 4d", "daily 2026-11-17", "newest restore-tested"))
     assert found[5] == ("delete", ("no rule keeps it",))
 
 
-def test_the_newest_verified_backup_stays_however_old():
-    found, _plan = judged([made(0), made(1), made(700, verified=True), made(800, verified=True)], keep_within="2d")
-    assert found[700] == ("keep", ("newest verified",))
+def test_the_newest_restore_tested_backup_stays_however_old():
+    found, _plan = judged(
+        [made(0), made(1), made(700, restore_tested=True), made(800, restore_tested=True)], keep_within="2d"
+    )
+    assert found[700] == ("keep", ("newest restore-tested",))
     assert found[800][0] == "delete"
 
 
 def test_an_emergency_backup_or_chosen_tables_stand_in_for_no_full_one():
-    backups = [made(0, reason="emergency", verified=True), made(1, scope="partial", verified=True)]
-    backups += [made(100), made(200, verified=True), made(300)]
+    backups = [made(0, reason="emergency", restore_tested=True), made(1, scope="partial", restore_tested=True)]
+    backups += [made(100), made(200, restore_tested=True), made(300)]
     found, _plan = judged(backups, keep_within="10d")
     assert found[100] == ("keep", ("one of the newest 1 (min_keep)",))
-    assert found[200] == ("keep", ("newest verified",))
+    assert found[200] == ("keep", ("newest restore-tested",))
     assert found[300][0] == "delete"
 
 
@@ -70,10 +72,12 @@ def test_chosen_tables_stay_by_their_own_age_and_fill_no_slot():
     assert found[40][0] == "delete"
 
 
-def test_of_a_period_the_verified_backup_is_taken():
-    found, _plan = judged([made(10.4), made(10.3, verified=True), made(10.2, verified=True), made(0)], daily="30d")
+def test_of_a_period_the_restore_tested_backup_is_taken():
+    found, _plan = judged(
+        [made(10.4), made(10.3, restore_tested=True), made(10.2, restore_tested=True), made(0)], daily="30d"
+    )
     assert [found[age][0] for age in (10.4, 10.3)] == ["delete", "keep"]
-    assert found[10.2] == ("keep", ("newest verified",))
+    assert found[10.2] == ("keep", ("newest restore-tested",))
 
 
 def test_what_a_backup_that_stays_needs_stays_with_it():

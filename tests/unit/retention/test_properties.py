@@ -87,7 +87,7 @@ def histories(draw):
                 parents=tuple(draw(st.lists(st.sampled_from([one.backup_id for one in made]), max_size=2)))
                 if made and draw(RARELY)
                 else (),
-                verified=draw(RARELY),
+                restore_tested=draw(RARELY),
                 pinned=draw(RARELY) and draw(RARELY),
                 held=draw(RARELY) and draw(RARELY),
                 locked_until=None if lock is None else now + timedelta(days=lock),
@@ -129,10 +129,10 @@ def check_promises(made, backups, policy, now):
         here = [one for one in backups if one.component == component and not one.failed and not one.misdated]
         here = sorted((one for one in here if one.finished <= now + CLOCKS), key=lambda one: one.finished)
         full = [one for one in here if one.scope == "full" and one.reason != "emergency"]
-        if verified := [one for one in full if one.verified]:
-            assert max(one.finished for one in verified if one not in gone) == verified[-1].finished
-        elif [one for one in here if one.verified]:
-            assert [one for one in here if one.verified and one not in gone]
+        if tested := [one for one in full if one.restore_tested]:
+            assert max(one.finished for one in tested if one not in gone) == tested[-1].finished
+        elif [one for one in here if one.restore_tested]:
+            assert [one for one in here if one.restore_tested and one not in gone]
         assert len([one for one in full if one not in gone]) >= min(policy.min_keep, len(full))
         if here:
             assert [one for one in here if one not in gone]

@@ -104,7 +104,7 @@ def test_the_mark_comes_first_then_the_manifest_then_the_files(ground, through):
 def test_the_marks_of_what_goes_go_too_but_for_the_one_that_says_why(ground):
     ground.make(1)
     old = ground.make(31)
-    name = f"shop/marks/{old}/verified-{'a' * 16}.json"
+    name = f"shop/marks/{old}/restore_tested-{'a' * 16}.json"
     ground.store.put_new(name, b"{}")
     prune.prune(ground.request(POLICY), ground.world())
     assert len(ground.objects("marks")) == 1
@@ -596,7 +596,7 @@ def test_check_mode_of_a_mark_says_what_would_be_and_writes_nothing(ground):
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"kind": "verified"}, "kind"),
+        ({"kind": "restore_tested"}, "kind"),
         ({"state": "gone"}, "state"),
         ({"reason": "x" * 501}, "reason"),
         ({"reason": "a\nb"}, "reason"),
@@ -613,7 +613,7 @@ def vouched(ground, identity):
     return marking.vouch(backup, "restored", ground.world())
 
 
-def test_the_newest_verified_backup_stays_however_old(ground):
+def test_the_newest_restore_tested_backup_stays_however_old(ground):
     ground.make(0)
     old, older = ground.make(40), ground.make(50)
     assert vouched(ground, old) == (True, "")
@@ -622,23 +622,29 @@ def test_the_newest_verified_backup_stays_however_old(ground):
     vouched(ground, older)
     done = prune.prune(ground.request(POLICY), ground.world())
     reasons = {decision["backup_id"]: decision["reasons"] for decision in done.facts["decisions"]}
-    assert reasons[old] == ["newest verified"]
+    assert reasons[old] == ["newest restore-tested"]
     assert older not in ground.listed()
     row = listing.list_backups(listing.ListRequest(ground.settings), ground.world()).facts["backups"][0]
-    assert row["verified"]
-    assert datetime.datetime.fromisoformat(row["verified_at"]) == ground.now.replace(microsecond=0)
+    assert row["restore_tested"]
+    assert datetime.datetime.fromisoformat(row["restore_tested_at"]) == ground.now.replace(microsecond=0)
 
 
 def test_a_mark_of_another_manifest_verifies_nothing(ground):
     """A host that makes a backup anew under an old id does not inherit what was proved about it."""
     identity = ground.make(40)
     mark = marks.Mark(
-        "shop", "main/shop", identity, "f" * 64, "verified", secrets.token_hex(8), ground.now.replace(microsecond=0)
+        "shop",
+        "main/shop",
+        identity,
+        "f" * 64,
+        "restore_tested",
+        secrets.token_hex(8),
+        ground.now.replace(microsecond=0),
     )
     opened = ground.opened()
     marks.write(opened.store, opened.custody, mark)
     row = listing.list_backups(listing.ListRequest(ground.settings), ground.world()).facts["backups"][0]
-    assert not row["verified"]
+    assert not row["restore_tested"]
 
 
 def test_a_mark_moved_to_another_backup_is_not_believed(ground):
@@ -647,5 +653,5 @@ def test_a_mark_moved_to_another_backup_is_not_believed(ground):
     [name] = ground.objects("marks")
     ground.store.put_new(name.replace(one, other), b"".join(ground.store.get(name)))
     said = ground.opened().marks()
-    assert said[one].of("verified")
-    assert not said[other].of("verified")
+    assert said[one].of("restore_tested")
+    assert not said[other].of("restore_tested")

@@ -18,7 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import gathering
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import collecting
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
@@ -117,8 +117,8 @@ def test_nobody_is_told_that_there_are_no_backups(filled, lose):
     with pytest.raises(StoreError) as caught:
         filled.opened().find("main/shop", "latest")
     assert "holds no backup" not in caught.value.cause
-    picture, warnings = gathering.look(gathering.Sources(filled.settings), filled.world())
-    assert picture.unreadable
+    status, warnings = collecting.collect(collecting.Sources(filled.settings), filled.world())
+    assert status.unreadable
     assert warnings
 
 
@@ -169,7 +169,7 @@ def test_a_complete_backup_that_nothing_lists_is_hidden_and_said_so_with_advice(
     assert [path for path in members(ground) if hidden in path]
 
 
-@pytest.mark.parametrize("kind", ["pinned", "hold", "verified"])
+@pytest.mark.parametrize("kind", ["pinned", "hold", "restore_tested"])
 def test_files_with_a_mark_are_hidden_too(ground, kind):
     for days in range(10):
         ground.make(days)

@@ -13,13 +13,13 @@ import concurrent.futures
 import contextlib
 import typing as t
 
-from ..catalogue import catalogue
+from ..catalogue import catalogue, choosing
 from ..errors import RecoveryError, Tampered
 from . import judging
 from .statistics import Statistics, of_detail, of_manifest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..catalogue.manifest import Manifest
     from .judging import Suspicion, Thresholds
@@ -45,8 +45,8 @@ def assess(
     if not wanted.window:
         return {}
     full: dict[str, list[catalogue.Backup]] = {}
-    for backup in sorted(backups, key=lambda each: each.manifest.finished):
-        if backup.manifest.scope == "full":
+    for backup in sorted(backups, key=lambda each: choosing.age(each.manifest)):
+        if choosing.is_whole(backup.manifest):
             full.setdefault(backup.manifest.component, []).append(backup)
     newest = {component: each[-judging.DEPTH * wanted.window :] for component, each in full.items()}
     known = {entry.backup_id: entry for entry in memory.of(opened.application)}
@@ -75,13 +75,15 @@ def note(
     return judging.shown(found), []
 
 
-def newest_clean(rows: Iterable[Manifest], found: Mapping[str, Sequence[Suspicion]]) -> dict[str, Manifest]:
-    """Give the newest full backup of each component that nothing speaks against; an emergency backup is none."""
-    clean: dict[str, Manifest] = {}
-    for record in sorted(rows, key=lambda each: each.finished):
-        if record.scope == "full" and record.reason != "emergency" and not found.get(record.backup_id):
-            clean[record.component] = record
-    return clean
+def remembered(memory: Statistics, application: str, wanted: Thresholds) -> Found:
+    """Return what is suspicious about the backups that this host remembers making, by backup id."""
+    histories: dict[str, list[Statistic]] = {}
+    for figures in memory.of(application):
+        histories.setdefault(figures.component, []).append(figures)
+    found: Found = {}
+    for history in histories.values():
+        found |= judging.judge(history[-judging.DEPTH * max(wanted.window, 1) :], wanted)
+    return found
 
 
 def _figures(

@@ -18,6 +18,7 @@ import re
 import statistics as sums
 import typing as t
 
+from ..catalogue import choosing
 from ..units import human_size
 from .series import Series, habitual, highest_ratio, normal, spread
 from .thresholds import DEFAULTS, Thresholds, parse
@@ -72,13 +73,13 @@ def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tup
     found: dict[str, tuple[Suspicion, ...]] = {}
     baseline: list[Statistic] = []
     for current in history:
-        if current.scope != "full" or not thresholds.window:
+        if not choosing.is_whole(current) or not thresholds.window:
             continue
         if thresholds.since and current.at < thresholds.since:
             continue
         judged = _Judge(baseline[-DEPTH * thresholds.window :], found, current, thresholds)
         found[current.backup_id] = tuple(judged.suspicions())
-        if current.reason != "emergency":
+        if not choosing.is_emergency(current):
             baseline.append(current)
     return found
 

@@ -15,20 +15,22 @@ import contextlib
 import dataclasses
 import typing as t
 
+from ..catalogue import protection
 from ..errors import DatabaseError
 from ..model import Outcome
 from ..postgres import log_table
 from ..postgres.connection import connect, explained
-from ..retention import outlook, planner
-from ..retention import policy as retention_policy
+from ..retention import outlook
+from ..retention.planner import Candidate
 from ..verbs import that
 from .log import LARGEST, AuditLog, Entry, one_line
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ..model import World
     from ..postgres.connection import Connection, Login
+    from ..retention.policy import Policy
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class SyncRequest:
     host: str
     application: str = ""
     create: bool = True
-    policy: Mapping[str, t.Any] | None = None
+    policy: Policy | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -67,10 +69,9 @@ def sync(request: SyncRequest, world: World) -> Outcome:
     """
     Make the table if needed, insert the entries that it lacks, and settle the rows of backups. One transaction.
 
-    A broken chain is a warning: what is left of the log is still worth keeping. Raise UsageError on a bad policy,
-    DatabaseError when the server refuses, StoreError when the log cannot be read.
+    A broken chain is a warning: what is left of the log is still worth keeping. Raise DatabaseError when the server
+    refuses, StoreError when the log cannot be read.
     """
-    policy = retention_policy.parse(request.policy) if request.policy else None
     log = AuditLog(request.state_dir)
     with (
         contextlib.closing(connect(request.login, request.database, read_only=world.dry_run)) as session,
@@ -78,7 +79,7 @@ def sync(request: SyncRequest, world: World) -> Outcome:
         session.transaction(),
     ):
         done = _write(session, request, log, dry_run=world.dry_run)
-        done.settled += _look_ahead(session, request, done, policy, world)
+        done.settled += _look_ahead(session, request, done, world)
     known = dict([done.last]) if done.last else {}
     problems = [*log.verify(known, sleep=world.sleep), *done.doubts]
     return _report(request, done, problems, dry_run=world.dry_run)
@@ -132,11 +133,9 @@ def _doubts(session: Connection, request: SyncRequest, log: str) -> list[str]:
     return found
 
 
-def _look_ahead(
-    session: Connection, request: SyncRequest, done: _Done, policy: retention_policy.Policy | None, world: World
-) -> int:
-    """Bring what the policy means for each backup up to date. Give how many rows change."""
-    if policy is None or not done.there:
+def _look_ahead(session: Connection, request: SyncRequest, done: _Done, world: World) -> int:
+    """Bring what the policy means for each backup up to date. Return how many rows change."""
+    if request.policy is None or not done.there:
         return 0
     known = {
         (row[1], _candidate(row)): (row[0], row[9], row[10])
@@ -145,7 +144,7 @@ def _look_ahead(
     changes = []
     for application in {application for application, _one in known}:
         group = [one for of, one in known if of == application]
-        for one, seen in outlook.outlook(group, policy, world.now()).items():
+        for one, seen in outlook.outlook(group, request.policy, world.now()).items():
             identity, *before = known[application, one]
             if before != [seen.type, seen.expires]:
                 end = seen.expires.isoformat() if seen.expires else None
@@ -155,16 +154,10 @@ def _look_ahead(
     return len(changes)
 
 
-def _candidate(row: tuple[t.Any, ...]) -> planner.Candidate:
-    _id, _application, component, backup_id, finished, scope, reason, size, verified, *_outlook = row
-    return planner.Candidate(
-        component=component,
-        backup_id=backup_id,
-        finished=finished,
-        scope=scope,
-        reason=reason,
-        size=size,
-        verified=verified,
+def _candidate(row: tuple[t.Any, ...]) -> Candidate:
+    _id, _application, component, backup_id, at, scope, reason, size, tested_at, *_outlook = row
+    return Candidate.of(
+        protection.KnownBackup(component, backup_id, at, at, scope, reason, size, 0, restore_tested_at=tested_at)
     )
 
 

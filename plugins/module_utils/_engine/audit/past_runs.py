@@ -11,9 +11,9 @@ import dataclasses
 import typing as t
 import urllib.parse
 
+from ..catalogue import protection
 from ..printing import printable
 from ..units import human_duration
-from .log import AuditLog
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,8 @@ MOST = 20
 
 
 def last(state_dir: str) -> list[Entry]:
-    """Give the last run of each operation on each component, the newest first. Raise StoreError without the right."""
-    runs = (entry for entry in AuditLog(state_dir).entries() if entry.is_run)
-    found = {(entry.operation, entry.component): entry for entry in runs}
+    """Return the last run of each operation on each component, the newest first. Raise StoreError without the right."""
+    found = protection.last_runs(protection.read_runs(state_dir))
     return sorted(found.values(), key=lambda entry: entry.sequence, reverse=True)
 
 

@@ -45,11 +45,6 @@ class Made:
     started: datetime.datetime
     finished: datetime.datetime
 
-    @property
-    def plain_size(self) -> int:
-        """Bytes before compression and encryption."""
-        return sum(file.plain_size for file in self.files.files)
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Attempts:

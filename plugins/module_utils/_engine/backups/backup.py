@@ -20,7 +20,7 @@ import typing as t
 from .. import repository, units
 from ..anomalies import assessment
 from ..anomalies.statistics import Statistics
-from ..catalogue import catalogue
+from ..catalogue import catalogue, choosing
 from ..catalogue.receipts import Receipt
 from ..components.source import Known
 from ..errors import AccessDenied, DatabaseError, NotFound, Unbelievable
@@ -58,7 +58,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     known = Known(previous, request.repository.state_dir)
     if previous and request.max_age is not None:
         age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
-        if 0 <= age < request.max_age and request.reason != "emergency":
+        if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
             return _nothing_to_do(previous, f"{units.human_duration(age)} old, younger than max_age")
     preview = request.source.look(known, world)
     if previous and not preview.due:
@@ -70,8 +70,8 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     with progress.running():
         made = attempts.captured(known)
         try:
-            _guard(request, made, previous)
             record = attempts.manifest(made)
+            _guard(request, record, previous)
             envelope = publish(opened, writer, record)
         except BaseException:
             if surely_unlisted(opened, component, made.files.backup_id):
@@ -94,9 +94,7 @@ def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
     except (NotFound, Unbelievable):
         return None  # where backups are hidden, one more is what helps
     except AccessDenied:
-        known = opened.receipts.of(opened.application, component)
-        full = [receipt for receipt in known if receipt.scope == "full" and receipt.reason != "emergency"]
-        return max(full, key=lambda receipt: receipt.finished, default=None)
+        return choosing.newest(opened.receipts.of(opened.application, component))
     return _receipt(found.manifest, found.manifest_sha256)
 
 
@@ -114,16 +112,16 @@ def _receipt(record: Manifest, digest: str) -> Receipt:
     )
 
 
-def _guard(request: BackupRequest, made: Made, previous: Receipt | None) -> None:
+def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -> None:
     """Refuse a result that is suspiciously small, before it becomes a backup."""
-    size = made.plain_size
+    size = record.plain_size
     if size < request.min_bytes:
         raise DatabaseError(
             f"The backup has only {units.human_size(size)}, less than min_bytes asks for.",
             "Look at the database before you lower min_bytes: nothing was listed as a backup.",
             plain_size=size,
         )
-    if previous is None or made.captured.scope != "full" or request.accept_shrink or not request.max_shrink:
+    if previous is None or not choosing.is_whole(record) or request.accept_shrink or not request.max_shrink:
         return
     least = previous.plain_size * (100 - request.max_shrink) // 100
     if size < least:

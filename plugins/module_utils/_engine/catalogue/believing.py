@@ -8,25 +8,22 @@ Whether one stored manifest may be believed: its seal, its place, its signer at 
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import typing as t
 
 from .. import repository
 from ..crypto import seals
 from ..errors import Tampered
-from . import manifest
+from . import choosing, manifest
 from .stored_backup import Backup
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable
 
     from ..keys.custody import Custody
     from ..stores.base import Store
     from .choosing import Place
-
-FUTURE = datetime.timedelta(hours=24)
-"""How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
 
 
 def read(
@@ -42,7 +39,7 @@ def read(
     opened = seals.open_record("manifest", envelope, signers)
     record = manifest.parse(opened.payload, application, component, backup_id)
     signer = _signer(custody, opened.signers, record, place.stored)
-    if record.finished > now() + FUTURE:
+    if record.finished > now() + choosing.FUTURE:
         raise Tampered(
             f"{backup_id} claims to have finished in the future.",
             "Check the clock of this machine and of the host that made it.",

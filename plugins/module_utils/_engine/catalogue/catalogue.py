@@ -114,7 +114,7 @@ class Repository:
         Unbelievable when it lists none and holds some.
         """
         listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
-        return sorted(listed, key=choosing.age)
+        return sorted(listed, key=_age)
 
     def until(self, backup: Backup, count: int) -> list[Backup]:
         """Give the authentic backups of the same component up to this one, `count` of them at most, oldest first."""
@@ -123,7 +123,7 @@ class Repository:
             place for place in self._places(backup.manifest.component) if choosing.second(place.backup_id) <= until
         ]
         read = [found for found in self._all_believed(sorted(places)[-count:]) if found]
-        return [found for found in sorted(read, key=choosing.age) if choosing.age(found) <= choosing.age(backup)]
+        return [found for found in sorted(read, key=_age) if _age(found) <= _age(backup)]
 
     def everything(
         self, component: str | None = None, all_files: Callable[[], list[ObjectInfo]] | None = None
@@ -175,8 +175,8 @@ class Repository:
         places = self._places(component)
         for begun_at_once in choosing.newest_first(places):
             read = [backup for place in begun_at_once if (backup := self._believed(place))]
-            for backup in sorted(read, key=choosing.age, reverse=True):
-                if choosing.is_latest(backup.manifest, before) and self._present(backup):
+            for backup in sorted(read, key=_age, reverse=True):
+                if choosing.is_latest_before(backup.manifest, before) and self._present(backup):
                     return backup
         strangers = [anomaly for anomaly in self.anomalies[known:] if anomaly.kind == STRANGER]
         if places and len(strangers) == len(places):
@@ -300,3 +300,7 @@ def open_repository(
     cause = "It is not signed by the root that counts here, and was passed over."
     opened.anomalies += [Anomaly(TRUST, name, f"{name}: {cause}") for name in keys.ignored_trust_files]
     return opened
+
+
+def _age(backup: Backup) -> t.Any:
+    return choosing.age(backup.manifest)

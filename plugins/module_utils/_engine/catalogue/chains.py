@@ -39,4 +39,4 @@ def chain(opened: Repository, backup: Backup) -> tuple[Backup, ...]:
             )
         found[parent.backup_id] = read
         missing += read.manifest.parents
-    return tuple(sorted(found.values(), key=choosing.age))
+    return tuple(sorted(found.values(), key=lambda each: choosing.age(each.manifest)))

@@ -18,12 +18,47 @@ import typing as t
 from ..errors import UsageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from .manifest import Manifest
-    from .stored_backup import Backup
+
+FUTURE = datetime.timedelta(hours=24)
+"""How far ahead of our clock a backup may claim to have finished before it is no recovery point any more."""
+
+EMERGENCY = "emergency"
 
 _BEFORE = re.compile(r"latest before (.+)")
+
+
+class Made(t.Protocol):
+    """A backup: why it was made, and of how much of its database."""
+
+    @property
+    def scope(self) -> str:
+        """Whether it is `full` or `partial`."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was made."""
+
+
+class Dated(Made, t.Protocol):
+    """A backup and when it was made."""
+
+    @property
+    def component(self) -> str:
+        """The database it is of."""
+
+    @property
+    def backup_id(self) -> str:
+        """Its id."""
+
+    @property
+    def started(self) -> datetime.datetime:
+        """When it began."""
+
+
+Record = t.TypeVar("Record", bound=Dated)
 
 
 class Place(t.NamedTuple):
@@ -34,9 +69,34 @@ class Place(t.NamedTuple):
     stored: datetime.datetime
 
 
-def age(backup: Backup) -> tuple[datetime.datetime, str, str]:
-    """Give what sorts backups by age."""
-    return (backup.manifest.started, backup.manifest.backup_id, backup.manifest.component)
+def age(record: Dated) -> tuple[datetime.datetime, str, str]:
+    """Return what sorts backups by age: what a restore brings back is the database as it was when they began."""
+    return (record.started, record.backup_id, record.component)
+
+
+def is_whole(record: Made) -> bool:
+    """Whether a backup is one of the whole database."""
+    return record.scope == "full"
+
+
+def is_emergency(record: Made) -> bool:
+    """Whether a backup was made because a restore was about to replace what is in it."""
+    return record.reason == EMERGENCY
+
+
+def is_latest(record: Made) -> bool:
+    """Whether a backup may be meant by `latest`: a full one, and no emergency backup."""
+    return is_whole(record) and not is_emergency(record)
+
+
+def is_latest_before(record: Manifest, before: datetime.datetime | None) -> bool:
+    """Whether a backup may be meant by `latest before <time>`, or where that is None, by `latest`."""
+    return is_latest(record) and (before is None or record.finished < before)
+
+
+def newest(records: Iterable[Record], accept: Callable[[Record], object] = lambda _record: True) -> Record | None:
+    """Return the newest of those that `latest` may mean and that `accept` lets pass, None where there is none."""
+    return max((record for record in records if is_latest(record) and accept(record)), key=age, default=None)
 
 
 def newest_first(places: Iterable[Place]) -> Iterator[list[Place]]:
@@ -52,12 +112,6 @@ def newest_first(places: Iterable[Place]) -> Iterator[list[Place]]:
 def second(backup_id: str) -> str:
     """Give what an id tells of when the backup began, as text that sorts."""
     return backup_id.rpartition("-")[0]
-
-
-def is_latest(record: Manifest, before: datetime.datetime | None) -> bool:
-    """Whether a backup may be meant by `latest`: a full one, no emergency backup, finished before that time."""
-    counts = record.scope == "full" and record.reason != "emergency"
-    return counts and (before is None or record.finished < before)
 
 
 def deadline(selector: str) -> datetime.datetime | None:

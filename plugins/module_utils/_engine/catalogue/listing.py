@@ -8,21 +8,23 @@ Use case: what backups there are, which is the newest, and what is not as it mus
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
 from .. import repository
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
-from ..errors import MissingLibrary, UsageError
+from ..errors import MissingLibrary, StoreError, UsageError
 from ..model import Outcome
-from . import catalogue, marks, newer, table
+from . import catalogue, newer, protection, table
 from .inventory import Inventories
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
+    from ..audit.log import Entry
     from ..model import World
 
 try:
@@ -62,56 +64,72 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
     if request.limit is not None and request.limit < 0:
         raise UsageError(f"A limit of {request.limit} is impossible.", "Give 0 for all, or more.", field="limit")
     opened = catalogue.open_repository(request.repository, world)
+    backups = _chosen(request, opened)
+    passed = newer.notice(opened, backups, request.as_of)
+    known = _known(request, opened, backups, world)
+    every = {one.backup_id: _row(backup, one) for backup, one in zip(backups, known, strict=True)}
+    protected = protection.of(known)
+    newest = {name: every[one.newest.backup_id] for name, one in protected.items() if one.newest}
+    clean = {name: every[one.newest_clean.backup_id] for name, one in protected.items() if one.newest_clean}
+    missing, unseen = _missing(request, opened.application, newest, world.now())
+    rows = [row for row in every.values() if not (request.clean and row["suspicions"])]
+    latest = clean if request.clean else newest
+    facts = {
+        "backups": rows,
+        "count": len(rows),
+        "latest": latest,
+        "clean": clean,
+        "passed_over": {name: [dataclasses.asdict(one) for one in over] for name, over in passed.items()},
+        "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
+        "missing": [dataclasses.asdict(each) for each in missing],
+        "compared": not unseen,
+        "table": [
+            *table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit),
+            *unseen,
+        ],
+        **({"matches": query.search(rows)} if query is not None else {}),
+    }
+    said = [
+        *(anomaly.sentence for anomaly in opened.anomalies),
+        *(f"There is no backup of {each.cluster}/{each.database}, and the server has it." for each in missing),
+        *(_suspicious(row, clean.get(name)) for name, row in newest.items() if row["suspicions"]),
+    ]
+    return Outcome(changed=False, facts=facts, warnings=tuple(said))
+
+
+def _chosen(request: ListRequest, opened: catalogue.Repository) -> list[catalogue.Backup]:
     component = None
     if request.cluster and request.database:
         component = repository.component(request.cluster, request.database)
-    backups = [
+    return [
         backup
         for backup in opened.backups(component)
         if (request.as_of is None or backup.manifest.finished <= request.as_of)
         and request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
     ]
-    passed = newer.notice(opened, backups, request.as_of)
-    memory = Statistics(request.repository.state_dir, request.repository.place)
+
+
+def _known(
+    request: ListRequest, opened: catalogue.Repository, backups: list[catalogue.Backup], world: World
+) -> list[protection.KnownBackup]:
+    settings = request.repository
+    memory = Statistics(settings.state_dir, settings.place)
     found = assessment.assess(opened, backups, memory, request.thresholds, keep=not world.dry_run)
     said = opened.marks(kinds=repository.PROTECTING_MARKS) if backups else {}
-    every = {
-        backup.manifest.backup_id: describe(backup, found.get(backup.manifest.backup_id, ()))
-        | _marked(backup, said.get(backup.manifest.backup_id, marks.Marks()))
-        for backup in backups
-    }
-    trusted = assessment.newest_clean((backup.manifest for backup in backups), found)
-    clean = {name: every[record.backup_id] for name, record in trusted.items()}
-    missing, unseen = _missing(request, opened.application, _latest(list(every.values())), world.now())
-    rows = [row for row in every.values() if not (request.clean and row["suspicions"])]
-    facts: dict[str, t.Any] = {
-        "backups": rows,
-        "count": len(rows),
-        "latest": _latest(rows),
-        "clean": clean,
-        "passed_over": {name: [dataclasses.asdict(one) for one in every] for name, every in passed.items()},
-        "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
-        "missing": [dataclasses.asdict(each) for each in missing],
-        "compared": not unseen,
-        "table": table.lines(rows, opened.anomalies, missing, now=world.now(), limit=request.limit) + unseen,
-    }
-    if query is not None:
-        facts["matches"] = query.search(rows)
-    warnings = [anomaly.sentence for anomaly in opened.anomalies]
-    warnings += [f"There is no backup of {each.cluster}/{each.database}, and the server has it." for each in missing]
-    newest = _latest(list(every.values()))
-    warnings += [_suspicious(row, clean.get(name)) for name, row in newest.items() if row["suspicions"]]
-    return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
+    runs: list[Entry] = []
+    with contextlib.suppress(StoreError):  # another user's log: the marks have to do
+        runs = protection.read_runs(settings.state_dir, opened.application, world.now())
+    return protection.stored(backups, said, protection.restore_tests(runs), found)
 
 
 def _missing(
-    request: ListRequest, application: str, latest: dict[str, t.Any], now: datetime.datetime
+    request: ListRequest, application: str, newest: Collection[str], now: datetime.datetime
 ) -> tuple[list[table.Missing], list[str]]:
-    """Give the databases that a server has and that have no backup, and of which clusters that is not known."""
+    """Return the databases that a server has and that have no backup, and of which clusters that is not known."""
     if request.as_of is not None:
         return [], []  # what the server had then is not known, and was not asked
     known = Inventories(request.repository.state_dir).of(application)
-    clusters = {repository.cluster_and_database(name)[0] for name in latest} | ({request.cluster} - {None})
+    clusters = {repository.cluster_and_database(name)[0] for name in newest} | ({request.cluster} - {None})
     unseen = [
         f"NOT COMPARED  Whether cluster {name} has a database without a backup: its server was not asked lately."
         for name in sorted(t.cast("set[str]", clusters))
@@ -123,24 +141,9 @@ def _missing(
         for database in each.wanted
         if request.cluster in {None, name}
         and request.database in {None, database}
-        and repository.component(name, database) not in latest
+        and repository.component(name, database) not in newest
     ]
     return missing, unseen
-
-
-def _marked(backup: catalogue.Backup, said: marks.Marks) -> dict[str, t.Any]:
-    """Give what the marks say, and when the backup was last proved."""
-    verified = [mark for mark in said.of("verified") if mark.manifest_sha256 == backup.manifest_sha256]
-    return {
-        "verified": bool(verified),
-        "verified_at": verified[-1].at.isoformat() if verified else None,
-        "pinned": said.pinned,
-        "held": said.held,
-    }
-
-
-def _latest(rows: list[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    return {row["component"]: row for row in rows if row["scope"] == "full" and row["reason"] != "emergency"}
 
 
 def _suspicious(row: dict[str, t.Any], clean: dict[str, t.Any] | None) -> str:
@@ -150,8 +153,8 @@ def _suspicious(row: dict[str, t.Any], clean: dict[str, t.Any] | None) -> str:
     )
 
 
-def describe(backup: catalogue.Backup, suspicions: Sequence[judging.Suspicion] = ()) -> dict[str, t.Any]:
-    """Give a backup's public record: sizes in bytes, times as ISO 8601 in UTC, duration in seconds."""
+def _row(backup: catalogue.Backup, known: protection.KnownBackup) -> dict[str, t.Any]:
+    """Return a backup's public record: sizes in bytes, times as ISO 8601 in UTC, duration in seconds."""
     record = backup.manifest
     cluster, database = repository.cluster_and_database(record.component)
     return {
@@ -171,7 +174,11 @@ def describe(backup: catalogue.Backup, suspicions: Sequence[judging.Suspicion] =
         "files": len(record.files),
         "recipients": list(record.recipients),
         "versions": record.versions,
-        "suspicions": judging.shown(suspicions),
+        "suspicions": judging.shown(known.suspicions),
+        "restore_tested": known.restore_tested,
+        "restore_tested_at": known.restore_tested_at.isoformat() if known.restore_tested_at else None,
+        "pinned": known.pinned,
+        "held": known.held,
     }
 
 

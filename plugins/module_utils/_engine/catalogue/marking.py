@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and was right.
+Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and compared.
 """
 
 from __future__ import annotations
@@ -70,15 +70,17 @@ def mark(request: MarkRequest, world: World) -> Outcome:
 
 def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, str]:
     """
-    Mark a backup as verified, unless it is, or the keys at hand may not sign that.
+    Mark a backup as restore-tested, unless it is, or the keys at hand may not sign that.
 
     Give whether such a mark stands, and what went wrong when the store did not take it.
     """
     record = backup.manifest
     try:
-        said = marks.read(backup.store, backup.custody, record.application, record.backup_id, kinds=("verified",))
-        if not said.get(record.backup_id, marks.Marks()).verified(backup.manifest_sha256):
-            marks.write(backup.store, backup.custody, _made(backup, "verified", reason, world))
+        said = marks.read(
+            backup.store, backup.custody, record.application, record.backup_id, kinds=(marks.RESTORE_TESTED,)
+        )
+        if said.get(record.backup_id, marks.Marks()).restore_tested_at(backup.manifest_sha256) is None:
+            marks.write(backup.store, backup.custody, _made(backup, marks.RESTORE_TESTED, reason, world))
     except KeyRefused:
         return False, ""
     except StoreError as exc:

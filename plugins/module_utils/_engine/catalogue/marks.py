@@ -5,10 +5,10 @@
 """
 Marks: small signed records that say something about a backup without touching it.
 
-`verified`: it was restored and was right. `pinned`: it stays until somebody takes that back. `hold`: the same, for the
-law. `expired`: retention let it go, so that its absence is no loss. A mark is never changed; taking one back is another
-mark, which lifts it. Each kind is a scope of its own in the trust file (`mark/verified`), so a database host need not
-be able to vouch for itself.
+`restore_tested`: it was restored and compared with its proof. `pinned`: it stays until somebody takes that back.
+`hold`: the same, for the law. `expired`: retention let it go, so that its absence is no loss. A mark is never changed;
+taking one back is another mark, which lifts it. Each kind is a scope of its own in the trust file
+(`mark/restore_tested`), so a database host need not be able to vouch for itself.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from .stored_backup import Backup
 
 KINDS = repository.MARK_KINDS
+RESTORE_TESTED = "restore_tested"
 FORMAT = "lifeboat-mark/1"
 READERS = 8
 
@@ -79,9 +80,10 @@ class Marks:
         """Give the marks of a kind that stand, oldest first."""
         return tuple(mark for mark in self.standing if mark.kind == kind)
 
-    def verified(self, manifest_sha256: str) -> bool:
-        """Whether the backup with this very manifest was restored and was right."""
-        return any(mark.manifest_sha256 == manifest_sha256 for mark in self.of("verified"))
+    def restore_tested_at(self, manifest_sha256: str) -> datetime | None:
+        """When the backup with this very manifest was last restored and compared with its proof."""
+        tested = (mark.at for mark in self.of(RESTORE_TESTED) if mark.manifest_sha256 == manifest_sha256)
+        return max(tested, default=None)
 
     @property
     def pinned(self) -> bool:

@@ -103,7 +103,7 @@ def notice(
     opened: Repository, backups: Iterable[Backup], until: datetime.datetime | None = None
 ) -> dict[str, tuple[Passed, ...]]:
     """Count it among the anomalies where the latest of a database is not the newest; give what it passes over."""
-    latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest, None)}
+    latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest)}
     found = {component: among(opened.anomalies, backup, until) for component, backup in latest.items()}
     for component, passed in found.items():
         if passed:
@@ -156,7 +156,7 @@ def _looked_for(
     lost = sorted(({*traces, *receipts} - listed.keys()) - {one for one, found in marked.items() if found.expired})
     for number, one in enumerate(reversed(lost)):
         if one in receipts:
-            if receipts[one].scope == "full" and receipts[one].reason != "emergency":
+            if choosing.is_latest(receipts[one]):
                 yield Passed(one, f"It was made here at {receipts[one].finished} and is not in the store.")
         elif one in marked and marked[one].standing:
             if component in {mark.component for mark in marked[one].standing}:
@@ -179,7 +179,8 @@ def _unseen(
         except RecoveryError as exc:
             yield Passed(identity, exc.cause)
             continue
-        if choosing.is_latest(backup.manifest, until) and choosing.age(backup) > choosing.age(chosen):
+        record = backup.manifest
+        if choosing.is_latest_before(record, until) and choosing.age(record) > choosing.age(chosen.manifest):
             yield Passed(identity, "The store did not show it at first: it was just finished, or kept back.")
 
 

@@ -19,7 +19,7 @@ import glob
 import hashlib
 import typing as t
 
-from .. import disk, host_state
+from .. import disk, host_state, repository
 from ..errors import StoreError
 from ..journal import Journal
 
@@ -47,6 +47,16 @@ class Receipt:
     size: int
     plain_size: int
     store: str = ""
+
+    @property
+    def at(self) -> datetime.datetime:
+        """When it ended."""
+        return datetime.datetime.fromisoformat(self.finished)
+
+    @property
+    def started(self) -> datetime.datetime:
+        """When it began, to the second."""
+        return repository.began(self.backup_id)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

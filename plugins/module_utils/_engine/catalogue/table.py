@@ -36,6 +36,7 @@ class Missing:
 
 def lines(
     rows: Iterable[Row],
+    latest: Mapping[str, Row],
     anomalies: Sequence[Anomaly],
     missing: Sequence[Missing],
     *,
@@ -43,7 +44,8 @@ def lines(
     limit: int | None = None,
 ) -> list[str]:
     """
-    Give the lines. `limit` is how many backups of each database are shown, the newest; 0 means all.
+    Return the lines. `latest` is the newest of the rows by component, where one counts as that; `limit` is how many
+    backups of each database are shown, the newest; 0 means all.
 
     Without it, all of one database, and a few of each of several.
     """
@@ -57,17 +59,19 @@ def lines(
         f"NO BACKUP  {_name(each.cluster, each.database)}: the server has it, and the store no full backup of it."
         for each in missing
     ]
-    for name, own in sorted(by_database.items(), key=lambda group: (not _troubled(group[1]), group[0])):
-        said += _group(name, own, now, limit)
+    newest = {name: latest.get(own[0]["component"]) for name, own in by_database.items()}
+    for name, own in sorted(by_database.items(), key=lambda group: (not _troubled(newest[group[0]]), group[0])):
+        said += _group(name, own, newest[name], now, limit)
     return said if by_database or missing else [*said, "no backups"]
 
 
-def _group(name: tuple[str, str], own: Sequence[Row], now: datetime.datetime, limit: int) -> Iterator[str]:
+def _group(
+    name: tuple[str, str], own: Sequence[Row], newest: Row | None, now: datetime.datetime, limit: int
+) -> Iterator[str]:
     shown = own[-limit:] if limit else own
     total = human_size(sum(row["size"] for row in own))
-    counting = _counting(own)
-    newest = f"the newest {_age(counting[-1], now)} old" if counting else "none of them counts as the latest"
-    yield f"{_name(*name)}: {human_count(len(own), 'backup')}, {total}, {newest}"
+    age = f"the newest {_age(newest, now)} old" if newest else "none of them counts as the latest"
+    yield f"{_name(*name)}: {human_count(len(own), 'backup')}, {total}, {age}"
     for row in reversed(shown):
         yield (
             f"  {row['finished'][:16].replace('T', ' ')} UTC  "
@@ -79,14 +83,9 @@ def _group(name: tuple[str, str], own: Sequence[Row], now: datetime.datetime, li
         yield f"  and {len(own) - len(shown)} older"
 
 
-def _counting(own: Iterable[Row]) -> list[Row]:
-    return [row for row in own if row["scope"] == "full" and row["reason"] != "emergency"]
-
-
-def _troubled(own: Sequence[Row]) -> bool:
+def _troubled(newest: Row | None) -> bool:
     """Whether somebody should look at this database first."""
-    counting = _counting(own)
-    return not counting or bool(counting[-1]["suspicions"])
+    return newest is None or bool(newest["suspicions"])
 
 
 def _age(row: Mapping[str, t.Any], now: datetime.datetime) -> str:
@@ -99,5 +98,5 @@ def _name(cluster: str, database: str) -> str:
 
 
 def _marks(row: Mapping[str, t.Any]) -> str:
-    shown = {"verified": row["verified"], "pinned": row["pinned"], "on hold": row["held"]}
+    shown = {"restore-tested": row["restore_tested"], "pinned": row["pinned"], "on hold": row["held"]}
     return "".join(f", {word}" for word, stands in shown.items() if stands)

@@ -5,8 +5,8 @@
 """
 The trust file: who may open what is written, and who may sign what. Signed by roots, numbered by serial.
 
-A scope is a component (`main/shop`), a WAL prefix (`wal/7300123`), or a kind of mark (`mark/verified`). An entry of a
-signer's scope that ends in `*` covers everything that begins with what stands before it; any other covers itself.
+A scope is a component (`main/shop`), a WAL prefix (`wal/7300123`), or a kind of mark (`mark/restore_tested`). An entry
+of a signer's scope that ends in `*` covers everything that begins with what stands before it; any other covers itself.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Limits:
     """
 
     backup_age: float = 48 * 3600.0
-    verified_age: float = 48 * 3600.0
+    restore_tested_age: float = 48 * 3600.0
     success_rate: int = 80
     storage_used: int = 80
     clock_skew: float = 60.0

@@ -37,7 +37,7 @@ MANY = 6
 SHOWN = 3
 """Of more than so many checks of one name and result, so many are shown."""
 
-_DURATIONS = ("backup_age", "verified_age", "clock_skew")
+_DURATIONS = ("backup_age", "restore_tested_age", "clock_skew")
 _NUMBERS = {"success_rate": (0, 100), "storage_used": (1, 100), "min_recipients": (0, 16)}
 _SIGNS = {"ok": "ok     ", "warning": "WARNING", "failed": "FAILED "}
 
@@ -175,7 +175,7 @@ _HOST = frozenset({"key_files", "leftovers", "libraries", "state"})
 _DATABASE = frozenset({"connection", "databases", "leftovers", "programs", "rights"})
 _STORE = frozenset({"catalogue", "clock", "store"})
 _KEYS = frozenset({"recipients", "signer", "trust"})
-_AGES = frozenset({"anomalies", "backup_age", "verified_age"})
+_AGES = frozenset({"anomalies", "backup_age", "restore_tested_age"})
 _RUNS = frozenset({"audit_log", "last_runs", "success_rate"})
 _ROOM = frozenset({"scratch_space", "store_space"})
 

@@ -14,7 +14,8 @@ from .. import repository
 from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
 from ..audit.log import AuditLog
-from ..catalogue.believing import FUTURE
+from ..catalogue import marks, protection
+from ..catalogue.protection import Protection
 from ..catalogue.receipts import Receipts
 from ..errors import RecoveryError
 from ..units import human_duration
@@ -22,9 +23,12 @@ from ..verbs import JOBS, operation_of
 from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..audit.log import Entry
+    from ..catalogue.catalogue import Repository
+    from ..catalogue.marks import Marks
+    from ..catalogue.protection import KnownBackup
 
 LOOKED_AT = 20
 """Runs of one kind that a rate of success is taken of."""
@@ -40,40 +44,78 @@ _RUN = "Run playbook lifeboat.recovery.{playbook} and look at what it says."
 
 def examine(case: Case) -> Iterator[Check]:
     """Yield what there is to say about the past."""
-    log = AuditLog(case.state_dir)
-    entries = [entry for entry in log.entries(application=case.application) if entry.is_run]
-    components = _components(case)
-    yield from _backup_age(case, components)
-    if case.listed:
-        yield from _verified_age(case, components, entries)
-        yield from _suspicions(case)
-    elif case.wants("anomalies"):
-        yield from _remembered_suspicions(case, components)
-    yield from _last_runs(case, entries, components)
+    runs = protection.read_runs(case.state_dir, case.application, case.world.now())
+    known = _Known(case, protection.restore_tests(runs))
+    yield from _backup_age(case, known)
+    yield from _restore_tested_age(case, known)
+    yield from _suspicions(case, known)
+    yield from _last_runs(case, runs, known.components)
     if case.wants("audit_log"):
         yield from _chain(case)
 
 
-def _components(case: Case) -> list[str]:
-    """Give what there should be backups of: this host's databases, and where there are none, all that has some."""
-    if case.request.login:
-        return [repository.component(case.request.cluster, name) for name in case.databases]
-    return sorted({backup.manifest.component for backup in case.backups})
+class _Known:
+    """
+    What is known of the backups: of the store, or of what this host remembers where it may only write there.
+
+    `components` is what there should be backups of: this host's databases, and where there are none, all that has some.
+    `unmarked` is why the marks in the store could not be read.
+    """
+
+    def __init__(self, case: Case, tests: Mapping[str, datetime.datetime]) -> None:
+        self.unmarked: RecoveryError | None = None
+        memory = Statistics(case.state_dir, case.request.repository.place)
+        if case.listed:
+            said = self._marks(case)
+            found = self._suspicions(case, memory) if case.wants("anomalies") else {}
+            backups = protection.stored(case.backups, said, tests, found)
+        else:
+            found = assessment.remembered(memory, case.application, case.request.thresholds)
+            receipts = Receipts(case.state_dir, case.request.repository.place)
+            backups = protection.remembered(receipts, case.application, tests, found, case.world.now())
+        self._protected = protection.of(backups)
+        if case.request.login:
+            self.components = [repository.component(case.request.cluster, name) for name in case.databases]
+        else:
+            self.components = sorted({backup.manifest.component for backup in case.backups})
+
+    def of(self, component: str) -> Protection:
+        """Return the protection of a component, which may have no backup."""
+        return self._protected.get(component, Protection(component))
+
+    @property
+    def newest(self) -> list[tuple[Protection, KnownBackup]]:
+        """The newest backup of each component that has one."""
+        return [(one, one.newest) for one in self._protected.values() if one.newest]
+
+    def _marks(self, case: Case) -> dict[str, Marks]:
+        if not case.wants("restore_tested_age"):
+            return {}
+        try:
+            return t.cast("Repository", case.opened).marks(kinds=(marks.RESTORE_TESTED,))
+        except RecoveryError as exc:
+            self.unmarked = exc
+            return {}
+
+    @staticmethod
+    def _suspicions(case: Case, memory: Statistics) -> assessment.Found:
+        opened = t.cast("Repository", case.opened)
+        return assessment.assess(opened, case.backups, memory, case.request.thresholds, keep=not case.world.dry_run)
 
 
-def _backup_age(case: Case, components: list[str]) -> Iterator[Check]:
+def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
     limit = case.request.limits.backup_age
-    newest = _newest(case)
-    if not limit or not (case.listed or newest):
+    if not limit or not (case.listed or known.newest):
         return
     ages: dict[str, float] = {}
-    for component in components:
-        if component not in newest:
+    for component in known.components:
+        newest = known.of(component).newest
+        if newest is None:
             yield failed(
                 "backup_age", f"{component} has no backup.", _RUN.format(playbook="backup"), component=component
             )
             continue
-        ages[component] = (case.world.now() - newest[component]).total_seconds()
+        ages[component] = (case.world.now() - newest.finished).total_seconds()
         if ages[component] > limit:
             yield failed(
                 "backup_age",
@@ -83,7 +125,7 @@ def _backup_age(case: Case, components: list[str]) -> Iterator[Check]:
                 component=component,
                 seconds=round(ages[component]),
             )
-    if ages and max(ages.values()) <= limit and len(ages) == len(components):
+    if ages and max(ages.values()) <= limit and len(ages) == len(known.components):
         oldest = human_duration(max(ages.values()))
         yield ok(
             "backup_age",
@@ -92,116 +134,59 @@ def _backup_age(case: Case, components: list[str]) -> Iterator[Check]:
         )
 
 
-def _newest(case: Case) -> dict[str, datetime.datetime]:
-    if not case.listed:
-        known = Receipts(case.state_dir, case.request.repository.place).of(case.application)
-        ends = [(receipt, datetime.datetime.fromisoformat(receipt.finished)) for receipt in known]
-        return {
-            receipt.component: end
-            for receipt, end in sorted(ends, key=lambda each: each[1])
-            # As the catalogue does: what claims to have ended in the future is no backup to rely on.
-            if receipt.scope == "full" and receipt.reason != "emergency" and end <= case.world.now() + FUTURE
-        }
-    records = sorted((backup.manifest for backup in case.backups), key=lambda record: record.finished)
-    return {
-        record.component: record.finished
-        for record in records
-        if record.scope == "full" and record.reason != "emergency"
-    }
-
-
-def _verified_age(case: Case, components: list[str], entries: list[Entry]) -> Iterator[Check]:
-    limit = case.request.limits.verified_age
-    if not limit or not case.wants("verified_age"):
+def _restore_tested_age(case: Case, known: _Known) -> Iterator[Check]:
+    limit = case.request.limits.restore_tested_age
+    if not case.listed or not limit or not case.wants("restore_tested_age"):
         return
-    try:
-        proved = _proved(case, entries)
-    except RecoveryError as exc:
-        yield refused("verified_age", exc)
+    if known.unmarked is not None:
+        yield refused("restore_tested_age", known.unmarked)
         return
-    newest: dict[str, datetime.datetime] = {}
-    for record in sorted((backup.manifest for backup in case.backups), key=lambda each: each.finished):
-        if record.backup_id in proved and record.scope == "full":
-            newest[record.component] = record.finished
-    for component in components:
-        age = (case.world.now() - newest[component]).total_seconds() if component in newest else None
+    recent = True
+    for component in known.components:
+        newest = known.of(component).newest_restore_tested
+        age = (case.world.now() - newest.finished).total_seconds() if newest else None
         if age is None or age > limit:
+            recent = False
             said = f"The newest one is {human_duration(age)} old" if age is not None else "There is none"
             yield warning(
-                "verified_age",
+                "restore_tested_age",
                 f"No backup of {component} from the last {human_duration(limit)} was restored for a test. {said}.",
                 _RUN.format(playbook="validate"),
                 component=component,
                 seconds=round(age) if age is not None else None,
             )
-    if components and all(
-        name in newest and (case.world.now() - newest[name]).total_seconds() <= limit for name in components
-    ):
+    if known.components and recent:
         yield ok(
-            "verified_age",
-            f"{count(len(components), 'database')} looked at: of each a recent backup was restored for a test.",
+            "restore_tested_age",
+            f"{count(len(known.components), 'database')} looked at: of each a recent backup was restored for a test.",
         )
 
 
-def _proved(case: Case, entries: list[Entry]) -> set[str]:
-    """Give the backups that were restored and were right: by their marks, and by this host's own memory."""
-    opened = t.cast("t.Any", case.opened)
-    said = opened.marks(kinds=("verified",))
-    digests = {backup.manifest.backup_id: backup.manifest_sha256 for backup in case.backups}
-    marked = {name for name, marks in said.items() if name in digests and marks.verified(digests[name])}
-    return marked | {entry.backup_id for entry in entries if (entry.operation, entry.result) == ("validation", "ok")}
-
-
-def _suspicions(case: Case) -> Iterator[Check]:
+def _suspicions(case: Case, known: _Known) -> Iterator[Check]:
     if not case.wants("anomalies"):
         return
-    opened = t.cast("t.Any", case.opened)
-    memory = Statistics(case.state_dir, case.request.repository.place)
-    found = assessment.assess(opened, case.backups, memory, case.request.thresholds, keep=not case.world.dry_run)
-    clean = assessment.newest_clean((backup.manifest for backup in case.backups), found)
-    newest = assessment.newest_clean((backup.manifest for backup in case.backups), {})
-    for component, record in newest.items():
-        causes = judging.shown(found.get(record.backup_id, ()))
+    for one, newest in known.newest:
+        causes = judging.shown(newest.suspicions)
         if causes:
-            instead = (
-                f"The newest clean one is {clean[component].backup_id}." if component in clean else "None is clean."
-            )
+            clean = one.newest_clean.backup_id if one.newest_clean else None
+            instead = f"The newest clean one is {clean}." if clean else "None is clean."
             yield warning(
                 "anomalies",
-                f"The newest backup of {component} is suspicious. {causes[0]} {instead}",
+                f"The newest backup of {one.component} is suspicious. {causes[0]} {instead}",
                 _LOOK,
-                component=component,
-                backup_id=record.backup_id,
+                component=one.component,
+                backup_id=newest.backup_id,
                 suspicions=causes,
-                clean=clean[component].backup_id if component in clean else None,
+                clean=clean,
             )
-    if newest and all(not found.get(record.backup_id) for record in newest.values()):
-        yield ok(
-            "anomalies", f"{count(len(newest), 'database')} looked at: the newest backup looks like the ones before it."
-        )
-
-
-def _remembered_suspicions(case: Case, components: list[str]) -> Iterator[Check]:
-    """Judge by this host's own memory, where it may not look into the store."""
-    for component in components:
-        history = Statistics(case.state_dir, case.request.repository.place).of(case.application, component)
-        found = judging.judge(
-            history[-judging.DEPTH * max(case.request.thresholds.window, 1) :], case.request.thresholds
-        )
-        newest = [entry.backup_id for entry in history if entry.backup_id in found][-1:]
-        for cause in judging.shown(found[newest[0]])[:1] if newest else ():
-            yield warning(
-                "anomalies",
-                f"The newest backup of {component} is suspicious. {cause}",
-                _LOOK,
-                component=component,
-                backup_id=newest[0],
-            )
+    if case.listed and known.newest and not any(newest.suspicions for _one, newest in known.newest):
+        looked = count(len(known.newest), "database")
+        yield ok("anomalies", f"{looked} looked at: the newest backup looks like the ones before it.")
 
 
 def _last_runs(case: Case, entries: list[Entry], components: list[str]) -> Iterator[Check]:
-    last: dict[tuple[str, str], Entry] = {(entry.operation, entry.component): entry for entry in entries}
-    last = {which: entry for which, entry in last.items() if _matters(case, entry, components)}
+    every = protection.last_runs(entries)
+    last = {which: entry for which, entry in every.items() if _matters(case, entry, components)}
     for (operation, component), entry in sorted(last.items()):
         if entry.result == "ok":
             continue

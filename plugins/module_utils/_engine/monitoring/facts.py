@@ -19,7 +19,8 @@ from . import verdict
 
 if t.TYPE_CHECKING:
     from ..catalogue.inventory import Inventory
-    from .picture import Job, Picture, Runs, Shown, StoreUse, Subject
+    from ..catalogue.protection import KnownBackup, Protection, Runs
+    from .protection_status import Job, ProtectionStatus, StoreUse
 
 Facts = dict[str, t.Any]
 
@@ -33,47 +34,47 @@ CHARTED = 30
 """Backups of a database that are told in detail."""
 
 STATES = {"yes": "restorable", "no": "no backup", "unknown": "unknown"}
-DOUBTS = {"never": "never verified", "suspicious": "suspicious", "old": "not verified lately"}
+DOUBTS = {"never": "never restore-tested", "suspicious": "suspicious", "old": "not restore-tested lately"}
 
 
-def status(picture: Picture, verified_age: float, stale_age: float) -> Facts:
+def status(seen: ProtectionStatus, restore_tested_age: float, stale_age: float) -> Facts:
     """Return all that the page says, which counts for `stale_age`. Ages are seconds. No text of it is markup."""
-    found = verdict.of(picture, verified_age, dated=True)
+    found = verdict.of(seen, restore_tested_age, dated=True)
     told: Facts = all_printable(
         {
-            "application": picture.application,
-            "written": _moment(picture.at),
-            "until": _moment(picture.at + datetime.timedelta(seconds=stale_age)),
+            "application": seen.application,
+            "written": _moment(seen.at),
+            "until": _moment(seen.at + datetime.timedelta(seconds=stale_age)),
             "answer": found.answer,
             "sentence": found.sentence,
-            "unreadable": picture.unreadable,
-            "problems": [anomaly.sentence for anomaly in picture.anomalies],
-            "databases": _databases(picture, verified_age),
-            "servers": [_server(inventory) for inventory in picture.inventories],
-            "store": _store(picture.store) if picture.store else None,
-            "jobs": [_job(job) for job in picture.jobs],
-            "runs": [_run(run) for run in picture.runs],
+            "unreadable": seen.unreadable,
+            "problems": [anomaly.sentence for anomaly in seen.anomalies],
+            "databases": _databases(seen, restore_tested_age),
+            "servers": [_server(inventory) for inventory in seen.inventories],
+            "store": _store(seen.store) if seen.store else None,
+            "jobs": [_job(job) for job in seen.jobs],
+            "runs": [_run(run) for run in seen.runs],
         }
     )
     return told
 
 
-def _databases(picture: Picture, verified_age: float) -> list[Facts]:
+def _databases(seen: ProtectionStatus, restore_tested_age: float) -> list[Facts]:
     """Return all databases, those in trouble first."""
-    answers = {one.component: verdict.of_subject(one, picture, verified_age) for one in picture.subjects}
-    worst_first = sorted(picture.subjects, key=lambda one: verdict.WORST_FIRST.index(answers[one.component]))
+    answers = {one.component: verdict.of_subject(one, seen, restore_tested_age) for one in seen.subjects}
+    worst_first = sorted(seen.subjects, key=lambda one: verdict.WORST_FIRST.index(answers[one.component]))
     troubled = [one for one in worst_first if answers[one.component] != "yes"]
     detailed = (worst_first if len(worst_first) <= MOST else troubled)[:MOST]
     told = []
     for one in worst_first:
         answer = answers[one.component]
-        state = STATES.get(answer) or DOUBTS[verdict.doubt(one, picture, verified_age)]
+        state = STATES.get(answer) or DOUBTS[verdict.doubt(one, seen, restore_tested_age)]
         told.append({"answer": answer, "state": state, **_database(one, detailed=one in detailed)})
     return told
 
 
-def _database(subject: Subject, *, detailed: bool) -> Facts:
-    newest, verified = subject.newest, subject.newest_verified
+def _database(subject: Protection, *, detailed: bool) -> Facts:
+    newest, tested = subject.newest, subject.newest_restore_tested
     ratio = f", {newest.ratio:.1f} to 1" if newest and newest.ratio else ""
     total = human_size(sum(backup.size for backup in subject.backups))
     return {
@@ -81,7 +82,7 @@ def _database(subject: Subject, *, detailed: bool) -> Facts:
         "database": subject.database,
         "name": subject.database or subject.cluster,
         "newest": _when(newest.finished if newest else None),
-        "newest_verified": _when(verified.finished if verified else None),
+        "newest_restore_tested": _when(tested.finished if tested else None),
         "size": human_size(newest.plain_size) if newest else "",
         "stored": human_size(newest.size) + ratio if newest else "",
         "rows": f"{newest.rows:,}" if newest and newest.rows is not None else "",
@@ -97,7 +98,7 @@ def _database(subject: Subject, *, detailed: bool) -> Facts:
     }
 
 
-def _backup(backup: Shown) -> Facts:
+def _backup(backup: KnownBackup) -> Facts:
     return {
         "day": f"{backup.finished.day} {backup.finished:%b}",
         "finished": _when(backup.finished),
@@ -106,7 +107,7 @@ def _backup(backup: Shown) -> Facts:
         "stored": human_size(backup.size),
         "seconds": backup.seconds,
         "took": _took(backup),
-        "verified": backup.verified,
+        "restore_tested": backup.restore_tested,
     }
 
 
@@ -155,5 +156,5 @@ def _when(at: datetime.datetime | None, never: str = "never") -> str:
     return verdict.moment(at) if at else never
 
 
-def _took(backup: Shown | None) -> str:
+def _took(backup: KnownBackup | None) -> str:
     return human_duration(backup.seconds) if backup and backup.seconds is not None else ""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-A picture of the backups as metrics for Prometheus. docs/monitoring.md lists them.
+How the backups are protected, as metrics for Prometheus. docs/monitoring.md lists them.
 
 Points in time are given instead of ages, because Prometheus computes the age itself, also when nobody writes any more.
 A time of 0 means never: `time() - 0` is then as old as an alert could wish for.
@@ -21,7 +21,8 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..catalogue.inventory import Inventory
-    from .picture import Picture, Runs, Shown, Subject
+    from ..catalogue.protection import KnownBackup, Protection, Runs
+    from .protection_status import ProtectionStatus
 
 ANOMALIES = (
     "detail",
@@ -50,16 +51,16 @@ SUSPICIONS = (
 Gauge = tuple[str, str, "Callable[[t.Any], float | None]"]
 
 
-def families(picture: Picture) -> list[Family]:
+def families(status: ProtectionStatus) -> list[Family]:
     """Give all metrics of what this host speaks about."""
-    own = [subject for subject in picture.subjects if subject.here]
-    return [*_writer(picture), *_backups(picture, own), *_runs(picture), *_schedule(picture), *_store(picture)]
+    own = [subject for subject in status.subjects if subject.component in status.own]
+    return [*_writer(status), *_backups(status, own), *_runs(status), *_schedule(status), *_store(status)]
 
 
-def _writer(picture: Picture) -> list[Family]:
-    labels = {"application": picture.application}
-    known = sum(subject.here for subject in picture.subjects)
-    asked = [(labels | {"cluster": each.cluster}, each) for each in picture.inventories]
+def _writer(status: ProtectionStatus) -> list[Family]:
+    labels = {"application": status.application}
+    known = sum(subject.component in status.own for subject in status.subjects)
+    asked = [(labels | {"cluster": each.cluster}, each) for each in status.inventories]
     return [
         _gauge("lifeboat_databases", "Databases that this host speaks about.", [(labels, known)]),
         _gauge(
@@ -70,7 +71,7 @@ def _writer(picture: Picture) -> list[Family]:
         _gauge(
             "lifeboat_databases_without_backup",
             "Databases of the server that should have a backup and have none.",
-            ((place, _without_backup(picture, each)) for place, each in asked),
+            ((place, _without_backup(status, each)) for place, each in asked),
         ),
         _gauge(
             "lifeboat_databases_left_out",
@@ -81,26 +82,26 @@ def _writer(picture: Picture) -> list[Family]:
             "lifeboat_metrics_written_timestamp_seconds",
             "gauge",
             "When these metrics were written.",
-            (Sample(picture.at.timestamp(), labels),),
+            (Sample(status.at.timestamp(), labels),),
         ),
         Family(
             "lifeboat_catalogue_readable",
             "gauge",
             "Whether the store could be read; missing on a host that may only write to it.",
-            () if picture.remembered and not picture.unreadable else (Sample(0 if picture.unreadable else 1, labels),),
+            () if status.remembered and not status.unreadable else (Sample(0 if status.unreadable else 1, labels),),
         ),
     ]
 
 
-def _without_backup(picture: Picture, inventory: Inventory) -> int:
+def _without_backup(status: ProtectionStatus, inventory: Inventory) -> int:
     missing = {
-        subject.database for subject in picture.subjects if subject.cluster == inventory.cluster and not subject.newest
+        subject.database for subject in status.subjects if subject.cluster == inventory.cluster and not subject.newest
     }
     return len(missing.intersection(inventory.wanted))
 
 
-def _backups(picture: Picture, subjects: list[Subject]) -> Iterable[Family]:
-    where = [(_place(picture, subject.cluster, subject.database), subject) for subject in subjects]
+def _backups(status: ProtectionStatus, subjects: list[Protection]) -> Iterable[Family]:
+    where = [(_place(status, subject.cluster, subject.database), subject) for subject in subjects]
     for name, text, value in _OF_SUBJECT:
         yield _gauge(name, text, ((labels, value(subject)) for labels, subject in where))
     newest = [(labels, subject.newest) for labels, subject in where]
@@ -118,15 +119,15 @@ def _backups(picture: Picture, subjects: list[Subject]) -> Iterable[Family]:
     )
 
 
-def _suspicions(backup: Shown) -> list[tuple[str, int]]:
+def _suspicions(backup: KnownBackup) -> list[tuple[str, int]]:
     counts = dict.fromkeys(SUSPICIONS, 0)
     for suspicion in backup.suspicions:
         counts[suspicion.kind] = counts.get(suspicion.kind, 0) + 1
     return sorted(counts.items())
 
 
-def _runs(picture: Picture) -> Iterable[Family]:
-    where = [(_run_labels(picture, run), run) for run in picture.runs]
+def _runs(status: ProtectionStatus) -> Iterable[Family]:
+    where = [(_run_labels(status, run), run) for run in status.runs]
     for name, kind, text, counts in _COUNTS:
         samples = [
             Sample(counts(run).get(result, 0), {**labels, "result": result})
@@ -138,60 +139,60 @@ def _runs(picture: Picture) -> Iterable[Family]:
         yield _gauge(name, text, ((labels, value(run)) for labels, run in where))
 
 
-def _schedule(picture: Picture) -> Iterable[Family]:
+def _schedule(status: ProtectionStatus) -> Iterable[Family]:
     for name, text, value in _OF_JOB:
         yield _gauge(
             name,
             text,
             (
-                ({"application": picture.application, "job_name": job.name, "operation": job.operation}, value(job))
-                for job in picture.jobs
+                ({"application": status.application, "job_name": job.name, "operation": job.operation}, value(job))
+                for job in status.jobs
             ),
         )
 
 
-def _store(picture: Picture) -> Iterable[Family]:
-    labels = {"application": picture.application}
-    if not picture.remembered:
+def _store(status: ProtectionStatus) -> Iterable[Family]:
+    labels = {"application": status.application}
+    if not status.remembered:
         counts = dict.fromkeys(ANOMALIES, 0)
-        for anomaly in picture.anomalies:
+        for anomaly in status.anomalies:
             counts[anomaly.kind] = counts.get(anomaly.kind, 0) + 1
         yield _gauge(
             "lifeboat_store_anomalies",
             "Things in the store that are not as they must be.",
             (({**labels, "kind": kind}, count) for kind, count in sorted(counts.items())),
         )
-    if picture.store:
+    if status.store:
         for name, text, value in _OF_STORE:
-            yield _gauge(name, text, [(labels, value(picture.store))])
+            yield _gauge(name, text, [(labels, value(status.store))])
 
 
 def _gauge(name: str, text: str, values: Iterable[tuple[dict[str, str], float | None]]) -> Family:
     return Family(name, "gauge", text, tuple(Sample(value, labels) for labels, value in values if value is not None))
 
 
-def _place(picture: Picture, cluster: str, database: str) -> dict[str, str]:
-    return {"application": picture.application, "cluster": cluster, "database": database}
+def _place(status: ProtectionStatus, cluster: str, database: str) -> dict[str, str]:
+    return {"application": status.application, "cluster": cluster, "database": database}
 
 
-def _run_labels(picture: Picture, run: Runs) -> dict[str, str]:
-    return {**_place(picture, run.cluster, run.database), "operation": run.operation}
+def _run_labels(status: ProtectionStatus, run: Runs) -> dict[str, str]:
+    return {**_place(status, run.cluster, run.database), "operation": run.operation}
 
 
 def _when(at: datetime | None) -> float:
     return at.timestamp() if at else 0
 
 
-def _finished(backup: Shown | None) -> float:
+def _finished(backup: KnownBackup | None) -> float:
     return _when(backup.finished if backup else None)
 
 
 _OF_SUBJECT: tuple[Gauge, ...] = (
     ("lifeboat_backups", "Backups that are authentic and complete.", lambda s: len(s.backups)),
     (
-        "lifeboat_backups_verified",
+        "lifeboat_backups_restore_tested",
         "Those that were restored and compared.",
-        lambda s: sum(b.verified for b in s.backups),
+        lambda s: sum(b.restore_tested for b in s.backups),
     ),
     (
         "lifeboat_backup_newest_timestamp_seconds",
@@ -199,9 +200,9 @@ _OF_SUBJECT: tuple[Gauge, ...] = (
         lambda s: _finished(s.newest),
     ),
     (
-        "lifeboat_backup_newest_verified_timestamp_seconds",
+        "lifeboat_backup_newest_restore_tested_timestamp_seconds",
         "When the newest full backup ended whose restore was seen to give its data, 0 for never.",
-        lambda s: _finished(s.newest_verified),
+        lambda s: _finished(s.newest_restore_tested),
     ),
     (
         "lifeboat_backup_newest_reread_timestamp_seconds",

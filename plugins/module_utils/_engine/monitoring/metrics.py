@@ -15,12 +15,12 @@ import typing as t
 from .. import disk
 from ..errors import StoreError, UsageError
 from ..model import Outcome
-from . import exposition, facts, families, gathering, verdict
+from . import collecting, exposition, facts, families, verdict
 
 if t.TYPE_CHECKING:
     from ..catalogue.catalogue import RepositorySettings
     from ..model import World
-    from .picture import Picture
+    from .protection_status import ProtectionStatus
 
 PASSING = ("lifeboat_metrics_written_timestamp_seconds{", "lifeboat_store_available_bytes{")
 """Metrics of which another value is no change: the time, and the room that others leave on the disk of a store."""
@@ -34,12 +34,13 @@ class WatchRequest:
     """
     What to look at, and where to write it: `path` ends in `.prom`.
 
-    In seconds: a verified backup that is older than `verified_age` is doubted, and what is told counts for `stale_age`.
+    In seconds: a restore-tested backup that is older than `restore_tested_age` is doubted, and what is told counts for
+    `stale_age`.
     """
 
-    sources: gathering.Sources
+    sources: collecting.Sources
     path: str
-    verified_age: float = 48 * 3600.0
+    restore_tested_age: float = 48 * 3600.0
     stale_age: float = 26 * 3600.0
 
     @property
@@ -59,7 +60,7 @@ def watch(request: WatchRequest, world: World) -> Outcome:
         raise UsageError(
             f"The file {request.path!r} would not be read.", "node_exporter reads *.prom only.", field="path"
         )
-    seen, warnings = gathering.look(request.sources, world)
+    seen, warnings = collecting.collect(request.sources, world)
     text = exposition.render(families.families(seen))
     before = _existing(request.path)
     changed = _lasting(before) != _lasting(text)
@@ -88,27 +89,27 @@ def _write(path: str, text: str) -> None:
         os.umask(before)
 
 
-def _facts(request: WatchRequest, seen: Picture) -> dict[str, t.Any]:
-    answer = verdict.of(seen, request.verified_age)
+def _facts(request: WatchRequest, seen: ProtectionStatus) -> dict[str, t.Any]:
+    answer = verdict.of(seen, request.restore_tested_age)
     databases = []
     for subject in seen.subjects:
-        newest, verified = subject.newest, subject.newest_verified
+        newest, tested = subject.newest, subject.newest_restore_tested
         databases.append(
             {
                 "cluster": subject.cluster,
                 "database": subject.database,
-                "answer": verdict.of_subject(subject, seen, request.verified_age),
+                "answer": verdict.of_subject(subject, seen, request.restore_tested_age),
                 "backups": len(subject.backups),
                 "newest": newest.backup_id if newest else None,
                 "newest_age": verdict.age(newest, seen) if newest else None,
-                "newest_verified": verified.backup_id if verified else None,
-                "newest_verified_age": verdict.age(verified, seen) if verified else None,
+                "newest_restore_tested": tested.backup_id if tested else None,
+                "newest_restore_tested_age": verdict.age(tested, seen) if tested else None,
             }
         )
     return {
         "path": request.path,
         "answer": answer.answer,
         "databases": databases,
-        "status": facts.status(seen, request.verified_age, request.stale_age),
+        "status": facts.status(seen, request.restore_tested_age, request.stale_age),
         "summary": answer.sentence,
     }

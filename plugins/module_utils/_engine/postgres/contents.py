@@ -47,6 +47,11 @@ class BackupContents:
         return sum(int(table["bytes"]) for table in self.detail["tables"])
 
     @property
+    def partial(self) -> bool:
+        """Whether it holds chosen schemas or tables only."""
+        return bool(self.detail["proof"].get("partial"))
+
+    @property
     def size(self) -> str:
         """How many tables there are, and how large they were."""
         return f"{counted(self.detail)[0]} tables, {human_size(self.table_bytes)}"

@@ -132,7 +132,7 @@ def look(session: halfmade.Session, name: str) -> target.Target:
 
 
 def _refuse(found: target.Target, wanted: RestoreOptions, contents: BackupContents) -> None:
-    if found.exists and contents.backup.manifest.scope == "partial":
+    if found.exists and contents.partial:
         raise UsageError(
             f"The backup holds only a part of a database and {wanted.target!r} exists.",
             "Give a target_db that does not exist, or choose tables of it.",

@@ -286,7 +286,8 @@ UPDATE {table} AS b SET status = 'deleted', deleted_at = r.created_at
    AND r.backup_id = b.backup_id AND r.component = b.component AND r.application = b.application
 RETURNING b.id"""
 
-# The last word of a validation counts, and of those that failed, only one about the backup itself.
+# The last word of a validation counts: of those that ended well, one that compared the data with its proof; of those
+# that failed, one about the backup itself.
 _TESTED = """
 WITH about AS (SELECT DISTINCT backup_id FROM {table} WHERE id = ANY (%s) AND backup_id IS NOT NULL),
      word AS (SELECT DISTINCT ON (application, component, backup_id) application, component, backup_id,
@@ -294,7 +295,8 @@ WITH about AS (SELECT DISTINCT backup_id FROM {table} WHERE id = ANY (%s) AND ba
                                         'testResult', CASE status WHEN 'ok' THEN 'passed' ELSE 'failed' END) AS said
                 FROM {table} JOIN about USING (backup_id)
                WHERE operation = 'validation'
-                 AND (status = 'ok' OR metadata ->> 'error' IN ('ProofMismatch', 'Tampered'))
+                 AND (status = 'ok' AND coalesce(metadata ->> 'proof', 'none') <> 'none'
+                      OR metadata ->> 'error' IN ('ProofMismatch', 'Tampered'))
                ORDER BY application, component, backup_id, created_at DESC, id DESC)
 UPDATE {table} AS b SET metadata = b.metadata || word.said
   FROM word
@@ -304,7 +306,8 @@ RETURNING b.id"""
 
 _BACKUPS = """
 SELECT id, application, component, backup_id, created_at, coalesce(metadata ->> 'scope', 'full'), reason,
-       coalesce(file_size, 0), coalesce(metadata ->> 'testResult' = 'passed', false),
+       coalesce(file_size, 0),
+       CASE WHEN metadata ->> 'testResult' = 'passed' THEN (metadata ->> 'testedAt')::timestamptz END,
        retention_type, retention_expires_at
   FROM {table}
  WHERE log = %s AND operation = 'backup' AND status = 'completed' AND backup_id IS NOT NULL"""

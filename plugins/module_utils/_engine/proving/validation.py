@@ -16,6 +16,7 @@ import typing as t
 from .. import repository
 from ..catalogue import catalogue, marking, newer, readings
 from ..catalogue.chains import chain
+from ..catalogue.reread import RereadFiles
 from ..components.base import Check, Run
 from ..model import Outcome
 from ..phases import Phases
@@ -27,7 +28,7 @@ from . import report
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..components.base import Answering, Stored, Trial
+    from ..components.base import Answering, Trial
     from ..model import World
 
 
@@ -62,7 +63,7 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     return dataclasses.replace(done, warnings=(*chosen.notes, *reading.warnings, *done.warnings))
 
 
-def validate_chain(request: ValidateRequest, world: World, chain: Sequence[Stored]) -> Outcome:
+def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catalogue.Backup]) -> Outcome:
     """Prove the backup that is the last of `chain`."""
     trial, record = request.trial, chain[-1].manifest
     require_kind(chain, trial.kinds)
@@ -76,6 +77,8 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[Store
     began = world.now()
     with progress.running():
         with trial.place(watched(chain, progress), run, asked=bool(request.checks)) as place:
+            if trial.mode == "scratch":
+                _remember(request, chain)
             with run.phases("proof"):
                 found = place.compare()
             answers = _answers(request, place, run)
@@ -95,6 +98,13 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[Store
         return report.outcome(findings, contents)
 
 
+def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup]) -> None:
+    """Remember that every file was read, whatever the data turns out to be."""
+    names = (file.name for backup in chain for file in backup.manifest.files)
+    memory = RereadFiles(request.repository.state_dir, request.repository.place)
+    memory.add(chain[-1].manifest.application, names)
+
+
 def _answers(request: ValidateRequest, place: Answering, run: Run) -> tuple[dict[str, t.Any], ...]:
     if not request.checks:
         return ()
@@ -103,7 +113,7 @@ def _answers(request: ValidateRequest, place: Answering, run: Run) -> tuple[dict
 
 
 def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
-    """Mark the backup as verified where the keys at hand may; one that has no proof was not compared with anything."""
+    """Mark the backup as restore-tested where the keys may; one that has no proof was compared with nothing."""
     if world.dry_run:
         return done
     result = done.facts["validation"]
@@ -111,4 +121,4 @@ def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
     if result["proof"] != "none":
         marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
     warnings = (*done.warnings, problem) if problem else done.warnings
-    return dataclasses.replace(done, facts={**done.facts, "verified_mark": marked}, warnings=warnings)
+    return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)

@@ -17,6 +17,7 @@ import typing as t
 
 from .. import codec, repository
 from ..catalogue import catalogue, newer, readings
+from ..catalogue.reread import RereadFiles
 from ..crypto import lbx
 from ..errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
 from ..model import Outcome
@@ -67,23 +68,35 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
     chosen, passed = _choose(opened, request, started)
     files = [(backup, file) for backup in chosen for file in backup.manifest.files]
     picked = _sample(files, request.sample, started.date().isoformat())
-    problems = [*passed, *(anomaly.sentence for anomaly in opened.anomalies)]
-    gone: set[str] = set()
     subject = "/".join(filter(None, (request.cluster, request.database))) or opened.application
     directory = status_directory(request.repository.state_dir, world)
     progress = Progress(directory, "verify", subject, world.now)
     with progress.running():
-        progress.plan({file.name: file.size for _backup, file in picked})
-        progress.phase("read")
-        for backup, file in picked:
-            member = progress.member(file.name)
-            found = _read(backup, file, request.level, member.note)
-            if found and (backup.manifest.backup_id in gone or readings.let_go(backup)):
-                gone.add(backup.manifest.backup_id)
-            else:
-                problems += found
-            member.finish()
+        sound, damages, gone = _read_all(picked, request.level, progress)
+    if not world.dry_run:
+        RereadFiles(request.repository.state_dir, request.repository.place).add(opened.application, sound)
+    problems = [*passed, *(anomaly.sentence for anomaly in opened.anomalies), *damages]
     return _report(request, chosen, picked, gone, problems, (world.now() - started).total_seconds())
+
+
+def _read_all(
+    picked: list[tuple[catalogue.Backup, File]], level: str, progress: Progress
+) -> tuple[list[str], list[str], set[str]]:
+    """Read files. Return the names of the sound ones, what is wrong with others, and the backups let go meanwhile."""
+    sound, damages, gone = [], [], set()
+    progress.plan({file.name: file.size for _backup, file in picked})
+    progress.phase("read")
+    for backup, file in picked:
+        member = progress.member(file.name)
+        found = _read(backup, file, level, member.note)
+        if not found:
+            sound.append(file.name)
+        elif backup.manifest.backup_id in gone or readings.let_go(backup):
+            gone.add(backup.manifest.backup_id)
+        else:
+            damages += found
+        member.finish()
+    return sound, damages, gone
 
 
 def _report(  # noqa: PLR0917
@@ -162,13 +175,11 @@ def _sample(files: list[tuple[catalogue.Backup, File]], percent: int, day: str) 
     if percent == 100 or not files:
         return files
 
+    def rank(item: tuple[catalogue.Backup, File]) -> bytes:
+        return hashlib.sha256(f"{day} {item[1].name}".encode()).digest()
+
     wanted = max(1, len(files) * percent // 100)
-    return sorted(files, key=lambda item: rank(day, item[1].name))[:wanted]
-
-
-def rank(day: str, name: str) -> bytes:
-    """Give what orders the files of a day's samples: the lowest are read."""
-    return hashlib.sha256(f"{day} {name}".encode()).digest()
+    return sorted(files, key=rank)[:wanted]
 
 
 def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int], None]) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ..anomalies import assessment, judging
+from ..catalogue import choosing
 from ..errors import RecoveryError
 
 if t.TYPE_CHECKING:
@@ -31,6 +32,6 @@ def doubts(opened: Repository, backup: Backup, memory: Statistics) -> tuple[str,
     suspicions = judging.shown(found.get(record.backup_id, ()))
     if not suspicions:
         return ()
-    clean = assessment.newest_clean((each.manifest for each in together), found).get(record.component)
+    clean = choosing.newest((each.manifest for each in together), lambda each: not found.get(each.backup_id))
     instead = f"The newest clean one before it is {clean.backup_id}." if clean else "None before it is clean."
     return (f"{record.backup_id} is suspicious. {suspicions[0]} {instead}",)

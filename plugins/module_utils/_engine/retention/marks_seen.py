@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ..catalogue.receipts import MarkSeen
     from .survey import Survey
 
-SAID = {"verified": "was restored and was right", "pinned": "is pinned", "hold": "is on hold"}
+SAID = {marks.RESTORE_TESTED: "was restored and was right", "pinned": "is pinned", "hold": "is on hold"}
 
 
 def require(opened: Repository, found: Survey) -> None:
@@ -59,6 +59,6 @@ def _is_shown(found: Survey, seen: MarkSeen) -> bool:
 
 
 def _way_out(kind: str) -> str:
-    if kind == "verified":
+    if kind == marks.RESTORE_TESTED:
         return "If they are gone for good, validate that backup again (playbook lifeboat.recovery.validate)."
     return "If they are gone for good, set it again (module backup_mark), and take it back if it may go."

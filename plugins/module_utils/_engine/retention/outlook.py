@@ -33,7 +33,7 @@ class Outlook:
     """
     `type` is one of ORDER, `count` for a backup that stays by number alone, or `none` for one that no rule keeps.
 
-    It stays until `expires` at least; None when that is no date.
+    It stays until `expires` at least, by a rule or because the store locks it; None when that is no date.
     """
 
     type: str
@@ -50,6 +50,8 @@ def _of(decision: Decision, policy: Policy) -> Outlook:
     one = decision.candidate
     section = policy.section(one.component)
     rules = dict(section.by_reason).get(one.reason, section.rules)
+    if decision.action == "retained":
+        return Outlook("none", one.locked_until)
     if decision.action != "keep":
         return Outlook("none", _after(one, rules.keep_within, policy) if rules.keep_within else one.finished)
     found = dict(_rules(decision.reasons, rules, section.keep_partial))

@@ -6,9 +6,9 @@
 Retention, as a pure function: which backups stay, which go, and why. No store, no clock, no random.
 
 Rules keep; nothing is deleted but what no rule keeps. And whatever the rules say, a plan never deletes: the newest
-verified backup of a component, one of its newest `min_keep`, what is pinned, held or in use, what one that stays needs,
-anything when the clock looks wrong, and more than the policy's share of a component without force. Backups that claim
-a time that cannot be right fill no slot and are no cause of a deletion.
+restore-tested backup of a component, one of its newest `min_keep`, what is pinned, held or in use, what one that stays
+needs, anything when the clock looks wrong, and more than the policy's share of a component without force. Backups that
+claim a time that cannot be right fill no slot and are no cause of a deletion.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import dataclasses
 import datetime
 import typing as t
 
+from ..catalogue import choosing
+from ..catalogue.protection import KnownBackup
 from .calendar import Age, periods
 
 if t.TYPE_CHECKING:
@@ -51,13 +53,21 @@ class Candidate:
     reason: str = "scheduled"
     size: int = 0
     parents: tuple[str, ...] = ()
-    verified: bool = False
+    restore_tested: bool = False
     pinned: bool = False
     held: bool = False
     locked_until: datetime.datetime | None = None
     failed: bool = False
     misdated: bool = False
     in_use: str = ""
+
+    @classmethod
+    def of(cls, known: KnownBackup, **found: t.Any) -> Candidate:
+        """Return the candidate that a backup is, with what was found beside: locks are asked for when it may go."""
+        return cls(**{name: getattr(known, name) for name in _SHARED}, **found)
+
+
+_SHARED = tuple(field.name for field in dataclasses.fields(Candidate) if hasattr(KnownBackup, field.name))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,7 +156,7 @@ class _Component:
         by_reason = dict(self._section.by_reason)
         for one in self._group:
             if not self._apart(one):
-                own = one.reason if one.reason in by_reason or one.reason == "emergency" else ""
+                own = one.reason if one.reason in by_reason or choosing.is_emergency(one) else ""
                 streams[own, by_reason.get(one.reason, self._section.rules)].append(one)
         for (_own, rules), stream in streams.items():
             self._apply(rules, stream)
@@ -165,7 +175,7 @@ class _Component:
         elif one.failed:
             if one.finished > self._now - FAILED_STAYS:
                 self._note(one, f"incomplete, stays {FAILED_STAYS.days} days to be looked into")
-        elif one.scope != "full":
+        elif not choosing.is_whole(one):
             self._keep_young(self._section.keep_partial, [one], "of chosen tables, younger than")
         else:
             return False
@@ -214,15 +224,15 @@ class _Component:
                 self._note(one, f"{what} {age.text}")
 
     def _guard(self) -> None:
-        """Keep what no rule may cost: the newest verified backup and the newest few."""
+        """Keep what no rule may cost: the newest restore-tested backup and the newest few."""
         sound = [one for one in self._group if not one.failed and not _strange(one, self._now)]
         # Chosen tables or a dump of a broken database are no stand-in for a full backup, but better than nothing.
-        counted = [one for one in sound if one.scope == "full" and one.reason != "emergency"] or sound
+        counted = [one for one in sound if choosing.is_latest(one)] or sound
         for one in counted[-self._policy.min_keep :]:
             self._note(one, f"one of the newest {self._policy.min_keep} (min_keep)")
-        verified = [one for one in counted if one.verified] or [one for one in sound if one.verified]
-        for one in verified[-1:]:
-            self._note(one, "newest verified")
+        tested = [one for one in counted if one.restore_tested] or [one for one in sound if one.restore_tested]
+        for one in tested[-1:]:
+            self._note(one, "newest restore-tested")
 
     def _note(self, one: Candidate, reason: str) -> None:
         self._reasons[one].append(reason)
@@ -230,13 +240,13 @@ class _Component:
 
 def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
     """
-    Give the backup that stands for each period: the first verified one, or the first.
+    Give the backup that stands for each period: the first restore-tested one, or the first.
 
     The first stays the first, so that what a slot holds today it holds tomorrow.
     """
     chosen: dict[str, Candidate] = {}
     for one, name in named:
-        if name not in chosen or (one.verified and not chosen[name].verified):
+        if name not in chosen or (one.restore_tested and not chosen[name].restore_tested):
             chosen[name] = one
     return chosen
 

@@ -5,7 +5,7 @@
 """
 A retention policy: read from what people write, refused when it cannot be meant, and named for common cases.
 
-Rules say what to keep. What no rule can undo (the newest verified backup, min_keep, pins, holds) is in retention.py.
+Rules say what to keep. What no rule can undo (the newest restore-tested backup, min_keep, pins) is in planner.py.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ backup that is broken, and the next run takes the garbage away.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
@@ -20,18 +19,18 @@ import secrets
 import typing as t
 
 from .. import repository
-from ..catalogue import catalogue, evidence, marks
+from ..catalogue import catalogue, evidence, marks, protection
 from ..errors import KeyRefused, RecoveryError, UsageError
 from ..model import Outcome
 from . import marks_seen, planner, report, survey
-from . import policy as retention_policy
-from .removal import WORKERS, Removal, Removed
+from .removal import Removal, Removed
 from .store_lock import StoreLock, locked
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ..model import World
+    from .policy import Policy
 
 
 REMEDIES = {
@@ -49,13 +48,13 @@ class PruneRequest:
     """
     What to prune, and how. Without a database, all of the cluster; without a cluster, all of the application.
 
-    `policy` is what retention.policy.parse takes. `force` lifts its limit on the share that goes at once. `replica`
-    says that the store is a copy of another, so that its own times prove nothing. Objects that no manifest lists are
-    left alone until they are `garbage_age` seconds old; `lock_timeout` is how many to wait for another run.
+    `force` lifts the policy's limit on the share that goes at once. `replica` says that the store is a copy of another,
+    so that its own times prove nothing. Objects that no manifest lists are left alone until they are `garbage_age`
+    seconds old; `lock_timeout` is how many to wait for another run.
     """
 
     repository: catalogue.RepositorySettings
-    policy: Mapping[str, t.Any]
+    policy: Policy
     cluster: str | None = None
     database: str | None = None
     force: bool = False
@@ -68,12 +67,11 @@ def prune(request: PruneRequest, world: World) -> Outcome:
     """
     Delete what the policy does not keep.
 
-    Raise UsageError on a bad policy, KeyRefused when no key at hand may sign marks or none of the backups is believed,
-    Busy when another run holds the lock, StoreError when the store fails. UsageError also when the plan is refused: the
-    clock looks wrong, or too many would go at once (`details["refusals"]`, `details["decisions"]`). Nothing was deleted
-    then; when the store failed in the middle, `details["deleted"]` says what went.
+    Raise KeyRefused when no key at hand may sign marks or none of the backups is believed, Busy when another run holds
+    the lock, StoreError when the store fails. Raise UsageError when the plan is refused: the clock looks wrong, or too
+    many would go at once (`details["refusals"]`, `details["decisions"]`). Nothing was deleted then; when the store
+    failed in the middle, `details["deleted"]` says what went.
     """
-    policy = retention_policy.parse(request.policy)
     opened = catalogue.open_repository(request.repository, world, thorough=True)
     opened.custody.writer(marks.scope("expired"), world.now())  # refused now rather than half-way
     with _lock(opened, request, world) as lock:
@@ -82,10 +80,10 @@ def prune(request: PruneRequest, world: World) -> Outcome:
         found = survey.survey(opened, _place(request), old, now)
         marks_seen.require(opened, found)
         marks_seen.remember(opened, found)
-        found = found.limited(policy.max_delete_share, force=request.force)
+        found = found.limited(request.policy.max_delete_share, force=request.force)
         _believed(opened, found)
         store_time = (lock.stored if lock else None) or _ahead(found.newest, now)
-        plan = _planned(opened, request, found, policy=policy, now=now, store_time=store_time)
+        plan = _planned(opened, request, found, now=now, store_time=store_time)
         _refuse(plan)
         removal = Removal(
             opened,
@@ -95,16 +93,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
             token=lambda: secrets.token_hex(8),
             dry_run=world.dry_run,
         )
-        try:
-            # First what needs no mark to be written: the store may be full.
-            removal.collect(found.going)
-            removal.clear(found.abandoned, old)
-            removal.remove(plan.of("delete"))
-            removal.take_back((*plan.of("keep"), *plan.of("retained")))
-        except RecoveryError as exc:
-            exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
-            exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
-            raise
+        _remove(removal, plan, found, old)
     own = {receipt.backup_id for receipt in opened.receipts.of(opened.application)}
     opened.receipts.forget(opened.application, own.intersection(removal.removed.backups))
     return _outcome(opened, plan, found, removal.removed, world)
@@ -143,22 +132,30 @@ def _planned(
     request: PruneRequest,
     found: survey.Survey,
     *,
-    policy: retention_policy.Policy,
     now: datetime.datetime,
     store_time: datetime.datetime | None,
 ) -> planner.Plan:
     """Plan; then ask the store about those that would go, and plan again with what it holds on to."""
+    tests = protection.restore_tests(protection.read_runs(request.repository.state_dir, opened.application, now))
     local = opened.store.url.startswith("file://")
-    candidates = found.candidates(replica=request.replica, local=local)
-    # Without the limit, so that the locks of all that may go are known: which of them counts is decided below.
-    first = planner.plan(candidates, policy, now, force=True)
-    going = [decision.candidate for decision in first.of("delete")]
-    names = [repository.manifest(opened.application, one.component, one.backup_id) for one in going]
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        until = dict(zip(going, pool.map(opened.store.locked_until, names), strict=True))
-    known = [dataclasses.replace(one, locked_until=until.get(one)) for one in candidates]
-    doubts = found.doubts(policy.max_delete_share, force=request.force)
-    return planner.plan(known, policy, now, force=request.force, store_time=store_time, refused=doubts)
+    candidates = found.candidates(tests, replica=request.replica, local=local)
+    known = survey.with_locks(opened, candidates, request.policy, now)
+    doubts = found.doubts(request.policy.max_delete_share, force=request.force)
+    return planner.plan(known, request.policy, now, force=request.force, store_time=store_time, refused=doubts)
+
+
+def _remove(removal: Removal, plan: planner.Plan, found: survey.Survey, old: datetime.datetime) -> None:
+    """Do what was decided. An error tells in its details what went before it."""
+    try:
+        # First what needs no mark to be written: the store may be full.
+        removal.collect(found.going)
+        removal.clear(found.abandoned, old)
+        removal.remove(plan.of("delete"))
+        removal.take_back((*plan.of("keep"), *plan.of("retained")))
+    except RecoveryError as exc:
+        exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
+        exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
+        raise
 
 
 def _ahead(newest: datetime.datetime | None, now: datetime.datetime) -> datetime.datetime | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..catalogue import evidence
+from ..catalogue import choosing, evidence
 from ..units import human_size
 
 if t.TYPE_CHECKING:
@@ -32,7 +32,7 @@ def decisions(plan: Plan) -> list[dict[str, t.Any]]:
             "action": decision.action,
             "reasons": list(decision.reasons),
             "size": decision.candidate.size,
-            "verified": decision.candidate.verified,
+            "restore_tested": decision.candidate.restore_tested,
         }
         for decision in plan.decisions
     ]
@@ -80,8 +80,8 @@ def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
 def _what(decision: Decision) -> str:
     one = decision.candidate
     details = [human_size(one.size), one.reason]
-    details += ["partial"] if one.scope != "full" else []
-    details += ["verified"] if one.verified else []
+    details += [] if choosing.is_whole(one) else ["partial"]
+    details += ["restore-tested"] if one.restore_tested else []
     return f"{one.backup_id}  {one.component}  {one.finished:%Y-%m-%d %H:%M} UTC  ({', '.join(details)})"
 
 

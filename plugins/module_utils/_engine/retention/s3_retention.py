@@ -19,7 +19,6 @@ from ..model import Outcome
 from ..stores.s3 import bucket_state
 from ..stores.s3.lifecycle import in_days
 from . import bucket_guarding
-from . import policy as retention_policy
 from .prune import PruneRequest, prune
 
 if t.TYPE_CHECKING:
@@ -30,7 +29,7 @@ if t.TYPE_CHECKING:
     from ..stores.s3.guards import BucketGuards, Lock
     from .bucket_guarding import GuardedBucket
     from .calendar import Age
-    from .policy import Rules
+    from .policy import Policy, Rules
 
 SLOT_DAYS = {"hourly": 1 / 24, "daily": 1.0, "weekly": 7.0, "monthly": 31.0, "yearly": 366.0}
 
@@ -62,7 +61,6 @@ def keep(request: S3RetentionRequest, world: World) -> Outcome:
             "Give policy, bucket, prove_immutability or bring_back.",
             field="policy",
         )
-    policy = retention_policy.parse(request.prune.policy) if request.prune else None
     bucket = bucket_guarding.open_bucket(request.store, request.application, world)
     parts: list[Outcome] = []
     if request.guards is not None:
@@ -75,14 +73,14 @@ def keep(request: S3RetentionRequest, world: World) -> Outcome:
         parts.append(bucket_guarding.bring_back(bucket, world))
     if not (request.bring_back and world.dry_run):
         parts.append(bucket_guarding.look(bucket))
-    if request.prune is not None and policy is not None:
+    if request.prune is not None:
         bucket_guarding.check_clock(bucket, world)
-        parts.append(_lock_against_promise(bucket, policy))
+        parts.append(_lock_against_promise(bucket, request.prune.policy))
         parts.append(prune(request.prune, world))
     return _joined(parts)
 
 
-def promise(policy: retention_policy.Policy) -> float:
+def promise(policy: Policy) -> float:
     """
     Give the days for which a policy keeps every regular backup: the span of its finest rule, the longest of all parts.
 
@@ -91,12 +89,12 @@ def promise(policy: retention_policy.Policy) -> float:
     return max(map(_finest, _all_rules(policy)))
 
 
-def longest(policy: retention_policy.Policy) -> float:
+def longest(policy: Policy) -> float:
     """Give the days for which a policy keeps the backup that it keeps longest."""
     return max((days for rules in _all_rules(policy) for days in _spans(rules)), default=0.0)
 
 
-def _all_rules(policy: retention_policy.Policy) -> list[Rules]:
+def _all_rules(policy: Policy) -> list[Rules]:
     sections = [policy.main, *(section for _pattern, section in policy.by_component)]
     special = [rules for section in sections for _reason, rules in section.by_reason]
     return [*(section.rules for section in sections), *special]
@@ -128,7 +126,7 @@ def _days(age: Age) -> float:
     return age.months * 31.0 if age.months else math.inf
 
 
-def _lock_against_promise(bucket: GuardedBucket, policy: retention_policy.Policy) -> Outcome:
+def _lock_against_promise(bucket: GuardedBucket, policy: Policy) -> Outcome:
     """Compare the lock that every version gets with what the policy promises."""
     try:
         _enabled, lock = bucket_state.object_lock(bucket.control)

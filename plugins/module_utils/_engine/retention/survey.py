@@ -18,17 +18,18 @@ import datetime
 import typing as t
 
 from .. import repository
-from ..catalogue import marks, readings
+from ..catalogue import marks, protection, readings
 from ..errors import NotFound, Unbelievable
 from . import leftovers
-from .planner import Candidate, Refusal
+from .planner import Candidate, Refusal, plan
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..catalogue.catalogue import Listed, Repository
     from ..stores.base import ObjectInfo
     from .leftovers import Leftover
+    from .policy import Policy
 
 MISDATED = datetime.timedelta(hours=24)
 """How far a backup's own time may be from the one at which the store took it."""
@@ -90,29 +91,34 @@ class Survey:
         text = f"{len(self.missing)} of {total} backups that must be there are not listed, more than {share} percent."
         return [Refusal("listing", text)]
 
-    def candidates(self, *, replica: bool, local: bool) -> list[Candidate]:
-        """Give the backups as the planner takes them. The own times of a replica or a directory prove nothing."""
-        return [self._candidate(entry, proving=not replica and not local) for entry in self.listed]
+    def candidates(self, tests: Mapping[str, datetime.datetime], *, replica: bool, local: bool) -> list[Candidate]:
+        """
+        Return the backups as the planner takes them; `tests` is what protection.restore_tests gives.
 
-    def _candidate(self, entry: Listed, *, proving: bool) -> Candidate:
-        record = entry.backup.manifest
-        said = self.marks.get(record.backup_id, marks.Marks())
-        return Candidate(
-            component=record.component,
-            backup_id=record.backup_id,
-            finished=record.finished,
-            scope=record.scope,
-            kind=record.kind,
-            reason=record.reason,
-            size=record.size,
-            parents=tuple(parent.backup_id for parent in record.parents),
-            verified=said.verified(entry.backup.manifest_sha256),
-            pinned=said.pinned,
-            held=said.held,
-            failed=entry.problem is not None,
-            misdated=proving and abs(record.finished - entry.stored) > MISDATED,
-            in_use=self.in_use.get(record.backup_id, ""),
-        )
+        The own times of a replica or a directory prove nothing.
+        """
+        known = protection.stored([entry.backup for entry in self.listed], self.marks, tests, {})
+        return [
+            Candidate.of(
+                one,
+                failed=entry.problem is not None,
+                misdated=not (replica or local) and abs(one.finished - entry.stored) > MISDATED,
+                in_use=self.in_use.get(one.backup_id, ""),
+            )
+            for one, entry in zip(known, self.listed, strict=True)
+        ]
+
+
+def with_locks(
+    opened: Repository, candidates: Sequence[Candidate], policy: Policy, now: datetime.datetime
+) -> list[Candidate]:
+    """Return the candidates with the store's locks on those that the policy lets go. Raise StoreError as it does."""
+    # Without the limit, so that the locks of all that may go are known: which of them counts is decided later.
+    going = [decision.candidate for decision in plan(candidates, policy, now, force=True).of("delete")]
+    names = [repository.manifest(opened.application, one.component, one.backup_id) for one in going]
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        until = dict(zip(going, pool.map(opened.store.locked_until, names), strict=True))
+    return [dataclasses.replace(one, locked_until=until.get(one)) for one in candidates]
 
 
 def survey(opened: Repository, place: str | None, old: datetime.datetime, now: datetime.datetime) -> Survey:

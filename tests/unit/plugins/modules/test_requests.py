@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 
 MODULES = "ansible_collections.lifeboat.recovery.plugins.modules"
@@ -83,7 +84,7 @@ def test_the_repository_is_handed_on(name):
         ("backup_info", "query", "[0]", "query", "[0]"),
         ("backup_mark", "kind", "hold", "kind", "hold"),
         ("backup_mark", "state", "absent", "state", "absent"),
-        ("store_retention", "policy", {"daily": "30d"}, "policy", {"daily": "30d"}),
+        ("store_retention", "policy", {"daily": "30d"}, "policy", policy.parse({"daily": "30d"})),
         ("store_retention", "garbage_age", "2d", "garbage_age", 172800),
         ("store_retention", "lock_timeout", "1h", "lock_timeout", 3600),
         ("store_retention", "force", "yes", "force", True),

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.guards import BucketGuards, Lock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.lifecycle import Transition
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
@@ -54,7 +57,13 @@ def test_a_policy_becomes_a_pruning_of_the_same_store():
     prune = ask(
         policy={"daily": 7}, cluster="db1", database="shop", force=True, garbage_age="2d", lock_timeout="0"
     ).prune
-    assert (prune.policy, prune.cluster, prune.database, prune.force) == ({"daily": 7}, "db1", "shop", True)
+    assert (prune.policy, prune.cluster, prune.database, prune.force) == (
+        policy.parse({"daily": 7}),
+        "db1",
+        "shop",
+        True,
+    )
     assert (prune.garbage_age, prune.lock_timeout, prune.replica) == (172800, 0, False)
     assert prune.repository.store.url == "s3://bucket/pre"
-    assert ask(policy={}).prune is not None
+    with pytest.raises(UsageError, match="policy"):
+        ask(policy={})

@@ -18,7 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 
 
@@ -61,15 +61,15 @@ class Shop:
 
 def test_a_backup_that_is_right_is_marked_once_and_kept(shop):
     first, second = shop.back_up(), shop.back_up()
-    assert "verified_mark" not in shop.validate(first, dry_run=True).facts
-    assert not shop.rows()[first]["verified"]
-    assert shop.validate(first).facts["verified_mark"]
-    assert shop.validate(first).facts["verified_mark"]
-    assert {identity: row["verified"] for identity, row in shop.rows().items()} == {first: True, second: False}
+    assert "restore_tested_mark" not in shop.validate(first, dry_run=True).facts
+    assert not shop.rows()[first]["restore_tested"]
+    assert shop.validate(first).facts["restore_tested_mark"]
+    assert shop.validate(first).facts["restore_tested_mark"]
+    assert {identity: row["restore_tested"] for identity, row in shop.rows().items()} == {first: True, second: False}
     opened = catalogue.open_repository(shop.settings, shop.world())
-    assert len(opened.marks(first)[first].of("verified")) == 1
+    assert len(opened.marks(first)[first].of("restore_tested")) == 1
     shop.back_up()
-    request = prune.PruneRequest(shop.settings, {"keep_last": 1, "min_keep": 1}, force=True)
+    request = prune.PruneRequest(shop.settings, policy.parse({"keep_last": 1, "min_keep": 1}), force=True)
     prune.prune(request, shop.world())
     assert first in shop.rows()
     assert second not in shop.rows()
@@ -80,10 +80,10 @@ def test_a_backup_that_is_not_what_it_was_is_not_marked(shop):
     shop.server.execute("DELETE FROM public.orders WHERE n = 7", shop.name)
     with pytest.raises(ProofMismatch):
         shop.validate(identity)
-    assert not shop.rows()[identity]["verified"]
+    assert not shop.rows()[identity]["restore_tested"]
 
 
 def test_a_backup_without_a_proof_was_compared_with_nothing(shop):
     identity = shop.back_up(proof="none")
-    assert not shop.validate(identity).facts["verified_mark"]
-    assert not shop.rows()[identity]["verified"]
+    assert not shop.validate(identity).facts["restore_tested_mark"]
+    assert not shop.rows()[identity]["restore_tested"]

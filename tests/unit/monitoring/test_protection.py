@@ -1,0 +1,141 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Doctor, metrics, page, list and retention say the same of the same backups."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+    catalogue,
+    choosing,
+    listing,
+    marking,
+    protection,
+    receipts,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import doctor
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+
+if t.TYPE_CHECKING:
+    from shelf import Shelf
+
+SHOP = 'application="shop",cluster="main",database="shop"'
+
+
+def listed(shelf: Shelf) -> dict[str, t.Any]:
+    return listing.list_backups(listing.ListRequest(shelf.settings), shelf.world()).facts
+
+
+def checks(shelf: Shelf, *names: str) -> dict[str, set[str]]:
+    """Return the results of the doctor's checks by their names."""
+    request = doctor.ExamineRequest(shelf.settings, cluster="main", only=names, fail_on="never")
+    found: dict[str, set[str]] = {}
+    for check in doctor.make_checks(request, shelf.world(dry_run=True)):
+        found.setdefault(check.name, set()).add(check.result)
+    return found
+
+
+def reasons(shelf: Shelf) -> dict[str, t.Any]:
+    """Return why retention keeps each backup, by its id."""
+    kept = policy.parse({"keep_last": 1, "min_keep": 1, "max_delete_share": 100})
+    request = prune.PruneRequest(shelf.settings, kept, force=True, replica=True)
+    for path in (shelf.home / "store").rglob("*"):
+        os.utime(path, (shelf.now.timestamp(),) * 2)  # the store's clock is this machine's
+    facts = prune.prune(request, shelf.world(dry_run=True)).facts
+    return {decision["backup_id"]: decision["reasons"] for decision in facts["decisions"]}
+
+
+def said_by(shelf: Shelf) -> dict[str, str | None]:
+    """Return the newest restore-tested backup of shop, as each of them says it."""
+    metrics = shelf.watch().facts["databases"][0]["newest_restore_tested"]
+    rows = [row["backup_id"] for row in listed(shelf)["backups"] if row["restore_tested"]]
+    kept = [identity for identity, why in reasons(shelf).items() if "newest restore-tested" in why]
+    return {"metrics": metrics, "list": (rows or [None])[-1], "retention": (kept or [None])[-1]}
+
+
+@pytest.mark.parametrize("how", ["mark", "log"])
+def test_all_mean_the_same_backup_by_restore_tested(shelf: Shelf, how: str) -> None:
+    old, tested, unproved, newest = (shelf.back_up(hours=hours) for hours in (75, 50, 26, 2))
+    if how == "log":
+        shelf.validated(old)
+        shelf.validated(tested)
+    else:
+        opened = catalogue.open_repository(shelf.settings, shelf.world())
+        for identity in (old, tested):
+            assert marking.vouch(opened.read("main/shop", identity), "restored", shelf.world()) == (True, "")
+    # What was compared with nothing, read, or restored by hand is not tested.
+    shelf.log("validation", backup_id=unproved, mode="scratch", proof="none")
+    shelf.log("validation", "failed", backup_id=newest, mode="scratch", proof="counts")
+    shelf.log("verification", backup_id=newest, level="opens")
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), tested)
+    assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"warning"}}
+    shelf.now -= datetime.timedelta(hours=3)
+    assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"ok"}}
+
+
+def test_a_restore_test_of_chosen_tables_or_of_an_emergency_backup_protects_nothing(shelf: Shelf) -> None:
+    newest = shelf.back_up(hours=30)
+    shelf.validated(shelf.back_up(hours=3, scope="partial"))
+    shelf.validated(shelf.back_up(hours=2, reason="emergency"))
+    assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"warning"}}
+    database = shelf.watch().facts["databases"][0]
+    assert (database["newest"], database["newest_restore_tested"]) == (newest, None)
+    assert listed(shelf)["latest"]["main/shop"]["backup_id"] == newest
+
+
+def test_of_two_that_overlap_the_one_that_began_later_is_the_latest(shelf: Shelf) -> None:
+    """Its data is the younger, however long the other took."""
+    shelf.back_up(hours=1, seconds=4 * 3600)
+    later = shelf.back_up(hours=2, seconds=60)
+    opened = catalogue.open_repository(shelf.settings, shelf.world())
+    assert opened.find("main/shop", "latest").manifest.backup_id == later
+    assert listed(shelf)["latest"]["main/shop"]["backup_id"] == later
+    assert shelf.watch().facts["databases"][0]["newest"] == later
+    known = receipts.Receipts(str(shelf.home / "state")).of("shop")
+    newest = choosing.newest(known)
+    assert newest is not None
+    assert newest.backup_id == later
+
+
+def test_a_host_that_may_only_write_misses_no_expired_backup(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.back_up(hours=60)
+    gone = shelf.back_up(hours=2)
+    receipts.Receipts(str(shelf.home / "state")).forget("shop", [gone])
+
+    def refused(*_given: object) -> t.NoReturn:
+        raise AccessDenied("The store refuses it.", "", code="AccessDenied", status=403)
+
+    monkeypatch.setattr(DirectoryStore, "list", refused)
+    assert shelf.values()[f"lifeboat_backup_newest_timestamp_seconds{{{SHOP}}}"] == shelf.now.timestamp() - 60 * 3600
+
+
+def known(shelf: Shelf, identity: str, **values: t.Any) -> protection.KnownBackup:
+    at = shelf.now - datetime.timedelta(hours=1)
+    return protection.KnownBackup("main/shop", identity, at, at, "full", "scheduled", 1, 1, **values)
+
+
+def test_a_candidate_of_retention_is_all_that_is_known_of_a_backup(shelf: Shelf) -> None:
+    one = known(shelf, "b", parents=("a",), pinned=True, held=True, restore_tested_at=shelf.now)
+    candidate = Candidate.of(one)
+    assert (candidate.parents, candidate.pinned, candidate.held, candidate.restore_tested) == (("a",), True, True, True)
+    assert (candidate.failed, candidate.misdated, candidate.in_use, candidate.locked_until) == (False, False, "", None)
+
+
+def test_what_the_store_locks_expires_when_its_lock_ends(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.back_up(hours=24 * 40)
+    for hours in (50, 26, 2):
+        shelf.back_up(hours=hours)
+    until = shelf.now + datetime.timedelta(days=3)
+    name = f"lifeboat_backup_next_expiry_timestamp_seconds{{{SHOP}}}"
+    assert shelf.values(policy={"keep_within": "30d"})[name] < shelf.now.timestamp()
+    monkeypatch.setattr(DirectoryStore, "locked_until", lambda _store, _name: until)
+    assert shelf.values(policy={"keep_within": "30d"})[name] == until.timestamp()
