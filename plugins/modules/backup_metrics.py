@@ -35,12 +35,10 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details:
-      - The diff is that of the metrics.
+    details: The diff is that of the metrics.
   idempotent:
     support: full
-    details:
-      - The file is written on every run, so that a writer that died is noticed. That alone is no change.
+    details: The file is written on every run, so that a writer that died is noticed. That alone is no change.
 options:
   store:
     required: true

@@ -38,16 +38,13 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - Checks keys, store, server and rights, and plans the members. It dumps nothing.
+    details: Checks keys, store, server and rights, and plans the members. It dumps nothing.
   diff_mode:
     support: full
-    details:
-      - Shows what would be, or was, stored.
+    details: Shows what would be, or was, stored.
   idempotent:
     support: partial
-    details:
-      - With O(max_age), and as long as the newest backup is younger. Without it every run makes a backup.
+    details: With O(max_age), and as long as the newest backup is younger. Without it every run makes a backup.
 options:
   store:
     required: true
@@ -108,10 +105,8 @@ EXAMPLES = r"""
     application: shop
     databases: [shop, users, orders]
     jobs: 2
-    store:
-      url: file:///srv/backups
-    keys:
-      recovery_key_file: /etc/lifeboat/keys/recovery.key
+    store: {url: file:///srv/backups}
+    keys: {recovery_key_file: /etc/lifeboat/keys/recovery.key}
 
 - name: Back up two tables before a deployment
   lifeboat.recovery.pg_backup:
@@ -119,10 +114,8 @@ EXAMPLES = r"""
     login_db: shop
     tables: [public.orders, public.customers]
     reason: pre_deployment
-    store:
-      url: file:///srv/backups
-    keys:
-      recovery_key_file: /etc/lifeboat/keys/recovery.key
+    store: {url: file:///srv/backups}
+    keys: {recovery_key_file: /etc/lifeboat/keys/recovery.key}
 """
 
 RETURN = r"""

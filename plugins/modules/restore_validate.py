@@ -132,15 +132,12 @@ EXAMPLES = r"""
   lifeboat.recovery.restore_validate:
     application: shop
     database: shop
-    critical_tables:
-      - name: public.orders
-        minimum_rows: 1000
+    critical_tables: [{name: public.orders, minimum_rows: 1000}]
     checks:
       - name: Orders of the last day are there
         query: SELECT count(*) FROM public.orders WHERE created > now() - interval '1 day'
         minimum: 1
-    store:
-      url: s3://example-backups/postgresql
+    store: {url: s3://example-backups/postgresql}
     keys:
       opening_key_file: /etc/lifeboat/keys/opening.json
       roots_file: /etc/lifeboat/roots
@@ -152,15 +149,9 @@ validation:
   returned: when the backup was restored or compared
   type: dict
   contains:
-    passed:
-      description: Whether all is as it was backed up and every check passed.
-      type: bool
-    backup_id:
-      description: The backup.
-      type: str
-    proof:
-      description: The level of the proof that it was compared with.
-      type: str
+    passed: {description: "Whether all is as it was backed up and every check passed.", type: bool}
+    backup_id: {description: "The backup.", type: str}
+    proof: {description: "The level of the proof that it was compared with.", type: str}
     tables:
       description: Each table, with its rows in the backup and now.
       type: list
@@ -177,9 +168,7 @@ validation:
       description: What could not be compared here, as sentences.
       type: list
       elements: str
-    phase_seconds:
-      description: The seconds that each phase took.
-      type: dict
+    phase_seconds: {description: "The seconds that each phase took.", type: dict}
 restore_tested_mark:
   description: Whether the store has a signed mark of it. A key at hand must be allowed to sign, and a proof be there.
   returned: success, outside check mode

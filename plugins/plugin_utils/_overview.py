@@ -99,7 +99,7 @@ def _restores(result: Result) -> Rows:
     else:
         done = "would be restored"
     source = urllib.parse.unquote(str(found.get("component", "-")).rpartition("/")[2])
-    size = found.get("plain_size", found.get("table_bytes"))
+    size = found["plain_size"]
     shown = human_size(size) if isinstance(size, int) else "-"
     return [[str(found["target"]), done, source, shown, _took(found.get("seconds")), found["backup_id"]]]
 

@@ -89,7 +89,7 @@ def test_each_result_of_a_verb_is_logged_told_and_reported(verb: verbs.Verb, tmp
         assert (told.event if told else None) == (event.name if event else None)
     host = summary.collected("db1", {"entries": list(map(dataclasses.asdict, (ok, failed))), "total": 2, "head": None})
     found = {section.title: section for section in summary.sections([host], parse("2026-11", NOW, "UTC"))}
-    assert found["Operations"].rows == ((verb.operation, "2", "1", "1", "0", "50.0 %"),)
+    assert found["Operations"].rows == ((verb.operation, "2", "1", "1", "0", "0", "50.0 %"),)
     asked = [row[3] for row in found["Asked for by people"].rows]
     assert asked == ([verb.operation] * 2 if verb.on_request else [])
 
@@ -126,7 +126,7 @@ def test_an_event_has_one_verb() -> None:
 
 
 def test_a_play_that_fails_tells_the_event_of_its_verb() -> None:
-    failures = next(value for name, value in _vars("aftercare").items() if name.endswith("_failures"))
+    failures = next(value for name, value in _vars("post_run").items() if name.endswith("_failures"))
     assert failures == {verb.play: verb.failed.name for verb in VERBS if verb.play and verb.failed}
 
 

@@ -118,11 +118,13 @@ class WorkerPool:
             return heapq.heappop(self._waiting)[2]
 
     def _stop(self, failure: BaseException) -> None:
+        """Stop everything once; what fails from then on fails because of that."""
         with self._change:
-            if self._failure is None:
-                self._failure = failure
+            if self._failure is not None:
+                return
+            self._failure = failure
             self._waiting.clear()
-            endings = list(self._endings)
             self._change.notify_all()
-        for end in endings:
-            end()
+            # Under the lock: whoever leaves `ended_by` meanwhile waits, so that nothing is ended that is over.
+            for end in self._endings:
+                end()

@@ -32,7 +32,12 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.componen
     Sink,
     Source,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.target import Committed, Plan, Target
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.target import (
+    Committed,
+    Plan,
+    Reader,
+    Target,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -140,7 +145,7 @@ class PhysicalPlan(Restoring):
         """Say that nothing is lost: the old directory stays beside."""
 
     @contextlib.contextmanager
-    def filled(self, _emergency: Stored | None, /) -> Iterator[Place]:
+    def filled(self, _emergency: Reader | None, /) -> Iterator[Place]:
         yield Filled()
 
 
@@ -179,8 +184,8 @@ class RedisPlan(Restoring):
         return self.source
 
     @contextlib.contextmanager
-    def filled(self, emergency: Stored | None, /) -> Iterator[Place]:
-        known = next(emergency.member(1))[:9] if emergency else b""
+    def filled(self, emergency: Reader | None, /) -> Iterator[Place]:
+        known = next(emergency().member(1))[:9] if emergency else b""
         if known > next(self.chain[0].member(1))[:9]:
             raise ValueError("the target is older than the backup")
         yield Filled()
@@ -232,7 +237,7 @@ class FilesPlan(Restoring):
         return dataclasses.replace(self.source, paths=tuple(self.lines))
 
     @contextlib.contextmanager
-    def filled(self, _emergency: Stored | None, /) -> Iterator[Place]:
+    def filled(self, _emergency: Reader | None, /) -> Iterator[Place]:
         self.destroyed = True
         yield Filled()
 

@@ -117,7 +117,8 @@ def _figures(
 
 def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic | None:
     try:
-        return of_detail(backup.manifest, backup.detail())
+        detail = backup.detail()
+        return of_detail(backup.manifest, detail) if "tables" in detail else None
     except Tampered as exc:
         opened.anomalies.append(catalogue.Anomaly("detail", backup.manifest.backup_id, exc.cause))
     except (RecoveryError, KeyError, TypeError, ValueError):

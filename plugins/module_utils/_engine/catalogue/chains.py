@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 
 from ..errors import Tampered
-from . import choosing
 
 if t.TYPE_CHECKING:
     from .catalogue import Repository
@@ -24,10 +23,14 @@ def chain(opened: Repository, backup: Backup) -> tuple[Backup, ...]:
 
     Raise NotFound when one is gone, Tampered when one is not the one that was meant.
     """
-    found = {backup.manifest.backup_id: backup}
-    missing = list(backup.manifest.parents)
-    while missing:
-        parent = missing.pop()
+    found: dict[str, Backup] = {}
+    _collect(opened, backup, found)
+    return tuple(found.values())
+
+
+def _collect(opened: Repository, backup: Backup, found: dict[str, Backup]) -> None:
+    """Add what `backup` needs to `found`, and itself after that."""
+    for parent in backup.manifest.parents:
         if parent.backup_id in found:
             continue
         read = opened.read(backup.manifest.component, parent.backup_id)
@@ -37,6 +40,5 @@ def chain(opened: Repository, backup: Backup) -> tuple[Backup, ...]:
                 "Use another backup or a replica of this one.",
                 backup_id=parent.backup_id,
             )
-        found[parent.backup_id] = read
-        missing += read.manifest.parents
-    return tuple(sorted(found.values(), key=lambda each: choosing.age(each.manifest)))
+        _collect(opened, read, found)
+    found[backup.manifest.backup_id] = backup

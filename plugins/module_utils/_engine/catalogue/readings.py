@@ -121,6 +121,13 @@ def announced(backup: Backup, doing: str, token: str) -> Iterator[Reading]:
         reading.end()
 
 
+@contextlib.contextmanager
+def announced_all(chain: Iterable[Backup], doing: str, token: str) -> Iterator[list[Reading]]:
+    """Let it be known in the block that all of these backups are being read."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(announced(backup, doing, token)) for backup in chain]
+
+
 def let_go(backup: Backup) -> bool:
     """Whether retention took the backup away; what cannot be found out is not said."""
     record = backup.manifest

@@ -31,6 +31,10 @@ class Committed:
     kept_identity: int = 0
 
 
+Reader = t.Callable[[], "Stored"]
+"""Finds a backup in the store, for who needs to look into it."""
+
+
 class Plan(t.Protocol):
     """
     What a restore will do: the same object in check mode and in the run.
@@ -78,7 +82,7 @@ class Plan(t.Protocol):
         """Have the rights that the change needs in the block; where more is seen with them, decide again."""
         ...
 
-    def filled(self, emergency: Stored | None, /) -> contextlib.AbstractContextManager[Place]:
+    def filled(self, emergency: Reader | None, /) -> contextlib.AbstractContextManager[Place]:
         """Fill a place; whatever is raised in the block removes it again. `emergency` was made just before."""
         ...
 

@@ -16,16 +16,21 @@ from . import checks, notes, proof, unmade, wording
 from .connection import connect
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from ..components.base import Check
+    from ..phases import Phases
     from .connection import Login
     from .contents import BackupContents
     from .wording import Empty
 
 
 class DatabasePlace:
-    """The database at `login`. What was `lost` is no difference, nor are objects of `ignored` kinds."""
+    """
+    The database at `login`. What was `lost` is no difference, nor are objects of `ignored` kinds.
+
+    `empty` reaches an empty database for what PostgreSQL may word otherwise, and `told` is what that says.
+    """
 
     def __init__(
         self,
@@ -36,6 +41,8 @@ class DatabasePlace:
         *,
         ignored: Collection[str] = (),
         empty: Empty | None = None,
+        phases: Phases | None = None,
+        told: Sequence[str] = (),
     ) -> None:
         self.login = login
         self.database = database
@@ -43,6 +50,8 @@ class DatabasePlace:
         self._lost = tuple(lost)
         self._ignored = ignored
         self._empty = empty
+        self._phases = phases
+        self._told = told
 
     @property
     def contents(self) -> str:
@@ -64,14 +73,15 @@ class DatabasePlace:
         )
         if before["level"] == "none":
             return Comparison(tuple(map(str, refused)), (NO_PROOF,))
-        partial = bool(before.get("partial"))
-        after = proof.take(self.login, self.database, None, before["level"], like=before, partial=partial)
-        found = proof.compare(before, after, ignored_kinds=self._ignored)
-        again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
+        with self._phases("proof") if self._phases else contextlib.nullcontext():
+            partial = bool(before.get("partial"))
+            after = proof.take(self.login, self.database, None, before["level"], like=before, partial=partial)
+            found = proof.compare(before, after, ignored_kinds=self._ignored)
+            again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
         found = [each for each in proof.excuse(found, again) if not unmade.excuses(self._lost, each)]
         differences = (*refused, *(each for each in found if not each.note))
         return Comparison(
-            tuple(map(str, differences)), tuple(notes.told(found, before, after)), tuple(_parts(before, after))
+            tuple(map(str, differences)), (*self._told, *notes.told(found, before, after)), tuple(_parts(before, after))
         )
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:

@@ -17,7 +17,7 @@ from ..components.target import Committed
 from ..errors import DatabaseError, ProcessFailed
 from ..units import human_size
 from . import globals as roles
-from . import halfmade, leftovers, server, statistics, swap, target, unmade
+from . import halfmade, server, statistics, swap, target, unmade
 from .connection import execute, rows
 from .database_place import DatabasePlace
 from .decision import Decision, decide, look
@@ -27,7 +27,8 @@ from .source import DatabaseSource
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..components.base import Place, Run, Stored
+    from ..components.base import Place, Run
+    from ..components.target import Reader
     from .contents import BackupContents
     from .restore_options import RestoreOptions
 
@@ -52,7 +53,7 @@ class DatabasePlan:
         self._stack = stack
         self._decided: Decision | None = None
         self._loader: Loader | None = None
-        self._dropped: list[str] = []
+        self.dropped: list[str] = []
         self._told: tuple[str, ...] = ()
         self.destroyed = False
 
@@ -95,7 +96,7 @@ class DatabasePlan:
     @property
     def facts(self) -> Mapping[str, t.Any]:
         """The same for machines."""
-        return {**self._decision.facts(), "dropped_leftovers": self._dropped}
+        return {**self._decision.facts(), "dropped_leftovers": self.dropped}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -109,10 +110,7 @@ class DatabasePlan:
         return self._decided
 
     def decide(self) -> None:
-        """Look at everything and decide; what killed runs left of such a restore is dropped first."""
-        if not self._run.world.dry_run and any(halfmade.left(self._session).values()):
-            with self._run.rights():
-                self._dropped = leftovers.drop(self._session, self._wanted, self.target, self._run.world)
+        """Look at everything and decide."""
         entries, owners, accepted = self._loading.entries, self._contents.owners, self._wanted.accept_failed
         target.check_extensions(self._session.connection, entries)
         info = server.inspect(self._session.connection)
@@ -138,12 +136,16 @@ class DatabasePlan:
             yield
 
     @contextlib.contextmanager
-    def filled(self, _emergency: Stored | None, /) -> Iterator[Place]:
+    def filled(self, _emergency: Reader | None, /) -> Iterator[Place]:
         """Give a database that is filled; it is dropped when anything fails."""
+        replaced = self._wanted.in_place and self._decision.target.exists
+        if replaced:
+            self._require_unchanged()
         for statement in self._decision.roles.statements:
             execute(self._session.connection, statement)
-        if self._wanted.in_place and self._decision.target.exists:
-            self._drop_old()
+        if replaced:
+            halfmade.drop(self._session, self.target, self._decision.target.oid)
+            self.destroyed = True
         with self._making():
             loaded = self._loading.load(self._decision.temporary)
             unmade.require(loaded.losses)
@@ -154,6 +156,8 @@ class DatabasePlan:
         decided = self._decision
         with self._run.phases("statistics_rough"):
             self._told = self._analyze(decided.temporary, statistics.ROUGH)
+        # A rename keeps it; after the swap no failure may take back what is in use.
+        identity = halfmade.exists(self._session, decided.temporary)
         with self._run.phases("swap"):
             swap.swap(
                 self._session,
@@ -164,7 +168,7 @@ class DatabasePlan:
                 roles=roles.names(self._session.connection),
                 force=self._wanted.force_disconnect,
             )
-        return Committed(self.identity, decided.kept or "", decided.target.oid if decided.kept else 0)
+        return Committed(identity, decided.kept or "", decided.target.oid if decided.kept else 0)
 
     def settle(self) -> tuple[str, ...]:
         """Gather the planner's statistics, the useful before the exact."""
@@ -185,16 +189,14 @@ class DatabasePlan:
             self._stack.enter_context(self._loader)
         return self._loader
 
-    def _drop_old(self) -> None:
-        found = self._decision.target
+    def _require_unchanged(self) -> None:
+        """Raise Busy or DatabaseError when somebody came, or data came into a target that had none, meanwhile."""
         self.require_free()
-        if not found.holds_data and look(self._session, self.target).holds_data:
+        if not self._decision.target.holds_data and look(self._session, self.target).holds_data:
             raise DatabaseError(
                 f"The database {self.target!r} held no data when this restore began, and holds some now.",
                 "Nothing was touched. Find out who writes there, and run again.",
             )
-        halfmade.drop(self._session, self.target, found.oid)
-        self.destroyed = True
 
     def _making(self) -> contextlib.AbstractContextManager[str]:
         backup_id, recovery_id = self._contents.backup.manifest.backup_id, self._run.recovery_id or "-"

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ..errors import Busy
-from . import halfmade, tables_plan
+from . import halfmade, leftovers, tables_plan
 from .contents import BackupContents
 from .database_plan import DatabasePlan
 from .restore_options import RestoreOptions
@@ -46,7 +46,11 @@ class DatabaseTarget(RestoreOptions):
         contents = BackupContents.of(chain[-1])
         kind = tables_plan.TablesPlan if self.tables else DatabasePlan
         with halfmade.manage(self.login, HalfMade(run.state_dir)) as session, contextlib.ExitStack() as stack:
-            plan: Plan = kind(session, self, contents, run, stack)
+            plan = kind(session, self, contents, run, stack)
             if not session.lock(f"into {plan.target}"):
                 raise Busy(f"Another restore into {plan.target!r} is running.", "Wait for it to end.")
+            # What killed runs left. Only where there is any are the rights asked for.
+            if not run.world.dry_run and any(halfmade.left(session).values()):
+                with run.rights():
+                    plan.dropped = leftovers.drop(session, self, plan.target, run.world)
             yield plan

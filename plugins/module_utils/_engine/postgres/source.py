@@ -122,7 +122,6 @@ class DatabaseSource:
 
         Raise Busy when it met a lock conflict or a rename; DatabaseError, StoreError as they come.
         """
-        sink.progress.phase("snapshot")
         with contextlib.ExitStack() as stack:
             with sink.phases("snapshot"):
                 held = stack.enter_context(self._hold(world))

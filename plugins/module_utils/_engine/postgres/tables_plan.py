@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 import secrets
 import typing as t
 
 from ..components.base import Comparison
 from ..components.target import Committed
-from ..errors import DatabaseError, ProcessFailed, RecoveryError
+from ..errors import DatabaseError, RecoveryError
 from ..units import human_count
 from . import globals as roles
-from . import halfmade, leftovers, members, proof, role_choice, snapshot, statistics, swap, toc, unmade
+from . import halfmade, members, proof, role_choice, snapshot, statistics, swap, toc, unmade
 from .connection import connect, execute, qualified, rows
 from .decision import make_tools, tablespace_notes
 from .load import Loader
@@ -28,7 +29,8 @@ from .selection import Selected, select
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..components.base import Place, Run, Stored
+    from ..components.base import Place, Run
+    from ..components.target import Reader
     from .contents import BackupContents
     from .restore_options import RestoreOptions
 
@@ -53,18 +55,18 @@ class TablesPlan:
         self._contents = contents
         self._run = run
         self._stack = stack
-        self._dropped: list[str] = []
+        self.dropped: list[str] = []
         stamp = f"{run.world.now():%Y%m%d_%H%M%S}"
         self.target = wanted.target_db or f"{halfmade.cut(wanted.database, halfmade.CUT)}_tables_{stamp}"
         self.host = wanted.host
         self.selection = " ".join(sorted(qualified(*table) for table in self._chosen))
-        self._exists = bool(self.identity)
+        self._exists = False
         self._tables: Sequence[tuple[str, str]] = ()
 
     @property
     def identity(self) -> int:
-        """The oid of the database that the tables go into, or 0."""
-        return halfmade.exists(self._session, self.target)
+        """What tells whether these tables are still those that were restored, 0 when one is not there."""
+        return self._identity(self.target) if halfmade.exists(self._session, self.target) else 0
 
     @property
     def before(self) -> str:
@@ -84,7 +86,7 @@ class TablesPlan:
             "tables": list(self._wanted.tables),
             "along": list(self._selected.along),
             "left_out": list(self._selected.left_out),
-            "dropped_leftovers": self._dropped,
+            "dropped_leftovers": self.dropped,
         }
 
     @property
@@ -99,6 +101,7 @@ class TablesPlan:
 
         Raise UsageError for a table that the backup has not, DatabaseError when the target has one of that name.
         """
+        self._exists = bool(halfmade.exists(self._session, self.target))
         self._tables = self._names(self._selected)
         if self._exists:
             self._refuse_present(self._tables)
@@ -116,7 +119,7 @@ class TablesPlan:
         return self._run.rights()
 
     @contextlib.contextmanager
-    def filled(self, _emergency: Stored | None, /) -> Iterator[Place]:
+    def filled(self, _emergency: Reader | None, /) -> Iterator[Place]:
         """Give the database with the tables in it; what was made is dropped when anything fails."""
         making = self._dropped_on_failure(self._tables) if self._exists else self._fresh()
         with making as database:
@@ -126,6 +129,9 @@ class TablesPlan:
 
     def commit(self, _place: Place, /) -> Committed:
         """Give a fresh database its name."""
+        identity = 0
+        with contextlib.suppress(RecoveryError):  # what cannot be told apart is restored again, and not lost
+            identity = self._identity(self.target if self._exists else self._temporary)
         if not self._exists:
             swap.swap(
                 self._session,
@@ -136,13 +142,20 @@ class TablesPlan:
                 roles=roles.names(self._session.connection),
                 force=True,
             )
-        return Committed(self.identity)
+        return Committed(identity)
 
     def settle(self) -> tuple[str, ...]:
         """Gather the planner's statistics."""
-        with contextlib.suppress(ProcessFailed):
+        with contextlib.suppress(RecoveryError):
             statistics.analyze(self._tools, self.target, None)
         return ()
+
+    def _identity(self, database: str) -> int:
+        with contextlib.closing(connect(self._wanted.login, database, read_only=True)) as connection:
+            there = {(schema, name): oid for schema, name, oid in rows(connection, _RELATIONS)}
+        oids = [there.get(table, 0) for table in self._chosen]
+        digest = hashlib.sha256(repr(oids).encode()).digest()
+        return int.from_bytes(digest[:6], "big") if all(oids) else 0
 
     @property
     def _chosen(self) -> tuple[tuple[str, str], ...]:
@@ -196,7 +209,7 @@ class TablesPlan:
 
     def _refuse_present(self, tables: Sequence[tuple[str, str]]) -> None:
         with contextlib.closing(connect(self._wanted.login, self.target, read_only=True)) as connection:
-            there = set(rows(connection, _RELATIONS))
+            there = {(schema, name) for schema, name, _oid in rows(connection, _RELATIONS)}
         if present := [qualified(*table) for table in tables if table in there]:
             raise DatabaseError(
                 f"The database {self.target!r} has {', '.join(present)} already.",
@@ -211,7 +224,6 @@ class TablesPlan:
         maker = f"{self.host} pid {os.getpid()} at {world.now():%Y-%m-%dT%H:%M:%SZ}"
         token, recovery_id = secrets.token_hex(16), self._run.recovery_id or "-"
         mark = halfmade.mark_of(backup_id, self.target, recovery_id, maker, token)
-        self._dropped = leftovers.drop(self._session, self._wanted, self.target, world)
         recorded = self._contents.detail["properties"]
         making = halfmade.making(self._session, self._temporary, recorded, mark, target=self.target, tablespaces=())
         with making as database:
@@ -278,6 +290,6 @@ _NOTHING_ELSE: Mapping[str, t.Any] = {
 }
 
 _RELATIONS = """
-SELECT n.nspname::text, c.relname::text
+SELECT n.nspname::text, c.relname::text, c.oid::bigint
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """

@@ -71,7 +71,7 @@ class ScratchTrial:
         with self.tools(contents, run) as tools, contextlib.ExitStack() as stack:
             with scratch_cluster.prepared(tools, contents, told) as prepared:
                 lost = self._load(tools, contents, run, prepared.session)
-            place = DatabasePlace(tools.login, DATABASE, contents, lost, ignored=IGNORED)
+            place = DatabasePlace(tools.login, DATABASE, contents, lost, ignored=IGNORED, phases=run.phases)
             yield _ScratchPlace(place, contents, prepared.replaced, told, run, stack)
 
     @contextlib.contextmanager
@@ -190,8 +190,9 @@ class LivingTrial:
         """The database."""
         return f"database {self.database}"
 
-    def require(self, _chain: Sequence[Stored], _world: World) -> None:
-        """Let it be tried: a database that is not there says so by itself."""
+    def require(self, chain: Sequence[Stored], _world: World) -> None:
+        """Open the backup: a database that is not there says so by itself."""
+        BackupContents.of(chain[-1])
 
     @contextlib.contextmanager
     def place(self, chain: Sequence[Stored], run: Run, *, asked: bool) -> Iterator[Answering]:
@@ -200,10 +201,11 @@ class LivingTrial:
             with contextlib.closing(connect(self.login, self.database, read_only=True)) as connection:
                 checks.refuse_powers(connection, self.database)
         contents = BackupContents.of(chain[-1])
+        told: list[str] = []
 
         @contextlib.contextmanager
         def empty() -> Iterator[Tools]:
-            with self.scratch.tools(contents, run) as tools, scratch_cluster.prepared(tools, contents, []):
+            with self.scratch.tools(contents, run) as tools, scratch_cluster.prepared(tools, contents, told):
                 yield tools
 
-        yield DatabasePlace(self.login, self.database, contents, empty=empty)
+        yield DatabasePlace(self.login, self.database, contents, empty=empty, phases=run.phases, told=told)

@@ -22,7 +22,7 @@ from ..model import Outcome
 from ..phases import Phases
 from ..progress import Progress, status_directory
 from ..restores.restore import require_kind
-from ..restores.watched import watched
+from ..restores.watched import expect, watched
 from . import report
 
 if t.TYPE_CHECKING:
@@ -58,9 +58,11 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     """
     opened = catalogue.open_repository(request.repository, world)
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
-    with readings.announced(chosen.backup, "a validation", secrets.token_hex(8)) as reading:
-        done = _vouched(validate_chain(request, world, chain(opened, chosen.backup)), chosen.backup, world)
-    return dataclasses.replace(done, warnings=(*chosen.notes, *reading.warnings, *done.warnings))
+    needed = chain(opened, chosen.backup)
+    with readings.announced_all(needed, "a validation", secrets.token_hex(8)) as held:
+        done = _vouched(validate_chain(request, world, needed), chosen.backup, world)
+    said = (warning for reading in held for warning in reading.warnings)
+    return dataclasses.replace(done, warnings=(*chosen.notes, *said, *done.warnings))
 
 
 def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catalogue.Backup]) -> Outcome:
@@ -75,12 +77,14 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
     progress = Progress(directory, "validate", record.component, world.now)
     run = Run(world, progress, Phases(world.now, progress), request.repository.state_dir)
     began = world.now()
+    stored = watched(chain, progress)
+    if trial.mode == "scratch":
+        expect(stored, progress)
     with progress.running():
-        with trial.place(watched(chain, progress), run, asked=bool(request.checks)) as place:
+        with trial.place(stored, run, asked=bool(request.checks)) as place:
             if trial.mode == "scratch":
                 _remember(request, chain)
-            with run.phases("proof"):
-                found = place.compare()
+            found = place.compare()
             answers = _answers(request, place, run)
             contents, warnings = place.contents, place.warnings
         findings = report.Findings(

@@ -9,6 +9,7 @@ Which backup a restore means, and what is to be said before it replaces anything
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ..anomalies.statistics import Statistics
@@ -28,11 +29,11 @@ class Choice:
     """
     The backup that is meant, last in the `chain` of all that it needs, and what speaks `against` it.
 
-    `read` finds another backup of the same repository, by component and id.
+    `read` finds another backup of the same component by its id.
     """
 
     chain: tuple[catalogue.Backup, ...]
-    read: Callable[[str, str], catalogue.Backup]
+    read: Callable[[str], catalogue.Backup]
     against: tuple[str, ...] = ()
 
 
@@ -54,4 +55,4 @@ def choose(settings: catalogue.RepositorySettings, component: str, selector: str
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
     against = doubts(opened, chosen.backup, Statistics(settings.state_dir, settings.place))
-    return Choice(chain(opened, chosen.backup), opened.read, (*chosen.notes, *against))
+    return Choice(chain(opened, chosen.backup), functools.partial(opened.read, component), (*chosen.notes, *against))

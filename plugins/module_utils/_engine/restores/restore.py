@@ -12,8 +12,8 @@ one's place. Where the disk cannot hold both, every byte is read and the old dat
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
 import secrets
 import typing as t
 
@@ -25,20 +25,19 @@ from ..errors import ProofMismatch, RecoveryError, UsageError
 from ..lending.borrowing import Borrower, borrowing
 from ..phases import Phases
 from ..progress import Progress, status_directory
-from . import report
+from . import emergency, report
 from .choice import Choice, choose
-from .emergency import Emergency, read_to_the_end
 from .history import History, Restored
 from .request import RestoreRequest
-from .watched import watched
+from .watched import expect, watched
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from ..backups.request import BackupRequest
     from ..components.base import Place, Stored
-    from ..components.target import Committed, Plan
+    from ..components.target import Committed, Plan, Reader
     from ..model import Outcome, World
+    from .emergency import BackUp
     from .report import Announced
 
 __all__ = ["RestoreRequest", "restore", "restore_chain"]
@@ -55,11 +54,10 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     """
     request.check()
     # Held from before the first look at a key, which may be lent too.
-    with borrowing(request.loan) as loan, contextlib.ExitStack() as stack:
+    with borrowing(request.loan) as loan:
         chosen = choose(request.repository, repository.component(*request.target.name), request.backup, world)
-        token = secrets.token_hex(8)
-        held = [stack.enter_context(readings.announced(backup, "a restore", token)) for backup in chosen.chain]
-        done = restore_chain(request, world, chosen, loan=loan, readings=held)
+        with readings.announced_all(chosen.chain, "a restore", secrets.token_hex(8)) as held:
+            done = restore_chain(request, world, chosen, loan=loan, readings=held)
     warnings = (*(warning for reading in held for warning in reading.warnings), *done.warnings)
     return dataclasses.replace(done, warnings=warnings)
 
@@ -68,7 +66,7 @@ def restore_chain(
     request: RestoreRequest,
     world: World,
     chosen: Choice,
-    back_up: Callable[[BackupRequest, World], Outcome] = backups.back_up,
+    back_up: BackUp = backups.back_up,
     *,
     loan: Borrower | None = None,
     readings: Sequence[readings.Reading] = (),
@@ -91,24 +89,28 @@ def restore_chain(
         request.recovery_id,
         (loan or Borrower()).rights,
     )
-    with request.target.plan(watched(chosen.chain, progress), run) as plan, progress.running():
+    chain = watched(chosen.chain, progress)
+    with request.target.plan(chain, run) as plan:
         history = History(state_dir)
         last = _last(plan, history)
         if last and request.recovery_id and (last.backup_id, last.recovery_id) == (record.backup_id, run.recovery_id):
             return report.done_before(last, record)
-        plan.decide()
-        if not plan.beside:
-            for reading in readings:
-                reading.require()
-        announced = _announced(request, plan, chosen, history)
-        if world.dry_run:
-            return report.planned(announced)
-        _require_confirm(announced)
-        plan.require_free()
-        with plan.ready():
-            again = _announced(request, plan, chosen, history)
-            _require_confirm(again)
-            return _Restore(again, chosen, run, Emergency(back_up, chosen.read)).go(history)
+        if not plan.selection:
+            expect(chain, progress)
+        with progress.running():
+            plan.decide()
+            if not plan.beside:
+                for reading in readings:
+                    reading.require()
+            announced = _announced(request, plan, chosen, history)
+            if world.dry_run:
+                return report.planned(announced)
+            _require_confirm(announced)
+            plan.require_free()
+            with plan.ready():
+                again = _announced(request, plan, chosen, history)
+                _require_confirm(again)
+                return _Restore(again, chosen, run, back_up).go(history)
 
 
 def require_kind(chain: Sequence[Stored], kinds: frozenset[str]) -> None:
@@ -159,13 +161,13 @@ def _require_confirm(announced: Announced) -> None:
 class _Restore:
     """One restore that is carried out."""
 
-    def __init__(self, announced: Announced, chosen: Choice, run: Run, emergency: Emergency) -> None:
+    def __init__(self, announced: Announced, chosen: Choice, run: Run, back_up: BackUp) -> None:
         self._announced = announced
         self._plan = announced.plan
         self._request = announced.request
         self._chosen = chosen
         self._run = run
-        self._emergency = emergency
+        self._back_up = back_up
         self._began = run.world.now()
         self._warnings = list(announced.warnings)
         self._emergency_id = ""
@@ -173,8 +175,7 @@ class _Restore:
 
     def go(self, history: History) -> Outcome:
         try:
-            made = self._prepare()
-            with self._plan.filled(made) as place:
+            with self._plan.filled(self._prepared()) as place:
                 self._prove(place)
                 committed = self._plan.commit(place)
         except RecoveryError as exc:
@@ -187,31 +188,32 @@ class _Restore:
                 exc.add_note(report.dropped(self._plan.target, self._emergency_id))
             raise
         usable = self._seconds()
-        history.add(self._restored(committed, usable))
+        restored = self._restored(committed, usable)
+        history.add(restored)
         with self._run.phases("statistics"):
             self._warnings += self._plan.settle()
         results = {
             "kept": committed.kept or None,
             "emergency_backup_id": self._emergency_id or None,
             "proved": self._proved,
+            "finished": restored.finished,
             "seconds_until_usable": usable,
             "seconds": self._seconds(),
             "phase_seconds": self._run.phases.seconds,
         }
         return report.done(self._announced, committed, self._contents, tuple(self._warnings), results)
 
-    def _prepare(self) -> Stored | None:
+    def _prepared(self) -> Reader | None:
         """Check every byte and back up what is there, where the old data will not survive."""
         plan, wish = self._plan, self._request.emergency_backup
         if not plan.beside:
             with self._run.phases("full_check"):
-                read_to_the_end(self._chosen.chain)
+                emergency.read_to_the_end(self._chosen.chain)
         if not plan.holds_data or not (wish == "required" or (wish == "auto" and not plan.beside)):
             return None
         with self._run.phases("emergency_backup"):
-            made = self._emergency.make(self._request, plan, self._run.world)
-        self._emergency_id = made.manifest.backup_id if made else ""
-        return made
+            self._emergency_id = emergency.make(self._request, plan, self._run.world, self._back_up)
+        return functools.partial(self._chosen.read, self._emergency_id) if self._emergency_id else None
 
     def _prove(self, place: Place) -> None:
         """Compare what was filled with the proof. Raise ProofMismatch that names the first difference."""
@@ -225,7 +227,7 @@ class _Restore:
         if found.differences:
             raise ProofMismatch(
                 f"What was restored is not what was backed up: {found.differences[0]}.",
-                "Nothing was replaced; try an earlier backup, and look into why this one differs.",
+                "Nothing was replaced, and it is dropped again; try an earlier backup, and look into why.",
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
             ).naming(found.differences[0])

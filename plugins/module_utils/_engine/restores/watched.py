@@ -17,12 +17,15 @@ if t.TYPE_CHECKING:
     from ..progress import Progress
 
 
-def watched(chain: Sequence[Stored], progress: Progress) -> tuple[Stored, ...]:
+def watched(chain: Sequence[Stored], progress: Progress) -> tuple[Watched, ...]:
     """Return the same backups, which note the stored bytes that are read of them in `progress`."""
     together = len(chain) > 1
-    found = [Watched(backup, progress, f"{backup.manifest.backup_id}/" if together else "") for backup in chain]
-    progress.plan({name: size for each in found for name, size in each.expected().items()})
-    return tuple(found)
+    return tuple(Watched(backup, progress, f"{backup.manifest.backup_id}/" if together else "") for backup in chain)
+
+
+def expect(chain: Sequence[Watched], progress: Progress) -> None:
+    """Let `progress` expect that all of the backups is read."""
+    progress.plan({each.name(number): each.size(number) for each in chain for number in each.manifest.numbers})
 
 
 class Watched:
@@ -40,13 +43,16 @@ class Watched:
         """The backup's manifest."""
         return self._backup.manifest
 
-    def expected(self) -> dict[str, int]:
-        """Return the stored bytes of each member, by the name that is shown."""
-        record = self._backup.manifest
-        return {f"{self._prefix}{number:04d}": record.stored_size(number) for number in record.numbers}
+    def name(self, number: int) -> str:
+        """Return the name of a member that is shown."""
+        return f"{self._prefix}{number:04d}"
+
+    def size(self, number: int) -> int:
+        """Return the stored bytes of a member."""
+        return self._backup.manifest.stored_size(number)
 
     def member(self, number: int, _note: Callable[[int], None] | None = None, /) -> Iterator[bytes]:
         """Yield a member's plaintext, as the backup does."""
-        shown = self._progress.member(f"{self._prefix}{number:04d}")
+        shown = self._progress.member(self.name(number), self.size(number))
         yield from self._backup.member(number, shown.note)
         shown.finish()

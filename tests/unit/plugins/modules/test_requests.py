@@ -42,13 +42,18 @@ def ask(name, **options):
     return module.request(Given(checked.validated_parameters, {}))
 
 
+def parts(request):
+    """Give a request, and what it holds of a component."""
+    return [request, *(getattr(request, name) for name in ("source", "target", "trial") if hasattr(request, name))]
+
+
 @pytest.mark.parametrize("name", NEEDED)
 def test_what_is_left_out_is_the_engines_default(name):
-    request = ask(name)
     told = {"repository", "login", "cluster", "database", "host"}
-    for field in dataclasses.fields(request):
-        if field.default is not dataclasses.MISSING and field.name not in told:
-            assert getattr(request, field.name) == field.default, field.name
+    for part in parts(ask(name)):
+        for field in dataclasses.fields(part):
+            if field.default is not dataclasses.MISSING and field.name not in told:
+                assert getattr(part, field.name) == field.default, field.name
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -92,7 +97,8 @@ def test_the_repository_is_handed_on(name):
     ],
 )
 def test_an_option_becomes_a_field(name, option, value, field, wanted):
-    assert getattr(ask(name, **{option: value}), field) == wanted
+    [found] = [getattr(part, field) for part in parts(ask(name, **{option: value})) if hasattr(part, field)]
+    assert found == wanted
 
 
 def test_checks_are_read_with_their_expectations():
@@ -131,4 +137,4 @@ def test_several_databases_are_asked_for_as_one_would_be():
     checked = ArgumentSpecValidator(spec.options, spec.mutually_exclusive).validate(given)
     request = module.request(Given(checked.validated_parameters, {}))
     assert (request.databases, request.maintenance_db) == (("b", "a"), "")
-    assert (request.each.jobs, request.each.max_age) == (3, 3600)
+    assert (request.source.jobs, request.each.max_age) == (3, 3600)
