@@ -98,3 +98,62 @@ def test_all_work_is_done() -> None:
         workers.add(1, lambda number=number: done.append(number))
     workers.run()
     assert sorted(done) == list(range(20))
+
+
+def test_what_ends_is_ended_once_although_several_fail() -> None:
+    workers, ended, both = WorkerPool(3), [], threading.Barrier(2)
+    over = threading.Event()
+
+    def held() -> None:
+        with workers.ended_by(lambda: ended.append(1)):
+            over.wait(10)
+
+    def fail() -> None:
+        both.wait(10)
+        raise DatabaseError("no space.")
+
+    def last() -> None:
+        both.wait(10)
+        try:
+            while True:
+                workers.check()
+                threading.Event().wait(0.001)
+        finally:
+            threading.Timer(0.2, over.set).start()
+
+    for weight, work in ((3, held), (2, fail), (1, last)):
+        workers.add(weight, work)
+    with pytest.raises(DatabaseError, match="no space"):
+        workers.run()
+    assert ended == [1]
+
+
+def test_nothing_is_ended_after_its_block_is_over() -> None:
+    # A session's number may by then be another one's, who is then ended in its place.
+    workers, ended = WorkerPool(3), []
+    begun, left = threading.Barrier(3), threading.Event()
+
+    def slow_to_end() -> None:
+        with workers.ended_by(lambda: left.wait(0.5)):
+            begun.wait(10)
+            left.wait(10)
+
+    def quick() -> None:
+        with workers.ended_by(lambda: ended.append("over" if left.is_set() else "held")):
+            begun.wait(10)
+            while True:
+                try:
+                    workers.check()
+                except Stopped:
+                    break
+        left.set()
+
+    def fail() -> None:
+        begun.wait(10)
+        raise DatabaseError("no space.")
+
+    for weight, work in ((3, slow_to_end), (2, quick), (1, fail)):
+        workers.add(weight, work)
+    with pytest.raises(DatabaseError, match="no space"):
+        workers.run()
+    assert "over" not in ended

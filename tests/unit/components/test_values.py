@@ -144,3 +144,28 @@ def test_a_backup_of_another_kind_is_refused_by_name(chained: Shop) -> None:
     request = validation.ValidateRequest(chained.shelf.settings, chained.values.name, ScratchTrial())
     with pytest.raises(UsageError, match=r"is values, not logical\."):
         validation.validate(request, chained.shelf.world())
+
+
+def test_a_backup_that_was_named_is_the_one_that_is_restored_whatever_the_clock_was(chained: Shop) -> None:
+    # Else a host whose clock was set back restores the parent in place of what was asked for, and calls it proved.
+    chained.write(tea="6")
+    chained.shelf.now -= datetime.timedelta(hours=2)
+    made = chained.back_up(max_shrink=0).facts["backup"]["backup_id"]
+    chained.shelf.now += datetime.timedelta(hours=2)
+    done = chained.restore(confirm="prices@here", backup=made, emergency_backup="off")
+    assert done.facts["restore"]["backup_id"] == made
+    assert chained.read() == {"tea": "6", "coffee": "4"}
+
+
+def test_what_a_backup_needs_stays_announced_while_it_is_proved(chained: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Else retention may let a parent go in the middle of a restore test, which then fails for no fault of the backup.
+    announced: list[str] = []
+    begin = validation.readings.announced
+
+    def and_note(backup: t.Any, *rest: t.Any) -> t.Any:
+        announced.append(backup.manifest.backup_id)
+        return begin(backup, *rest)
+
+    monkeypatch.setattr(validation.readings, "announced", and_note)
+    chained.validate()
+    assert len(announced) == 2
