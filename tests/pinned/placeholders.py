@@ -19,9 +19,9 @@ if t.TYPE_CHECKING:
 
 MEASURED = frozenset(
     (
-        *("bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
+        *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
         *("mtime", "needed", "newest_age", "newest_restore_tested_age", "phase_seconds", "plain_size", "port", "ratio"),
-        *("seconds", "seconds_until_usable", "size", "table_bytes", "uid", "used_percent", "version_id"),
+        *("seconds", "seconds_until_usable", "size", "table_bytes", "uid", "used", "used_percent", "version_id"),
     )
 )
 """Keys whose values, and those in what they hold, are of this run alone."""
@@ -34,6 +34,8 @@ TOLD_APART = {
 ALIKE = {
     "<size>": r"\b\d[\d,]*(\.\d+)? (([KMGT]i)?B|bytes)(?!\w)",
     "<duration>": r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?",
+    "<day>": r"\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)( \d{4})?(, \d\d:\d\d)?\b",
+    "<ratio> to 1": r"\b\d+\.\d to 1\b",
     "<percent> % full": r"\b\d+ % full\b",
     "<release>": r"(?<![\w.])\d+\.\d+\.\d+(?!\.?\w)",
     "<stamp>": r"(?<!\d)\d{8}_\d{6}(?!\d)",
@@ -41,7 +43,9 @@ ALIKE = {
     r"\1<number>": r"^(lifeboat_\w+_(?:bytes|ratio|seconds)(?:\{.*\})? )(?!0$)\S+$",
     "  ": r"(?<=\S) {2,}(?=\S)",  # columns are as wide as what stands in them
 }
-TIME = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d| UTC)")
+TIME = re.compile(
+    r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d| UTC)|\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"
+)
 
 OUTDATED = re.compile(r"lacks security fixes|has known security holes")
 """Warnings that depend on which PostgreSQL is installed."""

@@ -232,7 +232,7 @@ def watching(story: Shop) -> None:
     limits = {"limits": {"storage_used": 100}}
     story.run("backup_doctor", "told", {**doctor, "checks": checks, "fail_on": "never", **limits})
     story.run("backup_doctor", "failed", {**doctor, "checks": ["backup_age"]})
-    files = {"path": str(story.home / "shop.prom"), "status_page": str(story.home / "shop.html")}
+    files = {"path": str(story.home / "shop.prom")}
     given = {**story.both, **files, "cluster": "main", "databases": ["shop", "notes", "history"]}
     given["config_dir"] = str(story.home / "etc")
     story.run("backup_metrics", "planned", given, check=True)

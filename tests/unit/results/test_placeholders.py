@@ -19,7 +19,7 @@ ONE, OTHER = "backup-20261120T100000Z-0123456789abcdef", "backup-20261121T100000
     ("given", "kept"),
     [
         ({"size": 7, "rows": 7, "seconds": 1.5}, {"size": "<int>", "rows": 7, "seconds": "<float>"}),
-        ({"phases": {"dump": 12}, "changed": True}, {"phases": {"dump": "<int>"}, "changed": True}),
+        ({"phase_seconds": {"dump": 12}, "changed": True}, {"phase_seconds": {"dump": "<int>"}, "changed": True}),
         ({"seconds": None, "envelope": ""}, {"seconds": None, "envelope": ""}),
         ([OTHER, ONE, f"{OTHER} of main/shop"], ["<backup-1>", "<backup-2>", "<backup-1> of main/shop"]),
         ("31.6 KiB as 9 B in 3 min 12 s (1.5 MiB/s)", "<size> as <size> in <duration> (<size>/s)"),
