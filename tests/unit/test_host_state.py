@@ -122,7 +122,7 @@ def test_the_role_of_the_host_writes_the_format_that_is_read() -> None:
 
 def test_the_role_of_the_metrics_writes_where_they_are_kept() -> None:
     written = yaml.safe_load((ROOT / "roles/monitoring/vars/main.yml").read_text(encoding="utf-8"))
-    folder = written["monitoring_output_dir"].replace("{{ monitoring_state_dir }}", "")
+    folder = written["monitoring_output_dir"].replace("{{ settings_state_dir }}", "")
     for variable, kept in (("monitoring_metrics_file", host_state.METRICS), ("monitoring_page_file", host_state.PAGE)):
         path = written[variable].replace("{{ monitoring_output_dir }}", folder)
-        assert path == "/" + kept.name.replace("{application}", "{{ monitoring_application }}")
+        assert path == "/" + kept.name.replace("{application}", "{{ settings_application }}")
