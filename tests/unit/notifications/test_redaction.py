@@ -36,7 +36,7 @@ def raised(call: t.Callable[..., t.Any], *given: t.Any) -> errors.RecoveryError:
 
 
 def proved(**findings: t.Any) -> errors.RecoveryError:
-    nothing = {"tables": (), "checks": (), "differences": (), "notes": (), "phases": {}}
+    nothing = {"tables": (), "checks": (), "differences": (), "notes": (), "phase_seconds": {}}
     made = report.Findings(
         backup_id="b-1", component="main/shop", mode="scratch", proof="counts", seconds=1.0, **{**nothing, **findings}
     )
