@@ -13,15 +13,12 @@ import secrets
 import typing as t
 
 from .. import repository
-from ..errors import KeyRefused, StoreError, UsageError
+from ..errors import KeyRefused, StoreError, UsageError, require_one_of
 from ..model import Outcome
 from . import catalogue, marks, newer
 
 if t.TYPE_CHECKING:
     from ..model import World
-
-KINDS = ("pinned", "hold")
-"""The marks that people set. The others say what this software did."""
 
 STATES = ("present", "absent")
 
@@ -89,9 +86,8 @@ def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, st
 
 
 def _check(request: MarkRequest) -> None:
-    for field, value, allowed in (("kind", request.kind, KINDS), ("state", request.state, STATES)):
-        if value not in allowed:
-            raise UsageError(f"The {field} {value!r} is unknown.", f"Give one of {', '.join(allowed)}.", field=field)
+    require_one_of("kind", request.kind, repository.SET_MARKS)
+    require_one_of("state", request.state, STATES)
     if len(request.reason) > marks.REASON_LENGTH or not request.reason.isprintable():
         raise UsageError(
             "The reason is too long, or holds line breaks.",

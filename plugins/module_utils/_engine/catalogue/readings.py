@@ -64,7 +64,7 @@ class Reading:
         if not self.problem:
             return
         read = marks.read(
-            store, self._backup.custody, record.application, record.backup_id, kinds=("pinned", "hold")
+            store, self._backup.custody, record.application, record.backup_id, kinds=repository.SET_MARKS
         ).get(record.backup_id, marks.Marks())
         name = repository.manifest(record.application, record.component, record.backup_id)
         if not (read.pinned or read.held or store.locked_until(name)):

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import glob
 import hashlib
 import typing as t
 
@@ -145,8 +144,7 @@ class Receipts:
         """Give the serial of the newest trust file that this host has seen, or 0."""
         if self._journal.path is None:
             return 0
-        own = _number(self._trust_path(application))
-        return self._before_stores(application) if own is None else own
+        return _number(self._trust_path(application))
 
     def saw_trust(self, application: str, serial: int) -> None:
         """Remember a trust file, so that an older one is refused from now on."""
@@ -154,13 +152,6 @@ class Receipts:
             # A reader without the right to write here still reads; the memory is then that of others.
             with contextlib.suppress(StoreError):
                 disk.write_atomically(self._trust_path(application), [str(serial).encode()])
-
-    def _before_stores(self, application: str) -> int:
-        """Give the serial that was remembered without a store: it counts for the first one, and for no other."""
-        others = glob.glob(
-            host_state.TRUST.path(glob.escape(self._state_dir), application=glob.escape(application), store="*")
-        )
-        return 0 if others else _number(host_state.ANY_TRUST.path(self._state_dir, application=application)) or 0
 
     def _trust_path(self, application: str) -> str:
         digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
@@ -175,9 +166,9 @@ def _is_time(text: object) -> bool:
         return False
 
 
-def _number(path: str) -> int | None:
+def _number(path: str) -> int:
     try:
         with open(path, encoding="ascii") as file:
             return int(file.read(16))
     except (OSError, ValueError):
-        return None
+        return 0

@@ -40,21 +40,6 @@ SHAPE = (
 """Keys that every result of a restore has, whether they say anything or not."""
 
 
-SHAPE = (
-    "confirm",
-    "estimate_seconds",
-    "emergency_backup_id",
-    "finished",
-    "kept",
-    "phase_seconds",
-    "proved",
-    "recovery_id",
-    "seconds",
-    "seconds_until_usable",
-)
-"""Keys that every result of a restore has, whether they say anything or not."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Announced:
     """What is known before anything is touched: the plan, what it needs to be confirmed by and why, and its length."""

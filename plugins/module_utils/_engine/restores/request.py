@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..errors import UsageError
+from ..errors import require_one_of
 
 if t.TYPE_CHECKING:
     from ..catalogue.catalogue import RepositorySettings
@@ -40,10 +40,5 @@ class RestoreRequest:
 
     def check(self) -> None:
         """Raise UsageError on values that cannot be meant."""
-        if self.emergency_backup not in EMERGENCY:
-            raise UsageError(
-                f"The emergency_backup {self.emergency_backup!r} is unknown.",
-                f"Give one of {', '.join(EMERGENCY)}.",
-                field="emergency_backup",
-            )
+        require_one_of("emergency_backup", self.emergency_backup, EMERGENCY)
         self.target.check()
