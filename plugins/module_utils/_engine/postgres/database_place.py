@@ -12,15 +12,16 @@ import contextlib
 import typing as t
 
 from ..components.base import Comparison
-from . import checks, notes, proof, unmade, wording
+from . import checks, proof, unmade, wording
 from .connection import connect
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ..components.base import Check
     from .connection import Login
     from .contents import BackupContents
+    from .differences import Difference, Record
     from .wording import Empty
 
 
@@ -70,9 +71,7 @@ class DatabasePlace:
         again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
         found = [each for each in proof.excuse(found, again) if not unmade.excuses(self._lost, each)]
         differences = (*refused, *(each for each in found if not each.note))
-        return Comparison(
-            tuple(map(str, differences)), tuple(notes.told(found, before, after)), tuple(_parts(before, after))
-        )
+        return Comparison(tuple(map(str, differences)), tuple(told(found, before, after)), tuple(_parts(before, after)))
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
         """Run one check in a session that may read."""
@@ -98,3 +97,42 @@ def _parts(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[s
             "rows_backed_up": entry.get("rows"),
             "content_equal": entry["sum"] == here["sum"] if summed else None,
         }
+
+
+NAMED = 3
+"""Objects that a sentence about several names."""
+
+MAINTAIN = 17
+"""The major from which the rights on a table include one to maintain it."""
+
+
+def told(differences: Iterable[Difference], source: Record, restored: Record) -> list[str]:
+    """Give the notes among the differences of two proofs as sentences, one for each reason."""
+    alike: dict[tuple[str, str], list[Difference]] = {}
+    for difference in differences:
+        if difference.note:
+            alike.setdefault((difference.what, difference.detail), []).append(difference)
+    majors = (_major(source), _major(restored))
+    return [_sentence(group, majors) for group in alike.values()]
+
+
+def _sentence(group: list[Difference], majors: tuple[int, int]) -> str:
+    first = group[0]
+    if len(group) == 1:
+        return str(first)
+    if first.what == "changed" and majors[0] != majors[1]:
+        older, newer = sorted(majors)
+        rights = f", and from {MAINTAIN} on grants have the right MAINTAIN" if older < MAINTAIN <= newer else ""
+        cause = f"PostgreSQL {newer} describes {len(group)} objects in other words than {older}{rights}"
+        return f"{cause}: {_names(group)}"
+    return f"{_names(group)}: {first.detail}"
+
+
+def _names(group: list[Difference]) -> str:
+    names = [difference.object for difference in group]
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more} more"
+
+
+def _major(proof: Record) -> int:
+    return int(proof["server"]["version_num"]) // 10000

@@ -18,7 +18,7 @@ import typing as t
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
 from ..workers import WorkerPool
-from . import freeze, restorer, stages, toc
+from . import freeze, restorer, toc
 from .layout import Choice
 from .unmade import Losses
 
@@ -228,7 +228,7 @@ class Loader:
         return lambda: self._build_some(workers, database, [number])
 
     def _build_some(self, workers: WorkerPool, database: str, numbers: list[int]) -> None:
-        whole = self._ordered(stages.told(self.entries, numbers))
+        whole = self._ordered(toc.told(self.entries, numbers))
         with restorer.memory_file(toc.listing(whole)) as wanted:
             arguments = ["--exit-on-error", f"--use-list={restorer.path_of(wanted)}"]
             # What fails here fails again, or no more, with all the others: there it is reported by name.
@@ -240,7 +240,7 @@ class Loader:
 
     def _post_data(self, database: str, chosen: Choice) -> list[tuple[int, str]]:
         failures: list[tuple[int, str]] = []
-        for numbers, side_by_side in stages.stages(self.entries):
+        for numbers, side_by_side in toc.stages(self.entries):
             wanted = [number for number in self._ordered(numbers & chosen.structure) if number not in self._built]
             if wanted:
                 failures += self._later(database, wanted, jobs=self._tools.jobs if side_by_side else 1)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from .. import disk
 from ..errors import DatabaseError
 from ..units import human_size
-from . import room
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def at_room(directory: str) -> Look:
     """Give a look at the disk of `directory`."""
 
     def look() -> DatabaseError | None:
-        if not (said := room.shortage(directory)):
+        if not (said := disk.shortage(directory)):
             return None
         return DatabaseError(
             f"The restored database takes the room below {directory} that others need: {said}.",
