@@ -92,6 +92,12 @@ class Child:
             raise UsageError(f"The program {self.program} cannot be started: {exc}.", program=self.program) from exc
         self._tail = _Tail(t.cast("t.IO[bytes]", self._popen.stderr), tail)
 
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
     @property
     def pid(self) -> int:
         return self._popen.pid
@@ -149,12 +155,6 @@ class Producer(Child):
         self._out = t.cast("t.IO[bytes]", self._popen.stdout)
         _widen(self._out)
 
-    def __enter__(self) -> t.Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.kill()
-
     def __iter__(self) -> Iterator[bytes]:
         """Yield blocks. Raise ProcessFailed in place of the end when the program failed."""
         while block := _read_full(self._out):
@@ -180,12 +180,6 @@ class Consumer(Child):
         super().__init__(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds, tail=tail)
         self._in = t.cast("t.IO[bytes]", self._popen.stdin)
         _widen(self._in)
-
-    def __enter__(self) -> t.Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.kill()
 
     def write(self, block: bytes) -> None:
         """Hand over `block`. Raise ProcessFailed when the program has ended instead of reading it."""

@@ -15,7 +15,7 @@ import typing as t
 from .. import repository
 from ..catalogue import manifest
 from ..errors import Busy
-from ..phases import Phases
+from ..progress import Phases
 from .storing import BackupFiles
 
 if t.TYPE_CHECKING:

@@ -30,6 +30,7 @@ from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbeliev
 from ..model import Outcome
 from ..printing import printable
 from ..progress import Progress, status_directory
+from ..stores.base import is_there
 from .attempts import Attempts
 from .request import BackupRequest
 
@@ -103,10 +104,8 @@ def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest)
 
 def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: str) -> bool:
     """Whether no manifest lists the files: its answer may be lost, and then they must stay."""
-    try:
-        opened.store.head(repository.manifest(opened.application, component, backup_id))
-    except StoreError as exc:
-        return isinstance(exc, NotFound)
+    with contextlib.suppress(StoreError):
+        return not is_there(opened.store, repository.manifest(opened.application, component, backup_id))
     return False
 
 

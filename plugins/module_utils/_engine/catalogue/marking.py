@@ -71,12 +71,8 @@ def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, st
 
     Give whether such a mark stands, and what went wrong when the store did not take it.
     """
-    record = backup.manifest
     try:
-        said = marks.read(
-            backup.store, backup.custody, record.application, record.backup_id, kinds=(marks.RESTORE_TESTED,)
-        )
-        if said.get(record.backup_id, marks.Marks()).restore_tested_at(backup.manifest_sha256) is None:
+        if marks.of(backup, marks.RESTORE_TESTED).restore_tested_at(backup.manifest_sha256) is None:
             marks.write(backup.store, backup.custody, _made(backup, marks.RESTORE_TESTED, reason, world))
     except KeyRefused:
         return False, ""

@@ -26,7 +26,6 @@ if t.TYPE_CHECKING:
 
     from ..keys.custody import Custody
     from ..stores.base import Store
-    from .catalogue import Repository
     from .choosing import Place
     from .manifest import File, Manifest
 
@@ -136,11 +135,11 @@ def missing_file(record: Manifest, sizes: dict[str, int]) -> str | None:
     return None
 
 
-def chain(opened: Repository, backup: Backup) -> tuple[Backup, ...]:
+def chain(find: Callable[[str, str], Backup], backup: Backup) -> tuple[Backup, ...]:
     """
     Return all that `backup` needs for a restore, in the order in which it is needed, and itself last.
 
-    Raise NotFound when one is gone, Tampered when one is not the one that was meant.
+    `find` is the repository's `read`. Raise NotFound when one is gone, Tampered when one is not the one that was meant.
     """
     found = {backup.manifest.backup_id: backup}
     missing = list(backup.manifest.parents)
@@ -148,7 +147,7 @@ def chain(opened: Repository, backup: Backup) -> tuple[Backup, ...]:
         parent = missing.pop()
         if parent.backup_id in found:
             continue
-        read = opened.read(backup.manifest.component, parent.backup_id)
+        read = find(backup.manifest.component, parent.backup_id)
         if read.manifest_sha256 != parent.manifest_sha256:
             raise Tampered(
                 f"{parent.backup_id}, which {backup.manifest.backup_id} needs, is not the one that it was made on.",

@@ -15,8 +15,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..model import World
-    from ..phases import Phases
-    from ..progress import Progress
+    from ..progress import Phases, Progress
     from .base import Parent
 
 

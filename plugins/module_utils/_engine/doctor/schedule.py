@@ -13,11 +13,11 @@ import typing as t
 from .. import status
 from ..audit.log import AuditLog
 from ..errors import NotFound, RecoveryError
+from ..holder import lives
 from ..schedule import jobs
 from ..units import human_duration
 from ..verbs import operation_of
 from .check import Case, Check, failed, ok, refused, warning
-from .host import lives
 
 if t.TYPE_CHECKING:
     import datetime

@@ -22,8 +22,8 @@ import struct
 import typing as t
 
 from ..errors import DatabaseError, MissingLibrary, UsageError
-from . import refusal, session
-from .failures import explain_connect, explain_query
+from . import session
+from .failures import explain_connect, explain_query, refused_with
 from .login import NAME_BYTES, Login, check_name
 
 if t.TYPE_CHECKING:
@@ -87,7 +87,7 @@ def connect(
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as exc:
         # The server's own word, not libpq's or a network's.
-        state = refusal.state(psycopg.pq.PGconn.connect_start, conninfo) if "FATAL:" in str(exc) else ""
+        state = refused_with(psycopg.pq.PGconn.connect_start, conninfo) if "FATAL:" in str(exc) else ""
         raise _refused(login, database, str(exc), state) from exc
     except UnicodeEncodeError as exc:
         raise UsageError("A name in the login is not text.", "Give it as UTF-8.", field="login_db") from exc

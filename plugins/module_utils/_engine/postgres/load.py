@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from ..components.base import Stored
-    from ..phases import Phases
+    from ..progress import Phases
     from .layout import Layout, Part
     from .unmade import Loss
 

@@ -20,8 +20,7 @@ from ..catalogue.stored_backup import chain
 from ..components.base import Check, Run
 from ..errors import ProofMismatch
 from ..model import Outcome
-from ..phases import Phases
-from ..progress import Progress, status_directory
+from ..progress import Phases, Progress, status_directory
 from ..restores.restore import require_kind
 from ..restores.watched import watched
 
@@ -75,7 +74,7 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     opened = catalogue.open_repository(request.repository, world)
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
     with readings.announced(chosen.backup, "a validation", secrets.token_hex(8)) as reading:
-        done = _vouched(validate_chain(request, world, chain(opened, chosen.backup)), chosen.backup, world)
+        done = _vouched(validate_chain(request, world, chain(opened.read, chosen.backup)), chosen.backup, world)
     return dataclasses.replace(done, warnings=(*chosen.notes, *reading.warnings, *done.warnings))
 
 

@@ -55,7 +55,7 @@ def choose(settings: catalogue.RepositorySettings, component: str, selector: str
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
     against = doubts(opened, chosen.backup, Statistics(settings.state_dir, settings.place))
-    return Choice(chain(opened, chosen.backup), opened.read, (*chosen.notes, *against))
+    return Choice(chain(opened.read, chosen.backup), opened.read, (*chosen.notes, *against))
 
 
 def doubts(opened: Repository, backup: Backup, memory: Statistics) -> tuple[str, ...]:

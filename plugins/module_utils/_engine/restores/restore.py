@@ -23,8 +23,7 @@ from ..catalogue import readings
 from ..components.base import Run
 from ..errors import ProofMismatch, RecoveryError, UsageError
 from ..lending.borrowing import Borrower, borrowing
-from ..phases import Phases
-from ..progress import Progress, status_directory
+from ..progress import Phases, Progress, status_directory
 from . import report
 from .choice import Choice, choose
 from .emergency import Emergency, read_to_the_end

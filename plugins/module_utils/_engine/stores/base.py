@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..errors import StoreError, UsageError
+from ..errors import NotFound, StoreError, UsageError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -143,6 +143,15 @@ def check_prefix(prefix: str) -> str:
     if prefix:
         check_name(prefix.removesuffix("/"))
     return prefix
+
+
+def is_there(store: Store, name: str) -> bool:
+    """Whether the store holds an object of this name. Raise StoreError when it does not say."""
+    try:
+        store.head(name)
+    except NotFound:
+        return False
+    return True
 
 
 def one_by_one(purge: Callable[[str], Purged], names: Iterable[str]) -> dict[str, Purged | StoreError]:
