@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     unmade,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.differences import Difference
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.finding import Finding
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.server import Finding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.redaction import without
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.report import lost

@@ -21,6 +21,7 @@ import typing as t
 from .. import disk, host_state, repository
 from ..errors import StoreError
 from ..journal import Journal
+from ..units import point_in_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,7 +128,7 @@ class Receipts:
     def marks(self, application: str) -> dict[tuple[str, str], MarkSeen]:
         """Give the last mark of each kind that this host saw on each backup, by backup id and kind."""
         read = (seen for seen in self._marks.read() if (seen.application, seen.store) == (application, self._store))
-        own = [seen for seen in read if _is_time(seen.at)]
+        own = [seen for seen in read if point_in_time(seen.at)]  # the file is a memory, and may be damaged
         return {(seen.backup_id, seen.kind): seen for seen in sorted(own, key=lambda seen: seen.at)}
 
     def saw_marks(self, marks: Iterable[Mark]) -> None:
@@ -156,14 +157,6 @@ class Receipts:
     def _trust_path(self, application: str) -> str:
         digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
         return host_state.TRUST.path(self._state_dir, application=application, store=digest)
-
-
-def _is_time(text: object) -> bool:
-    """Whether a line that was read has a time: the file is a memory, and may be damaged."""
-    try:
-        return isinstance(text, str) and datetime.datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def _number(path: str) -> int:

@@ -20,8 +20,7 @@ from .check import Case, Check, count, failed, ok, refused, warning
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..postgres.finding import Finding
-    from ..postgres.server import Programs, ServerInfo
+    from ..postgres.server import Finding, Programs, ServerInfo
 
 
 def examine(case: Case) -> Iterator[Check]:

@@ -20,8 +20,8 @@ if t.TYPE_CHECKING:
 
     from ..components.base import Check
     from .connection import Login
-    from .contents import BackupContents
     from .differences import Difference, Record
+    from .layout import BackupContents
     from .wording import Empty
 
 
@@ -40,20 +40,12 @@ class DatabasePlace:
     ) -> None:
         self.login = login
         self.database = database
+        self.contents = contents.said
+        self.warnings = tuple(str(loss) for loss in lost if loss.accepted)
         self._backup = contents
         self._lost = tuple(lost)
         self._ignored = ignored
         self._empty = empty
-
-    @property
-    def contents(self) -> str:
-        """How many tables and rows the backup has."""
-        return self._backup.said
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What could not be made and was accepted."""
-        return tuple(str(loss) for loss in self._lost if loss.accepted)
 
     def compare(self) -> Comparison:
         """Take the proof again and compare it; what only PostgreSQL words otherwise is no difference."""

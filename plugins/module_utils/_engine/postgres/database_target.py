@@ -14,8 +14,8 @@ import typing as t
 
 from ..errors import Busy
 from . import halfmade, tables_plan
-from .contents import BackupContents
 from .database_plan import DatabasePlan
+from .layout import BackupContents
 from .restore_options import RestoreOptions
 from .source import KIND
 from .warrants import HalfMade

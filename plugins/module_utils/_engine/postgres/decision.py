@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model import World
-    from .contents import BackupContents
+    from .layout import BackupContents
     from .restore_options import RestoreOptions
 
 

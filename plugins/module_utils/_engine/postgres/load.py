@@ -25,9 +25,8 @@ from .unmade import Losses
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from ..components.base import Stored
     from ..progress import Phases
-    from .layout import Layout, Part
+    from .layout import BackupContents, Part
     from .unmade import Loss
 
 
@@ -46,28 +45,21 @@ class Loader:
     """Loads one backup into one database. `close` it afterwards."""
 
     def __init__(
-        self,
-        tools: restorer.Tools,
-        source: Stored,
-        layout: Layout,
-        *,
-        phases: Phases,
-        owners: Collection[str] = (),
-        accepted: Collection[str] = (),
+        self, tools: restorer.Tools, contents: BackupContents, phases: Phases, accepted: Collection[str]
     ) -> None:
         self._tools = tools
-        self._source = source
-        self._layout = layout
+        self._source = contents.backup
+        self._layout = layout = contents.layout
         self._phase = phases
-        self._owners = frozenset(owners)
+        self._owners = contents.owners
         self._stack = contextlib.ExitStack()
         self._built: set[int] = set()
         # Read whole, to its authenticated end, before pg_restore sees its first byte: it is what runs as code.
         with self._phase("structure_read"):
-            structure = b"".join(source.member(layout.structure))
+            structure = b"".join(self._source.member(layout.structure))
         self._archive = self._stack.enter_context(restorer.memory_file(structure))
         self.entries = restorer.contents(tools, self._archive)
-        self.rest_entries = restorer.stream_contents(tools, source.member(layout.rest.number))
+        self.rest_entries = restorer.stream_contents(tools, self._source.member(layout.rest.number))
         self._losses = Losses(self.entries, self._owners, accepted)
 
     def __enter__(self) -> t.Self:

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..components.base import Run
-    from .contents import BackupContents
+    from .layout import BackupContents
     from .restore_options import RestoreOptions
 
 
@@ -68,14 +68,7 @@ class RestorePlan(abc.ABC):
 
     @functools.cached_property
     def _loader(self) -> Loader:
-        loader = Loader(
-            self._tools,
-            self._contents.backup,
-            self._contents.layout,
-            phases=self._run.phases,
-            owners=self._contents.owners,
-            accepted=self._wanted.accept_failed,
-        )
+        loader = Loader(self._tools, self._contents, self._run.phases, self._wanted.accept_failed)
         return self._stack.enter_context(loader)
 
     def _drop_leftovers(self) -> None:

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model import World
-    from .contents import BackupContents
+    from .layout import BackupContents
 
 OPTIONS = ("--no-tablespaces", "--no-subscriptions")
 """What no scratch cluster gets: places outside of it, and connections to the living."""

@@ -212,3 +212,21 @@ END AS power
 FROM pg_catalog.pg_roles
 WHERE rolname = session_user
 """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    Something to know before a backup. `error` makes the dump fail or be wrong; `warning` is lost or weak, and told.
+
+    `code` is stable, for machines; `names` are the parts of the cause that name objects of the database.
+    """
+
+    severity: t.Literal["error", "warning"]
+    code: str
+    cause: str
+    remedy: str
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.remedy}"

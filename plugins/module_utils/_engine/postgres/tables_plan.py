@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..components.base import Place, Stored
-    from .contents import BackupContents
+    from .layout import BackupContents
     from .restore_options import RestoreOptions
     from .restorer import Tools
 

@@ -20,9 +20,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..components.base import Stored
-    from .contents import BackupContents
     from .differences import Difference
-    from .layout import Layout
+    from .layout import BackupContents, Layout
     from .restorer import Tools
 
 DATABASE = "validation"
