@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The time that an audit looks at: a quarter such as `2026-Q4`, a month, a year, or a range of days, in a time zone.
-"""
+"""The time that an audit looks at: a quarter such as `2026-Q4`, a month, a year, or a range of days, in a time zone."""
 
 from __future__ import annotations
 

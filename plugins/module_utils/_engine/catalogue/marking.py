@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and compared.
-"""
+"""Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and compared."""
 
 from __future__ import annotations
 

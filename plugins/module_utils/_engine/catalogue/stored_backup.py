@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-One stored backup: whether its manifest may be believed, what it needs, and the ways to its contents.
-"""
+"""One stored backup: whether its manifest may be believed, what it needs, and the ways to its contents."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The keys that one process was given: where they are, whether they fit together, and what they can be used for.
-"""
+"""The keys that one process was given: where they are, whether they fit together, and what they can be used for."""
 
 from __future__ import annotations
 

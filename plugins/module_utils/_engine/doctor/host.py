@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-The host itself: libraries, key files, room, and what interrupted runs left.
-"""
+"""The host itself: libraries, key files, room, and what interrupted runs left."""
 
 from __future__ import annotations
 

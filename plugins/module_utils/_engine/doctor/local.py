@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-The examination of the host that this runs on, by what its role wrote down about it.
-"""
+"""The examination of the host that this runs on, by what its role wrote down about it."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-A database that was filled from a backup: compared with its proof, and asked what its users want to know.
-"""
+"""A database that was filled from a backup: compared with its proof, and asked what its users want to know."""
 
 from __future__ import annotations
 

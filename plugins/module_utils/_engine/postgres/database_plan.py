@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-A whole database back from its backup: beside the old one and swapped in, or in its place.
-"""
+"""A whole database back from its backup: beside the old one and swapped in, or in its place."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-A database as something that is restored: which plan that takes.
-"""
+"""A database as something that is restored: which plan that takes."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What a restore of a database will do, decided before anything is touched: what is shown is what is carried out.
-"""
+"""What a restore of a database will do, decided before anything is touched: what is shown is what is carried out."""
 
 from __future__ import annotations
 

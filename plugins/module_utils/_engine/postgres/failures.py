@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""
-What libpq and PostgreSQL say when they refuse, as one sentence of cause and one of what to do next.
-"""
+"""What libpq and PostgreSQL say when they refuse, as one sentence of cause and one of what to do next."""
 
 from __future__ import annotations
 

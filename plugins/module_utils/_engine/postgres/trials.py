@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Where a logical backup is proved: in a scratch cluster that is gone afterwards, or in a database that is there.
-"""
+"""Where a logical backup is proved: in a scratch cluster that is gone afterwards, or in a database that is there."""
 
 from __future__ import annotations
 

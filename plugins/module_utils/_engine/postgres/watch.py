@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Watches what a stranger's program takes of this machine, and of this process: it answers what it likes, for ever.
-"""
+"""Watches what a stranger's program takes of this machine, and of this process: it answers what it likes, for ever."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Which backup a restore means, and what is to be said before it replaces anything.
-"""
+"""Which backup a restore means, and what is to be said before it replaces anything."""
 
 from __future__ import annotations
 

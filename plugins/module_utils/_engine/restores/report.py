@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What a restore says: when there is nothing to do, in check mode, when it is done, and when the old data is lost.
-"""
+"""What a restore says: when there is nothing to do, in check mode, when it is done, and when the old data is lost."""
 
 from __future__ import annotations
 
