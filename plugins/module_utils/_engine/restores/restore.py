@@ -192,7 +192,7 @@ class _Restore:
         results = {
             "kept": committed.kept or None,
             "emergency_backup_id": self._emergency_id or None,
-            "proved": self._proved,
+            "proved": self._chosen.chain[-1].manifest.proof if self._request.validate else "none",
             "seconds_until_usable": usable,
             "seconds": self._seconds(),
             "phase_seconds": self._run.phases.seconds,
@@ -228,10 +228,6 @@ class _Restore:
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
             ).naming(found.differences[0])
-
-    @property
-    def _proved(self) -> str:
-        return self._chosen.chain[-1].manifest.proof if self._request.validate else "none"
 
     def _seconds(self) -> float:
         return round((self._run.world.now() - self._began).total_seconds(), 3)
