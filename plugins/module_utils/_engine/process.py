@@ -116,10 +116,7 @@ class Child:
             ending = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             said = f": {stderr.splitlines()[-1]}" if stderr else ""
             raise ProcessFailed(
-                f"{self.program} {ending}{said}.",
-                program=self.program,
-                exit_status=status,
-                stderr=stderr,
+                f"{self.program} {ending}{said}.", program=self.program, exit_status=status, stderr=stderr
             )
 
     @property
@@ -170,12 +167,7 @@ class Consumer(Child):
     """
 
     def __init__(
-        self,
-        argv: Sequence[Argument],
-        *,
-        env: Mapping[str, str],
-        pass_fds: Sequence[int] = (),
-        tail: int = STDERR_TAIL,
+        self, argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = (), tail: int = STDERR_TAIL
     ) -> None:
         super().__init__(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds, tail=tail)
         self._in = t.cast("t.IO[bytes]", self._popen.stdin)

@@ -263,12 +263,7 @@ VERBS = (
     Verb(
         # Its own runs are no events, or notifications would never end.
         operation="notification",
-        others=(
-            _critical("alarm_raised", "ALARM: {}"),
-            EventType("alarm_cleared", "alarm over: {}"),
-            TEST,
-            SUMMARY,
-        ),
+        others=(_critical("alarm_raised", "ALARM: {}"), EventType("alarm_cleared", "alarm over: {}"), TEST, SUMMARY),
         alert="LifeboatRunFailed",
     ),
     Verb(

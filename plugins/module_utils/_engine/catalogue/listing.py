@@ -81,10 +81,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
         "missing": [dataclasses.asdict(each) for each in missing],
         "compared": not unseen,
-        "table": [
-            *table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit),
-            *unseen,
-        ],
+        "table": [*table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit), *unseen],
         **({"matches": query.search(rows)} if query is not None else {}),
     }
     said = [

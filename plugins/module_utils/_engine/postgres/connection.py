@@ -71,12 +71,7 @@ _NOWHERE = "/nonexistent"
 
 
 def connect(
-    login: Login,
-    database: str,
-    *,
-    autocommit: bool = True,
-    read_only: bool = False,
-    lock_timeout_ms: int = 10_000,
+    login: Login, database: str, *, autocommit: bool = True, read_only: bool = False, lock_timeout_ms: int = 10_000
 ) -> Connection:
     """Open a session with fixed settings. Raise DatabaseError that says what is wrong and what to do."""
     if _IMPORT_ERROR is not None:
@@ -185,12 +180,7 @@ def qualified(schema: str, name: str) -> str:
 
 
 def child_environment(
-    login: Login,
-    database: str,
-    environ: Mapping[str, str],
-    *,
-    encoding: str | None = None,
-    restrict: bool = False,
+    login: Login, database: str, environ: Mapping[str, str], *, encoding: str | None = None, restrict: bool = False
 ) -> dict[str, str]:
     """
     Give the environment in which pg_dump, pg_restore or psql reaches `database`.
@@ -290,10 +280,7 @@ def _refuse_pooler(connection: Connection, login: Login) -> None:
 
 
 def _prepare(connection: Connection, lock_timeout_ms: int, *, read_only: bool) -> None:
-    changes = {
-        "default_transaction_read_only": "on" if read_only else "off",
-        "lock_timeout": str(lock_timeout_ms),
-    }
+    changes = {"default_transaction_read_only": "on" if read_only else "off", "lock_timeout": str(lock_timeout_ms)}
     if connection.info.parameter_status("is_superuser") == "on":
         changes["lc_messages"] = "C"
     if connection.info.server_version >= 170000:

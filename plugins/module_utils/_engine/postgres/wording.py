@@ -30,10 +30,7 @@ Empty = t.Callable[[], "contextlib.AbstractContextManager[Tools]"]
 
 
 def read_again(
-    found: Iterable[Difference],
-    restored: dict[str, t.Any],
-    contents: BackupContents,
-    empty: Empty,
+    found: Iterable[Difference], restored: dict[str, t.Any], contents: BackupContents, empty: Empty
 ) -> set[str]:
     """
     Give those of `found` that differ in words, and that PostgreSQL's own restore of the backup words as `restored`.

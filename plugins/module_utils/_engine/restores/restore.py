@@ -82,14 +82,7 @@ def restore_chain(
     record = chosen.chain[-1].manifest
     state_dir = request.repository.state_dir
     progress = Progress(status_directory(state_dir, world), "restore", record.component, world.now)
-    run = Run(
-        world,
-        progress,
-        Phases(world.now, progress),
-        state_dir,
-        request.recovery_id,
-        (loan or Borrower()).rights,
-    )
+    run = Run(world, progress, Phases(world.now, progress), state_dir, request.recovery_id, (loan or Borrower()).rights)
     with request.target.plan(watched(chosen.chain, progress), run) as plan, progress.running():
         history = History(state_dir)
         last = _last(plan, history)

@@ -10,6 +10,7 @@ Names are relative, `a/b/c`, and mean the same in every store: a bucket copied i
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import typing as t
 
@@ -165,10 +166,29 @@ def one_by_one(purge: Callable[[str], Purged], names: Iterable[str]) -> dict[str
     return done
 
 
-def none_unfinished(prefix: str) -> Iterator[ObjectInfo]:
-    """Do what `Store.unfinished` does where a store has nothing of that kind to show."""
-    check_prefix(prefix)
-    return iter(())
+class PlainStore(abc.ABC):
+    """What `Store` promises, of one that has objects alone: no versions, no locks, no writes that never ended."""
+
+    @abc.abstractmethod
+    def delete(self, name: str) -> None: ...
+
+    def purge(self, name: str) -> Purged:
+        self.delete(name)
+        return "deleted"
+
+    def purge_all(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
+        return one_by_one(self.purge, names)
+
+    def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
+        check_prefix(prefix)
+        return iter(())
+
+    def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
+        return False
+
+    def locked_until(self, name: str) -> datetime | None:
+        check_name(name)
+        return None
 
 
 def blocks(data: bytes | memoryview) -> Iterator[bytes]:
