@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which backup a restore means, and what is to be said before it replaces anything."""
+"""
+Which backup a restore means, and what is to be said before it replaces anything.
+
+After an attack the newest backup may hold what the attacker left. Whoever restores it must know before, not after.
+"""
 
 from __future__ import annotations
 
