@@ -18,8 +18,9 @@ import pwd
 import re
 import typing as t
 
-from ._engine import disk, units, vaults
+from ._engine import units
 from ._engine.catalogue.catalogue import RepositorySettings
+from ._engine.crypto import keyring
 from ._engine.errors import UsageError
 from ._engine.keys.custody import KeySettings
 from ._engine.postgres.connection import Login
@@ -73,11 +74,8 @@ class Given:
         text = self._params[name]
         if text is None:
             return None
-        try:
-            at = datetime.datetime.fromisoformat(text)
-        except ValueError:
-            at = None
-        if at is None or at.tzinfo is None:
+        at = units.point_in_time(text)
+        if at is None:
             raise UsageError(
                 f"The option {name} is {text!r}, which is no point in time.",
                 "Give one such as 2026-11-20T10:00:00Z, with Z or an offset.",
@@ -106,7 +104,7 @@ class Given:
         roots = tuple(options.pop("roots", None) or ())
         roots_file = options.pop("roots_file", None)
         if roots_file:
-            roots += read_roots(roots_file)
+            roots += keyring.read_roots(roots_file)
         recovery = self._recovery_key(options.pop("recovery_key_file", None))
         return dataclasses.replace(recovery, **options, roots=roots)
 
@@ -143,18 +141,6 @@ class Given:
             ssl_cert=self["ssl_cert"],
             ssl_key=self["ssl_key"],
         )
-
-
-def read_roots(path: str) -> tuple[str, ...]:
-    """Give the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
-    text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8-sig", "replace")
-    vaults.refuse(text, path, "roots_file")
-    roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    if not roots:
-        raise UsageError(
-            f"The file {path} holds no root.", "Write a root's public key into it: 64 digits.", field="roots_file"
-        )
-    return roots
 
 
 def account() -> str:

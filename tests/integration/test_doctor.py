@@ -35,7 +35,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.cus
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, server
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import HalfMade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import HalfMade, Warrant
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import clock
 from faults import ground
@@ -212,7 +212,7 @@ def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
             number = server.system_identifier(session.connection)
             oid = halfmade.exists(session, name)
         mark = halfmade.mark_of("backup-x", "shop", "", "test", "0123")
-        HalfMade(str(place.home / "state")).issue(halfmade.Warrant(number, oid, name, "shop", "postgres", mark))
+        HalfMade(str(place.home / "state")).issue(Warrant(number, oid, name, "shop", "postgres", mark))
         place.server.execute(f"COMMENT ON DATABASE {quote_identifier(name)} IS '{mark}'")
         assert f"left the half-made database {name}" in causes(examine(place), "leftovers")
         with halfmade.manage(place.server.login) as session:

@@ -14,7 +14,7 @@ from pathlib import Path
 import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import doubts
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import choice
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import RestoreRequest, restore
 from faults import ground
 
@@ -77,7 +77,7 @@ def test_not_being_able_to_tell_keeps_nobody_from_restoring(
     def fail(*_given: t.Any, **_named: t.Any) -> t.NoReturn:
         raise StoreError("The store does not answer.", "Try again.")
 
-    monkeypatch.setattr(doubts.assessment, "assess", fail)
+    monkeypatch.setattr(choice.assessment, "assess", fail)
     request = wanted(place, target_db=f"{place.database}_again")
     done = restore(request, place.world())
     try:

@@ -91,8 +91,7 @@ def test_the_documentation_lists_what_a_host_keeps() -> None:
 def test_the_documentation_speaks_of_no_other_file(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for name in re.findall(r"[/`]([\w@*-]+\.(?:jsonl|serial))`", text):
-        # A serial that anybody may remove is one that is kept.
-        assert _names(name, tuple(kept for kept in STATE if kept is not host_state.ANY_TRUST)), name
+        assert _names(name, STATE), name
     for name in re.findall(r"/var/lib/lifeboat/([\w@*/.-]+)`", text):
         assert _names(name, STATE), name
 

@@ -32,7 +32,6 @@ GROUND = {
     "journal",
     "host_state",
     "model",
-    "phases",
     "printing",
     "monitoring.exposition",
     "process",

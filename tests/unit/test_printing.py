@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli, repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import past_runs
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.formats import entries_csv
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.report import entries_csv
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError, StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome

@@ -24,6 +24,8 @@ import time
 import traceback
 import typing as t
 
+from . import disk
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
@@ -267,9 +269,7 @@ def _be_child(piece: Piece, parent: int, end: int, mask: set[int | signal.Signal
         told = _raised(exc)
     except BaseException as exc:  # noqa: BLE001 - work that is done when somebody asks for its end is done
         told = told or {"asked": _named(exc)}
-    view = memoryview(json.dumps(told, default=_plain).encode())
-    while view:
-        view = view[os.write(end, view) :]
+    disk.write_all(end, json.dumps(told, default=_plain).encode())
     os._exit(0)
 
 

@@ -18,6 +18,7 @@ import typing as t
 import zlib
 
 from .errors import MissingLibrary, Tampered, UsageError
+from .streams import Reader
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -118,9 +119,9 @@ def decompress(chunks: Iterable[bytes], *, limit: int | None = None) -> Iterator
     the stream is empty, cut, damaged, of another kind, has anything after its last frame, or holds more: a few bytes
     can stand for more than a disk holds.
     """
-    source = _Input(chunks)
+    source = Reader(chunks)
     first = True
-    while (head := source.head(HEAD_BYTES)) or first:
+    while (head := source.peek(HEAD_BYTES)) or first:
         for block in _frame(source, head):
             if limit is not None:
                 limit -= len(block)
@@ -130,34 +131,14 @@ def decompress(chunks: Iterable[bytes], *, limit: int | None = None) -> Iterator
         first = False
 
 
-class _Input:
-    """The compressed stream as frames see it: it can be looked into, and takes back what a frame did not need."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._held = b""
-
-    def head(self, size: int) -> bytes:
-        """Look at the next `size` bytes; fewer means that the stream ends there."""
-        while len(self._held) < size and (piece := next(self._chunks, None)) is not None:
-            self._held += piece
-        return self._held[:size]
-
-    def take(self) -> bytes:
-        """Take the next bytes. Raise Tampered when there are none, since only an unfinished frame asks."""
-        piece, self._held = self._held, b""
-        while not piece:
-            try:
-                piece = next(self._chunks)
-            except StopIteration:
-                raise Tampered("The compressed stream ends too early.", _REMEDY) from None
-        return piece
-
-    def give_back(self, piece: bytes) -> None:
-        self._held = piece
+def _next(source: Reader) -> bytes:
+    """Take the next bytes. Raise Tampered when there are none, since only an unfinished frame asks."""
+    if not (piece := source.block()):
+        raise Tampered("The compressed stream ends too early.", _REMEDY)
+    return piece
 
 
-def _frame(source: _Input, head: bytes) -> Iterator[bytes]:
+def _frame(source: Reader, head: bytes) -> Iterator[bytes]:
     if head.startswith(ZSTD_MAGIC) and len(head) == HEAD_BYTES:
         if not head[4] & CHECKSUM_FLAG:
             raise Tampered("A compressed frame carries no checksum.", _REMEDY)
@@ -170,10 +151,10 @@ def _frame(source: _Input, head: bytes) -> Iterator[bytes]:
         raise Tampered("The compressed stream holds bytes that belong to no frame.", _REMEDY)
 
 
-def _zstd_frame(source: _Input) -> Iterator[bytes]:
+def _zstd_frame(source: Reader) -> Iterator[bytes]:
     decompressor = _library().ZstdDecompressor()
     while not decompressor.eof:
-        piece = source.take() if decompressor.needs_input else b""
+        piece = _next(source) if decompressor.needs_input else b""
         with _damage_named(_library().ZstdError):
             block = decompressor.decompress(piece, max_length=BLOCK)
         if block:
@@ -181,13 +162,13 @@ def _zstd_frame(source: _Input) -> Iterator[bytes]:
     source.give_back(decompressor.unused_data)
 
 
-def _gzip_frame(source: _Input) -> Iterator[bytes]:
+def _gzip_frame(source: Reader) -> Iterator[bytes]:
     decompressor = zlib.decompressobj(GZIP_WINDOW)
     block = b""
     while not decompressor.eof:
         # A full block means that more may be waiting inside, which comes out without further input.
         waiting = decompressor.unconsumed_tail or len(block) == BLOCK
-        piece = decompressor.unconsumed_tail if waiting else source.take()
+        piece = decompressor.unconsumed_tail if waiting else _next(source)
         with _damage_named(zlib.error):
             block = decompressor.decompress(piece, BLOCK)
         if block:

@@ -22,6 +22,7 @@ import stat
 import typing as t
 
 from .errors import AccessDenied, AlreadyExists, Full, NotFound, StoreError
+from .units import human_size
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -135,6 +136,24 @@ def write_all(handle: int, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(handle, view) :]
+
+
+RESERVE_SHARE = 20
+"""The others keep one part in so many of the disk, of its bytes and of its files,"""
+
+RESERVE_BYTES = 1 << 30
+"""and no more bytes than these."""
+
+
+def shortage(path: str) -> str:
+    """Say how little is left on the disk of `path` when it is less than the others' reserve; else an empty string."""
+    found = os.statvfs(path)
+    left = found.f_bavail * found.f_frsize
+    if left < min(found.f_blocks * found.f_frsize // RESERVE_SHARE, RESERVE_BYTES):
+        return f"{human_size(left)} are left"
+    if found.f_favail < found.f_files // RESERVE_SHARE:
+        return f"{found.f_favail} files can still be made"
+    return ""
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import typing as t
 from .printing import printable
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 class RecoveryError(Exception):
@@ -51,6 +51,12 @@ class UsageError(RecoveryError):
     """A value that the caller gave is refused before anything is touched; `details["field"]` names it."""
 
     exit_code = 2
+
+
+def require_one_of(field: str, value: str, allowed: Collection[str]) -> None:
+    """Raise UsageError unless the value of this field is one that is allowed."""
+    if value not in allowed:
+        raise UsageError(f"The {field} {value!r} is unknown.", f"Give one of {', '.join(allowed)}.", field=field)
 
 
 class MissingLibrary(RecoveryError):

@@ -43,15 +43,22 @@ def is_dead(found: t.Any) -> bool:
     return found["ids"] == here["ids"] and _has_ended(found["pid"], found["started"])
 
 
-def _has_ended(pid: t.Any, at: t.Any) -> bool:
-    if not isinstance(pid, int) or pid <= 0:
-        return False
+def lives(pid: int) -> bool:
+    """Whether a process of this number runs here."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return True
+        return False
     except (PermissionError, OverflowError):
         pass  # somebody else's process lives under that id
+    return pid > 0
+
+
+def _has_ended(pid: t.Any, at: t.Any) -> bool:
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    if not lives(pid):
+        return True
     started = _started(pid)
     return bool(started) and started != at
 

@@ -129,12 +129,6 @@ def masked(value: t.Any, name: str = "") -> t.Any:
     return _LOGIN_IN_ADDRESS.sub(f"//{MASK}@", value) if isinstance(value, str) else value
 
 
-def roots(path: str) -> tuple[str, ...]:
-    """Give the public keys in a file of roots, one on each line."""
-    lines = b"".join(disk.read_blocks(path, length=LARGEST)).decode("utf-8-sig", "replace").splitlines()
-    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
-
-
 def _mapping(value: object) -> Mapping[str, t.Any]:
     if not isinstance(value, dict):
         raise TypeError(value)

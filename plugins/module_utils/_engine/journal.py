@@ -208,11 +208,7 @@ def _open(path: str) -> int:
 
 
 def _lock(
-    handle: int,
-    path: str,
-    sleep: Callable[[float], None] | None,
-    kind: int = fcntl.LOCK_EX,
-    patience: int = PATIENCE,
+    handle: int, path: str, sleep: Callable[[float], None] | None, kind: int = fcntl.LOCK_EX, patience: int = PATIENCE
 ) -> None:
     if sleep is None:
         fcntl.flock(handle, kind)

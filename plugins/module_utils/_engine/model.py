@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What crosses the boundaries of the engine: the world a use case runs in, and what it hands back.
-"""
+"""What crosses the boundaries of the engine: the world a use case runs in, and what it hands back."""
 
 from __future__ import annotations
 

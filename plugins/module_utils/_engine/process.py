@@ -92,6 +92,12 @@ class Child:
             raise UsageError(f"The program {self.program} cannot be started: {exc}.", program=self.program) from exc
         self._tail = _Tail(t.cast("t.IO[bytes]", self._popen.stderr), tail)
 
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
     @property
     def pid(self) -> int:
         return self._popen.pid
@@ -110,10 +116,7 @@ class Child:
             ending = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             said = f": {stderr.splitlines()[-1]}" if stderr else ""
             raise ProcessFailed(
-                f"{self.program} {ending}{said}.",
-                program=self.program,
-                exit_status=status,
-                stderr=stderr,
+                f"{self.program} {ending}{said}.", program=self.program, exit_status=status, stderr=stderr
             )
 
     @property
@@ -149,12 +152,6 @@ class Producer(Child):
         self._out = t.cast("t.IO[bytes]", self._popen.stdout)
         _widen(self._out)
 
-    def __enter__(self) -> t.Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.kill()
-
     def __iter__(self) -> Iterator[bytes]:
         """Yield blocks. Raise ProcessFailed in place of the end when the program failed."""
         while block := _read_full(self._out):
@@ -170,22 +167,11 @@ class Consumer(Child):
     """
 
     def __init__(
-        self,
-        argv: Sequence[Argument],
-        *,
-        env: Mapping[str, str],
-        pass_fds: Sequence[int] = (),
-        tail: int = STDERR_TAIL,
+        self, argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = (), tail: int = STDERR_TAIL
     ) -> None:
         super().__init__(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds, tail=tail)
         self._in = t.cast("t.IO[bytes]", self._popen.stdin)
         _widen(self._in)
-
-    def __enter__(self) -> t.Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.kill()
 
     def write(self, block: bytes) -> None:
         """Hand over `block`. Raise ProcessFailed when the program has ended instead of reading it."""

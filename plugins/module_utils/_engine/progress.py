@@ -184,3 +184,26 @@ def status_path(directory: str, operation: str, subject: str) -> str:
 def status_directory(state_dir: str | None, world: World) -> str | None:
     """Give the directory of the status files below `state_dir`; none in a dry run, which does nothing to watch."""
     return STATUS.folder(state_dir) if state_dir and not world.dry_run else None
+
+
+class Phases:
+    """Measures phases by the clock `now`, and shows each in `progress` as it begins."""
+
+    def __init__(self, now: Callable[[], datetime], progress: Progress | None = None) -> None:
+        self._now = now
+        self._progress = progress
+        self.seconds: dict[str, float] = {}
+
+    @property
+    def milliseconds(self) -> dict[str, int]:
+        """The same as whole numbers, for records that hold no others."""
+        return {name: round(seconds * 1000) for name, seconds in self.seconds.items()}
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Count the block as the phase `name`, unless it fails."""
+        if self._progress is not None:
+            self._progress.phase(name)
+        began = self._now()
+        yield
+        self.seconds[name] = round((self._now() - began).total_seconds(), 3)

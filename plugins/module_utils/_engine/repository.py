@@ -25,7 +25,10 @@ from .errors import UsageError
 
 BACKUP_ID = re.compile(r"backup-\d{8}T\d{6}Z-[0-9a-f]{16}")
 
-PROTECTING_MARKS = ("restore_tested", "pinned", "hold")
+SET_MARKS = ("pinned", "hold")
+"""The kinds of marks that people set. The others say what this software did."""
+
+PROTECTING_MARKS = ("restore_tested", *SET_MARKS)
 """The kinds of marks for which a backup stays."""
 
 MARK_KINDS = (*PROTECTING_MARKS, "expired")

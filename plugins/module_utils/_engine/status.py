@@ -20,7 +20,7 @@ import urllib.parse
 
 from .host_state import STATUS
 from .printing import printable
-from .units import human_duration, human_rate, human_size
+from .units import human_duration, human_rate, human_size, point_in_time
 
 LIMIT = 4 << 20
 """Bytes of a status file that are read: thousands of members, and an end to what a stranger put there."""
@@ -272,7 +272,6 @@ def _count(value: object) -> int:
 
 
 def _time(value: object) -> datetime.datetime:
-    at = datetime.datetime.fromisoformat(_text(value))
-    if at.tzinfo is None:
+    if (at := point_in_time(value)) is None:
         raise ValueError(value)
     return at.astimezone(datetime.UTC)

@@ -68,6 +68,40 @@ class Peekable:
         return self._held is None
 
 
+class Reader:
+    """Blocks of any size, of which a given number of bytes can be looked at or taken before the rest goes on."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._held = b""
+
+    def peek(self, size: int) -> bytes:
+        """Look at the next `size` bytes; fewer mean that the stream ends there."""
+        while len(self._held) < size and (chunk := next(self._chunks, None)) is not None:
+            self._held += chunk
+        return self._held[:size]
+
+    def take(self, size: int) -> bytes:
+        """Take the next `size` bytes, or fewer at the end."""
+        taken = self.peek(size)
+        self._held = self._held[size:]
+        return taken
+
+    def block(self) -> bytes:
+        """Take the next bytes, as many as there are at once; none at the end."""
+        block, self._held = self._held or next(filter(None, self._chunks), b""), b""
+        return block
+
+    def give_back(self, piece: bytes) -> None:
+        """Put what was taken and not used before the rest."""
+        self._held = piece + self._held
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield everything that was not taken."""
+        while block := self.block():
+            yield block
+
+
 def counted(chunks: Iterable[bytes], note: Callable[[int], None]) -> Iterator[bytes]:
     """Yield `chunks` unchanged and tell `note` the size of each: for progress."""
     for chunk in chunks:

@@ -10,6 +10,7 @@ Reading is strict, because a wrong unit in a guard is worse than an error; writi
 
 from __future__ import annotations
 
+import datetime
 import re
 
 from .errors import UsageError
@@ -53,6 +54,15 @@ def parse_duration(text: str, field: str) -> float:
         "Give numbers with the units s, m, h, d or w, such as 90s, 12h or 1h30m.",
         field=field,
     )
+
+
+def point_in_time(value: object) -> datetime.datetime | None:
+    """Return the time of a text in ISO 8601 with a zone, None for anything else."""
+    try:
+        at = datetime.datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at if at and at.tzinfo else None
 
 
 def parse_size(text: str, field: str) -> int:

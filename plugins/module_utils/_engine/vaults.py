@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Ansible vaults, where a file with a secret is wanted: they look like one, and only a controller opens them.
-"""
+"""Ansible vaults, where a file with a secret is wanted: they look like one, and only a controller opens them."""
 
 from __future__ import annotations
 

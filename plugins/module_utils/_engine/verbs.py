@@ -27,6 +27,12 @@ somebody ended."""
 REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
 """Why a backup is made."""
 
+PROOFS = ("none", "counts", "content")
+"""What a backup writes down about the data, for a restore to be compared with."""
+
+LEVELS = ("intact", "opens")
+"""How far a verification looks into stored files."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EventType:
@@ -132,7 +138,7 @@ VERBS = (
                 "databases_exclude": ("lifeboat_databases_exclude", options.names),
                 "max_age": ("lifeboat_max_age", options.duration),
                 "reason": ("lifeboat_reason", options.choice(*REASONS)),
-                "proof": ("lifeboat_proof", options.choice("none", "counts", "content")),
+                "proof": ("lifeboat_proof", options.choice(*PROOFS)),
                 "parallel": _JOBS,
                 "compression": ("lifeboat_compression", options.text),
                 "min_bytes": ("lifeboat_min_bytes", options.size),
@@ -204,7 +210,7 @@ VERBS = (
             "databases",
             {
                 "sample": ("lifeboat_verify_sample", options.whole(1, 100)),
-                "level": ("lifeboat_verify_level", options.choice("intact", "opens")),
+                "level": ("lifeboat_verify_level", options.choice(*LEVELS)),
             },
         ),
     ),
@@ -257,12 +263,7 @@ VERBS = (
     Verb(
         # Its own runs are no events, or notifications would never end.
         operation="notification",
-        others=(
-            _critical("alarm_raised", "ALARM: {}"),
-            EventType("alarm_cleared", "alarm over: {}"),
-            TEST,
-            SUMMARY,
-        ),
+        others=(_critical("alarm_raised", "ALARM: {}"), EventType("alarm_cleared", "alarm over: {}"), TEST, SUMMARY),
         alert="LifeboatRunFailed",
     ),
     Verb(

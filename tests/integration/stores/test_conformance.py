@@ -24,7 +24,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import bulk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import versioned
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,7 +186,7 @@ def test_purge_leaves_nothing_and_is_no_error_twice(store: Store) -> None:
 
 
 def test_many_are_purged_at_once_and_their_neighbours_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "MOST", 4)
+    monkeypatch.setattr(versioned, "MOST", 4)
     for name in ODD_NAMES:
         store.put(name, [b"x"])
         store.put(f"{name}2", [b"x"])

@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files import kernel, staging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files import staging
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def test_a_directory_takes_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_directory_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool) -> None:
     if not exchange:
-        monkeypatch.setattr(kernel, "exchange", lambda *_: False)
+        monkeypatch.setattr(staging, "_exchange", lambda *_: False)
     (tmp_path / "dest" / "old").mkdir(parents=True)
     (tmp_path / "dest" / "old").chmod(0)
     replace(tmp_path / "dest")
@@ -55,7 +55,7 @@ def test_a_directory_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_old_directory_comes_back_when_the_rename_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "exchange", lambda *_: False)
+    monkeypatch.setattr(staging, "_exchange", lambda *_: False)
     (tmp_path / "dest").mkdir()
     (tmp_path / "dest" / "old").write_text("old")
     real = os.rename

@@ -21,8 +21,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     unmade,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.differences import Difference
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.finding import Finding
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import report
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.server import Finding
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.redaction import without
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.report import lost
 
@@ -37,10 +37,10 @@ def raised(call: t.Callable[..., t.Any], *given: t.Any) -> errors.RecoveryError:
 
 def proved(**findings: t.Any) -> errors.RecoveryError:
     nothing = {"tables": (), "checks": (), "differences": (), "notes": (), "phase_seconds": {}}
-    made = report.Findings(
+    made = validation.Findings(
         backup_id="b-1", component="main/shop", mode="scratch", proof="counts", seconds=1.0, **{**nothing, **findings}
     )
-    return raised(report.outcome, made, (1, 1))
+    return raised(validation.outcome, made, (1, 1))
 
 
 def unmade_view() -> errors.RecoveryError:

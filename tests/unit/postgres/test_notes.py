@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import notes
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import database_place
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.proof import compare
 
 
@@ -19,7 +19,7 @@ def proof(major: int, objects: dict[str, str], **values: t.Any) -> dict[str, t.A
 
 
 def told(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[str]:
-    return notes.told(compare(before, after), before, after)
+    return database_place.told(compare(before, after), before, after)
 
 
 def test_what_a_new_major_writes_differently_is_one_line() -> None:

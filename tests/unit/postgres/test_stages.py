@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.stages import stages
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.toc import Entry
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.toc import Entry, stages
 
 
 def entry(number: int, kind: str, needs: tuple[int, ...] = ()) -> Entry:

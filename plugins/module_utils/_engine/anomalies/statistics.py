@@ -18,6 +18,7 @@ import typing as t
 
 from .. import journal
 from ..host_state import STATISTICS
+from ..units import point_in_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,9 +153,4 @@ def _label(schema: str, name: str) -> str:
 def _sound(entry: Statistic) -> bool:
     """Whether a line that was read is what it has to be."""
     counts = isinstance(entry.size, int) and isinstance(entry.plain_size, int) and isinstance(entry.tables, dict)
-    if not counts or not isinstance(entry.streams, dict) or not isinstance(entry.finished, str):
-        return False
-    try:
-        return entry.at.tzinfo is not None
-    except ValueError:
-        return False
+    return counts and isinstance(entry.streams, dict) and point_in_time(entry.finished) is not None

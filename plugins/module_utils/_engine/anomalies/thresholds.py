@@ -2,19 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-When a backup counts as suspicious: the option `anomalies`, read strictly.
-"""
+"""When a backup counts as suspicious: the option `anomalies`, read strictly."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import typing as t
 
 from ..errors import UsageError
+from ..units import point_in_time
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Mapping
 
 
@@ -80,11 +79,8 @@ def parse(options: Mapping[str, t.Any] | None, field: str = "anomalies") -> Thre
 
 
 def _time(value: object, field: str) -> datetime.datetime:
-    try:
-        at = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(str(value))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+    at = point_in_time(str(value))
+    if at is None:
         raise UsageError(
             f"{field} is {value!r}, which is no point in time.", "Give one such as 2026-11-20T10:00:00Z.", field=field
         )

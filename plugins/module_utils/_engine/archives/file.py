@@ -28,12 +28,11 @@ from ..stores import base, opening
 from ..streams import Tally
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator
 
     from ..crypto.lbx import Head
     from ..model import World
-    from ..stores.base import ObjectInfo, Purged
+    from ..stores.base import ObjectInfo
 
 SCOPE = "archive"
 """What a signer's entry in the trust file must list before its archives are believed."""
@@ -174,7 +173,7 @@ class _ArchiveOpener:
         return self._keys.data_key(dataclasses.replace(head, wraps=tuple(side)))
 
 
-class _NoStore:
+class _NoStore(base.PlainStore):
     """The store of somebody who has none: it holds nothing and takes nothing."""
 
     url = "none"
@@ -190,21 +189,6 @@ class _NoStore:
 
     def delete(self, name: str) -> None:
         """Nothing is there to delete."""
-
-    def purge(self, name: str) -> Purged:  # noqa: ARG002
-        return "deleted"
-
-    def purge_all(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
-        return base.one_by_one(self.purge, names)
-
-    def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
-        return base.none_unfinished(prefix)
-
-    def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
-        return False
-
-    def locked_until(self, name: str) -> datetime | None:  # noqa: ARG002
-        return None
 
     def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = 0) -> int:  # noqa: ARG002
         raise StoreError(f"There is no store to take {name}.")

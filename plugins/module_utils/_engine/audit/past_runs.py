@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-What ran on a host and how it ended, for `lifeboat status`: the last run of each kind, from the audit log.
-"""
+"""What ran on a host and how it ended, for `lifeboat status`: the last run of each kind, from the audit log."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The time that an audit looks at: a quarter such as `2026-Q4`, a month, a year, or a range of days, in a time zone.
-"""
+"""The time that an audit looks at: a quarter such as `2026-Q4`, a month, a year, or a range of days, in a time zone."""
 
 from __future__ import annotations
 
@@ -49,7 +47,8 @@ def parse(text: str, now: datetime.datetime, zone: str = "UTC") -> Period:
         raise UsageError(
             f"The zone {zone!r} is not known here.", "Give one such as Europe/Berlin.", field="zone"
         ) from exc
-    name = text.strip().upper() or _quarter_of(now.astimezone(known))
+    today = now.astimezone(known)
+    name = text.strip().upper() or f"{today.year:04d}-Q{(today.month + 2) // 3}"
     try:
         first, after = _days(name)
         since, until = (datetime.datetime.combine(day, datetime.time(), known) for day in (first, after))
@@ -67,10 +66,6 @@ def parse(text: str, now: datetime.datetime, zone: str = "UTC") -> Period:
 def _zone(name: str) -> datetime.tzinfo:
     # A host without the database of zones still knows this one.
     return datetime.UTC if name == "UTC" else zoneinfo.ZoneInfo(name)
-
-
-def _quarter_of(at: datetime.datetime) -> str:
-    return f"{at.year:04d}-Q{(at.month + 2) // 3}"
 
 
 def _days(name: str) -> tuple[datetime.date, datetime.date]:

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: read a host's audit log for an audit: its entries of a period, and whether its chain is whole.
-"""
+"""Use case: read a host's audit log for an audit: its entries of a period, and whether its chain is whole."""
 
 from __future__ import annotations
 

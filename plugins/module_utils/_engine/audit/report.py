@@ -11,9 +11,12 @@ against, and the head of a log that is broken does not replace the one that was 
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import os
+import re
 import typing as t
 
 from .. import disk
@@ -22,12 +25,13 @@ from ..model import Outcome
 from ..printing import all_printable
 from . import period as audit_period
 from . import summary
-from .formats import entries_csv
+from .log import one_line
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..model import World
+    from .log import Entry
     from .summary import Collected
 
 HEADS = "heads.json"
@@ -122,3 +126,47 @@ def _outcome(hosts: Sequence[Collected], told: Mapping[str, t.Any]) -> Outcome:
     }
     warnings = () if facts["verified"] else (said,)
     return Outcome(changed=True, facts=facts, after=f"{told['about']}\n{facts['summary']}\n", warnings=warnings)
+
+
+COLUMNS = (
+    "host_collected",
+    "sequence",
+    "time",
+    "operation",
+    "result",
+    "application",
+    "component",
+    "backup_id",
+    "host",
+    "user",
+    "os_user",
+    "reason",
+    "seconds",
+    "message",
+    "facts",
+    "previous",
+    "hash",
+)
+
+# Where a semicolon separates cells, as in much of Europe, one inside a cell begins another. The wide signs count too.
+_FORMULA = re.compile(r"(?:^|(?<=;))(\s*)(?=[-=+@|%＝＋－＠])")  # noqa: RUF001
+
+
+def entries_csv(entries: Iterable[tuple[str, Entry]]) -> str:
+    """Give all entries as CSV with a header, in RFC 4180's form."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for host, entry in entries:
+        facts = "; ".join(f"{name}={value}" for name, value in sorted(entry.facts.items()))
+        given: dict[str, object] = {name: getattr(entry, name) for name in COLUMNS if hasattr(entry, name)}
+        given |= {"host_collected": host, "os_user": entry.facts.get("os_user", ""), "facts": facts}
+        writer.writerow([_cell(given[name]) for name in COLUMNS])
+    return out.getvalue()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int | float):
+        return str(value)
+    # An apostrophe says "this is text" to a spreadsheet; blanks before a sign do not hide it.
+    return _FORMULA.sub(r"\1'", one_line(str(value)))

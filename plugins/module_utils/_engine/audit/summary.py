@@ -200,7 +200,8 @@ def _components(entries: Sequence[tuple[str, Entry]]) -> Section:
             groups[entry.application, entry.component].append(entry)
     rows = []
     for (application, component), group in sorted(groups.items()):
-        made = [entry for entry in group if entry.operation in makes and entry.result == "ok" and _changed(entry)]
+        good = [entry for entry in group if entry.operation in makes and entry.result == "ok"]
+        made = [entry for entry in good if entry.facts.get("changed", True)]
         failed = sum(entry.operation in makes and entry.result != "ok" for entry in group)
         proved = [entry for entry in group if entry.operation in tests and entry.result == "ok"]
         rows.append(
@@ -290,10 +291,6 @@ def _moment(entry: Entry) -> str:
 def _by_people(entry: Entry) -> bool:
     verb = verbs.OPERATIONS.get(entry.operation)
     return bool(verb and verb.on_request) or entry.reason not in {"", "scheduled"}
-
-
-def _changed(entry: Entry) -> bool:
-    return bool(entry.facts.get("changed", True))
 
 
 def all_entries(hosts: Iterable[Collected]) -> list[tuple[str, Entry]]:

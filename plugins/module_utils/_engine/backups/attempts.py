@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-From a source to stored files: a backup is captured at one moment, and begun again where that moment was none.
-"""
+"""From a source to stored files: a backup is captured at one moment, and begun again where that moment was none."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import typing as t
 from .. import repository
 from ..catalogue import manifest
 from ..errors import Busy
-from ..phases import Phases
+from ..progress import Phases
 from .storing import BackupFiles
 
 if t.TYPE_CHECKING:

@@ -12,6 +12,7 @@ and the manifest, written last and create-only, is what makes the backup exist.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -22,13 +23,15 @@ from ..anomalies import assessment
 from ..anomalies.statistics import Statistics
 from ..catalogue import catalogue, choosing
 from ..catalogue.receipts import Receipt
+from ..catalogue.stored_backup import incomplete
 from ..components.source import Known
-from ..errors import AccessDenied, DatabaseError, NotFound, Unbelievable
+from ..crypto import seals
+from ..errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable
 from ..model import Outcome
 from ..printing import printable
 from ..progress import Progress, status_directory
+from ..stores.base import is_there
 from .attempts import Attempts
-from .publishing import publish, surely_unlisted
 from .request import BackupRequest
 
 if t.TYPE_CHECKING:
@@ -36,6 +39,7 @@ if t.TYPE_CHECKING:
 
     from ..catalogue.manifest import Manifest
     from ..components.source import Preview
+    from ..crypto import lbx
     from ..model import World
     from .attempts import Made
 
@@ -72,9 +76,9 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         try:
             record = attempts.manifest(made)
             _guard(request, record, previous)
-            envelope = publish(opened, writer, record)
+            envelope = _publish(opened, writer, record)
         except BaseException:
-            if surely_unlisted(opened, component, made.files.backup_id):
+            if _surely_unlisted(opened, component, made.files.backup_id):
                 made.files.discard()
             raise
     opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
@@ -85,6 +89,24 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         request.thresholds,
     )
     return _made(record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
+
+
+def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest) -> bytes:
+    """Look at every file once more, then write the manifest. Return its envelope."""
+    # A host that may only write cannot list; each of its uploads was checked as it ended.
+    with contextlib.suppress(AccessDenied):
+        if problem := incomplete(record, opened.store):
+            raise StoreError(problem, "Something removed it during the backup: find out what, and run again.")
+    envelope = seals.seal_record("manifest", record.payload(), [writer.signer])
+    opened.store.put_new(repository.manifest(record.application, record.component, record.backup_id), envelope)
+    return envelope
+
+
+def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: str) -> bool:
+    """Whether no manifest lists the files: its answer may be lost, and then they must stay."""
+    with contextlib.suppress(StoreError):
+        return not is_there(opened.store, repository.manifest(opened.application, component, backup_id))
+    return False
 
 
 def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What a backup is asked for with.
-"""
+"""What a backup is asked for with."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import typing as t
 
 from .. import codec
 from ..anomalies import judging
-from ..errors import UsageError
+from ..errors import UsageError, require_one_of
 from ..verbs import REASONS
 
 if t.TYPE_CHECKING:
@@ -43,12 +41,7 @@ class BackupRequest:
 
     def check(self) -> codec.Codec:
         """Return the compression. Raise UsageError for values that cannot be meant, before anything is touched."""
-        if self.reason not in REASONS:
-            raise UsageError(
-                f"The reason {self.reason!r} is unknown.",
-                f"Give one of {', '.join(REASONS)}.",
-                field="reason",
-            )
+        require_one_of("reason", self.reason, REASONS)
         self.source.check()
         if not 0 <= self.max_shrink <= 100:
             raise UsageError(

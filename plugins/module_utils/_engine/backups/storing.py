@@ -26,8 +26,7 @@ from ..streams import Peekable
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..phases import Phases
-    from ..progress import Progress
+    from ..progress import Phases, Progress
     from ..stores.base import Store
 
 VOLUME_LIMIT = 9_900 * base.PART_SIZE

@@ -19,11 +19,11 @@ from .. import repository
 from ..errors import KeyRefused, NotFound, Tampered
 from ..keys import custody
 from ..stores import opening
-from . import believing, choosing, evidence, readings
+from . import choosing, evidence, readings
 from . import marks as sealed
 from .choosing import Place
 from .receipts import Receipts
-from .stored_backup import Backup, missing_file
+from .stored_backup import Backup, believed, missing_file
 
 if t.TYPE_CHECKING:
     import datetime
@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
     from ..stores.base import ObjectInfo, Store
     from ..stores.settings import Patience
 
-__all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "missing_file", "open_repository"]
+__all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "open_repository"]
 
 READERS = 8
 """Manifests that are fetched at once: a listing waits for the network, not for a core."""
@@ -200,7 +200,7 @@ class Repository:
         return self._read(Place(component, backup_id, info.modified))
 
     def _read(self, place: Place) -> Backup:
-        return believing.read(self.store, self.custody, self.application, place, self._now)
+        return believed(self.store, self.custody, self.application, place, self._now)
 
     def _places(self, component: str | None) -> list[Place]:
         infos = self.store.list(repository.manifests(self.application, component))

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ..errors import UsageError
+from ..units import point_in_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -119,11 +120,8 @@ def deadline(selector: str) -> datetime.datetime | None:
     if selector == "latest":
         return None
     match = _BEFORE.fullmatch(selector)
-    try:
-        at = datetime.datetime.fromisoformat(match[1]) if match else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+    at = point_in_time(match[1]) if match else None
+    if at is None:
         raise UsageError(
             f"The backup {selector!r} is not understood.",
             "Give latest, a backup id, or 'latest before 2026-11-20T10:00:00Z' with a zone or Z.",

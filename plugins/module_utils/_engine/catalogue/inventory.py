@@ -17,6 +17,7 @@ import typing as t
 
 from ..host_state import DATABASES
 from ..journal import BoundedJournal, line
+from ..units import point_in_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,9 +77,6 @@ def _newest(entries: Iterable[Inventory]) -> Iterator[bytes]:
 def _sound(entry: Inventory) -> bool:
     """Whether a line that was read is what it has to be."""
     names = [entry.wanted, entry.left_out]
-    try:
-        return entry.at.tzinfo is not None and all(
-            isinstance(each, list) and all(isinstance(name, str) for name in each) for each in names
-        )
-    except (ValueError, TypeError):
-        return False
+    return point_in_time(entry.asked) is not None and all(
+        isinstance(each, list) and all(isinstance(name, str) for name in each) for each in names
+    )

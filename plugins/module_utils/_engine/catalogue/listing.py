@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: what backups there are, which is the newest, and what is not as it must be.
-"""
+"""Use case: what backups there are, which is the newest, and what is not as it must be."""
 
 from __future__ import annotations
 
@@ -83,10 +81,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
         "missing": [dataclasses.asdict(each) for each in missing],
         "compared": not unseen,
-        "table": [
-            *table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit),
-            *unseen,
-        ],
+        "table": [*table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit), *unseen],
         **({"matches": query.search(rows)} if query is not None else {}),
     }
     said = [

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and compared.
-"""
+"""Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and compared."""
 
 from __future__ import annotations
 
@@ -13,15 +11,12 @@ import secrets
 import typing as t
 
 from .. import repository
-from ..errors import KeyRefused, StoreError, UsageError
+from ..errors import KeyRefused, StoreError, UsageError, require_one_of
 from ..model import Outcome
 from . import catalogue, marks, newer
 
 if t.TYPE_CHECKING:
     from ..model import World
-
-KINDS = ("pinned", "hold")
-"""The marks that people set. The others say what this software did."""
 
 STATES = ("present", "absent")
 
@@ -74,12 +69,8 @@ def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, st
 
     Give whether such a mark stands, and what went wrong when the store did not take it.
     """
-    record = backup.manifest
     try:
-        said = marks.read(
-            backup.store, backup.custody, record.application, record.backup_id, kinds=(marks.RESTORE_TESTED,)
-        )
-        if said.get(record.backup_id, marks.Marks()).restore_tested_at(backup.manifest_sha256) is None:
+        if marks.of(backup, marks.RESTORE_TESTED).restore_tested_at(backup.manifest_sha256) is None:
             marks.write(backup.store, backup.custody, _made(backup, marks.RESTORE_TESTED, reason, world))
     except KeyRefused:
         return False, ""
@@ -89,9 +80,8 @@ def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, st
 
 
 def _check(request: MarkRequest) -> None:
-    for field, value, allowed in (("kind", request.kind, KINDS), ("state", request.state, STATES)):
-        if value not in allowed:
-            raise UsageError(f"The {field} {value!r} is unknown.", f"Give one of {', '.join(allowed)}.", field=field)
+    require_one_of("kind", request.kind, repository.SET_MARKS)
+    require_one_of("state", request.state, STATES)
     if len(request.reason) > marks.REASON_LENGTH or not request.reason.isprintable():
         raise UsageError(
             "The reason is too long, or holds line breaks.",

@@ -153,6 +153,13 @@ def read(
     return judge(store, custody, application, [info for info in names if _kind(application, info.name) in kinds])
 
 
+def of(backup: Backup, *kinds: str) -> Marks:
+    """Give the marks of these kinds that a backup has. Raise StoreError as `read` does."""
+    identity = backup.manifest.backup_id
+    said = read(backup.store, backup.custody, backup.manifest.application, identity, kinds=kinds)
+    return said.get(identity, Marks())
+
+
 def let_go(store: Store, custody: Custody, application: str, wanted: Collection[str]) -> set[str]:
     """Give those of these backup ids of which a mark says that retention let them go."""
     if not wanted:

@@ -21,6 +21,7 @@ import typing as t
 
 from .. import holder, repository
 from ..errors import NotFound, RecoveryError, StoreError, UsageError
+from ..stores.base import is_there
 from . import marks
 
 if t.TYPE_CHECKING:
@@ -63,9 +64,7 @@ class Reading:
         record, store = self._backup.manifest, self._backup.store
         if not self.problem:
             return
-        read = marks.read(
-            store, self._backup.custody, record.application, record.backup_id, kinds=("pinned", "hold")
-        ).get(record.backup_id, marks.Marks())
+        read = marks.of(self._backup, *repository.SET_MARKS)
         name = repository.manifest(record.application, record.component, record.backup_id)
         if not (read.pinned or read.held or store.locked_until(name)):
             raise UsageError(
@@ -131,17 +130,9 @@ def announced_all(chain: Iterable[Backup], doing: str, token: str) -> Iterator[l
 def let_go(backup: Backup) -> bool:
     """Whether retention took the backup away; what cannot be found out is not said."""
     record = backup.manifest
-    try:
-        backup.store.head(repository.manifest(record.application, record.component, record.backup_id))
-    except NotFound:
-        pass
-    except RecoveryError:
-        return False
-    else:
-        return False
     with contextlib.suppress(RecoveryError):
-        said = marks.read(backup.store, backup.custody, record.application, record.backup_id, kinds=("expired",))
-        return said.get(record.backup_id, marks.Marks()).expired
+        listed = is_there(backup.store, repository.manifest(record.application, record.component, record.backup_id))
+        return not listed and marks.of(backup, "expired").expired
     return False
 
 

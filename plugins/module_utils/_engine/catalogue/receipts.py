@@ -15,13 +15,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import glob
 import hashlib
 import typing as t
 
 from .. import disk, host_state, repository
 from ..errors import StoreError
 from ..journal import Journal
+from ..units import point_in_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,7 +128,7 @@ class Receipts:
     def marks(self, application: str) -> dict[tuple[str, str], MarkSeen]:
         """Give the last mark of each kind that this host saw on each backup, by backup id and kind."""
         read = (seen for seen in self._marks.read() if (seen.application, seen.store) == (application, self._store))
-        own = [seen for seen in read if _is_time(seen.at)]
+        own = [seen for seen in read if point_in_time(seen.at)]  # the file is a memory, and may be damaged
         return {(seen.backup_id, seen.kind): seen for seen in sorted(own, key=lambda seen: seen.at)}
 
     def saw_marks(self, marks: Iterable[Mark]) -> None:
@@ -145,8 +145,7 @@ class Receipts:
         """Give the serial of the newest trust file that this host has seen, or 0."""
         if self._journal.path is None:
             return 0
-        own = _number(self._trust_path(application))
-        return self._before_stores(application) if own is None else own
+        return _number(self._trust_path(application))
 
     def saw_trust(self, application: str, serial: int) -> None:
         """Remember a trust file, so that an older one is refused from now on."""
@@ -155,29 +154,14 @@ class Receipts:
             with contextlib.suppress(StoreError):
                 disk.write_atomically(self._trust_path(application), [str(serial).encode()])
 
-    def _before_stores(self, application: str) -> int:
-        """Give the serial that was remembered without a store: it counts for the first one, and for no other."""
-        others = glob.glob(
-            host_state.TRUST.path(glob.escape(self._state_dir), application=glob.escape(application), store="*")
-        )
-        return 0 if others else _number(host_state.ANY_TRUST.path(self._state_dir, application=application)) or 0
-
     def _trust_path(self, application: str) -> str:
         digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
         return host_state.TRUST.path(self._state_dir, application=application, store=digest)
 
 
-def _is_time(text: object) -> bool:
-    """Whether a line that was read has a time: the file is a memory, and may be damaged."""
-    try:
-        return isinstance(text, str) and datetime.datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
-
-
-def _number(path: str) -> int | None:
+def _number(path: str) -> int:
     try:
         with open(path, encoding="ascii") as file:
             return int(file.read(16))
     except (OSError, ValueError):
-        return None
+        return 0

@@ -2,26 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-One stored backup whose manifest is authentic, and the ways to its contents.
-"""
+"""One stored backup: whether its manifest may be believed, what it needs, and the ways to its contents."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import typing as t
 
-from .. import codec
-from ..crypto import lbx
+from .. import codec, repository
+from ..crypto import lbx, seals
 from ..errors import Tampered
 from ..streams import counted
+from . import choosing
+from .manifest import parse
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Iterator
 
     from ..keys.custody import Custody
     from ..stores.base import Store
+    from .choosing import Place
     from .manifest import File, Manifest
 
 RECORD_BYTES = 256 << 20
@@ -67,12 +70,8 @@ class Backup:
 
     def check_present(self) -> None:
         """Raise Tampered unless every file is in the store with its size."""
-        identity, application = self.manifest.backup_id, self.manifest.application
-        prefixes = (f"{application}/data/{identity}/", f"{application}/details/{identity}/")
-        found = {info.name: info.size for prefix in prefixes for info in self.store.list(prefix)}
-        problem = missing_file(self.manifest, found)
-        if problem:
-            raise Tampered(problem, "Use another backup or a replica of this one.", backup_id=identity)
+        if problem := incomplete(self.manifest, self.store):
+            raise Tampered(problem, "Use another backup or a replica of this one.", backup_id=self.manifest.backup_id)
 
     def check_opens(self) -> None:
         """Raise KeyRefused unless our keys open every file, Tampered when a head is not as signed."""
@@ -119,6 +118,12 @@ def parse_record(data: bytes) -> dict[str, t.Any]:
     return record
 
 
+def incomplete(record: Manifest, store: Store) -> str | None:
+    """Say which file of a backup is missing in the store or has another size there, or None when all are there."""
+    prefixes = [f"{record.application}/{part}/{record.backup_id}/" for part in ("data", "details")]
+    return missing_file(record, {info.name: info.size for prefix in prefixes for info in store.list(prefix)})
+
+
 def missing_file(record: Manifest, sizes: dict[str, int]) -> str | None:
     """Say which file of a backup is missing or has another size in a listing, or None when all are there."""
     for file in record.files:
@@ -126,3 +131,65 @@ def missing_file(record: Manifest, sizes: dict[str, int]) -> str | None:
             state = "is missing" if file.name not in sizes else f"has {sizes[file.name]} bytes instead of {file.size}"
             return f"The backup {record.backup_id} is not complete: {file.name} {state}."
     return None
+
+
+def chain(find: Callable[[str, str], Backup], backup: Backup) -> tuple[Backup, ...]:
+    """
+    Return all that `backup` needs for a restore, in the order in which it is needed, and itself last.
+
+    `find` is the repository's `read`. Raise NotFound when one is gone, Tampered when one is not the one that was meant.
+    """
+    found: dict[str, Backup] = {}
+    _collect(find, backup, found)
+    return tuple(found.values())
+
+
+def _collect(find: Callable[[str, str], Backup], backup: Backup, found: dict[str, Backup]) -> None:
+    """Add what `backup` needs to `found`, and itself after that."""
+    for parent in backup.manifest.parents:
+        if parent.backup_id in found:
+            continue
+        read = find(backup.manifest.component, parent.backup_id)
+        if read.manifest_sha256 != parent.manifest_sha256:
+            raise Tampered(
+                f"{parent.backup_id}, which {backup.manifest.backup_id} needs, is not the one that it was made on.",
+                "Use another backup or a replica of this one.",
+                backup_id=parent.backup_id,
+            )
+        _collect(find, read, found)
+    found[backup.manifest.backup_id] = backup
+
+
+def believed(
+    store: Store, custody: Custody, application: str, place: Place, now: Callable[[], datetime.datetime]
+) -> Backup:
+    """Give the backup whose manifest lies at `place`. Raise NotFound when it is gone, else Tampered."""
+    component, backup_id = place.component, place.backup_id
+    name = repository.manifest(application, component, backup_id)
+    # What is larger than it may be is cut, and fails its parser.
+    envelope = b"".join(store.get(name, 0, seals.envelope_limit("manifest") + 1))
+    # The store's own time is what a thief of a signer cannot choose.
+    signers = custody.record_signers(component, None, stored=place.stored)
+    opened = seals.open_record("manifest", envelope, signers)
+    record = parse(opened.payload, application, component, backup_id)
+    signer = _signer(custody, opened.signers, record, place.stored)
+    if record.finished > now() + choosing.FUTURE:
+        raise Tampered(
+            f"{backup_id} claims to have finished in the future.",
+            "Check the clock of this machine and of the host that made it.",
+            backup_id=backup_id,
+        )
+    digest = hashlib.sha256(envelope).hexdigest()
+    return Backup(record, digest, signer, store, custody)
+
+
+def _signer(custody: Custody, signers: tuple[bytes, ...], record: Manifest, stored: datetime.datetime) -> bytes:
+    allowed = custody.record_signers(record.component, record.finished, stored=stored)
+    for signer in signers:
+        if signer in allowed:
+            return signer
+    raise Tampered(
+        f"The signer of {record.backup_id} was not trusted at the time that it claims.",
+        "Look into the trust file: a compromised or retired signer may have made it.",
+        backup_id=record.backup_id,
+    )

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The list of backups as lines for a terminal and a log: by database, those in trouble first.
-"""
+"""The list of backups as lines for a terminal and a log: by database, those in trouble first."""
 
 from __future__ import annotations
 

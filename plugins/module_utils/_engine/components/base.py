@@ -22,8 +22,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..model import World
-    from ..phases import Phases
-    from ..progress import Progress
+    from ..progress import Phases, Progress
 
 
 class Described(t.Protocol):

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-How a component is backed up: it is looked at, then captured at one moment into a sink.
-"""
+"""How a component is backed up: it is looked at, then captured at one moment into a sink."""
 
 from __future__ import annotations
 
@@ -15,8 +13,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..model import World
-    from ..phases import Phases
-    from ..progress import Progress
+    from ..progress import Phases, Progress
     from .base import Parent
 
 

@@ -39,10 +39,7 @@ _FOREIGN = {
     vaults.MARK: ("is encrypted by Ansible Vault", VAULT_REMEDY),
     "-----BEGIN": ("is a key or certificate in PEM form, and no key of backups", HOW_TO_MAKE_A_KEY),
     "age-encryption": ("is a file of age, and no key of backups", HOW_TO_MAKE_A_KEY),
-    "BACKUP_ENCRYPTION_KEY": (
-        "holds a setting, and not the key alone",
-        "Leave the 64 digits in it, and nothing else.",
-    ),
+    "BACKUP_ENCRYPTION_KEY": ("holds a setting, and not the key alone", "Leave the 64 digits in it, and nothing else."),
 }
 """What people take for a key file, by how it begins."""
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The keys that one process was given: where they are, whether they fit together, and what they can be used for.
-"""
+"""The keys that one process was given: where they are, whether they fit together, and what they can be used for."""
 
 from __future__ import annotations
 
@@ -12,6 +10,7 @@ import dataclasses
 import re
 import typing as t
 
+from .. import disk, vaults
 from ..errors import KeyRefused, UsageError
 from . import keyfile
 from .keys import HOW_TO_MAKE_A_KEY, OpeningKey, RecoveryKey, Signer
@@ -62,6 +61,18 @@ def read(keys: KeySettings) -> Keyring:
     if keys.digest_key_file:
         digest_key = keyfile.read_one(keys.digest_key_file, "digest").secret
     return Keyring(mode, roots, recovery, tuple(opening), signer, digest_key)
+
+
+def read_roots(path: str) -> tuple[str, ...]:
+    """Give the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
+    text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8-sig", "replace")
+    vaults.refuse(text, path, "roots_file")
+    roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    if not roots:
+        raise UsageError(
+            f"The file {path} holds no root.", "Write a root's public key into it: 64 digits.", field="roots_file"
+        )
+    return roots
 
 
 def nothing_to_write_with() -> KeyRefused:

@@ -155,8 +155,7 @@ class RecoveryKey:
             raise KeyRefused("The recovery key is encrypted by Ansible Vault.", VAULT_REMEDY)
         if not _HEX_KEY.fullmatch(digits):
             raise KeyRefused(
-                f"The recovery key is not 64 hexadecimal digits (it has {len(digits)} characters).",
-                HOW_TO_MAKE_A_KEY,
+                f"The recovery key is not 64 hexadecimal digits (it has {len(digits)} characters).", HOW_TO_MAKE_A_KEY
             )
         return cls(bytes.fromhex(digits))
 

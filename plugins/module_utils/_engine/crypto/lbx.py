@@ -22,6 +22,7 @@ import os
 import typing as t
 
 from ..errors import KeyRefused, Tampered, UsageError
+from ..streams import Reader
 from . import primitives, stream, strict_json, wraps
 from .keys import Recipient, Signer, verify
 
@@ -212,7 +213,7 @@ class _Expectation:
 
 def _read(chunks: Iterable[bytes], expected: Expected | None) -> tuple[Head, Iterator[bytes]]:
     """Take a head off the front of `chunks` and check it in the order that FORMAT gives."""
-    source = _Source(chunks)
+    source = Reader(chunks)
     start = source.take(_LENGTH_END)
     length = int.from_bytes(start[len(MAGIC) :], "big")
     if len(start) != _LENGTH_END or not start.startswith(MAGIC) or length > MAX_HEADER:
@@ -252,31 +253,6 @@ def _parse(raw: bytes, text: bytes, signer: bytes) -> Head:
         if value is not None and (len(value) != _COMMIT_HEX or not set(value) <= set("0123456789abcdef")):
             raise Tampered("A file's header does not have the form that it must have.", "Nothing of it was used.")
     return Head(raw, fields["name"], bytes.fromhex(commitment), wraps.parse_wraps(fields["wraps"]), signer, digest)
-
-
-class _Source:
-    """Blocks of any size, from which a given number of bytes can be taken before the rest goes on."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._held = b""
-
-    def take(self, size: int) -> bytes:
-        """The next `size` bytes, or fewer at the end."""
-        parts = [self._held]
-        have = len(self._held)
-        while have < size and (chunk := next(self._chunks, None)) is not None:
-            parts.append(chunk)
-            have += len(chunk)
-        joined = b"".join(parts)
-        self._held = joined[size:]
-        return joined[:size]
-
-    def rest(self) -> Iterator[bytes]:
-        """Everything that was not taken."""
-        if self._held:
-            yield self._held
-        yield from self._chunks
 
 
 def _altered(expected: Expected | None) -> Tampered:

@@ -46,11 +46,7 @@ def seal_record(kind: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
         {"keyid": signer.kid, "sig": strict_json.base64_text(signer.sign(kind, payload))} for signer in signers
     ]
     return strict_json.dumps(
-        {
-            "payloadType": payload_type(kind),
-            "payload": strict_json.base64_text(payload),
-            "signatures": signatures,
-        }
+        {"payloadType": payload_type(kind), "payload": strict_json.base64_text(payload), "signatures": signatures}
     )
 
 

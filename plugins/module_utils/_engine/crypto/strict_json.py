@@ -32,10 +32,7 @@ def loads(data: bytes, *, limit: int) -> object:
         raise Tampered(f"A record is larger than {limit} bytes.", "Nothing of it was used.")
     try:
         value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_without_duplicates,
-            parse_float=_refuse,
-            parse_constant=_refuse,
+            data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_float=_refuse, parse_constant=_refuse
         )
         if _SURROGATE.search(data):  # half a surrogate pair has no UTF-8 form
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -45,11 +42,7 @@ def loads(data: bytes, *, limit: int) -> object:
 
 
 def take(
-    value: object,
-    required: Mapping[str, Kind],
-    optional: Mapping[str, Kind] | None = None,
-    *,
-    what: str = "A record",
+    value: object, required: Mapping[str, Kind], optional: Mapping[str, Kind] | None = None, *, what: str = "A record"
 ) -> dict[str, t.Any]:
     """Return `value` if it is an object with exactly these keys, each of its type (`None` stands for null)."""
     optional = optional or {}

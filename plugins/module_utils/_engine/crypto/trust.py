@@ -174,9 +174,7 @@ def _parse_recipient(value: object) -> Recipient:
 def _parse_signer(value: object) -> SignerEntry:
     moment = (str, type(None))
     fields = strict_json.take(
-        value,
-        {"public": str, "scope": list, "from": str, "until": moment, "compromised_since": moment},
-        what=_WHAT,
+        value, {"public": str, "scope": list, "from": str, "until": moment, "compromised_since": moment}, what=_WHAT
     )
     if not all(isinstance(item, str) and item for item in fields["scope"]):
         raise Tampered(f"{_WHAT} holds a scope that cannot be read.", "Nothing of it was used.")

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: which databases a server has, and which of them are to be backed up.
-"""
+"""Use case: which databases a server has, and which of them are to be backed up."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What several backups came to: a table, a sentence, and what failed, with the same cause said once.
-"""
+"""What several backups came to: a table, a sentence, and what failed, with the same cause said once."""
 
 from __future__ import annotations
 

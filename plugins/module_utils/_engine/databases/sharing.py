@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-How several databases share the jobs of a run, by how large they are.
-"""
+"""How several databases share the jobs of a run, by how large they are."""
 
 from __future__ import annotations
 

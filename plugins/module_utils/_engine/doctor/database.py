@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-PostgreSQL: can the role of the backups read everything, do the programs fit, and did a restore leave something?
-"""
+"""PostgreSQL: can the role of the backups read everything, do the programs fit, and did a restore leave something?"""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ from .check import Case, Check, count, failed, ok, refused, warning
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..postgres.finding import Finding
-    from ..postgres.server import Programs, ServerInfo
+    from ..postgres.server import Finding, Programs, ServerInfo
 
 
 def examine(case: Case) -> Iterator[Check]:

@@ -87,7 +87,8 @@ def examine(request: ExamineRequest, world: World) -> Outcome:
     }
     if request.fail_on != "never" and ORDER.index(found) >= ORDER.index(t.cast("t.Any", request.fail_on)):
         first = next(check for check in checks if check.result == found)
-        raise Unhealthy(f"{summary} The first that {_verb(found)}: {first.cause}", first.remedy, **facts)
+        verb = "failed" if found == "failed" else "warns"
+        raise Unhealthy(f"{summary} The first that {verb}: {first.cause}", first.remedy, **facts)
     warnings = tuple(f"{check.name}: {check.cause} {check.remedy}" for check in checks if check.result == "warning")
     return Outcome(changed=False, facts=facts, warnings=warnings)
 
@@ -192,7 +193,3 @@ _AREAS: Sequence[_Area] = (
 
 NAMES = tuple(sorted({"configuration", *(name for area in _AREAS for name in area.needed_for)}))
 """Every check there is."""
-
-
-def _verb(result: str) -> str:
-    return "failed" if result == "failed" else "warns"

@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-What happened here: how old the newest backups are, and how the last runs ended.
-"""
+"""What happened here: how old the newest backups are, and how the last runs ended."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-The host itself: libraries, key files, room, and what interrupted runs left.
-"""
+"""The host itself: libraries, key files, room, and what interrupted runs left."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import shutil
 import stat
 import typing as t
 
-from .. import status
+from .. import holder, status
 from ..anomalies.statistics import Statistics
 from ..host_state import LOAN
 from ..lending.ledger import abandoned
@@ -146,24 +144,13 @@ def _interrupted(case: Case) -> Iterator[Check]:
     runs = status.of_host(case.state_dir)
     now = case.world.now()
     for run in runs:
-        if not run.result and not lives(run.pid):
+        if not run.result and not holder.lives(run.pid):
             ago = human_duration(max((now - run.updated).total_seconds(), 0))
             yield warning(
                 "leftovers",
                 f"The {run.title} of {ago} ago was ended in the middle.",
                 "Run it again: what it left is removed or reused by the next run.",
             )
-
-
-def lives(pid: int) -> bool:
-    """Whether a process of this number runs here."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return pid > 0
 
 
 def _state(case: Case) -> Iterator[Check]:

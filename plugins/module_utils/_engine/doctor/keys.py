@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-Keys and trust: may this host write, who can open what it writes, and how long will that stay so?
-"""
+"""Keys and trust: may this host write, who can open what it writes, and how long will that stay so?"""
 
 from __future__ import annotations
 

@@ -1,17 +1,16 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-The examination of the host that this runs on, by what its role wrote down about it.
-"""
+"""The examination of the host that this runs on, by what its role wrote down about it."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .. import host_settings, host_state
+from .. import host_state
 from ..anomalies import thresholds
 from ..catalogue.catalogue import RepositorySettings
+from ..crypto import keyring
 from ..errors import UsageError
 from ..keys.custody import KeySettings
 from ..postgres.connection import Login
@@ -27,7 +26,7 @@ def request_of(settings: HostSettings, config_dir: str, only: tuple[str, ...] = 
     """Give what role `doctor` would ask for on this host. Raise UsageError when the settings do not fit together."""
     keys = dict(settings.keys)
     roots_file = keys.pop("roots_file", None)
-    roots = (*keys.pop("roots", ()), *(host_settings.roots(roots_file) if roots_file else ()))
+    roots = (*keys.pop("roots", ()), *(keyring.read_roots(roots_file) if roots_file else ()))
     databases = settings.value("databases", "all")
     exclude = settings.value("databases_exclude", [])
     try:

@@ -1,9 +1,7 @@
 # Copyright (c) 2026 Lifeboat contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-Whether the schedule of this host was kept, by what the audit log says.
-"""
+"""Whether the schedule of this host was kept, by what the audit log says."""
 
 from __future__ import annotations
 
@@ -13,11 +11,11 @@ import typing as t
 from .. import status
 from ..audit.log import AuditLog
 from ..errors import NotFound, RecoveryError
+from ..holder import lives
 from ..schedule import jobs
 from ..units import human_duration
 from ..verbs import operation_of
 from .check import Case, Check, failed, ok, refused, warning
-from .host import lives
 
 if t.TYPE_CHECKING:
     import datetime

@@ -12,6 +12,7 @@ in the same directory removes it, so plaintext does not lie about. The destinati
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
@@ -22,7 +23,7 @@ import typing as t
 
 from ..disk import TEMPORARY_PREFIX
 from ..errors import Busy, StoreError
-from . import kernel, names
+from . import names
 
 PREFIX = f"{TEMPORARY_PREFIX}opening-".encode()
 CONTENT = b"content"
@@ -75,7 +76,7 @@ class Staging:
         Raise Busy when something appeared there that was not to be replaced, StoreError when the disk refuses.
         """
         with names.explained(self._destination):
-            kernel.sync_file_system(self.handle)
+            _sync_file_system(self.handle)
             try:
                 self._move(replace=replace)
             except FileExistsError as exc:
@@ -88,10 +89,10 @@ class Staging:
 
     def _move(self, *, replace: bool) -> None:
         if not replace:
-            kernel.rename_new(self.handle, CONTENT, self._parent, self._own)
+            _rename_new(self.handle, CONTENT, self._parent, self._own)
         elif not self._both_directories():
             os.rename(CONTENT, self._own, src_dir_fd=self.handle, dst_dir_fd=self._parent)
-        elif not kernel.exchange(self.handle, CONTENT, self._parent, self._own):
+        elif not _exchange(self.handle, CONTENT, self._parent, self._own):
             self._move_in_two_steps()
 
     def _move_in_two_steps(self) -> None:
@@ -187,3 +188,44 @@ def _empty(outer: int, own: bytes, device: int) -> list[bytes]:
     finally:
         os.close(handle)
     return inner
+
+
+_NO_REPLACE = 1
+_EXCHANGE = 2
+_NOT_HERE = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
+
+
+def _rename_new(source: int, source_own: bytes, target: int, target_own: bytes) -> None:
+    """Rename within two open directories. Raise FileExistsError when the target exists, as far as can be told."""
+    if not _rename(source, source_own, target, target_own, _NO_REPLACE):
+        os.rename(source_own, target_own, src_dir_fd=source, dst_dir_fd=target)
+
+
+def _exchange(source: int, source_own: bytes, target: int, target_own: bytes) -> bool:
+    """Let two names change places, so that neither is ever missing. False where the file system can't do it."""
+    return _rename(source, source_own, target, target_own, _EXCHANGE)
+
+
+def _sync_file_system(handle: int) -> None:
+    """Make everything written to the file system of an open directory durable. Raise OSError when some of it failed."""
+    call = _call("syncfs")
+    if call is None:
+        os.sync()
+    elif call(handle) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _rename(source: int, source_own: bytes, target: int, target_own: bytes, flags: int) -> bool:
+    call = _call("renameat2")
+    if call is None:
+        return False
+    if call(source, source_own, target, target_own, ctypes.c_uint(flags)) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_HERE:
+        return False
+    raise OSError(number, os.strerror(number), os.fsdecode(target_own))
+
+
+def _call(name: str) -> t.Callable[..., int] | None:
+    return getattr(ctypes.CDLL(None, use_errno=True), name, None)

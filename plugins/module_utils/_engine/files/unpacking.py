@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from .. import disk
 from . import names, tar
 
 if t.TYPE_CHECKING:
@@ -74,9 +75,7 @@ class Extractor:
         handle = os.open(own, _CREATE, 0o600, dir_fd=parent)
         try:
             for piece in contents:
-                view = memoryview(piece)
-                while view:
-                    view = view[os.write(handle, view) :]
+                disk.write_all(handle, piece)
             self._set_metadata(handle, member)
         finally:
             os.close(handle)

@@ -16,7 +16,7 @@ import typing as t
 
 from ..crypto import keyfile
 from ..crypto.keys import OpeningKey, RecoveryKey, Signer
-from ..errors import AlreadyExists, UsageError
+from ..errors import AlreadyExists, require_one_of
 from ..model import Outcome
 
 if t.TYPE_CHECKING:
@@ -38,10 +38,7 @@ def make_key(request: KeyRequest, world: World) -> Outcome:
     Raise UsageError on an unknown type, KeyRefused when the file holds no such key or others may read it, StoreError
     when it cannot be written. In a dry run nothing is made, and the facts of a key to be made are empty.
     """
-    if request.type not in keyfile.TYPES:
-        raise UsageError(
-            f"The type {request.type!r} is unknown.", f"Give one of {', '.join(keyfile.TYPES)}.", field="type"
-        )
+    require_one_of("type", request.type, keyfile.TYPES)
     made = f"{request.path}: a {request.type} key\n"
     if not os.path.lexists(request.path):
         if world.dry_run:

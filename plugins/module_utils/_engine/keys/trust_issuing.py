@@ -24,8 +24,6 @@ from ..stores import opening
 from . import custody
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..crypto.trust import SignerEntry, TrustFile
     from ..model import World
     from ..stores.base import Store
@@ -156,11 +154,7 @@ def _recipients(
         raise UsageError(
             "The recovery key that signs cannot be retired by itself.", "Sign with the next one.", field="retired"
         )
-    return [item for item in _unique(listed) if item.public not in retired]
-
-
-def _unique(recipients: Iterable[Recipient]) -> list[Recipient]:
-    return list({item.kid: item for item in recipients}.values())
+    return [item for item in {item.kid: item for item in listed}.values() if item.public not in retired]
 
 
 def _signers(

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The restore's side of a loan: a connection that is held as long as the restore runs, and over it the rights.
-"""
+"""The restore's side of a loan: a connection that is held as long as the restore runs, and over it the rights."""
 
 from __future__ import annotations
 

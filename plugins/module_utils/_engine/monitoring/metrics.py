@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: tell what can be said about the backups: metrics for Prometheus, and the facts of a status page.
-"""
+"""Use case: tell what can be said about the backups: metrics for Prometheus, and the facts of a status page."""
 
 from __future__ import annotations
 

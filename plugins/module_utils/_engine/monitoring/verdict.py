@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Could one restore now? The answer in one sentence, from the status of an application's protection.
-"""
+"""Could one restore now? The answer in one sentence, from the status of an application's protection."""
 
 from __future__ import annotations
 
@@ -107,12 +105,12 @@ def _proved(status: ProtectionStatus, old: Old) -> str:
         name = _names(status.subjects, status)
         return f"{name} could be restored: its newest restore-tested backup is {old(ages[0])}."
     span = f"is {old(max(ages))} or younger"
-    every = f"All {len(ages)} {'' if _compared(status) else 'known '}databases"
+    every = f"All {len(ages)} {'known ' if status.uncompared else ''}databases"
     return f"{every} could be restored: the newest restore-tested backup of each {span}."
 
 
 def _unproved(status: ProtectionStatus, troubled: list[Protection], restore_tested_age: float, old: Old) -> str:
-    every = "Each database has a backup" if _compared(status) else "Each database that is known here has a backup"
+    every = f"Each database {'that is known here ' if status.uncompared else ''}has a backup"
     if len(status.subjects) == 1:
         every = "A backup is there"
     doubts: dict[Doubt, list[Protection]] = {"never": [], "suspicious": [], "old": []}
@@ -141,10 +139,6 @@ def _suspicious(status: ProtectionStatus) -> str:
     if not found:
         return ""
     return f" The newest backup of {_names(found, status)} is suspicious: look at it before you restore it."
-
-
-def _compared(status: ProtectionStatus) -> bool:
-    return not status.uncompared
 
 
 def _uncompared(status: ProtectionStatus, old: Old) -> str:

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Notices as JSON bodies: the whole one, and a short one of the few fields that simple receivers know.
-"""
+"""Notices as JSON bodies: the whole one, and a short one of the few fields that simple receivers know."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Who is told, and what of it: the channels as people declare them.
-"""
+"""Who is told, and what of it: the channels as people declare them."""
 
 from __future__ import annotations
 

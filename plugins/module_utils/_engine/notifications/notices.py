@@ -15,7 +15,7 @@ import fnmatch
 import hashlib
 import typing as t
 
-from .. import redaction, verbs
+from .. import redaction, repository, verbs
 from ..audit import log as audit
 from ..errors import UsageError
 
@@ -27,9 +27,6 @@ if t.TYPE_CHECKING:
 SEVERITIES = ("info", "warning", "critical")
 
 EVERYTHING = "all"
-
-
-_MARKS = frozenset({"pinned", "hold"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def from_entry(entry: audit.Entry) -> Notice | None:
         return None
     if entry.result == "ok" and entry.facts.get("changed") is False and verb.unchanged != "news":
         return None
-    if verbs.MARK_CHANGED in verb.others and entry.result == "ok" and entry.facts.get("kind") in _MARKS:
+    if verbs.MARK_CHANGED in verb.others and entry.result == "ok" and entry.facts.get("kind") in repository.SET_MARKS:
         event = verbs.MARK_CHANGED
     return Notice(
         event=event.name,

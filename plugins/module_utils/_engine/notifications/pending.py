@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What a channel has not heard yet: entries of the audit log, alarms that came or went, and a notice of the moment.
-"""
+"""What a channel has not heard yet: entries of the audit log, alarms that came or went, and a notice of the moment."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What module notify is asked for: who is told what, and how patiently. What can never work is refused.
-"""
+"""What module notify is asked for: who is told what, and how patiently. What can never work is refused."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Notices in words, for people: a short subject, sizes and times as people read them, and what to do next.
-"""
+"""Notices in words, for people: a short subject, sizes and times as people read them, and what to do next."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-How much a server has room for: the sizes of its databases, and the sessions that are left.
-"""
+"""How much a server has room for: the sizes of its databases, and the sessions that are left."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import typing as t
 from ..components.base import Check
 from ..errors import RecoveryError, UsageError
 from ..units import human_duration
-from . import powers
+from . import server
 from .connection import execute, qualified, rows
 from .members import Scope
 
@@ -118,7 +118,7 @@ _CANCELED = "57014"
 
 def refuse_powers(connection: Connection, database: str) -> None:
     """Raise UsageError where this session's login may do more than read what it was granted."""
-    login, power = powers.of(connection)
+    login, power = server.power(connection)
     if power:
         raise UsageError(
             f"Checks in the database {database!r} can run code of its owners, and the login {login!r} {power}.",

@@ -22,8 +22,8 @@ import struct
 import typing as t
 
 from ..errors import DatabaseError, MissingLibrary, UsageError
-from . import refusal, session
-from .failures import explain_connect, explain_query
+from . import session
+from .failures import explain_connect, explain_query, refused_with
 from .login import NAME_BYTES, Login, check_name
 
 if t.TYPE_CHECKING:
@@ -71,12 +71,7 @@ _NOWHERE = "/nonexistent"
 
 
 def connect(
-    login: Login,
-    database: str,
-    *,
-    autocommit: bool = True,
-    read_only: bool = False,
-    lock_timeout_ms: int = 10_000,
+    login: Login, database: str, *, autocommit: bool = True, read_only: bool = False, lock_timeout_ms: int = 10_000
 ) -> Connection:
     """Open a session with fixed settings. Raise DatabaseError that says what is wrong and what to do."""
     if _IMPORT_ERROR is not None:
@@ -87,7 +82,7 @@ def connect(
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as exc:
         # The server's own word, not libpq's or a network's.
-        state = refusal.state(psycopg.pq.PGconn.connect_start, conninfo) if "FATAL:" in str(exc) else ""
+        state = refused_with(psycopg.pq.PGconn.connect_start, conninfo) if "FATAL:" in str(exc) else ""
         raise _refused(login, database, str(exc), state) from exc
     except UnicodeEncodeError as exc:
         raise UsageError("A name in the login is not text.", "Give it as UTF-8.", field="login_db") from exc
@@ -185,12 +180,7 @@ def qualified(schema: str, name: str) -> str:
 
 
 def child_environment(
-    login: Login,
-    database: str,
-    environ: Mapping[str, str],
-    *,
-    encoding: str | None = None,
-    restrict: bool = False,
+    login: Login, database: str, environ: Mapping[str, str], *, encoding: str | None = None, restrict: bool = False
 ) -> dict[str, str]:
     """
     Give the environment in which pg_dump, pg_restore or psql reaches `database`.
@@ -290,10 +280,7 @@ def _refuse_pooler(connection: Connection, login: Login) -> None:
 
 
 def _prepare(connection: Connection, lock_timeout_ms: int, *, read_only: bool) -> None:
-    changes = {
-        "default_transaction_read_only": "on" if read_only else "off",
-        "lock_timeout": str(lock_timeout_ms),
-    }
+    changes = {"default_transaction_read_only": "on" if read_only else "off", "lock_timeout": str(lock_timeout_ms)}
     if connection.info.parameter_status("is_superuser") == "on":
         changes["lc_messages"] = "C"
     if connection.info.server_version >= 170000:

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-A database that was filled from a backup: compared with its proof, and asked what its users want to know.
-"""
+"""A database that was filled from a backup: compared with its proof, and asked what its users want to know."""
 
 from __future__ import annotations
 
@@ -12,16 +10,17 @@ import contextlib
 import typing as t
 
 from ..components.base import Comparison
-from . import checks, notes, proof, unmade, wording
+from . import checks, proof, unmade, wording
 from .connection import connect
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ..components.base import Check
-    from ..phases import Phases
+    from ..progress import Phases
     from .connection import Login
-    from .contents import BackupContents
+    from .differences import Difference, Record
+    from .layout import BackupContents
     from .wording import Empty
 
 
@@ -46,22 +45,14 @@ class DatabasePlace:
     ) -> None:
         self.login = login
         self.database = database
+        self.contents = contents.said
+        self.warnings = tuple(str(loss) for loss in lost if loss.accepted)
         self._backup = contents
         self._lost = tuple(lost)
         self._ignored = ignored
         self._empty = empty
         self._phases = phases
         self._told = told
-
-    @property
-    def contents(self) -> str:
-        """How many tables and rows the backup has."""
-        return self._backup.said
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What could not be made and was accepted."""
-        return tuple(str(loss) for loss in self._lost if loss.accepted)
 
     def compare(self) -> Comparison:
         """Take the proof again and compare it; what only PostgreSQL words otherwise is no difference."""
@@ -80,9 +71,8 @@ class DatabasePlace:
             again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
         found = [each for each in proof.excuse(found, again) if not unmade.excuses(self._lost, each)]
         differences = (*refused, *(each for each in found if not each.note))
-        return Comparison(
-            tuple(map(str, differences)), (*self._told, *notes.told(found, before, after)), tuple(_parts(before, after))
-        )
+        said = (*self._told, *told(found, before, after))
+        return Comparison(tuple(map(str, differences)), said, tuple(_parts(before, after)))
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
         """Run one check in a session that may read."""
@@ -108,3 +98,42 @@ def _parts(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[s
             "rows_backed_up": entry.get("rows"),
             "content_equal": entry["sum"] == here["sum"] if summed else None,
         }
+
+
+NAMED = 3
+"""Objects that a sentence about several names."""
+
+MAINTAIN = 17
+"""The major from which the rights on a table include one to maintain it."""
+
+
+def told(differences: Iterable[Difference], source: Record, restored: Record) -> list[str]:
+    """Give the notes among the differences of two proofs as sentences, one for each reason."""
+    alike: dict[tuple[str, str], list[Difference]] = {}
+    for difference in differences:
+        if difference.note:
+            alike.setdefault((difference.what, difference.detail), []).append(difference)
+    majors = (_major(source), _major(restored))
+    return [_sentence(group, majors) for group in alike.values()]
+
+
+def _sentence(group: list[Difference], majors: tuple[int, int]) -> str:
+    first = group[0]
+    if len(group) == 1:
+        return str(first)
+    if first.what == "changed" and majors[0] != majors[1]:
+        older, newer = sorted(majors)
+        rights = f", and from {MAINTAIN} on grants have the right MAINTAIN" if older < MAINTAIN <= newer else ""
+        cause = f"PostgreSQL {newer} describes {len(group)} objects in other words than {older}{rights}"
+        return f"{cause}: {_names(group)}"
+    return f"{_names(group)}: {first.detail}"
+
+
+def _names(group: list[Difference]) -> str:
+    names = [difference.object for difference in group]
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more} more"
+
+
+def _major(proof: Record) -> int:
+    return int(proof["server"]["version_num"]) // 10000

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-A database as something that is restored: which plan that takes.
-"""
+"""A database as something that is restored: which plan that takes."""
 
 from __future__ import annotations
 
@@ -13,9 +11,9 @@ import dataclasses
 import typing as t
 
 from ..errors import Busy
-from . import halfmade, leftovers, tables_plan
-from .contents import BackupContents
+from . import halfmade, tables_plan
 from .database_plan import DatabasePlan
+from .layout import BackupContents
 from .restore_options import RestoreOptions
 from .source import KIND
 from .warrants import HalfMade
@@ -52,5 +50,5 @@ class DatabaseTarget(RestoreOptions):
             # What killed runs left. Only where there is any are the rights asked for.
             if not run.world.dry_run and any(halfmade.left(session).values()):
                 with run.rights():
-                    plan.dropped = leftovers.drop(session, self, plan.target, run.world)
+                    plan.drop_leftovers()
             yield plan

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What a restore of a database will do, decided before anything is touched: what is shown is what is carried out.
-"""
+"""What a restore of a database will do, decided before anything is touched: what is shown is what is carried out."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model import World
-    from .contents import BackupContents
+    from .layout import BackupContents
     from .restore_options import RestoreOptions
 
 

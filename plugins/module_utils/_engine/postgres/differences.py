@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""
-How two proofs differ, object by object: what must be equal, what may move, and what is only worth telling.
-"""
+"""How two proofs differ, object by object: what must be equal, what may move, and what is only worth telling."""
 
 from __future__ import annotations
 

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""
-What libpq and PostgreSQL say when they refuse, as one sentence of cause and one of what to do next.
-"""
+"""What libpq and PostgreSQL say when they refuse, as one sentence of cause and one of what to do next."""
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import typing as t
 
 from ..errors import Busy, DatabaseError
@@ -175,3 +175,41 @@ def explain_query(sqlstate: str, said: str, doing: str) -> DatabaseError | Busy:
 
 def _first_line(said: str) -> str:
     return (said.strip().splitlines() or ["nothing"])[0].rstrip(".")
+
+
+WAIT = 10
+"""Seconds for each step of the second attempt; the first one had its answer in less."""
+
+LONGEST = 1 << 20
+
+_STATE = re.compile(rb"\tErrorResponse\t.*? C \"([0-9A-Z]{5})\"")
+
+
+def refused_with(start: t.Callable[[bytes], t.Any], conninfo: str) -> str:
+    """
+    Return the SQLSTATE with which the server refuses a session, or an empty string when it gives none.
+
+    `start` is libpq's PQconnectStart. It is tried once more, with libpq's trace of the protocol in a file in memory
+    (https://www.postgresql.org/docs/current/libpq-control.html).
+    """
+    trace = os.memfd_create("lifeboat")
+    try:
+        attempt = start(conninfo.encode())
+        try:
+            attempt.trace(os.dup(trace))
+            _poll(attempt)
+            attempt.untrace()
+        finally:
+            attempt.finish()
+        found = _STATE.search(os.pread(trace, LONGEST, 0))
+    finally:
+        os.close(trace)
+    return found[1].decode() if found else ""
+
+
+def _poll(attempt: t.Any) -> None:
+    """Take the attempt to its end, as PQconnectPoll asks: 1 and 2 are PGRES_POLLING_READING and _WRITING."""
+    while (wanted := int(attempt.connect_poll())) in {1, 2}:
+        socket = [attempt.socket]
+        if not any(select.select(socket if wanted == 1 else [], socket if wanted == 2 else [], [], WAIT)):
+            return

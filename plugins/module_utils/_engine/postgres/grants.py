@@ -18,8 +18,7 @@ import typing as t
 from ..errors import DatabaseError
 from . import unrestorable
 from .connection import quote_identifier, rows
-from .finding import Finding
-from .server import OLDEST_MAJOR, inspect
+from .server import OLDEST_MAJOR, Finding, inspect
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

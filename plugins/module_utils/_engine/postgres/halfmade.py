@@ -23,36 +23,13 @@ from . import properties
 from .connection import NAME_BYTES, connect, connect_server, execute, one, quote_identifier, quote_literal, rows
 from .encodings import raw_names, readable
 from .server import system_identifier
+from .warrants import Warrant
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from .connection import Connection, Login
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Warrant:
-    """The note about a database that a restore made: whoever holds it may drop exactly that one."""
-
-    system_identifier: str
-    oid: int
-    name: str
-    target: str
-    owner: str
-    mark: str
-
-
-class Warrants(t.Protocol):
-    """Where a host keeps its warrants, out of the reach of everybody who only owns a database."""
-
-    def issue(self, warrant: Warrant) -> None:
-        """Keep it durably. Raise StoreError when that is refused."""
-
-    def end(self, warrant: Warrant) -> None:
-        """Forget it: the database is finished, or gone."""
-
-    def valid(self) -> list[Warrant]:
-        """Give what was issued and not ended."""
+    from .warrants import HalfMade
 
 
 CUT = 40
@@ -73,7 +50,7 @@ class Session:
 
     connection: Connection
     login: Login
-    warrants: Warrants | None = None
+    warrants: HalfMade | None = None
 
     def lock(self, name: str) -> bool:
         """Lock a database's name for this session. False when another restore holds it."""
@@ -86,7 +63,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def manage(login: Login, warrants: Warrants | None = None) -> Iterator[Session]:
+def manage(login: Login, warrants: HalfMade | None = None) -> Iterator[Session]:
     """
     Open the session that manages databases. Raise DatabaseError when there is no way in.
 

@@ -18,16 +18,15 @@ import typing as t
 from .. import process
 from ..errors import DatabaseError, ProcessFailed
 from ..workers import WorkerPool
-from . import freeze, restorer, stages, toc
+from . import freeze, restorer, toc
 from .layout import Choice
 from .unmade import Losses
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from ..components.base import Stored
-    from ..phases import Phases
-    from .layout import Layout, Part
+    from ..progress import Phases
+    from .layout import BackupContents, Part
     from .unmade import Loss
 
 
@@ -46,28 +45,21 @@ class Loader:
     """Loads one backup into one database. `close` it afterwards."""
 
     def __init__(
-        self,
-        tools: restorer.Tools,
-        source: Stored,
-        layout: Layout,
-        *,
-        phases: Phases,
-        owners: Collection[str] = (),
-        accepted: Collection[str] = (),
+        self, tools: restorer.Tools, contents: BackupContents, phases: Phases, accepted: Collection[str]
     ) -> None:
         self._tools = tools
-        self._source = source
-        self._layout = layout
+        self._source = contents.backup
+        self._layout = layout = contents.layout
         self._phase = phases
-        self._owners = frozenset(owners)
+        self._owners = contents.owners
         self._stack = contextlib.ExitStack()
         self._built: set[int] = set()
         # Read whole, to its authenticated end, before pg_restore sees its first byte: it is what runs as code.
         with self._phase("structure_read"):
-            structure = b"".join(source.member(layout.structure))
+            structure = b"".join(self._source.member(layout.structure))
         self._archive = self._stack.enter_context(restorer.memory_file(structure))
         self.entries = restorer.contents(tools, self._archive)
-        self.rest_entries = restorer.stream_contents(tools, source.member(layout.rest.number))
+        self.rest_entries = restorer.stream_contents(tools, self._source.member(layout.rest.number))
         self._losses = Losses(self.entries, self._owners, accepted)
 
     def __enter__(self) -> t.Self:
@@ -228,7 +220,7 @@ class Loader:
         return lambda: self._build_some(workers, database, [number])
 
     def _build_some(self, workers: WorkerPool, database: str, numbers: list[int]) -> None:
-        whole = self._ordered(stages.told(self.entries, numbers))
+        whole = self._ordered(toc.told(self.entries, numbers))
         with restorer.memory_file(toc.listing(whole)) as wanted:
             arguments = ["--exit-on-error", f"--use-list={restorer.path_of(wanted)}"]
             # What fails here fails again, or no more, with all the others: there it is reported by name.
@@ -240,7 +232,7 @@ class Loader:
 
     def _post_data(self, database: str, chosen: Choice) -> list[tuple[int, str]]:
         failures: list[tuple[int, str]] = []
-        for numbers, side_by_side in stages.stages(self.entries):
+        for numbers, side_by_side in toc.stages(self.entries):
             wanted = [number for number in self._ordered(numbers & chosen.structure) if number not in self._built]
             if wanted:
                 failures += self._later(database, wanted, jobs=self._tools.jobs if side_by_side else 1)

@@ -17,7 +17,7 @@ import json
 import typing as t
 
 from ..errors import DatabaseError, UsageError
-from . import powers
+from . import server
 from .connection import check_name, execute, one, qualified, quote_identifier, rows
 
 if t.TYPE_CHECKING:
@@ -119,7 +119,7 @@ def lock(session: Connection, table: Table) -> None:
 
 def refuse_owners(session: Connection, table: Table) -> None:
     """Raise UsageError where somebody else owns the table, and this session's login may do more than write there."""
-    login, power = powers.of(session)
+    login, power = server.power(session)
     names = [table.schema, table.identifier, table.versions]
     for name, owner in rows(session, _OWNERS, names) if power else ():
         raise UsageError(

@@ -90,9 +90,7 @@ def _read_password(path: str) -> str:
         ) from exc
     if stat.S_IMODE(mode) & 0o077:
         raise UsageError(
-            f"The password file {path} is open to other users.",
-            f"Run chmod 0600 {path}.",
-            field="login_password_file",
+            f"The password file {path} is open to other users.", f"Run chmod 0600 {path}.", field="login_password_file"
         )
     vaults.refuse(password, path, "login_password_file")
     return password

@@ -19,6 +19,7 @@ import re
 import typing as t
 
 from ..errors import DatabaseError, UsageError
+from ..verbs import PROOFS
 from . import copying
 from . import properties as database_properties
 from .catalogue_objects import describe, digests, frames, tablespaces
@@ -33,11 +34,9 @@ if t.TYPE_CHECKING:
 
     from .connection import Connection, Login
 
-__all__ = ["LEVELS", "Difference", "compare", "excuse", "take"]
+__all__ = ["Difference", "compare", "excuse", "take"]
 
 Record = dict[str, t.Any]
-
-LEVELS = ("none", "counts", "content")
 
 BATCH = 100
 """Tables that are read in one transaction, which ends with their locks: a server has room for so many only."""
@@ -70,8 +69,8 @@ def take(
     counted only, and the proof says so. `partial` leaves out what a backup of chosen tables does not have. `connected`
     is given the session that the work is done in, for whoever may have to end it.
     """
-    if level not in LEVELS:
-        raise UsageError(f"The proof level {level!r} is unknown.", f"Give one of {', '.join(LEVELS)}.", field="proof")
+    if level not in PROOFS:
+        raise UsageError(f"The proof level {level!r} is unknown.", f"Give one of {', '.join(PROOFS)}.", field="proof")
     if level == "none":
         return {"format": FORMAT, "level": level}
     with contextlib.closing(connect(login, database)) as connection:

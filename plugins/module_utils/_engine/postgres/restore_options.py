@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-How a database is restored: what users choose.
-"""
+"""How a database is restored: what users choose."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
-from ..errors import UsageError
+from ..errors import UsageError, require_one_of
 from .connection import MAINTENANCE, check_name
 from .role_choice import Wish
 
@@ -60,12 +58,7 @@ class RestoreOptions:
 
     def check(self) -> None:
         """Raise UsageError on values that cannot be meant."""
-        if self.strategy not in STRATEGIES:
-            raise UsageError(
-                f"The strategy {self.strategy!r} is unknown.",
-                f"Give one of {', '.join(STRATEGIES)}.",
-                field="strategy",
-            )
+        require_one_of("strategy", self.strategy, STRATEGIES)
         self.roles.check()
         if not 1 <= self.jobs <= 64:
             raise UsageError(f"{self.jobs} jobs are impossible.", "Give 1 to 64.", field="jobs")

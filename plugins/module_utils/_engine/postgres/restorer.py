@@ -17,7 +17,7 @@ import os
 import re
 import typing as t
 
-from .. import process
+from .. import disk, process
 from ..errors import DatabaseError, ProcessFailed
 from . import toc
 from .connection import child_environment, one
@@ -101,9 +101,7 @@ def memory_file(content: bytes) -> Iterator[int]:
     """Give a descriptor of an anonymous file in memory, which children open as `path_of` says."""
     handle = os.memfd_create("lifeboat")
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(handle, view) :]
+        disk.write_all(handle, content)
         yield handle
     finally:
         os.close(handle)

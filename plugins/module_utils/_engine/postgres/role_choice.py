@@ -76,11 +76,7 @@ class RoleChoice:
 
     def facts(self) -> dict[str, list[str]]:
         """Give it as a result shows it."""
-        return {
-            "created": list(self.created),
-            "withheld": list(self.withheld),
-            "left_out": list(self.left_out),
-        }
+        return {"created": list(self.created), "withheld": list(self.withheld), "left_out": list(self.left_out)}
 
 
 def choose(target: Connection, recorded: Mapping[str, t.Any], wish: Wish) -> RoleChoice:

@@ -151,12 +151,7 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
 
 @contextlib.contextmanager
 def _started(  # noqa: PLR0917
-    programs: Programs,
-    place: Place,
-    environ: Mapping[str, str],
-    asked: Mapping[str, str],
-    limit: float,
-    memory: int,
+    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], limit: float, memory: int
 ) -> Iterator[process.Child]:
     """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
     child, first = _start(programs, place, environ, asked)
@@ -199,11 +194,7 @@ def _start(
             for name, value in settings.items():
                 argv += ["-c", f"{name}={value}"]
             child = process.Child(
-                argv,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[place.lock, telling],
+                argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[place.lock, telling]
             )
         finally:
             os.close(telling)

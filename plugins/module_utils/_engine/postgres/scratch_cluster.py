@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Where a backup is tried: a scratch cluster that is fit for it, with the source's roles and an empty database.
-"""
+"""Where a backup is tried: a scratch cluster that is fit for it, with the source's roles and an empty database."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model import World
-    from .contents import BackupContents
+    from .layout import BackupContents
 
 OPTIONS = ("--no-tablespaces", "--no-subscriptions")
 """What no scratch cluster gets: places outside of it, and connections to the living."""

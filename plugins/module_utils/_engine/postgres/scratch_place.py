@@ -17,9 +17,9 @@ import fcntl
 import os
 import typing as t
 
-from .. import process
+from .. import disk, process
 from ..errors import DatabaseError, ProcessFailed, UsageError
-from . import room, walls
+from . import walls
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -136,7 +136,7 @@ def _make_parent(parent: str) -> None:
 
 
 def _check_room(parent: str) -> None:
-    if said := room.shortage(parent):
+    if said := disk.shortage(parent):
         raise DatabaseError(
             f"There is too little room for a scratch cluster below {parent}: {said}.",
             "Make room there, or set scratch_dir to a place that has it.",

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Where sequences stand, read by their numbers: a name may lead to something else of their owner's a moment later.
-"""
+"""Where sequences stand, read by their numbers: a name may lead to something else of their owner's a moment later."""
 
 from __future__ import annotations
 

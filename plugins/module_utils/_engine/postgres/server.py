@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
 
     from .connection import Connection
 
+
 OLDEST_MAJOR = 15
 """The oldest major that PostgreSQL still mends; an older server is warned of and not refused."""
 
@@ -183,3 +184,49 @@ SELECT coalesce(pg_last_wal_replay_lsn()::text, ''),
        coalesce(pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), 0)::bigint,
        coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::bigint
 """
+
+
+def power(connection: Connection) -> tuple[str, str]:
+    """
+    Return this session's login, and the most that it may do beyond what it was granted, as the rest of a sentence;
+    empty where it may do nothing.
+
+    Whoever owns a table runs code in the sessions that use it: by its triggers, and already while a query is planned by
+    its indexes and statistics objects. That code can do all that the login may; no change of the role within the
+    session takes anything away from it.
+    """
+    login, found = rows(connection, _POWERS)[0]
+    return str(login), str(found or "")
+
+
+_POWERS = """
+SELECT session_user::text, CASE
+    WHEN rolsuper THEN 'is a superuser'
+    WHEN pg_has_role(session_user, 'pg_execute_server_program', 'MEMBER') THEN 'may run programs on the server'
+    WHEN pg_has_role(session_user, 'pg_write_server_files', 'MEMBER') THEN 'may write files of the server'
+    WHEN pg_has_role(session_user, 'pg_read_server_files', 'MEMBER') THEN 'may read files of the server'
+    WHEN rolcreaterole THEN 'may make and change roles'
+    WHEN pg_has_role(session_user, 'pg_read_all_data', 'MEMBER')
+        OR has_table_privilege(session_user, 'pg_catalog.pg_authid', 'SELECT') THEN 'may read password hashes'
+END AS power
+FROM pg_catalog.pg_roles
+WHERE rolname = session_user
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    Something to know before a backup. `error` makes the dump fail or be wrong; `warning` is lost or weak, and told.
+
+    `code` is stable, for machines; `names` are the parts of the cause that name objects of the database.
+    """
+
+    severity: t.Literal["error", "warning"]
+    code: str
+    cause: str
+    remedy: str
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.remedy}"

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What every session of ours is set to, whatever its role and its database say.
-"""
+"""What every session of ours is set to, whatever its role and its database say."""
 
 from __future__ import annotations
 

@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""
-Settings as catalogues keep them, `name=value`, and as ALTER ROLE and ALTER DATABASE take them.
-"""
+"""Settings as catalogues keep them, `name=value`, and as ALTER ROLE and ALTER DATABASE take them."""
 
 from __future__ import annotations
 

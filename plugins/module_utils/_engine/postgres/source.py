@@ -20,9 +20,10 @@ import typing as t
 
 from .. import process
 from ..components.source import Captured, Preview
-from ..errors import Busy, DatabaseError, ProcessFailed, UsageError
+from ..errors import Busy, DatabaseError, ProcessFailed, UsageError, require_one_of
 from ..streams import counted
 from ..units import human_size
+from ..verbs import PROOFS
 from ..workers import WorkerPool
 from . import capacity, connection, dump, grants, layout, locks, losses, members, proof, server, snapshot
 from . import globals as roles
@@ -35,7 +36,6 @@ if t.TYPE_CHECKING:
     from ..model import World
 
 KIND = "logical"
-PROOFS = ("none", "counts", "content")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,10 +75,7 @@ class DatabaseSource:
 
     def check(self) -> None:
         """Raise UsageError for values that cannot be meant, before anything is touched."""
-        if self.proof not in PROOFS:
-            raise UsageError(
-                f"The proof {self.proof!r} is unknown.", f"Give one of {', '.join(PROOFS)}.", field="proof"
-            )
+        require_one_of("proof", self.proof, PROOFS)
         if not 1 <= self.jobs <= 64:
             raise UsageError(f"{self.jobs} jobs are impossible.", "Give 1 to 64.", field="jobs")
         if self.lock_timeout <= 0:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
 import secrets
 import typing as t
 
@@ -20,58 +19,45 @@ from ..components.target import Committed
 from ..errors import DatabaseError, RecoveryError
 from ..units import human_count
 from . import globals as roles
-from . import halfmade, members, proof, role_choice, snapshot, statistics, swap, toc, unmade
+from . import halfmade, members, proof, role_choice, snapshot, toc, unmade
 from .connection import connect, execute, qualified, rows
 from .decision import make_tools, tablespace_notes
-from .load import Loader
+from .restore_plan import RestorePlan
 from .selection import Selected, select
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..components.base import Place, Run
+    from ..components.base import Place
     from ..components.target import Reader
-    from .contents import BackupContents
+    from .layout import BackupContents
     from .restore_options import RestoreOptions
+    from .restorer import Tools
 
 
-class TablesPlan:
-    """The plan of one restore of chosen tables, over the `session` that manages databases."""
+class TablesPlan(RestorePlan):
+    """The plan of a restore of chosen tables."""
 
     beside = True
-    destroyed = False
     holds_data = False  # what is there stays as it is
+    before = ""
+    _tables: Sequence[tuple[str, str]] = ()
 
-    def __init__(
-        self,
-        session: halfmade.Session,
-        wanted: RestoreOptions,
-        contents: BackupContents,
-        run: Run,
-        stack: contextlib.ExitStack,
-    ) -> None:
-        self._session = session
-        self._wanted = wanted
-        self._contents = contents
-        self._run = run
-        self._stack = stack
-        self.dropped: list[str] = []
-        stamp = f"{run.world.now():%Y%m%d_%H%M%S}"
-        self.target = wanted.target_db or f"{halfmade.cut(wanted.database, halfmade.CUT)}_tables_{stamp}"
-        self.host = wanted.host
-        self.selection = " ".join(sorted(qualified(*table) for table in self._chosen))
-        self._exists = False
-        self._tables: Sequence[tuple[str, str]] = ()
+    @functools.cached_property
+    def target(self) -> str:
+        """The name of the database that the tables go into."""
+        stamp = f"{self._run.world.now():%Y%m%d_%H%M%S}"
+        return self._wanted.target_db or f"{halfmade.cut(self._wanted.database, halfmade.CUT)}_tables_{stamp}"
+
+    @functools.cached_property
+    def selection(self) -> str:
+        """The tables, for the history."""
+        return " ".join(sorted(qualified(*table) for table in self._chosen))
 
     @property
     def identity(self) -> int:
         """What tells whether these tables are still those that were restored, 0 when one is not there."""
         return self._identity(self.target) if halfmade.exists(self._session, self.target) else 0
-
-    @property
-    def before(self) -> str:
-        """The target as it is: what is there stays."""
-        return ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -101,7 +87,6 @@ class TablesPlan:
 
         Raise UsageError for a table that the backup has not, DatabaseError when the target has one of that name.
         """
-        self._exists = bool(halfmade.exists(self._session, self.target))
         self._tables = self._names(self._selected)
         if self._exists:
             self._refuse_present(self._tables)
@@ -133,21 +118,13 @@ class TablesPlan:
         with contextlib.suppress(RecoveryError):  # what cannot be told apart is restored again, and not lost
             identity = self._identity(self.target if self._exists else self._temporary)
         if not self._exists:
-            swap.swap(
-                self._session,
-                restored=self._temporary,
-                target=self.target,
-                kept=None,
-                recorded=self._contents.detail["properties"],
-                roles=roles.names(self._session.connection),
-                force=True,
-            )
+            self._swap(self._temporary, None, force=True)
         return Committed(identity)
 
     def settle(self) -> tuple[str, ...]:
         """Gather the planner's statistics."""
         with contextlib.suppress(RecoveryError):
-            statistics.analyze(self._tools, self.target, None)
+            self._analyze(self.target)
         return ()
 
     def _identity(self, database: str) -> int:
@@ -162,20 +139,12 @@ class TablesPlan:
         return members.Scope.of((), self._wanted.tables).tables
 
     @functools.cached_property
-    def _tools(self) -> t.Any:
-        return make_tools(self._session, self._wanted, self._contents, self._run.world)
+    def _exists(self) -> bool:
+        return bool(halfmade.exists(self._session, self.target))
 
     @functools.cached_property
-    def _loader(self) -> Loader:
-        loader = Loader(
-            self._tools,
-            self._contents.backup,
-            self._contents.layout,
-            phases=self._run.phases,
-            owners=self._contents.owners,
-            accepted=self._wanted.accept_failed,
-        )
-        return self._stack.enter_context(loader)
+    def _tools(self) -> Tools:
+        return make_tools(self._session, self._wanted, self._contents, self._run.world)
 
     @functools.cached_property
     def _selected(self) -> Selected:
@@ -217,17 +186,9 @@ class TablesPlan:
                 tables=present,
             ).naming(*present)
 
-    @contextlib.contextmanager
-    def _fresh(self) -> Iterator[str]:
+    def _fresh(self) -> contextlib.AbstractContextManager[str]:
         """Give a database of its own to the block."""
-        world, backup_id = self._run.world, self._contents.backup.manifest.backup_id
-        maker = f"{self.host} pid {os.getpid()} at {world.now():%Y-%m-%dT%H:%M:%SZ}"
-        token, recovery_id = secrets.token_hex(16), self._run.recovery_id or "-"
-        mark = halfmade.mark_of(backup_id, self.target, recovery_id, maker, token)
-        recorded = self._contents.detail["properties"]
-        making = halfmade.making(self._session, self._temporary, recorded, mark, target=self.target, tablespaces=())
-        with making as database:
-            yield database
+        return self._making(self._temporary, ())
 
     @contextlib.contextmanager
     def _dropped_on_failure(self, tables: Sequence[tuple[str, str]]) -> Iterator[str]:

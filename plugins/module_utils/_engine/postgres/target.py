@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What stands in the way of a restore on this server, and what it will change: read before anything is touched.
-"""
+"""What stands in the way of a restore on this server, and what it will change: read before anything is touched."""
 
 from __future__ import annotations
 

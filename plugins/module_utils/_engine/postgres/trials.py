@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Where a logical backup is proved: in a scratch cluster that is gone afterwards, or in a database that is there.
-"""
+"""Where a logical backup is proved: in a scratch cluster that is gone afterwards, or in a database that is there."""
 
 from __future__ import annotations
 
@@ -17,8 +15,8 @@ from ..components.base import Comparison
 from ..errors import RecoveryError
 from . import checks, halfmade, proof, properties, scratch, scratch_cluster, target
 from .connection import connect, execute, permit_views
-from .contents import BackupContents
 from .database_place import DatabasePlace
+from .layout import BackupContents
 from .load import Loader
 from .source import KIND
 from .wording import DATABASE
@@ -93,15 +91,7 @@ class ScratchTrial:
             yield tools
 
     def _load(self, tools: Tools, contents: BackupContents, run: Run, session: halfmade.Session) -> tuple[Loss, ...]:
-        loader = Loader(
-            tools,
-            contents.backup,
-            contents.layout,
-            phases=run.phases,
-            owners=contents.owners,
-            accepted=self.accept_failed,
-        )
-        with loader:
+        with Loader(tools, contents, run.phases, self.accept_failed) as loader:
             target.check_extensions(session.connection, loader.entries)
             return loader.load(DATABASE).losses
 

@@ -16,7 +16,7 @@ import re
 import typing as t
 
 from .connection import rows
-from .finding import Finding
+from .server import Finding
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,12 +16,11 @@ import dataclasses
 
 from ..host_state import HALF_MADE
 from ..journal import Journal
-from .halfmade import Warrant
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Noted:
-    """A line: a warrant's fields, and whether it begins or ends."""
+class Warrant:
+    """The note about a database that a restore made: whoever holds it may drop exactly that one."""
 
     system_identifier: str
     oid: int
@@ -29,6 +28,12 @@ class Noted:
     target: str
     owner: str
     mark: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Noted(Warrant):
+    """A line: a warrant, and whether it begins or ends."""
+
     over: bool
 
 

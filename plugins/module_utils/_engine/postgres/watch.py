@@ -2,18 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Watches what a stranger's program takes of this machine, and of this process: it answers what it likes, for ever.
-"""
+"""Watches what a stranger's program takes of this machine, and of this process: it answers what it likes, for ever."""
 
 from __future__ import annotations
 
 import threading
 import typing as t
 
+from .. import disk
 from ..errors import DatabaseError
 from ..units import human_size
-from . import room
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +52,7 @@ def at_room(directory: str) -> Look:
     """Give a look at the disk of `directory`."""
 
     def look() -> DatabaseError | None:
-        if not (said := room.shortage(directory)):
+        if not (said := disk.shortage(directory)):
             return None
         return DatabaseError(
             f"The restored database takes the room below {directory} that others need: {said}.",

@@ -11,14 +11,17 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ..errors import DatabaseError, UsageError
-from . import reference
+from ..errors import DatabaseError, ProcessFailed, UsageError
+from . import restorer
+from .catalogue_objects import describe, digests
+from .connection import connect
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .contents import BackupContents
+    from ..components.base import Stored
     from .differences import Difference
+    from .layout import BackupContents, Layout
     from .restorer import Tools
 
 DATABASE = "validation"
@@ -27,10 +30,7 @@ Empty = t.Callable[[], "contextlib.AbstractContextManager[Tools]"]
 
 
 def read_again(
-    found: Iterable[Difference],
-    restored: dict[str, t.Any],
-    contents: BackupContents,
-    empty: Empty,
+    found: Iterable[Difference], restored: dict[str, t.Any], contents: BackupContents, empty: Empty
 ) -> set[str]:
     """
     Give those of `found` that differ in words, and that PostgreSQL's own restore of the backup words as `restored`.
@@ -42,5 +42,15 @@ def read_again(
     made: dict[str, str] = {}
     if names:
         with contextlib.suppress(DatabaseError, UsageError), empty() as tools:
-            made = reference.restored_structure(tools, DATABASE, contents.backup, contents.layout)
+            made = restored_structure(tools, DATABASE, contents.backup, contents.layout)
     return {name for name in names if made.get(name) == restored["objects"][name]}
+
+
+def restored_structure(tools: Tools, database: str, source: Stored, layout: Layout) -> dict[str, str]:
+    """Restore the structure alone into the empty `database`, and give {identity: digest} of what came to be."""
+    structure = b"".join(source.member(layout.structure))
+    with restorer.memory_file(structure) as archive, contextlib.suppress(ProcessFailed):
+        # What cannot be made is not there, and so proves nothing.
+        restorer.run(tools, database, archive, ["--section=pre-data", "--section=post-data"])
+    with contextlib.closing(connect(tools.login, database, read_only=True)) as connection:
+        return digests(describe(connection))

@@ -13,20 +13,19 @@ import dataclasses
 import secrets
 import typing as t
 
-from .. import repository
+from .. import repository, units
 from ..catalogue import catalogue, marking, newer, readings
-from ..catalogue.chains import chain
 from ..catalogue.reread import RereadFiles
+from ..catalogue.stored_backup import chain
 from ..components.base import Check, Run
+from ..errors import ProofMismatch
 from ..model import Outcome
-from ..phases import Phases
-from ..progress import Progress, status_directory
+from ..progress import Phases, Progress, status_directory
 from ..restores.restore import require_kind
 from ..restores.watched import expect, watched
-from . import report
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..components.base import Answering, Trial
     from ..model import World
@@ -48,6 +47,22 @@ class ValidateRequest:
     check_timeout: float = 60.0
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that a validation saw. `proof` is the level."""
+
+    backup_id: str
+    component: str
+    mode: str
+    proof: str
+    seconds: float
+    phase_seconds: Mapping[str, float]
+    tables: tuple[Mapping[str, t.Any], ...]
+    checks: tuple[dict[str, t.Any], ...]
+    differences: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 def validate(request: ValidateRequest, world: World) -> Outcome:
     """
     Prove the backup that `request` names.
@@ -58,7 +73,7 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     """
     opened = catalogue.open_repository(request.repository, world)
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
-    needed = chain(opened, chosen.backup)
+    needed = chain(opened.read, chosen.backup)
     with readings.announced_all(needed, "a validation", secrets.token_hex(8)) as held:
         done = _vouched(validate_chain(request, world, needed), chosen.backup, world)
     said = (warning for reading in held for warning in reading.warnings)
@@ -87,7 +102,7 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
             found = place.compare()
             answers = _answers(request, place, run)
             contents, warnings = place.contents, place.warnings
-        findings = report.Findings(
+        findings = Findings(
             backup_id=record.backup_id,
             component=record.component,
             mode=trial.mode,
@@ -99,7 +114,7 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
             differences=found.differences[:100],
             notes=(*warnings, *found.notes),
         )
-        return report.outcome(findings, contents)
+        return outcome(findings, contents)
 
 
 def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup]) -> None:
@@ -126,3 +141,35 @@ def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
         marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
     warnings = (*done.warnings, problem) if problem else done.warnings
     return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
+
+
+def outcome(findings: Findings, contents: str) -> Outcome:
+    """
+    Return the result of a success, in which all the `contents` are there.
+
+    Raise ProofMismatch, the result in its details, for a failure.
+    """
+    first = findings.differences[0] if findings.differences else None
+    failed = [check for check in findings.checks if not check["passed"]]
+    result = {**dataclasses.asdict(findings), "passed": first is None and not failed, "first_difference": first}
+    if first is not None:
+        raise ProofMismatch(
+            f"The backup {findings.backup_id} does not restore to what was backed up: {first}.",
+            "Look into it before you need it; earlier backups may be better.",
+            validation=result,
+            first_difference=first,
+        ).naming(first)
+    if failed:
+        said = failed[0].get("error") or f"it gave {failed[0]['found']!r}, not {failed[0]['wanted']!r}"
+        raise ProofMismatch(
+            f"The check {failed[0]['name']!r} fails on the restored database: {said}.",
+            "The data is as it was backed up; look into what the application wrote.",
+            validation=result,
+            first_difference=None,
+        ).naming(said, failed[0]["name"])
+    summary = (
+        f"{findings.backup_id} restores: {contents} are as they were backed up "
+        f"(proof {findings.proof}), {len(findings.checks)} checks passed, {units.human_duration(findings.seconds)}."
+    )
+    facts = {"validation": result, "summary": summary}
+    return Outcome(False, facts, after=summary + "\n", warnings=findings.notes)

@@ -15,7 +15,7 @@ import dataclasses
 import hashlib
 import typing as t
 
-from .. import codec, repository
+from .. import codec, repository, verbs
 from ..catalogue import catalogue, newer, readings
 from ..catalogue.reread import RereadFiles
 from ..crypto import lbx
@@ -31,8 +31,6 @@ if t.TYPE_CHECKING:
 
     from ..catalogue.manifest import File
     from ..model import World
-
-LEVELS = ("intact", "opens")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
 
     Raise UsageError on a bad level or sample, NotFound when nothing fits, KeyRefused when `opens` lacks a key.
     """
-    if request.level not in LEVELS:
+    if request.level not in verbs.LEVELS:
         raise UsageError(f"The level {request.level!r} is unknown.", "Give intact or opens.", field="level")
     if not 1 <= request.sample <= 100:
         raise UsageError(f"A sample of {request.sample} percent is impossible.", "Give 1 to 100.", field="sample")

@@ -4,6 +4,8 @@
 
 """
 Which backup a restore means, and what is to be said before it replaces anything.
+
+After an attack the newest backup may hold what the attacker left. Whoever restores it must know before, not after.
 """
 
 from __future__ import annotations
@@ -12,15 +14,16 @@ import dataclasses
 import functools
 import typing as t
 
+from ..anomalies import assessment, judging
 from ..anomalies.statistics import Statistics
-from ..catalogue import catalogue, newer
-from ..catalogue.chains import chain
-from ..errors import UsageError
-from .doubts import doubts
+from ..catalogue import catalogue, choosing, newer
+from ..catalogue.stored_backup import chain
+from ..errors import RecoveryError, UsageError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..catalogue.catalogue import Backup, Repository
     from ..model import World
 
 
@@ -55,4 +58,21 @@ def choose(settings: catalogue.RepositorySettings, component: str, selector: str
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
     against = doubts(opened, chosen.backup, Statistics(settings.state_dir, settings.place))
-    return Choice(chain(opened, chosen.backup), functools.partial(opened.read, component), (*chosen.notes, *against))
+    needed = chain(opened.read, chosen.backup)
+    return Choice(needed, functools.partial(opened.read, component), (*chosen.notes, *against))
+
+
+def doubts(opened: Repository, backup: Backup, memory: Statistics) -> tuple[str, ...]:
+    """Give a sentence when `backup` is suspicious, or when nobody can tell; a doubt never stops a restore."""
+    record = backup.manifest
+    try:
+        together = opened.until(backup, judging.DEPTH * judging.DEFAULTS.window)
+        found = assessment.assess(opened, together, memory, judging.DEFAULTS, keep=False)
+    except RecoveryError as exc:
+        return (f"Whether {record.backup_id} looks like the ones before it is not known: {exc.cause}",)
+    suspicions = judging.shown(found.get(record.backup_id, ()))
+    if not suspicions:
+        return ()
+    clean = choosing.newest((each.manifest for each in together), lambda each: not found.get(each.backup_id))
+    instead = f"The newest clean one before it is {clean.backup_id}." if clean else "None before it is clean."
+    return (f"{record.backup_id} is suspicious. {suspicions[0]} {instead}",)

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What comes before what was there is destroyed: every stored byte is read, and what is there is backed up.
-"""
+"""What comes before what was there is destroyed: every stored byte is read, and what is there is backed up."""
 
 from __future__ import annotations
 

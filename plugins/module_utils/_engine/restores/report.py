@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What a restore says: when there is nothing to do, in check mode, when it is done, and when the old data is lost.
-"""
+"""What a restore says: when there is nothing to do, in check mode, when it is done, and when the old data is lost."""
 
 from __future__ import annotations
 
@@ -23,21 +21,6 @@ if t.TYPE_CHECKING:
     from ..errors import RecoveryError
     from .history import Restored
     from .request import RestoreRequest
-
-
-SHAPE = (
-    "confirm",
-    "estimate_seconds",
-    "emergency_backup_id",
-    "finished",
-    "kept",
-    "phase_seconds",
-    "proved",
-    "recovery_id",
-    "seconds",
-    "seconds_until_usable",
-)
-"""Keys that every result of a restore has, whether they say anything or not."""
 
 
 SHAPE = (

@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What a restore is asked for with.
-"""
+"""What a restore is asked for with."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
-from ..errors import UsageError
+from ..errors import require_one_of
 
 if t.TYPE_CHECKING:
     from ..catalogue.catalogue import RepositorySettings
@@ -40,10 +38,5 @@ class RestoreRequest:
 
     def check(self) -> None:
         """Raise UsageError on values that cannot be meant."""
-        if self.emergency_backup not in EMERGENCY:
-            raise UsageError(
-                f"The emergency_backup {self.emergency_backup!r} is unknown.",
-                f"Give one of {', '.join(EMERGENCY)}.",
-                field="emergency_backup",
-            )
+        require_one_of("emergency_backup", self.emergency_backup, EMERGENCY)
         self.target.check()

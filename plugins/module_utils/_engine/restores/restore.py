@@ -23,8 +23,7 @@ from ..catalogue import readings
 from ..components.base import Run
 from ..errors import ProofMismatch, RecoveryError, UsageError
 from ..lending.borrowing import Borrower, borrowing
-from ..phases import Phases
-from ..progress import Progress, status_directory
+from ..progress import Phases, Progress, status_directory
 from . import emergency, report
 from .choice import Choice, choose
 from .history import History, Restored
@@ -81,14 +80,7 @@ def restore_chain(
     record = chosen.chain[-1].manifest
     state_dir = request.repository.state_dir
     progress = Progress(status_directory(state_dir, world), "restore", record.component, world.now)
-    run = Run(
-        world,
-        progress,
-        Phases(world.now, progress),
-        state_dir,
-        request.recovery_id,
-        (loan or Borrower()).rights,
-    )
+    run = Run(world, progress, Phases(world.now, progress), state_dir, request.recovery_id, (loan or Borrower()).rights)
     chain = watched(chosen.chain, progress)
     with request.target.plan(chain, run) as plan:
         history = History(state_dir)
@@ -195,7 +187,7 @@ class _Restore:
         results = {
             "kept": committed.kept or None,
             "emergency_backup_id": self._emergency_id or None,
-            "proved": self._proved,
+            "proved": self._chosen.chain[-1].manifest.proof if self._request.validate else "none",
             "finished": restored.finished,
             "seconds_until_usable": usable,
             "seconds": self._seconds(),
@@ -231,10 +223,6 @@ class _Restore:
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
             ).naming(found.differences[0])
-
-    @property
-    def _proved(self) -> str:
-        return self._chosen.chain[-1].manifest.proof if self._request.validate else "none"
 
     def _seconds(self) -> float:
         return round((self._run.world.now() - self._began).total_seconds(), 3)

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Backups that tell how far they are read, for whoever waits for a restore.
-"""
+"""Backups that tell how far they are read, for whoever waits for a restore."""
 
 from __future__ import annotations
 

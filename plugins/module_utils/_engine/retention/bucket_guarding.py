@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: keep a bucket's guards as declared, prove that they hold, and look for backups that somebody hid.
-"""
+"""Use case: keep a bucket's guards as declared, prove that they hold, and look for backups that somebody hid."""
 
 from __future__ import annotations
 

@@ -300,11 +300,7 @@ def _too_many(
 
 
 def _decision(
-    one: Candidate,
-    reasons: Sequence[str],
-    locked: set[Candidate],
-    over: set[Candidate],
-    refusals: Sequence[Refusal],
+    one: Candidate, reasons: Sequence[str], locked: set[Candidate], over: set[Candidate], refusals: Sequence[Refusal]
 ) -> Decision:
     if reasons:
         return Decision(one, "keep", tuple(reasons))

@@ -160,9 +160,7 @@ def _rules(given: Mapping[str, t.Any], field: str) -> Rules:
     )
     if rules.only_limits and rules.max_count is None:
         raise UsageError(
-            f"The option {field} keeps nothing.",
-            f"Give at least one of {', '.join(_RULES)}, or a preset.",
-            field=field,
+            f"The option {field} keeps nothing.", f"Give at least one of {', '.join(_RULES)}, or a preset.", field=field
         )
     if rules.max_count is not None:
         promised = {slot: span for slot, span in rules.slots if isinstance(span, int)} | {"keep_last": rules.keep_last}

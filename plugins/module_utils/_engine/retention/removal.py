@@ -198,7 +198,7 @@ class Removal:
         common = os.path.commonprefix([repository.marks(application, identity) for identity in identities])  # noqa: RUF071
         now = list(self._opened.store.list(common))
         parsed = [repository.parse_mark(application, info.name) for info in now if info.name not in seen]
-        pinned = {found[0] for found in parsed if marked and found and found[1] in {"pinned", "hold"}}
+        pinned = {found[0] for found in parsed if marked and found and found[1] in repository.SET_MARKS}
         read = readings.standing(self._opened.store, application, now, self._now())
         return pinned.union(read).intersection(identities)
 

@@ -57,9 +57,7 @@ def keep(request: S3RetentionRequest, world: World) -> Outcome:
     """
     if request.prune is None and request.guards is None and not (request.prove_immutability or request.bring_back):
         raise UsageError(
-            "Nothing is asked for.",
-            "Give policy, bucket, prove_immutability or bring_back.",
-            field="policy",
+            "Nothing is asked for.", "Give policy, bucket, prove_immutability or bring_back.", field="policy"
         )
     bucket = bucket_guarding.open_bucket(request.store, request.application, world)
     parts: list[Outcome] = []
@@ -133,11 +131,7 @@ def _lock_against_promise(bucket: GuardedBucket, policy: Policy) -> Outcome:
     except AccessDenied:
         return Outcome(changed=False)
     promised, most = promise(policy), longest(policy)
-    facts = {
-        "lock_days": lock.days if lock else 0,
-        "promised_days": _finite(promised),
-        "longest_days": _finite(most),
-    }
+    facts = {"lock_days": lock.days if lock else 0, "promised_days": _finite(promised), "longest_days": _finite(most)}
     return Outcome(changed=False, facts={"lock": facts}, warnings=tuple(_too_short(bucket, lock, promised)))
 
 

@@ -15,11 +15,13 @@ import collections
 import concurrent.futures
 import dataclasses
 import datetime
+import functools
 import typing as t
 
 from .. import repository
 from ..catalogue import marks, protection, readings
-from ..errors import NotFound, Unbelievable
+from ..errors import Unbelievable
+from ..stores.base import is_there
 from . import leftovers
 from .planner import Candidate, Refusal, plan
 
@@ -186,16 +188,9 @@ def _names_of_missing(listed: Iterable[Listed], objects: Mapping[str, list[Objec
 
 def _ask_for_each(opened: Repository, names: Mapping[str, str]) -> None:
     """Raise Unbelievable when the store holds any of these, which its listings do not show."""
-
-    def is_there(name: str) -> bool:
-        try:
-            opened.store.head(name)
-        except NotFound:
-            return False
-        return True
-
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for (name, identity), found in zip(names.items(), pool.map(is_there, names), strict=True):
+        there = pool.map(functools.partial(is_there, opened.store), names)
+        for (name, identity), found in zip(names.items(), there, strict=True):
             if found:
                 raise Unbelievable(
                     f"{opened.store.url} does not list {name} and holds it: what else of {identity} and others is "

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Use case: check a schedule before anything is written, and say when its jobs come.
-"""
+"""Use case: check a schedule before anything is written, and say when its jobs come."""
 
 from __future__ import annotations
 

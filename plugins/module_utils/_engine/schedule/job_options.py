@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What an option of a job may be: each check returns the value as a variable takes it, or raises UsageError.
-"""
+"""What an option of a job may be: each check returns the value as a variable takes it, or raises UsageError."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ Names are relative, `a/b/c`, and mean the same in every store: a bucket copied i
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import typing as t
 
-from ..errors import StoreError, UsageError
+from ..errors import NotFound, StoreError, UsageError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -145,6 +146,15 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+def is_there(store: Store, name: str) -> bool:
+    """Whether the store holds an object of this name. Raise StoreError when it does not say."""
+    try:
+        store.head(name)
+    except NotFound:
+        return False
+    return True
+
+
 def one_by_one(purge: Callable[[str], Purged], names: Iterable[str]) -> dict[str, Purged | StoreError]:
     """Do what `Store.purge_all` does where a store has no request for many objects."""
     done: dict[str, Purged | StoreError] = {}
@@ -156,10 +166,29 @@ def one_by_one(purge: Callable[[str], Purged], names: Iterable[str]) -> dict[str
     return done
 
 
-def none_unfinished(prefix: str) -> Iterator[ObjectInfo]:
-    """Do what `Store.unfinished` does where a store has nothing of that kind to show."""
-    check_prefix(prefix)
-    return iter(())
+class PlainStore(abc.ABC):
+    """What `Store` promises, of one that has objects alone: no versions, no locks, no writes that never ended."""
+
+    @abc.abstractmethod
+    def delete(self, name: str) -> None: ...
+
+    def purge(self, name: str) -> Purged:
+        self.delete(name)
+        return "deleted"
+
+    def purge_all(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
+        return one_by_one(self.purge, names)
+
+    def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
+        check_prefix(prefix)
+        return iter(())
+
+    def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
+        return False
+
+    def locked_until(self, name: str) -> datetime | None:
+        check_name(name)
+        return None
 
 
 def blocks(data: bytes | memoryview) -> Iterator[bytes]:

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What differs from the object store of one cloud to another's, in values: the adapter is the same for all of them.
-"""
+"""What differs from the object store of one cloud to another's, in values: the adapter is the same for all of them."""
 
 from __future__ import annotations
 

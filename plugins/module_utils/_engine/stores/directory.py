@@ -23,7 +23,7 @@ from ..errors import NotFound, StoreError
 from . import base
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
@@ -32,7 +32,7 @@ ATTEMPTS = 8
 """How often a write starts anew when a deletion beside it removed the directory that had just been made for it."""
 
 
-class DirectoryStore:
+class DirectoryStore(base.PlainStore):
     """The store below the directory `root`, an absolute path."""
 
     def __init__(self, root: str) -> None:
@@ -72,13 +72,6 @@ class DirectoryStore:
                 disk.sync_directory(os.path.dirname(path))
         self._remove_empty(os.path.dirname(path))
 
-    def purge(self, name: str) -> base.Purged:
-        self.delete(name)
-        return "deleted"
-
-    def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
-        return base.one_by_one(self.purge, names)
-
     def unfinished(self, prefix: str) -> Iterator[base.ObjectInfo]:
         self._check_root()
         top = self._path(prefix.removesuffix("/")) if prefix else self._root
@@ -100,10 +93,6 @@ class DirectoryStore:
         if gone:
             self._remove_empty(path)
         return gone
-
-    def locked_until(self, name: str) -> datetime | None:
-        base.check_name(name)
-        return None
 
     def _write(self, name: str, chunks: Iterable[bytes], *, replace: bool) -> int:
         path = self._path(name)

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The store of check mode: reads pass, writes vanish, and what they would have been is kept.
-"""
+"""The store of check mode: reads pass, writes vanish, and what they would have been is kept."""
 
 from __future__ import annotations
 

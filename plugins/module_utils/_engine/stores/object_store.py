@@ -46,7 +46,7 @@ PARTS_IN_FLIGHT = 2
 """Parts of one upload that are under way at once; more gains little and costs memory."""
 
 
-class ObjectStore:
+class ObjectStore(base.PlainStore):
     """The objects below a container's prefix."""
 
     def __init__(self, dialect: Dialect, patience: Patience) -> None:
@@ -121,19 +121,6 @@ class ObjectStore:
                 # Nothing is lost by asking again, which obstore does not do by itself when an answer got lost.
                 if not left or failures.status(exc) in REFUSALS:
                     raise self._judge.explain(exc, f"Removing {name}", name) from exc
-
-    def purge(self, name: str) -> base.Purged:
-        self.delete(name)
-        return "deleted"
-
-    def purge_all(self, names: Sequence[str]) -> dict[str, base.Purged | StoreError]:
-        return base.one_by_one(self.purge, names)
-
-    def unfinished(self, prefix: str) -> Iterator[base.ObjectInfo]:
-        return base.none_unfinished(prefix)
-
-    def abort(self, name: str, before: datetime) -> bool:  # noqa: ARG002
-        return False
 
     def locked_until(self, name: str) -> datetime | None:
         self._key(name)

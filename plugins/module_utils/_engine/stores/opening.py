@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-The door to all stores: from the settings that people write to a store that works.
-"""
+"""The door to all stores: from the settings that people write to a store that works."""
 
 from __future__ import annotations
 

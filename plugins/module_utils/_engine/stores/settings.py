@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-What people write as a store, and how long to wait for it.
-"""
+"""What people write as a store, and how long to wait for it."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-Where a bucket of S3 is, and what its objects and its errors are like.
-"""
+"""Where a bucket of S3 is, and what its objects and its errors are like."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ...errors import AccessDenied, MissingLibrary, NotFound, Unbelievable
+from ...errors import AccessDenied, MissingLibrary, Unbelievable
+from ..base import is_there
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ class CompleteListing:
         """Return the same by a listing that has to begin with `last`, if that was `seen`."""
         if seen:
             again = [info for info in self._store.list(prefix, last[:-1]) if info.name >= last]
-            if (not again or again[0].name != last) and self._is_there(last):
+            if (not again or again[0].name != last) and is_there(self._store, last):
                 raise Unbelievable(
                     f"{self._store.url} lists {last} once and not again.",
                     "Find out what answers for this store, and run again.",
@@ -90,10 +91,3 @@ class CompleteListing:
             return next(self._store.list(""), None) is not None
         except AccessDenied:
             return False
-
-    def _is_there(self, name: str) -> bool:
-        try:
-            self._store.head(name)
-        except NotFound:
-            return False
-        return True

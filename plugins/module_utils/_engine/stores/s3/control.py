@@ -168,11 +168,7 @@ def _client(
     )
     session = boto3.session.Session(botocore_session=_session(botocore, credentials, metadata))
     client = session.client(
-        "s3",
-        region_name=bucket.region,
-        endpoint_url=bucket.endpoint or None,
-        verify=authority or True,
-        config=config,
+        "s3", region_name=bucket.region, endpoint_url=bucket.endpoint or None, verify=authority or True, config=config
     )
     for operation in CHECKED:
         client.meta.events.register(f"before-call.s3.{operation}", _add_md5)

@@ -140,11 +140,7 @@ def plan(state: State, guards: BucketGuards, area: Area) -> Plan:
         changes.append(Change("object_lock", _said(state.lock), str(lock)))
     rules, lifecycle_changes = _planned_rules(state, guards, area)
     return Plan(
-        changes=(*changes, *lifecycle_changes),
-        create=not state.exists,
-        versioning=versioning,
-        lock=lock,
-        rules=rules,
+        changes=(*changes, *lifecycle_changes), create=not state.exists, versioning=versioning, lock=lock, rules=rules
     )
 
 

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""
-From the settings that people write to a bucket that works, and to the store in it.
-"""
+"""From the settings that people write to a bucket that works, and to the store in it."""
 
 from __future__ import annotations
 

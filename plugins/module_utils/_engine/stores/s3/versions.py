@@ -73,10 +73,7 @@ class Held:
 def listed(control: Control, prefix: str) -> Iterator[Version]:
     """Yield every version and delete marker of the names that begin with `prefix`, ordered by name."""
     pages = control.pages(
-        "list_object_versions",
-        "Listing the versions",
-        right="s3:ListBucketVersions",
-        Prefix=control.prefix + prefix,
+        "list_object_versions", "Listing the versions", right="s3:ListBucketVersions", Prefix=control.prefix + prefix
     )
     for page in pages:
         found = [_version(control, item, marker=False) for item in page.get("Versions", ())]
