@@ -20,9 +20,9 @@ import typing as t
 
 from ._engine import units
 from ._engine.catalogue.catalogue import RepositorySettings
-from ._engine.crypto import keyring
+from ._engine.crypto import local_keys
 from ._engine.errors import UsageError
-from ._engine.keys.custody import KeySettings
+from ._engine.keys.trusted_keys import KeySettings
 from ._engine.postgres.connection import Login
 from ._engine.stores.opening import StoreSettings
 
@@ -104,7 +104,7 @@ class Given:
         roots = tuple(options.pop("roots", None) or ())
         roots_file = options.pop("roots_file", None)
         if roots_file:
-            roots += keyring.read_roots(roots_file)
+            roots += local_keys.read_roots(roots_file)
         recovery = self._recovery_key(options.pop("recovery_key_file", None))
         return dataclasses.replace(recovery, **options, roots=roots)
 

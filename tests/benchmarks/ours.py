@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.database_target import DatabaseTarget

@@ -36,7 +36,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import r
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import object_store

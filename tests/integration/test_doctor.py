@@ -30,12 +30,15 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.k
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import doctor
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor.doctor import ExamineRequest, Limits
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Unhealthy, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, server
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import server, staging_database
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import HalfMade, Warrant
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import (
+    StagingWarrants,
+    Warrant,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import clock
 from faults import ground
@@ -204,18 +207,18 @@ def running(place: ground.Ground, pid: int) -> None:
 
 
 def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
-    name = halfmade.temporary_name("shop", secrets.token_hex(4))
+    name = staging_database.temporary_name("shop", secrets.token_hex(4))
     place.server.create(name)
     try:
         assert f"{name} looks half made" in causes(examine(place), "leftovers")
-        with halfmade.manage(place.server.login) as session:
+        with staging_database.manage(place.server.login) as session:
             number = server.system_identifier(session.connection)
-            oid = halfmade.exists(session, name)
-        mark = halfmade.mark_of("backup-x", "shop", "", "test", "0123")
-        HalfMade(str(place.home / "state")).issue(Warrant(number, oid, name, "shop", "postgres", mark))
+            oid = staging_database.exists(session, name)
+        mark = staging_database.mark_of("backup-x", "shop", "", "test", "0123")
+        StagingWarrants(str(place.home / "state")).issue(Warrant(number, oid, name, "shop", "postgres", mark))
         place.server.execute(f"COMMENT ON DATABASE {quote_identifier(name)} IS '{mark}'")
         assert f"left the half-made database {name}" in causes(examine(place), "leftovers")
-        with halfmade.manage(place.server.login) as session:
+        with staging_database.manage(place.server.login) as session:
             assert session.lock(name)
             assert name not in causes(examine(place), "leftovers")  # a restore that runs
     finally:
@@ -436,7 +439,7 @@ class Sealed(t.NamedTuple):
         listed = (self.recovery.opening.recipient, *(OpeningKey.generate().recipient for _one in range(recipients - 1)))
         signer = trust.SignerEntry(self.signer.public, ("main/*",), NOW - datetime.timedelta(days=400), **entry)
         made = trust.TrustFile(ground.APPLICATION, serial, NOW, listed, (signer,))
-        path = self.place.home / "store" / custody.trust_name(ground.APPLICATION, serial)
+        path = self.place.home / "store" / trusted_keys.trust_name(ground.APPLICATION, serial)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(trust.sign(made, [(root or self.recovery).root]))
 

@@ -97,7 +97,7 @@ def test_a_reader_without_a_key_that_opens_judges_by_sizes(place: ground.Ground)
         make(place)
     place.server.execute(ENCRYPT, place.database)
     encrypted = make(place).facts["backup"]["backup_id"]
-    root = place.open().custody.signer.public.hex()
+    root = place.open().trusted_keys.signer.public.hex()
     settings = dataclasses.replace(
         place.settings,
         keys=dataclasses.replace(place.settings.keys, recovery_key_file=None, roots=(root,)),

@@ -11,8 +11,8 @@ import time
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import judging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.backup_figures import Statistic
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.judging import Thresholds, judge
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.statistics import Statistic
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from hypothesis import given, settings
 from hypothesis import strategies as st

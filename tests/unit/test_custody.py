@@ -25,7 +25,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ GUEST = keys.OpeningKey(bytes(range(32)))
 HOST = keys.Signer(bytes(range(1, 33)))
 SCOPE = "main/shop"
 BACKUP = "backup-20260301T120000Z-0123456789abcdef"
-Settings = custody.KeySettings
+Settings = trusted_keys.KeySettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Store:
         return (Info(name, len(self.objects[name])) for name in sorted(self.objects) if name.startswith(prefix))
 
     def keep_trust(self, envelope: bytes | None, serial: int) -> None:
-        self.objects[custody.trust_name("shop", serial)] = envelope or b""
+        self.objects[trusted_keys.trust_name("shop", serial)] = envelope or b""
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def sealed_name(what: str = "data") -> str:
     return f"shop/{what}/{BACKUP}/0001.lbx"
 
 
-def opens(found: custody.Custody, data: bytes, name: str) -> bool:
+def opens(found: trusted_keys.TrustedKeys, data: bytes, name: str) -> bool:
     expected = lbx.Expected(name, found.record_signers(SCOPE))
     return b"".join(lbx.open_file([data], expected, found.opener)) == b"x"
 
@@ -106,21 +106,21 @@ def opens(found: custody.Custody, data: bytes, name: str) -> bool:
 @pytest.mark.parametrize("value", [None, ""])
 def test_without_a_key_nothing_begins(store: t.Any, value: str | None) -> None:
     with pytest.raises(KeyRefused) as caught:
-        custody.load(Settings(recovery_key_hex=value), store, "shop")
+        trusted_keys.load(Settings(recovery_key_hex=value), store, "shop")
     assert str(caught.value).startswith("BACKUP_ENCRYPTION_KEY is required")
     assert "openssl rand -hex 32" in caught.value.remedy
 
 
 def test_what_is_no_key_has_its_own_message(store: t.Any) -> None:
     with pytest.raises(KeyRefused, match="not 64 hexadecimal digits") as caught:
-        custody.load(Settings(recovery_key_hex="hunter2hunter2"), store, "shop")
+        trusted_keys.load(Settings(recovery_key_hex="hunter2hunter2"), store, "shop")
     assert "hunter2" not in str(caught.value)
 
 
 def test_signers_and_opening_keys_need_a_pinned_root(store: t.Any, tmp_path: Path) -> None:
     for field, type_, secret in (("signer_file", "signer", HOST.secret), ("opening_key_file", "opening", GUEST.secret)):
         with pytest.raises(KeyRefused, match="pinned root"):
-            custody.load(Settings(**{field: key_file(tmp_path, type_, secret)}), store, "shop")
+            trusted_keys.load(Settings(**{field: key_file(tmp_path, type_, secret)}), store, "shop")
 
 
 def test_a_key_of_the_wrong_kind_is_refused(store: t.Any, tmp_path: Path) -> None:
@@ -133,21 +133,21 @@ def test_a_key_of_the_wrong_kind_is_refused(store: t.Any, tmp_path: Path) -> Non
         Settings(recovery_key_file=recovery, digest_key_file=signer),
     ):
         with pytest.raises(KeyRefused):
-            custody.load(settings, store, "shop")
+            trusted_keys.load(settings, store, "shop")
 
 
 @pytest.mark.parametrize("root", ["", "xyz", "ab" * 31])
 def test_a_malformed_root_is_named(store: t.Any, root: str) -> None:
     with pytest.raises(UsageError) as caught:
-        custody.load(Settings(recovery_key_hex=KEY.hex, roots=(root,)), store, "shop")
+        trusted_keys.load(Settings(recovery_key_hex=KEY.hex, roots=(root,)), store, "shop")
     assert caught.value.details["field"] == "roots"
 
 
 def test_two_different_recovery_keys_are_one_too_many(store: t.Any, tmp_path: Path) -> None:
     path = key_file(tmp_path, "recovery", KEY.seed)
-    custody.load(Settings(recovery_key_file=path, recovery_key_hex=KEY.hex), store, "shop")
+    trusted_keys.load(Settings(recovery_key_file=path, recovery_key_hex=KEY.hex), store, "shop")
     with pytest.raises(UsageError, match="two different keys"):
-        custody.load(Settings(recovery_key_file=path, recovery_key_hex=OTHER.hex), store, "shop")
+        trusted_keys.load(Settings(recovery_key_file=path, recovery_key_hex=OTHER.hex), store, "shop")
 
 
 # One key for everything
@@ -159,7 +159,7 @@ def test_one_key_writes_signs_and_opens(store: t.Any, tmp_path: Path, by_file: b
     roots = (KEY.root.public.hex(),) if pinned else ()
     path = key_file(tmp_path, "recovery", KEY.seed)
     settings = Settings(path if by_file else None, None if by_file else KEY.hex, roots=roots)
-    found = custody.load(settings, store, "shop")
+    found = trusted_keys.load(settings, store, "shop")
     assert found.mode == "single-key"
     assert found.can_open
     assert found.trust is None
@@ -171,15 +171,15 @@ def test_one_key_writes_signs_and_opens(store: t.Any, tmp_path: Path, by_file: b
 
 def test_a_trust_file_binds_the_single_key_too(store: t.Any) -> None:
     store.keep_trust(envelope(signers=(entry(KEY.root),)), 1)
-    found = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
+    found = trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
     assert found.writer(SCOPE).recipients == (KEY.opening.recipient, GUEST.recipient)
     store.keep_trust(envelope(2), 2)
     with pytest.raises(KeyRefused, match="not in trust file 2"):
-        custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop").writer(SCOPE)
+        trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop").writer(SCOPE)
 
 
 def test_a_recovery_key_that_is_not_pinned_only_reads(store: t.Any) -> None:
-    found = custody.load(Settings(recovery_key_hex=KEY.hex, roots=(OTHER.root.public.hex(),)), store, "shop")
+    found = trusted_keys.load(Settings(recovery_key_hex=KEY.hex, roots=(OTHER.root.public.hex(),)), store, "shop")
     assert (found.mode, found.can_open) == ("reader", True)
     with pytest.raises(KeyRefused, match=r"^BACKUP_ENCRYPTION_KEY is required"):
         found.writer(SCOPE)
@@ -189,7 +189,7 @@ def test_retired_keys_in_the_file_still_open(store: t.Any, tmp_path: Path) -> No
     path = str(tmp_path / "keys")
     records = [keyfile.record("recovery", KEY.seed), keyfile.record("recovery", OTHER.seed, status="retired")]
     keyfile.write(path, records)
-    found = custody.load(Settings(recovery_key_file=path), store, "shop")
+    found = trusted_keys.load(Settings(recovery_key_file=path), store, "shop")
     assert found.signer == KEY.root
     writer = lbx.Writer((OTHER.opening.recipient,), KEY.root)
     assert opens(found, b"".join(lbx.SealedFile(sealed_name(), [b"x"], writer)), sealed_name())
@@ -200,24 +200,24 @@ def test_retired_keys_in_the_file_still_open(store: t.Any, tmp_path: Path) -> No
 
 def test_a_sealed_host_writes_what_it_cannot_read(store: t.Any, tmp_path: Path) -> None:
     store.keep_trust(envelope(), 1)
-    found = custody.load(host_settings(tmp_path), store, "shop")
+    found = trusted_keys.load(host_settings(tmp_path), store, "shop")
     assert (found.mode, found.can_open) == ("sealed-host", False)
     writer = found.writer(SCOPE, NOW)
     assert writer == lbx.Writer((KEY.opening.recipient, GUEST.recipient), HOST)
     with pytest.raises(KeyRefused, match="opens backups"):
         _opener = found.opener
     data = b"".join(lbx.SealedFile(sealed_name(), [b"x"], writer))
-    assert opens(custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop"), data, sealed_name())
+    assert opens(trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop"), data, sealed_name())
 
 
 def test_a_sealed_host_needs_a_trust_file(store: t.Any, tmp_path: Path) -> None:
-    found = custody.load(host_settings(tmp_path), store, "shop")
+    found = trusted_keys.load(host_settings(tmp_path), store, "shop")
     with pytest.raises(KeyRefused, match="no trust file"):
         found.writer(SCOPE)
 
 
 def test_a_recovery_key_beside_a_signer_does_not_replace_trust(store: t.Any, tmp_path: Path) -> None:
-    found = custody.load(host_settings(tmp_path, recovery_key_hex=KEY.hex), store, "shop")
+    found = trusted_keys.load(host_settings(tmp_path, recovery_key_hex=KEY.hex), store, "shop")
     assert (found.mode, found.can_open) == ("sealed-host", True)
     with pytest.raises(KeyRefused, match="no trust file"):
         found.writer(SCOPE)
@@ -237,15 +237,15 @@ def test_a_signer_that_is_not_listed_for_it_does_not_write(
 ) -> None:
     store.keep_trust(envelope(signers=(listed,)), 1)
     with pytest.raises(KeyRefused, match="not in trust file 1"):
-        custody.load(host_settings(tmp_path), store, "shop").writer(SCOPE, NOW)
+        trusted_keys.load(host_settings(tmp_path), store, "shop").writer(SCOPE, NOW)
 
 
 def test_the_digest_key_comes_from_its_file(store: t.Any, tmp_path: Path) -> None:
     settings = host_settings(tmp_path)
     with pytest.raises(KeyRefused, match="digest key"):
-        _key = custody.load(settings, store, "shop").digest_key
+        _key = trusted_keys.load(settings, store, "shop").digest_key
     digest = dataclasses.replace(settings, digest_key_file=key_file(tmp_path, "digest", b"d" * 32))
-    assert custody.load(digest, store, "shop").digest_key == b"d" * 32
+    assert trusted_keys.load(digest, store, "shop").digest_key == b"d" * 32
 
 
 # Readers
@@ -254,9 +254,9 @@ def test_the_digest_key_comes_from_its_file(store: t.Any, tmp_path: Path) -> Non
 def test_a_reader_checks_and_opens_and_writes_nothing(store: t.Any, tmp_path: Path) -> None:
     store.keep_trust(envelope(), 1)
     roots = (KEY.root.public.hex(),)
-    assert not custody.load(Settings(roots=roots), store, "shop").can_open
+    assert not trusted_keys.load(Settings(roots=roots), store, "shop").can_open
     opening = key_file(tmp_path, "opening", GUEST.secret)
-    found = custody.load(Settings(opening_key_file=opening, roots=roots), store, "shop")
+    found = trusted_keys.load(Settings(opening_key_file=opening, roots=roots), store, "shop")
     assert (found.mode, found.can_open) == ("reader", True)
     writer = lbx.Writer((KEY.opening.recipient, GUEST.recipient), HOST)
     assert opens(found, b"".join(lbx.SealedFile(sealed_name(), [b"x"], writer)), sealed_name())
@@ -276,12 +276,12 @@ def test_the_newest_valid_trust_file_counts(store: t.Any) -> None:
     store.keep_trust(envelope(14, application="other"), 14)
     store.objects["shop/trust/99999999.json.bak"] = envelope(99)
     store.objects["shop/trust/readme.txt"] = b""
-    found = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop", last_seen_serial=10)
+    found = trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop", last_seen_serial=10)
     assert found.trust is not None
     assert found.trust.serial == 10
-    assert found.ignored_trust_files == tuple(custody.trust_name("shop", serial) for serial in (14, 13, 12, 11))
-    assert custody.taken_serial(store, "shop", 10) == 14
-    assert custody.taken_serial(store, "shop", 1) == 1
+    assert found.ignored_trust_files == tuple(trusted_keys.trust_name("shop", serial) for serial in (14, 13, 12, 11))
+    assert trusted_keys.taken_serial(store, "shop", 10) == 14
+    assert trusted_keys.taken_serial(store, "shop", 1) == 1
 
 
 @pytest.mark.parametrize("kept", [0, 4])
@@ -289,32 +289,32 @@ def test_trust_does_not_go_backwards(store: t.Any, kept: int) -> None:
     if kept:
         store.keep_trust(envelope(kept), kept)
     with pytest.raises(Tampered, match="5 was seen before") as caught:
-        custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop", last_seen_serial=5)
+        trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop", last_seen_serial=5)
     assert caught.value.details["serial"] == kept
 
 
 def test_a_trust_file_that_no_root_signed_ends_nothing_and_gives_nothing(store: t.Any, tmp_path: Path) -> None:
     """Any writer can put one there; then only the roots count, as if there were none."""
     store.keep_trust(envelope(99_999_999, [OTHER.root]), 99_999_999)
-    found = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
+    found = trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
     assert (found.trust, len(found.ignored_trust_files)) == (None, 1)
     assert found.writer(SCOPE).recipients == (KEY.opening.recipient,)
     assert found.record_signers(SCOPE) == {KEY.root.public}
     with pytest.raises(KeyRefused, match=r"no trust file for shop that the pinned root signed, and 1 others"):
-        custody.load(host_settings(tmp_path), store, "shop").writer(SCOPE)
+        trusted_keys.load(host_settings(tmp_path), store, "shop").writer(SCOPE)
 
 
 def test_the_last_serial_there_is_does_not_end_the_issuing(store: t.Any) -> None:
     store.keep_trust(envelope(3), 3)
     store.keep_trust(b"junk", 4)
     store.keep_trust(b"junk", 99_999_999)
-    current = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop").trust
+    current = trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop").trust
     assert current is not None
-    taken = custody.taken_serial(store, "shop", current.serial)
-    made = custody.next_trust(current, "shop", [KEY.opening.recipient], current.signers, [KEY.root], NOW, taken)
+    taken = trusted_keys.taken_serial(store, "shop", current.serial)
+    made = trusted_keys.next_trust(current, "shop", [KEY.opening.recipient], current.signers, [KEY.root], NOW, taken)
     assert trust.verify(made or b"", {KEY.root.public}, "shop").serial == 5
     store.keep_trust(made, 5)
-    newest = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop", last_seen_serial=5).trust
+    newest = trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop", last_seen_serial=5).trust
     assert newest is not None
     assert newest.serial == 5
 
@@ -329,7 +329,7 @@ def test_an_oversized_object_is_not_read_to_its_end(store: t.Any) -> None:
     store.keep_trust(b"", 2)
     plain = store.get
     store.get = lambda name: endless() if name.endswith("2.json") else plain(name)
-    found = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
+    found = trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
     assert found.trust is not None
     assert found.trust.serial == 1
 
@@ -337,22 +337,22 @@ def test_an_oversized_object_is_not_read_to_its_end(store: t.Any) -> None:
 def test_a_rotation_leaves_every_reader_able_to_read(store: t.Any, tmp_path: Path) -> None:
     old, following = KEY, OTHER
     host = host_settings(tmp_path)
-    first = custody.next_trust(None, "shop", [old.opening.recipient], [entry()], [old.root], NOW)
+    first = trusted_keys.next_trust(None, "shop", [old.opening.recipient], [entry()], [old.root], NOW)
     store.keep_trust(first, 1)
-    before = b"".join(lbx.SealedFile(sealed_name(), [b"x"], custody.load(host, store, "shop").writer(SCOPE)))
+    before = b"".join(lbx.SealedFile(sealed_name(), [b"x"], trusted_keys.load(host, store, "shop").writer(SCOPE)))
 
-    current = custody.load(host, store, "shop").trust
+    current = trusted_keys.load(host, store, "shop").trust
     both = [old.opening.recipient, following.opening.recipient]
-    store.keep_trust(custody.next_trust(current, "shop", both, [entry()], [old.root, following.root], NOW), 2)
-    assert custody.load(host, store, "shop").writer(SCOPE).recipients == tuple(both)
+    store.keep_trust(trusted_keys.next_trust(current, "shop", both, [entry()], [old.root, following.root], NOW), 2)
+    assert trusted_keys.load(host, store, "shop").writer(SCOPE).recipients == tuple(both)
     moved = dataclasses.replace(host, roots=(following.root.public.hex(),))
-    current = custody.load(moved, store, "shop").trust
-    last = custody.next_trust(current, "shop", both[1:], [entry()], [following.root], NOW)
+    current = trusted_keys.load(moved, store, "shop").trust
+    last = trusted_keys.next_trust(current, "shop", both[1:], [entry()], [following.root], NOW)
     store.keep_trust(last, 3)
-    name = custody.handover_name("shop", old.opening.recipient.kid)
+    name = trusted_keys.handover_name("shop", old.opening.recipient.kid)
     store.objects[name] = handover.make(old.opening, both[1:])
 
-    found = custody.load(Settings(recovery_key_hex=following.hex), store, "shop", last_seen_serial=2)
+    found = trusted_keys.load(Settings(recovery_key_hex=following.hex), store, "shop", last_seen_serial=2)
     assert found.trust == trust.verify(last or b"", [following.root.public], "shop")
     assert opens(found, before, sealed_name())
     store.asked.clear()
@@ -363,22 +363,22 @@ def test_a_rotation_leaves_every_reader_able_to_read(store: t.Any, tmp_path: Pat
 @pytest.mark.parametrize("what", ["data", "details"])
 def test_a_shared_backup_opens_for_its_guest(store: t.Any, tmp_path: Path, what: str) -> None:
     name = sealed_name(what)
-    owner = custody.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
+    owner = trusted_keys.load(Settings(recovery_key_hex=KEY.hex), store, "shop")
     data = b"".join(lbx.SealedFile(name, [b"x"], owner.writer(SCOPE)))
     head, _rest = lbx.read_head([data])
     added = wraps.wrap(GUEST.recipient, owner.opener.data_key(head))
     opening = key_file(tmp_path, "opening", GUEST.secret)
-    guest = custody.load(Settings(opening_key_file=opening, roots=(KEY.root.public.hex(),)), store, "shop")
+    guest = trusted_keys.load(Settings(opening_key_file=opening, roots=(KEY.root.public.hex(),)), store, "shop")
     with pytest.raises(KeyRefused):
         opens(guest, data, name)
     stored = wraps.dump_side_wraps({head.sha256: added})
-    store.objects[custody.side_wraps_name("shop", BACKUP, GUEST.recipient.kid)] = stored
+    store.objects[trusted_keys.side_wraps_name("shop", BACKUP, GUEST.recipient.kid)] = stored
     assert opens(guest, data, name)
 
 
 def test_files_outside_backups_have_no_side_wraps(store: t.Any, tmp_path: Path) -> None:
     opening = key_file(tmp_path, "opening", GUEST.secret)
-    guest = custody.load(Settings(opening_key_file=opening, roots=(KEY.root.public.hex(),)), store, "shop")
+    guest = trusted_keys.load(Settings(opening_key_file=opening, roots=(KEY.root.public.hex(),)), store, "shop")
     for name in ("shop/wal/77/1/0000.lbx", "", "other/data/x/0001.lbx"):
         data = b"".join(lbx.SealedFile(name, [b"x"], lbx.Writer((KEY.opening.recipient,), KEY.root)))
         store.asked.clear()
@@ -392,21 +392,21 @@ def test_files_outside_backups_have_no_side_wraps(store: t.Any, tmp_path: Path) 
 
 def test_nothing_is_issued_when_nothing_would_change() -> None:
     now = NOW + timedelta(microseconds=500)
-    made = custody.next_trust(None, "shop", [KEY.opening.recipient, GUEST.recipient], [entry()], [KEY.root], now)
+    made = trusted_keys.next_trust(None, "shop", [KEY.opening.recipient, GUEST.recipient], [entry()], [KEY.root], now)
     assert made is not None
     current = trust.verify(made, [KEY.root.public], "shop")
     assert current.serial == 1
     later = NOW + timedelta(days=1)
     same = dataclasses.replace(entry(), valid_from=now)
     for recipients in ([KEY.opening.recipient, GUEST.recipient], [GUEST.recipient, KEY.opening.recipient]):
-        assert custody.next_trust(current, "shop", recipients, [same], [KEY.root], later) is None
-    changed = custody.next_trust(current, "shop", [KEY.opening.recipient], [same], [KEY.root], later)
+        assert trusted_keys.next_trust(current, "shop", recipients, [same], [KEY.root], later) is None
+    changed = trusted_keys.next_trust(current, "shop", [KEY.opening.recipient], [same], [KEY.root], later)
     assert changed is not None
     assert trust.verify(changed, [KEY.root.public], "shop").serial == 2
 
 
 def test_a_serial_that_somebody_took_is_passed_over() -> None:
-    made = custody.next_trust(None, "shop", [KEY.opening.recipient], [entry()], [KEY.root], NOW, taken=41)
+    made = trusted_keys.next_trust(None, "shop", [KEY.opening.recipient], [entry()], [KEY.root], NOW, taken=41)
     assert trust.verify(made or b"", [KEY.root.public], "shop").serial == 42
     with pytest.raises(UsageError):
-        custody.next_trust(None, "shop", [KEY.opening.recipient], [], [KEY.root], NOW, taken=99_999_999)
+        trusted_keys.next_trust(None, "shop", [KEY.opening.recipient], [], [KEY.root], NOW, taken=99_999_999)

@@ -11,7 +11,7 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.statistics import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.backup_figures import (
     Statistic,
     Statistics,
 )

@@ -104,11 +104,13 @@ def test_a_mark_speaks_of_a_backup_that_is_gone_and_an_expired_one_does_not(shel
     settings = without_receipts(shelf)
     opened = catalogue.open_repository(settings, shelf.world())
     backup = opened.read(SHOP, lost)
-    marks.write(opened.store, opened.custody, marks.make(backup, "restore_tested", "", at=shelf.now, token="1" * 16))
+    marks.write(
+        opened.store, opened.trusted_keys, marks.make(backup, "restore_tested", "", at=shelf.now, token="1" * 16)
+    )
     hide(shelf, lost)
     chosen = choose(shelf, settings=settings)
     assert (chosen.backup.manifest.backup_id, chosen.certain) == (old, True)
-    marks.write(opened.store, opened.custody, marks.make(backup, "expired", "", at=shelf.now, token="2" * 16))
+    marks.write(opened.store, opened.trusted_keys, marks.make(backup, "expired", "", at=shelf.now, token="2" * 16))
     assert choose(shelf, settings=settings).passed == ()
     assert choose(shelf).passed == ()
 

@@ -36,7 +36,7 @@ def forged(shelf: Shelf, member: str, data: bytes, plain_size: int) -> stored_ba
     opened = catalogue.open_repository(shelf.settings, shelf.world())
     backup = opened.read("main/shop", identity)
     name = repository.detail("shop", identity, member)
-    sealed = lbx.SealedFile(name, iter([data]), opened.custody.writer("main/shop", shelf.now))
+    sealed = lbx.SealedFile(name, iter([data]), opened.trusted_keys.writer("main/shop", shelf.now))
     opened.store.put(name, iter(sealed))
     files = tuple(
         dataclasses.replace(

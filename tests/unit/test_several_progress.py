@@ -16,7 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.catalogue import RepositorySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.children import End, Piece
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases import several
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.source import DatabaseSource

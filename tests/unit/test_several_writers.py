@@ -12,7 +12,7 @@ import time
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import children
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import backup_figures
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt, Receipts
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.progress import Progress
@@ -53,14 +53,14 @@ def test_receipts_of_several_processes_are_all_kept(tmp_path):
 
 
 def test_figures_of_several_processes_are_kept_while_old_ones_are_dropped(tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "LARGEST", 16 << 10)
+    monkeypatch.setattr(backup_figures, "LARGEST", 16 << 10)
 
     def work(number):
         for line in range(LINES):
-            figures = statistics.Statistic(
+            figures = backup_figures.Statistic(
                 "shop", f"main/{number}", f"b-{number}-{line}", "full", "manual", now().isoformat(), 1, 2
             )
-            memory = statistics.Statistics(str(tmp_path), "store")
+            memory = backup_figures.Statistics(str(tmp_path), "store")
             memory.add(figures)
             # Nobody drops the newest of a component.
             assert memory.of("shop", f"main/{number}")[-1].backup_id == f"b-{number}-{line}"

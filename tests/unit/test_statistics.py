@@ -10,8 +10,8 @@ import dataclasses
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import journal
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.statistics import Statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import backup_figures
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.backup_figures import Statistics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
 
 from .test_anomalies import statistic
@@ -53,18 +53,18 @@ def test_lines_that_are_damaged_are_left_out(tmp_path):
 
 
 def test_the_oldest_are_forgotten_when_the_file_grows(tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "LARGEST", 60_000)
+    monkeypatch.setattr(backup_figures, "LARGEST", 60_000)
     memory = Statistics(str(tmp_path))
     for day in range(200):
         memory.add(statistic(day))
         assert (tmp_path / "statistics.jsonl").stat().st_size < 61_000
     kept = memory.of("shop")
     assert kept[-1].backup_id == "backup-0199"
-    assert len(kept) >= statistics.KEPT
+    assert len(kept) >= backup_figures.KEPT
 
 
 def test_a_file_of_many_databases_is_not_written_anew_for_each_backup(tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "LARGEST", 60_000)
+    monkeypatch.setattr(backup_figures, "LARGEST", 60_000)
     written = []
     real = journal.disk.write_atomically
     monkeypatch.setattr(journal.disk, "write_atomically", lambda *args, **more: written.append(real(*args, **more)))

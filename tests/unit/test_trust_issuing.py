@@ -9,19 +9,19 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keyring import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import (
     OpeningKey,
     RecoveryKey,
     Signer,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.local_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
     AlreadyExists,
     KeyRefused,
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody, trust_issuing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trust_issuing, trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trust_issuing import (
     NewSigner,
     PublishedTrust,
@@ -59,9 +59,9 @@ class Shop:
         request = PublishedTrust("shop", self.store, (root or self.root,), envelope)
         return trust_issuing.publish_trust(request, self.world(dry_run=dry_run))
 
-    def custody(self):
+    def trusted_keys(self):
         opened = open_store(self.store, environ={})
-        return custody.load(KeySettings(roots=(self.root,)), opened, "shop")
+        return trusted_keys.load(KeySettings(roots=(self.root,)), opened, "shop")
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_the_three_steps_make_a_host_trusted(shop):
     assert signed.changed
     assert shop.publish(signed.facts["envelope"]).changed
     assert shop.read()["serial"] == 1
-    assert shop.custody().trust.allows(signer.public, "main/shop", NOW)
+    assert shop.trusted_keys().trust.allows(signer.public, "main/shop", NOW)
     assert [recipient["public"] for recipient in shop.read()["recipients"]] == [shop.key.opening.recipient.public.hex()]
 
 
@@ -96,8 +96,8 @@ def test_another_host_is_added_and_the_first_one_stays(shop):
     assert added.before
     assert added.after.count("\n") == added.before.count("\n") + 2
     shop.publish(added.facts["envelope"])
-    assert {entry.public for entry in shop.custody().trust.signers} == {first.public, second.public}
-    assert validator.recipient in shop.custody().trust.recipients
+    assert {entry.public for entry in shop.trusted_keys().trust.signers} == {first.public, second.public}
+    assert validator.recipient in shop.trusted_keys().trust.recipients
 
 
 def test_a_retired_signer_ends_and_its_past_stays(shop):
@@ -105,7 +105,7 @@ def test_a_retired_signer_ends_and_its_past_stays(shop):
     shop.publish(shop.sign(signer).facts["envelope"])
     shop.now += datetime.timedelta(days=1)
     shop.publish(shop.sign(retired=(signer.public.hex(),)).facts["envelope"])
-    trusted = shop.custody().trust
+    trusted = shop.trusted_keys().trust
     assert trusted.allows(signer.public, "main/shop", NOW)
     assert not trusted.allows(signer.public, "main/shop", shop.now + datetime.timedelta(seconds=1))
 

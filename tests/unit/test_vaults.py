@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import address
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyring
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import local_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import credentials
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 READERS: dict[str, t.Callable[[str], t.Any]] = {
-    "roots": keyring.read_roots,
+    "roots": local_keys.read_roots,
     "password": lambda path: Login(password_file=path).secret(),
     "credentials": lambda path: credentials.from_file(path, "default"),
     "url": lambda path: address.read_secret(path, "channel"),

@@ -23,7 +23,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
     receipts,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import collecting, metrics
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
@@ -75,7 +75,7 @@ class Shelf:
         return catalogue.RepositorySettings(
             application=APPLICATION,
             store=opening.StoreSettings(url=f"file://{self.home}/store"),
-            keys=custody.KeySettings(recovery_key_file=str(self.key)),
+            keys=trusted_keys.KeySettings(recovery_key_file=str(self.key)),
             state_dir=str(self.home / "state"),
         )
 
@@ -101,7 +101,7 @@ class Shelf:
         started = at - datetime.timedelta(seconds=seconds)
         component = repository.component(cluster, database)
         store = opening.open_store(self.settings.store, environ={})
-        writer = custody.load(self.settings.keys, store, APPLICATION).writer(component, at)
+        writer = trusted_keys.load(self.settings.keys, store, APPLICATION).writer(component, at)
         self._numbers += 1
         identity = repository.backup_id(started, token or f"{self._numbers:016x}")
         stored = []

@@ -30,7 +30,7 @@ from .printing import printable_lines
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .crypto.keyring import Keyring
+    from .crypto.local_keys import LocalKeys
     from .host_settings import HostSettings
 
 CONFIG_DIR = "/etc/lifeboat"
@@ -233,22 +233,24 @@ def _decrypt(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _keys(options: argparse.Namespace, environ: Mapping[str, str]) -> Keyring:
+def _keys(options: argparse.Namespace, environ: Mapping[str, str]) -> LocalKeys:
     """Read the key that opens, whichever kind it is."""
-    from .crypto import keyfile, keyring  # noqa: PLC0415
+    from .crypto import keyfile, local_keys  # noqa: PLC0415
 
     roots = tuple(options.root)
     if not options.key_file:
-        return keyring.read(keyring.KeySettings(recovery_key_hex=environ.get(KEY_VARIABLE), roots=roots))
+        return local_keys.read(local_keys.KeySettings(recovery_key_hex=environ.get(KEY_VARIABLE), roots=roots))
     if any(record.type == "recovery" for record in keyfile.read(options.key_file)):
-        return keyring.read(keyring.KeySettings(recovery_key_file=options.key_file, roots=roots))
+        return local_keys.read(local_keys.KeySettings(recovery_key_file=options.key_file, roots=roots))
     if not roots and not options.signer:
         raise UsageError("An opening key does not say whom to believe.", "Give --root and --trust, or --signer.")
     # Without a root there is no trust file to believe, and the signers that are named stand for it.
-    return keyring.read(keyring.KeySettings(opening_key_file=options.key_file, roots=roots or tuple(options.signer)))
+    return local_keys.read(
+        local_keys.KeySettings(opening_key_file=options.key_file, roots=roots or tuple(options.signer))
+    )
 
 
-def _signers(options: argparse.Namespace, held: Keyring) -> set[bytes]:
+def _signers(options: argparse.Namespace, held: LocalKeys) -> set[bytes]:
     """Give whose files are believed: roots, signers that are named, and those of a trust file."""
     from . import disk  # noqa: PLC0415
     from .crypto import seals, trust  # noqa: PLC0415

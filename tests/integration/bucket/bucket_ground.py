@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
@@ -202,7 +202,7 @@ def key_file(tmp_path: Path) -> str:
 def back_up(place: Place, at: datetime, *, members: int = 1, **settings: t.Any) -> str:
     """Make a backup that finished `at`, sealed as a real one, of a few bytes. Give its id."""
     store = opening.open_store(place.settings(**settings), environ={})
-    keys = custody.load(custody.KeySettings(recovery_key_hex=KEY), store, APPLICATION)
+    keys = trusted_keys.load(trusted_keys.KeySettings(recovery_key_hex=KEY), store, APPLICATION)
     writer = keys.writer("main/shop", at)
     identity = repository.backup_id(at, secrets.token_hex(8))
     names = {"detail": repository.detail(APPLICATION, identity, "detail")}

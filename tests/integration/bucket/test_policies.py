@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import (
     bucket_guarding,
     policy,
@@ -54,7 +54,7 @@ def test_a_pruner_prunes_and_cannot_write_backups(place: Place, user: Callable[.
     place.guard(create=True, versioning=True)
     old, young = back_up(place, NOW - timedelta(days=40)), back_up(place, NOW)
     pruner = place.settings(credentials_file=user(documented("Pruner", place)))
-    keys = custody.KeySettings(recovery_key_hex=KEY)
+    keys = trusted_keys.KeySettings(recovery_key_hex=KEY)
     repository = catalogue.RepositorySettings(APPLICATION, pruner, keys, None)
     kept = policy.parse({"keep_within": "20d", "min_keep": 1, "max_delete_share": 100})
     request = s3_retention.S3RetentionRequest(

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import versions
@@ -38,7 +38,7 @@ def open_store(place: Place, **changes: t.Any) -> Store:
 
 def listed(place: Place) -> list[str]:
     settings = catalogue.RepositorySettings(
-        APPLICATION, place.settings(), custody.KeySettings(recovery_key_hex=KEY), None
+        APPLICATION, place.settings(), trusted_keys.KeySettings(recovery_key_hex=KEY), None
     )
     return [backup.manifest.backup_id for backup in catalogue.open_repository(settings, world()).backups()]
 

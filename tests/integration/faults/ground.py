@@ -26,7 +26,7 @@ import asked
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import proof
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification

@@ -33,7 +33,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
@@ -115,7 +115,7 @@ class Ground:
         opened = catalogue.open_repository(settings, self.world())
         started = self.world().now() - datetime.timedelta(minutes=minutes)
         identity = repository.backup_id(started, secrets.token_hex(8))
-        writer = opened.custody.writer(COMPONENT, started)
+        writer = opened.trusted_keys.writer(COMPONENT, started)
         files = storing.BackupFiles(
             opened.store,
             APPLICATION,

@@ -17,14 +17,14 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipts
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, NotFound, Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import ObjectInfo
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import File
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 
     from .ground import Ground
 
@@ -67,7 +67,7 @@ def load(place: Ground) -> Memory:
 def opened(place: Ground, store: Memory, keys: KeySettings | None = None) -> catalogue.Repository:
     """Open the repository in `store` as a reader would who never saw it before."""
     application = place.settings.application
-    held = custody.load(keys or place.settings.keys, t.cast("t.Any", store), application)
+    held = trusted_keys.load(keys or place.settings.keys, t.cast("t.Any", store), application)
     return catalogue.Repository(application, t.cast("t.Any", store), held, Receipts(None), place.world().now)
 
 

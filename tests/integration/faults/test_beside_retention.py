@@ -14,7 +14,7 @@ import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, load
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import load, staging_database
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
@@ -74,13 +74,13 @@ def beside(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -
 
 
 def test_a_restore_in_place_keeps_the_backup_that_it_loads(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
-    drop = halfmade.drop
+    drop = staging_database.drop
 
     def and_prune(*given: t.Any) -> None:
         drop(*given)
         beside.prune()
 
-    monkeypatch.setattr(halfmade, "drop", and_prune)
+    monkeypatch.setattr(staging_database, "drop", and_prune)
     done = beside.restore("in_place")
     monkeypatch.undo()
     assert done.facts["restore"]["backup_id"] == beside.old

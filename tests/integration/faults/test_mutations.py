@@ -24,7 +24,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     RecoveryError,
     Tampered,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
 from faults import ground, mutations
@@ -229,7 +229,7 @@ def test_an_exchanged_manifest_is_told_by_the_host_that_wrote_it(scene: Scene) -
 def with_key(scene: Scene, tmp_path: Path) -> catalogue.RepositorySettings:
     wrong = ground.write_secret(tmp_path / "wrong", os.urandom(32).hex())
     return dataclasses.replace(
-        scene.place.settings, keys=custody.KeySettings(recovery_key_file=str(wrong)), state_dir=None
+        scene.place.settings, keys=trusted_keys.KeySettings(recovery_key_file=str(wrong)), state_dir=None
     )
 
 
@@ -264,7 +264,7 @@ def test_an_opening_key_of_somebody_else_opens_nothing(scene: Scene, tmp_path: P
     path = tmp_path / "opening"
     keyfile.write(str(path), [keyfile.create("opening", datetime.datetime.now(datetime.UTC))])
     root = keys.RecoveryKey(scene.place.key).root.public.hex()
-    settings = custody.KeySettings(opening_key_file=str(path), roots=(root,))
+    settings = trusted_keys.KeySettings(opening_key_file=str(path), roots=(root,))
 
     found = mutations.opened(scene.place, scene.store, settings).find(scene.place.component, "latest")
 
@@ -287,7 +287,7 @@ def test_a_revoked_signer_counts_only_for_what_the_store_had_before(scene: Scene
         file = trust.TrustFile(
             record.application, 1, record.started, (root.opening.recipient,), (dataclasses.replace(entry, **changes),)
         )
-        trusted = store.exchanged(custody.trust_name(record.application, 1), trust.sign(file, [root.root]))
+        trusted = store.exchanged(trusted_keys.trust_name(record.application, 1), trust.sign(file, [root.root]))
         return [each.manifest.backup_id for each in mutations.opened(place, trusted).backups()]
 
     assert listed() == [record.backup_id]
@@ -300,7 +300,7 @@ def test_a_revoked_signer_counts_only_for_what_the_store_had_before(scene: Scene
 def test_a_key_of_another_application_opens_nothing_here(scene: Scene) -> None:
     """The same store and key under another application's name: manifests, heads and trust name theirs."""
     moved = {name.replace("shop/", "blog/", 1): data for name, data in scene.store.objects.items()}
-    held = custody.load(scene.place.settings.keys, t.cast("t.Any", mutations.Memory(moved)), "blog")
+    held = trusted_keys.load(scene.place.settings.keys, t.cast("t.Any", mutations.Memory(moved)), "blog")
     store = t.cast("t.Any", mutations.Memory(moved))
     found = catalogue.Repository("blog", store, held, Receipts(None), scene.place.world().now)
 

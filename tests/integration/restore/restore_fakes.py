@@ -20,10 +20,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     dump,
     members,
     proof,
+    roles,
     server,
     snapshot,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
 
 Cluster = t.Any
 

@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.database
     find_databases,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import roles
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.encodings import raw_names
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks, halfmade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks, staging_database
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import emergency
 from restoring import validated
@@ -153,7 +153,7 @@ def test_nobody_renames_a_database_that_is_being_dropped(restorer, hostile, monk
     restorer.cluster.execute(f"ALTER ROLE {OWNER} CREATEDB")
     hostile[0].close()
     refused: list[str] = []
-    looked_up = halfmade.exists
+    looked_up = staging_database.exists
 
     def and_rename(session: t.Any, name: str) -> int:
         oid = looked_up(session, name)
@@ -164,9 +164,9 @@ def test_nobody_renames_a_database_that_is_being_dropped(restorer, hostile, monk
                 refused.append(str(exc))
         return oid
 
-    monkeypatch.setattr(halfmade, "exists", and_rename)
-    with halfmade.manage(restorer.cluster.login) as session:
-        halfmade.drop(session, "shop", looked_up(session, "shop"))
+    monkeypatch.setattr(staging_database, "exists", and_rename)
+    with staging_database.manage(restorer.cluster.login) as session:
+        staging_database.drop(session, "shop", looked_up(session, "shop"))
     assert refused
     assert not {"shop", "aside"} & restorer.databases()
 

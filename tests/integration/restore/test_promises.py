@@ -14,7 +14,7 @@ import asked
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, status
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import database_plan, halfmade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import database_plan, staging_database
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.choice import Choice
 from test_restore import CONFIRM, left_by_a_killed_run, ours
@@ -70,7 +70,7 @@ def test_in_place_keeps_what_it_put_into_use_when_its_session_ends_then(restorer
     # Else a database that is whole, proved and open to its users is dropped with what they wrote.
     swapped = database_plan.swap.swap
 
-    def and_end(session: halfmade.Session, **named: t.Any) -> None:
+    def and_end(session: staging_database.Session, **named: t.Any) -> None:
         swapped(session, **named)
         restorer.sql(f"SELECT pg_terminate_backend({session.connection.info.backend_pid})")
 
@@ -109,7 +109,7 @@ def test_a_restore_that_waits_for_another_is_not_shown_as_one_that_was_killed(
     restorer, shop, shop_backup, watching: t.Callable[[], list[status.Status]]
 ):
     # Else the doctor says of a refused run that it was ended in the middle, and `lifeboat status` that it runs.
-    with halfmade.manage(restorer.cluster.login) as other:
+    with staging_database.manage(restorer.cluster.login) as other:
         other.lock("into shop")
         with pytest.raises(errors.Busy):
             restorer.restore(shop_backup, "shop", confirm=CONFIRM)

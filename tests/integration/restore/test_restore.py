@@ -15,8 +15,12 @@ import psycopg
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import connection, halfmade, proof
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import HalfMade
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+    connection,
+    proof,
+    staging_database,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import StagingWarrants
 
 CONFIRM = "shop@db1"
 
@@ -210,10 +214,10 @@ def left_by_a_killed_run(restorer, name, target="shop"):
     """A database as a run leaves it that is killed by -9. Keep the result: at its end it would tidy up."""
     properties = restorer.properties()
     session = contextlib.ExitStack()
-    warrants = HalfMade(str(restorer.state_dir))
-    managing = session.enter_context(halfmade.manage(restorer.cluster.login, warrants))
-    mark = halfmade.mark_of("backup-x", target, "-", "db1 pid 1", name)
-    making = halfmade.making(managing, name, properties, mark, target=target)
+    warrants = StagingWarrants(str(restorer.state_dir))
+    managing = session.enter_context(staging_database.manage(restorer.cluster.login, warrants))
+    mark = staging_database.mark_of("backup-x", target, "-", "db1 pid 1", name)
+    making = staging_database.making(managing, name, properties, mark, target=target)
     making.__enter__()
     session.close()
     return making
@@ -223,15 +227,15 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(restorer, shop, shop_back
     kept = [left_by_a_killed_run(restorer, "shop_lifeboat_00000001")]
     kept += [left_by_a_killed_run(restorer, "shop_lifeboat_00000003")]
     kept += [left_by_a_killed_run(restorer, "shop_lifeboat_00000004", "shop2")]
-    with halfmade.manage(restorer.cluster.login) as other:
+    with staging_database.manage(restorer.cluster.login) as other:
         assert other.lock("shop_lifeboat_00000003")
         outcome = restorer.restore(shop_backup, "shop", confirm=CONFIRM)
     assert outcome.facts["restore"]["dropped_leftovers"] == ["shop_lifeboat_00000001"]
     (told,) = (done.ended.facts["summary"] for done in restorer.recorded)
     assert "shop_lifeboat_00000001" in told
     assert ours(restorer) == {"shop_lifeboat_00000003", "shop_lifeboat_00000004"}
-    assert HalfMade(str(restorer.state_dir)).valid()[0].name == "shop_lifeboat_00000003"
-    assert len(HalfMade(str(restorer.state_dir)).valid()) == 2
+    assert StagingWarrants(str(restorer.state_dir)).valid()[0].name == "shop_lifeboat_00000003"
+    assert len(StagingWarrants(str(restorer.state_dir)).valid()) == 2
 
 
 def test_a_leftover_that_this_host_does_not_remember_is_told_and_stays(restorer, shop, shop_backup):
@@ -273,15 +277,15 @@ def test_nothing_that_an_owner_can_write_makes_a_restore_drop_a_database(restore
 
 def test_a_finished_restore_leaves_no_warrant_to_drop_anything(restorer, shop, shop_backup):
     restorer.restore(shop_backup, "shop", confirm=CONFIRM, strategy="in_place")
-    assert HalfMade(str(restorer.state_dir)).valid() == []
+    assert StagingWarrants(str(restorer.state_dir)).valid() == []
     spoilt = dataclasses.replace(shop_backup, spoil=max(shop_backup.contents))
     with pytest.raises(errors.Tampered):
         restorer.restore(spoilt, "shop", target_db="other")
-    assert HalfMade(str(restorer.state_dir)).valid() == []
+    assert StagingWarrants(str(restorer.state_dir)).valid() == []
 
 
 def test_two_restores_into_one_target_do_not_meet(restorer, shop, shop_backup):
-    with halfmade.manage(restorer.cluster.login) as other:
+    with staging_database.manage(restorer.cluster.login) as other:
         other.lock("into shop")
         with pytest.raises(errors.Busy, match="Another restore"):
             restorer.restore(shop_backup, "shop", confirm=CONFIRM)

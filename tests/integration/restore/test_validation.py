@@ -18,8 +18,7 @@ import asked
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks, roles
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from restoring import validated
 

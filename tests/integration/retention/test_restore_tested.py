@@ -15,7 +15,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import ProofMismatch
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune

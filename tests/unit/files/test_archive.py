@@ -30,7 +30,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome, World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.streams import Peekable
@@ -114,7 +114,7 @@ def bench(tmp_path: Path) -> Bench:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "source" / "file").write_text("contents\n")
     (tmp_path / "source" / "sub" / "large").write_bytes(os.urandom(3 << 20))
-    held = custody.KeySettings(recovery_key_hex=RECOVERY.hex)
+    held = trusted_keys.KeySettings(recovery_key_hex=RECOVERY.hex)
     return Bench(tmp_path, archive.ArchiveSettings("shop", held, state_dir=str(tmp_path / "state")))
 
 
@@ -123,7 +123,7 @@ def sealed_host(bench: Bench) -> Bench:
     """A host that holds its signer and the root's public key, and opens nothing."""
     signer = keys.Signer.generate()
     keyfile.write(str(bench.top / "signer"), [keyfile.record("signer", signer.secret)])
-    host = custody.KeySettings(signer_file=str(bench.top / "signer"), roots=(RECOVERY.root.public.hex(),))
+    host = trusted_keys.KeySettings(signer_file=str(bench.top / "signer"), roots=(RECOVERY.root.public.hex(),))
     since = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     publish(bench, 1, (RECOVERY.opening.recipient,), trust.SignerEntry(signer.public, ("archive",), since))
     store = opening.StoreSettings(url=f"file://{bench.top}/store")
@@ -132,13 +132,13 @@ def sealed_host(bench: Bench) -> Bench:
 
 def publish(bench: Bench, serial: int, recipients: tuple[keys.Recipient, ...], *signers: trust.SignerEntry) -> None:
     made = trust.TrustFile("shop", serial, datetime.datetime.now(datetime.UTC), recipients, signers)
-    path = bench.top / "store" / custody.trust_name("shop", serial)
+    path = bench.top / "store" / trusted_keys.trust_name("shop", serial)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(trust.sign(made, [RECOVERY.root]))
 
 
 def with_keys(bench: Bench, **options: t.Any) -> archive.ArchiveSettings:
-    return dataclasses.replace(bench.settings, keys=custody.KeySettings(**options))
+    return dataclasses.replace(bench.settings, keys=trusted_keys.KeySettings(**options))
 
 
 def test_a_tree_comes_back_as_it_was(bench: Bench, tree: str, looked: t.Any) -> None:
@@ -279,7 +279,7 @@ class TestSealingAgain:
 
     def test_a_further_recipient_means_sealing_again(self, sealed_host: Bench) -> None:
         sealed_host.seal()
-        kept = sealed_host.settings.custody(world()).trust
+        kept = sealed_host.settings.trusted_keys(world()).trust
         assert kept is not None
         publish(sealed_host, 2, (*kept.recipients, keys.OpeningKey.generate().recipient), *kept.signers)
         outcome = sealed_host.seal()
@@ -317,7 +317,7 @@ class TestWhatSealingRefuses:
         assert os.listdir(bench.top / "archives") == []
 
     def test_a_signer_that_is_not_trusted(self, sealed_host: Bench) -> None:
-        kept = sealed_host.settings.custody(world()).trust
+        kept = sealed_host.settings.trusted_keys(world()).trust
         assert kept is not None
         publish(sealed_host, 2, kept.recipients, dataclasses.replace(kept.signers[0], scope=("main/shop",)))
         with pytest.raises(KeyRefused):
@@ -728,10 +728,10 @@ class TestRewrapping:
     def test_by_default_for_everybody_in_the_trust_file(self, sealed_host: Bench) -> None:
         sealed_host.seal()
         friend = keys.OpeningKey.generate()
-        kept = sealed_host.settings.custody(world()).trust
+        kept = sealed_host.settings.trusted_keys(world()).trust
         assert kept is not None
         publish(sealed_host, 2, (*kept.recipients, friend.recipient), *kept.signers)
-        opens = custody.KeySettings(recovery_key_hex=RECOVERY.hex)
+        opens = trusted_keys.KeySettings(recovery_key_hex=RECOVERY.hex)
         settings = dataclasses.replace(sealed_host.settings, keys=opens)
         outcome = archive.rewrap(archive.RewrapRequest(settings, str(sealed_host.sealed)), world())
         assert outcome.facts["added"] == [friend.recipient.kid]

@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 import shelf as ground
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import statistics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import backup_figures
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import inventory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
@@ -369,8 +369,10 @@ def test_the_next_expiry_is_that_of_the_policy(shelf: Shelf) -> None:
 
 def test_rows_come_from_what_the_host_remembers(shelf: Shelf) -> None:
     identity = shelf.back_up()
-    statistics.Statistics(str(shelf.home / "state")).add(
-        statistics.Statistic("shop", "main/shop", identity, "full", "scheduled", ground.NOW.isoformat(), 1, 2, rows=77)
+    backup_figures.Statistics(str(shelf.home / "state")).add(
+        backup_figures.Statistic(
+            "shop", "main/shop", identity, "full", "scheduled", ground.NOW.isoformat(), 1, 2, rows=77
+        )
     )
     assert shelf.values()[f"lifeboat_backup_newest_rows{{{SHOP}}}"] == 77
 

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import ProcessFailed
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import globals as roles
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import roles
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
 
 if t.TYPE_CHECKING:

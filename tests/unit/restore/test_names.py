@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import halfmade, restorer
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import restorer, staging_database
 
 LONG = "ü" * 31
 
 
 @pytest.mark.parametrize("name", ["shop", LONG, "x" * 63, "a" * 39 + "é" * 10])
 def test_names_fit_and_stay_text(name):
-    temporary = halfmade.temporary_name(name, "0123abcd")
-    kept = halfmade.kept_name(name, "20261121_020000")
+    temporary = staging_database.temporary_name(name, "0123abcd")
+    kept = staging_database.kept_name(name, "20261121_020000")
     assert len(temporary.encode()) <= 63
     assert len(kept.encode()) <= 63
     assert temporary.endswith("_lifeboat_0123abcd")

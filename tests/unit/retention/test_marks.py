@@ -15,8 +15,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogu
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, seals, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import Signer
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import custody
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
 
 DAY = datetime.timedelta(days=1)
@@ -52,7 +52,7 @@ class Hosts:
         made = trust.TrustFile(
             "shop", self.serial, self.ground.now, (key.opening.recipient,), (self.root_entry(), *self.entries)
         )
-        self.ground.store.put_new(custody.trust_name("shop", self.serial), trust.sign(made, [key.root]))
+        self.ground.store.put_new(trusted_keys.trust_name("shop", self.serial), trust.sign(made, [key.root]))
 
     def root_entry(self):
         # The test's backups are signed by the root.

@@ -28,7 +28,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.custody import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
 
@@ -642,7 +642,7 @@ def test_a_mark_of_another_manifest_verifies_nothing(ground):
         ground.now.replace(microsecond=0),
     )
     opened = ground.opened()
-    marks.write(opened.store, opened.custody, mark)
+    marks.write(opened.store, opened.trusted_keys, mark)
     row = listing.list_backups(listing.ListRequest(ground.settings), ground.world()).facts["backups"][0]
     assert not row["restore_tested"]
 

@@ -16,14 +16,14 @@ import typing as t
 from ..catalogue import catalogue, choosing
 from ..errors import RecoveryError, Tampered
 from . import judging
-from .statistics import Statistics, of_detail, of_manifest
+from .backup_figures import Statistics, of_detail, of_manifest
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..catalogue.manifest import Manifest
+    from .backup_figures import Statistic
     from .judging import Suspicion, Thresholds
-    from .statistics import Statistic
 
 Found = dict[str, tuple["Suspicion", ...]]
 
@@ -106,7 +106,7 @@ def _figures(
         figures[plain.backup_id] = remembered if remembered is not None and fits else plain
         if not fits:
             unknown.append(backup)
-    if unknown and opened.custody.can_open:
+    if unknown and opened.trusted_keys.can_open:
         with concurrent.futures.ThreadPoolExecutor(catalogue.READERS) as pool:
             for read in pool.map(lambda backup: _opened(opened, backup), unknown):
                 if read is not None:
@@ -120,7 +120,7 @@ def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic
         detail = backup.detail()
         return of_detail(backup.manifest, detail) if "tables" in detail else None
     except Tampered as exc:
-        opened.anomalies.append(catalogue.Anomaly("detail", backup.manifest.backup_id, exc.cause))
+        opened.anomalies.append(catalogue.IntegrityProblem("detail", backup.manifest.backup_id, exc.cause))
     except (RecoveryError, KeyError, TypeError, ValueError):
         # One that another key opens, or of another kind of backup: its manifest has to do.
         pass

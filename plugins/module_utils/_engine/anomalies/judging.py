@@ -26,7 +26,7 @@ from .thresholds import DEFAULTS, Thresholds, parse
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from .statistics import Statistic
+    from .backup_figures import Statistic
 
     Figure: t.TypeAlias = "Callable[[Statistic], float | None]"
 

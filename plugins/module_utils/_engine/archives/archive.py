@@ -23,14 +23,14 @@ from ..files.memory import Memory
 from ..files.safety import MEMBERS, Guard, Limits
 from ..model import Outcome
 from .file import ArchiveFile, ArchiveSettings
-from .opening import OpenRequest, open_archive
 from .sealing import SealRequest, seal
+from .unsealing import OpenRequest, open_archive
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..crypto.lbx import Head
-    from ..keys.custody import Custody
+    from ..keys.trusted_keys import TrustedKeys
     from ..model import World
 
 LISTED = 10_000
@@ -135,14 +135,14 @@ def rewrap(request: RewrapRequest, world: World) -> Outcome:
     return Outcome(bool(added), facts, _opens_for(request.path, before), _opens_for(request.path, after))
 
 
-def _archive(request: ReadRequest | RewrapRequest, world: World) -> tuple[Custody, ArchiveFile]:
-    keys = request.settings.custody(world)
+def _archive(request: ReadRequest | RewrapRequest, world: World) -> tuple[TrustedKeys, ArchiveFile]:
+    keys = request.settings.trusted_keys(world)
     archive = ArchiveFile(request.path, keys)
     archive.check_present()
     return keys, archive
 
 
-def _recipients(given: Sequence[str], keys: Custody) -> list[Recipient]:
+def _recipients(given: Sequence[str], keys: TrustedKeys) -> list[Recipient]:
     if given:
         return [_recipient(text) for text in given]
     if keys.trust is None:

@@ -22,7 +22,7 @@ from .. import codec, disk
 from ..crypto import lbx, wraps
 from ..errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
 from ..files import names, tar
-from ..keys import custody
+from ..keys import trusted_keys
 from ..repository import check_application
 from ..stores import base, opening
 from ..streams import Tally
@@ -52,23 +52,23 @@ class ArchiveSettings:
     """
 
     application: str
-    keys: custody.KeySettings
+    keys: trusted_keys.KeySettings
     store: opening.StoreSettings | None = None
     state_dir: str | None = None
 
-    def custody(self, world: World) -> custody.Custody:
+    def trusted_keys(self, world: World) -> trusted_keys.TrustedKeys:
         """Read the keys and the trust that they are under. Raise KeyRefused when they do not fit."""
         application = check_application(self.application)
         if self.store is None:
-            return custody.load(self.keys, _NoStore(), application)
+            return trusted_keys.load(self.keys, _NoStore(), application)
         store = opening.open_store(self.store, environ=world.environ, dry_run=True)  # an archive writes nothing there
-        return custody.load(self.keys, store, application)
+        return trusted_keys.load(self.keys, store, application)
 
 
 class ArchiveFile:
     """An archive at a path. `tally` counts and hashes the file once `members` or `check_intact` has read it."""
 
-    def __init__(self, path: str, keys: custody.Custody) -> None:
+    def __init__(self, path: str, keys: trusted_keys.TrustedKeys) -> None:
         self.path = path
         self._keys = keys
         self.tally = Tally()

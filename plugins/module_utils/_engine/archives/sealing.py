@@ -35,7 +35,7 @@ from .file import SCOPE, ArchiveFile, ArchiveSettings
 if t.TYPE_CHECKING:
     from ..crypto.lbx import Head
     from ..files.walking import Listing
-    from ..keys.custody import Custody
+    from ..keys.trusted_keys import TrustedKeys
     from ..model import World
 
 SETTLED = 2 * 10**9
@@ -80,7 +80,7 @@ class _Sealing:
         self._left_out: list[str] = []
         self._forgotten: list[str] = []
         self._codec = codec.Codec.parse(request.compression)
-        self._keys: Custody = request.settings.custody(world)
+        self._keys: TrustedKeys = request.settings.trusted_keys(world)
         self._writer = self._keys.writer(SCOPE)
         self._tree = Tree(request.paths, Selection(request.exclude), self._left_out.append)
         self._archive = ArchiveFile(request.dest, self._keys)

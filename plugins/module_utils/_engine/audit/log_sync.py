@@ -20,7 +20,7 @@ from ..errors import DatabaseError
 from ..model import Outcome
 from ..postgres import log_table
 from ..postgres.connection import connect, explained
-from ..retention import outlook
+from ..retention import forecast as outlook
 from ..retention.planner import Candidate
 from ..verbs import that
 from .log import LARGEST, AuditLog, Entry, one_line

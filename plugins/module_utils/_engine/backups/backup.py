@@ -20,7 +20,7 @@ import typing as t
 
 from .. import repository, units
 from ..anomalies import assessment
-from ..anomalies.statistics import Statistics
+from ..anomalies.backup_figures import Statistics
 from ..catalogue import catalogue, choosing
 from ..catalogue.receipts import Receipt
 from ..catalogue.stored_backup import incomplete
@@ -57,7 +57,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     compression = request.check()
     component = repository.component(*request.source.name)
     opened = catalogue.open_repository(request.repository, world)
-    writer = opened.custody.writer(component, world.now())
+    writer = opened.trusted_keys.writer(component, world.now())
     previous = _previous(opened, component)
     known = Known(previous, request.repository.state_dir)
     if previous and request.max_age is not None:

@@ -17,7 +17,7 @@ import typing as t
 
 from .. import repository
 from ..errors import KeyRefused, NotFound, Tampered
-from ..keys import custody
+from ..keys import trusted_keys
 from ..stores import opening
 from . import choosing, evidence, readings
 from . import marks as sealed
@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
     from ..stores.base import ObjectInfo, Store
     from ..stores.settings import Patience
 
-__all__ = ["Anomaly", "Backup", "Listed", "Repository", "RepositorySettings", "open_repository"]
+__all__ = ["Backup", "IntegrityProblem", "Listed", "Repository", "RepositorySettings", "open_repository"]
 
 READERS = 8
 """Manifests that are fetched at once: a listing waits for the network, not for a core."""
@@ -51,7 +51,7 @@ class RepositorySettings:
 
     application: str
     store: opening.StoreSettings
-    keys: custody.KeySettings
+    keys: trusted_keys.KeySettings
     state_dir: str | None = None
 
     @property
@@ -61,7 +61,7 @@ class RepositorySettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Anomaly:
+class IntegrityProblem:
     """
     Something in the store that is not as it must be: `kind` for machines, `cause` for people.
 
@@ -95,15 +95,15 @@ class Repository:
         self,
         application: str,
         store: Store,
-        keys: custody.Custody,
+        keys: trusted_keys.TrustedKeys,
         receipts: Receipts,
         now: Callable[[], datetime.datetime],
     ) -> None:
         self.application = application
         self.store = store
-        self.custody = keys
+        self.trusted_keys = keys
         self.receipts = receipts
-        self.anomalies: list[Anomaly] = []
+        self.anomalies: list[IntegrityProblem] = []
         self._now = now
 
     def backups(self, component: str | None = None) -> list[Backup]:
@@ -147,19 +147,21 @@ class Repository:
                 listed.append(Listed(backup, place.stored, problem))
                 if problem:
                     record = backup.manifest
-                    self.anomalies.append(Anomaly("incomplete", record.backup_id, problem, record.component))
+                    self.anomalies.append(IntegrityProblem("incomplete", record.backup_id, problem, record.component))
         return listed
 
     def marks(self, backup_id: str | None = None, *, kinds: tuple[str, ...] = sealed.KINDS) -> dict[str, sealed.Marks]:
         """Give what is said about one backup, or about all, by backup id; a mark not to be believed is an anomaly."""
-        found = sealed.read(self.store, self.custody, self.application, backup_id, kinds=kinds)
+        found = sealed.read(self.store, self.trusted_keys, self.application, backup_id, kinds=kinds)
         self.doubt(found.values())
         return found
 
     def doubt(self, found: Iterable[sealed.Marks]) -> None:
         """Count the marks that are not to be believed among the anomalies."""
         for name in (name for said in found for name in said.doubtful):
-            self.anomalies.append(Anomaly("mark", name, f"The mark {name} is not signed by a key that may sign it."))
+            self.anomalies.append(
+                IntegrityProblem("mark", name, f"The mark {name} is not signed by a key that may sign it.")
+            )
 
     def find(self, component: str, selector: str) -> Backup:
         """
@@ -200,7 +202,7 @@ class Repository:
         return self._read(Place(component, backup_id, info.modified))
 
     def _read(self, place: Place) -> Backup:
-        return believed(self.store, self.custody, self.application, place, self._now)
+        return believed(self.store, self.trusted_keys, self.application, place, self._now)
 
     def _places(self, component: str | None) -> list[Place]:
         infos = self.store.list(repository.manifests(self.application, component))
@@ -219,7 +221,7 @@ class Repository:
                 return None
             name = repository.manifest(self.application, place.component, place.backup_id)
             kind = STRANGER if exc.details.get("signer") == "unknown" else "manifest"
-            self.anomalies.append(Anomaly(kind, name, exc.cause, place.component))
+            self.anomalies.append(IntegrityProblem(kind, name, exc.cause, place.component))
             return None
 
     def _present(self, backup: Backup) -> bool:
@@ -227,7 +229,7 @@ class Repository:
             backup.check_present()
         except Tampered as exc:
             self.anomalies.append(
-                Anomaly("incomplete", backup.manifest.backup_id, exc.cause, backup.manifest.component)
+                IntegrityProblem("incomplete", backup.manifest.backup_id, exc.cause, backup.manifest.component)
             )
             return False
         return True
@@ -245,7 +247,7 @@ class Repository:
         found = evidence.unlisted(self.application, files, known, self._now())
         whole = found.complete - self._let_go(found.complete)
         for identity in sorted(whole - missing):
-            self.anomalies.append(Anomaly("hidden", identity, evidence.hidden(identity)))
+            self.anomalies.append(IntegrityProblem("hidden", identity, evidence.hidden(identity)))
         stored = whole if every else whole | found.partial
         if not places and (stored or missing):
             what = component or self.application
@@ -262,11 +264,11 @@ class Repository:
                 continue
             if receipt.backup_id not in found:
                 cause = f"{receipt.backup_id} was made here at {receipt.finished} and is not in the store."
-                self.anomalies.append(Anomaly("missing", receipt.backup_id, cause, receipt.component))
+                self.anomalies.append(IntegrityProblem("missing", receipt.backup_id, cause, receipt.component))
                 missing.add(receipt.backup_id)
             elif found[receipt.backup_id] != receipt.manifest_sha256:
                 cause = f"The manifest of {receipt.backup_id} is not the one that was written."
-                self.anomalies.append(Anomaly("exchanged", receipt.backup_id, cause, receipt.component))
+                self.anomalies.append(IntegrityProblem("exchanged", receipt.backup_id, cause, receipt.component))
         return missing
 
     def _expired(self, missing: set[str]) -> set[str]:
@@ -277,7 +279,7 @@ class Repository:
         return known | gone
 
     def _let_go(self, wanted: Collection[str]) -> set[str]:
-        return sealed.let_go(self.store, self.custody, self.application, wanted)
+        return sealed.let_go(self.store, self.trusted_keys, self.application, wanted)
 
 
 def open_repository(
@@ -293,12 +295,12 @@ def open_repository(
         settings.store, environ=world.environ, dry_run=world.dry_run, patience=patience, thorough=thorough
     )
     receipts = Receipts(settings.state_dir, settings.place, read_only=world.dry_run)
-    keys = custody.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
+    keys = trusted_keys.load(settings.keys, store, application, last_seen_serial=receipts.trust_serial(application))
     if keys.trust is not None and not world.dry_run:
         receipts.saw_trust(application, keys.trust.serial)
     opened = Repository(application, store, keys, receipts, world.now)
     cause = "It is not signed by the root that counts here, and was passed over."
-    opened.anomalies += [Anomaly(TRUST, name, f"{name}: {cause}") for name in keys.ignored_trust_files]
+    opened.anomalies += [IntegrityProblem(TRUST, name, f"{name}: {cause}") for name in keys.ignored_trust_files]
     return opened
 
 

@@ -12,7 +12,7 @@ import typing as t
 
 from .. import repository
 from ..anomalies import assessment, judging
-from ..anomalies.statistics import Statistics
+from ..anomalies.backup_figures import Statistics
 from ..errors import MissingLibrary, StoreError, UsageError
 from ..model import Outcome
 from . import catalogue, newer, protection, table

@@ -54,7 +54,7 @@ def mark(request: MarkRequest, world: World) -> Outcome:
     if wanted != bool(standing) or (not wanted and said.doubtful):
         for lifts in [""] if wanted else [*(mark.token for mark in standing), *map(marks.token, said.doubtful)]:
             made = _made(backup, request.kind, request.reason, world, lifts=lifts)
-            marks.write(opened.store, opened.custody, made)
+            marks.write(opened.store, opened.trusted_keys, made)
             if wanted:
                 opened.receipts.saw_marks([made])
         for name in () if wanted else said.doubtful:
@@ -71,7 +71,7 @@ def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, st
     """
     try:
         if marks.of(backup, marks.RESTORE_TESTED).restore_tested_at(backup.manifest_sha256) is None:
-            marks.write(backup.store, backup.custody, _made(backup, marks.RESTORE_TESTED, reason, world))
+            marks.write(backup.store, backup.trusted_keys, _made(backup, marks.RESTORE_TESTED, reason, world))
     except KeyRefused:
         return False, ""
     except StoreError as exc:

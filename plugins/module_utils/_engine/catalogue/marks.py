@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-    from ..keys.custody import Custody
+    from ..keys.trusted_keys import TrustedKeys
     from ..stores.base import ObjectInfo, Store
     from .stored_backup import Backup
 
@@ -129,9 +129,9 @@ def parse(payload: bytes, application: str, backup_id: str, kind: str, token: st
     return Mark(**{**record, "at": parse_time(record["at"])})
 
 
-def write(store: Store, custody: Custody, mark: Mark) -> None:
+def write(store: Store, trusted_keys: TrustedKeys, mark: Mark) -> None:
     """Sign and store a mark. Raise KeyRefused when no key at hand may sign marks of its kind."""
-    signer = custody.writer(scope(mark.kind), mark.at).signer
+    signer = trusted_keys.writer(scope(mark.kind), mark.at).signer
     store.put_new(mark.name, seals.seal_record("mark", mark.payload(), [signer]))
 
 
@@ -146,35 +146,40 @@ def scope(kind: str) -> str:
 
 
 def read(
-    store: Store, custody: Custody, application: str, backup_id: str | None = None, *, kinds: Sequence[str] = KINDS
+    store: Store,
+    trusted_keys: TrustedKeys,
+    application: str,
+    backup_id: str | None = None,
+    *,
+    kinds: Sequence[str] = KINDS,
 ) -> dict[str, Marks]:
     """Give the marks of a backup, or of all, by backup id. Raise StoreError when they cannot be read to the end."""
     names = store.list(repository.marks(application, backup_id))
-    return judge(store, custody, application, [info for info in names if _kind(application, info.name) in kinds])
+    return judge(store, trusted_keys, application, [info for info in names if _kind(application, info.name) in kinds])
 
 
 def of(backup: Backup, *kinds: str) -> Marks:
     """Give the marks of these kinds that a backup has. Raise StoreError as `read` does."""
     identity = backup.manifest.backup_id
-    said = read(backup.store, backup.custody, backup.manifest.application, identity, kinds=kinds)
+    said = read(backup.store, backup.trusted_keys, backup.manifest.application, identity, kinds=kinds)
     return said.get(identity, Marks())
 
 
-def let_go(store: Store, custody: Custody, application: str, wanted: Collection[str]) -> set[str]:
+def let_go(store: Store, trusted_keys: TrustedKeys, application: str, wanted: Collection[str]) -> set[str]:
     """Give those of these backup ids of which a mark says that retention let them go."""
     if not wanted:
         return set()
     prefix = repository.marks(application)
     every = ((info, repository.parse_mark(application, info.name)) for info in store.list(prefix))
     infos = [info for info, parsed in every if parsed and parsed[0] in wanted and parsed[1] == "expired"]
-    return {backup_id for backup_id, said in judge(store, custody, application, infos).items() if said.expired}
+    return {backup_id for backup_id, said in judge(store, trusted_keys, application, infos).items() if said.expired}
 
 
-def judge(store: Store, custody: Custody, application: str, infos: Iterable[ObjectInfo]) -> dict[str, Marks]:
+def judge(store: Store, trusted_keys: TrustedKeys, application: str, infos: Iterable[ObjectInfo]) -> dict[str, Marks]:
     """Read these marks, and give by backup id those that stand and those that are not to be believed."""
     infos = list(infos)
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-        found = list(pool.map(lambda info: _read(store, custody, application, info), infos))
+        found = list(pool.map(lambda info: _read(store, trusted_keys, application, info), infos))
     read_marks: dict[str, list[Mark]] = {}
     doubtful: dict[str, list[str]] = {}
     for info, mark in zip(infos, found, strict=True):
@@ -189,16 +194,16 @@ def judge(store: Store, custody: Custody, application: str, infos: Iterable[Obje
     }
 
 
-def _read(store: Store, custody: Custody, application: str, info: ObjectInfo) -> Mark | None:
+def _read(store: Store, trusted_keys: TrustedKeys, application: str, info: ObjectInfo) -> Mark | None:
     backup_id, kind, token = _parsed(application, info.name)
     envelope = b"".join(store.get(info.name, 0, seals.envelope_limit("mark") + 1))
     try:
-        signers = custody.record_signers(scope(kind), None, stored=info.modified)
+        signers = trusted_keys.record_signers(scope(kind), None, stored=info.modified)
         opened = seals.open_record("mark", envelope, signers)
         mark = parse(opened.payload, application, backup_id, kind, token)
     except Tampered:
         return None
-    in_time = custody.record_signers(scope(kind), mark.at, stored=info.modified)
+    in_time = trusted_keys.record_signers(scope(kind), mark.at, stored=info.modified)
     return mark if in_time.intersection(opened.signers) else None
 
 

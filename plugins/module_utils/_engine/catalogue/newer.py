@@ -21,7 +21,7 @@ from ..crypto import lbx
 from ..errors import AccessDenied, NotFound, RecoveryError
 from . import choosing
 from . import marks as sealed
-from .catalogue import Anomaly
+from .catalogue import IntegrityProblem
 from .stored_backup import RECORD_BYTES, parse_record
 
 if t.TYPE_CHECKING:
@@ -108,11 +108,13 @@ def notice(
     for component, passed in found.items():
         if passed:
             identity = latest[component].manifest.backup_id
-            opened.anomalies.append(Anomaly("latest", identity, said(component, identity, passed), component))
+            opened.anomalies.append(IntegrityProblem("latest", identity, said(component, identity, passed), component))
     return {component: passed for component, passed in found.items() if passed}
 
 
-def among(anomalies: Iterable[Anomaly], chosen: Backup, until: datetime.datetime | None = None) -> tuple[Passed, ...]:
+def among(
+    anomalies: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None = None
+) -> tuple[Passed, ...]:
     """Give what the anomalies of a listing say of newer backups of the same database, or of one that may be."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
     found: dict[str, Passed] = {}
@@ -217,7 +219,7 @@ def _listed(opened: Repository) -> Iterator[tuple[str, str]]:
 def _marks(opened: Repository, identities: Iterable[str]) -> dict[str, sealed.Marks]:
     said: dict[str, sealed.Marks] = {}
     for identity in identities:
-        said |= sealed.read(opened.store, opened.custody, opened.application, identity)
+        said |= sealed.read(opened.store, opened.trusted_keys, opened.application, identity)
     return said
 
 
@@ -225,12 +227,12 @@ def _by_its_record(opened: Repository, chosen: Backup, identity: str, *, open_it
     """Tell by its record whether a backup without a manifest is one of the same database, where a key opens it."""
     cause = "Its data and records are complete, and its manifest is missing."
     name = repository.detail(opened.application, identity, "detail")
-    signers = opened.custody.record_signers(chosen.manifest.component, None)
+    signers = opened.trusted_keys.record_signers(chosen.manifest.component, None)
     try:
-        if not open_it or not opened.custody.can_open:
+        if not open_it or not opened.trusted_keys.can_open:
             raise AccessDenied("Nobody here can open it.", "")
         stored = opened.store.get(name)
-        sealed = lbx.open_file(stored, lbx.Expected(name, signers), opened.custody.opener)
+        sealed = lbx.open_file(stored, lbx.Expected(name, signers), opened.trusted_keys.opener)
         source = parse_record(b"".join(codec.decompress(sealed, limit=RECORD_BYTES)))["source"]
         own = chosen.detail()["source"]
     except (RecoveryError, KeyError, TypeError):

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterator
 
-    from ..keys.custody import Custody
+    from ..keys.trusted_keys import TrustedKeys
     from ..stores.base import Store
     from .choosing import Place
     from .manifest import File, Manifest
@@ -42,7 +42,7 @@ class Backup:
     manifest_sha256: str
     signer: bytes
     store: Store
-    custody: Custody
+    trusted_keys: TrustedKeys
 
     def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]:
         """
@@ -78,7 +78,7 @@ class Backup:
         for file in self.manifest.files:
             start = self.store.get(file.name, 0, min(file.size, HEAD_BYTES))
             head, _rest = lbx.read_head(start, self.expected(file))
-            self.custody.opener.data_key(head)
+            self.trusted_keys.opener.data_key(head)
 
     def expected(self, file: File) -> lbx.Expected:
         """Give what a stored file of this backup must be."""
@@ -94,7 +94,7 @@ class Backup:
         for file in self.manifest.of_member(member):
             stored = self.store.get(file.name)
             watched = counted(stored, note) if note else stored
-            opened = lbx.open_file(watched, self.expected(file), self.custody.opener)
+            opened = lbx.open_file(watched, self.expected(file), self.trusted_keys.opener)
             size = 0
             for block in codec.decompress(opened, limit=file.plain_size):
                 size += len(block)
@@ -161,7 +161,7 @@ def _collect(find: Callable[[str, str], Backup], backup: Backup, found: dict[str
 
 
 def believed(
-    store: Store, custody: Custody, application: str, place: Place, now: Callable[[], datetime.datetime]
+    store: Store, trusted_keys: TrustedKeys, application: str, place: Place, now: Callable[[], datetime.datetime]
 ) -> Backup:
     """Give the backup whose manifest lies at `place`. Raise NotFound when it is gone, else Tampered."""
     component, backup_id = place.component, place.backup_id
@@ -169,10 +169,10 @@ def believed(
     # What is larger than it may be is cut, and fails its parser.
     envelope = b"".join(store.get(name, 0, seals.envelope_limit("manifest") + 1))
     # The store's own time is what a thief of a signer cannot choose.
-    signers = custody.record_signers(component, None, stored=place.stored)
+    signers = trusted_keys.record_signers(component, None, stored=place.stored)
     opened = seals.open_record("manifest", envelope, signers)
     record = parse(opened.payload, application, component, backup_id)
-    signer = _signer(custody, opened.signers, record, place.stored)
+    signer = _signer(trusted_keys, opened.signers, record, place.stored)
     if record.finished > now() + choosing.FUTURE:
         raise Tampered(
             f"{backup_id} claims to have finished in the future.",
@@ -180,11 +180,13 @@ def believed(
             backup_id=backup_id,
         )
     digest = hashlib.sha256(envelope).hexdigest()
-    return Backup(record, digest, signer, store, custody)
+    return Backup(record, digest, signer, store, trusted_keys)
 
 
-def _signer(custody: Custody, signers: tuple[bytes, ...], record: Manifest, stored: datetime.datetime) -> bytes:
-    allowed = custody.record_signers(record.component, record.finished, stored=stored)
+def _signer(
+    trusted_keys: TrustedKeys, signers: tuple[bytes, ...], record: Manifest, stored: datetime.datetime
+) -> bytes:
+    allowed = trusted_keys.record_signers(record.component, record.finished, stored=stored)
     for signer in signers:
         if signer in allowed:
             return signer

@@ -16,7 +16,7 @@ from ..units import human_count, human_duration, human_size
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .catalogue import Anomaly
+    from .catalogue import IntegrityProblem
 
 FEW = 3
 """Backups that are shown of each of several databases."""
@@ -35,7 +35,7 @@ class Missing:
 def lines(
     rows: Iterable[Row],
     latest: Mapping[str, Row],
-    anomalies: Sequence[Anomaly],
+    anomalies: Sequence[IntegrityProblem],
     missing: Sequence[Missing],
     *,
     now: datetime.datetime,

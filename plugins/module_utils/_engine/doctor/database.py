@@ -11,8 +11,8 @@ import typing as t
 
 from ..databases.discovery import DiscoveryRequest, find_databases
 from ..errors import DatabaseError, RecoveryError
-from ..postgres import connection, grants, halfmade, locks, server, snapshot
-from ..postgres.warrants import HalfMade
+from ..postgres import connection, grants, locks, server, snapshot, staging_database
+from ..postgres.warrants import StagingWarrants
 from .check import Case, Check, count, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
@@ -129,10 +129,10 @@ def _finding(database: str, finding: Finding) -> Check:
 
 def _leftovers(case: Case) -> Iterator[Check]:
     """Find databases that an interrupted restore left half made, or that only look so, and that nobody locks."""
-    warrants = HalfMade(case.request.repository.state_dir)
+    warrants = StagingWarrants(case.request.repository.state_dir)
     try:
-        with halfmade.manage(t.cast("t.Any", case.request.login), warrants) as session:
-            left = halfmade.left(session)
+        with staging_database.manage(t.cast("t.Any", case.request.login), warrants) as session:
+            left = staging_database.left(session)
     except RecoveryError as exc:
         yield refused("leftovers", exc)
         return

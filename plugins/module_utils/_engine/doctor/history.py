@@ -10,7 +10,7 @@ import typing as t
 
 from .. import repository
 from ..anomalies import assessment, judging
-from ..anomalies.statistics import Statistics
+from ..anomalies.backup_figures import Statistics
 from ..audit.log import AuditLog
 from ..catalogue import marks, protection
 from ..catalogue.protection import Protection

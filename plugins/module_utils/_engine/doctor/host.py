@@ -14,7 +14,7 @@ import stat
 import typing as t
 
 from .. import holder, status
-from ..anomalies.statistics import Statistics
+from ..anomalies.backup_figures import Statistics
 from ..host_state import LOAN
 from ..lending.ledger import abandoned
 from ..stores import opening

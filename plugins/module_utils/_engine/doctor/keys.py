@@ -16,7 +16,7 @@ from .check import Case, Check, count, failed, ok, refused, warning
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..keys.custody import Custody
+    from ..keys.trusted_keys import TrustedKeys
 
 SOON = datetime.timedelta(days=14)
 """Before a signer's time is over there should be time for two working weeks."""
@@ -28,45 +28,52 @@ def examine(case: Case) -> Iterator[Check]:
     """Yield what there is to say about the keys of this host."""
     if case.opened is None:
         return
-    custody = case.opened.custody
-    yield _trust(custody)
-    if custody.mode != "reader":
-        yield from _signer(case, custody)
-        yield _recipients(case, custody)
-    yield from _newest(case, custody)
+    trusted_keys = case.opened.trusted_keys
+    yield _trust(trusted_keys)
+    if trusted_keys.mode != "reader":
+        yield from _signer(case, trusted_keys)
+        yield _recipients(case, trusted_keys)
+    yield from _newest(case, trusted_keys)
 
 
-def _trust(custody: Custody) -> Check:
-    serial = custody.trust.serial if custody.trust else 0
-    facts = {"mode": custody.mode, "serial": serial, "roots": len(custody.roots), "opens": custody.can_open}
-    if custody.ignored_trust_files:
+def _trust(trusted_keys: TrustedKeys) -> Check:
+    serial = trusted_keys.trust.serial if trusted_keys.trust else 0
+    facts = {
+        "mode": trusted_keys.mode,
+        "serial": serial,
+        "roots": len(trusted_keys.roots),
+        "opens": trusted_keys.can_open,
+    }
+    if trusted_keys.ignored_trust_files:
         return failed(
             "trust",
-            f"{count(len(custody.ignored_trust_files), 'trust file')} in the store are not signed by the pinned root, "
-            f"such as {custody.ignored_trust_files[0]}.",
+            f"{count(len(trusted_keys.ignored_trust_files), 'trust file')} in the store are not signed by the pinned "
+            f"root, such as {trusted_keys.ignored_trust_files[0]}.",
             "Find out who wrote them: only the recovery key may.",
             **facts,
         )
-    opens = "it can open its backups" if custody.can_open else "it cannot open its backups"
-    if custody.trust is None:
-        return ok("trust", f"This host is in mode {custody.mode} without a trust file; {opens}.", **facts)
-    signers = count(len(custody.trust.signers), "signer")
-    said = f"This host is in mode {custody.mode}; trust file {serial} counts, with {signers}; {opens}."
+    opens = "it can open its backups" if trusted_keys.can_open else "it cannot open its backups"
+    if trusted_keys.trust is None:
+        return ok("trust", f"This host is in mode {trusted_keys.mode} without a trust file; {opens}.", **facts)
+    signers = count(len(trusted_keys.trust.signers), "signer")
+    said = f"This host is in mode {trusted_keys.mode}; trust file {serial} counts, with {signers}; {opens}."
     return ok("trust", said, **facts)
 
 
-def _signer(case: Case, custody: Custody) -> Iterator[Check]:
+def _signer(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
     now = case.world.now()
     scopes = [repository.component(case.request.cluster, name) for name in case.databases or ["postgres"]]
     try:
         for scope in scopes:
-            custody.writer(scope, now)
+            trusted_keys.writer(scope, now)
     except KeyRefused as exc:
         yield refused("signer", exc)
         return
-    kid = custody.signer.kid
+    kid = trusted_keys.signer.kid
     entries = (
-        [entry for entry in custody.trust.signers if entry.public == custody.signer.public] if custody.trust else []
+        [entry for entry in trusted_keys.trust.signers if entry.public == trusted_keys.signer.public]
+        if trusted_keys.trust
+        else []
     )
     ends = [entry.until for entry in entries if entry.until]
     if ends and min(ends) - now < SOON:
@@ -76,13 +83,13 @@ def _signer(case: Case, custody: Custody) -> Iterator[Check]:
         yield ok("signer", f"The signer {kid} of this host may sign its backups.", kid=kid)
 
 
-def _recipients(case: Case, custody: Custody) -> Check:
+def _recipients(case: Case, trusted_keys: TrustedKeys) -> Check:
     kids = (
-        [recipient.kid for recipient in custody.writer(_any_scope(case), case.world.now()).recipients]
-        if _may(case, custody)
+        [recipient.kid for recipient in trusted_keys.writer(_any_scope(case), case.world.now()).recipients]
+        if _may(case, trusted_keys)
         else []
     )
-    wanted = case.request.limits.min_recipients or (1 if custody.mode == "single-key" else 2)
+    wanted = case.request.limits.min_recipients or (1 if trusted_keys.mode == "single-key" else 2)
     facts = {"recipients": kids, "count": len(kids), "wanted": wanted}
     if not kids:
         return failed("recipients", "Nobody is known to encrypt to.", _ISSUE, **facts)
@@ -98,12 +105,12 @@ def _recipients(case: Case, custody: Custody) -> Check:
     return ok("recipients", f"{count(len(kids), 'key')} can open the backups of this host.", **facts)
 
 
-def _newest(case: Case, custody: Custody) -> Iterator[Check]:
+def _newest(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
     """Look whether the newest backups are for everybody who is a recipient now."""
-    if custody.trust is None or not case.backups:
+    if trusted_keys.trust is None or not case.backups:
         return
     record = case.backups[-1].manifest
-    lacking = [item.kid for item in custody.trust.recipients if item.kid not in record.recipients]
+    lacking = [item.kid for item in trusted_keys.trust.recipients if item.kid not in record.recipients]
     if lacking:
         yield warning(
             "recipients",
@@ -117,9 +124,9 @@ def _any_scope(case: Case) -> str:
     return repository.component(case.request.cluster, (case.databases or ["postgres"])[0])
 
 
-def _may(case: Case, custody: Custody) -> bool:
+def _may(case: Case, trusted_keys: TrustedKeys) -> bool:
     try:
-        custody.writer(_any_scope(case), case.world.now())
+        trusted_keys.writer(_any_scope(case), case.world.now())
     except KeyRefused:
         return False
     return True

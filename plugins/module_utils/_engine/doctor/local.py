@@ -10,9 +10,9 @@ import typing as t
 from .. import host_state
 from ..anomalies import thresholds
 from ..catalogue.catalogue import RepositorySettings
-from ..crypto import keyring
+from ..crypto import local_keys
 from ..errors import UsageError
-from ..keys.custody import KeySettings
+from ..keys.trusted_keys import KeySettings
 from ..postgres.connection import Login
 from ..stores.opening import StoreSettings
 from . import doctor
@@ -26,7 +26,7 @@ def request_of(settings: HostSettings, config_dir: str, only: tuple[str, ...] = 
     """Give what role `doctor` would ask for on this host. Raise UsageError when the settings do not fit together."""
     keys = dict(settings.keys)
     roots_file = keys.pop("roots_file", None)
-    roots = (*keys.pop("roots", ()), *(keyring.read_roots(roots_file) if roots_file else ()))
+    roots = (*keys.pop("roots", ()), *(local_keys.read_roots(roots_file) if roots_file else ()))
     databases = settings.value("databases", "all")
     exclude = settings.value("databases_exclude", [])
     try:

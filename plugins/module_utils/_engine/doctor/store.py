@@ -19,7 +19,7 @@ from .check import Case, Check, count, failed, ok, refused, warning
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..catalogue.catalogue import Anomaly
+    from ..catalogue.catalogue import IntegrityProblem
 
 SKEW_LIMIT = 15 * 60.0
 """Seconds of difference beyond which S3 refuses a request."""
@@ -48,7 +48,7 @@ def examine(case: Case) -> Iterator[Check]:
 
 def _catalogue(case: Case) -> Iterator[Check]:
     """Tell what is wrong with what is stored, by its kind: one cause may spoil every backup."""
-    kinds: dict[str, list[Anomaly]] = {}
+    kinds: dict[str, list[IntegrityProblem]] = {}
     for anomaly in t.cast("t.Any", case.opened).anomalies:
         if anomaly.kind != TRUST:  # the keys' own check tells of those
             kinds.setdefault(anomaly.kind, []).append(anomaly)
@@ -88,7 +88,7 @@ def _reach(case: Case) -> Check:
     held = count(len(case.backups), "backup") if case.listed else "what it may not list"
     if not case.wants("store"):
         return ok("store", f"{opened.store.url} holds {held}.")
-    if case.world.dry_run or opened.custody.mode == "reader":
+    if case.world.dry_run or opened.trusted_keys.mode == "reader":
         why = "check mode writes nothing" if case.world.dry_run else "this host has no key to write with"
         return ok("store", f"{opened.store.url} holds {held}; writing was not tried: {why}.", backups=len(case.backups))
     try:

@@ -15,13 +15,13 @@ import dataclasses
 import datetime
 import typing as t
 
-from ..crypto import keyring, trust
+from ..crypto import local_keys, trust
 from ..crypto.keys import HPKE_X25519, Recipient
 from ..errors import AlreadyExists, KeyRefused, Tampered, UsageError
 from ..model import Outcome
 from ..repository import check_application
 from ..stores import opening
-from . import custody
+from . import trusted_keys
 
 if t.TYPE_CHECKING:
     from ..crypto.trust import SignerEntry, TrustFile
@@ -60,7 +60,7 @@ class SignRequest:
     """
 
     application: str
-    keys: keyring.KeySettings
+    keys: local_keys.KeySettings
     envelope: str = ""
     recipients: tuple[str, ...] = ()
     signers: tuple[NewSigner, ...] = ()
@@ -71,10 +71,10 @@ class SignRequest:
 def read_trust(request: PublishedTrust, world: World) -> Outcome:
     """Give the newest trust file that a root signed; its envelope is empty when there is none."""
     store = _open(request, world)
-    keys = keyring.KeySettings(roots=request.roots)
-    found = custody.load(keys, store, request.application).trust
+    keys = local_keys.KeySettings(roots=request.roots)
+    found = trusted_keys.load(keys, store, request.application).trust
     envelope = _fetch(store, request.application, found.serial) if found else ""
-    taken = custody.taken_serial(store, request.application, found.serial if found else 0)
+    taken = trusted_keys.taken_serial(store, request.application, found.serial if found else 0)
     return Outcome(False, {"envelope": envelope, "taken": taken, **_facts(found)})
 
 
@@ -85,7 +85,7 @@ def sign_trust(request: SignRequest, world: World) -> Outcome:
     Raise KeyRefused without a recovery key or with one of another root, UsageError on a malformed public key.
     """
     application = check_application(request.application)
-    held = keyring.read(request.keys)
+    held = local_keys.read(request.keys)
     if held.recovery is None:
         raise KeyRefused(
             "The recovery key is needed to sign a trust file, and is not given.",
@@ -97,7 +97,7 @@ def sign_trust(request: SignRequest, world: World) -> Outcome:
     retired = {_public(text, "retired") for text in request.retired}
     recipients = _recipients(current, request, held.recovery.opening.recipient, retired)
     signers = _signers(current, request, retired, now)
-    made = custody.next_trust(
+    made = trusted_keys.next_trust(
         current, application, recipients, signers, [held.recovery.root], now, max(request.taken, 0)
     )
     before = _text(current)
@@ -116,7 +116,7 @@ def publish_trust(request: PublishedTrust, world: World) -> Outcome:
     roots = {_public(text, "roots") for text in request.roots}
     offered = trust.verify(request.envelope.encode(), roots, check_application(request.application))
     store = _open(request, world)
-    newest = custody.load(keyring.KeySettings(roots=request.roots), store, request.application).trust
+    newest = trusted_keys.load(local_keys.KeySettings(roots=request.roots), store, request.application).trust
     before = _text(newest)
     if newest is not None and _says_the_same(newest, offered):
         return Outcome(False, _facts(newest), before, before)
@@ -126,7 +126,7 @@ def publish_trust(request: PublishedTrust, world: World) -> Outcome:
             "Read it, sign the next one on top of it, and publish that.",
             serial=newest.serial,
         )
-    store.put_new(custody.trust_name(request.application, offered.serial), request.envelope.encode())
+    store.put_new(trusted_keys.trust_name(request.application, offered.serial), request.envelope.encode())
     return Outcome(True, _facts(offered), before, _text(offered))
 
 
@@ -137,7 +137,7 @@ def _open(request: PublishedTrust, world: World) -> Store:
 
 def _fetch(store: Store, application: str, serial: int) -> str:
     try:
-        return b"".join(store.get(custody.trust_name(application, serial))).decode()
+        return b"".join(store.get(trusted_keys.trust_name(application, serial))).decode()
     except UnicodeDecodeError as exc:
         raise Tampered(
             f"Trust file {serial} of {application} changed while it was read.", "Look into who writes to the store."

@@ -17,13 +17,14 @@ import typing as t
 
 from .. import repository
 from ..anomalies import assessment, judging
-from ..anomalies.statistics import Statistics
+from ..anomalies.backup_figures import Statistics
 from ..catalogue import catalogue, newer, protection, reread
 from ..catalogue.inventory import Inventories
 from ..catalogue.receipts import Receipts
 from ..databases import discovery
 from ..errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, StoreError, UsageError
-from ..retention import outlook, survey
+from ..retention import forecast as outlook
+from ..retention import survey
 from ..retention.planner import Candidate
 from ..schedule import jobs as schedule_jobs
 from ..stores import opening
@@ -136,7 +137,7 @@ class _Found:
 
     backups: tuple[KnownBackup, ...] = ()
     use: StoreUse | None = None
-    anomalies: tuple[catalogue.Anomaly, ...] = ()
+    anomalies: tuple[catalogue.IntegrityProblem, ...] = ()
     unreadable: str = ""
     remembered: bool = False
 

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..audit.log import Entry
-    from ..catalogue.catalogue import Anomaly
+    from ..catalogue.catalogue import IntegrityProblem
     from ..catalogue.inventory import Inventory
     from ..catalogue.protection import KnownBackup, Runs
 
@@ -80,7 +80,7 @@ class ProtectionStatus:
     own: frozenset[str] = frozenset()
     jobs: tuple[Job, ...] = ()
     store: StoreUse | None = None
-    anomalies: tuple[Anomaly, ...] = ()
+    anomalies: tuple[IntegrityProblem, ...] = ()
     unreadable: str = ""
     remembered: bool = False
     inventories: tuple[Inventory, ...] = ()

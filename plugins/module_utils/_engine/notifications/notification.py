@@ -14,7 +14,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ..anomalies.statistics import Statistics
+from ..anomalies.backup_figures import Statistics
 from ..audit import log as audit
 from ..channels import webhook
 from ..channels.address import Undelivered, read_address

@@ -13,7 +13,7 @@ import typing as t
 from ..components.target import Committed
 from ..errors import DatabaseError
 from ..units import human_size
-from . import halfmade, server, swap, target, unmade
+from . import server, staging_database, swap, target, unmade
 from .connection import execute, rows
 from .database_place import DatabasePlace
 from .decision import Decision, decide, look
@@ -113,7 +113,7 @@ class DatabasePlan(RestorePlan):
         for statement in self._decision.roles.statements:
             execute(self._session.connection, statement)
         if replaced:
-            halfmade.drop(self._session, self.target, self._decision.target.oid)
+            staging_database.drop(self._session, self.target, self._decision.target.oid)
             self.destroyed = True
         spaces = {name for (name,) in rows(self._session.connection, "SELECT spcname::text FROM pg_tablespace")}
         with self._making(self._decision.temporary, spaces):
@@ -127,7 +127,7 @@ class DatabasePlan(RestorePlan):
         with self._run.phases("statistics_rough"):
             self._told = self._analyze(decided.temporary, ROUGH)
         # A rename keeps it; after the swap no failure may take back what is in use.
-        identity = halfmade.exists(self._session, decided.temporary)
+        identity = staging_database.exists(self._session, decided.temporary)
         with self._run.phases("swap"):
             self._swap(decided.temporary, decided.kept, force=self._wanted.force_disconnect)
         return Committed(identity, decided.kept or "", decided.target.oid if decided.kept else 0)

@@ -11,12 +11,12 @@ import dataclasses
 import typing as t
 
 from ..errors import Busy
-from . import halfmade, tables_plan
+from . import staging_database, tables_plan
 from .database_plan import DatabasePlan
 from .layout import BackupContents
 from .restore_options import RestoreOptions
 from .source import KIND
-from .warrants import HalfMade
+from .warrants import StagingWarrants
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,12 +43,15 @@ class DatabaseTarget(RestoreOptions):
         """
         contents = BackupContents.of(chain[-1])
         kind = tables_plan.TablesPlan if self.tables else DatabasePlan
-        with halfmade.manage(self.login, HalfMade(run.state_dir)) as session, contextlib.ExitStack() as stack:
+        with (
+            staging_database.manage(self.login, StagingWarrants(run.state_dir)) as session,
+            contextlib.ExitStack() as stack,
+        ):
             plan = kind(session, self, contents, run, stack)
             if not session.lock(f"into {plan.target}"):
                 raise Busy(f"Another restore into {plan.target!r} is running.", "Wait for it to end.")
             # What killed runs left. Only where there is any are the rights asked for.
-            if not run.world.dry_run and any(halfmade.left(session).values()):
+            if not run.world.dry_run and any(staging_database.left(session).values()):
                 with run.rights():
                     plan.drop_leftovers()
             yield plan

@@ -13,8 +13,7 @@ import typing as t
 
 from ..errors import DatabaseError, UsageError
 from ..units import human_size
-from . import globals as roles
-from . import halfmade, preloading, restorer, role_choice, server, target
+from . import preloading, restorer, role_choice, roles, server, staging_database, target
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +63,7 @@ class Decision:
 
 
 def make_tools(
-    session: halfmade.Session, wanted: RestoreOptions, contents: BackupContents, world: World
+    session: staging_database.Session, wanted: RestoreOptions, contents: BackupContents, world: World
 ) -> restorer.Tools:
     """Find programs that fit backup and server. Raise DatabaseError when the versions do not allow a restore."""
     info = server.inspect(session.connection)
@@ -76,14 +75,14 @@ def make_tools(
         login=wanted.login,
         environ=world.environ,
         jobs=wanted.jobs,
-        squeeze=restorer.can_squeeze(session.connection),
+        wal_compression_lz4=restorer.can_compress_wal(session.connection),
         superuser=info.superuser,
         options=("--no-tablespaces",) if tablespace_notes(session, contents) else (),
         memory=_memory(),
     )
 
 
-def tablespace_notes(session: halfmade.Session, contents: BackupContents) -> list[str]:
+def tablespace_notes(session: staging_database.Session, contents: BackupContents) -> list[str]:
     """Say which tablespaces the backup's objects lie in and this server lacks, and what that means."""
     used = contents.detail.get("tablespaces")
     return [
@@ -92,7 +91,9 @@ def tablespace_notes(session: halfmade.Session, contents: BackupContents) -> lis
     ]
 
 
-def decide(session: halfmade.Session, wanted: RestoreOptions, contents: BackupContents, world: World) -> Decision:
+def decide(
+    session: staging_database.Session, wanted: RestoreOptions, contents: BackupContents, world: World
+) -> Decision:
     """Look at everything and decide. Raise DatabaseError or UsageError for what stands in the way."""
     info = server.inspect(session.connection)
     tools = make_tools(session, wanted, contents, world)
@@ -100,11 +101,13 @@ def decide(session: halfmade.Session, wanted: RestoreOptions, contents: BackupCo
     _refuse(found, wanted, contents)
     kept = None
     if found.exists and not wanted.in_place:
-        kept = halfmade.kept_name(wanted.target, f"{world.now():%Y%m%d_%H%M%S}")
-        halfmade.require_free_name(session, kept)
+        kept = staging_database.kept_name(wanted.target, f"{world.now():%Y%m%d_%H%M%S}")
+        staging_database.require_free_name(session, kept)
     chosen = target.choose_roles(session, contents.roles, wanted.roles, info)
     target.check_names(session, contents.detail["properties"], chosen)
-    temporary = wanted.target if wanted.in_place else halfmade.temporary_name(wanted.target, secrets.token_hex(4))
+    temporary = (
+        wanted.target if wanted.in_place else staging_database.temporary_name(wanted.target, secrets.token_hex(4))
+    )
     free = None if found.free is None else found.free + (found.size if wanted.in_place else 0)
     notes = [
         target.check_space(free, contents.table_bytes),
@@ -114,17 +117,17 @@ def decide(session: halfmade.Session, wanted: RestoreOptions, contents: BackupCo
         *(f"The {what} stays with the old database." for what in found.stays),
         *(f"{sentence}: give role_privileges if it is meant to have it." for sentence in chosen.withheld),
         *found.notes,
-        *halfmade.doubts(session, wanted.target),
+        *staging_database.doubts(session, wanted.target),
         f"pg_restore {tools.programs.version} has known security holes." if tools.programs.outdated else "",
     ]
     warnings = tuple(note for note in notes if note)
     return Decision(wanted, contents, tools, found, temporary, kept, chosen, warnings)
 
 
-def look(session: halfmade.Session, name: str) -> target.Target:
+def look(session: staging_database.Session, name: str) -> target.Target:
     """Return the target as it is; what a restore left half made holds no data."""
     found = target.inspect_target(session, name)
-    if found.exists and halfmade.is_half_made(session, name):
+    if found.exists and staging_database.is_half_made(session, name):
         return dataclasses.replace(found, holds_data=False)
     return found
 

@@ -112,7 +112,8 @@ class Loader:
             entry.number for entry in self.rest_entries if entry.number in chosen.rest and entry.kind != "SEQUENCE SET"
         ]
         workers.add(
-            self._layout.rest.weight, lambda: void(self._pour(workers, database, self._layout.rest, wanted, again))
+            self._layout.rest.weight,
+            lambda: void(self._load_member(workers, database, self._layout.rest, wanted, again)),
         )
         workers.run()
         retried, again = again, []
@@ -124,7 +125,7 @@ class Loader:
         self, workers: WorkerPool, database: str, part: Part, chosen: Choice, again: list[tuple[Part, list[int] | None]]
     ) -> Callable[[], None]:
         def work() -> None:
-            if not self._pour(workers, database, part, None, again):
+            if not self._load_member(workers, database, part, None, again):
                 return
             early = self._layout.early.get(part.number, frozenset())
             found = [e for e in self.entries if (e.catalogue, e.oid) in early and e.number in chosen.structure]
@@ -143,9 +144,9 @@ class Loader:
         numbers: list[int] | None,
         again: list[tuple[Part, list[int] | None]],
     ) -> Callable[[], None]:
-        return lambda: void(self._pour(workers, database, part, numbers, again, last=True))
+        return lambda: void(self._load_member(workers, database, part, numbers, again, last=True))
 
-    def _pour(
+    def _load_member(
         self,
         workers: WorkerPool,
         database: str,

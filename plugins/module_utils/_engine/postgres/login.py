@@ -55,7 +55,7 @@ class Login:
 
 
 def check_name(name: str, field: str) -> str:
-    """Return `name`. Raise UsageError when PostgreSQL could not hold it as it is."""
+    """Return `name`. Raise UsageError when PostgreSQL could not hold it is."""
     if not name:
         raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
     if "\0" in name:

@@ -18,8 +18,7 @@ from .. import process
 from ..components.target import DROPPED
 from ..errors import ProcessFailed
 from ..model import Done, Outcome
-from . import globals as roles
-from . import halfmade, restorer, swap
+from . import restorer, roles, staging_database, swap
 from .load import Loader
 
 if t.TYPE_CHECKING:
@@ -38,7 +37,7 @@ class RestorePlan(abc.ABC):
 
     def __init__(
         self,
-        session: halfmade.Session,
+        session: staging_database.Session,
         wanted: RestoreOptions,
         contents: BackupContents,
         run: Run,
@@ -60,7 +59,7 @@ class RestorePlan(abc.ABC):
     @property
     def identity(self) -> int:
         """The oid of what is there, or 0."""
-        return halfmade.exists(self._session, self.target)
+        return staging_database.exists(self._session, self.target)
 
     @property
     @abc.abstractmethod
@@ -73,7 +72,7 @@ class RestorePlan(abc.ABC):
 
     def drop_leftovers(self) -> None:
         """Drop what killed runs left of restores into the target; the history knows of it."""
-        self.dropped = halfmade.drop_leftovers(self._session, self.target)
+        self.dropped = staging_database.drop_leftovers(self._session, self.target)
         for name in self.dropped:
             said = f"The half-made database {name}, which an interrupted restore into {self.target} left, was dropped."
             facts = {"restore": {"target": name, "action": DROPPED}, "summary": said}
@@ -84,9 +83,11 @@ class RestorePlan(abc.ABC):
         """Make an empty database that is dropped when the block fails."""
         backup_id, recovery_id = self._contents.backup.manifest.backup_id, self._run.recovery_id or "-"
         maker = f"{self.host} pid {os.getpid()} at {self._run.world.now():%Y-%m-%dT%H:%M:%SZ}"
-        mark = halfmade.mark_of(backup_id, self.target, recovery_id, maker, secrets.token_hex(16))
+        mark = staging_database.mark_of(backup_id, self.target, recovery_id, maker, secrets.token_hex(16))
         recorded = self._contents.detail["properties"]
-        return halfmade.making(self._session, database, recorded, mark, target=self.target, tablespaces=tablespaces)
+        return staging_database.making(
+            self._session, database, recorded, mark, target=self.target, tablespaces=tablespaces
+        )
 
     def _swap(self, restored: str, kept: str | None, *, force: bool) -> None:
         """Give `restored` the target's name, and what has that the name `kept`."""

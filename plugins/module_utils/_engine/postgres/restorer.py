@@ -65,7 +65,7 @@ class Tools:
     login: Login
     environ: Mapping[str, str]
     jobs: int = 2
-    squeeze: bool = False
+    wal_compression_lz4: bool = False
     superuser: bool = False
     prefix: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class Tools:
         ]
         if self.superuser:
             chosen.append("lc_messages=C")  # only a superuser may choose in what language the server complains
-        if self.squeeze:
+        if self.wal_compression_lz4:
             # Index pages go to the WAL whole; squeezed by lz4 they cost less writing than the squeezing costs.
             chosen.append("wal_compression=lz4")
         known = child_environment(self.login, database, self.environ)
@@ -203,7 +203,7 @@ def reasons(error: ProcessFailed) -> dict[int, str]:
     return {number: told.get(str(number), "").rstrip(".") for number in toc.failed(said)}
 
 
-def can_squeeze(connection: Connection) -> bool:
+def can_compress_wal(connection: Connection) -> bool:
     """Whether this role may set wal_compression and the server has lz4: pglz would cost more than it gains."""
     found = one(connection, "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'wal_compression'")
     return bool(found) and bool(one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))

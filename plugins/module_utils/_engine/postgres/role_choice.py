@@ -16,7 +16,7 @@ import dataclasses
 import typing as t
 
 from ..errors import UsageError
-from . import globals as recorded_roles
+from . import roles as recorded_roles
 from .connection import rows
 
 if t.TYPE_CHECKING:

@@ -11,8 +11,7 @@ import dataclasses
 import typing as t
 
 from ..errors import DatabaseError
-from . import globals as roles
-from . import halfmade, preloading, properties, restorer, scratch, server
+from . import preloading, properties, restorer, roles, scratch, server, staging_database
 from .connection import execute
 from .wording import DATABASE
 
@@ -41,7 +40,7 @@ LOCALE = frozenset({"collate", "ctype", "provider", "locale"})
 class Prepared:
     """The session that made an empty database, and the properties that are not the source's because they cannot be."""
 
-    session: halfmade.Session
+    session: staging_database.Session
     replaced: frozenset[str]
 
 
@@ -76,7 +75,7 @@ def running(
 @contextlib.contextmanager
 def prepared(tools: restorer.Tools, contents: BackupContents, notes: list[str]) -> Iterator[Prepared]:
     """Make the source's roles and an empty database; what cannot be as it was there is added to `notes`."""
-    with halfmade.manage(tools.login) as session:
+    with staging_database.manage(tools.login) as session:
         for statement in roles.missing(session.connection, dict(contents.roles), login=False, passwords=False):
             _try(session, statement, notes)
         yield Prepared(session, _create(session, dict(contents.detail["properties"]), notes))
@@ -95,7 +94,7 @@ def _superuser(contents: BackupContents) -> str:
     return "postgres" if "postgres" in supers or not supers else str(supers[0])
 
 
-def _create(session: halfmade.Session, recorded: dict[str, t.Any], notes: list[str]) -> frozenset[str]:
+def _create(session: staging_database.Session, recorded: dict[str, t.Any], notes: list[str]) -> frozenset[str]:
     """Create the database, and give the properties for which others stand in."""
     try:
         statements = properties.statements(recorded, DATABASE, "create", tablespaces=())
@@ -112,7 +111,7 @@ def _create(session: halfmade.Session, recorded: dict[str, t.Any], notes: list[s
     return frozenset()
 
 
-def _try(session: halfmade.Session, statement: str, notes: list[str]) -> None:
+def _try(session: staging_database.Session, statement: str, notes: list[str]) -> None:
     try:
         execute(session.connection, statement)
     except DatabaseError as exc:

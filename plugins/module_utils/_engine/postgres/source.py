@@ -25,8 +25,7 @@ from ..streams import counted
 from ..units import human_size
 from ..verbs import PROOFS
 from ..workers import WorkerPool
-from . import capacity, connection, dump, grants, layout, locks, losses, members, proof, server, snapshot
-from . import globals as roles
+from . import capacity, connection, dump, grants, layout, locks, losses, members, proof, roles, server, snapshot
 from .detail import describe
 
 if t.TYPE_CHECKING:

@@ -25,7 +25,7 @@ from .encodings import raw_names
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from .halfmade import Session
+    from .staging_database import Session
 
 PAUSE = 0.1
 """Seconds between two rounds of ending sessions; the server looks ten times a second whether they are gone."""

@@ -18,8 +18,7 @@ from ..components.base import Comparison
 from ..components.target import Committed
 from ..errors import DatabaseError, RecoveryError
 from ..units import human_count
-from . import globals as roles
-from . import halfmade, members, proof, role_choice, snapshot, toc, unmade
+from . import members, proof, role_choice, roles, snapshot, staging_database, toc, unmade
 from .connection import connect, execute, qualified, rows
 from .decision import make_tools, tablespace_notes
 from .restore_plan import RestorePlan
@@ -47,7 +46,8 @@ class TablesPlan(RestorePlan):
     def target(self) -> str:
         """The name of the database that the tables go into."""
         stamp = f"{self._run.world.now():%Y%m%d_%H%M%S}"
-        return self._wanted.target_db or f"{halfmade.cut(self._wanted.database, halfmade.CUT)}_tables_{stamp}"
+        beginning = staging_database.cut(self._wanted.database, staging_database.CUT)
+        return self._wanted.target_db or f"{beginning}_tables_{stamp}"
 
     @functools.cached_property
     def selection(self) -> str:
@@ -57,7 +57,7 @@ class TablesPlan(RestorePlan):
     @property
     def identity(self) -> int:
         """What tells whether these tables are still those that were restored, 0 when one is not there."""
-        return self._identity(self.target) if halfmade.exists(self._session, self.target) else 0
+        return self._identity(self.target) if staging_database.exists(self._session, self.target) else 0
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class TablesPlan(RestorePlan):
 
     @functools.cached_property
     def _exists(self) -> bool:
-        return bool(halfmade.exists(self._session, self.target))
+        return bool(staging_database.exists(self._session, self.target))
 
     @functools.cached_property
     def _tools(self) -> Tools:
@@ -156,7 +156,7 @@ class TablesPlan(RestorePlan):
 
     @functools.cached_property
     def _temporary(self) -> str:
-        return halfmade.temporary_name(self.target, secrets.token_hex(4))
+        return staging_database.temporary_name(self.target, secrets.token_hex(4))
 
     def _names(self, selected: Selected) -> list[tuple[str, str]]:
         chosen = {entry.name(self._contents.owners).removeprefix("TABLE ") for entry in selected.tables}

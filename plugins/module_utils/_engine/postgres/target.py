@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from .connection import Connection
-    from .halfmade import Session
     from .server import Programs, ServerInfo
+    from .staging_database import Session
     from .toc import Entry
 
 GROWTH = 2.0

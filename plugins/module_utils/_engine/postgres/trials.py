@@ -13,7 +13,7 @@ import typing as t
 
 from ..components.base import Comparison
 from ..errors import RecoveryError
-from . import checks, halfmade, proof, properties, scratch, scratch_cluster, target
+from . import checks, proof, properties, scratch, scratch_cluster, staging_database, target
 from .connection import connect, execute, permit_views
 from .database_place import DatabasePlace
 from .layout import BackupContents
@@ -90,7 +90,9 @@ class ScratchTrial:
                 tools = stack.enter_context(running)
             yield tools
 
-    def _load(self, tools: Tools, contents: BackupContents, run: Run, session: halfmade.Session) -> tuple[Loss, ...]:
+    def _load(
+        self, tools: Tools, contents: BackupContents, run: Run, session: staging_database.Session
+    ) -> tuple[Loss, ...]:
         with Loader(tools, contents, run.phases, self.accept_failed) as loader:
             target.check_extensions(session.connection, loader.entries)
             return loader.load(DATABASE).losses
@@ -121,7 +123,7 @@ class _ScratchPlace:
     def compare(self) -> Comparison:
         """Compare the database, then the properties that it gets last."""
         found = self._place.compare()
-        with self._run.phases("properties"), halfmade.manage(self._place.login) as session:
+        with self._run.phases("properties"), staging_database.manage(self._place.login) as session:
             recorded = dict(self._backup.detail["properties"])
             properties.apply(session.connection, properties.statements(recorded, DATABASE, "final"))
             differences, notes = self._properties()
@@ -154,7 +156,7 @@ class _ScratchPlace:
 
     def _connect(self) -> Connection:
         login = self._place.login
-        with halfmade.manage(login) as session:
+        with staging_database.manage(login) as session:
             execute(session.connection, f"CREATE ROLE {CHECKER} LOGIN BYPASSRLS IN ROLE pg_read_all_data")
             execute(session.connection, f"GRANT CONNECT ON DATABASE {DATABASE} TO {CHECKER}")
             execute(session.connection, f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")

@@ -37,7 +37,7 @@ class Noted(Warrant):
     over: bool
 
 
-class HalfMade:
+class StagingWarrants:
     """The warrants of one host. Without a directory none is kept, and so none is ever valid."""
 
     def __init__(self, state_dir: str | None) -> None:

@@ -185,7 +185,7 @@ def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int]
     stored = counted(backup.store.get(file.name), note)
     try:
         if level == "opens":
-            plain = lbx.open_file(stored, backup.expected(file), backup.custody.opener)
+            plain = lbx.open_file(stored, backup.expected(file), backup.trusted_keys.opener)
             size = sum(len(block) for block in codec.decompress(plain, limit=file.plain_size))
             return [] if size == file.plain_size else [f"{file.name} holds {size} bytes instead of {file.plain_size}."]
         lbx.check_intact(stored, backup.expected(file))

@@ -15,7 +15,7 @@ import functools
 import typing as t
 
 from ..anomalies import assessment, judging
-from ..anomalies.statistics import Statistics
+from ..anomalies.backup_figures import Statistics
 from ..catalogue import catalogue, choosing, newer
 from ..catalogue.stored_backup import chain
 from ..errors import RecoveryError, UsageError

@@ -73,7 +73,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
     failed in the middle, `details["deleted"]` says what went.
     """
     opened = catalogue.open_repository(request.repository, world, thorough=True)
-    opened.custody.writer(marks.scope("expired"), world.now())  # refused now rather than half-way
+    opened.trusted_keys.writer(marks.scope("expired"), world.now())  # refused now rather than half-way
     with _lock(opened, request, world) as lock:
         now = world.now()
         old = now - datetime.timedelta(seconds=request.garbage_age)

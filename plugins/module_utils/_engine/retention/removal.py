@@ -231,7 +231,7 @@ class Removal:
             return said
         mark = self._mark(decision, "; ".join(decision.reasons)[: marks.REASON_LENGTH])
         try:
-            marks.write(self._opened.store, self._opened.custody, mark)
+            marks.write(self._opened.store, self._opened.trusted_keys, mark)
         except Full:
             return None
         return (mark,)
@@ -291,7 +291,7 @@ class Removal:
     def _lift(self, decision: Decision, expired: Sequence[marks.Mark]) -> None:
         for mark in () if self._dry_run else expired:
             lift = self._mark(decision, "it stays", lifts=mark.token)
-            marks.write(self._opened.store, self._opened.custody, lift)
+            marks.write(self._opened.store, self._opened.trusted_keys, lift)
 
     def _mark(self, decision: Decision, reason: str, *, lifts: str = "") -> marks.Mark:
         backup = self._backups[decision.candidate.backup_id]

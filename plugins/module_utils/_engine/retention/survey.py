@@ -222,7 +222,7 @@ def _judged(
         for info in group
         if identity in here or (identity in unlisted and leftovers.is_tombstone(opened.application, info))
     ]
-    said = marks.judge(opened.store, opened.custody, opened.application, wanted)
+    said = marks.judge(opened.store, opened.trusted_keys, opened.application, wanted)
     opened.doubt(said.values())
     return said
 

@@ -70,7 +70,7 @@ class _Opening:
         if request.owners and os.geteuid() != 0:
             raise UsageError("Only root can restore owners.", "Run this as root, or leave owners out.", field="owners")
         self._rules = Rules(owners=request.owners, set_id=request.set_id, times=False)
-        self._archive = ArchiveFile(request.path, request.settings.custody(world))
+        self._archive = ArchiveFile(request.path, request.settings.trusted_keys(world))
         self._guard = self._new_guard()
 
     def run(self) -> Outcome:

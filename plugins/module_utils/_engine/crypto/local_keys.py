@@ -34,7 +34,7 @@ class KeySettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Keyring:
+class LocalKeys:
     """Secrets at hand, the mode they make, and the public keys whose trust files count."""
 
     mode: Mode
@@ -45,7 +45,7 @@ class Keyring:
     digest_key: bytes | None = dataclasses.field(default=None, repr=False)
 
 
-def read(keys: KeySettings) -> Keyring:
+def read(keys: KeySettings) -> LocalKeys:
     """Read the key files. KeyRefused when one cannot be used, when they do not fit, or when there are none."""
     recovery, opening = _read_recovery(keys)
     if keys.opening_key_file:
@@ -60,7 +60,7 @@ def read(keys: KeySettings) -> Keyring:
     digest_key = recovery.digest_key if recovery else None
     if keys.digest_key_file:
         digest_key = keyfile.read_one(keys.digest_key_file, "digest").secret
-    return Keyring(mode, roots, recovery, tuple(opening), signer, digest_key)
+    return LocalKeys(mode, roots, recovery, tuple(opening), signer, digest_key)
 
 
 def read_roots(path: str) -> tuple[str, ...]:

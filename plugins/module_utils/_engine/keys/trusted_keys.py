@@ -16,9 +16,9 @@ import contextlib
 import re
 import typing as t
 
-from ..crypto import handover, keyring, seals, trust, wraps
-from ..crypto.keyring import KeySettings
+from ..crypto import handover, local_keys, seals, trust, wraps
 from ..crypto.lbx import Writer
+from ..crypto.local_keys import KeySettings
 from ..crypto.opener import KeyOpener
 from ..errors import KeyRefused, NotFound, Tampered
 
@@ -26,9 +26,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from ..crypto.keyring import Keyring, Mode
     from ..crypto.keys import Recipient, Signer
     from ..crypto.lbx import Head, Opener
+    from ..crypto.local_keys import LocalKeys, Mode
     from ..crypto.trust import SignerEntry, TrustFile
     from ..stores.base import Store
 
@@ -36,11 +36,11 @@ _TRUST_NAME = re.compile(r"([0-9]{8})\.json")
 _BACKUP_PARTS = ("data", "details")
 
 
-class Custody:
+class TrustedKeys:
     """The keys of this process and the trust of one application. Make it with `load`."""
 
     def __init__(
-        self, application: str, keys: Keyring, store: Store, trusted: TrustFile | None, ignored: tuple[str, ...]
+        self, application: str, keys: LocalKeys, store: Store, trusted: TrustFile | None, ignored: tuple[str, ...]
     ) -> None:
         self.application = application
         self.mode: Mode = keys.mode
@@ -71,7 +71,7 @@ class Custody:
     def signer(self) -> Signer:
         """What signs records here. KeyRefused where nothing does."""
         if self._held.signer is None:
-            raise keyring.nothing_to_write_with()
+            raise local_keys.nothing_to_write_with()
         return self._held.signer
 
     @property
@@ -127,9 +127,9 @@ class Custody:
                 yield found
 
 
-def load(keys: KeySettings, store: Store, application: str, *, last_seen_serial: int = 0) -> Custody:
+def load(keys: KeySettings, store: Store, application: str, *, last_seen_serial: int = 0) -> TrustedKeys:
     """Read the keys and the newest trust file. KeyRefused when they do not fit, Tampered when trust went backwards."""
-    held = keyring.read(keys)
+    held = local_keys.read(keys)
     found, ignored = _newest_trust(store, application, held.roots)
     serial = found.serial if found else 0
     if serial < last_seen_serial:
@@ -139,7 +139,7 @@ def load(keys: KeySettings, store: Store, application: str, *, last_seen_serial:
             last_seen_serial=last_seen_serial,
             serial=serial,
         )
-    return Custody(application, held, store, found, ignored)
+    return TrustedKeys(application, held, store, found, ignored)
 
 
 def next_trust(  # noqa: PLR0917
@@ -245,8 +245,8 @@ def _backup_of(application: str, name: str) -> str | None:
 
 
 __all__ = [
-    "Custody",
     "KeySettings",
+    "TrustedKeys",
     "handover_name",
     "load",
     "next_trust",

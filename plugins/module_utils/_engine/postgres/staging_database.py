@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from .connection import Connection, Login
-    from .warrants import HalfMade
+    from .warrants import StagingWarrants
 
 
 CUT = 40
@@ -50,7 +50,7 @@ class Session:
 
     connection: Connection
     login: Login
-    warrants: HalfMade | None = None
+    warrants: StagingWarrants | None = None
 
     def lock(self, name: str) -> bool:
         """Lock a database's name for this session. False when another restore holds it."""
@@ -63,7 +63,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def manage(login: Login, warrants: HalfMade | None = None) -> Iterator[Session]:
+def manage(login: Login, warrants: StagingWarrants | None = None) -> Iterator[Session]:
     """
     Open the session that manages databases. Raise DatabaseError when there is no way in.
 
