@@ -17,6 +17,6 @@ class ActionModule(Following):
     OPERATION = "verify"
 
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
-        """Give the database, the cluster or the application whose backups are read."""
+        """Return the database, the cluster or the application whose backups are read."""
         named = [str(options[name]) for name in ("cluster", "database") if options.get(name)]
         return "/".join(named) or str(options["application"])

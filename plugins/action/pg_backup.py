@@ -18,7 +18,7 @@ class ActionModule(Following):
     OPERATION = "backup"
 
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
-        """Give the component that is backed up, or the cluster of several."""
+        """Return the component that is backed up, or the cluster of several."""
         cluster = str(options.get("cluster", "main"))
         several = options.get("databases")
         return repository.cluster(cluster) if several else repository.component(cluster, str(options["login_db"]))

@@ -18,5 +18,5 @@ class ActionModule(Following):
     OPERATION = "validate"
 
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
-        """Give the component whose backup is restored."""
+        """Return the component whose backup is restored."""
         return repository.component(str(options.get("cluster", "main")), str(options["database"]))

@@ -37,7 +37,7 @@ _value:
 
 
 def cause(result: dict[str, t.Any]) -> str:
-    """Give the message of a failed task."""
+    """Return the message of a failed task."""
     parts = [part for part in result.get("results") or [] if part.get("failed")] or [result]
     messages = [" ".join(str(part.get("msg") or part.get("message") or "").split()) for part in parts]
     return " ".join(dict.fromkeys(message for message in messages if message)) or "Its output says why."
@@ -47,5 +47,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, t.Any]:
-        """Give them by name."""
+        """Return them by name."""
         return {"cause": cause}

@@ -61,7 +61,7 @@ _value:
 
 
 def overview(hosts: list[str], kind: str, results: list[t.Any], failures: list[t.Any]) -> list[str]:
-    """Give the lines of the table."""
+    """Return the lines of the table."""
     return lines(kind, list(hosts), list(results), list(failures))
 
 
@@ -69,5 +69,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, t.Any]:
-        """Give them by name."""
+        """Return them by name."""
         return {"overview": overview}

@@ -52,7 +52,7 @@ class LookupModule(LookupBase):
     """The lookup of this file."""
 
     def run(self, terms: list[str], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
-        """Give the problems."""
+        """Return the problems."""
         self.set_options(var_options=variables, direct=kwargs)
         known, given = self.get_option("known"), variables or {}
         found: list[str] = []

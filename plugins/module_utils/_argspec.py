@@ -38,7 +38,7 @@ class ArgumentSpec:
         self.required_by = dict(required_by or {})
 
     def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
-        """Give one specification with the options and rules of all."""
+        """Return one specification with the options and rules of all."""
         every = (self, *others)
         return ArgumentSpec(
             {name: option for spec in every for name, option in spec.options.items()},
@@ -49,7 +49,7 @@ class ArgumentSpec:
         )
 
     def to_kwargs(self) -> dict[str, t.Any]:
-        """Give the keyword arguments of AnsibleModule."""
+        """Return the keyword arguments of AnsibleModule."""
         return {
             "argument_spec": self.options,
             "required_if": self.required_if,
@@ -66,7 +66,7 @@ def application() -> ArgumentSpec:
 
 
 def store(*, required: bool = True) -> ArgumentSpec:
-    """Where the backups lie. Give `required=False` where only some states of a module need a store."""
+    """Where the backups lie. Return `required=False` where only some states of a module need a store."""
     suboptions: Options = {
         "url": {"type": "str", "required": True},
         "endpoint": {"type": "str"},
@@ -94,7 +94,7 @@ def keys() -> ArgumentSpec:
 
 
 def dumping() -> ArgumentSpec:
-    """Give the options of what of a database is dumped, how, and what is refused."""
+    """Return the options of what of a database is dumped, how, and what is refused."""
     return ArgumentSpec(
         {
             "schemas": {"type": "list", "elements": "str"},

@@ -43,24 +43,24 @@ class Given:
         return self._params[name]
 
     def many(self, name: str) -> tuple[t.Any, ...]:
-        """Give a list option as a tuple, empty when it is not set."""
+        """Return a list option as a tuple, empty when it is not set."""
         return tuple(self._params[name] or ())
 
     def records(self, name: str) -> tuple[dict[str, t.Any], ...]:
-        """Give a list of dictionaries without the keys that are not set."""
+        """Return a list of dictionaries without the keys that are not set."""
         return tuple({key: value for key, value in item.items() if value is not None} for item in self.many(name))
 
     def seconds(self, name: str) -> float | None:
-        """Give a time such as 12h in seconds, None when it is not set. Raise UsageError when it is none."""
+        """Return a time such as 12h in seconds, None when it is not set. Raise UsageError when it is none."""
         text = self._params[name]
         return None if text is None else units.parse_duration(text, name)
 
     def size(self, name: str) -> int:
-        """Give a size such as 64MiB in bytes. Raise UsageError when it is none."""
+        """Return a size such as 64MiB in bytes. Raise UsageError when it is none."""
         return units.parse_size(self._params[name], name)
 
     def mode(self, name: str) -> int:
-        """Give permissions such as 0600. Raise UsageError unless they are four octal digits, the first of them 0."""
+        """Return permissions such as 0600. Raise UsageError unless they are four octal digits, the first of them 0."""
         # Without the 0 it may be what YAML made of an octal number without quotes.
         text = self._params[name]
         if not re.fullmatch(r"0[0-7]{3}", text, re.ASCII):
@@ -70,7 +70,7 @@ class Given:
         return int(text, 8)
 
     def time(self, name: str) -> datetime.datetime | None:
-        """Give a point in time, None when it is not set. Raise UsageError unless it is ISO 8601 with a zone."""
+        """Return a point in time, None when it is not set. Raise UsageError unless it is ISO 8601 with a zone."""
         text = self._params[name]
         if text is None:
             return None
@@ -84,7 +84,7 @@ class Given:
         return at.astimezone(datetime.UTC)
 
     def repository(self) -> RepositorySettings:
-        """Give the application's repository."""
+        """Return the application's repository."""
         return RepositorySettings(
             application=self["application"],
             store=self.store(),
@@ -93,13 +93,13 @@ class Given:
         )
 
     def store(self) -> StoreSettings:
-        """Give the store. Raise UsageError when there is none."""
+        """Return the store. Raise UsageError when there is none."""
         if not self["store"]:
             raise UsageError("The option store is missing.", "Say where the backups lie.", field="store")
         return StoreSettings(**self["store"])
 
     def keys(self) -> KeySettings:
-        """Give the keys of the option of that name."""
+        """Return the keys of the option of that name."""
         options = dict(self["keys"] or {})
         roots = tuple(options.pop("roots", None) or ())
         roots_file = options.pop("roots_file", None)
@@ -109,26 +109,26 @@ class Given:
         return dataclasses.replace(recovery, **options, roots=roots)
 
     def recovery_key(self) -> KeySettings:
-        """Give the recovery key alone, of a module that needs no other."""
+        """Return the recovery key alone, of a module that needs no other."""
         return self._recovery_key(self["recovery_key_file"])
 
     def _recovery_key(self, path: str | None) -> KeySettings:
-        """Give the key at `path`, or without one, the key in the environment if it is there."""
+        """Return the key at `path`, or without one, the key in the environment if it is there."""
         from_environment = None if path else self._environ.get(KEY_VARIABLE)
         return KeySettings(recovery_key_file=path, recovery_key_hex=from_environment or None)
 
     def server_host(self) -> str:
-        """Give the name of the server's host, which with a socket is this one."""
+        """Return the name of the server's host, which with a socket is this one."""
         host = self["login_host"] or ""
         by_socket = self["login_unix_socket"] or not host or host.startswith("/")
         return platform.node() if by_socket else host
 
     def actor(self) -> tuple[str, str]:
-        """Give the name of this host, and the operating system's user who runs this."""
+        """Return the name of this host, and the operating system's user who runs this."""
         return platform.node(), account()
 
     def login(self) -> Login:
-        """Give the way to the server."""
+        """Return the way to the server."""
         return Login(
             host=self["login_host"] or "",
             port=self["login_port"],
@@ -144,7 +144,7 @@ class Given:
 
 
 def account() -> str:
-    """Give the name of the operating system's user who runs this."""
+    """Return the name of the operating system's user who runs this."""
     number = os.geteuid()
     try:
         return pwd.getpwuid(number).pw_name

@@ -130,7 +130,7 @@ def _remember(
 
 
 def _recorder(module: AnsibleModule, recorded: list[Done]) -> Callable[[Done], None]:
-    """Give what writes something into the audit log that is done while the run goes on, as asked for by who asked."""
+    """Return what writes something into the audit log that is done while the run goes on, as asked for by who asked."""
 
     def record(done: Done) -> None:
         recorded.append(done)
@@ -167,18 +167,18 @@ def _write(
 
 
 def world(*, dry_run: bool, record: Callable[[Done], None]) -> World:
-    """Give the real world. The recovery key stays out of it: no program that is started here may inherit it."""
+    """Return the real world. The recovery key stays out of it: no program that is started here may inherit it."""
     environ = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
     return World(now=_now, sleep=time.sleep, environ=environ, dry_run=dry_run, record=record)
 
 
 def failure(error: RecoveryError) -> dict[str, t.Any]:
-    """Give what `fail_json` is called with."""
+    """Return what `fail_json` is called with."""
     return {**_named(error.details), "msg": plain(str(error)), "error": type(error).__name__}
 
 
 def success(outcome: Outcome, *, with_diff: bool) -> dict[str, t.Any]:
-    """Give what `exit_json` is called with."""
+    """Return what `exit_json` is called with."""
     result = {**_named(outcome.facts), "changed": outcome.changed}
     if with_diff and outcome.changed and outcome.before != outcome.after:
         result["diff"] = plain({"before": outcome.before, "after": outcome.after})
@@ -186,7 +186,7 @@ def success(outcome: Outcome, *, with_diff: bool) -> dict[str, t.Any]:
 
 
 def plain(value: object) -> t.Any:
-    """Give what JSON can hold, for anything that the engine puts into facts and details."""
+    """Return what JSON can hold, for anything that the engine puts into facts and details."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
@@ -201,7 +201,7 @@ def plain(value: object) -> t.Any:
 
 
 def _named(values: Mapping[str, object]) -> dict[str, t.Any]:
-    """Give facts or details as keys of a result, those that Ansible would mistake under another name."""
+    """Return facts or details as keys of a result, those that Ansible would mistake under another name."""
     return {f"run_{name}" if name in RESERVED else name: plain(value) for name, value in values.items()}
 
 

@@ -83,7 +83,7 @@ def options() -> ArgumentSpec:
 
 
 def channels(given: Given) -> tuple[Channel, ...]:
-    """Give the channels. What one of them leaves out is the common choice."""
+    """Return the channels. What one of them leaves out is the common choice."""
     return tuple(
         Channel(**{"ca_cert": given["ca_cert"], **_place(given, "notify", record), "events": tuple(record["events"])})
         for record in given.records("channels")
@@ -91,7 +91,7 @@ def channels(given: Given) -> tuple[Channel, ...]:
 
 
 def notice(given: Given, host: str) -> Notice | None:
-    """Give the caller's own event, None without one. Raise UsageError when there is no such event."""
+    """Return the caller's own event, None without one. Raise UsageError when there is no such event."""
     event = given["event"]
     if event is None:
         return None
@@ -115,7 +115,7 @@ def notice(given: Given, host: str) -> Notice | None:
 
 
 def alarms(given: Given) -> tuple[Alarm, ...] | None:
-    """Give the alarms of this moment, None when nobody looked."""
+    """Return the alarms of this moment, None when nobody looked."""
     if given["checks"] is not None:
         return tuple(_of_checks(given["checks"]))
     if given["alarms"] is None:
@@ -132,7 +132,7 @@ def alarms(given: Given) -> tuple[Alarm, ...] | None:
 
 
 def _of_checks(checks: list[dict[str, t.Any]]) -> Iterator[Alarm]:
-    """Give one alarm for each check that is not in order; the doctor gives the worst first, and may give several."""
+    """Yield one alarm for each check that is not in order; the doctor gives the worst first, and may give several."""
     found: dict[str, list[dict[str, t.Any]]] = {}
     for check in checks:
         if check.get("result") != "ok":
@@ -153,14 +153,14 @@ def _redacted(check: dict[str, t.Any]) -> str:
 
 
 def _about(check: dict[str, t.Any]) -> str:
-    """Give which of several things a check is about; its cause would not do, because it tells ages and sizes."""
+    """Return which of several things a check is about; its cause would not do, because it tells ages and sizes."""
     facts = check.get("facts") or {}
     return one_line(" ".join(str(facts[key]) for key in ("operation", "component", "job") if facts.get(key)))
 
 
 def over(given: Given) -> tuple[str, ...] | None:
     """
-    Give the alarms that are known to be over, None when all are that are no more.
+    Return the alarms that are known to be over, None when all are that are no more.
 
     A check that failed may have kept the doctor from making others: what these said before is not over.
     """
@@ -171,7 +171,7 @@ def over(given: Given) -> tuple[str, ...] | None:
 
 
 def ping(given: Given) -> Ping | None:
-    """Give the ping, None without one."""
+    """Return the ping, None without one."""
     if not given["ping"]:
         return None
     record = _place(given, "ping", given["ping"])
@@ -179,7 +179,7 @@ def ping(given: Given) -> Ping | None:
 
 
 def _place(given: Given, kind: str, record: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Give the options of a channel or a ping with the file of its URL, unless they name one or the URL itself."""
+    """Return the options of a channel or a ping with the file of its URL, unless they name one or the URL itself."""
     if record.get("url") or record.get("url_file"):
         return record
     return {**record, "url_file": os.path.join(given["url_dir"], f"{kind}-{record['name']}.url")}

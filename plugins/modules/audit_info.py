@@ -148,7 +148,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> ReadRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return ReadRequest(
         state_dir=given["state_dir"],
         period=given["period"] or "",

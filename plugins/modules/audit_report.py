@@ -146,7 +146,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> ReportRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return ReportRequest(
         hosts=given["hosts"],
         dest=given["dest"],

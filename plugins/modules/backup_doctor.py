@@ -198,7 +198,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> ExamineRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return ExamineRequest(
         repository=given.repository(),
         cluster=given["cluster"],

@@ -196,7 +196,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> ListRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return ListRequest(
         repository=given.repository(),
         cluster=given["cluster"],

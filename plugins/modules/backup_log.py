@@ -140,7 +140,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> SyncRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return SyncRequest(
         state_dir=given["state_dir"],
         login=given.login(),

@@ -132,7 +132,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> MarkRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return MarkRequest(
         repository=given.repository(),
         cluster=given["cluster"],

@@ -215,7 +215,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> WatchRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return WatchRequest(
         sources=Sources(
             repository=given.repository(),

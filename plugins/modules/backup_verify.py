@@ -127,7 +127,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> VerifyRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return VerifyRequest(
         repository=given.repository(),
         cluster=given["cluster"],

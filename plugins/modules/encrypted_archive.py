@@ -175,7 +175,7 @@ SPEC = ArgumentSpec(
 
 
 def settings(given: Given) -> archive.ArchiveSettings:
-    """Give whose archives these are."""
+    """Return whose archives these are."""
     return archive.ArchiveSettings(
         application=given["application"],
         keys=given.keys(),
@@ -185,7 +185,7 @@ def settings(given: Given) -> archive.ArchiveSettings:
 
 
 def one_path(given: Given) -> str:
-    """Give the archive. Raise UsageError when there are several paths."""
+    """Return the archive. Raise UsageError when there are several paths."""
     if len(given["path"]) != 1:
         raise UsageError("There must be one path, of an archive, here.", "Give one path a task.", field="path")
     return str(given["path"][0])

@@ -148,7 +148,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> NotifyRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     host, account = given.actor()
     return NotifyRequest(
         channels=channels(given),

@@ -102,7 +102,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> DiscoveryRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return DiscoveryRequest(
         login=given.login(),
         login_db=given["login_db"] or "",

@@ -99,7 +99,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> KeyRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return KeyRequest(type=given["type"], path=given["path"])
 
 

@@ -174,12 +174,12 @@ SPEC = ArgumentSpec(
 
 
 def published(given: Given) -> PublishedTrust:
-    """Give the options of a host with the store."""
+    """Return the options of a host with the store."""
     return PublishedTrust(given["application"], given.store(), given.many("roots"), given["envelope"])
 
 
 def to_sign(given: Given) -> SignRequest:
-    """Give the options of the place where the recovery key is."""
+    """Return the options of the place where the recovery key is."""
     return SignRequest(
         application=given["application"],
         keys=given.recovery_key(),

@@ -136,7 +136,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> tuple[str, LoanRequest]:
-    """Give the state, and the options as the engine takes them."""
+    """Return the state, and the options as the engine takes them."""
     loan = Loan(
         run=given["run"],
         role=given["role"] or "",

@@ -214,7 +214,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> S3RetentionRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return S3RetentionRequest(
         store=given.store(),
         application=given["application"],

@@ -148,7 +148,7 @@ SPEC = ArgumentSpec(
 
 
 def request(given: Given) -> ScheduleRequest:
-    """Give the options as the engine takes them."""
+    """Return the options as the engine takes them."""
     return ScheduleRequest(
         jobs=given.many("schedule"),
         scheduler=given["scheduler"],

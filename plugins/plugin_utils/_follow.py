@@ -51,7 +51,7 @@ class Following(ActionBase):
     """Facts that the start of the job brought: the interpreter, when Ansible had to look for it."""
 
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
-        """Give what the status file of a run with these options is about."""
+        """Return what the status file of a run with these options is about."""
         raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -100,7 +100,7 @@ class Following(ActionBase):
         return result
 
     def _start(self, variables: dict[str, t.Any]) -> Job | dict[str, t.Any] | None:
-        """Start the job. Give None when there is none and the module can run plainly, a result when it failed."""
+        """Start the job. Return None when there is none and the module can run plainly, a result when it failed."""
         status_file = self._status_file()
         if status_file is None:
             return None
@@ -139,7 +139,7 @@ class Following(ActionBase):
         return True
 
     def _status_file(self) -> str | None:
-        """Give the path of this run's status file, None when the options are not even good for that."""
+        """Return the path of this run's status file, None when the options are not even good for that."""
         state_dir = self._task.args.get("state_dir", host_state.DIRECTORY)
         try:
             subject = self.subject(self._task.args)
@@ -193,7 +193,7 @@ class Following(ActionBase):
         return status.parse(answer.get("stdout") or "")
 
     def look(self, job: Job) -> tuple[bool, status.Status | None]:
-        """Give whether the job runs, as its file says, and its status."""
+        """Return whether the job runs, as its file says, and its status."""
         command = f"cat -- {shlex.quote(job.file)}; echo; echo {MARK}; cat -- {shlex.quote(job.status_file)}"
         answer = self._low_level_execute_command(f"{{ {command}; }} 2>/dev/null")
         first, _mark, second = str(answer.get("stdout") or "").partition(f"\n{MARK}")
@@ -201,7 +201,7 @@ class Following(ActionBase):
         return is_running(first), current if current is not None and _is_of_run(current, job) else None
 
     def is_alive(self, job: Job) -> bool:
-        """Give whether processes of the job are there. Without a /proc that can be read, it is believed to be."""
+        """Return whether processes of the job are there. Without a /proc that can be read, it is believed to be."""
         name = job.identity.split(".")[0]
         # In brackets, so that the command does not find itself.
         pattern = shlex.quote(f"[{name[0]}]{name[1:]}")
@@ -213,7 +213,7 @@ class Following(ActionBase):
         self._display.display(f"[{self._label}] {text}", stderr=True)
 
     def waiting(self, seconds: float) -> str:
-        """Give the line for work that left no status."""
+        """Return the line for work that left no status."""
         subject = self.subject(self._task.args).removeprefix("main/")
         return f"{self.OPERATION} of {subject}: running for {human_duration(seconds)}"
 

@@ -30,7 +30,7 @@ TROUBLE = ("FAILED", "UNREACHABLE")
 
 def lines(kind: str, hosts: Sequence[str], results: Sequence[t.Any], failures: Sequence[str]) -> list[str]:
     """
-    Give the table of all hosts, what failed first, and below it what each of them says in one sentence.
+    Return the table of all hosts, what failed first, and below it what each of them says in one sentence.
 
     `results` and `failures` are by host, in the order of `hosts`: what was registered there, and why the host failed.
     Either is empty where there is none.
@@ -51,14 +51,14 @@ def lines(kind: str, hosts: Sequence[str], results: Sequence[t.Any], failures: S
 
 
 def _without_result(width: int, failure: str, *, away: bool) -> list[str]:
-    """Give the row of a host of which nothing is known but, perhaps, why."""
+    """Return the row of a host of which nothing is known but, perhaps, why."""
     if away:
         return ["-", "UNREACHABLE", *["-"] * (width - 3), "see above"]
     return _failed("-", width, failure) if failure else ["-", "done", *["-"] * (width - 2)]
 
 
 def _cause(message: object) -> str:
-    """Give the first sentence of a message: what happened, without what to do next."""
+    """Return the first sentence of a message: what happened, without what to do next."""
     return re.split(r"(?<=[.!]) (?=[A-Z])", " ".join(str(message).split()), maxsplit=1)[0]
 
 
@@ -75,7 +75,7 @@ def _backups(result: Result) -> Rows:
 
 
 def _validations(result: Result) -> Rows:
-    """Give a row for each item of a loop over databases."""
+    """Return a row for each item of a loop over databases."""
     rows = []
     for each in result.get("results") or ():
         found = each.get("validation") or {}

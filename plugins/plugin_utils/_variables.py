@@ -86,7 +86,7 @@ def options_of(role: str) -> list[Option]:
 
 
 def _taken(value: t.Any) -> tuple[str, bool] | None:
-    """Give the variable that a default passes on as it is, and whether it must be set."""
+    """Return the variable that a default passes on as it is, and whether it must be set."""
     found = _TAKEN.fullmatch(value) if isinstance(value, str) else None
     if found is None or (found[2] and not _is_one_pair(found[2])):
         return None
@@ -109,7 +109,7 @@ def _read(role: str, *path: str) -> t.Any:
 
 
 def unknown(names: t.Iterable[str], known: t.Collection[str]) -> list[str]:
-    """Give what is wrong with names: nobody reads them."""
+    """Return what is wrong with names: nobody reads them."""
     return [
         f"{name}: no such variable of lifeboat.recovery{_nearest(name, known)}"
         for name in sorted(set(names) - set(known))
@@ -117,7 +117,7 @@ def unknown(names: t.Iterable[str], known: t.Collection[str]) -> list[str]:
 
 
 def problems(roles: t.Iterable[str], names: t.Container[str], value_of: t.Callable[[str], t.Any]) -> list[str]:
-    """Give what is wrong with the variables that these roles take; `value_of` evaluates one that is set."""
+    """Return what is wrong with the variables that these roles take; `value_of` evaluates one that is set."""
     found: dict[str, str] = {}
     for option in (option for role in roles for option in options_of(role)):
         if option.variable in found:
@@ -167,7 +167,7 @@ def _misfit(name: str, spec: dict[str, t.Any], value: t.Any) -> str:
 
 
 def _parts(name: str, spec: dict[str, t.Any], value: t.Any) -> str:
-    """Give what is wrong in a dictionary, or in a list of them, whose keys are known."""
+    """Return what is wrong in a dictionary, or in a list of them, whose keys are known."""
     options = spec.get("options")
     if not options:
         return ""
@@ -205,7 +205,7 @@ def _nearest(given: str, allowed: t.Iterable[str]) -> str:
 
 
 def _shown(name: str, value: t.Any) -> str:
-    """Give a value as it may be shown: what is long, or may hold a secret, is only called by its kind."""
+    """Return a value as it may be shown: what is long, or may hold a secret, is only called by its kind."""
     if isinstance(value, dict | list):
         return "a dictionary" if isinstance(value, dict) else "a list"
     if _SECRET.search(name):

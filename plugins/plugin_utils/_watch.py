@@ -46,16 +46,16 @@ class Host(t.Protocol):
     """What a watch asks of the action plugin, which has the connection."""
 
     def look(self, job: Job) -> tuple[bool, status.Status | None]:
-        """Give whether the job runs, as its file says, and its status."""
+        """Return whether the job runs, as its file says, and its status."""
 
     def is_alive(self, job: Job) -> bool:
-        """Give whether processes of the job are there."""
+        """Return whether processes of the job are there."""
 
     def say(self, text: str) -> None:
         """Show a line."""
 
     def waiting(self, seconds: float) -> str:
-        """Give the line for work that left no status."""
+        """Return the line for work that left no status."""
 
     def reconnect(self) -> None:
         """Drop a connection that broke."""

@@ -51,5 +51,5 @@ class TestModule:
     """The tests of this file."""
 
     def tests(self) -> dict[str, t.Any]:
-        """Give them by name."""
+        """Return them by name."""
         return {"matches_any": matches_any}

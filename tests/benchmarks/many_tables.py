@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _measured(server: fixtures_postgres.Cluster, size: int) -> dict[str, float]:
-    """Give the milliseconds for each table of a database of so many."""
+    """Return the milliseconds for each table of a database of so many."""
     name = server.create(f"tables_{size}")
     for start in range(0, size, AT_ONCE):
         server.execute("".join(map(_table, range(start, min(start + AT_ONCE, size)))), name)

@@ -54,7 +54,7 @@ for path in files:
 
 def floor(pg_dump: str, members: Sequence[Sequence[str]], jobs: int) -> str:
     """
-    Give the script of the floor: the same members, each piped through `zstd -3` to a local file, unencrypted.
+    Return the script of the floor: the same members, each piped through `zstd -3` to a local file, unencrypted.
 
     `members` are pg_dump's arguments for each member; xargs keeps `jobs` of them running.
     """

@@ -205,7 +205,7 @@ def _measure(bench: Bench, rounds: int) -> dict[str, list[measure.Measured]]:
 
 
 def _member_arguments(bench: Bench) -> list[list[str]]:
-    """Give pg_dump's arguments for the members that our own backup makes, the largest first."""
+    """Return pg_dump's arguments for the members that our own backup makes, the largest first."""
     with bench.cluster.connect(DATABASE) as connection:
         planned = members.plan(snapshot.read_tables(connection), jobs=JOBS)
     arguments = []
@@ -223,7 +223,7 @@ def _version(cluster: fixtures_postgres.Cluster) -> str:
 
 
 def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, version: str) -> dict[str, str]:
-    """Give the parts of the page, by their headings."""
+    """Return the parts of the page, by their headings."""
     median = {name: statistics.median(item.seconds for item in items) for name, items in results.items()}
     described = {name: description for name, (description, _script) in peers.BACKUPS.items()} | OURS
     backup = [

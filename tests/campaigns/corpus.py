@@ -149,7 +149,7 @@ def run(part: str, server: Cluster, source: Path, tally: Tally) -> None:
 
 
 def preloading() -> dict[str, str]:
-    """Give the settings of a server that has been started with what must be there from the start."""
+    """Return the settings of a server that has been started with what must be there from the start."""
     there = [name for name in PRELOADED if (Path(bin_directory()).parent / "lib" / f"{name}.so").exists()]
     return {
         "shared_preload_libraries": f"'{','.join(there)}'",
@@ -197,7 +197,7 @@ def refused(names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def packages(pattern: str) -> list[str]:
-    """Give the packages whose name matches."""
+    """Return the packages whose name matches."""
     found = subprocess.run(
         ["apt-cache", "search", "--names-only", pattern], capture_output=True, text=True, check=True
     ).stdout

@@ -33,7 +33,7 @@ HOUR = datetime.timedelta(hours=1)
 
 
 def backups(begin: datetime.datetime = BEGIN, end: datetime.datetime = END) -> Iterator[Candidate]:
-    """Give what the four jobs make, in the order of time."""
+    """Yield what the four jobs make, in the order of time."""
     at = begin.replace(minute=0) + HOUR
     while at <= end:
         yield _made("hourly", at)
@@ -47,7 +47,7 @@ def backups(begin: datetime.datetime = BEGIN, end: datetime.datetime = END) -> I
 
 
 def remaining(preset: str) -> list[planner.Decision]:
-    """Give what remains when the policy is applied once, at the end."""
+    """Return what remains when the policy is applied once, at the end."""
     policy = retention_policy.parse({"preset": preset})
     return list(planner.plan(backups(), policy, END, force=True).of("keep"))
 
@@ -55,7 +55,7 @@ def remaining(preset: str) -> list[planner.Decision]:
 def remaining_daily(
     preset: str, begin: datetime.datetime = BEGIN, end: datetime.datetime = END
 ) -> list[planner.Decision]:
-    """Give what remains when the policy is applied every day, without force."""
+    """Return what remains when the policy is applied every day, without force."""
     policy = retention_policy.parse({"preset": preset})
     coming = collections.deque(backups(begin, end))
     kept: tuple[planner.Decision, ...] = ()

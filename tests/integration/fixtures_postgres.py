@@ -132,7 +132,7 @@ class Cluster:
 
 
 def start_cluster(encoding: str = "UTF8", *, bin_dir: str = "", settings: t.Mapping[str, str] | None = None) -> Cluster:
-    """Make and start a server. Give it to `stop_cluster` whatever happens."""
+    """Make and start a server. Return it to `stop_cluster` whatever happens."""
     directory = tempfile.mkdtemp(prefix="lifeboat-test-")
     os.chmod(directory, 0o755)  # the socket lies in it
     cluster = Cluster(directory, bin_dir or bin_directory(), free_port(), encoding, secrets.token_hex(8))

@@ -41,13 +41,13 @@ class S3:
     bucket: str
 
     def settings(self, prefix: str = "", **changes: t.Any) -> StoreSettings:
-        """Give what opens the bucket, or a prefix in it, as a store."""
+        """Return what opens the bucket, or a prefix in it, as a store."""
         url = f"s3://{self.bucket}/{prefix}".rstrip("/")
         settings = StoreSettings(url, endpoint=self.endpoint, credentials_file=self.credentials_file)
         return dataclasses.replace(settings, **changes)
 
     def client(self, service: str = "s3") -> t.Any:
-        """Give boto3's client for the server, to look at things from the outside."""
+        """Return boto3's client for the server, to look at things from the outside."""
         profile = boto3.session.Session(**_keys(self.credentials_file), region_name=self.region)
         config = botocore.config.Config(request_checksum_calculation="when_required", retries={"max_attempts": 1})
         return profile.client(service, endpoint_url=self.endpoint, config=config)
@@ -55,7 +55,7 @@ class S3:
 
 @contextlib.contextmanager
 def own_bucket() -> Iterator[S3]:
-    """Give an empty bucket of the server, which runs at least as long as the block; the bucket is gone afterwards."""
+    """Yield an empty bucket of the server, which runs at least as long as the block; the bucket is gone afterwards."""
     # In a session of its own no Ctrl-C reaches it: it sees that its standard input ends, however that comes about.
     with subprocess.Popen(
         [SCRIPT, "hold", "main", "free"],

@@ -96,7 +96,7 @@ class Plays:
         )
 
     def rows(self) -> list[tuple[t.Any, ...]]:
-        """Give what the table says."""
+        """Return what the table says."""
         query = "SELECT operation, status, requested_by FROM public.backup_logs ORDER BY sequence"
         return self.server.execute(query, self.history)
 

@@ -141,7 +141,7 @@ class Stage:
         }
 
     def options(self, **login: t.Any) -> dict[str, dict[str, t.Any]]:
-        """Give each module's options."""
+        """Return each module's options."""
         backup = self.place.module_arguments(login_host="127.0.0.1", **login)
         for name in ("login_unix_socket", "proof"):
             backup.pop(name)

@@ -66,7 +66,7 @@ def place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) ->
 
 @pytest.fixture
 def reader(place: ground.Ground) -> Iterator[str]:
-    """Give a role with the rights that role `host` gives."""
+    """Yield a role with the rights that role `host` gives."""
     name = f"reader_{secrets.token_hex(4)}"
     place.server.execute(f"CREATE ROLE {name} LOGIN BYPASSRLS; GRANT pg_read_all_data TO {name}")
     yield name
@@ -86,7 +86,7 @@ def request(place: ground.Ground, role: str = "postgres", **values: t.Any) -> Ex
 
 
 def examine(place: ground.Ground, asked: ExamineRequest | None = None, now: datetime.datetime | None = None) -> t.Any:
-    """Give the checks, as lists by name."""
+    """Return the checks, as lists by name."""
     world = place.world() if now is None else World(lambda: now, lambda _seconds: None, place.environ)
     facts = doctor.examine(asked or request(place), world).facts
     found: dict[str, list[t.Any]] = {}

@@ -48,7 +48,7 @@ class Module:
     monkeypatch: pytest.MonkeyPatch
 
     def run(self, environ: dict[str, str] | None = None, **changes: t.Any) -> dict[str, t.Any]:
-        """Give the module's result. An option that is None is left out."""
+        """Return the module's result. An option that is None is left out."""
         options = {**self.place.module_arguments(), **changes}
         with self.monkeypatch.context() as patched:
             for name in [name for name in os.environ if name.startswith(("AWS_", "PG", "BACKUP_"))]:
@@ -204,7 +204,7 @@ def test_the_store_is_not_mounted(module: Module) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of its own, of 64 KiB: less than the backup needs."""
+    """Yield a file system of its own, of 64 KiB: less than the backup needs."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(disk)], check=True)

@@ -29,7 +29,7 @@ SQL = "CREATE TABLE public.t AS SELECT generate_series(1, 100) AS id"
 
 
 def table(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Give the lines of the last thing that was said before the recap, once for all hosts."""
+    """Return the lines of the last thing that was said before the recap, once for all hosts."""
     assert done.stdout.count("TASK [Report results]") == 1
     last = done.stdout.partition("PLAY RECAP")[0].rpartition("TASK [")[2]
     assert last.startswith("Report results]"), done.stdout

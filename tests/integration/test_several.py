@@ -51,7 +51,7 @@ class Several:
         return ended.result
 
     def entries(self) -> dict[str, str]:
-        """Give how the audit log says the backup of each database ended; each has one entry."""
+        """Return how the audit log says the backup of each database ended; each has one entry."""
         log = audit.AuditLog(str(self.place.home / "state"))
         assert log.verify() == []
         found = [(entry.component, entry.result) for entry in log.entries()]
@@ -60,7 +60,7 @@ class Several:
         return {component.removeprefix("main/"): result for component, result in found}
 
     def status(self, name: str = "") -> status.Status:
-        """Give the status of one database's backup, or of the run."""
+        """Return the status of one database's backup, or of the run."""
         subject = repository.component("main", name) if name else "main"
         found = status.read(progress.status_path(str(self.place.home / "state/status"), "backup", subject))
         assert found is not None
@@ -102,7 +102,7 @@ def several(cluster: ClusterFactory, names: list[str], tmp_path: Path) -> Severa
 
 
 def only_child(pid: int) -> int:
-    """Give the one child of a process, when it is the only one."""
+    """Return the one child of a process, when it is the only one."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
     ground.wait_until(lambda: len(path.read_text().split()) == 1, "the end of the other children")
     return int(path.read_text())

@@ -51,7 +51,7 @@ def listed(place: ground.Ground, **values: t.Any) -> t.Any:
 
 
 def forget(place: ground.Ground) -> ground.Ground:
-    """Give the same repository as a reader sees it who made none of its backups."""
+    """Return the same repository as a reader sees it who made none of its backups."""
     other = place.home / "reader"
     (other / "state").mkdir(parents=True)
     (other / "key").write_bytes((place.home / "key").read_bytes())

@@ -39,7 +39,7 @@ def statistic(day, plain=100 * MIB, ratio=0.25, rows=1_000_000, tables=None, str
 
 
 def kinds(history, thresholds=judging.DEFAULTS):
-    """Give the kinds and subjects that are found in the last backup."""
+    """Return the kinds and subjects that are found in the last backup."""
     found = judge(history, thresholds)[history[-1].backup_id]
     return {(each.kind, each.subject) for each in found}
 
@@ -144,7 +144,7 @@ def series(rows):
 
 
 def alarms(history):
-    """Give on which days something was found."""
+    """Return on which days something was found."""
     return [day for day, found in enumerate(judge(history, judging.DEFAULTS).values()) if found]
 
 

@@ -56,7 +56,7 @@ def documentation(name):
 
 
 def flat_spec(options, prefix=""):
-    """Give each option's facts by its dotted name, as the specification has them."""
+    """Return each option's facts by its dotted name, as the specification has them."""
     flat = {}
     for name, option in options.items():
         flat[prefix + name] = {
@@ -71,7 +71,7 @@ def flat_spec(options, prefix=""):
 
 
 def flat_doc(options, prefix=""):
-    """Give the same, as the documentation has them."""
+    """Return the same, as the documentation has them."""
     flat = {}
     for name, option in options.items():
         flat[prefix + name] = {

@@ -117,7 +117,7 @@ def _name(path: Path) -> str:
 
 
 def _imports(path: Path) -> Iterator[Import]:
-    """Give the imports of an engine file, those inside functions too; inside ones by their name within the engine."""
+    """Yield the imports of an engine file, those inside functions too; inside ones by their name within the engine."""
     names = {_name(file) for file in _files()}
     package = _name(path).split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -136,7 +136,7 @@ def _imports(path: Path) -> Iterator[Import]:
 
 
 def _level(name: str) -> int:
-    """Give the level of a file: that of its own entry, or of its package's."""
+    """Return the level of a file: that of its own entry, or of its package's."""
     layers = (GROUND, DRIVERS, RECORDS, USE_CASES, DOORS)
     for known in (name, name.split(".", maxsplit=1)[0]):
         for level, layer in enumerate(layers):

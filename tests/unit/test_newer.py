@@ -35,7 +35,7 @@ SHOP = "main/shop"
 
 
 def file(shelf: Shelf, identity: str, part: str = "manifests") -> Path:
-    """Give the manifest of a backup, or one of its files."""
+    """Return the manifest of a backup, or one of its files."""
     return next(path for path in (shelf.home / "store").rglob("*") if part in path.parts and identity in str(path))
 
 
@@ -59,7 +59,7 @@ def replace(shelf: Shelf, identity: str) -> None:
 
 
 def without_receipts(shelf: Shelf) -> catalogue.RepositorySettings:
-    """Give the settings of a host that made none of the backups, as the one of a disaster is."""
+    """Return the settings of a host that made none of the backups, as the one of a disaster is."""
     return dataclasses.replace(shelf.settings, state_dir=None)
 
 

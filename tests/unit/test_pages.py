@@ -26,7 +26,7 @@ def _place(path: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    """Give a page without what stands in fenced blocks."""
+    """Return a page without what stands in fenced blocks."""
     return re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 

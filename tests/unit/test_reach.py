@@ -125,7 +125,7 @@ def test_every_option_can_be_set_through_a_role_or_a_playbook(name: str, monkeyp
 
 
 def spoken(text: str) -> t.Any:
-    """Give the value that a default says outright, or an Ellipsis for one that is worked out."""
+    """Return the value that a default says outright, or an Ellipsis for one that is worked out."""
     found = re.fullmatch(r"\{\{ lifeboat_\w+ \| default\(([^()|~]*)\) \}\}", text.strip())
     if found is None:
         return ...

@@ -31,7 +31,7 @@ def compressed(blocks: Iterable[bytes]) -> bytes:
 
 
 def forged(shelf: Shelf, member: str, data: bytes, plain_size: int) -> stored_backup.Backup:
-    """Give a backup whose signer put `data` into a member and wrote `plain_size` into the manifest."""
+    """Return a backup whose signer put `data` into a member and wrote `plain_size` into the manifest."""
     identity = shelf.back_up()
     opened = catalogue.open_repository(shelf.settings, shelf.world())
     backup = opened.read("main/shop", identity)

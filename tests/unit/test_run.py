@@ -61,7 +61,7 @@ def run(checkout: Path, *steps: str) -> tuple[int, list[str]]:
 
 
 def words(line: str) -> t.Any:
-    """Give a line of the summary without its seconds."""
+    """Return a line of the summary without its seconds."""
     step, result, _seconds, _s, *last = line.split()
     return step, result, " ".join(last)
 

@@ -47,7 +47,7 @@ def expressions(draw: st.DrawFn) -> str:
 
 @functools.cache
 def values(text: str, lowest: int, highest: int) -> set[int]:
-    """Give a field's values in the dullest way: try each number against each item."""
+    """Return a field's values in the dullest way: try each number against each item."""
     found = set()
     for item in text.split(","):
         span, _slash, step = item.partition("/")
@@ -68,7 +68,7 @@ def model(text: str, wall: datetime) -> bool:
 
 
 def parsed(text: str) -> schedule.Cron | None:
-    """Give the expression, None when it is one of those that never come."""
+    """Return the expression, None when it is one of those that never come."""
     try:
         return schedule.parse(text, "cron")
     except UsageError as exc:
@@ -244,7 +244,7 @@ def test_the_system_zone_is_read_from_its_file(tmp_path: t.Any) -> None:
 
 
 def systemd_times(expressions_: t.Sequence[str], at: datetime, count: int) -> list[datetime]:
-    """Give the first times after `at` at which systemd would come, by its own program."""
+    """Return the first times after `at` at which systemd would come, by its own program."""
     done = subprocess.run(
         [
             "systemd-analyze",

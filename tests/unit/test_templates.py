@@ -37,7 +37,7 @@ TEMPLATES = sorted(path for kind in ESCAPES for path in ROOT.glob(f"[rp]*/**/tem
 
 
 def bare(source: str, kind: str = ".html") -> list[int]:
-    """Give the lines of a template that write a value as it is."""
+    """Return the lines of a template that write a value as it is."""
     tree = jinja2.Environment().parse(source)
     macros = {macro.name for macro in tree.find_all(nodes.Macro)} | {"caller"}
     imported = {each.target for each in tree.find_all(nodes.Import)}
@@ -100,7 +100,7 @@ class Reader(html.parser.HTMLParser):
 
 
 def each_text(value: t.Any, other: str) -> t.Any:
-    """Give facts with another text in place of each that is in them."""
+    """Return facts with another text in place of each that is in them."""
     if isinstance(value, dict):
         return {key: each_text(item, other) for key, item in value.items()}
     if isinstance(value, list):

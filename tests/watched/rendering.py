@@ -21,7 +21,7 @@ AUDIT_REPORTS = {kind: ROOT / f"playbooks/templates/audit_report.{kind}.j2" for 
 
 
 def rendered(template: Path, **variables: t.Any) -> str:
-    """Give what module template writes."""
+    """Return what module template writes."""
     templar = Templar(DataLoader()).copy_with_new_env(
         searchpath=[str(template.parent)], available_variables=dict(variables)
     )
@@ -30,7 +30,7 @@ def rendered(template: Path, **variables: t.Any) -> str:
 
 
 def status_page(result: Mapping[str, t.Any], *, causes: bool = False) -> str:
-    """Give the page that role monitoring writes of a result of module backup_metrics."""
+    """Return the page that role monitoring writes of a result of module backup_metrics."""
     return rendered(
         STATUS_PAGE,
         monitoring_result=result,

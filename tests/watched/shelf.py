@@ -96,7 +96,7 @@ class Shelf:
         receipt: bool = True,
         token: str = "",
     ) -> str:
-        """Store a backup that ended so many hours ago, sealed as a real one. Give its id, which ends in `token`."""
+        """Store a backup that ended so many hours ago, sealed as a real one. Return its id, which ends in `token`."""
         at = self.now - datetime.timedelta(hours=hours)
         started = at - datetime.timedelta(seconds=seconds)
         component = repository.component(cluster, database)
@@ -199,7 +199,7 @@ class Shelf:
         os.utime(path, (at, at))
 
     def request(self, **values: t.Any) -> metrics.WatchRequest:
-        """Give a request; `path` and the ages are its own, other values those of its sources."""
+        """Return a request; `path` and the ages are its own, other values those of its sources."""
         own = {name: values.pop(name) for name in ("path", "restore_tested_age", "stale_age") if name in values}
         values = {"repository": self.settings, "config_dir": str(self.home / "config"), "cluster": "main", **values}
         if "policy" in values:
@@ -211,7 +211,7 @@ class Shelf:
         return metrics.watch(self.request(**values), self.world(dry_run=dry_run))
 
     def html(self, *, causes: bool = False, **values: t.Any) -> str:
-        """Give the status page, as the role writes it."""
+        """Return the status page, as the role writes it."""
         return status_page(_module.success(self.watch(**values), with_diff=False), causes=causes)
 
     def values(self, **values: t.Any) -> dict[str, float]:
@@ -221,6 +221,6 @@ class Shelf:
 
 
 def values_of(text: str) -> dict[str, float]:
-    """Give the samples of an exposition by their names and labels."""
+    """Return the samples of an exposition by their names and labels."""
     lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _space, value in lines}

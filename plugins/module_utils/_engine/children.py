@@ -110,7 +110,7 @@ def await_session(session: int, seconds: float) -> None:
 
 
 def _of_session(session: int) -> list[int]:
-    """Give the processes of a session but for those that have ended and are waited for by nobody yet."""
+    """Return the processes of a session but for those that have ended and are waited for by nobody yet."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:
@@ -230,7 +230,7 @@ class _Crew:
 
 
 def _threads() -> int:
-    """Give how many threads this process has, those too that Python knows nothing of."""
+    """Return how many threads this process has, those too that Python knows nothing of."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:
@@ -238,7 +238,7 @@ def _threads() -> int:
 
 
 def _understood(said: bytes, status: int) -> dict[str, t.Any]:
-    """Give the fields of an End. What a killed child said is nothing: it may be half of a word."""
+    """Return the fields of an End. What a killed child said is nothing: it may be half of a word."""
     if os.WIFSIGNALED(status):
         return {"killed": _name(os.WTERMSIG(status))}
     try:
@@ -291,5 +291,5 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _plain(value: object) -> t.Any:
-    """Give what JSON can hold for what it cannot."""
+    """Return what JSON can hold for what it cannot."""
     return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)

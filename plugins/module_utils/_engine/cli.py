@@ -192,7 +192,7 @@ def _become(user: str) -> None:
 
 
 def _state_dir(config_dir: str) -> str:
-    """Give where the host remembers; a host without settings of its own has the usual place."""
+    """Return where the host remembers; a host without settings of its own has the usual place."""
     from . import host_settings  # noqa: PLC0415
 
     try:
@@ -251,7 +251,7 @@ def _keys(options: argparse.Namespace, environ: Mapping[str, str]) -> LocalKeys:
 
 
 def _signers(options: argparse.Namespace, held: LocalKeys) -> set[bytes]:
-    """Give whose files are believed: roots, signers that are named, and those of a trust file."""
+    """Return whose files are believed: roots, signers that are named, and those of a trust file."""
     from . import disk  # noqa: PLC0415
     from .crypto import seals, trust  # noqa: PLC0415
 

@@ -41,7 +41,7 @@ class RecoveryError(Exception):
         return self
 
     def record(self) -> dict[str, t.Any]:
-        """Give what `rebuilt` makes the same error of, in another process."""
+        """Return what `rebuilt` makes the same error of, in another process."""
         kinds = [kind.__name__ for kind in type(self).__mro__]
         told = {"cause": self.cause, "remedy": self.remedy, "names": self.names, "details": self.details}
         return {"kinds": kinds, **told}
@@ -141,7 +141,7 @@ class Unhealthy(RecoveryError):
 
 
 def rebuilt(record: Mapping[str, t.Any]) -> RecoveryError:
-    """Give the error that a record is of, by the nearest of its kinds that this file knows."""
+    """Return the error that a record is of, by the nearest of its kinds that this file knows."""
     kind = next(globals()[name] for name in record["kinds"] if name in globals())
     error: RecoveryError = kind.__new__(kind)
     # Not the kind's own, which may be given other things than it makes the sentences of.

@@ -20,7 +20,7 @@ BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 def stamp() -> dict[str, t.Any]:
-    """Give what names this process, for others to read."""
+    """Return what names this process, for others to read."""
     return {
         "host": platform.node(),
         "machine": _first_line(MACHINE),
@@ -79,7 +79,7 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> str:
-    """Give the time at which a process started, in ticks since the boot, or nothing where it is not to be seen."""
+    """Return the time at which a process started, in ticks since the boot, or nothing where it is not to be seen."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name before it, in parentheses, may hold anything.

@@ -60,12 +60,12 @@ class HostSettings:
     login: Mapping[str, t.Any] | None
 
     def value(self, name: str, default: t.Any = None) -> t.Any:
-        """Give the value of `lifeboat_<name>`, or the default when it is not there or empty."""
+        """Return the value of `lifeboat_<name>`, or the default when it is not there or empty."""
         found = self.variables.get(f"lifeboat_{name}")
         return default if found is None or found == "" else found
 
     def shown(self, environ: Mapping[str, str]) -> list[Setting]:
-        """Give every setting that counts here, and what of the environment does, with secrets masked."""
+        """Return every setting that counts here, and what of the environment does, with secrets masked."""
         listed = [
             Setting(name, masked(value, name), "inventory" if name in self.set else "default")
             for name, value in sorted(self.variables.items())
@@ -118,7 +118,7 @@ def read(config_dir: str) -> HostSettings:
 
 
 def masked(value: t.Any, name: str = "") -> t.Any:
-    """Give a value in which nothing that is called a secret can be read, and no password of an address."""
+    """Return a value in which nothing that is called a secret can be read, and no password of an address."""
     if isinstance(value, dict):
         return {key: masked(item, str(key)) for key, item in value.items()}
     if isinstance(value, list):

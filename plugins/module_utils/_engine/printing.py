@@ -18,14 +18,14 @@ if t.TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Give `text` as one line that forges no other and that no terminal obeys."""
+    """Return `text` as one line that forges no other and that no terminal obeys."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
 
 
 def printable_lines(text: str) -> str:
-    """Give the same of each line of a text; its own line breaks stay, so no name may have come into it raw."""
+    """Return the same of each line of a text; its own line breaks stay, so no name may have come into it raw."""
     return "\n".join(map(printable, text.split("\n")))
 
 
@@ -39,14 +39,14 @@ def all_printable(value: t.Any) -> t.Any:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Give rows of cells as lines in which cells of a column stand below each other. No cell forges a line."""
+    """Return rows of cells as lines in which cells of a column stand below each other. No cell forges a line."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))] if cells else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
 def shortened(text: str, length: int) -> str:
-    """Give a text that is not longer than that, and shows where it was cut."""
+    """Return a text that is not longer than that, and shows where it was cut."""
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 

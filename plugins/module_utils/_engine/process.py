@@ -205,7 +205,9 @@ def run(
 
 
 def _last_program(argv: Sequence[Argument]) -> Argument:
-    """Give the program that a chain of others leads to, each of which ends with `--`: its name is what tells people."""
+    """
+    Return the program that a chain of others leads to, each of which ends with `--`: its name is what tells people.
+    """
     return argv[max((place + 1 for place, word in enumerate(argv[:-1]) if word == "--"), default=0)]
 
 

@@ -171,18 +171,18 @@ class Progress:
 
 
 def _state_of(member: Member) -> dict[str, t.Any]:
-    """Give a member's public state as it stands in the file."""
+    """Return a member's public state as it stands in the file."""
     return {"name": member.name, "done": member.done, "expected": member.expected, "state": member.state}
 
 
 def status_path(directory: str, operation: str, subject: str) -> str:
-    """Give the path of the status file of `operation` on `subject` (`cluster/database`)."""
+    """Return the path of the status file of `operation` on `subject` (`cluster/database`)."""
     name = STATUS.leaf(operation=operation, subject=urllib.parse.quote(subject, safe="")[:200])
     return os.path.join(directory, name)
 
 
 def status_directory(state_dir: str | None, world: World) -> str | None:
-    """Give the directory of the status files below `state_dir`; none in a dry run, which does nothing to watch."""
+    """Return the directory of the status files below `state_dir`; none in a dry run, which does nothing to watch."""
     return STATUS.folder(state_dir) if state_dir and not world.dry_run else None
 
 

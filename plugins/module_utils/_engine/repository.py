@@ -52,7 +52,7 @@ def check_application(name: str) -> str:
 
 
 def backup_id(at: datetime, token: str) -> str:
-    """Give the id of a backup begun `at` (UTC); `token` is 16 random hex digits. Ids sort by time."""
+    """Return the id of a backup begun `at` (UTC); `token` is 16 random hex digits. Ids sort by time."""
     return f"backup-{at:%Y%m%dT%H%M%SZ}-{token}"
 
 
@@ -62,7 +62,9 @@ def began(identity: str) -> datetime:
 
 
 def component(cluster: str, database: str) -> str:
-    """Give the component `<cluster>/<database>` with both parts percent-encoded. Raise UsageError on an empty part."""
+    """
+    Return the component `<cluster>/<database>` with both parts percent-encoded. Raise UsageError on an empty part.
+    """
     for field, value in (("cluster", cluster), ("login_db", database)):
         if not value:
             raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
@@ -70,12 +72,12 @@ def component(cluster: str, database: str) -> str:
 
 
 def cluster(name: str) -> str:
-    """Give the part of its components that a cluster is."""
+    """Return the part of its components that a cluster is."""
     return _encoded(name)
 
 
 def cluster_and_database(name: str) -> tuple[str, str]:
-    """Give the cluster and the database that `component` was made of."""
+    """Return the cluster and the database that `component` was made of."""
     cluster, _slash, database = name.partition("/")
     return urllib.parse.unquote(cluster), urllib.parse.unquote(database)
 
@@ -94,17 +96,17 @@ def shown(name: str) -> tuple[str, str]:
 
 
 def manifests(application: str, of: str | None = None) -> str:
-    """Give the prefix of all manifests, or of those of one component."""
+    """Return the prefix of all manifests, or of those of one component."""
     return f"{application}/manifests/" + (f"{of}/" if of else "")
 
 
 def manifest(application: str, of: str, identity: str) -> str:
-    """Give the name of a backup's manifest."""
+    """Return the name of a backup's manifest."""
     return f"{manifests(application, of)}{identity}.json"
 
 
 def parse_manifest(application: str, name: str) -> tuple[str, str] | None:
-    """Give component and backup id of a manifest's name, or None when the name is none of ours."""
+    """Return component and backup id of a manifest's name, or None when the name is none of ours."""
     parts = name.removeprefix(manifests(application)).split("/")
     if len(parts) != 3 or not parts[2].endswith(".json") or not BACKUP_ID.fullmatch(parts[2][:-5]):
         return None
@@ -112,70 +114,70 @@ def parse_manifest(application: str, name: str) -> tuple[str, str] | None:
 
 
 def member(application: str, identity: str, number: int, volume: int = 1) -> str:
-    """Give the name of a volume of a numbered member."""
+    """Return the name of a volume of a numbered member."""
     return f"{application}/data/{identity}/{number:04d}" + (f".{volume:03d}.lbx" if volume > 1 else ".lbx")
 
 
 def detail(application: str, identity: str, what: str) -> str:
-    """Give the name of the encrypted record `what`: `detail` or `globals`."""
+    """Return the name of the encrypted record `what`: `detail` or `globals`."""
     return f"{application}/details/{identity}/{what}.lbx"
 
 
 def marks(application: str, identity: str | None = None) -> str:
-    """Give the prefix of all marks, or of those of one backup."""
+    """Return the prefix of all marks, or of those of one backup."""
     return f"{application}/marks/" + (f"{identity}/" if identity else "")
 
 
 def mark(application: str, identity: str, kind: str, token: str) -> str:
-    """Give the name of a mark; `token` is 16 random hex digits."""
+    """Return the name of a mark; `token` is 16 random hex digits."""
     return f"{marks(application, identity)}{kind}-{token}.json"
 
 
 def parse_mark(application: str, name: str) -> tuple[str, str, str] | None:
-    """Give backup id, kind and token of a mark's name, or None when the name is none of ours."""
+    """Return backup id, kind and token of a mark's name, or None when the name is none of ours."""
     identity, _slash, last = name.removeprefix(marks(application)).partition("/")
     match = _MARK.fullmatch(last)
     return (identity, match[1], match[2]) if match and BACKUP_ID.fullmatch(identity) else None
 
 
 def reading(application: str, identity: str, token: str) -> str:
-    """Give the name under which somebody says that he reads a backup; `token` is 16 random hex digits."""
+    """Return the name under which somebody says that he reads a backup; `token` is 16 random hex digits."""
     return f"{marks(application, identity)}reading-{token}.json"
 
 
 def parse_reading(application: str, name: str) -> str | None:
-    """Give the backup id of such a name, or None when the name is none."""
+    """Return the backup id of such a name, or None when the name is none."""
     identity, _slash, last = name.removeprefix(marks(application)).partition("/")
     return identity if _READING.fullmatch(last) and BACKUP_ID.fullmatch(identity) else None
 
 
 def root(application: str) -> str:
-    """Give the prefix of everything that belongs to an application."""
+    """Return the prefix of everything that belongs to an application."""
     return f"{application}/"
 
 
 def data(application: str) -> str:
-    """Give the prefix of the members, which no listing and no check of a seal has to read: they may lie colder."""
+    """Return the prefix of the members, which no listing and no check of a seal has to read: they may lie colder."""
     return f"{application}/data/"
 
 
 def canary(application: str) -> str:
-    """Give the name of the object that is written to be attacked. Its earlier versions stay as long as their lock."""
+    """Return the name of the object that is written to be attacked. Its earlier versions stay as long as their lock."""
     return f"{application}/canary/immutability"
 
 
 def lock(application: str, what: str) -> str:
-    """Give the name of the lock of those who do `what`."""
+    """Return the name of the lock of those who do `what`."""
     return f"{application}/locks/{what}.json"
 
 
 def parts(application: str) -> tuple[str, ...]:
-    """Give the prefixes below which each backup has a directory of its own."""
+    """Return the prefixes below which each backup has a directory of its own."""
     return tuple(f"{application}/{part}/" for part in ("data", "details", "keys"))
 
 
 def owner(application: str, name: str) -> str | None:
-    """Give the id of the backup that an object below one of `parts` belongs to, or None when it is no backup's."""
+    """Return the id of the backup that an object below one of `parts` belongs to, or None when it is no backup's."""
     for prefix in parts(application):
         if name.startswith(prefix):
             identity = name.removeprefix(prefix).partition("/")[0]

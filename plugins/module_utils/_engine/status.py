@@ -99,7 +99,7 @@ def parse(data: bytes | str) -> Status | None:
 
 
 def read(path: str) -> Status | None:
-    """Give the status in a file, or None when there is none."""
+    """Return the status in a file, or None when there is none."""
     try:
         with open(path, "rb") as file:
             return parse(file.read(LIMIT))
@@ -109,7 +109,7 @@ def read(path: str) -> Status | None:
 
 
 def read_all(directory: str) -> list[Status]:
-    """Give every status in `directory`, running ones first, then the newest first. Without a directory, none."""
+    """Return every status in `directory`, running ones first, then the newest first. Without a directory, none."""
     found = [read(os.path.join(directory, name)) for name in _names(directory)]
     statuses = [status for status in found if status is not None]
     statuses.sort(key=lambda status: status.updated, reverse=True)
@@ -117,7 +117,7 @@ def read_all(directory: str) -> list[Status]:
 
 
 def of_host(state_dir: str | None) -> list[Status]:
-    """Give every status that a host keeps, as `read_all`."""
+    """Return every status that a host keeps, as `read_all`."""
     return read_all(STATUS.folder(state_dir)) if state_dir else []
 
 
@@ -132,7 +132,7 @@ MOST_NAMED = 4
 
 def line(status: Status, previous: Status | None = None) -> str:
     """
-    Give one line about an operation that runs, such as
+    Return one line about an operation that runs, such as
     `backup of shop: 1.2 GiB of about 5.0 GiB, 210 MiB/s, about 18 s left (member 3 of 14)`.
 
     Of several databases it is `backup of main: 12 of 50 databases, 3.1 GiB of about 9.4 GiB, 110 MiB/s, running: a, b`.
@@ -149,7 +149,7 @@ def line(status: Status, previous: Status | None = None) -> str:
 
 
 def report(statuses: list[Status], now: datetime.datetime) -> str:
-    """Give what `lifeboat status` prints: an operation each, and below a running one its open members."""
+    """Return what `lifeboat status` prints: an operation each, and below a running one its open members."""
     if not statuses:
         return "Nothing has run here that left a status.\n"
     lines: list[str] = []
@@ -161,7 +161,7 @@ def report(statuses: list[Status], now: datetime.datetime) -> str:
 
 
 def to_json(statuses: list[Status]) -> str:
-    """Give the statuses as a JSON list: times as ISO 8601, bytes, and seconds left (null when nobody knows)."""
+    """Return the statuses as a JSON list: times as ISO 8601, bytes, and seconds left (null when nobody knows)."""
     records = []
     for status in statuses:
         record = dataclasses.asdict(status)
@@ -194,7 +194,7 @@ def _amount(status: Status) -> str:
 
 
 def _rate(status: Status, previous: Status | None) -> float:
-    """Give bytes a second since `previous`, or since the start."""
+    """Return bytes a second since `previous`, or since the start."""
     if previous is not None and previous.run == status.run:
         seconds = (status.updated - previous.updated).total_seconds()
         if seconds >= 1 and status.done >= previous.done:
@@ -204,7 +204,7 @@ def _rate(status: Status, previous: Status | None) -> float:
 
 def _seconds_left(status: Status) -> float | None:
     """
-    Give an estimate by the average so far, which jumps less than the rate of the last seconds.
+    Return an estimate by the average so far, which jumps less than the rate of the last seconds.
 
     What went before the first bytes, and the first bytes alone, say nothing about the rest.
     """

@@ -41,7 +41,9 @@ LARGEST = 1 << 60
 
 
 def parse_duration(text: str, field: str) -> float:
-    """Give the seconds in a time such as `90s`, `12h` or `1h30m`. Raise UsageError that names `field` on any other."""
+    """
+    Return the seconds in a time such as `90s`, `12h` or `1h30m`. Raise UsageError that names `field` on any other.
+    """
     value = text.strip()
     if value == "0":
         return 0.0
@@ -66,7 +68,9 @@ def point_in_time(value: object) -> datetime.datetime | None:
 
 
 def parse_size(text: str, field: str) -> int:
-    """Give the bytes in a size such as `512`, `64MiB` or `1.5GB`. Raise UsageError that names `field` on any other."""
+    """
+    Return the bytes in a size such as `512`, `64MiB` or `1.5GB`. Raise UsageError that names `field` on any other.
+    """
     match = _SIZE.fullmatch(text.strip())
     factor = _BYTES.get((match[2] or "b").lower()) if match else None
     if match and factor is not None:
@@ -82,7 +86,7 @@ def parse_size(text: str, field: str) -> int:
 
 
 def human_size(count: float) -> str:
-    """Give a size such as `512 B` or `1.2 GiB`."""
+    """Return a size such as `512 B` or `1.2 GiB`."""
     value = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(value) < 1023.95:
@@ -92,12 +96,12 @@ def human_size(count: float) -> str:
 
 
 def human_rate(per_second: float) -> str:
-    """Give a rate such as `210 MiB/s`."""
+    """Return a rate such as `210 MiB/s`."""
     return f"{human_size(per_second)}/s"
 
 
 def human_duration(seconds: float) -> str:
-    """Give a time such as `0.4 s`, `18 s`, `3 min 20 s` or `2 h 5 min`."""
+    """Return a time such as `0.4 s`, `18 s`, `3 min 20 s` or `2 h 5 min`."""
     if seconds < 9.95:
         tenths = f"{max(seconds, 0.0):.1f}".removesuffix(".0")
         return f"{tenths} s"
@@ -113,10 +117,10 @@ _STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 def _short(value: float) -> str:
-    """Give three digits at most: what a reader takes in, and no more than an estimate is worth."""
+    """Return three digits at most: what a reader takes in, and no more than an estimate is worth."""
     return f"{value:.0f}" if abs(value) >= 99.95 else f"{value:.1f}"
 
 
 def human_count(number: int, noun: str) -> str:
-    """Give a number of things, such as `1 backup` or `1,200 backups`."""
+    """Return a number of things, such as `1 backup` or `1,200 backups`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -44,7 +44,7 @@ KEY = "5f6ad1c8e90b37426fd5a1b0c3e8794d21f0a6b5c4d3e2f19087a6b5c4d3e2f1"
 
 
 def world(*, dry_run: bool = False, ahead: timedelta = timedelta()) -> World:
-    """Give the real world, with a clock that may be wrong."""
+    """Return the real world, with a clock that may be wrong."""
     return World(now=lambda: datetime.now(UTC) + ahead, sleep=time.sleep, environ={}, dry_run=dry_run)
 
 
@@ -72,7 +72,7 @@ class Place:
         return bucket_guarding.guard(self.open(**(store or {})), guards.parse(declared), world(dry_run=dry_run))
 
     def versions(self) -> list[tuple[str, str, bool]]:
-        """Give the key, the id and whether it is a marker of everything in the bucket."""
+        """Return the key, the id and whether it is a marker of everything in the bucket."""
         pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name)
         return sorted(
             (found["Key"], found["VersionId"], kind == "DeleteMarkers")
@@ -82,7 +82,7 @@ class Place:
         )
 
     def state(self) -> dict[str, t.Any]:
-        """Give all that a change could show in."""
+        """Return all that a change could show in."""
 
         def ask(operation: str) -> object:
             try:
@@ -98,7 +98,7 @@ class Place:
         return {**{name: ask(name) for name in asked}, "versions": self.versions(), "uploads": len(uploads)}
 
     def locks(self) -> dict[str, t.Any]:
-        """Give until when each version is locked."""
+        """Return until when each version is locked."""
         return {
             version: self.client.head_object(Bucket=self.name, Key=key, VersionId=version).get(
                 "ObjectLockRetainUntilDate"
@@ -110,7 +110,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def owner(s3: t.Any) -> dict[str, t.Any]:
-    """Give the clients of the server's owner, for the service of that name."""
+    """Return the clients of the server's owner, for the service of that name."""
     return {service: s3.client(service) for service in ("s3", "iam")}
 
 
@@ -133,14 +133,14 @@ def place(s3: t.Any, owner: dict[str, t.Any]) -> Iterator[Place]:
 
 @pytest.fixture
 def locked(place: Place) -> Place:
-    """Give a bucket that locks what is written for a day, so that its owner can still take it away."""
+    """Return a bucket that locks what is written for a day, so that its owner can still take it away."""
     place.guard(create=True, object_lock={"mode": "governance", "days": 1})
     return place
 
 
 @pytest.fixture
 def user(owner: dict[str, t.Any], tmp_path: Path) -> Iterator[Callable[[dict[str, t.Any]], str]]:
-    """Give a function that makes a user who may do what a policy says, and gives the path of its credentials."""
+    """Yield a function that makes a user who may do what a policy says, and gives the path of its credentials."""
     iam, made = owner["iam"], []
 
     def make(policy: dict[str, t.Any]) -> str:
@@ -164,13 +164,13 @@ def user(owner: dict[str, t.Any], tmp_path: Path) -> Iterator[Callable[[dict[str
 
 
 def allowing(place: Place, *actions: str) -> dict[str, t.Any]:
-    """Give a policy that allows these actions on the whole bucket."""
+    """Return a policy that allows these actions on the whole bucket."""
     resources = [f"arn:aws:s3:::{place.name}", f"arn:aws:s3:::{place.name}/*"]
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resources}]}
 
 
 def documented(who: str, place: Place) -> dict[str, t.Any]:
-    """Give the policy that the page shows for somebody, for this test's bucket and prefix."""
+    """Return the policy that the page shows for somebody, for this test's bucket and prefix."""
     found = re.search(rf"\*\*{who}\*\*.*?```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert found, f"the page has no policy for the {who}"
     text = found[1].replace("example-backups", place.name).replace("postgresql/", "pre/")
@@ -178,7 +178,7 @@ def documented(who: str, place: Place) -> dict[str, t.Any]:
 
 
 def manifests(place: Place) -> list[str]:
-    """Give the backups that are listed."""
+    """Return the backups that are listed."""
     store = opening.open_store(place.settings(), environ={})
     return [info.name.rpartition("/")[2].removesuffix(".json") for info in store.list(f"{APPLICATION}/manifests/")]
 
@@ -200,7 +200,7 @@ def key_file(tmp_path: Path) -> str:
 
 
 def back_up(place: Place, at: datetime, *, members: int = 1, **settings: t.Any) -> str:
-    """Make a backup that finished `at`, sealed as a real one, of a few bytes. Give its id."""
+    """Make a backup that finished `at`, sealed as a real one, of a few bytes. Return its id."""
     store = opening.open_store(place.settings(**settings), environ={})
     keys = trusted_keys.load(trusted_keys.KeySettings(recovery_key_hex=KEY), store, APPLICATION)
     writer = keys.writer("main/shop", at)

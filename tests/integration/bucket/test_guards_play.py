@@ -104,7 +104,7 @@ def recap(done: subprocess.CompletedProcess[str], host: str) -> dict[str, int]:
 
 
 def told(done: subprocess.CompletedProcess[str], host: str) -> str:
-    """Give what a host said in the end: how it failed, or what it did."""
+    """Return what a host said in the end: how it failed, or what it did."""
     failed = re.findall(rf"^fatal: \[{host}\]: (.*)", done.stdout, re.MULTILINE)
     if failed:
         # Where it failed, and, once everybody is told, how the host ended: with the same sentences.

@@ -51,7 +51,7 @@ def modules(server: Cluster, source: Path) -> Iterator[str]:
 
 
 def extensions(server: Cluster, only: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
-    """Make a database for each extension, with a table that uses its types. Give name, and why it cannot be made."""
+    """Make a database for each extension, with a table that uses its types. Yield name, and why it cannot be made."""
     query = "SELECT name::text FROM pg_available_extensions WHERE name !~ 'lifeboat' ORDER BY 1"
     names = [name for (name,) in server.execute(query)]
     for extension in (name for name in names if name in (only or names)):

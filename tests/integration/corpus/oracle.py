@@ -83,7 +83,7 @@ def judge(server: Cluster, database: str, accepted: tuple[str, ...] = ()) -> Ver
 
 
 def _plain(server: Cluster, database: str, copy: str) -> str:
-    """Copy by pg_dump and pg_restore alone. Give the first thing that fails."""
+    """Copy by pg_dump and pg_restore alone. Return the first thing that fails."""
     dumped = _program(server, "pg_dump", "-Fc", "-Z0", database=database)
     if dumped.returncode:
         return f"pg_dump: {_said(dumped)}"
@@ -118,7 +118,7 @@ def _ours(place: ground.Ground, copy: str, verdict: Verdict, accepted: tuple[str
 
 
 def _options(server: Cluster, database: str) -> str:
-    """Give the options that make an empty database of the same encoding and locale."""
+    """Return the options that make an empty database of the same encoding and locale."""
     encoding, collate, ctype = server.execute(
         f"SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = '{database}'"
     )[0]
@@ -134,7 +134,9 @@ def _text(server: Cluster, database: str) -> str:
 
 
 def _compared(theirs: str, ours: str) -> Iterator[str]:
-    """Give what stands in one text only, with the object in whose part it stands; places within the text may differ."""
+    """
+    Yield what stands in one text only, with the object in whose part it stands; places within the text may differ.
+    """
     first, second = (collections.Counter(_lines(text)) for text in (theirs, ours))
     yield from (f"only by PostgreSQL's tools: {name}: {line}" for name, line in (first - second))
     yield from (f"only by ours: {name}: {line}" for name, line in (second - first))

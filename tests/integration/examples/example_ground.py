@@ -72,7 +72,7 @@ class Ansible:
         )
 
     def inventory(self, path: Path) -> dict[str, t.Any]:
-        """Give what an inventory says, as ansible-inventory reads it."""
+        """Return what an inventory says, as ansible-inventory reads it."""
         done = self.run("ansible-inventory", "-i", path, "--list")
         assert done.returncode == 0, done.stderr
         assert "WARNING" not in done.stderr, done.stderr
@@ -214,7 +214,7 @@ def hollow_roles(folder: Path) -> dict[str, list[str]]:
     """
     Make roles that have the defaults, variables and options of ours, and no tasks: they only check what they are given.
 
-    Give the names of their entry points.
+    Return the names of their entry points.
     """
     found: dict[str, list[str]] = {}
     for role in sorted(path.parent.parent for path in ROLES.glob("*/meta/argument_specs.yml")):

@@ -189,7 +189,7 @@ def _proof(said: t.Mapping[str, t.Any], host: str, ground: Ground) -> dict[str, 
 
 
 def _hosts(system: System, said: t.Mapping[str, t.Any]) -> str:
-    """Give the hosts that take part: those that prove and prune do so in the examples that are `proved`."""
+    """Return the hosts that take part: those that prove and prune do so in the examples that are `proved`."""
     return ":".join(sorted({"databases", "validators", "pruners"} & set(said))) if system.proved else "databases"
 
 

@@ -72,7 +72,7 @@ class Ground:
         return {**self.server.environ, "TMPDIR": str(self.home / "tmp")}
 
     def world(self, *, hurry: float = 1.0) -> World:
-        """Give the real world; `hurry` divides how long is slept."""
+        """Return the real world; `hurry` divides how long is slept."""
         return World(
             now=lambda: datetime.datetime.now(datetime.UTC),
             sleep=lambda seconds: time.sleep(seconds / hurry),
@@ -88,7 +88,7 @@ class Ground:
         return str(outcome.facts["backup"]["backup_id"])
 
     def module_arguments(self, **changes: t.Any) -> dict[str, t.Any]:
-        """Give the options of module pg_backup for the same backup."""
+        """Return the options of module pg_backup for the same backup."""
         login = self.server.login
         return {
             "application": APPLICATION,
@@ -105,7 +105,7 @@ class Ground:
         }
 
     def listed(self) -> list[str]:
-        """Give the ids that the catalogue lists. An anomaly is a failure."""
+        """Return the ids that the catalogue lists. An anomaly is a failure."""
         facts = listing.list_backups(listing.ListRequest(self.settings), self.world()).facts
         if facts["anomalies"]:
             raise AssertionError(f"the catalogue reports anomalies: {facts['anomalies']}")
@@ -151,7 +151,7 @@ class Ground:
         return [str(difference) for difference in proof.compare(source, found) if not difference.note]
 
     def secrets_left(self, *texts: bytes) -> list[str]:
-        """Give what may not be there: key bytes or marker in files outside of the database, or in `texts`."""
+        """Return what may not be there: key bytes or marker in files outside of the database, or in `texts`."""
         needles = (*key_forms(self.key), self.marker.encode())
         places = [self.home / "tmp", self.home / "state"]
         if self.store.url.startswith("file://"):
@@ -163,7 +163,7 @@ class Ground:
         return [str(path) for path in _files([self.home / "tmp"])]
 
     def unlisted_objects(self) -> list[str]:
-        """Give the names of stored data that belongs to no listed backup, finished or not."""
+        """Return the names of stored data that belongs to no listed backup, finished or not."""
         opened = self.open()
         listed = set(self.listed())
         names = [info.name for part in ("data", "details") for info in opened.store.list(f"{APPLICATION}/{part}/")]
@@ -186,7 +186,7 @@ def write_secret(path: Path, text: str) -> Path:
 
 
 def key_forms(key: bytes) -> tuple[bytes, ...]:
-    """Give the ways in which a key could be written down somewhere."""
+    """Return the ways in which a key could be written down somewhere."""
     text = key.hex().encode()
     return key, text, text.upper(), base64.b64encode(key).rstrip(b"="), base64.b64encode(text).rstrip(b"=")[:80]
 
@@ -196,7 +196,7 @@ def holds(data: bytes, needles: Iterable[bytes]) -> bool:
 
 
 def children_of_server(directory: str, program: str = "pg_dump") -> list[int]:
-    """Give the processes of `program` that are connected to the server with its socket in `directory`."""
+    """Return the processes of `program` that are connected to the server with its socket in `directory`."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):

@@ -273,7 +273,7 @@ class Before:
 
 
 def judge(place: Ground, before: Before, ended: Ended, struck: Struck) -> list[str]:
-    """Give what is not as it must be after a fault."""
+    """Return what is not as it must be after a fault."""
     wrong = []
     listed = place.listed()
     if not set(before.listed) <= set(listed):
@@ -299,7 +299,7 @@ def judge(place: Ground, before: Before, ended: Ended, struck: Struck) -> list[s
 
 
 def _said_nothing(ended: Ended, place: Ground) -> list[str]:
-    """Give what a failed run should have said and did not."""
+    """Return what a failed run should have said and did not."""
     result = ended.result
     message = str(result.get("msg", ""))
     wrong = []

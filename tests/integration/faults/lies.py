@@ -163,7 +163,9 @@ class Ground:
         )
 
     def whole(self) -> dict[str, bool]:
-        """Give the backups that an authentic manifest stands for, and whether each is read to its end and is right."""
+        """
+        Return the backups that an authentic manifest stands for, and whether each is read to its end and is right.
+        """
         opened = catalogue.open_repository(self.true, self.world())
         found = {}
         for place in opened._places(None):
@@ -332,7 +334,7 @@ def _flip(ground: Ground, head: bytes, body: bytes) -> tuple[bytes, bytes]:
 
 
 def _another(ground: Ground, head: bytes, body: bytes) -> tuple[bytes, bytes]:
-    """Give the same part of another object of its kind."""
+    """Return the same part of another object of its kind."""
     listed = ground.client.list_objects_v2(Bucket=ground.bucket, Prefix=ground.prefix)
     names = [item["Key"] for item in listed["Contents"]]
     other = ground.client.get_object(Bucket=ground.bucket, Key=ground.chance.choice(names))["Body"].read()

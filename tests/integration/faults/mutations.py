@@ -59,7 +59,7 @@ class Memory:
 
 
 def load(place: Ground) -> Memory:
-    """Give the whole store of `place`, in memory."""
+    """Return the whole store of `place`, in memory."""
     store = place.open().store
     return Memory({info.name: b"".join(store.get(info.name)) for info in store.list("")})
 
@@ -135,7 +135,7 @@ def try_manifest(place: Ground, store: Memory, backup: catalogue.Backup, data: b
 
 
 def flips(data: bytes, positions: Iterable[int]) -> Iterator[tuple[str, bytes]]:
-    """Give `data` with one bit flipped at each position, a different one of the eight from byte to byte."""
+    """Yield `data` with one bit flipped at each position, a different one of the eight from byte to byte."""
     changed = bytearray(data)
     for position in positions:
         bit = 1 << (position % 8)
@@ -145,7 +145,7 @@ def flips(data: bytes, positions: Iterable[int]) -> Iterator[tuple[str, bytes]]:
 
 
 def cuts(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give every truncation of `data`, and it with something behind its end; spaces there would be no other JSON."""
+    """Yield every truncation of `data`, and it with something behind its end; spaces there would be no other JSON."""
     for length in range(len(data)):
         yield f"cut to {length} bytes", data[:length]
     for tail in (b"\0", data[:1], data[-16:], data):

@@ -16,7 +16,7 @@ SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_
 
 
 def slowed(take: Callable[..., t.Any]) -> Callable[..., t.Any]:
-    """Give `proof.take` with a long query in its own session before all others."""
+    """Return `proof.take` with a long query in its own session before all others."""
 
     def take_slowly(*given: t.Any, connected: Callable[[t.Any], object], **named: t.Any) -> t.Any:
         def connected_and_asleep(session: t.Any) -> None:

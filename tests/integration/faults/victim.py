@@ -117,7 +117,7 @@ def _counted(call: Callable[..., t.Any], steps: Steps) -> Callable[..., t.Any]:
 
 
 def _children() -> list[int]:
-    """Give our own pg_dumps that run, told from the programs that only say their version."""
+    """Return our own pg_dumps that run, told from the programs that only say their version."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, IndexError):

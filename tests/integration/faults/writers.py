@@ -80,7 +80,7 @@ def prepare(server: Cluster, database: str) -> None:
 
 
 def breaches(server: Cluster, database: str) -> list[str]:
-    """Give what holds in every committed state, and not in this database."""
+    """Return what holds in every committed state, and not in this database."""
     found = []
     for name, rows, version in server.execute("SELECT name, rows, version FROM public.claims ORDER BY name", database):
         query = f"SELECT count(*), min(version), max(version) FROM public.{name}"
@@ -150,7 +150,7 @@ class _Change:
         self.connection.execute(statement)
 
     def claim(self, kind: str = "", rows: str = "rows") -> int:
-        """Raise the version that a table claims, and hold the claim against other writers. Give the version."""
+        """Raise the version that a table claims, and hold the claim against other writers. Return the version."""
         name = f"{self.size}_{kind or self.kind}"
         row = self.connection.execute(
             f"UPDATE claims SET version = version + 1, rows = {rows} WHERE name = '{name}' RETURNING version"

@@ -59,7 +59,7 @@ class Installation:
         hosts: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
         **changes: t.Any,
     ) -> str:
-        """Run tasks on `hosts`, which have variables of their own. Give what was said, in one line."""
+        """Run tasks on `hosts`, which have variables of their own. Return what was said, in one line."""
         inventory, book = self.home / "hosts.json", self.home / "play.json"
         given = {name: {**self.variables(name), **changes, **own} for name, own in (hosts or {"db1": {}}).items()}
         inventory.write_text(json.dumps({"databases": {"hosts": given}}))
@@ -80,7 +80,7 @@ class Installation:
 
 
 def part(name: str, role: str = "host", **more: t.Any) -> Task:
-    """Give the task that runs a part of a role."""
+    """Return the task that runs a part of a role."""
     return {
         "name": f"Run {name}",
         "ansible.builtin.include_role": {"name": f"lifeboat.recovery.{role}", "tasks_from": name},
@@ -89,7 +89,7 @@ def part(name: str, role: str = "host", **more: t.Any) -> Task:
 
 
 def changed(output: str, host: str = "db1") -> int:
-    """Give how many tasks changed something on a host."""
+    """Return how many tasks changed something on a host."""
     return int(re.search(rf"{host} +: ok=\d+ +changed=(\d+)", output)[1])  # type: ignore[index]
 
 

@@ -36,7 +36,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start() -> t.Iterator[t.Callable[..., subprocess.Popen[bytes]]]:
-    """Give a function that starts a program; it ends with the test."""
+    """Yield a function that starts a program; it ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def begin(*argv: str, log: Path) -> subprocess.Popen[bytes]:

@@ -240,7 +240,7 @@ CASES = [
 
 
 def written(case: Case) -> dict[str, t.Any]:
-    """Give a case as promtool takes it."""
+    """Return a case as promtool takes it."""
     expression = f'ALERTS{{alertname="{case.alert}",alertstate="firing"}}'
     labels = {**case.labels, "alertname": case.alert, "alertstate": "firing", "severity": case.severity}
     named = ",".join(f'{key}="{value}"' for key, value in labels.items())

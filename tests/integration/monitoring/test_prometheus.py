@@ -49,7 +49,7 @@ class Pager(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def wait_for(self, name: str, status: str) -> tuple[str, dict[str, t.Any]]:
-        """Give where the alert of that name and status was sent to, and the alert."""
+        """Return where the alert of that name and status was sent to, and the alert."""
         deadline = time.monotonic() + PATIENCE
         while True:
             path, message = self.calls.get(timeout=max(deadline - time.monotonic(), 0.01))

@@ -37,7 +37,7 @@ NARROW = {
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Cluster]:
-    """Give a server with room for about two hundred locks, and a database with a thousand relations."""
+    """Yield a server with room for about two hundred locks, and a database with a thousand relations."""
     server = start_cluster(settings=NARROW)
     try:
         server.create(DATABASE)

@@ -65,7 +65,7 @@ class Restorer:
         return type("Outcome", (), {"facts": {"backup": {"backup_id": "backup-emergency"}}})()
 
     def sql(self, statement: str, database: str = "postgres") -> list[tuple[t.Any, ...]]:
-        """Run SQL with the search path that an application has. Give the first statement's rows."""
+        """Run SQL with the search path that an application has. Return the first statement's rows."""
         with contextlib.closing(self.cluster.connect(database)) as connection:
             connection.execute("SET search_path = public")
             cursor = connection.execute(statement)
@@ -81,7 +81,7 @@ class Restorer:
 
 
 def validated(backup: restore_fakes.Backup, *, environ: dict[str, str] | None = None, **values: t.Any) -> t.Any:
-    """Give the outcome of a validation of `backup`, which lies in memory."""
+    """Return the outcome of a validation of `backup`, which lies in memory."""
     settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
     request = asked.validation(repository=settings, cluster="main", database="shop", **values)
     world = restore_fakes.world(environ=environ or {"PATH": os.environ["PATH"]})

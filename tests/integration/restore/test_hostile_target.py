@@ -41,7 +41,7 @@ CREATE TABLE public.second (a integer);
 
 @pytest.fixture
 def hostile(restorer: t.Any) -> t.Iterator[tuple[t.Any, Path]]:
-    """Give a session of the owner of database `shop`, whose functions leave a file where a superuser runs them."""
+    """Yield a session of the owner of database `shop`, whose functions leave a file where a superuser runs them."""
     trace = Path(restorer.cluster.directory, "trace")
     restorer.cluster.execute(f"CREATE ROLE {OWNER} LOGIN")
     restorer.cluster.create("shop", f"OWNER {OWNER} TEMPLATE template0")

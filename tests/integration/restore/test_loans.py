@@ -65,7 +65,7 @@ class Place:
 
     @contextlib.contextmanager
     def open(self, run: str, **more: t.Any) -> Iterator[str]:
-        """Have a lender in the background. Give its socket; afterwards it has ended."""
+        """Have a lender in the background. Yield its socket; afterwards it has ended."""
         thread = threading.Thread(target=lending.open_loan, args=(self.request(run, **more), WORLD))
         thread.start()
         try:

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
 @pytest.fixture
 def watching(restorer) -> t.Callable[[], list[status.Status]]:
-    """Give what the status files say."""
+    """Return what the status files say."""
     directory = restorer.state_dir / "status"
     directory.mkdir()
     return lambda: status.read_all(str(directory))

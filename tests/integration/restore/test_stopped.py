@@ -72,7 +72,7 @@ def last(place: ground.Ground, operation: str) -> audit.Entry:
 
 
 def phase(place: ground.Ground) -> str:
-    """Give what a validation is about, as the status that others watch says."""
+    """Return what a validation is about, as the status that others watch says."""
     for path in (place.home / "state" / "status").glob("validate-*.json"):
         return str(json.loads(path.read_text(encoding="utf-8"))["phase"])
     return ""

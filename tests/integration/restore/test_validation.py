@@ -25,7 +25,7 @@ from restoring import validated
 
 @contextlib.contextmanager
 def reader(restorer: t.Any, database: str) -> t.Iterator[t.Any]:
-    """Give the login of a role that may read the tables of `database`, and nothing else."""
+    """Yield the login of a role that may read the tables of `database`, and nothing else."""
     restorer.cluster.execute("CREATE ROLE only_reads LOGIN")
     restorer.cluster.execute(
         f"GRANT CONNECT ON DATABASE {database} TO only_reads;"
@@ -39,7 +39,7 @@ def reader(restorer: t.Any, database: str) -> t.Iterator[t.Any]:
 
 
 def survivors(place: str) -> list[str]:
-    """Give the processes of this machine that have to do with scratch clusters in `place`."""
+    """Return the processes of this machine that have to do with scratch clusters in `place`."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):

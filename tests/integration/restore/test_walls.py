@@ -54,7 +54,7 @@ class Attacked:
     production: t.Any
 
     def program(self) -> str:
-        """Give what the attacker runs, in one line without quotes. Each line that it prints tells what it reached."""
+        """Return what the attacker runs, in one line without quotes. Each line that it prints tells what it reached."""
         script = base64.b64encode(self._script().encode()).decode()
         return f"echo {script} | base64 -d | bash 2>/dev/null; true"
 
@@ -77,7 +77,7 @@ class Attacked:
         """
 
     def reached(self) -> list[str]:
-        """Give what of the attack is seen on the machine."""
+        """Return what of the attack is seen on the machine."""
         places = [Path(name) for name in ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run", "/run/lock", "/root")]
         found = [str(one) for one in (*places, Path("/etc"), self.loot) if (one / self.token).exists()]
         found += [f"process {pid}" for pid in survivors(self.token)]
@@ -91,7 +91,7 @@ class Attacked:
 
 
 def survivors(token: str) -> list[int]:
-    """Give the processes of this machine that carry the token."""
+    """Return the processes of this machine that carry the token."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):

@@ -193,7 +193,7 @@ def proxied(place, s3):
 
 
 def everything(client, s3, place):
-    """Give the keys and versions of all that lies in the bucket for these backups."""
+    """Return the keys and versions of all that lies in the bucket for these backups."""
     page = client.list_object_versions(Bucket=s3.bucket, Prefix=f"{place.prefix}/shop/")
     found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
     return sorted((one["Key"], one["VersionId"]) for one in found if "/locks/" not in one["Key"])
@@ -220,7 +220,7 @@ def test_what_is_no_listing_destroys_nothing(place, proxied, s3, of, body, times
 
 
 def _hours_on(place):
-    """Give a world in which the files are too old for a backup that is under way."""
+    """Return a world in which the files are too old for a backup that is under way."""
     return dataclasses.replace(place.world(), now=lambda: datetime.datetime.now(datetime.UTC) + DAY / 12)
 
 

@@ -32,7 +32,7 @@ IMPATIENT = Patience(connect=2, request=2, retries=3, retrying=10)
 
 @pytest.fixture(params=["directory", "s3"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> opening.StoreSettings:
-    """Give an empty store's settings."""
+    """Return an empty store's settings."""
     if request.param == "directory":
         root = tmp_path / "store"
         root.mkdir()
@@ -56,21 +56,21 @@ def proxy(s3: t.Any) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def behind_proxy(s3: t.Any, proxy: FaultProxy) -> Store:
-    """Give an empty store that is reached through the proxy, and gives up soon."""
+    """Return an empty store that is reached through the proxy, and gives up soon."""
     settings = s3.settings(f"test/{secrets.token_hex(6)}", endpoint=proxy.endpoint)
     return opening.open_store(settings, environ={}, patience=IMPATIENT)
 
 
 @pytest.fixture
 def direct(s3: t.Any, behind_proxy: Store) -> Store:
-    """Give the store of `behind_proxy`, reached without the proxy."""
+    """Return the store of `behind_proxy`, reached without the proxy."""
     prefix = behind_proxy.url.removeprefix(f"s3://{s3.bucket}/")
     return opening.open_store(s3.settings(prefix), environ={})
 
 
 @pytest.fixture
 def child_environment() -> dict[str, str]:
-    """Give what a Python child process needs to import the collection."""
+    """Return what a Python child process needs to import the collection."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 

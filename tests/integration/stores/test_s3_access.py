@@ -172,7 +172,7 @@ def test_a_machines_own_role_opens_the_store(s3: t.Any, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def user(s3: t.Any, tmp_path: Path) -> Iterator[Callable[..., Store]]:
-    """Give a function that makes a store for a user who may do only what its arguments say, below `mine/`."""
+    """Yield a function that makes a store for a user who may do only what its arguments say, below `mine/`."""
     iam = s3.client("iam")
     name = f"test-{secrets.token_hex(6)}"
     iam.create_user(UserName=name)
@@ -202,7 +202,7 @@ def user(s3: t.Any, tmp_path: Path) -> Iterator[Callable[..., Store]]:
 
 
 def whole(store: Store, s3: t.Any) -> Store:
-    """Give the same store for the bucket's owner."""
+    """Return the same store for the bucket's owner."""
     return opening.open_store(s3.settings(store.url.removeprefix(f"s3://{s3.bucket}/")), environ={})
 
 

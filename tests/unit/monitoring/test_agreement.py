@@ -49,7 +49,7 @@ def written(shelf: Shelf) -> dict[str, set[str]]:
 
 def test_the_documented_status_has_the_shape_of_the_real_one(shelf: Shelf) -> None:
     def shape(value: t.Any) -> t.Any:
-        """Give the keys, and of a list what all of its items have in common."""
+        """Return the keys, and of a list what all of its items have in common."""
         if isinstance(value, dict):
             return {key: shape(item) for key, item in value.items()}
         return [shape(item) for item in value][:1] if isinstance(value, list) else type(value)

@@ -68,7 +68,7 @@ def test_what_a_node_exporter_would_refuse_is_not_written(families: list[Family]
 
 
 def luminance(colour: str) -> float:
-    """Give what WCAG 2 calls the relative luminance of #rgb or #rrggbb."""
+    """Return what WCAG 2 calls the relative luminance of #rgb or #rrggbb."""
     digits = colour.lstrip("#")
     whole = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
     parts = [int(whole[place : place + 2], 16) / 255 for place in (0, 2, 4)]

@@ -574,7 +574,7 @@ class TestPage:
 
 
 def said(shelf: Shelf, **style: t.Any) -> str:
-    """Give the first line that a reader sees, where the servers have no more than the store."""
+    """Return the first line that a reader sees, where the servers have no more than the store."""
     for cluster in ("main", "db2"):
         shelf.server(hours=0, cluster=cluster)
     found = re.search(r'<body><header><p id="verdict"[^>]*>(.*?)</p>', shelf.html(**style))

@@ -59,7 +59,7 @@ class Ground:
         return catalogue.open_repository(self.settings, self.world())
 
     def make(self, days: float, database: str = "shop", **changes: t.Any) -> str:
-        """Store a backup that is so many days old, by its own word and by the files' times. Give its id."""
+        """Store a backup that is so many days old, by its own word and by the files' times. Return its id."""
         finished = self.now - days * DAY
         identity = repository.backup_id(finished, secrets.token_hex(8))
         record = manifest.Manifest(
@@ -100,7 +100,7 @@ class Ground:
             self.age(name, 0.05)
 
     def listed(self) -> list[str]:
-        """Give the ids of the backups that a reader sees, all of them complete."""
+        """Return the ids of the backups that a reader sees, all of them complete."""
         opened = self.opened()
         found = [backup.manifest.backup_id for backup in opened.backups()]
         broken = [anomaly for anomaly in opened.anomalies if anomaly.kind not in {"missing", "mark"}]
@@ -108,7 +108,7 @@ class Ground:
         return found
 
     def objects(self, *parts: str) -> list[str]:
-        """Give the names of all objects, or of those below some parts."""
+        """Return the names of all objects, or of those below some parts."""
         prefixes = tuple(f"shop/{part}/" for part in parts)
         return [info.name for info in self.store.list("") if not parts or info.name.startswith(prefixes)]
 

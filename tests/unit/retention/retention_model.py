@@ -25,7 +25,7 @@ DAY = 86400
 
 
 def deleted(backups: list[Candidate], policy: Policy, now: datetime) -> set[Candidate]:
-    """Give the backups that go when nothing is refused."""
+    """Return the backups that go when nothing is refused."""
     kept = {one for one in backups if any(question(one, backups, policy, now) for question in QUESTIONS)}
     locked = {one for one in backups if one not in kept and one.locked_until is not None and one.locked_until > now}
     while True:  # what stays needs its parents, and they theirs

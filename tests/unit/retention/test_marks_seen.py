@@ -25,7 +25,7 @@ def mark(ground, identity, kind="pinned", state="present", *, minutes=0):
 
 
 def elsewhere(ground):
-    """Give the same store as another host sees it, with a memory of its own."""
+    """Return the same store as another host sees it, with a memory of its own."""
     there = copy.copy(ground)
     there.state = ground.home / "elsewhere-state"
     there.state.mkdir(exist_ok=True)

@@ -17,12 +17,12 @@ DAY = timedelta(days=1)
 
 
 def made(days, component="main/shop", **facts):
-    """Give a backup that is so many days old."""
+    """Return a backup that is so many days old."""
     return Candidate(component, f"backup-{component}-{days}", NOW - days * DAY, **facts)
 
 
 def judged(backups, force=True, **policy):
-    """Give the action and reasons for each backup, by its age in days."""
+    """Return the action and reasons for each backup, by its age in days."""
     done = plan(backups, retention_policy.parse({"min_keep": 1, **policy}), NOW, force=force)
     return {(NOW - d.candidate.finished) / DAY: (d.action, d.reasons) for d in done.decisions}, done
 

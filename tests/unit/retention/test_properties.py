@@ -184,7 +184,7 @@ def test_every_change_of_the_clock_of_a_year(zone):
 
 
 def changes(zone, year):
-    """Give the times in UTC at which the zone's offset changes in a year; one in June where it never does."""
+    """Return the times in UTC at which the zone's offset changes in a year; one in June where it never does."""
     step, at, found = timedelta(hours=1), datetime(year, 1, 1, tzinfo=UTC), []
     offset = at.astimezone(zone).utcoffset()
     while at.year == year:

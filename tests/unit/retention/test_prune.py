@@ -517,7 +517,7 @@ def test_what_expired_is_no_loss_for_the_host_that_made_it(ground):
 
 
 def missed(ground, *, dry_run=False):
-    """Give the backups that a listing says are missing."""
+    """Return the backups that a listing says are missing."""
     done = listing.list_backups(listing.ListRequest(ground.settings), ground.world(dry_run=dry_run))
     return [anomaly["name"] for anomaly in done.facts["anomalies"] if anomaly["kind"] == "missing"]
 

@@ -213,7 +213,7 @@ def test_the_lock_is_taken_as_soon_as_there_is_room(ground, monkeypatch):
 
 
 def listed(ground):
-    """Give what a reader sees, none of it broken."""
+    """Return what a reader sees, none of it broken."""
     opened = ground.opened()
     found = {backup.manifest.backup_id for backup in opened.backups()}
     assert [anomaly for anomaly in opened.anomalies if anomaly.kind not in {"missing", "mark", "hidden"}] == []

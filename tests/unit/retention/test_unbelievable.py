@@ -83,7 +83,7 @@ LOSSES = [
 
 
 def members(ground):
-    """Give the files of all backups, as the file system has them."""
+    """Return the files of all backups, as the file system has them."""
     return sorted(str(path) for part in ("data", "details") for path in (ground.root / "shop" / part).rglob("*.lbx"))
 
 

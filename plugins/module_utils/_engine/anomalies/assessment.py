@@ -37,7 +37,7 @@ def assess(
     keep: bool = True,
 ) -> Found:
     """
-    Give what is suspicious about each of the newest full backups of every component, by backup id.
+    Return what is suspicious about each of the newest full backups of every component, by backup id.
 
     With `keep`, details that had to be fetched are added to `memory`, so that they are fetched once. What fails to
     open is an anomaly of `opened`, and judged by its manifest.

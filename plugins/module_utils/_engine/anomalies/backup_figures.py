@@ -68,7 +68,7 @@ class Statistic:
 
 
 def of_manifest(record: Manifest) -> Statistic:
-    """Give what the public record of a backup tells."""
+    """Return what the public record of a backup tells."""
     return Statistic(
         application=record.application,
         component=record.component,
@@ -122,7 +122,7 @@ class Statistics:
         )
 
     def of(self, application: str, component: str | None = None) -> list[Statistic]:
-        """Give the figures of an application, or of one of its components, oldest first, each backup once."""
+        """Return the figures of an application, or of one of its components, oldest first, each backup once."""
         known = {
             entry.backup_id: entry
             for entry in self._journal.read()
@@ -133,7 +133,7 @@ class Statistics:
 
 
 def _newest(entries: Iterable[Statistic]) -> list[bytes]:
-    """Give the lines that stay: the newest of each component, fewer where there are many components."""
+    """Return the lines that stay: the newest of each component, fewer where there are many components."""
     lines: dict[tuple[str, str, str], list[bytes]] = {}
     for entry in entries:
         lines.setdefault((entry.application, entry.component, entry.store), []).append(journal.line(entry))

@@ -66,7 +66,7 @@ class Suspicion:
 
 def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tuple[Suspicion, ...]]:
     """
-    Give what is suspicious about each full backup of one component, by backup id; `history` is oldest first.
+    Return what is suspicious about each full backup of one component, by backup id; `history` is oldest first.
 
     An emergency backup is judged, and is nobody's baseline: it was made because something was wrong.
     """
@@ -85,7 +85,7 @@ def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tup
 
 
 def shown(suspicions: Sequence[Suspicion]) -> list[str]:
-    """Give the causes, the most telling first, and how many more there are."""
+    """Return the causes, the most telling first, and how many more there are."""
     ordered = sorted(suspicions, key=lambda each: (each.kind != "compression_collapse", bool(each.subject)))
     causes = [each.cause for each in ordered[:SHOWN]]
     hidden = len(suspicions) - SHOWN
@@ -123,7 +123,7 @@ class _Judge:
         yield from self._streams()
 
     def _series(self, group: str, subject: str, figure: Figure) -> Series | None:
-        """Give a figure's past in the window; None when there is too little of it."""
+        """Return a figure's past in the window; None when there is too little of it."""
         taken = [(figure(entry), (group, subject) not in self._flagged[entry.backup_id]) for entry in self._window]
         known = [(value, clean) for value, clean in taken if value is not None]
         if len(known) < self._set.minimum:
@@ -238,7 +238,7 @@ def _rows(count: float) -> str:
 
 
 def _family(name: str) -> str:
-    """Give the name with its numbers left out, which partitions by time or number share."""
+    """Return the name with its numbers left out, which partitions by time or number share."""
     return re.sub(r"\d+", "#", name)
 
 

@@ -53,7 +53,7 @@ class Series(t.NamedTuple):
 
 
 def normal(series: Series, thresholds: Thresholds) -> tuple[float, float]:
-    """Give the lowest and the highest figure that is still plausible."""
+    """Return the lowest and the highest figure that is still plausible."""
     past = [math.log1p(value) for value in series.values]
     slope = _slope(past)
     middle = sums.median(value - slope * place for place, value in enumerate(past))
@@ -91,7 +91,7 @@ def habitual(past: Sequence[float], value: float, usual: float, thresholds: Thre
 
 def highest_ratio(series: Series, thresholds: Thresholds) -> float:
     """
-    Give the ratio of stored bytes to data up to which the data is still what it was.
+    Return the ratio of stored bytes to data up to which the data is still what it was.
 
     Noise counts up to half of the way to data that does not compress at all, or a jumpy ratio would hide everything.
     """
@@ -108,12 +108,12 @@ def highest_ratio(series: Series, thresholds: Thresholds) -> float:
 
 
 def spread(values: Sequence[float], middle: float) -> float:
-    """Give the noise about a middle, as a standard deviation that odd values do not make large."""
+    """Return the noise about a middle, as a standard deviation that odd values do not make large."""
     return CONSISTENT * sums.median(abs(value - middle) for value in values)
 
 
 def _slope(values: Sequence[float]) -> float:
-    """Give the median slope between any two (Theil-Sen): a third of the values may lie anywhere."""
+    """Return the median slope between any two (Theil-Sen): a third of the values may lie anywhere."""
     apart = 1 + len(values) // MOST_POINTS
     points = [(place, values[place]) for place in range(0, len(values), apart)]
     steps = [(high - low) / (right - left) for (left, low), (right, high) in itertools.combinations(points, 2)]

@@ -89,7 +89,7 @@ class ArchiveFile:
             )
 
     def head(self) -> Head:
-        """Give the head, if somebody signed it who may. Raise Tampered otherwise."""
+        """Return the head, if somebody signed it who may. Raise Tampered otherwise."""
         head, _rest = lbx.read_head(disk.read_blocks(self.path, 0, lbx.MAX_HEADER + 1024))
         if head.signer not in self._keys.record_signers(SCOPE) or head.name:
             raise Tampered(
@@ -114,24 +114,24 @@ class ArchiveFile:
         return lbx.check_intact(self._blocks(), expected)
 
     def data_key(self) -> bytes:
-        """Give the data key. Raise KeyRefused when no key at hand opens the archive."""
+        """Return the data key. Raise KeyRefused when no key at hand opens the archive."""
         return _ArchiveOpener(self, self._keys.opener).data_key(self.head())
 
     def recipients(self, head: Head) -> list[str]:
-        """Give the kids of all who can open it, by its head or by a file beside it."""
+        """Return the kids of all who can open it, by its head or by a file beside it."""
         return sorted({item.kid for item in head.wraps} | {item.kid for item in self.side_wraps(head)})
 
     def side_wraps(self, head: Head) -> list[wraps.Wrap]:
-        """Give the wraps in the files beside it that are meant for this head."""
+        """Return the wraps in the files beside it that are meant for this head."""
         found = (self._read_side(path).get(head.sha256) for path in self._side_paths())
         return [wrap for wrap in found if wrap is not None]
 
     def stale_side_wraps(self, head: Head) -> list[str]:
-        """Give the paths of files of wraps that fit another archive than this one."""
+        """Return the paths of files of wraps that fit another archive than this one."""
         return [path for path in self._side_paths() if head.sha256 not in self._read_side(path)]
 
     def side_path(self, kid: str) -> str:
-        """Give the path of the wraps for one further recipient."""
+        """Return the path of the wraps for one further recipient."""
         return f"{self.path}.wraps-{kid}.json"
 
     def _side_paths(self) -> list[str]:

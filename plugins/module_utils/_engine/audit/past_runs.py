@@ -30,7 +30,7 @@ def last(state_dir: str) -> list[Entry]:
 
 
 def report(entries: Sequence[Entry], now: datetime) -> str:
-    """Give a line for each run."""
+    """Return a line for each run."""
     lines = [_line(entry, now) for entry in entries[:MOST]]
     if len(entries) > MOST:
         lines.append(f"and {len(entries) - MOST} more; see the audit log")
@@ -38,7 +38,7 @@ def report(entries: Sequence[Entry], now: datetime) -> str:
 
 
 def records(entries: Sequence[Entry]) -> list[dict[str, t.Any]]:
-    """Give the runs as plain data."""
+    """Return the runs as plain data."""
     return [dataclasses.asdict(entry) for entry in entries]
 
 

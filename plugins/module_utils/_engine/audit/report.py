@@ -153,7 +153,7 @@ _FORMULA = re.compile(r"(?:^|(?<=;))(\s*)(?=[-=+@|%＝＋－＠])")  # noqa: RUF
 
 
 def entries_csv(entries: Iterable[tuple[str, Entry]]) -> str:
-    """Give all entries as CSV with a header, in RFC 4180's form."""
+    """Return all entries as CSV with a header, in RFC 4180's form."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)

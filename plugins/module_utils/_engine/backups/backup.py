@@ -110,7 +110,7 @@ def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: st
 
 
 def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
-    """Give the newest full backup: the store's own word, or this host's memory where it may only write."""
+    """Return the newest full backup: the store's own word, or this host's memory where it may only write."""
     try:
         found = opened.find(component, "latest")
     except (NotFound, Unbelievable):

@@ -108,7 +108,7 @@ class Repository:
 
     def backups(self, component: str | None = None) -> list[Backup]:
         """
-        Give the authentic and complete backups, of one component or all, oldest first.
+        Return the authentic and complete backups, of one component or all, oldest first.
 
         What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end, and
         Unbelievable when it lists none and holds some.
@@ -117,7 +117,7 @@ class Repository:
         return sorted(listed, key=_age)
 
     def until(self, backup: Backup, count: int) -> list[Backup]:
-        """Give the authentic backups of the same component up to this one, `count` of them at most, oldest first."""
+        """Return the authentic backups of the same component up to this one, `count` of them at most, oldest first."""
         until = choosing.second(backup.manifest.backup_id)
         places = [
             place for place in self._places(backup.manifest.component) if choosing.second(place.backup_id) <= until
@@ -129,7 +129,7 @@ class Repository:
         self, component: str | None = None, all_files: Callable[[], list[ObjectInfo]] | None = None
     ) -> list[Listed]:
         """
-        Give the authentic backups, those with missing files too; `component` may be its cluster's part alone.
+        Return the authentic backups, those with missing files too; `component` may be its cluster's part alone.
 
         `all_files` is asked for all files once the manifests are read, in place of a listing. Raise Unbelievable when
         none is listed and some are there.
@@ -151,7 +151,7 @@ class Repository:
         return listed
 
     def marks(self, backup_id: str | None = None, *, kinds: tuple[str, ...] = sealed.KINDS) -> dict[str, sealed.Marks]:
-        """Give what is said about one backup, or about all, by backup id; a mark not to be believed is an anomaly."""
+        """Return what is said about one backup, or about all, by backup id; a mark not to be believed is an anomaly."""
         found = sealed.read(self.store, self.trusted_keys, self.application, backup_id, kinds=kinds)
         self.doubt(found.values())
         return found
@@ -165,7 +165,7 @@ class Repository:
 
     def find(self, component: str, selector: str) -> Backup:
         """
-        Give the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
+        Return the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
 
         The latest is the newest full one that is no emergency backup. Raise NotFound when there is none,
         Unbelievable when none is listed and some are there, KeyRefused when there are some and strangers signed them
@@ -197,7 +197,7 @@ class Repository:
         )
 
     def read(self, component: str, backup_id: str) -> Backup:
-        """Give one backup. Raise NotFound when it does not exist, Tampered when it is not to be believed."""
+        """Return one backup. Raise NotFound when it does not exist, Tampered when it is not to be believed."""
         info = self.store.head(repository.manifest(self.application, component, backup_id))
         return self._read(Place(component, backup_id, info.modified))
 
@@ -272,7 +272,7 @@ class Repository:
         return missing
 
     def _expired(self, missing: set[str]) -> set[str]:
-        """Give those of the missing backups that retention let go; the host need not ask for one twice."""
+        """Return those of the missing backups that retention let go; the host need not ask for one twice."""
         known = self.receipts.expired(self.application) & missing
         gone = self._let_go(missing - known)
         self.receipts.forget(self.application, gone)

@@ -111,7 +111,7 @@ def newest_first(places: Iterable[Place]) -> Iterator[list[Place]]:
 
 
 def second(backup_id: str) -> str:
-    """Give what an id tells of when the backup began, as text that sorts."""
+    """Return what an id tells of when the backup began, as text that sorts."""
     return backup_id.rpartition("-")[0]
 
 

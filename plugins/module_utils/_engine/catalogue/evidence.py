@@ -41,7 +41,7 @@ class Unlisted:
 
 
 def unlisted(application: str, files: Iterable[ObjectInfo], known: Collection[str], now: datetime.datetime) -> Unlisted:
-    """Give what of these files belongs to no known backup, and to none that can be under way."""
+    """Return what of these files belongs to no known backup, and to none that can be under way."""
     newest: dict[str, datetime.datetime] = {}
     complete: set[str] = set()
     for info in files:
@@ -61,7 +61,7 @@ def hidden(identity: str) -> str:
 
 
 def nothing_listed(url: str, what: str, stored: int, remembered: int) -> Unbelievable:
-    """Give the error for a listing that shows no backup at all, while so many must be there."""
+    """Return the error for a listing that shows no backup at all, while so many must be there."""
     seen = [f"holds the files of {stored} that no manifest lists"] if stored else []
     seen += [f"was given {remembered} by this host"] if remembered else []
     return Unbelievable(

@@ -65,12 +65,12 @@ class Inventories:
         )
 
     def of(self, application: str) -> dict[str, Inventory]:
-        """Give the newest answer of each cluster of an application, by the cluster's name."""
+        """Return the newest answer of each cluster of an application, by the cluster's name."""
         return {entry.cluster: entry for entry in self._journal.read() if entry.application == application}
 
 
 def _newest(entries: Iterable[Inventory]) -> Iterator[bytes]:
-    """Give the line of the newest answer of each cluster."""
+    """Return the line of the newest answer of each cluster."""
     return map(line, {(entry.application, entry.cluster): entry for entry in entries}.values())
 
 

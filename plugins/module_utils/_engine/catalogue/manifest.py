@@ -84,7 +84,7 @@ class Manifest:
         return (self.finished - self.started).total_seconds()
 
     def of_member(self, member: str) -> tuple[File, ...]:
-        """Give the volumes of `member` in their order. Raise Tampered when one is missing."""
+        """Return the volumes of `member` in their order. Raise Tampered when one is missing."""
         volumes = sorted((file for file in self.files if file.member == member), key=lambda file: file.volume)
         if not volumes or [file.volume for file in volumes] != list(range(1, len(volumes) + 1)):
             raise Tampered(
@@ -104,7 +104,7 @@ class Manifest:
         return tuple(sorted({int(file.member) for file in self.files if file.member.isdigit()}))
 
     def payload(self) -> bytes:
-        """Give the JSON that is signed and stored."""
+        """Return the JSON that is signed and stored."""
         record = dataclasses.asdict(self)
         return strict_json.dumps(
             {

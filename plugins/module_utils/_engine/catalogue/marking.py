@@ -67,7 +67,7 @@ def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, st
     """
     Mark a backup as restore-tested, unless it is, or the keys at hand may not sign that.
 
-    Give whether such a mark stands, and what went wrong when the store did not take it.
+    Return whether such a mark stands, and what went wrong when the store did not take it.
     """
     try:
         if marks.of(backup, marks.RESTORE_TESTED).restore_tested_at(backup.manifest_sha256) is None:

@@ -59,7 +59,7 @@ class Mark:
         return repository.mark(self.application, self.backup_id, self.kind, self.token)
 
     def payload(self) -> bytes:
-        """Give the JSON that is signed and stored."""
+        """Return the JSON that is signed and stored."""
         return strict_json.dumps({"format": FORMAT, **dataclasses.asdict(self), "at": time_text(self.at)})
 
 
@@ -77,7 +77,7 @@ class Marks:
     lifts: tuple[Mark, ...] = ()
 
     def of(self, kind: str) -> tuple[Mark, ...]:
-        """Give the marks of a kind that stand, oldest first."""
+        """Return the marks of a kind that stand, oldest first."""
         return tuple(mark for mark in self.standing if mark.kind == kind)
 
     def restore_tested_at(self, manifest_sha256: str) -> datetime | None:
@@ -136,12 +136,12 @@ def write(store: Store, trusted_keys: TrustedKeys, mark: Mark) -> None:
 
 
 def token(name: str) -> str:
-    """Give the token in a mark's name."""
+    """Return the token in a mark's name."""
     return name.rpartition("-")[2].removesuffix(".json")
 
 
 def scope(kind: str) -> str:
-    """Give what the trust file must allow a signer of such marks."""
+    """Return what the trust file must allow a signer of such marks."""
     return f"mark/{kind}"
 
 
@@ -153,20 +153,20 @@ def read(
     *,
     kinds: Sequence[str] = KINDS,
 ) -> dict[str, Marks]:
-    """Give the marks of a backup, or of all, by backup id. Raise StoreError when they cannot be read to the end."""
+    """Return the marks of a backup, or of all, by backup id. Raise StoreError when they cannot be read to the end."""
     names = store.list(repository.marks(application, backup_id))
     return judge(store, trusted_keys, application, [info for info in names if _kind(application, info.name) in kinds])
 
 
 def of(backup: Backup, *kinds: str) -> Marks:
-    """Give the marks of these kinds that a backup has. Raise StoreError as `read` does."""
+    """Return the marks of these kinds that a backup has. Raise StoreError as `read` does."""
     identity = backup.manifest.backup_id
     said = read(backup.store, backup.trusted_keys, backup.manifest.application, identity, kinds=kinds)
     return said.get(identity, Marks())
 
 
 def let_go(store: Store, trusted_keys: TrustedKeys, application: str, wanted: Collection[str]) -> set[str]:
-    """Give those of these backup ids of which a mark says that retention let them go."""
+    """Return those of these backup ids of which a mark says that retention let them go."""
     if not wanted:
         return set()
     prefix = repository.marks(application)

@@ -75,7 +75,7 @@ def said(component: str, backup_id: str, passed: Iterable[Passed]) -> str:
 
 def choose(opened: Repository, component: str, selector: str, now: datetime.datetime) -> Chosen:
     """
-    Give the backup that `selector` names, and the newer ones that it passes over. Raise as `Repository.find` does.
+    Return the backup that `selector` names, and the newer ones that it passes over. Raise as `Repository.find` does.
 
     A backup that is named by its id passes nothing over.
     """
@@ -115,7 +115,7 @@ def notice(
 def among(
     anomalies: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None = None
 ) -> tuple[Passed, ...]:
-    """Give what the anomalies of a listing say of newer backups of the same database, or of one that may be."""
+    """Return what the anomalies of a listing say of newer backups of the same database, or of one that may be."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
     found: dict[str, Passed] = {}
     for anomaly in anomalies:
@@ -189,7 +189,7 @@ def _unseen(
 def _traces(
     opened: Repository, identity: str, until: datetime.datetime | None, now: datetime.datetime
 ) -> dict[str, set[str]]:
-    """Give what lies in the store of each newer id: its records, and `mark`."""
+    """Return what lies in the store of each newer id: its records, and `mark`."""
     application = opened.application
     last = repository.backup_id(until or now, "")
     # Ids sort by time, so what the two have in common begins everything between them.

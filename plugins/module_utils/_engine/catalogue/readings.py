@@ -137,7 +137,7 @@ def let_go(backup: Backup) -> bool:
 
 
 def gone(backup: Backup, error: RecoveryError) -> NotFound:
-    """Give the error for a backup that was let go while it was read; what else `error` advises is kept."""
+    """Return the error for a backup that was let go while it was read; what else `error` advises is kept."""
     identity = backup.manifest.backup_id
     lost = error.details.get("emergency_backup_id") is not None
     return NotFound(

@@ -100,7 +100,7 @@ class Receipts:
         )
 
     def of(self, application: str, component: str | None = None) -> list[Receipt]:
-        """Give the receipts of an application, or of one of its components or clusters, oldest first."""
+        """Return the receipts of an application, or of one of its components or clusters, oldest first."""
         own = [receipt for receipt in self._journal.read() if receipt.application == application]
         several = any(receipt.store not in {"", self._store} for receipt in own)
         return [
@@ -111,7 +111,7 @@ class Receipts:
         ]
 
     def expired(self, application: str) -> set[str]:
-        """Give the ids of the backups of an application that this host knows to have expired."""
+        """Return the ids of the backups of an application that this host knows to have expired."""
         return {
             entry.backup_id
             for entry in self._expired.read()
@@ -126,7 +126,7 @@ class Receipts:
                 self._expired.add(entry, unwritten="What expired cannot be remembered in", remedy="Give the right to.")
 
     def marks(self, application: str) -> dict[tuple[str, str], MarkSeen]:
-        """Give the last mark of each kind that this host saw on each backup, by backup id and kind."""
+        """Return the last mark of each kind that this host saw on each backup, by backup id and kind."""
         read = (seen for seen in self._marks.read() if (seen.application, seen.store) == (application, self._store))
         own = [seen for seen in read if point_in_time(seen.at)]  # the file is a memory, and may be damaged
         return {(seen.backup_id, seen.kind): seen for seen in sorted(own, key=lambda seen: seen.at)}
@@ -142,7 +142,7 @@ class Receipts:
                     self._marks.add(seen, unwritten="What is marked cannot be remembered in", remedy="Give the right.")
 
     def trust_serial(self, application: str) -> int:
-        """Give the serial of the newest trust file that this host has seen, or 0."""
+        """Return the serial of the newest trust file that this host has seen, or 0."""
         if self._journal.path is None:
             return 0
         return _number(self._trust_path(application))

@@ -81,7 +81,7 @@ class Backup:
             self.trusted_keys.opener.data_key(head)
 
     def expected(self, file: File) -> lbx.Expected:
-        """Give what a stored file of this backup must be."""
+        """Return what a stored file of this backup must be."""
         return lbx.Expected(
             name=file.name,
             signers=frozenset({self.signer}),
@@ -163,7 +163,7 @@ def _collect(find: Callable[[str, str], Backup], backup: Backup, found: dict[str
 def believed(
     store: Store, trusted_keys: TrustedKeys, application: str, place: Place, now: Callable[[], datetime.datetime]
 ) -> Backup:
-    """Give the backup whose manifest lies at `place`. Raise NotFound when it is gone, else Tampered."""
+    """Return the backup whose manifest lies at `place`. Raise NotFound when it is gone, else Tampered."""
     component, backup_id = place.component, place.backup_id
     name = repository.manifest(application, component, backup_id)
     # What is larger than it may be is cut, and fails its parser.

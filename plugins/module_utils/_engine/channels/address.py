@@ -64,7 +64,7 @@ class Address:
         return f"{self.scheme}://{host}{'/' if host else ''}{MASK}"
 
     def mask(self, text: str) -> str:
-        """Give `text` without any part of this URL that may be secret."""
+        """Return `text` without any part of this URL that may be secret."""
         for secret in sorted(self._secrets(), key=len, reverse=True):
             text = text.replace(secret, MASK)
         return text
@@ -85,7 +85,7 @@ class Address:
 
 
 def read_address(url: str | None, url_file: str | None, where: str) -> Address:
-    """Give the address that a channel names in one of two ways. Raise UsageError when it is none."""
+    """Return the address that a channel names in one of two ways. Raise UsageError when it is none."""
     if bool(url) == bool(url_file):
         raise UsageError(
             f"The {where} needs one of url and url_file.", "A file keeps the tokens out of the inventory.", field="url"
@@ -101,7 +101,7 @@ def read_address(url: str | None, url_file: str | None, where: str) -> Address:
 
 
 def read_secret(path: str, where: str) -> str:
-    """Give the first line of a file that only its owner can read. Raise UsageError when it is not so."""
+    """Return the first line of a file that only its owner can read. Raise UsageError when it is not so."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -138,5 +138,5 @@ def _host(url: str) -> str:
 
 
 def _forms(pieces: Iterable[str]) -> set[str]:
-    """Give each piece as it stands and as it may appear elsewhere: with its percent signs resolved."""
+    """Return each piece as it stands and as it may appear elsewhere: with its percent signs resolved."""
     return {form for piece in pieces for form in (piece, urllib.parse.unquote(piece), urllib.parse.unquote_plus(piece))}

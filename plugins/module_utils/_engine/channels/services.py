@@ -93,7 +93,7 @@ def send(address: Address, subject: str, body: str, *, severity: str, markdown: 
 
 
 def authorities(ca_cert: str | None) -> Mapping[str, str]:
-    """Give the environment that makes the libraries below Apprise trust the authorities in a file."""
+    """Return the environment that makes the libraries below Apprise trust the authorities in a file."""
     return dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), ca_cert) if ca_cert else {}
 
 

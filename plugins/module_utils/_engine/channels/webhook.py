@@ -138,7 +138,7 @@ def _unreached(reason: object) -> Undelivered:
 
 
 def _without_login(url: str) -> tuple[str, str]:
-    """Give a URL without user and password, and the header that says them."""
+    """Return a URL without user and password, and the header that says them."""
     parts = urllib.parse.urlsplit(url)
     login, at, place = parts.netloc.rpartition("@")
     if not at:

@@ -156,7 +156,7 @@ class Trial(t.Protocol):
 
     def place(self, chain: Sequence[Stored], run: Run, *, asked: bool) -> contextlib.AbstractContextManager[Answering]:
         """
-        Give a place that holds what the chain holds, and is gone or as it was afterwards.
+        Return a place that holds what the chain holds, and is gone or as it was afterwards.
 
         Raise UsageError where it is to be `asked` questions and may not be.
         """

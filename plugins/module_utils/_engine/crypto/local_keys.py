@@ -64,7 +64,7 @@ def read(keys: KeySettings) -> LocalKeys:
 
 
 def read_roots(path: str) -> tuple[str, ...]:
-    """Give the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
+    """Return the public keys in a file with one on each line; empty lines and those that begin with # do not count."""
     text = b"".join(disk.read_blocks(path, length=1 << 16)).decode("utf-8-sig", "replace")
     vaults.refuse(text, path, "roots_file")
     roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))

@@ -43,7 +43,7 @@ class DiscoveryRequest:
 
 def find_databases(request: DiscoveryRequest, world: World) -> Outcome:
     """
-    Give the databases that allow connections, but for templates and for what a restore of ours left or keeps.
+    Return the databases that allow connections, but for templates and for what a restore of ours left or keeps.
 
     A name alone hides none: its owner chose it. A database whose DROP was interrupted can neither be read nor repaired:
     it is named in a warning.
@@ -82,7 +82,7 @@ class _Found:
     unreachable: list[str] = dataclasses.field(default_factory=list)
 
     def warnings(self, names: list[str]) -> list[str]:
-        """Give what is to be known beside the databases; `names` are those that are to be backed up."""
+        """Return what is to be known beside the databases; `names` are those that are to be backed up."""
         return [
             *(_DOUBTED.format(name=repr(name)) for name in self.doubted if name in names),
             *(_INVALID.format(name=repr(name)) for name in self.invalid),
@@ -115,7 +115,7 @@ def _look(request: DiscoveryRequest) -> _Found:
 
 
 def ask(request: DiscoveryRequest, world: World) -> tuple[Inventory, tuple[str, ...]]:
-    """Give the same as an inventory, with what keeps it from being remembered. Raise as `find_databases`."""
+    """Return the same as an inventory, with what keeps it from being remembered. Raise as `find_databases`."""
     outcome = find_databases(request, world)
     return _inventory(request, world, outcome.facts), outcome.warnings
 

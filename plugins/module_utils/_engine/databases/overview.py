@@ -25,7 +25,7 @@ Facts = dict[str, t.Any]
 
 
 def rows(backups: Iterable[Mapping[str, t.Any]], failures: Iterable[Mapping[str, t.Any]]) -> list[list[str]]:
-    """Give the cells below HEADINGS, what failed first."""
+    """Return the cells below HEADINGS, what failed first."""
     failed = [
         [failure["database"], "FAILED", "-", "-", "-", "-", shortened(failure["cause"], LONGEST_CAUSE)]
         for failure in failures
@@ -56,7 +56,7 @@ def _result(backup: Mapping[str, t.Any]) -> str:
 
 
 def summary(backups: Sequence[Mapping[str, t.Any]], failures: Sequence[object], seconds: float) -> str:
-    """Give all of it in one sentence."""
+    """Return all of it in one sentence."""
     total = len(backups) + len(failures)
     planned = [backup for backup in backups if "backup_id" not in backup]
     if planned:
@@ -73,7 +73,7 @@ def summary(backups: Sequence[Mapping[str, t.Any]], failures: Sequence[object], 
 
 
 def message(errors: Mapping[str, RecoveryError], total: int) -> tuple[str, str]:
-    """Give cause and remedy of failures by database: what is the same of several is said once."""
+    """Return cause and remedy of failures by database: what is the same of several is said once."""
     alike: dict[str, list[str]] = {}
     for name, error in errors.items():
         alike.setdefault(str(error), []).append(printable(name))
@@ -84,7 +84,7 @@ def message(errors: Mapping[str, RecoveryError], total: int) -> tuple[str, str]:
 
 def warnings(of: Mapping[str, Iterable[str]], total: int) -> list[str]:
     """
-    Give warnings by database, of `total` that there are, as lines.
+    Return warnings by database, of `total` that there are, as lines.
 
     Each is said once, with the databases that it is about unless these are all that anything is known of.
     """

@@ -142,7 +142,7 @@ class _Run:
         self.progress.touch()
 
     def outcome(self, seconds: float, warnings: Sequence[str]) -> Outcome:
-        """Give what the run comes to."""
+        """Return what the run comes to."""
         names = [name for name in dict.fromkeys(self._request.databases) if name in self._done]
         backups = [
             {"database": name, "made": self._done[name].changed, **self._done[name].facts["backup"]} for name in names
@@ -226,7 +226,7 @@ def _result(end: End) -> Outcome | RecoveryError:
 
 
 def _error(failed: Mapping[str, RecoveryError], total: int) -> RecoveryError | None:
-    """Give one error for all, of their kind if it is one."""
+    """Return one error for all, of their kind if it is one."""
     if total == 1 or not failed:
         return next(iter(failed.values()), None)
     cause, remedy = overview.message(failed, total)

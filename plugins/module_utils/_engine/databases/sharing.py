@@ -29,13 +29,13 @@ class Share:
 
 
 def at_once(server: Capacity | None, databases: int, jobs: int) -> int:
-    """Give how many databases may be backed up at a time with one job each, as far as the sessions go."""
+    """Return how many databases may be backed up at a time with one job each, as far as the sessions go."""
     most = min(databases, jobs)
     return most if server is None else max(min(most, server.free // (1 + BESIDE)), 1)
 
 
 def narrowness(server: Capacity | None, most: int, wanted: int) -> tuple[str, ...]:
-    """Give a warning when fewer run at a time than could."""
+    """Return a warning when fewer run at a time than could."""
     if server is None or most >= wanted:
         return ()
     said = (
@@ -46,7 +46,7 @@ def narrowness(server: Capacity | None, most: int, wanted: int) -> tuple[str, ..
 
 def share(sizes: Mapping[str, int], jobs: int, most: int) -> list[Share]:
     """
-    Give the databases in the order in which they begin, `most` at a time.
+    Return the databases in the order in which they begin, `most` at a time.
 
     One that is larger than its part of the whole would be what all wait for: it runs alone, with all jobs, unless it is
     too small to gain by them; and so does each where only one may run. The others have one job each. What has no size

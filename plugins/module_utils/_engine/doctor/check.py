@@ -34,37 +34,37 @@ class Check:
     facts: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def record(self) -> dict[str, t.Any]:
-        """Give it as plain data."""
+        """Return it as plain data."""
         return dataclasses.asdict(self)
 
 
 def ok(name: str, cause: str, **facts: t.Any) -> Check:
-    """Give a check that found nothing wrong."""
+    """Return a check that found nothing wrong."""
     return Check(name, "ok", cause, facts=facts)
 
 
 def warning(name: str, cause: str, remedy: str, **facts: t.Any) -> Check:
-    """Give a check that found something to look at soon."""
+    """Return a check that found something to look at soon."""
     return Check(name, "warning", cause, remedy, facts)
 
 
 def failed(name: str, cause: str, remedy: str, **facts: t.Any) -> Check:
-    """Give a check that found what stands between the data and a restore."""
+    """Return a check that found what stands between the data and a restore."""
     return Check(name, "failed", cause, remedy, facts)
 
 
 def refused(name: str, error: RecoveryError) -> Check:
-    """Give the check that an error ended."""
+    """Return the check that an error ended."""
     return failed(name, error.cause, error.remedy)
 
 
 def count(number: int, noun: str) -> str:
-    """Give such as `1 database` or `3 databases`."""
+    """Return such as `1 database` or `3 databases`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def worst(checks: Iterable[Check]) -> Result:
-    """Give the worst result."""
+    """Return the worst result."""
     return max((check.result for check in checks), key=ORDER.index, default="ok")
 
 

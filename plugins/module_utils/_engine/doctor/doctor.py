@@ -104,7 +104,7 @@ def make_checks(request: ExamineRequest, world: World) -> list[Check]:
 
 
 def _wanted(checks: list[Check], only: tuple[str, ...]) -> list[Check]:
-    """Give the checks that are asked for, and where one of them could not be made, what stood in its way."""
+    """Return the checks that are asked for, and where one of them could not be made, what stood in its way."""
     wanted = [check for check in checks if not only or check.name in only]
     if set(only) <= {check.name for check in wanted}:
         return wanted
@@ -113,7 +113,7 @@ def _wanted(checks: list[Check], only: tuple[str, ...]) -> list[Check]:
 
 def report(checks: Sequence[Check]) -> list[str]:
     """
-    Give the checks as lines for a terminal, those of one name and result together, and of many only some.
+    Return the checks as lines for a terminal, those of one name and result together, and of many only some.
 
     What fifty databases have in common is told by a few of them.
     """

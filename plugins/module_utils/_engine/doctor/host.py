@@ -214,7 +214,7 @@ def _store_room(case: Case, directory: str, needed: int) -> Check:
 
 
 def _expected(case: Case) -> tuple[int, int]:
-    """Give the bytes that the next backups of all databases store, and those of data of the largest one."""
+    """Return the bytes that the next backups of all databases store, and those of data of the largest one."""
     sizes: dict[str, tuple[int, int]] = {}
     for entry in Statistics(case.state_dir, case.request.repository.place).of(case.application):
         sizes[entry.component] = (entry.size, entry.plain_size)

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 
 def request_of(settings: HostSettings, config_dir: str, only: tuple[str, ...] = ()) -> ExamineRequest:
-    """Give what role `doctor` would ask for on this host. Raise UsageError when the settings do not fit together."""
+    """Return what role `doctor` would ask for on this host. Raise UsageError when the settings do not fit together."""
     keys = dict(settings.keys)
     roots_file = keys.pop("roots_file", None)
     roots = (*keys.pop("roots", ()), *(local_keys.read_roots(roots_file) if roots_file else ()))

@@ -32,7 +32,7 @@ class Rules:
     times: bool = True
 
     def mode(self, member: tar.Member) -> int:
-        """Give the permission bits that count."""
+        """Return the permission bits that count."""
         return member.mode & (0o7777 if self.set_id else 0o7777 & ~SET_ID_BITS)
 
 

@@ -54,7 +54,7 @@ class Memory:
         return self._state_dir is not None
 
     def recall(self, archive: str) -> Sealed | None:
-        """Give what is known of the archive at this path, or None."""
+        """Return what is known of the archive at this path, or None."""
         path = self._path(archive)
         if path is None or not os.path.exists(path):
             return None
@@ -82,6 +82,6 @@ class Memory:
 
 
 def stamp(path: str) -> tuple[int, ...]:
-    """Give what changes when a file is written to or replaced."""
+    """Return what changes when a file is written to or replaced."""
     info = os.stat(path)
     return info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns

@@ -32,7 +32,7 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def shown(name: bytes | str) -> str:
-    """Give a name as printable text: one line, and valid UTF-8 whatever the name holds."""
+    """Return a name as printable text: one line, and valid UTF-8 whatever the name holds."""
     return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
@@ -44,7 +44,7 @@ def below(parent: bytes, name: bytes) -> bytes:
 
 
 def split(name: bytes) -> tuple[bytes, bytes]:
-    """Give the parent directory's name in the tree and the entry's own."""
+    """Return the parent directory's name in the tree and the entry's own."""
     parent, _slash, own = name.rpartition(b"/")
     return parent or ROOT, own
 
@@ -80,7 +80,7 @@ class Ladder:
         self._rungs: list[tuple[bytes, int, int]] = []  # name, level, descriptor
 
     def open(self, name: bytes) -> int:
-        """Give the open directory `name`; it stays open until the next is asked for. Raise OSError as it comes."""
+        """Return the open directory `name`; it stays open until the next is asked for. Raise OSError as it comes."""
         while self._rungs and not _leads_to(self._rungs[-1][0], name):
             os.close(self._rungs.pop()[2])
         above, level, handle = self._rungs[-1] if self._rungs else (ROOT, 0, self._root)
@@ -145,7 +145,7 @@ def steady(path: bytes, place: bytes = ROOT) -> Iterator[None]:
 
 
 def changed(name: bytes, how: str) -> Busy:
-    """Give the error for an entry that did not stay what it was."""
+    """Return the error for an entry that did not stay what it was."""
     return Busy(
         f"{shown(name)} {how} while it was read, so the archive would not hold what was there.",
         "Stop what writes to it or leave it out, and run again.",

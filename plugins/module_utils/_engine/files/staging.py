@@ -123,7 +123,7 @@ class Staging:
 
 
 def mounts_below(path: str, mountinfo: str = "/proc/self/mountinfo") -> list[str]:
-    """Give the mount points at and below a path. Replacing a directory would take them along, and empty them."""
+    """Return the mount points at and below a path. Replacing a directory would take them along, and empty them."""
     place = os.path.realpath(path)
     try:
         with open(mountinfo, "rb") as file:

@@ -56,7 +56,7 @@ class Member:
 
 
 def encode(member: Member) -> bytes:
-    """Give the header blocks that stand before a member's contents."""
+    """Return the header blocks that stand before a member's contents."""
     seconds, nanoseconds = divmod(member.mtime, 10**9)
     info = tarfile.TarInfo(_text(member.name))
     info.type, info.linkname = member.kind, _text(member.target)
@@ -67,7 +67,7 @@ def encode(member: Member) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """Give the zeros that fill the last block of `size` bytes."""
+    """Return the zeros that fill the last block of `size` bytes."""
     return bytes(-size % BLOCK)
 
 
@@ -95,7 +95,7 @@ def read_members(chunks: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[byt
 
 
 def refused(what: str) -> Tampered:
-    """Give the error for contents that no archive of ours has."""
+    """Return the error for contents that no archive of ours has."""
     return Tampered(f"The archive {what}.", "It was not made by this software: nothing of it was used.")
 
 
@@ -107,7 +107,7 @@ class _Source:
         self._held = memoryview(b"")
 
     def some(self, limit: int) -> bytes:
-        """Give between 1 and `limit` bytes. Raise Tampered at the end."""
+        """Return between 1 and `limit` bytes. Raise Tampered at the end."""
         while not self._held:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -117,7 +117,7 @@ class _Source:
         return bytes(piece)
 
     def take(self, size: int) -> bytes:
-        """Give exactly `size` bytes, which the caller has bounded."""
+        """Return exactly `size` bytes, which the caller has bounded."""
         taken = bytearray()
         while len(taken) < size:
             taken += self.some(size - len(taken))

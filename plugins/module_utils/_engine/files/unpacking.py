@@ -121,7 +121,7 @@ class Extractor:
         os.utime(handle, ns=(member.mtime, member.mtime))
 
     def _parent(self, name: bytes) -> tuple[int, bytes]:
-        """Give the open directory that a member lies in, and its name there."""
+        """Return the open directory that a member lies in, and its name there."""
         if name == names.ROOT or self._guard.lone_file:
             return self._staging, self._own
         parent, own = names.split(name)

@@ -58,7 +58,7 @@ def _facts(request: KeyRequest) -> dict[str, t.Any]:
 
 
 def _public(type_: str, secret: bytes) -> dict[str, str]:
-    """Give what may be known: who encrypts to the key needs `public`, who believes what it signs needs `root`."""
+    """Return what may be known: who encrypts to the key needs `public`, who believes what it signs needs `root`."""
     if type_ == "recovery":
         key = RecoveryKey(secret)
         return {"public": key.opening.recipient.public.hex(), "root": key.root.public.hex()}

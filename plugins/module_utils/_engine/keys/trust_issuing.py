@@ -69,7 +69,7 @@ class SignRequest:
 
 
 def read_trust(request: PublishedTrust, world: World) -> Outcome:
-    """Give the newest trust file that a root signed; its envelope is empty when there is none."""
+    """Return the newest trust file that a root signed; its envelope is empty when there is none."""
     store = _open(request, world)
     keys = local_keys.KeySettings(roots=request.roots)
     found = trusted_keys.load(keys, store, request.application).trust
@@ -147,7 +147,7 @@ def _fetch(store: Store, application: str, serial: int) -> str:
 def _recipients(
     current: TrustFile | None, request: SignRequest, own: Recipient, retired: set[bytes]
 ) -> list[Recipient]:
-    """Give whom backups are encrypted to: always the recovery key itself, or a disaster would be final."""
+    """Return whom backups are encrypted to: always the recovery key itself, or a disaster would be final."""
     listed = list(current.recipients) if current else []
     listed += [own, *(Recipient(HPKE_X25519, _public(text, "recipients")) for text in request.recipients)]
     if own.public in retired:
@@ -160,7 +160,7 @@ def _recipients(
 def _signers(
     current: TrustFile | None, request: SignRequest, retired: set[bytes], now: datetime.datetime
 ) -> list[SignerEntry]:
-    """Give who may sign. An entry is never removed: what it signed in its time still counts."""
+    """Return who may sign. An entry is never removed: what it signed in its time still counts."""
     entries = {item.public: item for item in (current.signers if current else ())}
     for signer in request.signers:
         public = _public(signer.public, "signers")

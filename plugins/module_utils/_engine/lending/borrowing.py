@@ -27,7 +27,7 @@ class Borrower:
 
     @contextlib.contextmanager
     def rights(self) -> Iterator[bool]:
-        """Have the superuser's rights while the block runs. Give False when there was nothing to borrow."""
+        """Have the superuser's rights while the block runs. Yield False when there was nothing to borrow."""
         if self._connection is None:
             yield False
             return

@@ -90,7 +90,7 @@ class Ledger:
                 os.close(entry)
 
     def lend(self, entry: int) -> None:
-        """Give the rights, unless the role has them of its own. Raise DatabaseError when the server will not."""
+        """Return the rights, unless the role has them of its own. Raise DatabaseError when the server will not."""
         with self._mutex():
             loan = _read(entry)
             if not loan.role:
@@ -163,7 +163,7 @@ class Ledger:
         return False
 
     def _dead(self, path: str) -> int | None:
-        """Give a handle, locked, of a dead run's file; None for a living one's, or for none."""
+        """Return a handle, locked, of a dead run's file; None for a living one's, or for none."""
         try:
             entry = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -194,12 +194,12 @@ class Ledger:
 
 
 def address(directory: int, run: str) -> str:
-    """Give the address of a loan's socket, below a descriptor of the ledger's directory."""
+    """Return the address of a loan's socket, below a descriptor of the ledger's directory."""
     return f"/proc/self/fd/{directory}/{LOAN_SOCKET.leaf(run=run)}"
 
 
 def abandoned(directory: str) -> list[str]:
-    """Give the files of the loans in `directory` whose lender is dead. Who can read them may ask."""
+    """Return the files of the loans in `directory` whose lender is dead. Who can read them may ask."""
     found: list[str] = []
     with contextlib.suppress(OSError):
         for name in _names(directory):

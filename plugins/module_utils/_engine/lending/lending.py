@@ -52,7 +52,7 @@ class LoanRequest:
 
 
 def open_loan(request: LoanRequest, world: World) -> Outcome:
-    """Lend until the borrower is gone. Give what was lent; raise DatabaseError when it cannot be taken back."""
+    """Lend until the borrower is gone. Return what was lent; raise DatabaseError when it cannot be taken back."""
     _check(request)
     if world.dry_run:
         return Outcome(changed=False, facts={"lent": False})
@@ -113,7 +113,7 @@ def _serve(connection: socket.socket, ledger: Ledger, entry: int) -> bool:
 
 @contextlib.contextmanager
 def _listening(request: LoanRequest) -> Iterator[socket.socket]:
-    """Give a socket to which only the borrower's user can connect."""
+    """Yield a socket to which only the borrower's user can connect."""
     with _opened(request.directory) as directory, socket.socket(socket.AF_UNIX) as server:
         path = address(directory, request.loan.run)
         before = os.umask(0o177)
@@ -132,7 +132,7 @@ def _listening(request: LoanRequest) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int]:
-    """Give a descriptor of a directory: the name of a socket below it then has no length that matters."""
+    """Yield a descriptor of a directory: the name of a socket below it then has no length that matters."""
     with disk.explained(path):
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

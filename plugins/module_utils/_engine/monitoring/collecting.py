@@ -231,7 +231,7 @@ def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
 def _jobs(
     config_dir: str | None, entries: Sequence[Entry], now: datetime.datetime
 ) -> tuple[tuple[Job, ...], list[str]]:
-    """Give the jobs of this host's schedule, and what is wrong with it."""
+    """Return the jobs of this host's schedule, and what is wrong with it."""
     if config_dir is None:
         return (), []
     try:

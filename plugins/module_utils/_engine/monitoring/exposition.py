@@ -44,7 +44,7 @@ class Family:
 
 
 def render(families: Iterable[Family]) -> str:
-    """Give the exposition. Raise ValueError on a bad name, a repeated family, or a repeated sample."""
+    """Return the exposition. Raise ValueError on a bad name, a repeated family, or a repeated sample."""
     lines: list[str] = []
     seen: set[str] = set()
     for family in families:

@@ -52,7 +52,7 @@ Gauge = tuple[str, str, "Callable[[t.Any], float | None]"]
 
 
 def families(status: ProtectionStatus) -> list[Family]:
-    """Give all metrics of what this host speaks about."""
+    """Return all metrics of what this host speaks about."""
     own = [subject for subject in status.subjects if subject.component in status.own]
     return [*_writer(status), *_backups(status, own), *_runs(status), *_schedule(status), *_store(status)]
 

@@ -42,7 +42,7 @@ class Verdict:
 
 
 def of_subject(subject: Protection, status: ProtectionStatus, restore_tested_age: float) -> Answer:
-    """Give the answer for one database; `restore_tested_age` is in seconds."""
+    """Return the answer for one database; `restore_tested_age` is in seconds."""
     if status.unreadable:
         return "unknown"
     if subject.newest is None:
@@ -51,7 +51,7 @@ def of_subject(subject: Protection, status: ProtectionStatus, restore_tested_age
 
 
 def doubt(subject: Protection, status: ProtectionStatus, restore_tested_age: float) -> Doubt:
-    """Give why the answer for a database that has a backup is no yes."""
+    """Return why the answer for a database that has a backup is no yes."""
     if subject.newest_restore_tested is None:
         return "never"
     return "suspicious" if _young(subject.newest_restore_tested, status, restore_tested_age) else "old"
@@ -59,7 +59,7 @@ def doubt(subject: Protection, status: ProtectionStatus, restore_tested_age: flo
 
 def of(status: ProtectionStatus, restore_tested_age: float, *, dated: bool = False) -> Verdict:
     """
-    Give the answer for all databases together, which is that of the worst.
+    Return the answer for all databases together, which is that of the worst.
 
     It tells how old things are, or when it is to be read later, `dated`, from when they are.
     """
@@ -84,7 +84,7 @@ def of(status: ProtectionStatus, restore_tested_age: float, *, dated: bool = Fal
 
 
 def age(backup: KnownBackup, status: ProtectionStatus) -> float:
-    """Give the seconds since the backup ended."""
+    """Return the seconds since the backup ended."""
     return max((status.at - backup.finished).total_seconds(), 0.0)
 
 
@@ -158,7 +158,7 @@ def _hearsay(status: ProtectionStatus) -> str:
 
 
 def _names(subjects: Iterable[Protection], status: ProtectionStatus) -> str:
-    """Give names as people say them: three at most, and how many more there are."""
+    """Return names as people say them: three at most, and how many more there are."""
     several = len({subject.cluster for subject in status.subjects}) > 1
     names = [
         f"{subject.cluster}/{subject.database}" if several and subject.database else subject.database or subject.cluster
@@ -181,5 +181,5 @@ def _dated(status: ProtectionStatus) -> Old:
 
 
 def moment(at: datetime.datetime) -> str:
-    """Give a time as people write it."""
+    """Return a time as people write it."""
     return f"{at.day} {at:%b %Y, %H:%M}"

@@ -33,7 +33,7 @@ FRAME_CHARACTERS = 12
 
 def describe(connection: Connection) -> dict[str, str]:
     """
-    Give {identity: definition} of every object that belongs to the user.
+    Return {identity: definition} of every object that belongs to the user.
 
     An identity is a kind and a name, such as `table column app.hen.id`; a definition is lines of `what: value`, in
     which `words` marks the text that PostgreSQL writes from a parsed expression.
@@ -48,12 +48,12 @@ def describe(connection: Connection) -> dict[str, str]:
 
 
 def tablespaces(connection: Connection) -> dict[str, str]:
-    """Give {identity: tablespace} of every object that lies in another one than its database."""
+    """Return {identity: tablespace} of every object that lies in another one than its database."""
     return dict(rows(connection, TABLESPACES))
 
 
 def kind(identity: str) -> str:
-    """Give the kind in an identity: the words before the name."""
+    """Return the kind in an identity: the words before the name."""
     for known in _LONG_KINDS:
         if identity.startswith(f"{known} "):
             return known
@@ -61,12 +61,12 @@ def kind(identity: str) -> str:
 
 
 def digests(described: dict[str, str]) -> dict[str, str]:
-    """Give {identity: digest of the definition's normal form}."""
+    """Return {identity: digest of the definition's normal form}."""
     return {identity: digest(identity, definition) for identity, definition in described.items()}
 
 
 def digest(identity: str, definition: str) -> str:
-    """Give the digest of one definition."""
+    """Return the digest of one definition."""
     unmarked = definition.replace("\1", "").replace("\2", "")
     form = normal(unmarked) if kind(identity) in _WITH_EXPRESSIONS else unmarked
     return _hash(form, DIGEST_CHARACTERS)
@@ -74,7 +74,7 @@ def digest(identity: str, definition: str) -> str:
 
 def frames(described: dict[str, str]) -> dict[str, str]:
     """
-    Give {identity: digest of all that is no expression} of the objects that have expressions.
+    Return {identity: digest of all that is no expression} of the objects that have expressions.
 
     PostgreSQL reads an expression and keeps the tree; what it writes of it later is its own choice of words, and a
     dump and a restore are one more such reading. An object with the same frame may differ in those words alone.
@@ -92,7 +92,7 @@ def _hash(text: str, characters: int) -> str:
 
 def normal(definition: str) -> str:
     """
-    Give a definition without casts, brackets and layout, except in strings and quoted names.
+    Return a definition without casts, brackets and layout, except in strings and quoted names.
 
     PostgreSQL's own text of an expression can change when it is read again: `v IN ('a')` on a varchar first shows as
     `((v)::text = ANY ((ARRAY['a'::character varying])::text[]))`, and after a restore with its casts elsewhere.

@@ -23,7 +23,7 @@ OPTIONS = """(SELECT nullif(string_agg(o, ', ' ORDER BY o COLLATE "C"), '') FROM
 
 
 def words(expression: str) -> str:
-    """Give SQL for text that PostgreSQL writes from a parsed expression, marked as such; NULL stays NULL."""
+    """Return SQL for text that PostgreSQL writes from a parsed expression, marked as such; NULL stays NULL."""
     return f"(E'\\x01' || {expression} || E'\\x02')"
 
 

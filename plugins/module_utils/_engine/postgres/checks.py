@@ -71,7 +71,7 @@ def _meant_for(database: str, entries: t.Iterable[Mapping[str, t.Any]]) -> list[
 
 
 def run(connection: Connection, check: Check, *, timeout: float) -> dict[str, t.Any]:
-    """Run one check; the connection stays usable whatever it does. Give `name passed found wanted`."""
+    """Run one check; the connection stays usable whatever it does. Return `name passed found wanted`."""
     wanted = f"at least {check.minimum:g}" if check.minimum is not None else check.expect
     result = {"name": check.name, "wanted": wanted}
     try:
@@ -107,7 +107,7 @@ def _of_table(table: CriticalTable) -> Check:
 
 
 def _plain(value: t.Any) -> t.Any:
-    """Give a value as JSON and YAML know it."""
+    """Return a value as JSON and YAML know it."""
     if isinstance(value, decimal.Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -43,7 +43,7 @@ class Complaint:
     details: list[str] = dataclasses.field(default_factory=list)
 
     def __str__(self) -> str:
-        """Give all of it as one line, each part bounded."""
+        """Return all of it as one line, each part bounded."""
         parts = [_LEVEL.sub("", part.strip(), count=1) for part in (self.text, *self.details[:MOST])]
         if self.details[MOST:]:
             parts.append(f"and {len(self.details) - MOST} more")
@@ -73,7 +73,7 @@ def read(stderr: str) -> list[Complaint]:
 
 
 def failure(error: ProcessFailed) -> str:
-    """Give what a program said of its failure, or how it ended when it said nothing, without a full stop."""
+    """Return what a program said of its failure, or how it ended when it said nothing, without a full stop."""
     said = read(str(error.details.get("stderr", "")))
     return "; ".join(str(one) for one in said if one.error) or error.cause.rstrip(".")
 

@@ -135,13 +135,13 @@ def rows(connection: Connection, query: str, parameters: Sequence[object] | None
 
 
 def one(connection: Connection, query: str, parameters: Sequence[object] | None = None) -> t.Any:
-    """Give the first column of the first row, or None when there is no row."""
+    """Return the first column of the first row, or None when there is no row."""
     found = rows(connection, query, parameters)
     return found[0][0] if found else None
 
 
 def text_encoding(connection: Connection) -> str:
-    """Give the client encoding in which text of this database can be read and written."""
+    """Return the client encoding in which text of this database can be read and written."""
     # Such a database converts nothing, and LATIN1 has a character for every byte: names survive the round trip.
     return "LATIN1" if connection.info.parameter_status("server_encoding") == RAW else "UTF8"
 
@@ -164,18 +164,18 @@ def permit_views(connection: Connection) -> None:
 
 
 def quote_identifier(name: str) -> str:
-    """Give `name` as it stands in SQL, and in the name patterns of pg_dump: always quoted."""
+    """Return `name` as it stands in SQL, and in the name patterns of pg_dump: always quoted."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def quote_literal(text: str) -> str:
-    """Give `text` as a string constant, whatever standard_conforming_strings says."""
+    """Return `text` as a string constant, whatever standard_conforming_strings says."""
     quoted = "'" + text.replace("'", "''") + "'"
     return " E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
 
 
 def qualified(schema: str, name: str) -> str:
-    """Give `"schema"."name"`."""
+    """Return `"schema"."name"`."""
     return f"{quote_identifier(schema)}.{quote_identifier(name)}"
 
 
@@ -183,7 +183,7 @@ def child_environment(
     login: Login, database: str, environ: Mapping[str, str], *, encoding: str | None = None, restrict: bool = False
 ) -> dict[str, str]:
     """
-    Give the environment in which pg_dump, pg_restore or psql reaches `database`.
+    Return the environment in which pg_dump, pg_restore or psql reaches `database`.
 
     With `restrict` its sessions read no view and no foreign table: for a program that only reads, and a server that
     is `restricted`.
@@ -221,7 +221,7 @@ def _is_raw(connection: Connection) -> bool:
 
 
 def _raw_text(value: t.Any) -> t.Any:
-    """Give what psycopg leaves as bytes, where it knows no encoding, as text."""
+    """Return what psycopg leaves as bytes, where it knows no encoding, as text."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return [_raw_text(item) for item in value] if isinstance(value, list) else value

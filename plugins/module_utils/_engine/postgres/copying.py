@@ -49,7 +49,7 @@ class Sum:
 
 def statement(table: Table, columns: Sequence[str], encoding: str, condition: str = "") -> str:
     """
-    Give the COPY of these columns, in the server's own `encoding`.
+    Return the COPY of these columns, in the server's own `encoding`.
 
     A `condition` is that of an extension, which tells its users' rows from its own. pg_dump reads such a table by a
     query, too.

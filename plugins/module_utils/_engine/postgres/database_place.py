@@ -108,7 +108,7 @@ MAINTAIN = 17
 
 
 def told(differences: Iterable[Difference], source: Record, restored: Record) -> list[str]:
-    """Give the notes among the differences of two proofs as sentences, one for each reason."""
+    """Return the notes among the differences of two proofs as sentences, one for each reason."""
     alike: dict[tuple[str, str], list[Difference]] = {}
     for difference in differences:
         if difference.note:

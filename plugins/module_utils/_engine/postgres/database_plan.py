@@ -106,7 +106,7 @@ class DatabasePlan(RestorePlan):
 
     @contextlib.contextmanager
     def filled(self, _emergency: Reader | None, /) -> Iterator[Place]:
-        """Give a database that is filled; it is dropped when anything fails."""
+        """Yield a database that is filled; it is dropped when anything fails."""
         replaced = self._wanted.in_place and self._decision.target.exists
         if replaced:
             self._require_unchanged()

@@ -33,7 +33,7 @@ def describe(
     compression: str,
     losses: Sequence[str] = (),
 ) -> dict[str, t.Any]:
-    """Give the record; sizes are bytes. It looks at the database, so `held` must still hold its snapshot."""
+    """Return the record; sizes are bytes. It looks at the database, so `held` must still hold its snapshot."""
     large = {member.number: member.tables[0] for member in planned if member.role == "table"}
     early = dump.early_post_data(held.connection, list(large.values()))
     placed = {table.oid: member.number for member in planned for table in member.tables}

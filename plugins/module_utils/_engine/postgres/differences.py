@@ -53,7 +53,7 @@ def compare(
     source: Record, restored: Record, *, ignored_kinds: Collection[str] = (), properties: bool = False
 ) -> list[Difference]:
     """
-    Give what differs, failures first, each list in the order of names. An empty list means the same database.
+    Return what differs, failures first, each list in the order of names. An empty list means the same database.
 
     `ignored_kinds` are kinds of objects that the restore left out on purpose (see catalogue_objects.kind), such as
     `publication` in a scratch cluster. With `properties` the databases' own owner, settings and grants count too.
@@ -152,7 +152,7 @@ def _table(label: str, entry: Record, found: Record | None, *, compared: bool) -
 
 def _moved(before: Entries, after: Entries) -> Iterator[tuple[Name, Name]]:
     """
-    Give the partitions that do not hold what they held, with their root, where all of its partitions together do.
+    Yield the partitions that do not hold what they held, with their root, where all of its partitions together do.
 
     The place of a row depends on a collation, or on the oids of an enum's labels, and pg_dump loads such a table anew
     through its root. What is a sum over rows can be summed up over partitions too.
@@ -269,7 +269,7 @@ def _tablespaces(source: Record, restored: Record) -> Iterator[Difference]:
 
 
 def _kinds(identity: str) -> frozenset[str]:
-    """Give the kind, and for a comment or the like also the kind of what it is on."""
+    """Return the kind, and for a comment or the like also the kind of what it is on."""
     own = kind(identity)
     return frozenset({own, kind(identity.removeprefix(f"{own} "))} if own.endswith(" on") else {own})
 

@@ -47,7 +47,7 @@ def command(
     lock_wait_ms: int | None = None,
 ) -> tuple[list[Argument], dict[str, str]]:
     """
-    Give argv and environment of the pg_dump that writes `member` to its standard output.
+    Return argv and environment of the pg_dump that writes `member` to its standard output.
 
     `lock_wait_ms` bounds its waiting for locks: an ALTER that queues between us and our child is a deadlock that
     PostgreSQL cannot see. `lock_refused` tells that failure; then release everything and try again.
@@ -83,7 +83,7 @@ def lock_refused(error: ProcessFailed) -> bool:
 
 
 def explain(error: ProcessFailed, database: str) -> DatabaseError | Busy:
-    """Give a pg_dump's failure as what it means to the user, with all that it said about it."""
+    """Return a pg_dump's failure as what it means to the user, with all that it said about it."""
     said = str(error.details.get("stderr", ""))
     cause = f"pg_dump of database {database!r} failed: {complaints.failure(error)}."
     if lock_refused(error):
@@ -96,7 +96,7 @@ def explain(error: ProcessFailed, database: str) -> DatabaseError | Busy:
 
 def unaccepted_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
     """
-    Give the messages of a program that ended well and that no pattern of `accepted` (regular expressions) finds.
+    Return the messages of a program that ended well and that no pattern of `accepted` (regular expressions) finds.
 
     Any of them fails the backup: pg_dump warns where it leaves something out.
     """
@@ -105,7 +105,7 @@ def unaccepted_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
 
 
 def told_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
-    """Give the messages that are told and fail nothing, but for those that `accepted` knows."""
+    """Return the messages that are told and fail nothing, but for those that `accepted` knows."""
     known = [_compiled(pattern) for pattern in accepted]
     told = [re.compile(pattern) for pattern in TOLD]
     return [
@@ -117,7 +117,7 @@ def told_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
 
 def server_warnings(connection: Connection) -> tuple[str, ...]:
     """
-    Give patterns for what this server says to every session, in whatever language: another collation version.
+    Return patterns for what this server says to every session, in whatever language: another collation version.
 
     Such a message holds the recorded version and the actual one.
     """
@@ -139,13 +139,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _language(connection: Connection) -> str:
-    """Give the option that makes the server speak English to a program, where this role may choose."""
+    """Return the option that makes the server speak English to a program, where this role may choose."""
     return " -c lc_messages=C" if one(connection, _MAY_CHOOSE[connection.info.server_version >= 150000]) else ""
 
 
 def _patterns(connection: Connection, member: Member) -> list[bytes]:
     """
-    Give the options that choose, as bytes in the server's encoding: pg_dump compares names as it is given them.
+    Return the options that choose, as bytes in the server's encoding: pg_dump compares names as it is given them.
 
     A quoted name in a pattern means itself, whatever characters it has.
     """
@@ -161,7 +161,7 @@ def _patterns(connection: Connection, member: Member) -> list[bytes]:
 
 def early_post_data(connection: Connection, tables: Sequence[Table]) -> dict[int, list[list[int]]]:
     """
-    Give for each table (by oid) the archive entries that may be built as soon as its own rows are in.
+    Return for each table (by oid) the archive entries that may be built as soon as its own rows are in.
 
     An entry is [catalogue oid, object oid]: indexes, and the constraints that are indexes. Left out is what calls a
     function of the user's, which may read other tables.

@@ -39,7 +39,7 @@ def text(connection: Connection) -> Iterator[None]:
 
 
 def readable(name: str) -> str:
-    """Give a name so that it can be printed: a byte that is no UTF-8 as `\\udcfc`."""
+    """Return a name so that it can be printed: a byte that is no UTF-8 as `\\udcfc`."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -145,7 +145,7 @@ _STATES = {
 
 
 def explain_connect(said: str, state: str = "", *, where: str, port: int, user: str, database: str) -> DatabaseError:
-    """Give the error for a connection that was not made; `said` is libpq's message, `state` the server's SQLSTATE."""
+    """Return the error for a connection that was not made; `said` is libpq's message, `state` the server's SQLSTATE."""
     known: dict[str, str | int] = {"where": where, "port": port, "database": database}
     known |= {"user": user or "of this system user's name", "said": _first_line(said).rpartition("FATAL:")[2].strip()}
     place = {"database": database, "host": where, "port": port, "sqlstate": state}
@@ -160,7 +160,7 @@ def explain_connect(said: str, state: str = "", *, where: str, port: int, user: 
 
 
 def explain_query(sqlstate: str, said: str, doing: str) -> DatabaseError | Busy:
-    """Give the error for a statement that failed; `doing` completes the sentence "... while"."""
+    """Return the error for a statement that failed; `doing` completes the sentence "... while"."""
     cause = f"PostgreSQL said {_first_line(said)!r} while {doing}."
     if sqlstate in _BUSY:
         return Busy(cause, "Try again when the other session is done.", sqlstate=sqlstate)

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 
 def preflight(connection: Connection, programs: Programs | None = None, *, sessions: int = 0) -> list[Finding]:
     """
-    Give what stands in the way of a whole and right dump of the connected database, errors first.
+    Return what stands in the way of a whole and right dump of the connected database, errors first.
 
     `sessions` is how many will be open at once beside this one.
     """
@@ -49,7 +49,7 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
 
 
 def free_sessions(connection: Connection) -> tuple[int, str]:
-    """Give how many sessions more may be open at once, whatever their databases, and whose limit that is."""
+    """Return how many sessions more may be open at once, whatever their databases, and whose limit that is."""
     superuser = inspect(connection).superuser
     limits = rows(connection, _LIMITS, [superuser, superuser])
     return min((max(int(free), 0), str(name)) for name, free in limits if not name.startswith("database "))
@@ -57,7 +57,7 @@ def free_sessions(connection: Connection) -> tuple[int, str]:
 
 def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[Finding]:
     """
-    Give the findings that are warnings, or errors that a pattern of `accepted` (regular expressions) finds.
+    Return the findings that are warnings, or errors that a pattern of `accepted` (regular expressions) finds.
 
     Raise DatabaseError on any other error; all of them are in its `details`.
     """

@@ -60,7 +60,7 @@ class Layout:
 
 def counted(detail: Mapping[str, t.Any]) -> tuple[int, int | None]:
     """
-    Give how many tables' rows a backup holds, and how many rows the proof counted in them, None where nobody counted.
+    Return how many tables' rows a backup holds, and how many rows the proof counted in them, None where nobody counted.
 
     Everybody who says how large a backup is says this. Partitioned and foreign tables have no rows of their own, and
     a materialised view is computed anew, so they are none of them.

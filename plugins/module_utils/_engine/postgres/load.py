@@ -253,7 +253,7 @@ class Loader:
         self, database: str, numbers: Sequence[int], section: str, *, jobs: int, doing: str, last: bool = True
     ) -> list[tuple[int, str]]:
         """
-        Make the entries of one section. Give those that failed, by number, with the server's reason.
+        Make the entries of one section. Return those that failed, by number, with the server's reason.
 
         Raise DatabaseError where the session ended in the `last` attempt and not all of it may be lost.
         """

@@ -131,7 +131,7 @@ def refuse_owners(session: Connection, table: Table) -> None:
 
 
 def version(session: Connection, table: Table) -> int:
-    """Give the version of the table, 0 when it is not there. Raise DatabaseError when it is not ours, or later."""
+    """Return the version of the table, 0 when it is not there. Raise DatabaseError when it is not ours, or later."""
     there, remembered, ours = rows(session, _THERE, [table.identifier, *[table.versions] * 2])[0]
     if remembered and not ours:
         raise _of_others(table, table.versions)
@@ -162,7 +162,7 @@ def _of_others(table: Table, name: str) -> DatabaseError:
 
 
 def missing(session: Connection, table: Table, found: int) -> list[str]:
-    """Give the statements that bring the table from version `found` to the last one."""
+    """Return the statements that bring the table from version `found` to the last one."""
     statements = []
     if not found:
         if one(session, "SELECT 1 FROM pg_namespace WHERE nspname = %s", [table.schema]) is None:
@@ -184,7 +184,7 @@ def apply(session: Connection, statements: Iterable[str]) -> None:
 
 
 def last(session: Connection, table: Table, log: str) -> tuple[int, str] | None:
-    """Give number and hash of the last entry of a log that the table holds."""
+    """Return number and hash of the last entry of a log that the table holds."""
     found = rows(
         session,
         f"SELECT sequence, entry_hash FROM {table.in_query} WHERE log = %s ORDER BY sequence DESC LIMIT 1",  # noqa: S608
@@ -194,13 +194,13 @@ def last(session: Connection, table: Table, log: str) -> tuple[int, str] | None:
 
 
 def of_another_log(session: Connection, table: Table, host: str, log: str) -> int:
-    """Give how many rows came from another log of that host."""
+    """Return how many rows came from another log of that host."""
     query = f"SELECT count(*) FROM {table.in_query} WHERE host = %s AND log <> %s"  # noqa: S608 - quoted
     return int(one(session, query, [host, log]))
 
 
 def doubled(session: Connection, table: Table, log: str) -> int | None:
-    """Give the first number that two entries of a log have, None when each has its own."""
+    """Return the first number that two entries of a log have, None when each has its own."""
     query = (
         f"SELECT sequence FROM {table.in_query} WHERE log = %s "  # noqa: S608 - quoted
         "GROUP BY sequence HAVING count(*) > 1 ORDER BY sequence LIMIT 1"
@@ -226,14 +226,14 @@ def insert(session: Connection, table: Table, records: Iterable[dict[str, t.Any]
 
 
 def settle(session: Connection, table: Table, ids: list[int]) -> int:
-    """Bring the rows of backups that new rows are about up to date with what others tell. Give how many changed."""
+    """Bring the rows of backups that new rows are about up to date with what others tell. Return how many changed."""
     if not ids:
         return 0
     return sum(len(rows(session, query.format(table=table.in_query), [ids])) for query in (_DELETED, _TESTED))
 
 
 def backups(session: Connection, table: Table, log: str) -> list[tuple[t.Any, ...]]:
-    """Give what retention needs to know of a log's backups that are still there, as `_BACKUPS` lists it."""
+    """Return what retention needs to know of a log's backups that are still there, as `_BACKUPS` lists it."""
     return rows(session, _BACKUPS.format(table=table.in_query), [log])
 
 

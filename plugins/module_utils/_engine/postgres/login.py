@@ -50,7 +50,7 @@ class Login:
         return self.unix_socket or self.host or _usual_socket(self.port)
 
     def secret(self) -> str:
-        """Give the password, or an empty string. Raise UsageError when its file is missing or others may read it."""
+        """Return the password, or an empty string. Raise UsageError when its file is missing or others may read it."""
         return self.password or (_read_password(self.password_file) if self.password_file else "")
 
 

@@ -24,7 +24,7 @@ NAMED = 10
 
 
 def read(connection: Connection) -> list[str]:
-    """Give one sentence for each sort of thing in this database that no dump of it holds."""
+    """Return one sentence for each sort of thing in this database that no dump of it holds."""
     found: list[str] = []
     for query, sentence in _LOSSES:
         names = [name for (name,) in rows(connection, query)]

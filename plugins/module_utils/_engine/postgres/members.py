@@ -98,7 +98,7 @@ class Member:
 
 
 def select(connection: Connection, tables: Sequence[Table], scope: Scope) -> tuple[Table, ...]:
-    """Give the tables of `scope`, partitions included. Raise UsageError when it names what does not exist."""
+    """Return the tables of `scope`, partitions included. Raise UsageError when it names what does not exist."""
     if scope.schemas:
         _require(connection, scope.schemas)
         return tuple(table for table in tables if table.schema in scope.schemas)
@@ -140,7 +140,7 @@ def plan(
 
 
 def _large(dumped: Sequence[Table], jobs: int, threshold: int) -> list[Table]:
-    """Give the tables that get members of their own, the largest first."""
+    """Return the tables that get members of their own, the largest first."""
     candidates = sorted(
         (table for table in dumped if not table.extension), key=lambda table: (-table.bytes, table.schema, table.name)
     )

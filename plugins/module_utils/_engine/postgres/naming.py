@@ -38,7 +38,9 @@ Names = dict[tuple[str, int], Name]
 
 
 def read(connection: Connection) -> Names:
-    """Give every name that this session sees, by kind and number of the object; roles' names are as in `encodings`."""
+    """
+    Return every name that this session sees, by kind and number of the object; roles' names are as in `encodings`.
+    """
     found = rows(connection, _NAMES)
     with raw_names(connection):
         found += rows(connection, _ROLES)
@@ -69,7 +71,7 @@ def changed(before: Names, after: Names, *, dropped: bool) -> str:
 
 def written(before: Names, after: Names) -> tuple[str, ...]:
     """
-    Give the schemas that were written in between and look as before, readable.
+    Return the schemas that were written in between and look as before, readable.
 
     That is what a rename there and back leaves, and a grant that was there already; one that was not explains itself.
     """

@@ -34,7 +34,7 @@ _RELATIONS_OF_A_TABLE = 4
 
 def read(connection: Connection) -> dict[str, t.Any]:
     """
-    Give what the connected database asks for, as JSON-able data: `preload` names libraries in the server's order.
+    Return what the connected database asks for, as JSON-able data: `preload` names libraries in the server's order.
 
     It is left out where this role may not read what is preloaded.
     """
@@ -49,7 +49,7 @@ def read(connection: Connection) -> dict[str, t.Any]:
 
 def libraries(detail: Mapping[str, t.Any]) -> list[str]:
     """
-    Give the libraries that a backup's extensions need preloaded.
+    Return the libraries that a backup's extensions need preloaded.
 
     Where it does not say so, that is each that has the name of an extension: one that needs no preloading bears it.
     """
@@ -61,7 +61,7 @@ def libraries(detail: Mapping[str, t.Any]) -> list[str]:
 def scratch_settings(
     detail: Mapping[str, t.Any], programs: Programs, *, database: str, sessions: int
 ) -> dict[str, str]:
-    """Give the settings of a cluster of `sessions` sessions in which `database` is restored, and nothing starts."""
+    """Return the settings of a cluster of `sessions` sessions in which `database` is restored, and nothing starts."""
     relations = int(detail.get("relations", _RELATIONS_OF_A_TABLE * len(detail["tables"])))
     settings = {"max_locks_per_transaction": str(max(_LOCKS, 2 * relations // sessions))}
     if found := [name for name in libraries(detail) if _is_installed(programs, name)]:

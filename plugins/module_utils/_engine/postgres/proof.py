@@ -62,7 +62,7 @@ def take(
     connected: Callable[[Connection], object] | None = None,
 ) -> Record:
     """
-    Give the proof of `database` as JSON-able data, in the exported snapshot when there is one.
+    Return the proof of `database` as JSON-able data, in the exported snapshot when there is one.
 
     At backup `tables` and `sequences` are those that `snapshot.hold` gave. On a restored copy `like` is the source's
     proof: the same tables are read in the same way. What does not fit into `budget_seconds`, measured by `clock`, is
@@ -132,7 +132,7 @@ class _Reader:
         self._populated = {int(oid) for (oid,) in rows(self._connection, _POPULATED)}
 
     def read(self, snapshot_id: str | None) -> list[Record]:
-        """Give the entries of all tables, in the order of their names."""
+        """Return the entries of all tables, in the order of their names."""
         entries = [
             {"schema": view.schema, "name": view.name, "sort": _sort(view), "populated": view.oid in self._populated}
             for view in self._views
@@ -211,7 +211,9 @@ def _large_objects(connection: Connection, level: str) -> Record:
 
 
 def _columns(connection: Connection, oids: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
-    """Give names and lengths of the columns of each table that COPY writes: generated ones are not stored in a dump."""
+    """
+    Return names and lengths of the columns of each table that COPY writes: generated ones are not stored in a dump.
+    """
     found: dict[int, list[tuple[str, int]]] = {}
     for table, name, length in rows(connection, _COLUMNS, [list(oids)]):
         found.setdefault(table, []).append((name, length))

@@ -32,7 +32,7 @@ _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 
 def read(connection: Connection) -> Record:
     """
-    Give the properties of the connected database as JSON-able data.
+    Return the properties of the connected database as JSON-able data.
 
     Names are as in `encodings`; the comment is text, converted from the database's encoding where it can be.
     """
@@ -60,7 +60,7 @@ def read(connection: Connection) -> Record:
 
 
 def tablespaces(connection: Connection) -> list[str]:
-    """Give the names of the tablespaces that something in the connected database lies in, the database itself too."""
+    """Return the names of the tablespaces that something in the connected database lies in, the database itself too."""
     return [name for (name,) in rows(connection, _TABLESPACES)]
 
 
@@ -73,7 +73,7 @@ def statements(
     tablespaces: Collection[str] | None = None,
 ) -> list[str]:
     """
-    Give the statements that make database `name` what `properties` say, before the data and after it.
+    Return the statements that make database `name` what `properties` say, before the data and after it.
 
     `roles` and `tablespaces` are those of the target: what names others is left out. None means that all are there.
     """
@@ -141,7 +141,7 @@ def _create(properties: Record, database: str, tablespaces: Collection[str] | No
 
 
 def _grant_statements(properties: Record, database: str, known: _Known) -> list[str]:
-    """Give the grants from scratch: `create` and an owner's change have left others behind."""
+    """Return the grants from scratch: `create` and an owner's change have left others behind."""
     owner = properties["owner"]
     found = [f"REVOKE ALL ON DATABASE {database} FROM PUBLIC"]
     if known(owner):

@@ -90,7 +90,7 @@ class RestorePlan(abc.ABC):
         )
 
     def _swap(self, restored: str, kept: str | None, *, force: bool) -> None:
-        """Give `restored` the target's name, and what has that the name `kept`."""
+        """Return `restored` the target's name, and what has that the name `kept`."""
         swap.swap(
             self._session,
             restored=restored,

@@ -72,11 +72,11 @@ class Tools:
     memory: int = 0
 
     def restore(self, *arguments: str) -> list[str]:
-        """Give the argv of a pg_restore."""
+        """Return the argv of a pg_restore."""
         return [*self.prefix, self.programs.path("pg_restore"), "--no-password", *self.options, *arguments]
 
     def environment(self, database: str, *, helpers: int = 0, settings: Sequence[str] = ()) -> dict[str, str]:
-        """Give the environment, with a session set for bulk load and `helpers` further processes for index builds."""
+        """Return the environment, with a session set for bulk load and `helpers` further processes for index builds."""
         chosen = [
             *_READY,
             f"maintenance_work_mem={self._maintenance_memory() >> 10}kB",
@@ -98,7 +98,7 @@ class Tools:
 
 @contextlib.contextmanager
 def memory_file(content: bytes) -> Iterator[int]:
-    """Give a descriptor of an anonymous file in memory, which children open as `path_of` says."""
+    """Yield a descriptor of an anonymous file in memory, which children open as `path_of` says."""
     handle = os.memfd_create("lifeboat")
     try:
         disk.write_all(handle, content)
@@ -108,12 +108,12 @@ def memory_file(content: bytes) -> Iterator[int]:
 
 
 def path_of(handle: int) -> str:
-    """Give the path under which a child that inherited `handle` opens it, as often as it likes."""
+    """Return the path under which a child that inherited `handle` opens it, as often as it likes."""
     return f"/proc/self/fd/{handle}"
 
 
 def target(database: str) -> str:
-    """Give the option that makes pg_restore connect to exactly the database of this name."""
+    """Return the option that makes pg_restore connect to exactly the database of this name."""
     return "--dbname=dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -136,7 +136,7 @@ def stream_contents(tools: Tools, archive: Iterable[bytes]) -> tuple[toc.Entry, 
 
 def feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool = True) -> None:
     """
-    Give the stream to the child and wait for its exit status 0.
+    Return the stream to the child and wait for its exit status 0.
 
     pg_restore ends once it has what it was asked for. With `whole` the rest of the stream is read all the same: only
     its end tells that all of it was authentic.
@@ -163,7 +163,7 @@ def run(
     helpers: int = 0,
     workers: WorkerPool | None = None,
 ) -> str:
-    """Run pg_restore on the archive in a memory file. Give its messages; raise ProcessFailed when it fails."""
+    """Run pg_restore on the archive in a memory file. Return its messages; raise ProcessFailed when it fails."""
     argv = tools.restore(target(database), *arguments, path_of(archive))
     handles = [archive, *(int(argument.rsplit("/", 1)[1]) for argument in arguments if "/proc/self/fd/" in argument)]
     environment = tools.environment(database, helpers=helpers)
@@ -176,7 +176,9 @@ def run(
 def explain(
     error: ProcessFailed, doing: str, otherwise: str = "See the server's log; nothing was replaced."
 ) -> DatabaseError:
-    """Give a pg_restore's failure as what it means; `doing` completes "while", `otherwise` is for what is not known."""
+    """
+    Return a pg_restore's failure as what it means; `doing` completes "while", `otherwise` is for what is not known.
+    """
     said = str(error.details.get("stderr", ""))
     found = re.search(r"ERROR: +(.*)$", said, re.MULTILINE) or re.search(r"(?:error|fatal): +(.*)$", said, re.MULTILINE)
     cause = found[1].rstrip(".") if found else error.cause.rstrip(".")
@@ -197,7 +199,7 @@ def is_full(error: ProcessFailed) -> bool:
 
 
 def reasons(error: ProcessFailed) -> dict[int, str]:
-    """Give the entries that a `pg_restore --verbose` could not make, by number, with what the server said of each."""
+    """Return the entries that a `pg_restore --verbose` could not make, by number, with what the server said of each."""
     said = str(error.details.get("stderr", ""))
     told = dict(re.findall(r"from TOC entry (\d+);[^\n]*\n[^\n]*?:  ([^\n]*)", said))
     return {number: told.get(str(number), "").rstrip(".") for number in toc.failed(said)}

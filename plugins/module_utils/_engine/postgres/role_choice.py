@@ -75,7 +75,7 @@ class RoleChoice:
     superusers: frozenset[str] = frozenset()
 
     def facts(self) -> dict[str, list[str]]:
-        """Give it as a result shows it."""
+        """Return it as a result shows it."""
         return {"created": list(self.created), "withheld": list(self.withheld), "left_out": list(self.left_out)}
 
 
@@ -118,7 +118,7 @@ def choose(target: Connection, recorded: Mapping[str, t.Any], wish: Wish) -> Rol
 
 def needed(recorded: Mapping[str, t.Any]) -> frozenset[str]:
     """
-    Give the names of the roles that the database speaks of, and of those that reach it as their members.
+    Return the names of the roles that the database speaks of, and of those that reach it as their members.
 
     A record without that list needs every role.
     """
@@ -136,7 +136,7 @@ def needed(recorded: Mapping[str, t.Any]) -> frozenset[str]:
 
 
 def _mighty(target: Connection, wish: Wish) -> Collection[str]:
-    """Give the roles that are there whose members would get a power that is not wished for."""
+    """Return the roles that are there whose members would get a power that is not wished for."""
     found: set[str] = set()
     for name, *powers in rows(target, _THERE):
         predefined = name.startswith("pg_") and not wish.grants(name)

@@ -42,7 +42,7 @@ ATTRIBUTES = {
 
 def read(connection: Connection) -> Record:
     """
-    Give roles, memberships and tablespaces as JSON-able data.
+    Return roles, memberships and tablespaces as JSON-able data.
 
     `passwords` tells whether the password hashes could be read; without the right to, the roles come without. `needed`
     names the roles that the connected database itself speaks of: as owner, in grants, policies and settings. Names
@@ -72,7 +72,7 @@ def _read(connection: Connection) -> Record:
 
 
 def text(programs: Programs, login: Login, database: str, *, passwords: bool, environ: Mapping[str, str]) -> str:
-    """Give what `pg_dumpall --globals-only` writes: for people who restore by hand, no part of a restore by us."""
+    """Return what `pg_dumpall --globals-only` writes: for people who restore by hand, no part of a restore by us."""
     # pg_dumpall expands this option as libpq does a dbname, so the name is quoted as a value of its own.
     chosen = "dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
     argv = [programs.path("pg_dumpall"), "--globals-only", "--no-password", f"--database={chosen}"]
@@ -88,7 +88,7 @@ def text(programs: Programs, login: Login, database: str, *, passwords: bool, en
 
 def written(programs: Programs, login: Login, database: str, recorded: Record, *, environ: Mapping[str, str]) -> str:
     """
-    Give the text for people who restore by hand: from pg_dumpall, or from `recorded` where that program cannot.
+    Return the text for people who restore by hand: from pg_dumpall, or from `recorded` where that program cannot.
 
     It asks for each role by its name, which the server refuses from a session in whose encoding it is no text.
     """
@@ -105,7 +105,7 @@ def written(programs: Programs, login: Login, database: str, recorded: Record, *
 
 def missing(target: Connection, recorded: Record, *, login: bool = True, passwords: bool = True) -> list[str]:
     """
-    Give the statements that create the recorded roles which `target` lacks, in an order that works.
+    Return the statements that create the recorded roles which `target` lacks, in an order that works.
 
     With `login=False` no created role can log in, with `passwords=False` none has a password: for scratch clusters.
     A role that exists is left as it is; a membership is granted only where one of both sides is created here.
@@ -127,7 +127,7 @@ def missing(target: Connection, recorded: Record, *, login: bool = True, passwor
 
 def missing_tablespaces(target: Connection, recorded: Record, used: Collection[str] | None = None) -> list[str]:
     """
-    Give the names of recorded tablespaces that `target` lacks: making one needs a directory, so people do it.
+    Return the names of recorded tablespaces that `target` lacks: making one needs a directory, so people do it.
 
     `used` are those of the database that counts; None means that all may be.
     """
@@ -158,7 +158,7 @@ def _memberships(connection: Connection) -> list[Record]:
 
 
 def create_role(role: Record, *, login: bool = True, password: bool = True) -> list[str]:
-    """Give the statements that make a recorded role."""
+    """Return the statements that make a recorded role."""
     name = quote_identifier(role["name"])
     words = [(word if role[key] else f"NO{word}") for key, word in ATTRIBUTES.items() if key != "login"]
     words.append("LOGIN" if role["login"] and login else "NOLOGIN")
@@ -176,7 +176,7 @@ def create_role(role: Record, *, login: bool = True, password: bool = True) -> l
 
 
 def grant(membership: Record, *, modern: bool) -> str:
-    """Give the statement for a recorded membership; `modern` servers tell its options apart."""
+    """Return the statement for a recorded membership; `modern` servers tell its options apart."""
     words = f"GRANT {quote_identifier(membership['role'])} TO {quote_identifier(membership['member'])}"
     if not modern:
         return words + (" WITH ADMIN OPTION" if membership["admin"] else "")

@@ -182,7 +182,7 @@ def _started(  # noqa: PLR0917
 def _start(
     programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str]
 ) -> tuple[process.Child, int]:
-    """Start the server. Give it with a descriptor of the first process within its walls."""
+    """Start the server. Return it with a descriptor of the first process within its walls."""
     settings = {**_SETTINGS, **asked, "unix_socket_directories": place.socket}
     if programs.major >= 17:
         settings["event_triggers"] = "off"

@@ -56,7 +56,7 @@ def running(
     found: server.Programs, contents: BackupContents, world: World, *, parent: str, chance: int, jobs: int, limit: float
 ) -> Iterator[restorer.Tools]:
     """
-    Give the tools that reach a cluster below `parent` which is gone afterwards, and after `limit` seconds unless they
+    Yield the tools that reach a cluster below `parent` which is gone afterwards, and after `limit` seconds unless they
     are 0; `chance` is any number.
     """
     with scratch.running(
@@ -82,14 +82,14 @@ def prepared(tools: restorer.Tools, contents: BackupContents, notes: list[str]) 
 
 
 def _memory(contents: BackupContents) -> int:
-    """Give how much memory a proof of this backup may take: its descriptions, and where values are read, a row."""
+    """Return how much memory a proof of this backup may take: its descriptions, and where values are read, a row."""
     proof = contents.detail["proof"]
     row = min(ROW_MEMORY, 3 * contents.backup.manifest.plain_size) if proof["level"] == "content" else 0
     return OBJECT_MEMORY * len(proof.get("objects", ())) + row
 
 
 def _superuser(contents: BackupContents) -> str:
-    """Give the cluster the source's superuser where its name is known: it stands in grants on system objects."""
+    """Return the cluster the source's superuser where its name is known: it stands in grants on system objects."""
     supers = [role["name"] for role in contents.roles["roles"] if role["superuser"]]
     return "postgres" if "postgres" in supers or not supers else str(supers[0])
 

@@ -57,7 +57,7 @@ class Place:
         return {f"/etc/{name}": os.path.join(self.directory, name) for name in ("passwd", "group")}
 
     def walls(self, programs: Programs, *writable: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """Give the prefix of a program that may write to these directories."""
+        """Return the prefix of a program that may write to these directories."""
         return walls.around(
             self.uid,
             programs.directory,
@@ -71,7 +71,7 @@ class Place:
 @contextlib.contextmanager
 def placed(parent: str, chance: int) -> Iterator[Place]:
     """
-    Give a user number that nobody else has, and a directory of its own below `parent`, which is removed afterwards.
+    Yield a user number that nobody else has, and a directory of its own below `parent`, which is removed afterwards.
 
     `chance` is any number, so that two runs seldom try the same user first. Raise UsageError when `parent` is not fit
     for it, DatabaseError when it lacks room.
@@ -100,7 +100,7 @@ def placed(parent: str, chance: int) -> Iterator[Place]:
 
 
 def remove_leftovers(parent: str) -> list[str]:
-    """Remove clusters whose run was killed, told by a lock that nobody holds. Give their directories."""
+    """Remove clusters whose run was killed, told by a lock that nobody holds. Return their directories."""
     removed: list[str] = []
     for name in sorted(os.listdir(parent)):
         directory = os.path.join(parent, name)

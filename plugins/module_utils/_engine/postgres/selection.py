@@ -153,7 +153,7 @@ def _with_partitions(entries: Sequence[Entry], roots: list[Entry]) -> list[Entry
 
 
 def _own(entries: Sequence[Entry], tables: set[int]) -> set[int]:
-    """Give the tables and all they own: what depends on them, and on nothing solid that is not there."""
+    """Return the tables and all they own: what depends on them, and on nothing solid that is not there."""
     by_number = {entry.number: entry for entry in entries}
     own = set(tables)
     before = 0

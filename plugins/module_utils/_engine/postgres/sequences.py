@@ -37,7 +37,7 @@ class SequenceState:
 
 def read_sequences(connection: Connection, now: Connection | None = None) -> tuple[SequenceState, ...]:
     """
-    Give where every sequence that `connection` sees stands now.
+    Return where every sequence that `connection` sees stands now.
 
     `now` is a session without an open transaction, by default the same one: a query's locks are given back by its end.
     """

@@ -86,7 +86,7 @@ class Programs:
         return self.version_num // 10000
 
     def path(self, program: str) -> str:
-        """Give the absolute path of `program`."""
+        """Return the absolute path of `program`."""
         return os.path.join(self.directory, program)
 
     @property
@@ -166,7 +166,7 @@ def _identify(directory: str) -> Programs | None:
 
 
 def system_identifier(connection: Connection) -> str:
-    """Give the number that the cluster got when it was made, or an empty string where this role may not see it."""
+    """Return the number that the cluster got when it was made, or an empty string where this role may not see it."""
     if not one(connection, "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"):
         return ""
     return str(one(connection, "SELECT system_identifier FROM pg_catalog.pg_control_system()"))

@@ -63,7 +63,7 @@ FROM_THE_START = " ".join(
 
 
 def preparation(changes: Mapping[str, str]) -> str:
-    """Give the statements that set a session up, with `changes` (setting and plain value) beside the fixed ones."""
+    """Return the statements that set a session up, with `changes` (setting and plain value) beside the fixed ones."""
     pairs = ", ".join(f"('{name}', '{value}')" for name, value in {**_SETTINGS, **changes}.items())
     # The search path is fixed before a statement has an operator: a database's owner may have led it to his own.
     return (
@@ -73,7 +73,7 @@ def preparation(changes: Mapping[str, str]) -> str:
 
 
 def restriction(kinds: str) -> str:
-    """Give the statement that keeps a session out of relations of these kinds, and does nothing on older servers."""
+    """Return the statement that keeps a session out of relations of these kinds, and does nothing on older servers."""
     return (
         f"SELECT pg_catalog.set_config(name, '{kinds}', false) FROM pg_catalog.pg_settings "  # noqa: S608 - constants
         f"WHERE name = '{RESTRICTION}'"

@@ -25,7 +25,7 @@ _LISTS = frozenset(
 
 
 def assignment(setting: str) -> str:
-    """Give `"name" TO value` for a stored `name=value`."""
+    """Return `"name" TO value` for a stored `name=value`."""
     name, _equals, value = setting.partition("=")
     quoted_name = ".".join(quote_identifier(part) for part in name.split("."))
     if name.lower() in _LISTS:

@@ -99,7 +99,7 @@ class Held:
 
     def assure(self, *, failed: bool = False) -> tuple[str, ...]:
         """
-        Give the schemas that may have been renamed there and back meanwhile.
+        Return the schemas that may have been renamed there and back meanwhile.
 
         Raise DatabaseError unless the snapshot and its locks stood until now, and Busy when anything was renamed
         meanwhile: a reader may have met another table under its name. Call it after the last reader.
@@ -187,7 +187,7 @@ def _attempt(
 
 
 def read_tables(connection: Connection) -> tuple[Table, ...]:
-    """Give every relation with rows outside the system's own schemas, in the order of their oids."""
+    """Return every relation with rows outside the system's own schemas, in the order of their oids."""
     return tuple(Table(*row) for row in rows(connection, _TABLES))
 
 
@@ -214,7 +214,7 @@ def _check_same(connection: Connection, outside: Connection, locked: Sequence[Ta
 
 
 def _shapes(connection: Connection, oids: Sequence[int]) -> dict[int, tuple[int, str]]:
-    """Give the file of each table, and a digest of its columns."""
+    """Return the file of each table, and a digest of its columns."""
     return {int(oid): (int(file), str(columns)) for oid, file, columns in rows(connection, _SHAPES, [list(oids)])}
 
 

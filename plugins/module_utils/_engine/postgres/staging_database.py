@@ -58,7 +58,7 @@ class Session:
         return bool(one(self.connection, query, [_lock_of(name)]))
 
     def unlock(self, name: str) -> None:
-        """Give the name free again."""
+        """Return the name free again."""
         one(self.connection, "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_lock_of(name)])
 
 
@@ -82,23 +82,23 @@ def _lock_of(name: str) -> str:
 
 
 def cut(name: str, limit: int) -> str:
-    """Give as much of `name` as fits `limit` bytes of UTF-8, whole characters only."""
+    """Return as much of `name` as fits `limit` bytes of UTF-8, whole characters only."""
     return name.encode("utf-8", "surrogateescape")[:limit].decode("utf-8", "ignore")
 
 
 def temporary_name(target: str, token: str) -> str:
-    """Give the name of a half-made copy of `target`; `token` is 8 random hex digits."""
+    """Return the name of a half-made copy of `target`; `token` is 8 random hex digits."""
     return f"{cut(target, CUT)}_lifeboat_{token}"
 
 
 def kept_name(target: str, stamp: str) -> str:
-    """Give the name under which the replaced database is kept; `stamp` is a time such as 20261121T020000."""
+    """Return the name under which the replaced database is kept; `stamp` is a time such as 20261121T020000."""
     suffix = f"_before_{stamp}"
     return cut(target, NAME_BYTES - len(suffix)) + suffix
 
 
 def mark_of(backup_id: str, target: str, recovery_id: str, maker: str, token: str) -> str:
-    """Give the comment that tells whose a half-made database is; `token` is random, so no two are the same."""
+    """Return the comment that tells whose a half-made database is; `token` is random, so no two are the same."""
     return f"{MARK}{backup_id} into {target} recovery_id={recovery_id} by {maker} token={token}"
 
 
@@ -119,7 +119,7 @@ def drop_leftovers(session: Session, target: str) -> list[str]:
 
 def left(session: Session) -> dict[str, bool]:
     """
-    Give the databases that look half made and that no restore works on: whether this host made them, by name.
+    Return the databases that look half made and that no restore works on: whether this host made them, by name.
 
     Those that it did not make, or cannot remember to have made, are for people to look at.
     """
@@ -150,7 +150,7 @@ def is_half_made(session: Session, name: str) -> bool:
 
 
 def _warranted(session: Session) -> list[Warrant]:
-    """Give the valid warrants whose database is there, and is still as it was made."""
+    """Return the valid warrants whose database is there, and is still as it was made."""
     if session.warrants is None:
         return []
     server = system_identifier(session.connection)
@@ -264,7 +264,7 @@ def _dropped_after_failure(session: Session, name: str, warrant: Warrant | None)
 
 
 def exists(session: Session, name: str) -> int:
-    """Give the oid of database `name`, or 0."""
+    """Return the oid of database `name`, or 0."""
     return int(one(session.connection, "SELECT oid::bigint FROM pg_database WHERE datname = %s", [name]) or 0)
 
 

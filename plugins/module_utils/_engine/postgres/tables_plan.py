@@ -105,7 +105,7 @@ class TablesPlan(RestorePlan):
 
     @contextlib.contextmanager
     def filled(self, _emergency: Reader | None, /) -> Iterator[Place]:
-        """Give the database with the tables in it; what was made is dropped when anything fails."""
+        """Yield the database with the tables in it; what was made is dropped when anything fails."""
         making = self._dropped_on_failure(self._tables) if self._exists else self._fresh()
         with making as database:
             loaded = self._loader.load(database, self._selected.choice)
@@ -113,7 +113,7 @@ class TablesPlan(RestorePlan):
             yield TablesPlace(self._wanted, database, self._contents, self._tables, tuple(map(str, loaded.losses)))
 
     def commit(self, _place: Place, /) -> Committed:
-        """Give a fresh database its name."""
+        """Return a fresh database its name."""
         identity = 0
         with contextlib.suppress(RecoveryError):  # what cannot be told apart is restored again, and not lost
             identity = self._identity(self.target if self._exists else self._temporary)
@@ -187,12 +187,12 @@ class TablesPlan(RestorePlan):
             ).naming(*present)
 
     def _fresh(self) -> contextlib.AbstractContextManager[str]:
-        """Give a database of its own to the block."""
+        """Return a database of its own to the block."""
         return self._making(self._temporary, ())
 
     @contextlib.contextmanager
     def _dropped_on_failure(self, tables: Sequence[tuple[str, str]]) -> Iterator[str]:
-        """Give the existing database to the block; on a failure drop what it made there."""
+        """Yield the existing database to the block; on a failure drop what it made there."""
         try:
             yield self.target
         except BaseException as exc:

@@ -104,7 +104,7 @@ def check_extensions(connection: Connection, entries: Sequence[Entry]) -> None:
 
 
 def check_space(free: int | None, needed: int) -> str:
-    """Give a note about the room on the server's disk. Raise DatabaseError when the tables alone do not fit."""
+    """Return a note about the room on the server's disk. Raise DatabaseError when the tables alone do not fit."""
     if free is None:
         return "The free space of the server cannot be seen from here."
     if free < needed:

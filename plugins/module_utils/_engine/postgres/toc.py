@@ -80,13 +80,13 @@ class Entry:
     needs: tuple[int, ...] = ()
 
     def name(self, owners: Collection[str] = ()) -> str:
-        """Give the name for people, `INDEX public items_sku_idx`: without the owner, if it is one of `owners`."""
+        """Return the name for people, `INDEX public items_sku_idx`: without the owner, if it is one of `owners`."""
         owner = self.owner(owners)
         cut = len(owner) + 1 if owner else 0
         return f"{self.kind} {self.identity[: len(self.identity) - cut]}"
 
     def owner(self, owners: Collection[str]) -> str:
-        """Give the owner, if it is one of `owners`, or an empty string."""
+        """Return the owner, if it is one of `owners`, or an empty string."""
         return max((owner for owner in owners if self.identity.endswith(f" {owner}")), key=len, default="")
 
 
@@ -106,17 +106,17 @@ def parse(listing: bytes) -> tuple[Entry, ...]:
 
 
 def listing(numbers: Iterable[int]) -> bytes:
-    """Give the file for `pg_restore --use-list` that chooses these entries."""
+    """Return the file for `pg_restore --use-list` that chooses these entries."""
     return "".join(f"{number};\n" for number in numbers).encode()
 
 
 def failed(stderr: str) -> list[int]:
-    """Give the numbers of the entries that `pg_restore --verbose` names in its errors, each once."""
+    """Return the numbers of the entries that `pg_restore --verbose` names in its errors, each once."""
     return list(dict.fromkeys(int(number) for number in _FAILED.findall(stderr)))
 
 
 def plain(name: str) -> str:
-    """Give a name as it stands in a list."""
+    """Return a name as it stands in a list."""
     return name.replace("\n", " ").replace("\r", " ")
 
 
@@ -135,7 +135,8 @@ _SAID = frozenset({"COMMENT", "SECURITY LABEL"})
 
 def stages(entries: Sequence[Entry]) -> list[tuple[frozenset[int], bool]]:
     """
-    Give the numbers of the entries in stages that follow each other, each with whether its objects may be made at once.
+    Return the numbers of the entries in stages that follow each other, each with whether its objects may be made at
+    once.
 
     Indexes of partitions are attached one after another. An index of a partitioned table becomes valid with the last of
     its parts, on each level: two sessions that attach on two levels at once miss what the other has not committed, and
@@ -150,6 +151,6 @@ def stages(entries: Sequence[Entry]) -> list[tuple[frozenset[int], bool]]:
 
 
 def told(entries: Sequence[Entry], numbers: Collection[int]) -> frozenset[int]:
-    """Give `numbers` with the entries that say something about them."""
+    """Return `numbers` with the entries that say something about them."""
     wanted = set(numbers)
     return frozenset(wanted | {entry.number for entry in entries if entry.kind in _SAID and wanted & set(entry.needs)})

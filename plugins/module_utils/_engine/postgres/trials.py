@@ -63,7 +63,7 @@ class ScratchTrial:
 
     @contextlib.contextmanager
     def place(self, chain: Sequence[Stored], run: Run, *, asked: bool) -> Iterator[Answering]:  # noqa: ARG002 - here anybody may ask
-        """Give the backup, restored into a cluster that is gone afterwards."""
+        """Yield the backup, restored into a cluster that is gone afterwards."""
         contents = BackupContents.of(chain[-1])
         told: list[str] = []
         with self.tools(contents, run) as tools, contextlib.ExitStack() as stack:
@@ -74,7 +74,7 @@ class ScratchTrial:
 
     @contextlib.contextmanager
     def tools(self, contents: BackupContents, run: Run) -> Iterator[Tools]:
-        """Give the tools that reach a cluster which is gone afterwards."""
+        """Yield the tools that reach a cluster which is gone afterwards."""
         programs = scratch_cluster.programs(contents, run.world)
         with contextlib.ExitStack() as stack:
             with run.phases("scratch_start"):
@@ -188,7 +188,7 @@ class LivingTrial:
 
     @contextlib.contextmanager
     def place(self, chain: Sequence[Stored], run: Run, *, asked: bool) -> Iterator[Answering]:
-        """Give the database. Raise UsageError where it is asked by a login that may do more than read."""
+        """Yield the database. Raise UsageError where it is asked by a login that may do more than read."""
         if asked:
             with contextlib.closing(connect(self.login, self.database, read_only=True)) as connection:
                 checks.refuse_powers(connection, self.database)

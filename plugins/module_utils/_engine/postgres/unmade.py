@@ -92,7 +92,7 @@ class Losses:
         self._found.setdefault(name, Loss(name, reason, root, accepted))
 
     def _root_of(self, number: int) -> str:
-        """Give the name of what is missing and needed by this entry, however far away, or its own."""
+        """Return the name of what is missing and needed by this entry, however far away, or its own."""
         waiting, seen = list(self._entries[number].needs), {number}
         while waiting:
             needed = waiting.pop()

@@ -27,7 +27,7 @@ _HIDES = re.compile(r"\bIS (?:NOT )?DISTINCT FROM\b|\bNULLIF\(|\bCASE\s+(?!WHEN\
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
-    """Give a warning for each such view, constraint, default or index of the connected database."""
+    """Yield a warning for each such view, constraint, default or index of the connected database."""
     told: set[str] = set()
     for name, definition, operator in rows(connection, _SUSPECTS):
         if name not in told and operator not in definition and _HIDES.search(definition):

@@ -71,7 +71,7 @@ def require(field: str) -> None:
 
 def leave_keys_outside(field: str) -> None:
     """
-    Give this thread, and what it starts from now on, an empty keyring: possession of one survives a change of user.
+    Return this thread, and what it starts from now on, an empty keyring: possession of one survives a change of user.
 
     Raise UsageError when the library for it is missing.
     """
@@ -108,7 +108,7 @@ def around(
     options: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """
-    Give what to put before a command, so that it runs as `uid` within walls.
+    Return what to put before a command, so that it runs as `uid` within walls.
 
     `programs` is the directory of PostgreSQL's programs, `processes` how many there may be of this uid. `writable` are
     the directories it may write to, `visible` further paths and what is seen there. `options` are bubblewrap's own.
@@ -147,7 +147,7 @@ def probe(prefix: Sequence[str], environ: Mapping[str, str], field: str, *, pass
 
 
 def _system(programs: str) -> list[str]:
-    """Give the bindings of what programs need to run at all."""
+    """Return the bindings of what programs need to run at all."""
     words = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = f"/{name}"
@@ -167,7 +167,7 @@ def _system(programs: str) -> list[str]:
 
 
 def _way_to(path: str) -> list[str]:
-    """Give the making of the directories above `path`: by itself bubblewrap makes them root's alone."""
+    """Return the making of the directories above `path`: by itself bubblewrap makes them root's alone."""
     above: list[str] = []
     while (path := os.path.dirname(path)) != "/":
         above = ["--perms", "0755", "--dir", path, *above]
@@ -179,13 +179,13 @@ def _memory(path: str) -> tuple[str, ...]:
 
 
 def _at_most(processes: int) -> int:
-    """Give a limit that may be set here: never above the one that we have ourselves."""
+    """Return a limit that may be set here: never above the one that we have ourselves."""
     hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     return processes if hard == resource.RLIM_INFINITY else min(processes, hard)
 
 
 def _running() -> set[int]:
-    """Give the numbers that processes on this machine run as, or may become."""
+    """Return the numbers that processes on this machine run as, or may become."""
     found: set[int] = set()
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as status:

@@ -52,7 +52,7 @@ class StagingWarrants:
         self._write(warrant, over=True)
 
     def valid(self) -> list[Warrant]:
-        """Give what was issued and not ended."""
+        """Return what was issued and not ended."""
         found: dict[Warrant, None] = {}
         for line in self._journal.read():
             fields = dataclasses.asdict(line)

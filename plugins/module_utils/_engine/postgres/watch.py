@@ -49,7 +49,7 @@ class Watch(threading.Thread):
 
 
 def at_room(directory: str) -> Look:
-    """Give a look at the disk of `directory`."""
+    """Return a look at the disk of `directory`."""
 
     def look() -> DatabaseError | None:
         if not (said := disk.shortage(directory)):
@@ -63,7 +63,7 @@ def at_room(directory: str) -> Look:
 
 
 def at_memory(most: int) -> Look:
-    """Give a look at how much this process grows from now on: no more than `most` bytes."""
+    """Return a look at how much this process grows from now on: no more than `most` bytes."""
     before = memory()
 
     def look() -> DatabaseError | None:
@@ -79,7 +79,7 @@ def at_memory(most: int) -> Look:
 
 
 def memory() -> int:
-    """Give the bytes of memory that are this process's own, also where they lie in swap."""
+    """Return the bytes of memory that are this process's own, also where they lie in swap."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         found = dict(line.split(":", 1) for line in status)
     return sum(int(found[name].split()[0]) for name in ("RssAnon", "VmSwap")) * 1024

@@ -33,7 +33,7 @@ def read_again(
     found: Iterable[Difference], restored: dict[str, t.Any], contents: BackupContents, empty: Empty
 ) -> set[str]:
     """
-    Give those of `found` that differ in words, and that PostgreSQL's own restore of the backup words as `restored`.
+    Return those of `found` that differ in words, and that PostgreSQL's own restore of the backup words as `restored`.
 
     `empty` gives the tools that reach a scratch cluster whose DATABASE is empty. Where there is none, nothing is
     excused: what differs stays a difference.

@@ -142,7 +142,7 @@ def _report(  # noqa: PLR0917
 def _choose(
     opened: catalogue.Repository, request: VerifyRequest, now: datetime.datetime
 ) -> tuple[list[catalogue.Backup], tuple[str, ...]]:
-    """Give the backups to read, and what is wrong with the choice itself."""
+    """Return the backups to read, and what is wrong with the choice itself."""
     component = None
     if request.cluster and request.database:
         component = repository.component(request.cluster, request.database)

@@ -63,7 +63,7 @@ def choose(settings: catalogue.RepositorySettings, component: str, selector: str
 
 
 def doubts(opened: Repository, backup: Backup, memory: Statistics) -> tuple[str, ...]:
-    """Give a sentence when `backup` is suspicious, or when nobody can tell; a doubt never stops a restore."""
+    """Return a sentence when `backup` is suspicious, or when nobody can tell; a doubt never stops a restore."""
     record = backup.manifest
     try:
         together = opened.until(backup, judging.DEPTH * judging.DEFAULTS.window)

@@ -67,7 +67,7 @@ class History:
         return frozenset((entry.kept_identity, entry.kept) for entry in self._journal.read() if entry.kept)
 
     def estimate(self, plain_size: int) -> float | None:
-        """Give the seconds that so many bytes will take, at the rate of the last five restores here."""
+        """Return the seconds that so many bytes will take, at the rate of the last five restores here."""
         rates = sorted(entry.plain_size / entry.seconds for entry in self._whole()[-5:] if entry.seconds > 0)
         rate = rates[len(rates) // 2] if rates else 0
         return round(plain_size / rate, 1) if rate else None

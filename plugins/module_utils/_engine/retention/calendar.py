@@ -46,7 +46,7 @@ class Age:
     months: int = 0
 
     def before(self, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-        """Give the time that lies this long before `now`, in UTC; None when it is forever."""
+        """Return the time that lies this long before `now`, in UTC; None when it is forever."""
         if self.hours:
             return now - datetime.timedelta(hours=self.hours)
         if not self.months:
@@ -58,7 +58,9 @@ class Age:
 
 
 def parse_age(value: object, field: str) -> Age:
-    """Give the age in a text such as `36h`, `30d`, `12w`, `12mo`, `1y` or `forever`. Raise UsageError on any other."""
+    """
+    Return the age in a text such as `36h`, `30d`, `12w`, `12mo`, `1y` or `forever`. Raise UsageError on any other.
+    """
     text = value.strip().lower() if isinstance(value, str) else ""
     if text == FOREVER:
         return Age(FOREVER)
@@ -75,7 +77,7 @@ def parse_age(value: object, field: str) -> Age:
 
 
 def parse_zone(name: object, field: str) -> datetime.tzinfo:
-    """Give the time zone of an IANA name such as Europe/Amsterdam. Raise UsageError when there is none."""
+    """Return the time zone of an IANA name such as Europe/Amsterdam. Raise UsageError when there is none."""
     if name == "UTC":
         return datetime.UTC  # needs no database of zones, which a bare host may lack
     try:
@@ -91,7 +93,7 @@ def parse_zone(name: object, field: str) -> datetime.tzinfo:
 
 
 def periods(at: datetime.datetime, zone: datetime.tzinfo) -> dict[str, str]:
-    """Give the name of the period that `at` falls into, for each kind of slot."""
+    """Return the name of the period that `at` falls into, for each kind of slot."""
     local = at.astimezone(zone)
     year, week, _day = local.isocalendar()
     return {

@@ -41,7 +41,7 @@ class Outlook:
 
 
 def outlook(candidates: Iterable[Candidate], policy: Policy, now: datetime.datetime) -> dict[Candidate, Outlook]:
-    """Give each backup's outlook. Nothing is deleted by it, so limits on how much goes at once have no say."""
+    """Return each backup's outlook. Nothing is deleted by it, so limits on how much goes at once have no say."""
     plan = planner.plan(candidates, policy, now, force=True)
     return {decision.candidate: _of(decision, policy) for decision in plan.decisions}
 
@@ -76,7 +76,7 @@ def _rules(reasons: Iterable[str], rules: Rules, partial: Age) -> Iterator[tuple
 
 
 def _after(one: Candidate, age: Age, policy: Policy) -> datetime.datetime | None:
-    """Give the time that lies an age after a backup, None when it is forever."""
+    """Return the time that lies an age after a backup, None when it is forever."""
     if age.hours:
         return one.finished + datetime.timedelta(hours=age.hours)
     if not age.months:

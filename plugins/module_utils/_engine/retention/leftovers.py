@@ -59,7 +59,7 @@ def find(  # noqa: PLR0917
     now: datetime.datetime,
     old: datetime.datetime,
 ) -> list[Leftover]:
-    """Give what no manifest lists, without what can still be under way."""
+    """Return what no manifest lists, without what can still be under way."""
     application, made_here = opened.application, remembered(opened)
     found = []
     for identity in sorted(unlisted):
@@ -75,7 +75,7 @@ def find(  # noqa: PLR0917
 def names(
     opened: Repository, leftovers: Iterable[Leftover], said: Mapping[str, marks.Marks], components: set[str]
 ) -> dict[str, str]:
-    """Give the names under which the store would hold what shows that a leftover is none, each with its backup id."""
+    """Return the names under which the store would hold what shows that a leftover is none, each with its backup id."""
     application = opened.application
     found: dict[str, str] = {}
     for one in leftovers:
@@ -92,7 +92,7 @@ def names(
 
 
 def remembered(opened: Repository) -> dict[str, str]:
-    """Give the component of each backup that this host made."""
+    """Return the component of each backup that this host made."""
     return {receipt.backup_id: receipt.component for receipt in opened.receipts.of(opened.application)}
 
 
@@ -106,7 +106,7 @@ def _looks_whole(application: str, identity: str, objects: Iterable[ObjectInfo])
 
 
 def _removable(application: str, infos: Iterable[ObjectInfo], now: datetime.datetime) -> list[ObjectInfo]:
-    """Give the marks that may go of an id that no manifest has; its tombstone stays for a year."""
+    """Return the marks that may go of an id that no manifest has; its tombstone stays for a year."""
     return [info for info in infos if not is_tombstone(application, info) or info.modified < now - TOMBSTONES]
 
 

@@ -95,7 +95,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
 
     def of(self, action: Action) -> tuple[Decision, ...]:
-        """Give the decisions of one kind."""
+        """Return the decisions of one kind."""
         return tuple(decision for decision in self.decisions if decision.action == action)
 
 
@@ -211,7 +211,7 @@ class _Component:
                 yield one, f"{slot} {name}"
 
     def _within(self, chosen: dict[str, Candidate], span: int | Age) -> list[tuple[str, Candidate]]:
-        """Give the newest so many periods, or those whose backup is young enough."""
+        """Return the newest so many periods, or those whose backup is young enough."""
         if isinstance(span, int):
             return sorted(chosen.items(), key=lambda item: _age(item[1]))[-span:]
         cutoff = span.before(self._now, self._policy.zone)
@@ -240,7 +240,7 @@ class _Component:
 
 def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
     """
-    Give the backup that stands for each period: the first restore-tested one, or the first.
+    Return the backup that stands for each period: the first restore-tested one, or the first.
 
     The first stays the first, so that what a slot holds today it holds tomorrow.
     """

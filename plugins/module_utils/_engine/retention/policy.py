@@ -79,7 +79,7 @@ class Policy:
     zone: datetime.tzinfo = datetime.UTC
 
     def section(self, component: str) -> Section:
-        """Give the rules for a component."""
+        """Return the rules for a component."""
         for pattern, section in self.by_component:
             if fnmatch.fnmatchcase(component, pattern):
                 return section
@@ -188,7 +188,7 @@ def _number(value: object, field: str, least: int, most: int = 1_000_000) -> int
 
 
 def _taken(options: object, known: tuple[str, ...], field: str) -> dict[str, t.Any]:
-    """Give the options that have a value. Raise UsageError on one that is not known."""
+    """Return the options that have a value. Raise UsageError on one that is not known."""
     given = _mapping(options, field)
     for key in given:
         if key not in known:

@@ -159,7 +159,7 @@ def _remove(removal: Removal, plan: planner.Plan, found: survey.Survey, old: dat
 
 
 def _ahead(newest: datetime.datetime | None, now: datetime.datetime) -> datetime.datetime | None:
-    """Give the store's time where something in it is from after ours; without a write no more can be known."""
+    """Return the store's time where something in it is from after ours; without a write no more can be known."""
     return newest if newest is not None and newest > now else None
 
 

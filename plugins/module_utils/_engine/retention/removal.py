@@ -189,7 +189,7 @@ class Removal:
             raise t.cast("StoreError", error or failed or also)
 
     def _protected_meanwhile(self, identities: set[str], *, marked: bool = True) -> set[str]:
-        """Give those that somebody pinned, put on hold or began to read after they were looked at."""
+        """Return those that somebody pinned, put on hold or began to read after they were looked at."""
         if self._dry_run or not identities:
             return set()
         application = self._opened.application

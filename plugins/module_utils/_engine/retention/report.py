@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 
 def decisions(plan: Plan) -> list[dict[str, t.Any]]:
-    """Give each decision for machines."""
+    """Return each decision for machines."""
     return [
         {
             "backup_id": decision.candidate.backup_id,
@@ -39,7 +39,7 @@ def decisions(plan: Plan) -> list[dict[str, t.Any]]:
 
 
 def table(plan: Plan, found: Survey) -> list[str]:
-    """Give each decision as a line for people."""
+    """Return each decision as a line for people."""
     lines = [f"{decision.action:<8}  {_what(decision)}: {'; '.join(decision.reasons)}" for decision in plan.decisions]
     for leftover in found.leftovers:
         why = "left of a backup that expired" if leftover.expired else "no manifest lists them"
@@ -53,19 +53,19 @@ def table(plan: Plan, found: Survey) -> list[str]:
 
 
 def before(plan: Plan, found: Survey) -> str:
-    """Give what is there, line by line as `after` has it."""
+    """Return what is there, line by line as `after` has it."""
     listed = [f"listed    {_what(decision)}" for decision in plan.decisions]
     listed += [f"unlisted  {_left(leftover)}" for leftover in found.leftovers]
     return _text(listed + [f"unlisted  {_unfinished(info)}" for info in found.abandoned])
 
 
 def after(plan: Plan, found: Survey) -> str:
-    """Give what becomes of it."""
+    """Return what becomes of it."""
     return _text(table(plan, found))
 
 
 def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
-    """Give the facts in one sentence."""
+    """Return the facts in one sentence."""
     done = "would be " if dry_run else ""
     said = f"{facts['kept']} backups kept, {facts['deleted']} {done}deleted"
     if facts["retained"]:

@@ -80,7 +80,8 @@ def keep(request: S3RetentionRequest, world: World) -> Outcome:
 
 def promise(policy: Policy) -> float:
     """
-    Give the days for which a policy keeps every regular backup: the span of its finest rule, the longest of all parts.
+    Return the days for which a policy keeps every regular backup: the span of its finest rule, the longest of all
+    parts.
 
     Some backups stay longer than that, by coarser rules; which of them that will be is not known when they are written.
     """
@@ -88,7 +89,7 @@ def promise(policy: Policy) -> float:
 
 
 def longest(policy: Policy) -> float:
-    """Give the days for which a policy keeps the backup that it keeps longest."""
+    """Return the days for which a policy keeps the backup that it keeps longest."""
     return max((days for rules in _all_rules(policy) for days in _spans(rules)), default=0.0)
 
 

@@ -86,7 +86,7 @@ class Survey:
         return dataclasses.replace(self, leftovers=tuple(kept))
 
     def doubts(self, share: int, *, force: bool) -> list[Refusal]:
-        """Give what speaks against believing the listing: more backups are missing in it than may go at once."""
+        """Return what speaks against believing the listing: more backups are missing in it than may go at once."""
         total = len(self.known) + len(self.missing)
         if force or not _beyond(len(self.missing), total, share):
             return []
@@ -180,7 +180,7 @@ def _read_by(one: Leftover, in_use: Mapping[str, str]) -> str:
 
 
 def _names_of_missing(listed: Iterable[Listed], objects: Mapping[str, list[ObjectInfo]]) -> dict[str, str]:
-    """Give the names of the files for whose lack a backup counts as damaged, each with its backup id."""
+    """Return the names of the files for whose lack a backup counts as damaged, each with its backup id."""
     records = [entry.backup.manifest for entry in listed if entry.problem is not None]
     shown = {info.name for record in records for info in objects.get(record.backup_id, ())}
     return {file.name: record.backup_id for record in records for file in record.files if file.name not in shown}
@@ -201,7 +201,7 @@ def _ask_for_each(opened: Repository, names: Mapping[str, str]) -> None:
 
 
 def _mark_objects(opened: Repository) -> tuple[dict[str, list[ObjectInfo]], list[ObjectInfo]]:
-    """Give the marks by backup id, and what readers announced."""
+    """Return the marks by backup id, and what readers announced."""
     found: dict[str, list[ObjectInfo]] = collections.defaultdict(list)
     announced: list[ObjectInfo] = []
     for info in opened.store.list(repository.marks(opened.application)):
@@ -233,6 +233,6 @@ def _beyond(part: int, total: int, share: int) -> bool:
 
 
 def _components(application: str, infos: Iterable[ObjectInfo]) -> dict[str, str]:
-    """Give the component of each backup id that has a manifest."""
+    """Return the component of each backup id that has a manifest."""
     parsed = (repository.parse_manifest(application, info.name) for info in infos)
     return {found[1]: found[0] for found in parsed if found}

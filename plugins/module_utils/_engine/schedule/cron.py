@@ -124,7 +124,7 @@ def parse(text: str, field: str) -> Cron:
 
 
 def _read(word: str, known: _Field, refuse: Refusal) -> tuple[frozenset[int], str]:
-    """Give the values of one field, and its text with numbers for names."""
+    """Return the values of one field, and its text with numbers for names."""
     values: set[int] = set()
     texts = []
     for item in word.split(","):
@@ -160,7 +160,7 @@ def _number(text: str, known: _Field, refuse: Refusal) -> int:
 
 
 def zone(name: str, field: str) -> zoneinfo.ZoneInfo:
-    """Give the time zone of that name. Raise UsageError that names `field` when this machine knows none."""
+    """Return the time zone of that name. Raise UsageError that names `field` when this machine knows none."""
     try:
         if _ZONE.fullmatch(name):
             return zoneinfo.ZoneInfo(name)
@@ -174,7 +174,7 @@ def zone(name: str, field: str) -> zoneinfo.ZoneInfo:
 
 
 def system_zone(path: str = "/etc/localtime") -> zoneinfo.ZoneInfo:
-    """Give this machine's own time zone, UTC where none is set."""
+    """Return this machine's own time zone, UTC where none is set."""
     try:
         with open(path, "rb") as file:
             return zoneinfo.ZoneInfo.from_file(file)
@@ -189,12 +189,12 @@ def is_system_zone(name: str, path: str = "/etc/localtime") -> bool:
 
 
 def following(cron: Cron, at: datetime, local: zoneinfo.ZoneInfo, clock: Clock = "cron") -> datetime:
-    """Give the first time after `at` at which the expression comes, in UTC."""
+    """Return the first time after `at` at which the expression comes, in UTC."""
     return _nearest(cron, at, local, clock, 1)
 
 
 def previous(cron: Cron, at: datetime, local: zoneinfo.ZoneInfo, clock: Clock = "cron") -> datetime:
-    """Give the last time before `at`, or at it, at which the expression came, in UTC."""
+    """Return the last time before `at`, or at it, at which the expression came, in UTC."""
     return _nearest(cron, at, local, clock, -1)
 
 
@@ -214,7 +214,7 @@ def _nearest(cron: Cron, at: datetime, local: zoneinfo.ZoneInfo, clock: Clock, w
 
 
 def _moments(cron: Cron, day: date, local: zoneinfo.ZoneInfo, clock: Clock) -> set[datetime]:
-    """Give when it comes on a day of the local calendar, in UTC."""
+    """Return when it comes on a day of the local calendar, in UTC."""
     if not cron.fits(day):
         return set()
     walls = [datetime.combine(day, time(hour, minute)) for hour in cron.hours for minute in cron.minutes]
@@ -250,7 +250,7 @@ def _after_gap(wall: datetime, local: zoneinfo.ZoneInfo) -> datetime:
 
 
 def on_calendar(cron: Cron, zone_name: str = "") -> tuple[str, ...]:
-    """Give OnCalendar= expressions that together come when `cron` does, seconds 0, in that zone or the host's own."""
+    """Return OnCalendar= expressions that together come when `cron` does, seconds 0, in that zone or the host's own."""
     clock = f"{_listed(cron.hours, 23)}:{_listed(cron.minutes, 59)}:00"
     months, days = _listed(cron.months, 12, 1), _listed(cron.days, 31, 1)
     tail = f" {zone_name}" if zone_name else ""
@@ -261,7 +261,7 @@ def on_calendar(cron: Cron, zone_name: str = "") -> tuple[str, ...]:
 
 
 def _listed(values: Iterable[int], highest: int, lowest: int = 0) -> str:
-    """Give `*`, an endless step such as 00/15, or a list with ranges such as 01,03..05."""
+    """Return `*`, an endless step such as 00/15, or a list with ranges such as 01,03..05."""
     sorted_values = sorted(values)
     if sorted_values == list(range(lowest, highest + 1)):
         return "*"

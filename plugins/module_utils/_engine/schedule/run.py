@@ -186,7 +186,7 @@ class Run:
                 time.sleep(POLL)
 
     def _play(self, scratch: str, locks: tuple[int, ...]) -> tuple[int, str]:
-        """Run the playbook to its end. Give its exit status, and the last error that it spoke of."""
+        """Run the playbook to its end. Return its exit status, and the last error that it spoke of."""
         variables = os.path.join(scratch, "variables.json")
         with open(os.open(variables, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(_untrusted(self._variables()), file)
@@ -216,7 +216,9 @@ class Run:
         return (status if status >= 0 else 128 - status), error
 
     def _variables(self) -> dict[str, object]:
-        """Give the variables of this job. Who is not root becomes nobody: the roles ask for the user that runs this."""
+        """
+        Return the variables of this job. Who is not root becomes nobody: the roles ask for the user that runs this.
+        """
         always: dict[str, object] = {"lifeboat_progress_interval": 0}
         if os.geteuid() != 0:
             always["ansible_become"] = False
@@ -243,7 +245,7 @@ class Run:
         }
 
     def _follow(self, out: t.IO[bytes]) -> str:
-        """Write each line into the log. Give the last one that tells of an error."""
+        """Write each line into the log. Return the last one that tells of an error."""
         error = ""
         for raw in out:
             line = raw.decode("utf-8", "replace").rstrip()

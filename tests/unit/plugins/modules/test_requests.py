@@ -32,7 +32,7 @@ NEEDED = {
 
 
 def ask(name, **options):
-    """Give the request that a task with these options makes."""
+    """Return the request that a task with these options makes."""
     module = importlib.import_module(f"{MODULES}.{name}")
     groups, needed = NEEDED[name]
     spec = module.SPEC.merge(*(getattr(_argspec, group)() for group in groups))
@@ -43,7 +43,7 @@ def ask(name, **options):
 
 
 def parts(request):
-    """Give a request, and what it holds of a component."""
+    """Return a request, and what it holds of a component."""
     return [request, *(getattr(request, name) for name in ("source", "target", "trial") if hasattr(request, name))]
 
 

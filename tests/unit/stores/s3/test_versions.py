@@ -15,7 +15,7 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def history(name: str, *steps: str) -> list[Version]:
-    """Give the versions of an object after these steps, `marker` or a content, the newest first."""
+    """Return the versions of an object after these steps, `marker` or a content, the newest first."""
     made = [
         Version(
             name,
