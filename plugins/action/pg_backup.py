@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._engine import repository
+from ..module_utils._engine.records.repository import names as repository
 from ..plugin_utils._follow import Following
 
 

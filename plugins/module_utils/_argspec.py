@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._engine.host_state import DIRECTORY
+from ._engine.ground.host_state import DIRECTORY
 
 Options = dict[str, dict[str, t.Any]]
 

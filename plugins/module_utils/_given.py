@@ -18,13 +18,13 @@ import pwd
 import re
 import typing as t
 
-from ._engine import units
-from ._engine.catalogue.catalogue import RepositorySettings
-from ._engine.crypto import local_keys
-from ._engine.errors import UsageError
-from ._engine.keys.trusted_keys import KeySettings
-from ._engine.postgres.connection import Login
-from ._engine.stores.opening import StoreSettings
+from ._engine.drivers.components.postgres.connection import Login
+from ._engine.drivers.crypto import local_keys
+from ._engine.drivers.stores.opening import StoreSettings
+from ._engine.ground import units
+from ._engine.ground.errors import UsageError
+from ._engine.records.repository.catalogue import RepositorySettings
+from ._engine.records.repository.trusted_keys import KeySettings
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,10 +21,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
-from ._engine.audit import auditing
-from ._engine.audit.log import AuditLog
-from ._engine.errors import RecoveryError
-from ._engine.model import Done, Outcome, World
+from ._engine.ground.errors import RecoveryError
+from ._engine.ground.model import Done, Outcome, World
+from ._engine.records.audit import auditing
+from ._engine.records.audit.log import AuditLog
 from ._given import KEY_VARIABLE, Given, account
 
 if t.TYPE_CHECKING:

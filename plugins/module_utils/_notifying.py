@@ -15,14 +15,14 @@ import os
 import typing as t
 
 from ._argspec import ArgumentSpec
-from ._engine import redaction
-from ._engine.audit.log import one_line
-from ._engine.errors import UsageError
-from ._engine.notifications.channels import FORMATS, Channel
-from ._engine.notifications.notices import SEVERITIES, Notice
-from ._engine.notifications.pending import Alarm
-from ._engine.notifications.request import Ping
-from ._engine.verbs import EVENTS, SUMMARY
+from ._engine.ground import redaction
+from ._engine.ground.errors import UsageError
+from ._engine.ground.verbs import EVENTS, SUMMARY
+from ._engine.records.audit.log import one_line
+from ._engine.records.notifications.channels import FORMATS, Channel
+from ._engine.records.notifications.notices import SEVERITIES, Notice
+from ._engine.records.notifications.pending import Alarm
+from ._engine.records.notifications.request import Ping
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ._engine.retention.policy import parse
-from ._engine.retention.prune import PruneRequest
+from ._engine.operations.prune.prune import PruneRequest
+from ._engine.records.retention.policy import parse
 
 if t.TYPE_CHECKING:
     from ._module import Given

@@ -129,7 +129,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, state_dir
-from ..module_utils._engine.audit.reading import ReadRequest, known_hash, read
+from ..module_utils._engine.operations.audit.reading import ReadRequest, known_hash, read
 from ..module_utils._module import Given, run
 
 KNOWN = {

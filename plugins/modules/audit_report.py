@@ -130,7 +130,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, requested_by
-from ..module_utils._engine.audit.report import ReportRequest, report
+from ..module_utils._engine.operations.audit.report import ReportRequest, report
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

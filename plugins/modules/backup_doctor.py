@@ -168,8 +168,8 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository
-from ..module_utils._engine.anomalies.judging import parse
-from ..module_utils._engine.doctor.doctor import ExamineRequest, examine, limits
+from ..module_utils._engine.operations.doctor.doctor import ExamineRequest, examine, limits
+from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -178,8 +178,8 @@ table:
 """
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, repository
-from ..module_utils._engine.anomalies.judging import parse
-from ..module_utils._engine.catalogue.listing import ListRequest, list_backups
+from ..module_utils._engine.operations.list.listing import ListRequest, list_backups
+from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

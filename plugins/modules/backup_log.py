@@ -122,9 +122,9 @@ summary:
 import platform
 
 from ..module_utils._argspec import ArgumentSpec, postgres, state_dir
-from ..module_utils._engine.audit.log_sync import SyncRequest, sync
-from ..module_utils._engine.postgres.log_table import Table
-from ..module_utils._engine.retention import policy
+from ..module_utils._engine.drivers.components.postgres.log_table import Table
+from ..module_utils._engine.operations.audit.log_sync import SyncRequest, sync
+from ..module_utils._engine.records.retention import policy
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -117,7 +117,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, repository, requested_by
-from ..module_utils._engine.catalogue.marking import MarkRequest, mark
+from ..module_utils._engine.operations.mark.marking import MarkRequest, mark
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

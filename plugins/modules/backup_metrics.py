@@ -191,10 +191,10 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repository
-from ..module_utils._engine.anomalies.judging import parse
-from ..module_utils._engine.monitoring.collecting import Server, Sources
-from ..module_utils._engine.monitoring.metrics import WatchRequest, watch
-from ..module_utils._engine.retention import policy
+from ..module_utils._engine.operations.monitor.collecting import Server, Sources
+from ..module_utils._engine.operations.monitor.metrics import WatchRequest, watch
+from ..module_utils._engine.records.anomalies.judging import parse
+from ..module_utils._engine.records.retention import policy
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

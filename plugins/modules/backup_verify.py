@@ -111,7 +111,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, repository, requested_by
-from ..module_utils._engine.proving.verification import VerifyRequest, verify
+from ..module_utils._engine.operations.verify.verification import VerifyRequest, verify
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -143,12 +143,12 @@ level:
 import typing as t
 
 from ..module_utils._argspec import ArgumentSpec, application, keys, requested_by, state_dir, store
-from ..module_utils._engine.archives import archive
-from ..module_utils._engine.errors import UsageError
+from ..module_utils._engine.ground.errors import UsageError
+from ..module_utils._engine.operations.archive import archive
 from ..module_utils._module import Given, run
 
 if t.TYPE_CHECKING:
-    from ..module_utils._engine.model import Outcome, World
+    from ..module_utils._engine.ground.model import Outcome, World
 
 SPEC = ArgumentSpec(
     {

@@ -128,8 +128,8 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, requested_by, state_dir
-from ..module_utils._engine.notifications.notification import notify
-from ..module_utils._engine.notifications.request import NotifyRequest, Patience
+from ..module_utils._engine.operations.notify.notification import notify
+from ..module_utils._engine.records.notifications.request import NotifyRequest, Patience
 from ..module_utils._module import Given, run
 from ..module_utils._notifying import alarms, channels, notice, options, over, ping
 

@@ -173,14 +173,14 @@ summary:
 import typing as t
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, dumping, postgres, repository, requested_by
-from ..module_utils._engine.anomalies.judging import parse
-from ..module_utils._engine.backups.backup import BackupRequest, back_up
-from ..module_utils._engine.databases.several import SeveralRequest, back_up_several
-from ..module_utils._engine.postgres.source import DatabaseSource
+from ..module_utils._engine.drivers.components.postgres.source import DatabaseSource
+from ..module_utils._engine.operations.backup.backup import BackupRequest, back_up
+from ..module_utils._engine.operations.databases.several import SeveralRequest, back_up_several
+from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._module import Given, run
 
 if t.TYPE_CHECKING:
-    from ..module_utils._engine.model import Outcome, World
+    from ..module_utils._engine.ground.model import Outcome, World
 
 SPEC = ArgumentSpec(
     {

@@ -88,7 +88,7 @@ all:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, state_dir
-from ..module_utils._engine.databases.discovery import DiscoveryRequest, find_databases
+from ..module_utils._engine.operations.databases.discovery import DiscoveryRequest, find_databases
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -186,9 +186,9 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
-from ..module_utils._engine.postgres.database_target import DatabaseTarget
-from ..module_utils._engine.postgres.role_choice import Wish
-from ..module_utils._engine.restores.restore import RestoreRequest, restore
+from ..module_utils._engine.drivers.components.postgres.database_target import DatabaseTarget
+from ..module_utils._engine.drivers.components.postgres.role_choice import Wish
+from ..module_utils._engine.operations.restore.restore import RestoreRequest, restore
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

@@ -86,7 +86,7 @@ root:
 """
 
 from ..module_utils._argspec import ArgumentSpec, requested_by, state_dir
-from ..module_utils._engine.keys.making import KeyRequest, make_key
+from ..module_utils._engine.operations.keys.making import KeyRequest, make_key
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

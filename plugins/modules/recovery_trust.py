@@ -144,7 +144,7 @@ signers:
 """
 
 from ..module_utils._argspec import ArgumentSpec, application, requested_by, state_dir, store
-from ..module_utils._engine.keys.trust_issuing import (
+from ..module_utils._engine.operations.keys.trust_issuing import (
     NewSigner,
     PublishedTrust,
     SignRequest,

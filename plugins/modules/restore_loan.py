@@ -112,12 +112,12 @@ lent:
 import typing as t
 
 from ..module_utils._argspec import ArgumentSpec
-from ..module_utils._engine.lending.ledger import Loan
-from ..module_utils._engine.lending.lending import LoanRequest, close_loan, open_loan
+from ..module_utils._engine.operations.lend.ledger import Loan
+from ..module_utils._engine.operations.lend.lending import LoanRequest, close_loan, open_loan
 from ..module_utils._module import Given, run
 
 if t.TYPE_CHECKING:
-    from ..module_utils._engine.model import Outcome, World
+    from ..module_utils._engine.ground.model import Outcome, World
 
 SPEC = ArgumentSpec(
     {

@@ -182,13 +182,13 @@ summary:
 import typing as t
 
 from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
-from ..module_utils._engine.postgres import checks
-from ..module_utils._engine.postgres.trials import LivingTrial, ScratchTrial
-from ..module_utils._engine.proving.validation import ValidateRequest, validate
+from ..module_utils._engine.drivers.components.postgres import checks
+from ..module_utils._engine.drivers.components.postgres.trials import LivingTrial, ScratchTrial
+from ..module_utils._engine.operations.validate.validation import ValidateRequest, validate
 from ..module_utils._module import Given, run
 
 if t.TYPE_CHECKING:
-    from ..module_utils._engine.components.base import Trial
+    from ..module_utils._engine.drivers.components.base import Trial
 
 CHECK = {
     "name": {"type": "str"},

@@ -200,8 +200,8 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, bucket, repository, requested_by, retention
-from ..module_utils._engine.retention.s3_retention import S3RetentionRequest, keep
-from ..module_utils._engine.stores.s3 import guards
+from ..module_utils._engine.drivers.stores.s3 import guards
+from ..module_utils._engine.operations.protect_bucket.s3_retention import S3RetentionRequest, keep
 from ..module_utils._module import Given, run
 from ..module_utils._pruning import prune_request
 

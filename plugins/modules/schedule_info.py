@@ -130,7 +130,7 @@ document:
 """
 
 from ..module_utils._argspec import ArgumentSpec, state_dir
-from ..module_utils._engine.schedule.check import ScheduleRequest, check_schedule
+from ..module_utils._engine.operations.schedule.check import ScheduleRequest, check_schedule
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(

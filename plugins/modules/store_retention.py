@@ -162,7 +162,7 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, repository, requested_by, retention
-from ..module_utils._engine.retention.prune import prune
+from ..module_utils._engine.operations.prune.prune import prune
 from ..module_utils._module import run
 from ..module_utils._pruning import prune_request as request
 

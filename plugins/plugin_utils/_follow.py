@@ -20,10 +20,10 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ..module_utils._engine import host_state, status
-from ..module_utils._engine.errors import RecoveryError
-from ..module_utils._engine.progress import status_path
-from ..module_utils._engine.units import human_duration
+from ..module_utils._engine.ground import host_state, status
+from ..module_utils._engine.ground.errors import RecoveryError
+from ..module_utils._engine.ground.progress import status_path
+from ..module_utils._engine.ground.units import human_duration
 from ._watch import Job, Watch, is_running
 
 INTERVAL_VARIABLE = "lifeboat_progress_interval"

@@ -15,9 +15,9 @@ import re
 import typing as t
 import urllib.parse
 
-from ..module_utils._engine.databases import overview
-from ..module_utils._engine.printing import columns, printable, shortened
-from ..module_utils._engine.units import human_count, human_duration, human_size
+from ..module_utils._engine.ground.printing import columns, printable, shortened
+from ..module_utils._engine.ground.units import human_count, human_duration, human_size
+from ..module_utils._engine.operations.databases import overview
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

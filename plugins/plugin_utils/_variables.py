@@ -23,8 +23,9 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils import _argspec
-from ..module_utils._engine import host_settings, units
-from ..module_utils._engine.errors import UsageError
+from ..module_utils._engine.ground import units
+from ..module_utils._engine.ground.errors import UsageError
+from ..module_utils._engine.records.host import settings as host_settings
 
 ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "roles")
 

@@ -17,7 +17,7 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ..module_utils._engine import status
+from ..module_utils._engine.ground import status
 
 FIRST_LINE = 3.0
 """Seconds to the first line: soon enough to see that the work began, and nothing for work that is done by then."""

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 import fixtures_postgres
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import proof
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import proof
 from faults import ground
 
 GROWTH = 1.5

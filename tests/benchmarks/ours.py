@@ -20,15 +20,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.database_target import DatabaseTarget
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.source import DatabaseSource
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    database_target,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    Login,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.source import (
+    DatabaseSource,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
 
 
 def main() -> None:
@@ -49,7 +57,7 @@ def main() -> None:
     else:
         options = dict(settings["restore"])
         frame = {name: options.pop(name) for name in ("backup", "confirm", "validate") if name in options}
-        target = DatabaseTarget(login, "main", settings["database"], "localhost", **options)
+        target = database_target.DatabaseTarget(login, "main", settings["database"], "localhost", **options)
         outcome = restore.restore(restore.RestoreRequest(repository, target, **frame), world)
     print(json.dumps(outcome.facts, default=str))
 

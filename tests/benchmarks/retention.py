@@ -32,15 +32,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 importlib.import_module("conftest")  # makes the collection importable
 import page
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import object_store
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import object_store
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+    StoreSettings,
+    open_store,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue, manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 
 MEMBERS = 6
 OBJECTS_EACH = MEMBERS + 2

@@ -35,7 +35,10 @@ import fixtures_postgres
 import measure
 import page
 import peers
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members, snapshot
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    members,
+    snapshot,
+)
 
 JOBS = 2
 DATABASE = "bench"

@@ -22,9 +22,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, lbx
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.opener import KeyOpener
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, lbx
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.opener import KeyOpener
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused, Tampered
 
 NAME = "shop/data/backup-20261120T100000Z-0123456789abcdef/0002.lbx"
 SEGMENT = 1 << 20

@@ -20,9 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import calendar, planner
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import calendar, planner
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
+    policy as retention_policy,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.planner import Candidate
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

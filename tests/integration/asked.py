@@ -9,12 +9,21 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.request import BackupRequest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.database_target import DatabaseTarget
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.source import DatabaseSource
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.trials import LivingTrial, ScratchTrial
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving.validation import ValidateRequest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.request import RestoreRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    database_target,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.source import (
+    DatabaseSource,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.trials import (
+    LivingTrial,
+    ScratchTrial,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.request import BackupRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.request import RestoreRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate.validation import (
+    ValidateRequest,
+)
 
 Settings = t.Any
 
@@ -27,8 +36,8 @@ def backup(repository: Settings, login: t.Any, cluster: str, database: str, **op
 def restore(
     repository: Settings, login: t.Any, cluster: str, database: str, host: str = "db1", **options: t.Any
 ) -> RestoreRequest:
-    target, rest = _split(DatabaseTarget, options)
-    return RestoreRequest(repository, DatabaseTarget(login, cluster, database, host, **target), **rest)
+    target, rest = _split(database_target.DatabaseTarget, options)
+    return RestoreRequest(repository, database_target.DatabaseTarget(login, cluster, database, host, **target), **rest)
 
 
 def validation(

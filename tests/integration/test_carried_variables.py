@@ -11,7 +11,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import run
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.schedule import run
 from examples.example_ground import Ansible
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"

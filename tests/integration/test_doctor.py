@@ -19,28 +19,38 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, trust
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    server,
+    staging_database,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    quote_identifier,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.warrants import (
+    StagingWarrants,
+    Warrant,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile, trust
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import (
     OpeningKey,
     RecoveryKey,
     Signer,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import doctor
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor.doctor import ExamineRequest, Limits
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Unhealthy, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import server, staging_database
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import (
-    StagingWarrants,
-    Warrant,
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import clock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Unhealthy, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor import doctor
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor.doctor import (
+    ExamineRequest,
+    Limits,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import clock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import trusted_keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
 from faults import ground
 
 if t.TYPE_CHECKING:
@@ -175,7 +185,7 @@ def test_programs_that_are_missing_older_or_without_security_fixes(
     folder = place.home / "old"
     folder.mkdir()
     monkeypatch.setattr(
-        "ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.server._DIRECTORIES",
+        "ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.server._DIRECTORIES",
         (str(folder / "nowhere{major}"),),
     )
     asked = request(place)

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import asked
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import choice
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import RestoreRequest, restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import choice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.restore import (
+    RestoreRequest,
+    restore,
+)
 from faults import ground
 
 if t.TYPE_CHECKING:

@@ -20,11 +20,15 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import server as server_
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    server as server_,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    quote_identifier,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.settings import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.modules import pg_backup
 from faults import ground
 

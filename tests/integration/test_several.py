@@ -17,8 +17,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import progress, repository, status
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import progress, status
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 from faults import ground, kills, slowness
 
 if t.TYPE_CHECKING:

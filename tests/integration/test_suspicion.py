@@ -10,9 +10,9 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.judging import Thresholds
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.judging import Thresholds
 from faults import ground
 
 if t.TYPE_CHECKING:

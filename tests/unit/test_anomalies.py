@@ -10,10 +10,15 @@ import datetime
 import time
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import judging
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.backup_figures import Statistic
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.judging import Thresholds, judge
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import judging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.backup_figures import (
+    Statistic,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.judging import (
+    Thresholds,
+    judge,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

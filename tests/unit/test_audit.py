@@ -19,10 +19,10 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import journal
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.host_state import Kept
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import journal
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Busy, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.host_state import Kept
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 START = datetime.datetime(2026, 11, 20, 3, 0, tzinfo=datetime.UTC)
 
@@ -204,7 +204,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(log):
 
 WRITER = """
 import datetime, sys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 log = audit.AuditLog(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -18,12 +18,18 @@ import time
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _module
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import period as audit_period
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.reading import ReadRequest, read
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.report import ReportRequest, report
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.audit.reading import (
+    ReadRequest,
+    read,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.audit.report import (
+    ReportRequest,
+    report,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import period as audit_period
 from rendering import AUDIT_REPORTS, rendered
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)

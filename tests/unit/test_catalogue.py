@@ -9,8 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 
 if t.TYPE_CHECKING:
     from shelf import Shelf

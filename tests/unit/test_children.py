@@ -16,8 +16,8 @@ import threading
 import time
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import children
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.children import Piece
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import children
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.children import Piece
 
 
 def now():
@@ -155,7 +155,7 @@ def test_a_process_with_threads_that_is_ended_does_not_go_on():
 
 PROGRAM = """
 import datetime, os, signal, sys, time
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import children
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import children
 
 class Ended(BaseException):
     pass

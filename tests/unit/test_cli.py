@@ -14,11 +14,12 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli, codec, disk
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, lbx, trust
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey, Signer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.streams import Peekable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile, lbx, trust
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey, Signer
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec, disk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.streams import Peekable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 from .test_status import START, record
 

@@ -12,13 +12,13 @@ import typing as t
 import zlib
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     MissingLibrary,
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.streams import Peekable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.streams import Peekable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
     handover,
     keyfile,
     keys,
@@ -19,13 +19,13 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto i
     trust,
     wraps,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     KeyRefused,
     NotFound,
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import trusted_keys
 
 if t.TYPE_CHECKING:
     from pathlib import Path

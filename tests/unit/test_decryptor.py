@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
     keyfile,
     keys,
     lbx,

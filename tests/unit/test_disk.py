@@ -11,8 +11,8 @@ import stat
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import disk
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import disk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AlreadyExists,
     NotFound,
     StoreError,

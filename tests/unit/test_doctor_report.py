@@ -6,8 +6,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import doctor
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor.check import failed, ok, warning
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor import doctor
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor.check import (
+    failed,
+    ok,
+    warning,
+)
 
 
 def test_what_fifty_databases_have_in_common_is_told_by_a_few() -> None:

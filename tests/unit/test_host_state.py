@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import host_state
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.host_state import CONFIG, Kept
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import host_state
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.host_state import CONFIG, Kept
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
-PAGE = PLUGINS / "module_utils/_engine/host_state.py"
+PAGE = PLUGINS / "module_utils/_engine/ground/host_state.py"
 CODE = sorted(
     path
     for folder in ("action", "filter", "module_utils", "plugin_utils")

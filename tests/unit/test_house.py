@@ -73,8 +73,8 @@ def test_nothing_that_is_shipped_names_a_file_in_a_directory_of_everybody() -> N
     # Where servers put their sockets, and nothing is written; what has that name within the walls, where nobody else
     # is; and a pattern that finds such places.
     meant = {
-        "plugins/module_utils/_engine/postgres/login.py",
-        "plugins/module_utils/_engine/postgres/walls.py",
+        "plugins/module_utils/_engine/drivers/components/postgres/login.py",
+        "plugins/module_utils/_engine/drivers/components/postgres/walls.py",
         "roles/schedule/vars/main.yml",
     }
     shipped = [path for part in ("roles", "playbooks", "plugins", "recovery-kit") for path in (ROOT / part).rglob("*")]

@@ -10,11 +10,15 @@ import datetime
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey, Signer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import making
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey, Signer
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    KeyRefused,
+    StoreError,
+    UsageError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.keys import making
 
 
 def world(*, dry_run=False):

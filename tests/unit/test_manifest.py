@@ -13,10 +13,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 AT = datetime.datetime(2026, 11, 20, 3, 4, 5, 678900, tzinfo=datetime.UTC)
 ID = "backup-20261120T030405Z-0123456789abcdef"

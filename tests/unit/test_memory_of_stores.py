@@ -11,13 +11,19 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.backup_figures import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+    StoreSettings,
+    identity,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.backup_figures import (
     Statistic,
     Statistics,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt, Receipts
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, identity
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import (
+    Receipt,
+    Receipts,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -11,19 +11,27 @@ import shutil
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    database_target,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    Login,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    NotFound,
+    Tampered,
+    UsageError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.request import RestoreRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
     catalogue,
-    listing,
-    marking,
     marks,
     newer,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, Tampered, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.database_target import DatabaseTarget
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.request import RestoreRequest
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +139,7 @@ def test_a_hidden_manifest_leaves_its_records(shelf: Shelf) -> None:
 def test_a_restore_of_such_a_latest_is_refused_before_anything_is_asked(shelf: Shelf) -> None:
     old, lost = shelf.back_up(hours=30), shelf.back_up(hours=5)
     cut(shelf, lost)
-    target = DatabaseTarget(Login(host="nowhere.example"), "main", "shop", "nowhere")
+    target = database_target.DatabaseTarget(Login(host="nowhere.example"), "main", "shop", "nowhere")
     request = RestoreRequest(shelf.settings, target)
     with pytest.raises(UsageError, match=r"is not the newest.*lifeboat_restore_from") as caught:
         restore.restore(request, shelf.world())

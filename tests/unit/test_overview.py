@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, printing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases import overview
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors, printing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     DatabaseError,
     MissingLibrary,
     RecoveryError,
     UsageError,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases import overview
 from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _overview
 
 GIB = 1 << 30
@@ -139,8 +139,8 @@ def test_the_table_of_one_host_does_not_name_it():
 
 def test_what_a_restore_did_or_would_do_is_a_row():
     found = {"target": "copy", "backup_id": "b-1", "component": "main/sh%C3%B6p"}
-    done = {"restore": {**found, "plain_size": GIB, "seconds": 20.0, "phases": {}}, "changed": True}
-    planned = {"restore": {**found, "table_bytes": GIB, "estimate_seconds": 9}, "changed": True}
+    done = {"restore": {**found, "plain_size": GIB, "seconds": 20.0}, "changed": True}
+    planned = {"restore": {**found, "plain_size": GIB, "seconds": None}, "changed": True}
     before = {"restore": {**found, "plain_size": GIB, "finished": "then", "seconds": 20.0}, "changed": False}
     rows = [_overview.lines("restore", ["db1"], [result], [""])[1] for result in (done, planned, before)]
     assert rows == [

@@ -9,15 +9,16 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli, repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import past_runs
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.report import entries_csv
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices, text
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.audit.report import entries_csv
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import past_runs
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices, text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 if t.TYPE_CHECKING:
     from shelf import Shelf

@@ -12,11 +12,15 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec, repository, streams
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import storing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, stored_backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import lbx
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec, streams
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import storing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
+    catalogue,
+    stored_backup,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable

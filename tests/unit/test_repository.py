@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 AT = datetime.datetime(2026, 11, 20, 3, 4, 5, tzinfo=datetime.UTC)
 HOSTILE = ["../../etc", "..", ".", "a/b", "a\nb", "%2F", "ü", "--file=/x", "a b", "*", "'\"$;"]

@@ -13,8 +13,8 @@ import zoneinfo
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import cron as schedule
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import cron as schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -256,8 +256,11 @@ def systemd_times(expressions_: t.Sequence[str], at: datetime, count: int) -> li
         env={"TZ": "UTC", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if "deadlock avoided" in done.stderr:  # systemd gives up where it has to look far ahead
+        return []
+    done.check_returncode()
     found = set()
     for line in done.stdout.splitlines():
         label, _colon, value = line.partition(": ")

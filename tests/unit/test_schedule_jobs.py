@@ -11,13 +11,13 @@ import typing as t
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs as schedule_jobs
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule.check import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import NotFound, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.schedule.check import (
     ScheduleRequest,
     check_schedule,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import jobs as schedule_jobs
 
 NIGHTLY = {"name": "nightly", "job": "backup", "cron": "0 2 * * *"}
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import JOBS
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.verbs import JOBS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"\blifeboat_[a-z_]+\b")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = "ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule.run"
+PACKAGE = "ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.schedule.run"
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
 LAUNCHER = f"import sys; from {PACKAGE} import main; sys.exit(main(sys.argv[1], sys.argv[2:]))"
 STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")

@@ -11,17 +11,25 @@ import json
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import status
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.request import BackupRequest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.catalogue import RepositorySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.children import End, Piece
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases import several
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.source import DatabaseSource
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.progress import Progress
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    Login,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.source import (
+    DatabaseSource,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import status
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.children import End, Piece
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.progress import Progress
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.request import BackupRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases import several
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.catalogue import (
+    RepositorySettings,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
 
 MIB = 1 << 20
 SIZES = {"a": 10 * MIB, "b": 20 * MIB, "c": 30 * MIB, "d": 40 * MIB}

@@ -11,11 +11,14 @@ import os
 import time
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import children
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import backup_figures
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt, Receipts
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.progress import Progress
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import children
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.progress import Progress
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import backup_figures
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import (
+    Receipt,
+    Receipts,
+)
 
 WRITERS = 8
 LINES = 40

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases import sharing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.capacity import Capacity
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.capacity import (
+    Capacity,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases import sharing
 
 GIB = 1 << 30
 

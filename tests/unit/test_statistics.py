@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import journal
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import backup_figures
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies.backup_figures import Statistics
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import journal
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import backup_figures
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.backup_figures import (
+    Statistics,
+)
 
 from .test_anomalies import statistic
 

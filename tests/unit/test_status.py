@@ -10,8 +10,8 @@ import datetime
 import json
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import status
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.progress import Progress
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import status
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.progress import Progress
 
 START = datetime.datetime(2026, 11, 20, 10, 0, tzinfo=datetime.UTC)
 GIB = 1 << 30

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import storing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import storing
 
 
 def test_a_volume_fits_the_parts_and_the_key() -> None:

@@ -19,7 +19,7 @@ import typing as t
 
 import jinja2
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import all_printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import all_printable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import nodes

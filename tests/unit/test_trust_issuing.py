@@ -9,26 +9,30 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import (
     OpeningKey,
     RecoveryKey,
     Signer,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.local_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.local_keys import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+    StoreSettings,
+    open_store,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AlreadyExists,
     KeyRefused,
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trust_issuing, trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trust_issuing import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.keys import trust_issuing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.keys.trust_issuing import (
     NewSigner,
     PublishedTrust,
     SignRequest,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import trusted_keys
 
 NOW = datetime.datetime(2026, 11, 20, 10, 0, 0, 5, tzinfo=datetime.UTC)
 

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import units
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import units
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 from hypothesis import given
 from hypothesis import strategies as st
 

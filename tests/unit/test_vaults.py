@@ -9,11 +9,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import address
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import local_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import credentials
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.channels import address
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    Login,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import local_keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import credentials
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 
 if t.TYPE_CHECKING:
     from pathlib import Path

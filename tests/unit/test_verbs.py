@@ -15,22 +15,22 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import verbs
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import auditing, summary
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.log import AuditLog, Event
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.period import parse
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import VERBS
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import verbs
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.verbs import VERBS
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import auditing, summary
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit.log import AuditLog, Event
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit.period import parse
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import jobs
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
-TABLE = PLUGINS / "module_utils/_engine/verbs.py"
+TABLE = PLUGINS / "module_utils/_engine/ground/verbs.py"
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
 LOGGED = [verb for verb in VERBS if verb.operation]
 OPERATIONS = [verb.operation for verb in LOGGED]

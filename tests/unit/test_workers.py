@@ -9,9 +9,12 @@ from __future__ import annotations
 import threading
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError, ProcessFailed
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.workers import Stopped, WorkerPool
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    DatabaseError,
+    ProcessFailed,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.workers import Stopped, WorkerPool
 
 
 def test_the_largest_goes_first_and_work_brings_work():

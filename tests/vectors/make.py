@@ -23,11 +23,9 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import hpke
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
     handover,
-    hpke,
     keys,
     lbx,
     opener,
@@ -36,6 +34,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto i
     trust,
     wraps,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 from backports import zstd
 
 HERE = Path(__file__).resolve().parent

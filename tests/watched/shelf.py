@@ -14,20 +14,21 @@ import os
 import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _module
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec, repository, streams
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import lbx, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec, streams
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.monitor import collecting, metrics
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
     catalogue,
     inventory,
     manifest,
     receipts,
+    trusted_keys,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import collecting, metrics
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 from rendering import status_page
 
 if t.TYPE_CHECKING:

@@ -23,15 +23,15 @@ import os
 import sys
 import typing as t
 
-from . import host_state, status
-from .errors import NotFound, RecoveryError, StoreError, UsageError
-from .printing import printable_lines
+from .ground import host_state, status
+from .ground.errors import NotFound, RecoveryError, StoreError, UsageError
+from .ground.printing import printable_lines
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .crypto.local_keys import LocalKeys
-    from .host_settings import HostSettings
+    from .drivers.crypto.local_keys import LocalKeys
+    from .records.host.settings import HostSettings
 
 CONFIG_DIR = "/etc/lifeboat"
 
@@ -101,7 +101,7 @@ _KEYS = (
 
 
 def _status(options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
-    from .audit import past_runs  # noqa: PLC0415
+    from .records.audit import past_runs  # noqa: PLC0415
 
     directory = options.directory or host_state.STATUS.folder(_state_dir(options.config_dir))
     now = datetime.datetime.now(datetime.UTC)
@@ -125,9 +125,9 @@ def _health(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Here and not above: this needs the libraries, and `status` starts without them.
     import time  # noqa: PLC0415
 
-    from .doctor import doctor  # noqa: PLC0415
-    from .doctor.local import request_of  # noqa: PLC0415
-    from .model import World  # noqa: PLC0415
+    from .ground.model import World  # noqa: PLC0415
+    from .operations.doctor import doctor  # noqa: PLC0415
+    from .operations.doctor.local import request_of  # noqa: PLC0415
 
     try:
         settings = _settings(options.config_dir)
@@ -166,7 +166,7 @@ def _config(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _settings(config_dir: str) -> HostSettings:
     """Read the host's settings, and become the user of the backups: root has no way into PostgreSQL by its socket."""
-    from . import host_settings  # noqa: PLC0415
+    from .records.host import settings as host_settings  # noqa: PLC0415
 
     found = host_settings.read(config_dir)
     user = found.value("user")
@@ -193,7 +193,7 @@ def _become(user: str) -> None:
 
 def _state_dir(config_dir: str) -> str:
     """Return where the host remembers; a host without settings of its own has the usual place."""
-    from . import host_settings  # noqa: PLC0415
+    from .records.host import settings as host_settings  # noqa: PLC0415
 
     try:
         return str(host_settings.read(config_dir).value("state_dir", host_state.DIRECTORY))
@@ -210,9 +210,9 @@ def _say(text: str) -> None:
 
 def _decrypt(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Here and not above: `status` works without these libraries, and starts faster.
-    from . import codec, disk  # noqa: PLC0415
-    from .crypto import lbx  # noqa: PLC0415
-    from .crypto.opener import KeyOpener  # noqa: PLC0415
+    from .drivers.crypto import lbx  # noqa: PLC0415
+    from .drivers.crypto.opener import KeyOpener  # noqa: PLC0415
+    from .ground import codec, disk  # noqa: PLC0415
 
     if options.output == "-" and sys.stdout.isatty():
         raise UsageError("What was encrypted would be shown on this terminal.", "Name a file, or write into a pipe.")
@@ -235,7 +235,7 @@ def _decrypt(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _keys(options: argparse.Namespace, environ: Mapping[str, str]) -> LocalKeys:
     """Read the key that opens, whichever kind it is."""
-    from .crypto import keyfile, local_keys  # noqa: PLC0415
+    from .drivers.crypto import keyfile, local_keys  # noqa: PLC0415
 
     roots = tuple(options.root)
     if not options.key_file:
@@ -252,8 +252,8 @@ def _keys(options: argparse.Namespace, environ: Mapping[str, str]) -> LocalKeys:
 
 def _signers(options: argparse.Namespace, held: LocalKeys) -> set[bytes]:
     """Return whose files are believed: roots, signers that are named, and those of a trust file."""
-    from . import disk  # noqa: PLC0415
-    from .crypto import seals, trust  # noqa: PLC0415
+    from .drivers.crypto import seals, trust  # noqa: PLC0415
+    from .ground import disk  # noqa: PLC0415
 
     signers = {_public(text) for text in options.signer} | set(held.roots)
     if options.trust:

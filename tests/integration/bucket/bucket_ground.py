@@ -19,14 +19,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import manifest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import guards
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import lbx, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import guards
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import bucket_guarding
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import manifest, trusted_keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
 
@@ -35,7 +34,7 @@ from faultproxy import FaultProxy
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
 
 RIG = Path(__file__).resolve().parents[2] / "rig" / "s3"
 APPLICATION = "shop"

@@ -9,15 +9,15 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied, StoreError
 from bucket_ground import allowing
 from faultproxy import Fault
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import Store
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import Store
     from bucket_ground import Place
     from faultproxy import FaultProxy
 

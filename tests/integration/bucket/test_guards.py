@@ -14,15 +14,15 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import bucket_state
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.opening import open_control
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import bucket_state
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.opening import open_control
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import bucket_guarding
 from bucket_ground import APPLICATION, allowing, world
 from faultproxy import Fault
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from bucket_ground import APPLICATION, KEY, allowing, back_up, documented, manifests
 
 if t.TYPE_CHECKING:

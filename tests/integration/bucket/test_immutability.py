@@ -11,15 +11,15 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import bucket_guarding
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied, StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import bucket_guarding
 from bucket_ground import APPLICATION, allowing, world
 from faultproxy import Fault, FaultProxy
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
     from bucket_ground import Place
 
 CANARY = f"pre/{APPLICATION}/canary/immutability"

@@ -10,17 +10,19 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import guards
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import (
     bucket_guarding,
-    policy,
-    prune,
     s3_retention,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import guards
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
+    catalogue,
+    trusted_keys,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 from bucket_ground import APPLICATION, KEY, back_up, documented, world
 
 if t.TYPE_CHECKING:

@@ -21,10 +21,12 @@ import typing as t
 from pathlib import Path
 
 import asked
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import catalogue_objects
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    catalogue_objects,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from faults import ground
 
 if t.TYPE_CHECKING:

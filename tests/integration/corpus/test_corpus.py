@@ -11,9 +11,11 @@ from pathlib import Path
 
 import asked
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import ProofMismatch
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import catalogue_objects
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    catalogue_objects,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import ProofMismatch
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from corpus import oracle
 from faults import ground
 

@@ -27,9 +27,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import OpeningKey
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import OpeningKey
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,13 +15,15 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import planner
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import cron
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.schedule import jobs as schedule_jobs
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import planner
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
+    policy as retention_policy,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.planner import Candidate
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import cron
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import jobs as schedule_jobs
 from example_ground import Ansible, Done, Ground, Receiver, ground_of, hollow_roles, writing_schedule
 from example_systems import EXAMPLES, NAMES, SYSTEMS, System
 

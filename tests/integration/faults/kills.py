@@ -26,8 +26,8 @@ import typing as t
 from pathlib import Path
 from unittest import mock
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import members
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 from .ground import as_json, children_of_server, wait_until
 
@@ -52,7 +52,7 @@ RESTORE_EVERY = 12
 MOST_MISSED = 30
 """Draws in a row that may come when the run has ended already."""
 
-STATE_FILES = re.compile(r"(audit|receipts|statistics)\.jsonl|status/(backup|verify)-[\w.%-]+\.json(\.\d+)?")
+STATE_FILES = re.compile(r"(audit|receipts|reread|statistics)\.jsonl|status/(backup|verify)-[\w.%-]+\.json(\.\d+)?")
 """What may be in the state directory; a number is that of a process that was killed while it wrote its status."""
 
 SETUP = """

@@ -22,22 +22,26 @@ import secrets
 import signal
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec, repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup, storing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.settings import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup, storing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
     catalogue,
-    listing,
     manifest,
-    marking,
     newer,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipt
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 
 from .cuts import Fault, FaultProxy
 from .ground import write_secret

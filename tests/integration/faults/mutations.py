@@ -12,19 +12,27 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipts
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import lbx
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, NotFound, Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import ObjectInfo
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import lbx
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import ObjectInfo
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    KeyRefused,
+    NotFound,
+    Tampered,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
+    catalogue,
+    trusted_keys,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipts
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import File
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.manifest import File
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+        KeySettings,
+    )
 
     from .ground import Ground
 

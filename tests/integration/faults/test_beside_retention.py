@@ -12,18 +12,26 @@ import typing as t
 
 import asked
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import load, staging_database
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    load,
+    staging_database,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    AccessDenied,
+    NotFound,
+    UsageError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 from faults import ground
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
     from fixtures_postgres import ClusterFactory, DatabaseFactory
 
 SQL = "CREATE TABLE public.t AS SELECT n AS id FROM generate_series(1, 100) AS n"

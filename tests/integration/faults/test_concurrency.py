@@ -11,15 +11,16 @@ import datetime
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from faults import ground, kills
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
     from fixtures_postgres import ClusterFactory, DatabaseFactory
 
 SQL = "CREATE TABLE public.t AS SELECT n AS id FROM generate_series(1, 100) AS n"

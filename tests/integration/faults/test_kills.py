@@ -14,14 +14,14 @@ import typing as t
 from unittest import mock
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import source
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     DatabaseError,
     RecoveryError,
     StoreError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import source
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from faults import cuts, ground, kills, slowness
 
 if t.TYPE_CHECKING:

@@ -14,19 +14,29 @@ from pathlib import Path
 
 import asked
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process, repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipts
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys, lbx, seals, trust
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
+    keyfile,
+    keys,
+    lbx,
+    seals,
+    trust,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     KeyRefused,
     RecoveryError,
     Tampered,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
+    catalogue,
+    trusted_keys,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipts
 from faults import ground, mutations
 from faults.mutations import Count, flips
 
@@ -268,7 +278,7 @@ def test_an_opening_key_of_somebody_else_opens_nothing(scene: Scene, tmp_path: P
 
     found = mutations.opened(scene.place, scene.store, settings).find(scene.place.component, "latest")
 
-    for read in (found.detail, found.globals, lambda: b"".join(found.member(1)), found.check_opens):
+    for read in (found.detail, lambda: found.record("globals"), lambda: b"".join(found.member(1)), found.check_opens):
         with pytest.raises(KeyRefused):
             read()
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import attempts, backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import source
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import source
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Busy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import attempts, backup
 from faults import ground
 
 if t.TYPE_CHECKING:

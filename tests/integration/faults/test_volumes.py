@@ -12,10 +12,10 @@ import typing as t
 
 import asked
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import storing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import storing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
 from faults import ground, mutations
 
 if t.TYPE_CHECKING:

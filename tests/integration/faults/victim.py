@@ -27,8 +27,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 importlib.import_module("conftest")  # makes the collection importable
 import slowness
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members, source
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    members,
+    source,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.modules import pg_backup
 
 if t.TYPE_CHECKING:

@@ -22,9 +22,12 @@ import typing as t
 from unittest import mock
 
 import psycopg
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members, source
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    members,
+    source,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,13 +15,20 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.log_sync import SyncRequest, sync
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome, World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import log_table
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import quote_identifier
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import log_table
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    quote_identifier,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome, World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.audit.log_sync import (
+    SyncRequest,
+    sync,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
+    policy as retention_policy,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from faults import ground
 from modules import run
 

@@ -14,12 +14,18 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit.log_sync import SyncRequest, sync
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import log_table
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect, execute
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import log_table
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    connect,
+    execute,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.audit.log_sync import (
+    SyncRequest,
+    sync,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

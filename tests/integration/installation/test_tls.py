@@ -12,13 +12,13 @@ import subprocess
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     Login,
     child_environment,
     connect,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
 from fixtures_postgres import Cluster, start_cluster, stop_cluster
 from installing import part
 

@@ -24,7 +24,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 if t.TYPE_CHECKING:
     from shelf import Shelf

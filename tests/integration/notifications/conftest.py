@@ -24,10 +24,10 @@ import typing as t
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.notify import notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.request import (
     NotifyRequest,
     Patience,
 )
@@ -36,8 +36,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.channels import (
+        Channel,
+    )
 
 TOKEN = "sesame-open-sesame-7391"
 """Stands in every URL here, and may stand nowhere else."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import services
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.channels import services
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.request import Patience
 from apprise.plugins.slack import NotifySlack
 from apprise.plugins.telegram import NotifyTelegram
 

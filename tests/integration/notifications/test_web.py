@@ -11,8 +11,11 @@ import hmac
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import Patience, Ping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.request import (
+    Patience,
+    Ping,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path

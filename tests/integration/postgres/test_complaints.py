@@ -12,8 +12,8 @@ from pathlib import Path
 
 import fixtures_postgres
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 from faults import ground
 
 if t.TYPE_CHECKING:

@@ -13,9 +13,12 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import connection, server
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    connection,
+    server,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError, UsageError
 from fixtures_postgres import MESSAGES, free_port
 
 if t.TYPE_CHECKING:

@@ -11,13 +11,15 @@ import datetime
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases.discovery import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    connect,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases.discovery import (
     DiscoveryRequest,
     find_databases,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.history import History, Restored
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.host.restores import History, Restored
 
 if t.TYPE_CHECKING:
     from pathlib import Path

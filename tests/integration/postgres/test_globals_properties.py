@@ -11,8 +11,13 @@ import contextlib
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import properties, server
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import roles as cluster_globals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    properties,
+    server,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    roles as cluster_globals,
+)
 from fixtures_postgres import GOLDEN, start_cluster, stop_cluster
 
 if t.TYPE_CHECKING:

@@ -12,8 +12,7 @@ import secrets
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     catalogue_objects,
     dump,
     members,
@@ -21,6 +20,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     server,
     snapshot,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
 from fixtures_postgres import GOLDEN
 
 if t.TYPE_CHECKING:

@@ -13,9 +13,7 @@ import secrets
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError, ProcessFailed
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     connection,
     dump,
     grants,
@@ -23,6 +21,11 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     proof,
     server,
     snapshot,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    DatabaseError,
+    ProcessFailed,
 )
 
 if t.TYPE_CHECKING:

@@ -13,9 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     connection,
     dump,
     grants,
@@ -24,6 +22,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     server,
     snapshot,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

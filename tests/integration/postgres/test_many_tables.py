@@ -12,9 +12,13 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import locks, proof, snapshot
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    locks,
+    proof,
+    snapshot,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 from faults import ground
 from fixtures_postgres import Cluster, start_cluster, stop_cluster
 

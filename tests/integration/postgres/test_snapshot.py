@@ -12,19 +12,19 @@ import threading
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
-    Busy,
-    DatabaseError,
-    ProcessFailed,
-    UsageError,
-)
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     dump,
     members,
     proof,
     server,
     snapshot,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    Busy,
+    DatabaseError,
+    ProcessFailed,
+    UsageError,
 )
 
 if t.TYPE_CHECKING:

@@ -12,9 +12,9 @@ import typing as t
 from pathlib import Path
 
 import asked
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups import backup
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from faults import ground
 
 if t.TYPE_CHECKING:

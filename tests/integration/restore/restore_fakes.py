@@ -12,9 +12,7 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done, World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     connection,
     detail,
     dump,
@@ -24,6 +22,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres
     server,
     snapshot,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Done, World
 
 Cluster = t.Any
 

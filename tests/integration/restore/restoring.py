@@ -13,18 +13,18 @@ import typing as t
 
 import asked
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import properties
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.choice import Choice
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import properties
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.choice import Choice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.restore import (
     RestoreRequest,
     restore_chain,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Done
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Done
 
 
 class Restorer:

@@ -15,16 +15,18 @@ import typing as t
 
 import asked
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases.discovery import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import roles
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.encodings import (
+    raw_names,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases.discovery import (
     DiscoveryRequest,
     find_databases,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import roles
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.encodings import raw_names
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from faults import ground
 
 NAME = b"m\xfcller"
@@ -135,8 +137,9 @@ def test_a_name_of_another_encoding_holds_up_no_other_database(cluster, database
         assert server.execute(owner, latin) == [(True,)]
         raw(server, latin, b"ALTER DATABASE latin_one OWNER TO " + NAME)
         named = place.back_up()
+        elsewhere = dataclasses.replace(request.target, target_db="elsewhere")
         with pytest.raises(errors.DatabaseError, match="cannot be named from the database postgres"):
-            restore.restore(dataclasses.replace(request, target_db="elsewhere", backup=named), place.world())
+            restore.restore(dataclasses.replace(request, target=elsewhere, backup=named), place.world())
         assert server.execute("SELECT count(*) FROM pg_database WHERE datname = 'elsewhere'") == [(0,)]
         with contextlib.closing(server.connect(plain)) as session:
             recorded = roles.read(session)

@@ -11,8 +11,8 @@ import typing as t
 
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import connection
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import connection
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
 
 OWNER = "teller"
 ENDING = """

@@ -13,10 +13,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks, staging_database
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores import emergency
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    checks,
+    staging_database,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    connect,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import emergency
 from restoring import validated
 
 OWNER = "hostile_owner"

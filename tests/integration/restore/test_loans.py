@@ -20,12 +20,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending import lending
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending.borrowing import borrowing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending.ledger import Loan, abandoned
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend import lending
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend.borrowing import borrowing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend.ledger import Loan, abandoned
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,9 +110,9 @@ def test_who_asks_for_nothing_is_lent_nothing_and_takes_nothing(place: Place, tm
 
 def test_a_borrower_that_dies_has_given_back(place: Place) -> None:
     program = (
-        "import sys, time; from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.lending.borrowing "
-        "import borrowing\n"
-        "with borrowing(sys.argv[1]) as one, one.rights():\n  print('lent', flush=True); time.sleep(60)"
+        "import sys, time\n"
+        "from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend import borrowing\n"
+        "with borrowing.borrowing(sys.argv[1]) as one, one.rights():\n  print('lent', flush=True); time.sleep(60)"
     )
     with place.open("aaaaaaaa") as path:
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

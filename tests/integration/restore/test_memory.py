@@ -16,9 +16,15 @@ from pathlib import Path
 
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect, rows
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    scratch,
+    server,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    connect,
+    rows,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
 from restoring import validated
 
 MIB = 1 << 20

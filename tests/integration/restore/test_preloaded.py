@@ -14,9 +14,9 @@ import asked
 import fixtures_postgres
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from restoring import Restorer
 
 JOBS = """
@@ -47,7 +47,7 @@ def jobs(preloading: fixtures_postgres.Cluster) -> restore_fakes.Backup:
 
 def prove(backup: restore_fakes.Backup, **values: t.Any) -> t.Any:
     with tempfile.TemporaryDirectory(prefix="lb-") as place:
-        settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+        settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
         request = asked.validation(settings, "main", "jobs", scratch_dir=place, **values)
         world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})
         return validation.validate_chain(request, world, [t.cast("t.Any", backup)]).facts["validation"]

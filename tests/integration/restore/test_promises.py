@@ -13,10 +13,13 @@ import typing as t
 import asked
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, status
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import database_plan, staging_database
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.choice import Choice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    database_plan,
+    staging_database,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors, status
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.choice import Choice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from test_restore import CONFIRM, left_by_a_killed_run, ours
 
 if t.TYPE_CHECKING:
@@ -161,7 +164,7 @@ def test_a_backup_that_our_keys_do_not_open_is_refused_in_check_mode_too(restore
             raise errors.KeyRefused("No key here opens it.", "Give the right one.")
 
     sealed = Sealed(**{field.name: getattr(shop_backup, field.name) for field in dataclasses.fields(shop_backup)})
-    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
     request = asked.validation(settings, "main", "shop", login=restorer.cluster.login, target_db="postgres")
     world = restore_fakes.world(dry_run=dry_run, environ=restorer.cluster.environ)
     with pytest.raises(errors.KeyRefused):
@@ -180,7 +183,7 @@ def test_a_note_of_the_cluster_that_words_were_compared_in_is_told(
     spoilt = {name: "0" if "view" in name else digest for name, digest in objects.items()}
     record = {**backup.details, "proof": {**backup.details["proof"], "objects": spoilt}}
     record["properties"] = {**record["properties"], "collate": "xx_XX.UTF-8", "ctype": "xx_XX.UTF-8", "provider": "c"}
-    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
     request = asked.validation(
         settings, "main", source, login=restorer.cluster.login, target_db=source, scratch_dir=str(place)
     )

@@ -14,13 +14,15 @@ import typing as t
 import psycopg
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     connection,
     proof,
     staging_database,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.warrants import StagingWarrants
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.warrants import (
+    StagingWarrants,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
 
 CONFIRM = "shop@db1"
 

@@ -13,8 +13,10 @@ import typing as t
 import psycopg
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.role_choice import Wish
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.role_choice import (
+    Wish,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
 
 MADE = ("app_owner", "app", "boss", "stranger", "auditor")
 ROLES = """

@@ -16,8 +16,8 @@ import typing as t
 
 import modules
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices
 from faults import ground
 
 if t.TYPE_CHECKING:

@@ -19,12 +19,16 @@ from pathlib import Path
 
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.databases.discovery import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    connection,
+    grants,
+    proof,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases.discovery import (
     DiscoveryRequest,
     find_databases,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import connection, grants, proof
 from fixtures_postgres import Cluster, free_port, start_cluster, stop_cluster
 
 if t.TYPE_CHECKING:

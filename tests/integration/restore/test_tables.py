@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.tables_plan import TablesPlan
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.tables_plan import (
+    TablesPlan,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
 
 SOURCE = """
 SET search_path = public;

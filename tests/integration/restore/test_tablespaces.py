@@ -14,7 +14,7 @@ import typing as t
 import asked
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 
 PLACED = """
 SET search_path = public;
@@ -50,7 +50,7 @@ def placed(restorer: t.Any) -> t.Iterator[restore_fakes.Backup]:
 
 def test_validation_passes_and_tells_where_things_lay(placed):
     with tempfile.TemporaryDirectory(prefix="lb-") as place:
-        settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+        settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
         request = asked.validation(settings, "main", "placed", scratch_dir=place)
         world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})
         result = validation.validate_chain(request, world, [t.cast("t.Any", placed)]).facts["validation"]

@@ -14,9 +14,12 @@ from pathlib import Path
 import asked
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import connection, grants
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    connection,
+    grants,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 
 # The view's operator is found by the search_path alone, and PostgreSQL writes it without its schema.
 HIDDEN = """
@@ -72,7 +75,7 @@ def test_a_validation_says_it_and_takes_the_same_option(hidden):
     def prove(**values: t.Any) -> t.Any:
         with tempfile.TemporaryDirectory(prefix="lb-", dir="/tmp") as place:
             Path(place).chmod(0o711)
-            settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+            settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
             request = asked.validation(
                 repository=settings, cluster="main", database="shop", scratch_dir=place, **values
             )

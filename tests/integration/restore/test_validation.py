@@ -17,9 +17,9 @@ from pathlib import Path
 import asked
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks, roles
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import checks, roles
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from restoring import validated
 
 
@@ -206,7 +206,7 @@ def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place)
 
 
 def test_check_mode_starts_nothing(shop_backup, place):
-    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
     request = asked.validation(settings, "main", "shop", scratch_dir=str(place / "x"))
     outcome = validation.validate_chain(request, restore_fakes.world(dry_run=True), [t.cast("t.Any", shop_backup)])
     assert not outcome.changed

@@ -26,20 +26,20 @@ from pathlib import Path
 import asked
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors, process
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     checks,
     scratch,
     scratch_place,
     server,
     walls,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     connect,
     execute,
     rows,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors, process
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 
 
 @dataclasses.dataclass
@@ -146,7 +146,7 @@ CREATE MATERIALIZED VIEW trapped AS SELECT evil(n) FROM traps;
 
 
 def prove(backup: restore_fakes.Backup, place: Path, **values: t.Any) -> t.Any:
-    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None})())
+    settings = t.cast("t.Any", type("Settings", (), {"application": "shop", "state_dir": None, "place": ""})())
     request = asked.validation(settings, "main", "shop", scratch_dir=str(place), **values)
     world = restore_fakes.world(environ={"PATH": os.environ["PATH"]})
     return validation.validate_chain(request, world, [t.cast("t.Any", backup)]).facts["validation"]
@@ -288,15 +288,16 @@ ATTACK = (
 )
 RUN = """
 import os, signal, sys, time
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import scratch, server
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import connect
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import connection
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import scratch
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import server
 signal.signal(signal.SIGTERM, lambda *_given: sys.exit(143))
 try:
     with scratch.running(
         server.programs(15), parent=sys.argv[1], chance=1, superuser="postgres", sleep=time.sleep
     ) as cluster:
-        with connect(cluster.login, "postgres") as session:
+        with connection.connect(cluster.login, "postgres") as session:
             session.execute(f"COPY (SELECT 1) TO PROGRAM '{os.environ['ATTACK']}'")
         print("running", flush=True)
         time.sleep(60)

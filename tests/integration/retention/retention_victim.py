@@ -24,9 +24,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 importlib.import_module("conftest")  # makes the collection importable
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import store_lock
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import store_lock
 from ansible_collections.lifeboat.recovery.plugins.modules import store_retention
 
 CHANGES = ("put", "put_new", "delete", "purge")

@@ -17,11 +17,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "retention"))
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Full
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Full
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipt
 from retention_ground import Ground
 
 POLICY = {"keep_within": "30d", "min_keep": 1}

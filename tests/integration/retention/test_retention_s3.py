@@ -23,20 +23,20 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
-    catalogue,
-    listing,
-    manifest,
-    marking,
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import open_store
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue, manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import open_store
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 from faultproxy import Fault, FaultProxy
 
 VICTIM = Path(__file__).with_name("retention_victim.py")

@@ -14,8 +14,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.settings import Patience
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
 
@@ -24,7 +24,7 @@ from faultproxy import FaultProxy
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import Store
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import Store
 
 IMPATIENT = Patience(connect=2, request=2, retries=3, retrying=10)
 """So that a stalled request costs a test two seconds."""

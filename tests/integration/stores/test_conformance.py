@@ -17,19 +17,19 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import versioned
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AlreadyExists,
     NotFound,
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import versioned
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import Store
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import Store
 
 MIB = 1 << 20
 
@@ -332,7 +332,7 @@ def test_an_error_in_the_middle_leaves_the_old_object(store: Store) -> None:
 
 UPLOAD = """
 import sys, time
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
 def chunks():
     for _ in range(12):
         yield b"x" * (1 << 20)
@@ -356,7 +356,7 @@ def test_a_killed_upload_leaves_no_object(settings: opening.StoreSettings, child
 
 TRANSFER = """
 import re, sys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
 store = opening.open_store(opening.StoreSettings(**eval(sys.argv[1])), environ={})
 size = store.put("big", (bytes(1 << 20) for _ in range(192)), part_size=8 << 20)
 if sum(map(len, store.get("big"))) != size:

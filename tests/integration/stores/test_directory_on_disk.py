@@ -13,8 +13,8 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def test_a_disk_without_inodes_is_named(small_disk: Path) -> None:
 
 PUT = """
 import sys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
 store = DirectoryStore(sys.argv[1])
 store.put("shop/data/0001.lbx", [b"x" * (1 << 20)] * 2)
 store.put_new("shop/manifests/m.json", b"{}")

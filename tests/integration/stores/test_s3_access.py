@@ -15,20 +15,20 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     AlreadyExists,
     NotFound,
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
 from faultproxy import Fault
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import Store
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import Store
     from faultproxy import FaultProxy
 
 EVERYTHING: dict[str, Callable[[Store], object]] = {

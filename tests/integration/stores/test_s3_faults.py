@@ -10,20 +10,20 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.settings import Patience
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     AlreadyExists,
     NotFound,
     StoreError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.settings import Patience
 from faultproxy import Fault, told
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import Store
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import Store
     from faultproxy import FaultProxy
 
 MIB = 1 << 20

@@ -16,7 +16,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.base import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import (
     Answering,
     Check,
     Comparison,
@@ -25,14 +25,14 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.componen
     Stored,
     Trial,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.source import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.source import (
     Captured,
     Known,
     Preview,
     Sink,
     Source,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.target import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.target import (
     Committed,
     Plan,
     Reader,
@@ -43,8 +43,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.base import Place
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import Place
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
 
 
 @dataclasses.dataclass

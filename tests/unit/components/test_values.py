@@ -11,17 +11,26 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.backups.backup import BackupRequest, back_up
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.base import Check
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import Check
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.trials import (
+    ScratchTrial,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     NotFound,
     ProofMismatch,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.trials import ScratchTrial
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation, verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.restore import RestoreRequest, restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.backup import (
+    BackupRequest,
+    back_up,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.restore import (
+    RestoreRequest,
+    restore,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
 from values import Values
 
 if t.TYPE_CHECKING:

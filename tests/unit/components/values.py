@@ -15,9 +15,15 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.base import Comparison, Parent
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.source import Captured, Preview
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.components.target import Committed
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import (
+    Comparison,
+    Parent,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.source import (
+    Captured,
+    Preview,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.target import Committed
 
 
 def read(directory: Path) -> dict[str, str]:

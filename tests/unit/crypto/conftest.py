@@ -10,7 +10,7 @@ import functools
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, lbx, opener, stream
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, lbx, opener, stream
 
 SMALL_SEGMENT = 128
 

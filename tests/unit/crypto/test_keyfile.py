@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AlreadyExists, KeyRefused
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile, keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AlreadyExists, KeyRefused
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import hashlib
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, primitives
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, MissingLibrary
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, primitives
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused, MissingLibrary
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 

@@ -12,8 +12,18 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, lbx, opener, stream, wraps
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
+    keys,
+    lbx,
+    opener,
+    stream,
+    wraps,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    KeyRefused,
+    Tampered,
+    UsageError,
+)
 
 NAME = "shop/data/x/0001.lbx"
 Make = t.Callable[..., bytes]

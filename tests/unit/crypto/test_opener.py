@@ -11,7 +11,7 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
     handover,
     keys,
     lbx,
@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto i
     primitives,
     wraps,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused, Tampered
 
 Make = t.Callable[..., bytes]
 

@@ -10,8 +10,12 @@ import base64
 import json
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    KeyRefused,
+    Tampered,
+    UsageError,
+)
 
 OTHER = keys.Signer(bytes(range(1, 33)))
 

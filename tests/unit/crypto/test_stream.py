@@ -13,8 +13,8 @@ import typing as t
 
 import pytest
 import tink
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import primitives, stream
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import primitives, stream
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered, UsageError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tink import secret_key_access, streaming_aead

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import strict_json
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import strict_json
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered, UsageError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,9 +12,15 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, lbx, opener, trust, wraps
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
+    keys,
+    lbx,
+    opener,
+    trust,
+    wraps,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused, Tampered
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 INDEX = json.loads((VECTORS / "index.json").read_bytes())

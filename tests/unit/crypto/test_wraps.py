@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keys, primitives, wraps
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused, Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, primitives, wraps
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused, Tampered
 
 KEY = keys.OpeningKey(bytes(range(32)))
 

@@ -19,10 +19,16 @@ import tarfile
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import codec
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.archives import archive
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, keys, lbx, stream, trust
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
+    keyfile,
+    keys,
+    lbx,
+    stream,
+    trust,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
     KeyRefused,
     RecoveryError,
@@ -30,10 +36,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors i
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome, World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.streams import Peekable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome, World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.streams import Peekable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.archive import archive
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import trusted_keys
 
 if t.TYPE_CHECKING:
     from pathlib import Path

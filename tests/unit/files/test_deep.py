@@ -10,14 +10,14 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files import names
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.identity import Identity, Rules
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.packing import Packer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.safety import Guard, Limits
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.selection import Selection
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.staging import remove
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.unpacking import Extractor
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.walking import Tree
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files import names
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.identity import Identity, Rules
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.packing import Packer
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.safety import Guard, Limits
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.selection import Selection
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.staging import remove
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.unpacking import Extractor
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.walking import Tree
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,17 +14,17 @@ import tarfile
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files import names, staging, tar
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.identity import Identity, Rules
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.packing import Packer
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.selection import Selection
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.walking import Tree
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     Busy,
     RecoveryError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files import names, staging, tar
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.identity import Identity, Rules
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.packing import Packer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.selection import Selection
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.walking import Tree
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Busy, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files import staging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files import staging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Busy, StoreError
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ def test_the_staging_directory_is_private(tmp_path: Path) -> None:
 
 KILLED = """
 import os, sys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files import staging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files import staging
 with staging.Staging(sys.argv[1]) as place:
     os.mkdir(staging.CONTENT, dir_fd=place.handle)
     os.mkdir(staging.CONTENT + b"/secret", dir_fd=place.handle)

@@ -11,8 +11,8 @@ import tarfile
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files import tar
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files import tar
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
 from hypothesis import given
 from hypothesis import strategies as st
 

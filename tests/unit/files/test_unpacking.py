@@ -11,18 +11,18 @@ import tarfile
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.identity import Identity, Rules
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.packing import Packer
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.safety import Guard, Limits
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.selection import Selection
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.unpacking import Extractor
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.files.walking import Tree
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     RecoveryError,
     StoreError,
     Tampered,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.identity import Identity, Rules
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.packing import Packer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.safety import Guard, Limits
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.selection import Selection
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.unpacking import Extractor
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.files.walking import Tree
 
 if t.TYPE_CHECKING:
     from pathlib import Path

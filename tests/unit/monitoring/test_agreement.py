@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import judging
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import families
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import all_printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import all_printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.monitor import families
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import judging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.modules import backup_metrics
 
 if t.TYPE_CHECKING:
@@ -144,7 +144,10 @@ def test_the_panels_are_whole_and_do_not_overlap() -> None:
 
 def test_kinds_that_can_happen_are_shown_before_they_do() -> None:
     """A series that appears with its first damage has no zero before it, and nobody sees when it came."""
-    places = (ENGINE / "catalogue" / "catalogue.py", ENGINE / "anomalies" / "assessment.py")
+    places = (
+        ENGINE / "records" / "repository" / "catalogue.py",
+        ENGINE / "records" / "anomalies" / "assessment.py",
+    )
     source = "".join(path.read_text(encoding="utf-8") for path in places)
     raised = set(re.findall(r"Anomaly\(\s*\"(\w+)\"", source)) | {catalogue.STRANGER, "manifest"}
     assert raised <= set(families.ANOMALIES)

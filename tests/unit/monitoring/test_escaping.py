@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import exposition
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring.exposition import Family, Sample
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import exposition
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.exposition import Family, Sample
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import printable
 from hypothesis import given
 from hypothesis import strategies as st
 from rendering import STATUS_PAGE

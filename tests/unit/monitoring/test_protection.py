@@ -11,19 +11,20 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor import doctor
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
     catalogue,
     choosing,
-    listing,
-    marking,
     protection,
     receipts,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.doctor import doctor
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy, prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.planner import Candidate
 
 if t.TYPE_CHECKING:
     from shelf import Shelf

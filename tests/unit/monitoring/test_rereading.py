@@ -10,11 +10,11 @@ import datetime
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import receipts, reread
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import receipts, reread
 
 if t.TYPE_CHECKING:
     from shelf import Shelf

@@ -14,11 +14,15 @@ import typing as t
 
 import pytest
 import shelf as ground
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.anomalies import backup_figures
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import inventory
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, NotFound, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.printing import printable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import directory
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import directory
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    AccessDenied,
+    NotFound,
+    UsageError,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import backup_figures
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import inventory
 
 if t.TYPE_CHECKING:
     from shelf import Shelf

@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 NOW = datetime.datetime(2022, 1, 20, 10, 0, tzinfo=datetime.UTC)
 BACKUP = "backup-20220120T100000Z-a1b2c3d4e5f60718"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels.address import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.channels.address import (
     Address,
     read_address,
     read_secret,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 
 
 def secret_file(path, text, mode=0o600):

@@ -11,8 +11,8 @@ import select
 import signal
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels import cutoff
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels.address import Undelivered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.channels import cutoff
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.channels.address import Undelivered
 
 
 def hang():

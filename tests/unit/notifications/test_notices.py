@@ -12,12 +12,12 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import notices
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import text as notice_text
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.redaction import redacted
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.verbs import EVENTS
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.redaction import redacted
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.verbs import EVENTS
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body as notice_body
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import text as notice_text
 
 ROOT = Path(__file__).resolve().parents[3]
 

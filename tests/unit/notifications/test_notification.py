@@ -11,15 +11,17 @@ import json
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.channels.address import Undelivered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import delivery, notification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import memory as notice_memory
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.notices import Notice
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.pending import Alarm
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.channels.address import Undelivered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.notify import delivery, notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body as notice_body
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import (
+    memory as notice_memory,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.notices import Notice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.pending import Alarm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.request import (
     NotifyRequest,
     Patience,
     Ping,

@@ -11,20 +11,24 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _notifying
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import auditing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications import body, notices, text
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     grants,
     members,
     restorer,
     unmade,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.differences import Difference
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.server import Finding
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import validation
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.redaction import without
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.report import lost
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.differences import (
+    Difference,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.server import (
+    Finding,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.redaction import without
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.report import lost
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import auditing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body, notices, text
 
 NOW = datetime.datetime(2022, 1, 20, 10, 0, tzinfo=datetime.UTC)
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils._argspec import requested_by, state_dir
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.pending import Alarm
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.notifications.request import NotifyRequest, Ping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.channels import Channel
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.pending import Alarm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.request import (
+    NotifyRequest,
+    Ping,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 from ansible_collections.lifeboat.recovery.plugins.module_utils._notifying import options
 from ansible_collections.lifeboat.recovery.plugins.modules import notify

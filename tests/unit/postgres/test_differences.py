@@ -10,19 +10,16 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.catalogue_objects import (
-    digest,
-    frames,
-    kind,
-    normal,
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    catalogue_objects as objects,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.differences import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.differences import (
     FORMAT,
     Difference,
     compare,
     excuse,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
 
 
 def proof(**changes: t.Any) -> dict[str, t.Any]:
@@ -134,23 +131,25 @@ def test_partial_backup_says_nothing_of_other_tables() -> None:
 def test_expressions_are_compared_without_casts_and_brackets_but_with_their_strings() -> None:
     first = "CHECK (((v)::text = ANY ((ARRAY['a b'::character varying, '(c)'::character varying])::text[])))"
     again = "CHECK (((v)::text = ANY (ARRAY[('a b'::character varying)::text, ('(c)'::character varying)::text])))"
-    assert normal(first) == normal(again)
-    assert normal(first) != normal(first.replace("a b", "ab"))
-    assert normal('a::"odd type"."x"[]') == normal("a")
-    assert normal("a::timestamp(3) without time zone, b") == normal("a, b")
-    assert normal("x = 1") != normal("x = 10")
+    assert objects.normal(first) == objects.normal(again)
+    assert objects.normal(first) != objects.normal(first.replace("a b", "ab"))
+    assert objects.normal('a::"odd type"."x"[]') == objects.normal("a")
+    assert objects.normal("a::timestamp(3) without time zone, b") == objects.normal("a, b")
+    assert objects.normal("x = 1") != objects.normal("x = 10")
 
 
 def test_only_expressions_are_compared_loosely() -> None:
-    assert digest("comment on table a", "a (b)") != digest("comment on table a", "a b")
-    assert digest("table constraint c on a", "CHECK ((a > 0))") == digest("table constraint c on a", "CHECK (a > 0)")
+    assert objects.digest("comment on table a", "a (b)") != objects.digest("comment on table a", "a b")
+    assert objects.digest("table constraint c on a", "CHECK ((a > 0))") == objects.digest(
+        "table constraint c on a", "CHECK (a > 0)"
+    )
 
 
 def test_kind_is_told_from_an_identity() -> None:
-    assert kind("table column app.t.id") == "table column"
-    assert kind('event trigger "on ddl"') == "event trigger"
-    assert kind("table app.column") == "table"
-    assert kind("comment on table app.t") == "comment on"
+    assert objects.kind("table column app.t.id") == "table column"
+    assert objects.kind('event trigger "on ddl"') == "event trigger"
+    assert objects.kind("table app.column") == "table"
+    assert objects.kind("comment on table app.t") == "comment on"
 
 
 def partition(name: str, rows: int, summed: int) -> dict[str, t.Any]:
@@ -190,6 +189,6 @@ def test_a_frame_is_what_is_left_without_the_words() -> None:
     described = {"view v": "owner: o\nquery: \1 SELECT 1;\2", "schema s": "owner: o"}
     other = {"view v": "owner: o\nquery: \1 SELECT 1 AS one;\2"}
     owned = {"view v": "owner: p\nquery: \1 SELECT 1;\2"}
-    assert frames(described).keys() == {"view v"}
-    assert frames(described) == frames(other) != frames(owned)
-    assert digest("view v", described["view v"]) == digest("view v", "owner: o\nquery:  SELECT 1;")
+    assert objects.frames(described).keys() == {"view v"}
+    assert objects.frames(described) == objects.frames(other) != objects.frames(owned)
+    assert objects.digest("view v", described["view v"]) == objects.digest("view v", "owner: o\nquery:  SELECT 1;")

@@ -8,13 +8,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import dump
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
     DatabaseError,
     ProcessFailed,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import dump
 
 SUBSCRIPTIONS = "pg_dump: warning: subscriptions not dumped because current user is not a superuser"
 COLLATION = (

@@ -9,9 +9,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import ProcessFailed
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import roles
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import Login
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import roles
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
+    Login,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import ProcessFailed
 
 if t.TYPE_CHECKING:
     from pathlib import Path

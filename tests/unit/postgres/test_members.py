@@ -10,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import DatabaseError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import members
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.snapshot import Table
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import members
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.snapshot import (
+    Table,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError, UsageError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import database_place
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.proof import compare
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    database_place,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.proof import compare
 
 
 def proof(major: int, objects: dict[str, str], **values: t.Any) -> dict[str, t.Any]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import preloading
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.server import Programs
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import preloading
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.server import (
+    Programs,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.connection import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     quote_identifier,
     quote_literal,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.settings import assignment, split_list
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.settings import (
+    assignment,
+    split_list,
+)
 
 
 @pytest.mark.parametrize(

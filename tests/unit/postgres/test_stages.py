@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.toc import Entry, stages
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.toc import (
+    Entry,
+    stages,
+)
 
 
 def entry(number: int, kind: str, needs: tuple[int, ...] = ()) -> Entry:

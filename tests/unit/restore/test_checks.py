@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 
 
 @pytest.mark.parametrize(

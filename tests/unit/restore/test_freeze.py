@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres.freeze import HEAD, frozen
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.freeze import (
+    HEAD,
+    frozen,
+)
 
 
 def text(value: bytes) -> bytes:

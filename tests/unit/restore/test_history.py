@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.restores.history import History, Restored
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.host.restores import History, Restored
 
 ONE = Restored("db1", "shop", 16400, "main/shop", "backup-1", "fire", "2026-11-21T02:00:00Z", 10.0, 1000)
 

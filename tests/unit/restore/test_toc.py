@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.postgres import toc
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import toc
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
 
 LISTING = b""";
 ; Archive created at 2026-11-21 02:00:00 UTC

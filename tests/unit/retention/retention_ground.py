@@ -16,15 +16,20 @@ import os
 import secrets
 import typing as t
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, manifest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.policy import parse
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.prune import PruneRequest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.opening import StoreSettings, open_store
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+    StoreSettings,
+    open_store,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune.prune import PruneRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue, manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.policy import parse
 
 if t.TYPE_CHECKING:
     from pathlib import Path

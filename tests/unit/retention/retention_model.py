@@ -17,9 +17,12 @@ from datetime import UTC, datetime, timedelta
 if t.TYPE_CHECKING:
     from datetime import tzinfo
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.calendar import Age
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.policy import Policy, Rules
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.calendar import Age
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.planner import Candidate
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.policy import (
+        Policy,
+        Rules,
+    )
 
 DAY = 86400
 

@@ -12,11 +12,11 @@ import itertools
 import threading
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import Parent
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.manifest import Parent
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 

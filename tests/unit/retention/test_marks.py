@@ -10,14 +10,16 @@ import dataclasses
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import marking, marks
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import keyfile, seals, trust
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import Signer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import KeyRefused
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys import trusted_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile, seals, trust
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import Signer
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import marks, trusted_keys
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
 
 DAY = datetime.timedelta(days=1)
 TOKEN = "0123456789abcdef"

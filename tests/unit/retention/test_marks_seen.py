@@ -12,9 +12,9 @@ import datetime
 import shutil
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import marking
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 

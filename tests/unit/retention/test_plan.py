@@ -9,8 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import Candidate, plan
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
+    policy as retention_policy,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.planner import Candidate, plan
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -10,10 +10,12 @@ import datetime
 import zoneinfo
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import MissingLibrary, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import calendar
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.calendar import Age
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import MissingLibrary, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import calendar
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
+    policy as retention_policy,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.calendar import Age
 
 NOW = datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.UTC)
 

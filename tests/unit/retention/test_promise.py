@@ -10,8 +10,10 @@ import math
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import s3_retention
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import s3_retention
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
+    policy as retention_policy,
+)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import retention_model as model
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy as retention_policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.planner import CLOCKS, Candidate, plan
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
+    policy as retention_policy,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.planner import (
+    CLOCKS,
+    Candidate,
+    plan,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

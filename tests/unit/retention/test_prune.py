@@ -11,26 +11,26 @@ import datetime
 import secrets
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
-    catalogue,
-    listing,
-    marking,
-    marks,
-)
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.manifest import Parent
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     Busy,
     KeyRefused,
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.keys.trusted_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue, marks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.manifest import Parent
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipt
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
+    KeySettings,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import store_lock
 
 DAY = datetime.timedelta(days=1)
 POLICY = {"keep_within": "30d", "min_keep": 1}

@@ -13,21 +13,19 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import holder, repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import (
-    catalogue,
-    listing,
-    marking,
-    readings,
-)
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import holder
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     NotFound,
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.proving import verification
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, removal
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune, removal
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue, readings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 TOKEN = "0123456789abcdef"

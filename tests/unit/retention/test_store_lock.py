@@ -14,16 +14,17 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
     Full,
     StoreError,
     Unbelievable,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune, store_lock
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import store_lock
 from test_crashes import Killed, Mortal, populate
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
@@ -31,9 +32,9 @@ NAME = repository.lock("shop", "retention")
 
 HOLDER = """
 import datetime, sys, time
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention.store_lock import StoreLock
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.store_lock import StoreLock
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
 world = World(now=lambda: datetime.datetime.now(datetime.UTC), sleep=time.sleep, environ={})
 StoreLock(DirectoryStore(sys.argv[1]), sys.argv[2], "token", world).take(0)
 print("held", flush=True)

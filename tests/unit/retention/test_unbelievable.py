@@ -10,16 +10,17 @@ import contextlib
 import os
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue import catalogue, listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.catalogue.receipts import Receipt
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     RecoveryError,
     StoreError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.monitoring import collecting
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.monitor import collecting
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipt
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 LEFT = "backup-20200101T000000Z-0123456789abcdef"

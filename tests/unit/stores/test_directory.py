@@ -16,9 +16,9 @@ import threading
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import disk
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import NotFound, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import disk
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import NotFound, StoreError
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +209,7 @@ def test_a_new_directory_is_durable_before_what_is_put_into_it(
 LATER = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 ENDLESS = """
 import sys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
 
 def chunks():
     yield b"0123456789"

@@ -10,19 +10,22 @@ import datetime
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.dry_run import (
+    DryRunStore,
+    Intended,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     AlreadyExists,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.dry_run import DryRunStore, Intended
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import ObjectInfo
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import ObjectInfo
 
 
 def untouched() -> Iterator[bytes]:

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import failures
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import bucket
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     Full,
     NotFound,
     StoreError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import failures
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import bucket
 
 HTTP = "Generic S3 error: Error performing PUT https://host/b/k - Server returned non-2xx status code: {}: {}"
 

@@ -10,11 +10,11 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import MissingLibrary, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores import object_store, opening
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.directory import DirectoryStore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.dry_run import DryRunStore
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import credentials
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import object_store, opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.dry_run import DryRunStore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import credentials
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import MissingLibrary, UsageError
 
 if t.TYPE_CHECKING:
     from pathlib import Path

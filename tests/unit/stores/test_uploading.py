@@ -10,10 +10,10 @@ import typing as t
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import AccessDenied, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.base import ObjectInfo
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.downloading import cut_out
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.uploading import Written, confirm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import ObjectInfo
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.downloading import cut_out
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.uploading import Written, confirm
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

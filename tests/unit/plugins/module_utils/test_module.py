@@ -14,8 +14,8 @@ import sys
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _module
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import RecoveryError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
 
 STORE = {
     "url": "s3://b/p",
@@ -195,7 +195,7 @@ def test_a_signal_that_comes_when_all_is_done_does_not_spoil_the_result():
         "import os, signal; from ansible.module_utils import basic\n"
         "from ansible.module_utils.testing import patch_module_args\n"
         "from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec, _module\n"
-        "from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome\n"
+        "from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome\n"
         "told = _module.success\n"
         "def late(*given, **named):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"

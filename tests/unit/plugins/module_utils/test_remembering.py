@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.audit import log as audit
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 OPTIONS = """{
     "application": {"type": "str"}, "state_dir": {"type": "path"}, "requested_by": {"type": "str"},
@@ -23,8 +23,8 @@ OPTIONS = """{
 PROGRAM = f"""
 import os, signal, sys
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec, _module
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import errors
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.model import Outcome
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
 
 def work(request, world):
     BODY

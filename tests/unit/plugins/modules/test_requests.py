@@ -12,8 +12,8 @@ import importlib
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 
 MODULES = "ansible_collections.lifeboat.recovery.plugins.modules"

@@ -9,10 +9,13 @@ from __future__ import annotations
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.retention import policy
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.guards import BucketGuards, Lock
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.lifecycle import Transition
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.guards import (
+    BucketGuards,
+    Lock,
+)
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.lifecycle import Transition
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 from ansible_collections.lifeboat.recovery.plugins.modules import s3_retention
 

@@ -10,7 +10,7 @@ import datetime
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.status import Status
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.status import Status
 from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _watch
 
 START = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)

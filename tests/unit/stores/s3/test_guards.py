@@ -10,9 +10,9 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.errors import UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import guards, lifecycle
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.guards import Lock, State
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import guards, lifecycle
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.guards import Lock, State
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 
 AREA = lifecycle.Area("pre/shop/", "pre/shop/data/")
 BARE = State(exists=True)

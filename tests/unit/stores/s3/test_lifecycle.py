@@ -10,8 +10,11 @@ import copy
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3 import lifecycle
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.lifecycle import Area, Transition
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import lifecycle
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.lifecycle import (
+    Area,
+    Transition,
+)
 
 AREA = Area("pre/shop/", "pre/shop/data/")
 STEPS = (Transition("STANDARD_IA", 30), Transition("DEEP_ARCHIVE", 120))

@@ -9,7 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.stores.s3.versions import Version, covered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.versions import (
+    Version,
+    covered,
+)
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A database that was filled from a backup: compared with its proof, and asked what its users want to know."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ..base import Comparison
+from . import checks, proof, unmade, wording
+from .connection import connect
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from ....ground.progress import Phases
+    from ..base import Check
+    from .connection import Login
+    from .differences import Difference, Record
+    from .layout import BackupContents
+    from .wording import Empty
+
+
+class DatabasePlace:
+    """
+    The database at `login`. What was `lost` is no difference, nor are objects of `ignored` kinds.
+
+    `empty` reaches an empty database for what PostgreSQL may word otherwise, and `told` is what that says.
+    """
+
+    def __init__(
+        self,
+        login: Login,
+        database: str,
+        contents: BackupContents,
+        lost: Collection[unmade.Loss] = (),
+        *,
+        ignored: Collection[str] = (),
+        empty: Empty | None = None,
+        phases: Phases | None = None,
+        told: Sequence[str] = (),
+    ) -> None:
+        self.login = login
+        self.database = database
+        self.contents = contents.said
+        self.warnings = tuple(str(loss) for loss in lost if loss.accepted)
+        self._backup = contents
+        self._lost = tuple(lost)
+        self._ignored = ignored
+        self._empty = empty
+        self._phases = phases
+        self._told = told
+
+    def compare(self) -> Comparison:
+        """Take the proof again and compare it; what only PostgreSQL words otherwise is no difference."""
+        before = self._backup.detail["proof"]
+        refused = tuple(
+            proof.Difference(loss.name, "missing", f"it could not be made: {loss.reason}. {ACCEPT}")
+            for loss in self._lost
+            if not loss.accepted
+        )
+        if before["level"] == "none":
+            return Comparison(tuple(map(str, refused)), (NO_PROOF,))
+        with self._phases("proof") if self._phases else contextlib.nullcontext():
+            partial = bool(before.get("partial"))
+            after = proof.take(self.login, self.database, None, before["level"], like=before, partial=partial)
+            found = proof.compare(before, after, ignored_kinds=self._ignored)
+            again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
+        found = [each for each in proof.excuse(found, again) if not unmade.excuses(self._lost, each)]
+        differences = (*refused, *(each for each in found if not each.note))
+        said = (*self._told, *told(found, before, after))
+        return Comparison(tuple(map(str, differences)), said, tuple(_parts(before, after)))
+
+    def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
+        """Run one check in a session that may read."""
+        with contextlib.closing(connect(self.login, self.database, read_only=True)) as session:
+            return checks.run(session, check, timeout=timeout)
+
+
+NO_PROOF = "The backup has no proof: it restores, and nothing says that the data is right."
+ACCEPT = "A restore needs accept_failed (lifeboat_accept_failed) with this name, and goes without it"
+
+
+def _parts(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[str, t.Any]]:
+    """Yield each table of the proof with what was found of it."""
+    found = {(entry["schema"], entry["name"]): entry for entry in after["tables"]}
+    for entry in before["tables"]:
+        here = found.get((entry["schema"], entry["name"]), {})
+        summed = "sum" in entry and "sum" in here
+        yield {
+            "schema": entry["schema"],
+            "name": entry["name"],
+            "sort": entry["sort"],
+            "rows": here.get("rows"),
+            "rows_backed_up": entry.get("rows"),
+            "content_equal": entry["sum"] == here["sum"] if summed else None,
+        }
+
+
+NAMED = 3
+"""Objects that a sentence about several names."""
+
+MAINTAIN = 17
+"""The major from which the rights on a table include one to maintain it."""
+
+
+def told(differences: Iterable[Difference], source: Record, restored: Record) -> list[str]:
+    """Return the notes among the differences of two proofs as sentences, one for each reason."""
+    alike: dict[tuple[str, str], list[Difference]] = {}
+    for difference in differences:
+        if difference.note:
+            alike.setdefault((difference.what, difference.detail), []).append(difference)
+    majors = (_major(source), _major(restored))
+    return [_sentence(group, majors) for group in alike.values()]
+
+
+def _sentence(group: list[Difference], majors: tuple[int, int]) -> str:
+    first = group[0]
+    if len(group) == 1:
+        return str(first)
+    if first.what == "changed" and majors[0] != majors[1]:
+        older, newer = sorted(majors)
+        rights = f", and from {MAINTAIN} on grants have the right MAINTAIN" if older < MAINTAIN <= newer else ""
+        cause = f"PostgreSQL {newer} describes {len(group)} objects in other words than {older}{rights}"
+        return f"{cause}: {_names(group)}"
+    return f"{_names(group)}: {first.detail}"
+
+
+def _names(group: list[Difference]) -> str:
+    names = [difference.object for difference in group]
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more} more"
+
+
+def _major(proof: Record) -> int:
+    return int(proof["server"]["version_num"]) // 10000

@@ -1,0 +1,215 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""What libpq and PostgreSQL say when they refuse, as one sentence of cause and one of what to do next."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import typing as t
+
+from ....ground.errors import Busy, DatabaseError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# libpq's own words, which are English: of its messages this collection asks for no other.
+_CONNECT: tuple[tuple[str, str, str], ...] = (
+    (
+        r"connection to server on socket .*(No such file or directory|Connection refused)",
+        "No PostgreSQL server listens in {where} on port {port}.",
+        "Start it, or correct login_unix_socket, login_host and login_port.",
+    ),
+    (
+        # The second is PgBouncer's, which knows one language.
+        r"^pooler$|unsupported startup parameter",
+        "A connection pooler answers at {where} port {port}, not PostgreSQL itself.",
+        "Give login_host and login_port, or login_unix_socket, of the server behind it.",
+    ),
+    (
+        r"Connection refused",
+        "Nothing listens at {where} port {port}.",
+        "Start PostgreSQL there, check its listen_addresses and any firewall, or correct login_host and login_port.",
+    ),
+    (
+        r"could not translate host name|failed to resolve host|Name or service not known",
+        "The host name {where} cannot be resolved.",
+        "Correct login_host, or repair name resolution.",
+    ),
+    (
+        r"timeout expired|timed out|No route to host|Network is unreachable",
+        "The host {where} does not answer on port {port}.",
+        "Check the network and firewalls between here and there.",
+    ),
+    (
+        r"no password supplied|fe_sendauth",
+        "The server at {where} wants a password for role {user} and none was given.",
+        "Give login_password_file, or allow peer authentication in pg_hba.conf.",
+    ),
+    (
+        r"certificate verify failed|root certificate file|does not support SSL|SSL error",
+        "The encrypted connection to {where} could not be made.",
+        "Check ssl_mode and ca_cert against the server's certificate.",
+    ),
+)
+
+_REFUSED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "3D000": (
+        (
+            "",
+            "The database {database!r} does not exist on the server at {where} port {port}.",
+            "Correct login_db: the name is taken exactly as it is given.",
+        ),
+    ),
+    "28P01": (
+        (
+            "",
+            "The server at {where} refuses the password of role {user}.",
+            "Correct login_password_file or the role's password.",
+        ),
+    ),
+    "42501": (
+        (
+            "",
+            "The role {user} may not connect to database {database!r}.",
+            "Run: GRANT CONNECT ON DATABASE to that role.",
+        ),
+    ),
+    "55000": (
+        (
+            "",
+            "The database {database!r} accepts no connections.",
+            "Allow them with ALTER DATABASE ... ALLOW_CONNECTIONS true, or leave this database out.",
+        ),
+    ),
+    "53300": (
+        (
+            "",
+            "The server at {where} has no connection left.",
+            "Raise max_connections or the limit of the role or database, or run when there is less load.",
+        ),
+    ),
+    "57P03": (("", "The server at {where} is starting or stopping.", "Try again when it accepts connections."),),
+    "28000": (
+        (
+            r'role ".*" does not exist',
+            "The role {user} does not exist on the server at {where} port {port}.",
+            "Create it with playbook lifeboat.recovery.install, or correct login_user.",
+        ),
+        (
+            r"Peer authentication failed|Ident authentication failed",
+            "The server at {where} does not let this operating system user be role {user}.",
+            "Run as the user of that name, add a map in pg_ident.conf, or use a password.",
+        ),
+        (
+            r"no pg_hba\.conf entry|pg_hba\.conf rejects",
+            "No line in the server's pg_hba.conf lets role {user} from here into database {database!r}.",
+            "Add one and reload the server.",
+        ),
+        (
+            r"is not permitted to log in",
+            "The role {user} is not allowed to log in.",
+            "Run: ALTER ROLE ... LOGIN, or use another role.",
+        ),
+        (
+            "",
+            "The server at {where} does not let role {user} into database {database!r}: {said}.",
+            "Create the role or let it log in (ALTER ROLE ... LOGIN), and look into pg_hba.conf and pg_ident.conf.",
+        ),
+    ),
+}
+"""
+What a SQLSTATE at the start of a session means. A pattern only makes a sentence more precise, where the server speaks
+English: the one without a pattern is what holds in every language.
+"""
+
+_BUSY = frozenset({"55P03", "40P01", "57014"})
+"""lock_not_available, deadlock_detected, and query_canceled, which is how a timeout shows."""
+
+_STATES = {
+    "40001": "On a standby, replay ended the query: set hot_standby_feedback = on there, or raise its "
+    "max_standby_streaming_delay, and try again.",
+    "42501": "Grant it to the role that makes the backup, or use another role.",
+    "42P01": "Something dropped or renamed it meanwhile: try again.",
+    "53100": "Free space on the server's disk, and try again.",
+    "53200": "Raise max_locks_per_transaction on the server (a restart), and try again.",
+    "57P01": "Try again when nobody ends sessions on that server.",
+    "57P03": "Try again when the server accepts connections.",
+    "XX001": "The server reports damaged data: check its disks, and restore from an earlier backup.",
+    "XX002": "The server reports a damaged index: REINDEX it, check its disks, and try again.",
+}
+
+
+def explain_connect(said: str, state: str = "", *, where: str, port: int, user: str, database: str) -> DatabaseError:
+    """Return the error for a connection that was not made; `said` is libpq's message, `state` the server's SQLSTATE."""
+    known: dict[str, str | int] = {"where": where, "port": port, "database": database}
+    known |= {"user": user or "of this system user's name", "said": _first_line(said).rpartition("FATAL:")[2].strip()}
+    place = {"database": database, "host": where, "port": port, "sqlstate": state}
+    for pattern, cause, remedy in _REFUSED.get(state, _CONNECT):
+        if re.search(pattern, said, re.DOTALL):
+            return DatabaseError(cause.format(**known), remedy, **place)
+    return DatabaseError(
+        f"The server at {where} port {port} refused the connection: {_first_line(said)}.",
+        "Correct the login, or the server's configuration.",
+        **place,
+    )
+
+
+def explain_query(sqlstate: str, said: str, doing: str) -> DatabaseError | Busy:
+    """Return the error for a statement that failed; `doing` completes the sentence "... while"."""
+    cause = f"PostgreSQL said {_first_line(said)!r} while {doing}."
+    if sqlstate in _BUSY:
+        return Busy(cause, "Try again when the other session is done.", sqlstate=sqlstate)
+    if not sqlstate or sqlstate.startswith("08"):
+        return DatabaseError(
+            f"The connection to PostgreSQL broke while {doing}: {_first_line(said)}.",
+            "See the server's log, and try again.",
+            sqlstate=sqlstate,
+        )
+    return DatabaseError(cause, _STATES.get(sqlstate, "See the server's log."), sqlstate=sqlstate)
+
+
+def _first_line(said: str) -> str:
+    return (said.strip().splitlines() or ["nothing"])[0].rstrip(".")
+
+
+WAIT = 10
+"""Seconds for each step of the second attempt; the first one had its answer in less."""
+
+LONGEST = 1 << 20
+
+_STATE = re.compile(rb"\tErrorResponse\t.*? C \"([0-9A-Z]{5})\"")
+
+
+def refused_with(start: t.Callable[[bytes], t.Any], conninfo: str) -> str:
+    """
+    Return the SQLSTATE with which the server refuses a session, or an empty string when it gives none.
+
+    `start` is libpq's PQconnectStart. It is tried once more, with libpq's trace of the protocol in a file in memory
+    (https://www.postgresql.org/docs/current/libpq-control.html).
+    """
+    trace = os.memfd_create("lifeboat")
+    try:
+        attempt = start(conninfo.encode())
+        try:
+            attempt.trace(os.dup(trace))
+            _poll(attempt)
+            attempt.untrace()
+        finally:
+            attempt.finish()
+        found = _STATE.search(os.pread(trace, LONGEST, 0))
+    finally:
+        os.close(trace)
+    return found[1].decode() if found else ""
+
+
+def _poll(attempt: t.Any) -> None:
+    """Take the attempt to its end, as PQconnectPoll asks: 1 and 2 are PGRES_POLLING_READING and _WRITING."""
+    while (wanted := int(attempt.connect_poll())) in {1, 2}:
+        socket = [attempt.socket]
+        if not any(select.select(socket if wanted == 1 else [], socket if wanted == 2 else [], [], WAIT)):
+            return

@@ -1,0 +1,268 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""
+What a backup's role can and cannot read, found before the dump instead of in the middle of it, or never.
+
+Judged by effect and not by grants: an owner who dumps a database of its own needs no pg_read_all_data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ....ground.errors import DatabaseError
+from . import unrestorable
+from .connection import quote_identifier, rows
+from .server import OLDEST_MAJOR, Finding, inspect
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .connection import Connection
+    from .server import Programs, ServerInfo
+
+
+def preflight(connection: Connection, programs: Programs | None = None, *, sessions: int = 0) -> list[Finding]:
+    """
+    Return what stands in the way of a whole and right dump of the connected database, errors first.
+
+    `sessions` is how many will be open at once beside this one.
+    """
+    server = inspect(connection)
+    found = [
+        *_unreadable(connection, server),
+        *_lost(connection, server),
+        *_surroundings(connection),
+        *unrestorable.findings(connection),
+    ]
+    found += _exposed(server)
+    if programs is not None:
+        found += outdated(programs)
+    if sessions:
+        found += _room(connection, server, sessions)
+    return sorted(found, key=lambda finding: finding.severity)
+
+
+def free_sessions(connection: Connection) -> tuple[int, str]:
+    """Return how many sessions more may be open at once, whatever their databases, and whose limit that is."""
+    superuser = inspect(connection).superuser
+    limits = rows(connection, _LIMITS, [superuser, superuser])
+    return min((max(int(free), 0), str(name)) for name, free in limits if not name.startswith("database "))
+
+
+def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[Finding]:
+    """
+    Return the findings that are warnings, or errors that a pattern of `accepted` (regular expressions) finds.
+
+    Raise DatabaseError on any other error; all of them are in its `details`.
+    """
+    listed = list(findings)
+    errors = [
+        finding
+        for finding in listed
+        if finding.severity == "error" and not any(re.search(pattern, finding.cause) for pattern in accepted)
+    ]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise DatabaseError(
+            errors[0].cause.rstrip(".") + more + ".",
+            errors[0].remedy,
+            findings=[dataclasses.asdict(finding) for finding in errors],
+        ).naming(*errors[0].names)
+    return [finding for finding in listed if finding not in errors]
+
+
+def _unreadable(connection: Connection, server: ServerInfo) -> Iterator[Finding]:
+    """Find what makes pg_dump fail."""
+    role = quote_identifier(server.user)
+    count, example = rows(connection, _UNREADABLE_RELATIONS)[0]
+    if count:
+        yield Finding(
+            "error",
+            "unreadable_tables",
+            f"Role {role} may not read {count} tables or sequences, such as {example}.",
+            f"Run: GRANT pg_read_all_data TO {role}",
+            (str(example),),
+        )
+    count, example = rows(connection, _ROW_SECURITY)[0]
+    if count:
+        yield Finding(
+            "error",
+            "row_security",
+            f"Row security hides rows of {count} tables, such as {example}, from role {role}.",
+            f"Run as a superuser: ALTER ROLE {role} BYPASSRLS",
+            (str(example),),
+        )
+    count, example = rows(connection, _UNREADABLE_LARGE_OBJECTS)[0] if not server.superuser else (0, None)
+    if count:
+        yield Finding(
+            "error",
+            "unreadable_large_objects",
+            f"Role {role} may not read {count} large objects of other owners, such as {example}.",
+            f"Run for each: GRANT SELECT ON LARGE OBJECT {example} TO {role}; or as a superuser, "
+            f"ALTER ROLE {role} SET lo_compat_privileges = on.",
+        )
+
+
+def _lost(connection: Connection, server: ServerInfo) -> Iterator[Finding]:
+    """Find what pg_dump leaves out, with a warning or without a word."""
+    if server.superuser:
+        return
+    role = quote_identifier(server.user)
+    count, example = rows(connection, _SUBSCRIPTIONS)[0]
+    if count:
+        yield Finding(
+            "error",
+            "subscriptions",
+            f"{count} subscriptions, such as {example}, are left out: role {role} is no superuser.",
+            "Make the backup as a superuser, or accept it in accept_warnings and make them by hand after a restore.",
+        )
+    direct = rows(connection, "SELECT has_table_privilege('pg_catalog.pg_user_mapping', 'SELECT')")[0][0]
+    count, example = rows(connection, _USER_MAPPINGS + (_WITH_OPTIONS if direct else ""))[0]
+    if count:
+        yield Finding(
+            "warning",
+            "user_mappings",
+            f"The options (passwords) of {count} user mappings, such as on server {example}, are left out of the dump.",
+            "Make the backup as a superuser, or keep those passwords elsewhere.",
+        )
+    if not rows(connection, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')")[0][0]:
+        yield Finding(
+            "warning",
+            "role_passwords",
+            f"Role {role} may not read password hashes, so restored roles have none.",
+            f"Run: GRANT pg_read_all_data TO {role}, or set passwords after a restore.",
+        )
+
+
+def _surroundings(connection: Connection) -> Iterator[Finding]:
+    for name, found, actual in rows(connection, _COLLATION) if connection.info.server_version >= 150000 else ():
+        yield Finding(
+            "warning",
+            "collation_version",
+            f"Database {quote_identifier(name)} was made with collation version {found}, and the system has {actual}.",
+            "Its indexes on text may be out of order: REINDEX, then ALTER DATABASE ... REFRESH COLLATION VERSION.",
+        )
+    for (name,) in rows(connection, "SELECT extname::text FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'"):
+        yield Finding(
+            "warning",
+            "extension_hooks",
+            f"Extension {name} wants its own steps around a restore.",
+            "Run timescaledb_pre_restore() before a restore of the data and timescaledb_post_restore() after it.",
+        )
+
+
+def _room(connection: Connection, server: ServerInfo, sessions: int) -> Iterator[Finding]:
+    """Find a limit on sessions that the dump would meet. Superusers have none but the server's own."""
+    for limit, free in rows(connection, _LIMITS, [server.superuser, server.superuser]):
+        if free < sessions:
+            yield Finding(
+                "error",
+                "connection_limit",
+                f"The backup needs {sessions} more sessions, and the limit of {limit} leaves {max(free, 0)}.",
+                "Raise that limit, wait for less load, or give fewer jobs.",
+            )
+
+
+def _exposed(server: ServerInfo) -> Iterator[Finding]:
+    if server.major < OLDEST_MAJOR:
+        yield Finding(
+            "warning",
+            "unsupported_server",
+            f"PostgreSQL {server.version} gets no security fixes any more, and this was not tested with it.",
+            f"Move to PostgreSQL {OLDEST_MAJOR} or later, where a backup of this server can be restored.",
+        )
+    if not server.restricted:
+        yield Finding(
+            "warning",
+            "unrestricted_server",
+            f"PostgreSQL {server.version} cannot keep a session out of views: a table's owner can make it one, "
+            f"and run SQL as role {quote_identifier(server.user)} during a backup (CVE-2024-7348).",
+            "Update the server to PostgreSQL 15.8, 16.4, or any later release.",
+        )
+
+
+def outdated(programs: Programs) -> Iterator[Finding]:
+    """Yield a warning when PostgreSQL's programs here lack security fixes of their major version."""
+    if programs.outdated:
+        yield Finding(
+            "warning",
+            "outdated_programs",
+            f"pg_dump {programs.version} lacks security fixes of {programs.outdated}.",
+            f"Update PostgreSQL's client package to {programs.outdated} or later, unless it was patched in place.",
+        )
+
+
+_UNREADABLE_RELATIONS = """
+SELECT count(*), min(format('%I.%I', n.nspname, c.relname))
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT (has_schema_privilege(n.oid, 'USAGE') AND CASE c.relkind WHEN 'S'
+            THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+                    WHERE e.classid = 1259 AND e.objid = c.oid AND e.deptype = 'e'
+                      AND c.oid <> ALL (coalesce(x.extconfig, '{}')))
+"""
+
+# row_security_active() looks at the session's role; with row_security off it would raise instead of answering.
+_ROW_SECURITY = """
+SELECT count(*), min(format('%I.%I', n.nspname, c.relname))
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_roles r ON r.rolname = current_user
+ WHERE c.relrowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
+   AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE'))
+"""
+
+_UNREADABLE_LARGE_OBJECTS = """
+SELECT count(*), min(m.oid)::bigint FROM pg_catalog.pg_largeobject_metadata m
+ WHERE current_setting('lo_compat_privileges') = 'off' AND NOT pg_has_role(m.lomowner, 'USAGE')
+   AND NOT EXISTS (SELECT FROM aclexplode(m.lomacl) AS a
+                    WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))
+"""
+
+_SUBSCRIPTIONS = """
+SELECT count(*), min(quote_ident(s.subname)) FROM pg_catalog.pg_subscription s
+  JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()
+"""
+
+_USER_MAPPINGS = """
+SELECT count(*), min(quote_ident(m.srvname)) FROM pg_catalog.pg_user_mappings m
+  JOIN pg_catalog.pg_foreign_server s ON s.oid = m.srvid
+ WHERE m.umoptions IS NULL
+   AND NOT (m.umuser = 0 AND pg_has_role(s.srvowner, 'USAGE'))
+   AND NOT (m.umuser <> 0 AND m.usename = current_user
+            AND (pg_has_role(s.srvowner, 'USAGE') OR has_server_privilege(s.oid, 'USAGE')))
+"""
+
+_WITH_OPTIONS = """
+   AND EXISTS (SELECT FROM pg_catalog.pg_user_mapping o WHERE o.oid = m.umid AND o.umoptions IS NOT NULL)
+"""
+
+# The session that asks is counted already. Others' sessions are seen by everyone, but not what they do.
+_LIMITS = """
+SELECT s.name, s.most - s.used FROM (
+  SELECT 'role ' || quote_ident(r.rolname) AS name, r.rolconnlimit AS most,
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = r.oid) AS used
+    FROM pg_catalog.pg_roles r WHERE r.rolname = session_user AND r.rolconnlimit >= 0 AND NOT %s
+  UNION ALL
+  SELECT 'database ' || quote_ident(d.datname), d.datconnlimit,
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a
+           WHERE a.datid = d.oid AND a.backend_type = 'client backend')
+    FROM pg_catalog.pg_database d WHERE d.datname = current_database() AND d.datconnlimit >= 0 AND NOT %s
+  UNION ALL
+  SELECT 'the server (max_connections)', current_setting('max_connections')::integer,
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.backend_type = 'client backend')
+) AS s
+"""
+
+_COLLATION = """
+SELECT datname::text, datcollversion, pg_database_collation_actual_version(oid) FROM pg_catalog.pg_database
+ WHERE datname = current_database() AND datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)
+   AND datcollversion IS NOT NULL
+"""

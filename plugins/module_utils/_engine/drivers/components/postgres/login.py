@@ -1,0 +1,96 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""
+How to reach a server, as a user says it: names that are taken as they are, and a password that only its owner may read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+
+from ....ground import vaults
+from ....ground.errors import UsageError
+
+NAME_BYTES = 63
+"""PostgreSQL cuts longer names without a word, and would so connect to another database."""
+
+SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - where servers put their sockets
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Login:
+    """
+    How to reach a server. A `unix_socket` directory wins over `host`; without either, the usual socket is looked for.
+
+    `password_file` is a file with the password on its first line that only its owner may read. Without a password
+    libpq's own ways remain: peer authentication and ~/.pgpass. With `server_uid` a server behind a socket is talked to
+    only when it runs as the operating system user of that number.
+    """
+
+    host: str = ""
+    port: int = 5432
+    user: str = ""
+    password: str = dataclasses.field(default="", repr=False)
+    password_file: str = ""
+    unix_socket: str = ""
+    ssl_mode: str = "prefer"
+    ca_cert: str | None = None
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
+    server_uid: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The host or socket directory, as libpq takes it."""
+        return self.unix_socket or self.host or _usual_socket(self.port)
+
+    def secret(self) -> str:
+        """Return the password, or an empty string. Raise UsageError when its file is missing or others may read it."""
+        return self.password or (_read_password(self.password_file) if self.password_file else "")
+
+
+def check_name(name: str, field: str) -> str:
+    """Return `name`. Raise UsageError when PostgreSQL could not hold it is."""
+    if not name:
+        raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
+    if "\0" in name:
+        raise UsageError(f"The option {field} holds a NUL byte.", "No name in PostgreSQL can hold one.", field=field)
+    if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+        raise UsageError(
+            f"The option {field} is longer than {NAME_BYTES} bytes.",
+            "PostgreSQL would cut it and mean another one; give the name that the server shows.",
+            field=field,
+        )
+    return name
+
+
+def _usual_socket(port: int) -> str:
+    # psycopg's own libpq looks where its builder's servers would be, which is not where the distribution's are.
+    for directory in SOCKET_DIRECTORIES:
+        if os.path.exists(os.path.join(directory, f".s.PGSQL.{port}")):
+            return directory
+    return SOCKET_DIRECTORIES[0]
+
+
+def _read_password(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            password = file.readline().rstrip("\r\n")
+    except (OSError, UnicodeError) as exc:
+        raise UsageError(
+            f"The password file {path} cannot be read.",
+            "Correct login_password_file, or let the user who runs this read it.",
+            field="login_password_file",
+        ) from exc
+    if stat.S_IMODE(mode) & 0o077:
+        raise UsageError(
+            f"The password file {path} is open to other users.", f"Run chmod 0600 {path}.", field="login_password_file"
+        )
+    vaults.refuse(password, path, "login_password_file")
+    return password

@@ -1,0 +1,228 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+pg_restore as a child: how it is told where to connect, how fast to go, and what its failures mean.
+
+Archives never lie on a disk: a small one is handed over as a memory file through /proc/self/fd, a large one through
+standard input. Names are never options: the database is quoted into a connection string.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import typing as t
+
+from ....ground import disk, process
+from ....ground.errors import DatabaseError, ProcessFailed
+from . import toc
+from .connection import child_environment, one
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ....ground.workers import WorkerPool
+    from .connection import Connection, Login
+    from .server import Programs
+
+MAINTENANCE_MEMORY = 256 << 20
+"""Bytes for one index build, at most: beyond it sorts gain little and several builds run at once."""
+
+SAID = 4 << 20
+"""Bytes of messages that are kept from a program which names what it does and what fails, one by one."""
+
+_READY = (
+    "role=none",
+    # How text is read and definitions are kept must be as pg_dump has it; these pg_restore leaves as it finds them.
+    "array_nulls=on",
+    "transform_null_equals=off",
+    "quote_all_identifiers=off",
+    "statement_timeout=0",
+    "lock_timeout=0",
+    "idle_in_transaction_session_timeout=0",
+    "idle_session_timeout=0",
+    "default_transaction_read_only=off",
+    "default_transaction_isolation=read\\ committed",
+    "synchronous_commit=off",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tools:
+    """
+    The programs that fill a database, and how they run.
+
+    `prefix` is put before each command: another user, another network. `memory` is the machine's, in bytes; 0 means
+    unknown. `options` are given to every pg_restore. `squeeze` says that the session may set wal_compression to lz4,
+    `superuser` that it may set all else.
+    """
+
+    programs: Programs
+    login: Login
+    environ: Mapping[str, str]
+    jobs: int = 2
+    wal_compression_lz4: bool = False
+    superuser: bool = False
+    prefix: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    memory: int = 0
+
+    def restore(self, *arguments: str) -> list[str]:
+        """Return the argv of a pg_restore."""
+        return [*self.prefix, self.programs.path("pg_restore"), "--no-password", *self.options, *arguments]
+
+    def environment(self, database: str, *, helpers: int = 0, settings: Sequence[str] = ()) -> dict[str, str]:
+        """Return the environment, with a session set for bulk load and `helpers` further processes for index builds."""
+        chosen = [
+            *_READY,
+            f"maintenance_work_mem={self._maintenance_memory() >> 10}kB",
+            f"max_parallel_maintenance_workers={helpers}",
+            *settings,
+        ]
+        if self.superuser:
+            chosen.append("lc_messages=C")  # only a superuser may choose in what language the server complains
+        if self.wal_compression_lz4:
+            # Index pages go to the WAL whole; squeezed by lz4 they cost less writing than the squeezing costs.
+            chosen.append("wal_compression=lz4")
+        known = child_environment(self.login, database, self.environ)
+        return {**known, "PGOPTIONS": " ".join(f"-c {setting}" for setting in chosen)}
+
+    def _maintenance_memory(self) -> int:
+        share = self.memory // (8 * max(self.jobs, 1)) if self.memory else MAINTENANCE_MEMORY
+        return max(min(share, MAINTENANCE_MEMORY), 64 << 20)
+
+
+@contextlib.contextmanager
+def memory_file(content: bytes) -> Iterator[int]:
+    """Yield a descriptor of an anonymous file in memory, which children open as `path_of` says."""
+    handle = os.memfd_create("lifeboat")
+    try:
+        disk.write_all(handle, content)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def path_of(handle: int) -> str:
+    """Return the path under which a child that inherited `handle` opens it, as often as it likes."""
+    return f"/proc/self/fd/{handle}"
+
+
+def target(database: str) -> str:
+    """Return the option that makes pg_restore connect to exactly the database of this name."""
+    return "--dbname=dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def contents(tools: Tools, archive: int) -> tuple[toc.Entry, ...]:
+    """List the archive in the memory file `archive`."""
+    argv = tools.restore("--list", "--verbose", path_of(archive))
+    return toc.parse(process.run(argv, env={"LC_ALL": "C"}, pass_fds=[archive]))
+
+
+def stream_contents(tools: Tools, archive: Iterable[bytes]) -> tuple[toc.Entry, ...]:
+    """List an archive that comes as a stream, reading no more of it than its beginning."""
+    with memory_file(b"") as out:
+        argv = tools.restore("--list", "--verbose", f"--file={path_of(out)}")
+        with process.Consumer(argv, env={"LC_ALL": "C"}, pass_fds=[out]) as child:
+            feed(child, archive, whole=False)
+        os.lseek(out, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(out), "rb") as file:
+            return toc.parse(file.read())
+
+
+def feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool = True) -> None:
+    """
+    Return the stream to the child and wait for its exit status 0.
+
+    pg_restore ends once it has what it was asked for. With `whole` the rest of the stream is read all the same: only
+    its end tells that all of it was authentic.
+    """
+    blocks = iter(archive)
+    try:
+        for block in blocks:
+            child.write(block)
+    except ProcessFailed as exc:
+        if exc.details.get("exit_status") != 0:
+            raise
+        for _block in blocks if whole else ():
+            pass
+        return
+    child.finish()
+
+
+def run(
+    tools: Tools,
+    database: str,
+    archive: int,
+    arguments: Sequence[str],
+    *,
+    helpers: int = 0,
+    workers: WorkerPool | None = None,
+) -> str:
+    """Run pg_restore on the archive in a memory file. Return its messages; raise ProcessFailed when it fails."""
+    argv = tools.restore(target(database), *arguments, path_of(archive))
+    handles = [archive, *(int(argument.rsplit("/", 1)[1]) for argument in arguments if "/proc/self/fd/" in argument)]
+    environment = tools.environment(database, helpers=helpers)
+    with process.Consumer(argv, env=environment, pass_fds=handles, tail=SAID) as child:
+        with workers.running(child) if workers else contextlib.nullcontext():
+            child.finish()
+        return child.stderr
+
+
+def explain(
+    error: ProcessFailed, doing: str, otherwise: str = "See the server's log; nothing was replaced."
+) -> DatabaseError:
+    """
+    Return a pg_restore's failure as what it means; `doing` completes "while", `otherwise` is for what is not known.
+    """
+    said = str(error.details.get("stderr", ""))
+    found = re.search(r"ERROR: +(.*)$", said, re.MULTILINE) or re.search(r"(?:error|fatal): +(.*)$", said, re.MULTILINE)
+    cause = found[1].rstrip(".") if found else error.cause.rstrip(".")
+    known = [_AGAIN] if ended(error) else [remedy for pattern, remedy in _REMEDIES if re.search(pattern, said)]
+    return DatabaseError(
+        f"pg_restore said {cause!r} while {doing}.", [*known, otherwise][0], stderr=said[-4096:]
+    ).naming(doing)
+
+
+def ended(error: ProcessFailed) -> bool:
+    """Whether its session was ended, or never began: then what it could not make says nothing of the backup."""
+    return _ENDED.search(str(error.details.get("stderr", ""))) is not None
+
+
+def is_full(error: ProcessFailed) -> bool:
+    """Whether the server said, in English, that its disk is full: another attempt would only take time."""
+    return re.search(_REMEDIES[0][0], str(error.details.get("stderr", ""))) is not None
+
+
+def reasons(error: ProcessFailed) -> dict[int, str]:
+    """Return the entries that a `pg_restore --verbose` could not make, by number, with what the server said of each."""
+    said = str(error.details.get("stderr", ""))
+    told = dict(re.findall(r"from TOC entry (\d+);[^\n]*\n[^\n]*?:  ([^\n]*)", said))
+    return {number: told.get(str(number), "").rstrip(".") for number in toc.failed(said)}
+
+
+def can_compress_wal(connection: Connection) -> bool:
+    """Whether this role may set wal_compression and the server has lz4: pglz would cost more than it gains."""
+    found = one(connection, "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'wal_compression'")
+    return bool(found) and bool(one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+
+
+# libpq's own words, which are English whatever the server speaks.
+_ENDED = re.compile(
+    r"^(?:pg_restore: .*)?(?:no connection to the server|server closed the connection|connection to server .*failed:)",
+    re.MULTILINE,
+)
+_AGAIN = "See the server's log for what ended its session, and run again; nothing was replaced."
+
+_REMEDIES = (
+    (r"No space left on device|could not extend file", "Free space on the server's disk, and run again."),
+    (r"permission denied|must be (superuser|owner)", "Restore as a superuser, or as the role that owns the objects."),
+    (r'role ".*" does not exist', "Create the role, or restore as one that may create roles."),
+    (r'extension ".*" is not available|could not open extension', "Install the extension's package on the server."),
+    (r"could not connect|terminating connection", _AGAIN),
+    (r"unsupported version", "Install the client package of the version that made the backup, or a newer one."),
+)

@@ -1,0 +1,267 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+A throw-away server for a dump that nobody trusts: functions in its constraints and indexes run with a superuser's
+rights, so that superuser is locked in.
+
+The server, and every program that reads the dump, run within walls, as a user number that nothing else has, and nothing
+of it outlives the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import select
+import signal
+import subprocess
+import threading
+import typing as t
+
+from ....ground import process
+from ....ground.errors import DatabaseError, ProcessFailed
+from ....ground.units import human_duration
+from . import walls, watch
+from .connection import Login, connect
+from .scratch_place import FIELD, PORT, PROCESSES, placed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from .scratch_place import Place
+    from .server import Programs
+
+STEPS = 600
+STEP = 0.1
+"""How often, and after how many seconds each, the server is asked whether it accepts connections."""
+
+CONNECTIONS = 40
+MEMORY = 512 << 20
+"""Bytes by which this process may grow at least while a cluster answers it."""
+
+ENDING = 60_000
+"""Milliseconds in which the kernel ends what is within the walls; it takes a few."""
+
+_SETTINGS: Mapping[str, str] = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "unix_socket_permissions": "0700",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "1GB",
+    "autovacuum": "off",
+    "shared_buffers": "64MB",
+    "max_connections": str(CONNECTIONS),
+    "max_prepared_transactions": "0",
+    "max_logical_replication_workers": "0",
+    "shared_preload_libraries": "",
+    # Files in the cluster's own directory: what is within the walls has little of other memory.
+    "dynamic_shared_memory_type": "mmap",
+    "lc_messages": "C",
+    "log_min_messages": "fatal",
+    "restart_after_crash": "off",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scratch:
+    """A running scratch cluster. `prefix` puts a program within walls of its own; `environ` is all it may know."""
+
+    directory: str
+    login: Login
+    prefix: tuple[str, ...]
+    environ: Mapping[str, str]
+    uid: int
+
+
+@contextlib.contextmanager
+def running(
+    programs: Programs,
+    *,
+    parent: str,
+    chance: int,
+    superuser: str,
+    sleep: Callable[[float], None],
+    settings: Mapping[str, str] | None = None,
+    limit: float = 0.0,
+    memory: int = MEMORY,
+) -> Iterator[Scratch]:
+    """
+    Run a cluster below the directory `parent` as long as the block lasts; its superuser is called `superuser`.
+
+    `settings` are what the database asks for. `chance` is any number, so that two runs seldom try the same user first.
+    With `limit` it is ended after so many seconds, whatever it is doing, and when this process grows by more than
+    `memory` bytes. Raise UsageError when it cannot be walled in, DatabaseError when it does not start, takes the room
+    that others need, or was ended by one of these.
+    """
+    require(programs)
+    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": walls.HOME}
+    walls.leave_keys_outside(FIELD)
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(placed(parent, chance))
+        walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
+        _initialise(programs, place, environ, superuser)
+        child = stack.enter_context(_started(programs, place, environ, settings or {}, limit, memory))
+        login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
+        _await(login, child, sleep)
+        visible = {**place.visible, place.socket: place.socket}
+        prefix = walls.around(place.uid, programs.directory, processes=PROCESSES, visible=visible)
+        yield Scratch(place.directory, login, prefix, environ, place.uid)
+
+
+def require(programs: Programs) -> None:
+    """Raise UsageError or DatabaseError when this host lacks what a scratch cluster needs."""
+    walls.require(FIELD)
+    for program in ("initdb", "postgres"):
+        if not os.access(programs.path(program), os.X_OK):
+            raise DatabaseError(
+                f"The server of PostgreSQL {programs.major} is not installed here, only its client programs.",
+                f"Install postgresql-{programs.major}, or validate on a host of lifeboat_validators.",
+            )
+
+
+def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], superuser: str) -> None:
+    argv = [
+        *place.walls(programs, place.data),
+        programs.path("initdb"),
+        f"--pgdata={place.data}",
+        f"--username={superuser}",
+        "--auth=trust",
+        "--encoding=SQL_ASCII",  # in which roles can be made whose names are in any encoding
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ]
+    try:
+        process.run(argv, env=environ, pass_fds=[place.lock])
+    except ProcessFailed as exc:
+        raise DatabaseError(
+            f"The scratch cluster cannot be made: {exc.cause}",
+            "Check that scratch_dir has room.",
+            stderr=exc.details.get("stderr"),
+        ) from exc
+
+
+@contextlib.contextmanager
+def _started(  # noqa: PLR0917
+    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], limit: float, memory: int
+) -> Iterator[process.Child]:
+    """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
+    child, first = _start(programs, place, environ, asked)
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(first, signal.SIGKILL)
+
+    watching, late = watch.Watch([watch.at_room(place.directory), watch.at_memory(memory)], end), threading.Event()
+    try:
+        with watching, _ended_after(limit, end, late):
+            yield child
+    except Exception as exc:
+        if why := _why(watching, late, limit):
+            raise why from exc
+        raise
+    else:
+        # Whoever lost his session to it may have taken that for an answer.
+        if why := _why(watching, late, limit):
+            raise why
+    finally:
+        end()
+        _await_end(first)
+        os.close(first)
+        child.kill()
+
+
+def _start(
+    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str]
+) -> tuple[process.Child, int]:
+    """Start the server. Return it with a descriptor of the first process within its walls."""
+    settings = {**_SETTINGS, **asked, "unix_socket_directories": place.socket}
+    if programs.major >= 17:
+        settings["event_triggers"] = "off"
+    told, telling = os.pipe()
+    with os.fdopen(told, "rb") as answer:
+        try:
+            prefix = place.walls(programs, place.data, place.socket, options=("--info-fd", str(telling)))
+            argv = [*prefix, programs.path("postgres"), "-D", place.data]
+            for name, value in settings.items():
+                argv += ["-c", f"{name}={value}"]
+            child = process.Child(
+                argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[place.lock, telling]
+            )
+        finally:
+            os.close(telling)
+        try:
+            return child, os.pidfd_open(json.load(answer)["child-pid"])
+        except (ValueError, KeyError, OSError) as exc:
+            child.kill()
+            raise _not_started(child.stderr) from exc
+
+
+@contextlib.contextmanager
+def _ended_after(limit: float, end: Callable[[], None], late: threading.Event) -> Iterator[None]:
+    """Set `late` and call `end` when the block lasts for more than `limit` seconds, unless they are 0."""
+
+    def overdue() -> None:
+        late.set()
+        end()
+
+    timer = threading.Timer(limit, overdue)
+    timer.daemon = True
+    if limit:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if limit:
+            timer.join()
+
+
+def _why(watching: watch.Watch, late: threading.Event, limit: float) -> DatabaseError | None:
+    return watching.reason or (_overdue(limit) if late.is_set() else None)
+
+
+def _overdue(limit: float) -> DatabaseError:
+    return DatabaseError(
+        f"The restored database was not proved within {human_duration(limit)}, so its scratch cluster was ended.",
+        "Look for functions of the backup that wait or never end, in its constraints, defaults and indexes; if it only "
+        "needs longer, raise timeout (lifeboat_validate_timeout).",
+        field="timeout",
+    )
+
+
+def _not_started(said: str) -> DatabaseError:
+    last = said.splitlines()[-1] if said else "it ended without a word"
+    return DatabaseError(f"The scratch cluster does not start: {last}", "Check memory and disk space on this host.")
+
+
+def _await_end(first: int) -> None:
+    poll = select.poll()
+    poll.register(first, select.POLLIN)
+    if not poll.poll(ENDING):
+        raise DatabaseError(
+            "What ran within the walls of the scratch cluster does not end.",
+            "Look for processes that wait for a disk; the next run removes the directory.",
+        )
+
+
+def _await(login: Login, child: process.Child, sleep: Callable[[float], None]) -> None:
+    for _step in range(STEPS):
+        try:
+            connect(login, "postgres").close()
+        except DatabaseError as exc:
+            failure = exc
+        else:
+            return
+        if not child.alive:
+            break
+        sleep(STEP)
+    raise _not_started(failure.cause if child.alive else child.stderr)

@@ -1,0 +1,203 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a logical backup is proved: in a scratch cluster that is gone afterwards, or in a database that is there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+import typing as t
+
+from ....ground.errors import RecoveryError
+from ..base import Comparison
+from . import checks, proof, properties, scratch, scratch_cluster, staging_database, target
+from .connection import connect, execute, permit_views
+from .database_place import DatabasePlace
+from .layout import BackupContents
+from .load import Loader
+from .source import KIND
+from .wording import DATABASE
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ....ground.model import World
+    from ..base import Answering, Check, Run, Stored
+    from .connection import Connection, Login
+    from .restorer import Tools
+    from .unmade import Loss
+
+SCRATCH_DIRECTORY = "/var/lib/lifeboat-scratch"
+CHECKER = "lifeboat_check"
+
+IGNORED = frozenset({"subscription"})
+"""Kinds of objects that no scratch cluster gets."""
+
+APART = frozenset({"name", "collation_version", "tablespace"})
+"""Properties that a scratch cluster cannot have as the source has them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ScratchTrial:
+    """
+    A cluster below `directory`, which lasts for `timeout` seconds at most, unless they are 0.
+
+    `accept_failed` names objects without which the backup passes, as a restore takes it.
+    """
+
+    directory: str = SCRATCH_DIRECTORY
+    jobs: int = 2
+    timeout: float = 86400.0
+    accept_failed: tuple[str, ...] = ()
+
+    mode: t.ClassVar[str] = "scratch"
+    where: t.ClassVar[str] = "a scratch cluster"
+    kinds: t.ClassVar[frozenset[str]] = frozenset({KIND})
+
+    def require(self, chain: Sequence[Stored], world: World) -> None:
+        """Raise DatabaseError or UsageError where no scratch cluster can be made."""
+        scratch.require(scratch_cluster.programs(BackupContents.of(chain[-1]), world))
+
+    @contextlib.contextmanager
+    def place(self, chain: Sequence[Stored], run: Run, *, asked: bool) -> Iterator[Answering]:  # noqa: ARG002 - here anybody may ask
+        """Yield the backup, restored into a cluster that is gone afterwards."""
+        contents = BackupContents.of(chain[-1])
+        told: list[str] = []
+        with self.tools(contents, run) as tools, contextlib.ExitStack() as stack:
+            with scratch_cluster.prepared(tools, contents, told) as prepared:
+                lost = self._load(tools, contents, run, prepared.session)
+            place = DatabasePlace(tools.login, DATABASE, contents, lost, ignored=IGNORED, phases=run.phases)
+            yield _ScratchPlace(place, contents, prepared.replaced, told, run, stack)
+
+    @contextlib.contextmanager
+    def tools(self, contents: BackupContents, run: Run) -> Iterator[Tools]:
+        """Yield the tools that reach a cluster which is gone afterwards."""
+        programs = scratch_cluster.programs(contents, run.world)
+        with contextlib.ExitStack() as stack:
+            with run.phases("scratch_start"):
+                running = scratch_cluster.running(
+                    programs,
+                    contents,
+                    run.world,
+                    parent=self.directory,
+                    chance=secrets.randbits(32),
+                    jobs=self.jobs,
+                    limit=self.timeout,
+                )
+                tools = stack.enter_context(running)
+            yield tools
+
+    def _load(
+        self, tools: Tools, contents: BackupContents, run: Run, session: staging_database.Session
+    ) -> tuple[Loss, ...]:
+        with Loader(tools, contents, run.phases, self.accept_failed) as loader:
+            target.check_extensions(session.connection, loader.entries)
+            return loader.load(DATABASE).losses
+
+
+@dataclasses.dataclass(slots=True)
+class _ScratchPlace:
+    """The restored database with its own properties, and a role that reads for whoever asks."""
+
+    _place: DatabasePlace
+    _backup: BackupContents
+    _replaced: frozenset[str]
+    _told: list[str]
+    _run: Run
+    _stack: contextlib.ExitStack
+    _session: Connection | None = None
+
+    @property
+    def contents(self) -> str:
+        """How many tables and rows the backup has."""
+        return self._place.contents
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot be here as it was, and what was accepted."""
+        return (*self._told, *self._place.warnings)
+
+    def compare(self) -> Comparison:
+        """Compare the database, then the properties that it gets last."""
+        found = self._place.compare()
+        with self._run.phases("properties"), staging_database.manage(self._place.login) as session:
+            recorded = dict(self._backup.detail["properties"])
+            properties.apply(session.connection, properties.statements(recorded, DATABASE, "final"))
+            differences, notes = self._properties()
+        return Comparison((*found.differences, *differences), (*found.notes, *notes), found.parts)
+
+    def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
+        """Run one check as a role that reads."""
+        if self._session is None:
+            self._session = self._stack.enter_context(contextlib.closing(self._connect()))
+        return checks.run(self._session, check, timeout=timeout)
+
+    def _properties(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        before = self._backup.detail["proof"]
+        if before["level"] == "none" or before.get("partial"):
+            return (), ()
+        try:
+            with contextlib.closing(connect(self._place.login, DATABASE, read_only=True)) as connection:
+                after = properties.read(connection)
+        except RecoveryError as exc:
+            return (), (f"With the database's own settings no session starts here: {exc.cause}",)
+        apart = self._replaced | APART
+        found = [
+            proof.Difference(
+                f"property {name} of the database", "property", f"it was {value!r} and is {after.get(name)!r}"
+            )
+            for name, value in before["properties"].items()
+            if name not in apart and value != after.get(name)
+        ]
+        return tuple(map(str, found)), ()
+
+    def _connect(self) -> Connection:
+        login = self._place.login
+        with staging_database.manage(login) as session:
+            execute(session.connection, f"CREATE ROLE {CHECKER} LOGIN BYPASSRLS IN ROLE pg_read_all_data")
+            execute(session.connection, f"GRANT CONNECT ON DATABASE {DATABASE} TO {CHECKER}")
+            execute(session.connection, f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
+        connection = connect(dataclasses.replace(login, user=CHECKER), DATABASE)
+        # In here the owners of views reach nothing but this copy.
+        permit_views(connection)
+        return connection
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LivingTrial:
+    """The database of that name at `login`, which was restored already; `scratch` is for what it words otherwise."""
+
+    login: Login
+    database: str
+    scratch: ScratchTrial = dataclasses.field(default_factory=ScratchTrial)
+
+    mode: t.ClassVar[str] = "existing"
+    kinds: t.ClassVar[frozenset[str]] = frozenset({KIND})
+
+    @property
+    def where(self) -> str:
+        """The database."""
+        return f"database {self.database}"
+
+    def require(self, chain: Sequence[Stored], _world: World) -> None:
+        """Open the backup: a database that is not there says so by itself."""
+        BackupContents.of(chain[-1])
+
+    @contextlib.contextmanager
+    def place(self, chain: Sequence[Stored], run: Run, *, asked: bool) -> Iterator[Answering]:
+        """Yield the database. Raise UsageError where it is asked by a login that may do more than read."""
+        if asked:
+            with contextlib.closing(connect(self.login, self.database, read_only=True)) as connection:
+                checks.refuse_powers(connection, self.database)
+        contents = BackupContents.of(chain[-1])
+        told: list[str] = []
+
+        @contextlib.contextmanager
+        def empty() -> Iterator[Tools]:
+            with self.scratch.tools(contents, run) as tools, scratch_cluster.prepared(tools, contents, told):
+                yield tools
+
+        yield DatabasePlace(self.login, self.database, contents, empty=empty, phases=run.phases, told=told)

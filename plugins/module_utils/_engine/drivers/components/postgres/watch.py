@@ -1,0 +1,85 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Watches what a stranger's program takes of this machine, and of this process: it answers what it likes, for ever."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from ....ground import disk
+from ....ground.errors import DatabaseError
+from ....ground.units import human_size
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Look: t.TypeAlias = "Callable[[], DatabaseError | None]"
+
+STEP = 0.05
+"""Seconds between two looks: in so short a time a server tells some fifty MiB."""
+
+
+class Watch(threading.Thread):
+    """Looks again and again inside `with`, and calls `end` once when a look gives a reason to."""
+
+    def __init__(self, looks: Sequence[Look], end: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._looks = looks
+        self._end = end
+        self._over = threading.Event()
+        self.reason: DatabaseError | None = None
+        """Why it ended, once it has."""
+
+    def __enter__(self) -> t.Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        while self.reason is None and not self._over.wait(STEP):
+            self.reason = next(filter(None, (look() for look in self._looks)), None)
+        if self.reason is not None:
+            self._end()
+
+
+def at_room(directory: str) -> Look:
+    """Return a look at the disk of `directory`."""
+
+    def look() -> DatabaseError | None:
+        if not (said := disk.shortage(directory)):
+            return None
+        return DatabaseError(
+            f"The restored database takes the room below {directory} that others need: {said}.",
+            "Make room there, or set scratch_dir to a place that has it.",
+        )
+
+    return look
+
+
+def at_memory(most: int) -> Look:
+    """Return a look at how much this process grows from now on: no more than `most` bytes."""
+    before = memory()
+
+    def look() -> DatabaseError | None:
+        if memory() - before <= most:
+            return None
+        return DatabaseError(
+            f"What the scratch cluster answered took more than {human_size(most)} of this process's memory.",
+            "The backup has functions in place of PostgreSQL's own, or rows that are that large: look who may create "
+            "objects in its database.",
+        )
+
+    return look
+
+
+def memory() -> int:
+    """Return the bytes of memory that are this process's own, also where they lie in swap."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        found = dict(line.split(":", 1) for line in status)
+    return sum(int(found[name].split()[0]) for name in ("RssAnon", "VmSwap")) * 1024

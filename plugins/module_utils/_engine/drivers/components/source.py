@@ -1,0 +1,112 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a component is backed up: it is looked at, then captured at one moment into a sink."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ...ground.model import World
+    from ...ground.progress import Phases, Progress
+    from .base import Parent
+
+
+class Earlier(t.Protocol):
+    """An earlier backup of a component, by the store's word or by this host's memory. `finished` is an ISO time."""
+
+    @property
+    def backup_id(self) -> str: ...
+    @property
+    def manifest_sha256(self) -> str: ...
+    @property
+    def finished(self) -> str: ...
+    @property
+    def plain_size(self) -> int: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before a backup: the one that `latest` means, and where this host remembers, if anywhere."""
+
+    previous: Earlier | None
+    state_dir: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Preview:
+    """
+    What a backup would hold, seen without making one: `how` it is made and `lines` for people, `facts` for machines.
+
+    One that is not `due` is not made; `why` says of the previous backup what it is, such as "young enough".
+    """
+
+    how: str
+    lines: tuple[str, ...]
+    facts: Mapping[str, t.Any]
+    warnings: tuple[str, ...] = ()
+    due: bool = True
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Captured:
+    """
+    What was stored, all of one moment. `proof` is its level, `said` the proof in a few words for a summary, and
+    `detail` the record of that name; `facts` go into the result.
+    """
+
+    scope: str
+    proof: str
+    versions: Mapping[str, str]
+    detail: Mapping[str, t.Any]
+    facts: Mapping[str, t.Any]
+    said: str
+    parents: tuple[Parent, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Sink(t.Protocol):
+    """Where one attempt of a backup goes: compressed, sealed, stored, and listed for the manifest."""
+
+    attempt: int
+    """1 for the first. A capture that raises Busy is begun again, with another id and another moment."""
+    progress: Progress
+    phases: Phases
+
+    @property
+    def compression(self) -> str: ...
+
+    def member(self, number: int, plaintext: Iterable[bytes], /) -> None:
+        """Store a member; safe in several threads. What `plaintext` raises passes through, and nothing is stored."""
+
+    def record(self, name: str, body: dict[str, t.Any], /) -> None:
+        """Store the encrypted record `name`; each backup has `detail`."""
+
+
+SinkT_contra = t.TypeVar("SinkT_contra", bound=Sink, contravariant=True)
+
+
+class Source(t.Protocol[SinkT_contra]):
+    """Something that can be backed up. `name` are the two parts of its component's name, `kind` is the manifest's."""
+
+    @property
+    def name(self) -> tuple[str, str]: ...
+    @property
+    def kind(self) -> str: ...
+
+    def check(self) -> None:
+        """Raise UsageError for values that cannot be meant, before anything is touched."""
+
+    def look(self, known: Known, world: World, /) -> Preview:
+        """Return what would be backed up. Raise what would keep a backup from being right; change nothing."""
+        ...
+
+    def capture(self, known: Known, sink: SinkT_contra, world: World, /) -> Captured:
+        """Store everything that belongs to one moment. Raise Busy where a fresh attempt may succeed."""
+        ...

@@ -1,0 +1,264 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The file format `.lbx`: a signed head, then an encrypted stream that is bound to that head.
+
+    head   = "LBX1\\n" || u32be(n) || header JSON (n bytes) || signer's public key (32) || signature (64)
+    stream = see stream.py, with the associated data "lifeboat v1 stream\\0" || SHA-256(head)
+
+A reader trusts nothing of a head before an expected signer's signature on it held, and hands on nothing of the
+stream before its segment authenticated; the last segment moves only after size and SHA-256 of the whole file fit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import itertools
+import os
+import typing as t
+
+from ...ground.errors import KeyRefused, Tampered, UsageError
+from ...ground.streams import Reader
+from . import primitives, stream, strict_json, wraps
+from .keys import Recipient, Signer, verify
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAGIC = b"LBX1\n"
+FORMAT = "lbx/1"
+MAX_HEADER = 65536
+
+_LENGTH_END = len(MAGIC) + 4
+_SIGNER_BYTES = 32
+_SIGNATURE_BYTES = 64
+_COMMIT_HEX = 64
+HEAD_LIMIT = _LENGTH_END + MAX_HEADER + _SIGNER_BYTES + _SIGNATURE_BYTES
+_AAD = b"lifeboat v1 stream\0"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Head:
+    """What stands before the stream. `raw` are its bytes, `signer` the key that signed them."""
+
+    raw: bytes
+    name: str
+    commit: bytes
+    wraps: tuple[wraps.Wrap, ...]
+    signer: bytes
+    digest: str | None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the head, in hex: what manifests and side wraps call the file by."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    @property
+    def aad(self) -> bytes:
+        """The stream's associated data."""
+        return _AAD + hashlib.sha256(self.raw).digest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Writer:
+    """Who may open the files that are written, and who signs them."""
+
+    recipients: tuple[Recipient, ...]
+    signer: Signer
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expected:
+    """
+    What a reader knows of a file beforehand. `name=None` accepts any name: for a person with one file in hand.
+
+    `signers` are the keys that may have signed it: the manifest's own signer, or those that the trust file lists.
+    """
+
+    name: str | None
+    signers: frozenset[bytes]
+    size: int | None = None
+    sha256: str | None = None
+    head_sha256: str | None = None
+
+
+class Opener(t.Protocol):
+    """Something that finds data keys: local secrets, and perhaps what a store adds to them."""
+
+    def data_key(self, head: Head) -> bytes:
+        """The data key that `head.commit` commits to; KeyRefused when no key at hand opens it."""
+
+
+class SealedFile:
+    """
+    One file being written: iterate it once and store the blocks. Then `size`, `sha256` and `head_sha256` are known.
+
+    Every instance has its own data key, salt and head, so an attempt that is repeated is a file of its own. When
+    the plaintext raises, so does the iteration, before the last segment: what was stored by then opens nowhere.
+    """
+
+    def __init__(self, name: str, plaintext: Iterable[bytes], writer: Writer, *, digest: str | None = None) -> None:
+        self._plaintext = plaintext
+        self._data_key = os.urandom(primitives.KEY_BYTES)
+        self._head = make_head(name, self._data_key, writer, digest=digest)
+        self._hash = hashlib.sha256()
+        self._started = False
+        self.size = 0
+        self.head_sha256 = hashlib.sha256(self._head).hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._started:
+            raise UsageError("A sealed file can be read only once.", "Seal the plaintext again for another attempt.")
+        self._started = True
+        return self._blocks()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what was yielded so far, in hex; the file's own once the iteration has ended."""
+        return self._hash.hexdigest()
+
+    def _blocks(self) -> Iterator[bytes]:
+        aad = _AAD + hashlib.sha256(self._head).digest()
+        segments = stream.encrypt(self._data_key, aad, self._plaintext)
+        # Head and stream header go out as one block: a small file is then two blocks, not three.
+        first = self._head + next(segments, b"")
+        for block in itertools.chain((first,), segments):
+            self._hash.update(block)
+            self.size += len(block)
+            yield block
+
+
+def make_head(name: str, data_key: bytes, writer: Writer, *, digest: str | None = None) -> bytes:
+    """The head of a file with this data key."""
+    header: dict[str, object] = {
+        "format": FORMAT,
+        "name": name,
+        "commit": wraps.commit(data_key).hex(),
+        "wraps": [item.to_json() for item in wraps.wrap_all(writer.recipients, data_key)],
+    }
+    if digest is not None:
+        header["digest"] = digest
+    text = strict_json.dumps(header)
+    if len(text) > MAX_HEADER:
+        raise UsageError(f"The header of {name} would be larger than {MAX_HEADER} bytes.")
+    body = MAGIC + len(text).to_bytes(4, "big") + text + writer.signer.public
+    # The signature covers everything before it: the signer's key too.
+    return body + writer.signer.sign("lbx-head", body)
+
+
+def read_head(chunks: Iterable[bytes], expected: Expected | None = None) -> tuple[Head, Iterator[bytes]]:
+    """
+    Read a head and return it with the blocks that follow; the first HEAD_LIMIT bytes of a file are enough for it.
+
+    Without `expected` it need only be signed by the signer that it names: that tells what a file says of itself,
+    and not whether to believe it.
+    """
+    return _read(chunks, expected)
+
+
+def check_intact(chunks: Iterable[bytes], expected: Expected) -> Head:
+    """Read the whole file without a key: head, and size and SHA-256 as far as they are expected. Tampered otherwise."""
+    tally = _Expectation(expected)
+    head, rest = _read(tally.watch(chunks), expected)
+    for _block in rest:
+        pass
+    if tally.size < len(head.raw) + stream.HEADER_BYTES + primitives.TAG_BYTES:
+        raise _altered(expected)
+    return head
+
+
+def open_file(chunks: Iterable[bytes], expected: Expected, opener: Opener) -> Iterator[bytes]:
+    """
+    Yield the plaintext, a segment at a time, each after it authenticated.
+
+    Tampered for a file that is not the expected one, whole and unaltered; KeyRefused when no key opens it. A caller
+    may use what it got in ways that reach further than a scratch place only after the iteration has ended.
+    """
+    head, rest = _read(_Expectation(expected).watch(chunks), expected)
+    data_key = opener.data_key(head)
+    if not wraps.fits(data_key, head.commit):
+        raise KeyRefused(f"The key that was found does not open {head.name or 'this file'}.")
+    try:
+        yield from stream.decrypt(data_key, head.aad, rest)
+    except Tampered as exc:
+        raise _altered(expected) from exc
+
+
+class _Expectation:
+    """Counts and hashes a file as it is read and raises at its end, before its last block is of any use."""
+
+    def __init__(self, expected: Expected) -> None:
+        self.size = 0
+        self._expected = expected
+
+    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        expected = self._expected
+        digest = hashlib.sha256() if expected.sha256 is not None else None
+        for chunk in chunks:
+            self.size += len(chunk)
+            if expected.size is not None and self.size > expected.size:
+                raise _altered(expected)
+            if digest is not None:
+                digest.update(chunk)
+            yield chunk
+        if expected.size is not None and self.size != expected.size:
+            raise _altered(expected)
+        if digest is not None and not hmac.compare_digest(digest.hexdigest(), expected.sha256 or ""):
+            raise _altered(expected)
+
+
+def _read(chunks: Iterable[bytes], expected: Expected | None) -> tuple[Head, Iterator[bytes]]:
+    """Take a head off the front of `chunks` and check it in the order that FORMAT gives."""
+    source = Reader(chunks)
+    start = source.take(_LENGTH_END)
+    length = int.from_bytes(start[len(MAGIC) :], "big")
+    if len(start) != _LENGTH_END or not start.startswith(MAGIC) or length > MAX_HEADER:
+        raise _altered(expected)
+    raw = start + source.take(length + _SIGNER_BYTES + _SIGNATURE_BYTES)
+    body, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
+    signer = body[-_SIGNER_BYTES:]
+    if len(raw) != _LENGTH_END + length + _SIGNER_BYTES + _SIGNATURE_BYTES:
+        raise _altered(expected)
+    if expected is not None and signer not in expected.signers:
+        raise Tampered(
+            f"{_called(expected)} is signed by a key that may not sign it here.",
+            "It is forged, or comes from a host that the trust file does not list: nothing of it was used.",
+        )
+    if not verify(signer, signature, "lbx-head", body):
+        raise _altered(expected)
+    if expected is not None and expected.head_sha256 not in {None, hashlib.sha256(raw).hexdigest()}:
+        raise _altered(expected)
+    head = _parse(raw, body[_LENGTH_END:-_SIGNER_BYTES], signer)
+    if expected is not None and expected.name not in {None, head.name}:
+        raise Tampered(
+            f"{_called(expected)} is a file that was sealed under another name.",
+            "Somebody moved or swapped stored files: nothing of it was used.",
+        )
+    return head, source.rest()
+
+
+def _parse(raw: bytes, text: bytes, signer: bytes) -> Head:
+    required = {"format": str, "name": str, "commit": str, "wraps": list}
+    fields = strict_json.take(
+        strict_json.loads(text, limit=MAX_HEADER), required, {"digest": str}, what="A file's header"
+    )
+    if fields["format"] != FORMAT:
+        raise Tampered("The file has a format that is not known here.", "A later version of this software may read it.")
+    commitment, digest = fields["commit"], fields.get("digest")
+    for value in (commitment, digest):
+        if value is not None and (len(value) != _COMMIT_HEX or not set(value) <= set("0123456789abcdef")):
+            raise Tampered("A file's header does not have the form that it must have.", "Nothing of it was used.")
+    return Head(raw, fields["name"], bytes.fromhex(commitment), wraps.parse_wraps(fields["wraps"]), signer, digest)
+
+
+def _altered(expected: Expected | None) -> Tampered:
+    """The one message for altered and incomplete files, whichever byte it was."""
+    return Tampered(f"{_called(expected)} was altered or is incomplete.", "Use another copy of it, or another backup.")
+
+
+def _called(expected: Expected | None) -> str:
+    return expected.name if expected is not None and expected.name else "The file"

@@ -1,0 +1,162 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What went wrong between us and an object store, in sentences for people.
+
+obstore reports every failure as text: an HTTP status and the store's error code, or how the connection failed. Only
+these are read from it, and from boto3's. The text itself is never shown, since nobody promises what else it holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ...ground.errors import AccessDenied, Full, NotFound, StoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class NoRange(StoreError):
+    """The store answers a range with all there is; who asked may take his part of that."""
+
+
+Judgement: t.TypeAlias = "tuple[type[StoreError], str, str]"
+"""What a failure is: the error to raise, its cause, and what to do next."""
+
+NO_ANSWER = 0
+"""In place of an HTTP status: the store did not answer."""
+
+_STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+
+CHECK_KEYS = "Check the access key, its secret and the profile; keys that were replaced no longer work."
+
+STATUSES: dict[int, Judgement] = {
+    401: (AccessDenied, "The store does not accept the credentials.", CHECK_KEYS),
+    403: (
+        AccessDenied,
+        "The store refuses it.",
+        "Check the credentials, and that their policy allows this on the bucket and prefix.",
+    ),
+    404: (NotFound, "It is not there.", ""),
+    301: (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
+    501: (StoreError, "The store does not know how to do this.", "Use another store, or a later version of it."),
+    507: (Full, "The store is full.", "Free space there, and run again."),
+}
+
+TRANSIENT = {408, 425, 429}
+"""Refusals that may end by themselves; what is refused with another 4xx will be refused again."""
+
+_UNFIT = "Run again; if it stays, use another store, or another way to it than through this proxy."
+_ENDPOINT = "Correct store.endpoint and store.region."
+
+_OTHER_CERTIFICATE = ("its certificate is not valid for it", "Correct store.endpoint, or its certificate.")
+
+MARKS: dict[str, Judgement] = {
+    "source: NotPartial": (NoRange, "It answers a range with something else.", _UNFIT),
+    "source: UnexpectedRange": (StoreError, "It gives another range than it was asked for.", _UNFIT),
+    "source: NoContentRange": (StoreError, "It gives a range and does not say which.", _UNFIT),
+    "source: ParseContentRange": (StoreError, "It gives a range and does not say which.", _UNFIT),
+    "source: MissingContentLength": (StoreError, "It does not say how large its answer is.", _UNFIT),
+    "source: InvalidListResponse": (StoreError, "Its answer is no listing.", _UNFIT),
+    "error following redirect": (StoreError, "It sends from one address to the next.", _ENDPOINT),
+    "without LOCATION": (StoreError, "It sends elsewhere and does not say where.", _ENDPOINT),
+}
+"""What tells more than status and code, wherever it stands in the text."""
+
+CONNECTIONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "dns error|NameResolutionError|Name or service not known|Temporary failure in name resolution",
+        "its host name cannot be resolved",
+        "Correct store.endpoint, or repair name resolution.",
+    ),
+    ("Connection ?[Rr]efused", "nothing listens there", "Correct store.endpoint, or start the store."),
+    ("(Network|Host)( is )?[Uu]nreachable|No route to host", "there is no route to it", "Check network and firewall."),
+    ("(Hostname|IP address) mismatch", *_OTHER_CERTIFICATE),
+    (
+        "UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
+        "its certificate comes from an unknown authority",
+        "Set store.ca_cert to that authority's file.",
+    ),
+    ("InvalidCertificate", *_OTHER_CERTIFICATE),
+    (
+        "InvalidContentType|WRONG_VERSION_NUMBER|record layer failure",
+        "it does not speak TLS",
+        "Begin store.endpoint with http:// if that is intended.",
+    ),
+    (
+        "Timeout|TimedOut|timed out|timeout on endpoint",
+        "it does not answer in time",
+        "Check network, firewall and store, and run again.",
+    ),
+)
+"""How a connection failed, in the words of each library; the first that is found counts."""
+
+
+def is_strong(tag: str | None) -> bool:
+    """Whether an object's tag tells its very bytes, so that a store can be asked for exactly these."""
+    return bool(tag) and not str(tag).startswith("W/")
+
+
+def status(exc: BaseException) -> int:
+    """Return the HTTP status that the store answered with, or NO_ANSWER."""
+    match = _STATUS.search(str(exc))
+    return int(match[1]) if match else NO_ANSWER
+
+
+def code(exc: BaseException) -> str:
+    """Return the error code, or nothing: an answer to HEAD never has one."""
+    match = _CODE.search(str(exc))
+    return match[1] if match else ""
+
+
+class Answer(t.NamedTuple):
+    """What a library tells about a failed request: its text, the HTTP status, and the error code."""
+
+    text: str
+    status: int
+    code: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judge:
+    """Makes the errors of one store out of what it answers; `codes` and `marks` are those of its cloud."""
+
+    url: str
+    endpoint: str
+    codes: Mapping[str, Judgement]
+    marks: Mapping[str, Judgement]
+
+    def explain(self, exc: BaseException, doing: str, name: str = "") -> StoreError:
+        """Return the error to raise for `exc`, which happened while `doing` something with the store."""
+        return self.judge(Answer(str(exc), status(exc), code(exc)), doing, name)
+
+    def judge(self, answer: Answer, doing: str, name: str = "") -> StoreError:
+        """Return the error to raise for a request that was answered like this, or not at all."""
+        details: dict[str, t.Any] = {"url": self.url, "status": answer.status, "code": answer.code}
+        if name:
+            details["name"] = name
+        kind, cause, remedy = self._judged(*answer)
+        return kind(f"{doing} failed at {self.url}: {cause[0].lower()}{cause[1:]}", remedy, **details)
+
+    def _judged(self, text: str, answered: int, said: str) -> Judgement:
+        for mark, judgement in {**self.marks, **MARKS}.items():
+            if mark in text:
+                return judgement
+        if said in self.codes:
+            return self.codes[said]
+        if answered:
+            lasting = answered < 500 and answered not in TRANSIENT
+            remedy = "Find out from its manual what this store takes." if lasting else "Run again later."
+            plain = (StoreError, f"The store answers with status {answered}.", remedy)
+            kind, cause, remedy = STATUSES.get(answered, plain)
+            return kind, f"{cause[:-1]} ({said})." if said and said != "AccessDenied" else cause, remedy
+        for words, cause, remedy in CONNECTIONS:
+            if re.search(words, text):
+                return StoreError, f"{self.endpoint} cannot be reached, {cause}.", remedy
+        return StoreError, f"The connection to {self.endpoint} broke.", "Check the network, and run again."

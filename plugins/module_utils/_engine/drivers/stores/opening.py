@@ -1,0 +1,77 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The door to all stores: from the settings that people write to a store that works."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+import urllib.parse
+
+from ...ground.errors import UsageError
+from .directory import DirectoryStore
+from .dry_run import DryRunStore
+from .s3 import opening as s3
+from .settings import Patience, StoreSettings, bad_url
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .base import Store
+
+__all__ = ["Patience", "StoreSettings", "directory_of", "identity", "open_store"]
+
+
+def open_store(
+    settings: StoreSettings,
+    *,
+    environ: Mapping[str, str],
+    dry_run: bool = False,
+    patience: Patience | None = None,
+    thorough: bool = False,
+) -> Store:
+    """
+    Open the store that `settings` name; nothing is sent to it yet.
+
+    In a dry run its writes vanish; `thorough` is for those who delete because of what it lists. Raise UsageError when
+    the settings make no sense, without repeating a URL that may hold a password.
+    """
+    store: Store
+    if directory := directory_of(settings):
+        store = DirectoryStore(directory)
+    else:
+        store = s3.open_store(settings, environ=environ, patience=patience or Patience(), thorough=thorough)
+    return DryRunStore(store) if dry_run else store
+
+
+def identity(settings: StoreSettings) -> str:
+    """
+    Return what tells one store from another in a host's memory, whatever its URL is written like.
+
+    A bucket's name may exist once at each endpoint. Settings that make no sense are told by `open_store`, not here.
+    """
+    try:
+        if directory := directory_of(settings):
+            return f"file://{directory}"
+        return s3.identity(settings)
+    except UsageError:
+        return settings.url
+
+
+def directory_of(settings: StoreSettings) -> str | None:
+    """Return the directory that `settings` name; None for another store. Raise UsageError as `open_store`."""
+    url = settings.url
+    if url.startswith("/"):
+        path = url
+    elif url.startswith("file:///"):
+        path = urllib.parse.unquote(url.removeprefix("file://"))
+    elif url.startswith("file:"):
+        raise bad_url("A file URL needs an absolute path.", "Write file:///path with three slashes.")
+    else:
+        return None
+    path = os.path.normpath("/" + path.lstrip("/"))
+    if path == "/" or "\0" in path:
+        raise bad_url("The store's directory cannot be the root of the file system.", "Name a directory of its own.")
+    return path

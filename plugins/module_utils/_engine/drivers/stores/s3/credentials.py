@@ -1,0 +1,123 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Where an S3 store's credentials come from: a file, the environment, or the machine itself.
+
+The file is AWS's shared-credentials INI. It is read again for every request, so that a rotated file, or a session
+token renewed beside us, takes effect in the middle of a long upload.
+"""
+
+from __future__ import annotations
+
+import configparser
+import dataclasses
+import os
+import stat
+import typing as t
+from datetime import UTC, datetime
+
+from ....ground import vaults
+from ....ground.errors import UsageError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Credentials that expired then are asked for again with each request."""
+
+FIELD = "store.credentials_file"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Credentials:
+    """An access key, kept out of every `repr`."""
+
+    access_key: str = dataclasses.field(repr=False)
+    secret_key: str = dataclasses.field(repr=False)
+    token: str | None = dataclasses.field(repr=False, default=None)
+
+
+def from_environment(environ: Mapping[str, str]) -> Credentials | None:
+    """Read `AWS_ACCESS_KEY_ID` and its kin; None when they are not set. Raise UsageError when half of them is."""
+    access, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    if not access and not secret:
+        return None
+    if not access or not secret:
+        missing = "AWS_SECRET_ACCESS_KEY" if access else "AWS_ACCESS_KEY_ID"
+        raise UsageError(f"The environment lacks {missing}.", "Set both or neither, or name a credentials file.")
+    return Credentials(access, secret, environ.get("AWS_SESSION_TOKEN") or None)
+
+
+def from_file(path: str, profile: str) -> Credentials:
+    """Read one profile of the file. Raise UsageError, naming the file, when it is unsafe or lacks something."""
+    section = _parse(path, _read(path))
+    if profile not in section:
+        raise UsageError(
+            f"The credentials file {path} has no profile {profile}.", "Add it, or set store.profile.", field=FIELD
+        )
+    found = section[profile]
+    access, secret = found.get("aws_access_key_id"), found.get("aws_secret_access_key")
+    if not access or not secret:
+        raise UsageError(
+            f"Profile {profile} of the credentials file {path} lacks aws_access_key_id or aws_secret_access_key.",
+            "Add both; roles and credential processes are not looked up here.",
+            field=FIELD,
+        )
+    return Credentials(access, secret, found.get("aws_session_token") or None)
+
+
+def provider(credentials: Callable[[], Credentials]) -> Callable[[], t.Any]:
+    """Turn `credentials` into what obstore calls before each request."""
+
+    def provide() -> dict[str, t.Any]:
+        found = credentials()
+        return {
+            "access_key_id": found.access_key,
+            "secret_access_key": found.secret_key,
+            "token": found.token,
+            "expires_at": LONG_AGO,
+        }
+
+    return provide
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise UsageError(
+                    f"The credentials file {path} can be used by others than its owner (mode {mode & 0o777:04o}).",
+                    f"Set its mode to 0600 (chmod 0600 {path}), and replace the keys if others may have read it.",
+                    field=FIELD,
+                )
+            return file.read()
+    except OSError as exc:
+        raise UsageError(
+            f"The credentials file {path} cannot be read: {exc.strerror}.",
+            "Correct the path, or give the user who runs this the file.",
+            field=FIELD,
+        ) from exc
+    except UnicodeDecodeError:
+        raise _malformed(path) from None
+
+
+def _parse(path: str, text: str) -> configparser.ConfigParser:
+    # No interpolation: a secret may hold a percent sign. The parser's own messages quote the line, so they are dropped.
+    vaults.refuse(text, path, FIELD)
+    parser = configparser.ConfigParser(interpolation=None, default_section="\0")
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        raise _malformed(path) from None
+    return parser
+
+
+def _malformed(path: str) -> UsageError:
+    return UsageError(
+        f"The credentials file {path} is no INI file.",
+        "Write [default], aws_access_key_id = … and aws_secret_access_key = … into it, a line each.",
+        field=FIELD,
+    )

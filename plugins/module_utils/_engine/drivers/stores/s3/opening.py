@@ -1,0 +1,139 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the settings that people write to a bucket that works, and to the store in it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import typing as t
+import urllib.parse
+
+from ....ground.errors import UsageError
+from .. import base
+from ..object_store import ObjectStore
+from ..settings import Patience, bad_url
+from . import credentials
+from .bucket import Bucket
+from .control import Control
+from .versioned import VersionedStore
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..settings import StoreSettings
+
+DEFAULT_REGION = "us-east-1"
+"""What stores that are not AWS expect, and AWS's own default."""
+
+MACHINE = {
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "container_credentials_relative_uri",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "container_credentials_full_uri",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "container_authorization_token_file",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "web_identity_token_file",
+    "AWS_ROLE_ARN": "role_arn",
+    "AWS_METADATA_ENDPOINT": "metadata_endpoint",
+}
+"""Where the environment tells a container or an instance to look for its role."""
+
+
+def open_store(
+    settings: StoreSettings, *, environ: Mapping[str, str], patience: Patience, thorough: bool
+) -> VersionedStore:
+    """Open the bucket's store that `settings` name, as `stores.opening.open_store` does."""
+    machine = {key: environ[variable] for variable, key in MACHINE.items() if environ.get(variable)}
+    dialect = _bucket(settings, environ).dialect(_credentials(settings, environ), machine)
+    control = open_control(settings, environ=environ, patience=patience)
+    return VersionedStore(ObjectStore(dialect, patience), control, thorough=thorough)
+
+
+def open_control(settings: StoreSettings, *, environ: Mapping[str, str], patience: Patience | None = None) -> Control:
+    """Open the bucket itself that `settings` name. Raise UsageError when the store is no bucket of S3."""
+    if not settings.url.startswith("s3://"):
+        raise bad_url("The store is no S3 bucket, which is what can be guarded.", "Use s3://bucket/prefix.")
+    return Control(
+        _bucket(settings, environ),
+        _credentials(settings, environ),
+        patience or Patience(),
+        authority=settings.ca_cert,
+        metadata=environ.get("AWS_METADATA_ENDPOINT"),
+    )
+
+
+def identity(settings: StoreSettings) -> str:
+    """Return what tells the bucket's store from every other one. Raise UsageError when the URL names none."""
+    name, prefix = _split(settings.url)
+    endpoint = urllib.parse.urlsplit(settings.endpoint or "").netloc.lower()
+    return f"s3://{endpoint}/{name}/{prefix}".rstrip("/")
+
+
+def _split(url: str) -> tuple[str, str]:
+    if not url.startswith("s3://"):
+        raise bad_url("The store's URL is of no known kind.", "Use file:///path or s3://bucket/prefix.")
+    name, _slash, prefix = url.removeprefix("s3://").partition("/")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]", name):
+        raise bad_url(
+            "The store's URL names no possible bucket.",
+            "Use s3://bucket/prefix; keys, ports and options have settings of their own.",
+        )
+    prefix = prefix.rstrip("/")
+    if "?" in prefix or "#" in prefix:
+        raise bad_url("The prefix in the store's URL holds a ? or #.", "Options have settings of their own.")
+    try:
+        return name, base.check_name(prefix) if prefix else ""
+    except UsageError as exc:
+        raise bad_url(f"The prefix in the store's URL is refused: {exc.cause}", "Correct it.") from exc
+
+
+def address(settings: StoreSettings, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the region, and the endpoint as it was written: empty for AWS itself."""
+    region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    return region, settings.endpoint or environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
+
+
+def _bucket(settings: StoreSettings, environ: Mapping[str, str]) -> Bucket:
+    name, prefix = _split(settings.url)
+    region, written = address(settings, environ)
+    return Bucket(name, prefix, region, _endpoint(written), _authority(settings.ca_cert), settings.checksums)
+
+
+def _endpoint(endpoint: str) -> str:
+    if endpoint and not re.fullmatch(r"https?://[^/?#@\s]+/?", endpoint):
+        raise UsageError(
+            "The store's endpoint is refused.",
+            "Use http://host:port or https://host:port, without path, user or password.",
+            field="store.endpoint",
+        )
+    return endpoint.rstrip("/")
+
+
+def _authority(path: str | None) -> bytes | None:
+    if not path:
+        return None
+    try:
+        with open(path, "rb") as file:
+            found = file.read()
+    except OSError as exc:
+        raise UsageError(
+            f"The CA certificate {path} cannot be read: {exc.strerror}.", "Correct the path.", field="store.ca_cert"
+        ) from exc
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise UsageError(f"{path} holds no certificate.", "Give it in PEM form.", field="store.ca_cert")
+    return found
+
+
+def _credentials(settings: StoreSettings, environ: Mapping[str, str]) -> Callable[[], credentials.Credentials] | None:
+    """Choose the source of credentials: the named file, the environment, its file, or (None) the machine's role."""
+    profile = settings.profile or environ.get("AWS_PROFILE") or "default"
+    path = settings.credentials_file
+    if not path:
+        found = credentials.from_environment(environ)
+        if found:
+            return lambda: found
+        path = environ.get("AWS_SHARED_CREDENTIALS_FILE")
+    if not path:
+        return None
+    credentials.from_file(path, profile)  # what is wrong with it is said now, by its own name
+    return functools.partial(credentials.from_file, path, profile)

@@ -1,0 +1,301 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Everything that this software does, one row each: what the audit log, notifications, the schedule, alerts and reports
+have to know of it. A verb is added here and nowhere else; a test holds roles and docs to this table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from . import job_options as options
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .job_options import Check
+
+RESULTS = ("ok", "failed", "refused", "stopped")
+"""How a run ends. Refused is a request that was turned down before anything was touched, stopped a run that
+somebody ended."""
+
+REASONS = ("scheduled", "manual", "pre_deployment", "emergency")
+"""Why a backup is made."""
+
+PROOFS = ("none", "counts", "content")
+"""What a backup writes down about the data, for a restore to be compared with."""
+
+LEVELS = ("intact", "opens")
+"""How far a verification looks into stored files."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EventType:
+    """
+    What is said about events of one name: headline, what to do about it, and severity.
+
+    `bus` is the name on an event bus where the rule does not make it.
+    """
+
+    name: str
+    headline: str
+    remedy: str = ""
+    severity: str = "info"
+    bus: str = ""
+
+    @property
+    def group(self) -> str:
+        """What the event is about: its name without what happened to that."""
+        return self.name.rpartition("_")[0] or self.name
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scheduled:
+    """
+    How a job of the schedule runs: for which group of hosts, and whether only root can do it.
+
+    `options` are what people may set, each with the variable that it becomes; `fixed` are variables that count always.
+    """
+
+    hosts: str
+    options: Mapping[str, tuple[str, Check]] = dataclasses.field(default_factory=dict)
+    root: bool = False
+    fixed: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """
+    One kind of work.
+
+    `operation` is its word in the audit log and in metrics, empty for what leaves no entry. `play` is what people type:
+    the playbook, the kind of its job, and its status file; empty where there is no play of its own. `effect` is what
+    it does to backups. A run that changed nothing is `nothing`, an entry that is `logged`, or `news` as well. `facts`
+    hold the others in a module's result; `figures` are those that the log keeps. What is done `on_request` is what
+    somebody wished, whatever its reason says. `alert` is the rule that its failure raises.
+    """
+
+    operation: str = ""
+    play: str = ""
+    effect: t.Literal["", "makes", "tests", "reads"] = ""
+    unchanged: t.Literal["nothing", "logged", "news"] = "logged"
+    on_request: bool = False
+    facts: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    done: EventType | None = None
+    failed: EventType | None = None
+    refused: EventType | None = None
+    stopped: EventType | None = None
+    others: tuple[EventType, ...] = ()
+    alert: str = ""
+    scheduled: Scheduled | None = None
+
+    def event(self, result: str) -> EventType | None:
+        """Return the event of a run that ended so, None where that is none; what has none of its own is a failure."""
+        own = {"ok": self.done, "failed": self.failed, "refused": self.refused, "stopped": self.stopped}
+        return own.get(result) or (self.failed if result in {"refused", "stopped"} else None)
+
+    @property
+    def events(self) -> tuple[EventType, ...]:
+        """All events that it can make."""
+        return tuple(event for event in (self.done, self.failed, self.refused, self.stopped, *self.others) if event)
+
+
+_RUN_AGAIN = "Mend the cause and run playbook lifeboat.recovery.{} for this host; docs/troubleshooting.md has causes."
+_NOT_MEANT = "If nobody meant that, see docs/security.md."
+_critical = functools.partial(EventType, severity="critical")
+_warning = functools.partial(EventType, severity="warning")
+_JOBS = ("lifeboat_jobs", options.whole(1, 64))
+
+MARK_CHANGED = _warning("mark_changed", "a mark of a backup of {} changed", _NOT_MEANT)
+"""A pin or a hold came or went, which the audit log counts among the work of retention."""
+
+TEST = EventType("test", "test message for {}")
+"""Goes to every channel, whatever it listens to."""
+
+SUMMARY = EventType("summary", "summary for {}")
+"""One message for many, when a channel has a lot to catch up with."""
+
+VERBS = (
+    Verb(
+        operation="backup",
+        play="backup",
+        effect="makes",
+        facts=("backup",),
+        figures=("members", "plain_size", "proof", "rows", "scope", "size", "suspicions", "tables"),
+        done=EventType("backup_created", "backup of {} created", bus="system:backup-completed"),
+        failed=_critical("backup_failed", "backup of {} FAILED", _RUN_AGAIN.format("backup")),
+        alert="LifeboatBackupFailed",
+        scheduled=Scheduled(
+            "databases",
+            {
+                "databases": ("lifeboat_databases", options.names),
+                "databases_exclude": ("lifeboat_databases_exclude", options.names),
+                "max_age": ("lifeboat_max_age", options.duration),
+                "reason": ("lifeboat_reason", options.choice(*REASONS)),
+                "proof": ("lifeboat_proof", options.choice(*PROOFS)),
+                "parallel": _JOBS,
+                "compression": ("lifeboat_compression", options.text),
+                "min_bytes": ("lifeboat_min_bytes", options.size),
+                "max_shrink": ("lifeboat_max_shrink", options.whole(0, 100)),
+            },
+            fixed={"lifeboat_reason": "scheduled"},
+        ),
+    ),
+    Verb(
+        operation="restore",
+        play="restore",
+        on_request=True,
+        facts=("restore",),
+        figures=("emergency_backup_id", "proved", "recovery_id", "strategy", "table_bytes", "target"),
+        done=EventType("restore_finished", "restore of {} finished"),
+        failed=_critical(
+            "restore_failed", "restore of {} FAILED", "Nothing was exchanged; docs/restore.md has every message."
+        ),
+        refused=_warning("restore_refused", "restore of {} was refused", "Nothing was touched: see the message."),
+    ),
+    Verb(
+        operation="validation",
+        play="validate",
+        effect="tests",
+        unchanged="news",
+        facts=("validation",),
+        figures=("checks", "mode", "passed"),
+        done=EventType("restore_test_passed", "restore test of {} passed", bus="system:restore-test-success"),
+        failed=_critical(
+            "restore_test_failed",
+            "restore test of {} FAILED",
+            "Do not count on this backup: test an earlier one and make another. See docs/validate.md.",
+        ),
+        stopped=_warning(
+            "restore_test_stopped",
+            "restore test of {} was stopped",
+            "It says nothing about the backup. Run playbook lifeboat.recovery.validate again.",
+        ),
+        alert="LifeboatProofFailed",
+        scheduled=Scheduled(
+            "validated",
+            {
+                "databases": ("lifeboat_databases", options.names),
+                "backup": ("lifeboat_restore_from", options.text),
+                "parallel": _JOBS,
+            },
+            root=True,  # the scratch cluster runs as another user, in namespaces of its own
+        ),
+    ),
+    Verb(
+        operation="verification",
+        play="verify",
+        effect="reads",
+        unchanged="news",
+        figures=("backups", "bytes_read", "files_read", "level", "problems", "sample"),
+        done=EventType("verification_passed", "stored backups of {} are intact"),
+        failed=_critical(
+            "verification_failed",
+            "stored backups of {} are DAMAGED or unreadable",
+            "Keep all replicas, make another backup at once, and find out who or what changed the store.",
+        ),
+        stopped=_warning(
+            "verification_stopped",
+            "verification of {} was stopped",
+            "It says nothing about what it had not read. Run playbook lifeboat.recovery.verify again.",
+        ),
+        alert="LifeboatProofFailed",
+        scheduled=Scheduled(
+            "databases",
+            {
+                "sample": ("lifeboat_verify_sample", options.whole(1, 100)),
+                "level": ("lifeboat_verify_level", options.choice(*LEVELS)),
+            },
+        ),
+    ),
+    Verb(
+        operation="retention",
+        play="retention",
+        facts=("retention", "mark"),
+        figures=("deleted", "expired", "freed", "garbage", "kept", "kind", "mark", "retained"),
+        done=EventType("retention_applied", "retention of {} applied"),
+        failed=_critical("retention_failed", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
+        refused=_warning(
+            "retention_refused", "retention of {} was refused", "Nothing was deleted. See whether the policy is meant."
+        ),
+        others=(MARK_CHANGED,),
+        alert="LifeboatRunFailed",
+        scheduled=Scheduled(
+            "databases",
+            {
+                "policy": ("lifeboat_retention", options.mapping),
+                "apply": ("lifeboat_retention_apply", options.yes_or_no),
+            },
+            fixed={"lifeboat_retention_apply": True},  # whoever schedules it asks for it
+        ),
+    ),
+    Verb(
+        operation="key",
+        unchanged="nothing",
+        on_request=True,
+        figures=("kid", "type"),
+        done=_warning("key_changed", "a key of {} changed", _NOT_MEANT),
+        failed=_critical("key_failed", "work on a key of {} FAILED", "See docs/keys.md."),
+    ),
+    Verb(
+        operation="trust",
+        unchanged="nothing",
+        on_request=True,
+        figures=("serial",),
+        done=_warning("trust_changed", "the trust of {} changed", _NOT_MEANT),
+        failed=_critical("trust_failed", "work on the trust of {} FAILED", "See docs/keys.md."),
+    ),
+    Verb(
+        operation="archive",
+        on_request=True,
+        facts=("archive",),
+        figures=("files",),
+        done=EventType("archive_finished", "archive of {} finished"),
+        failed=_critical("archive_failed", "archive of {} FAILED", "Mend the cause and run it again."),
+        alert="LifeboatRunFailed",
+    ),
+    Verb(
+        # Its own runs are no events, or notifications would never end.
+        operation="notification",
+        others=(_critical("alarm_raised", "ALARM: {}"), EventType("alarm_cleared", "alarm over: {}"), TEST, SUMMARY),
+        alert="LifeboatRunFailed",
+    ),
+    Verb(
+        operation="recovery",
+        on_request=True,
+        done=_warning("recovery_finished", "recovery of {} finished"),
+        failed=_critical("recovery_failed", "recovery of {} FAILED", "Mend the cause; it resumes where it was."),
+        others=(_warning("recovery_started", "recovery of {} STARTED"),),
+    ),
+    Verb(
+        play="doctor",
+        scheduled=Scheduled(
+            "databases", {"fail_on": ("lifeboat_fail_on", options.choice("warning", "failed", "never"))}
+        ),
+    ),
+    Verb(play="metrics", scheduled=Scheduled("databases")),
+)
+
+OPERATIONS: Mapping[str, Verb] = {verb.operation: verb for verb in VERBS if verb.operation}
+"""The verbs that leave entries in the audit log, by their word there."""
+
+JOBS: Mapping[str, Scheduled] = {verb.play: verb.scheduled for verb in VERBS if verb.scheduled}
+"""What can be a job of the schedule, by its kind there."""
+
+EVENTS: Mapping[str, EventType] = {event.name: event for verb in VERBS for event in verb.events}
+
+
+def operation_of(play: str) -> str:
+    """Return the word of the audit log for what people type, empty for what leaves no entry there."""
+    return next((verb.operation for verb in VERBS if verb.play == play), "")
+
+
+def that(*effects: str) -> frozenset[str]:
+    """Return the operations that do this to backups."""
+    return frozenset(verb.operation for verb in VERBS if verb.effect in effects)

@@ -1,0 +1,205 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: one backup of a component into the store, nothing touching a disk.
+
+The order keeps every promise: keys, store and what the source needs are checked before anything is captured; all
+members are of one moment; each file's end is stored only after all before it was well; the guards look at the sizes;
+and the manifest, written last and create-only, is what makes the backup exist.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import typing as t
+
+from ...drivers.components.source import Known
+from ...drivers.crypto import seals
+from ...drivers.stores.base import is_there
+from ...ground import units
+from ...ground.errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable
+from ...ground.model import Outcome
+from ...ground.printing import printable
+from ...ground.progress import Progress, status_directory
+from ...records.anomalies import assessment
+from ...records.anomalies.backup_figures import Statistics
+from ...records.repository import catalogue, choosing
+from ...records.repository import names as repository
+from ...records.repository.receipts import Receipt
+from ...records.repository.stored_backup import incomplete
+from .attempts import Attempts
+from .request import BackupRequest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...drivers.components.source import Preview
+    from ...drivers.crypto import lbx
+    from ...ground.model import World
+    from ...records.repository.manifest import Manifest
+    from .attempts import Made
+
+__all__ = ["BackupRequest", "back_up"]
+
+
+def back_up(request: BackupRequest, world: World) -> Outcome:
+    """
+    Make a backup, or leave things as they are when the newest is younger than `max_age`.
+
+    Raise UsageError on a bad value, KeyRefused or StoreError when the way into the store is not clear, what the source
+    raises when it does not allow a correct backup, DatabaseError when a guard refuses the result, Busy when the source
+    cannot be read at one moment. In every such case no backup is listed that was not listed before.
+    """
+    compression = request.check()
+    component = repository.component(*request.source.name)
+    opened = catalogue.open_repository(request.repository, world)
+    writer = opened.trusted_keys.writer(component, world.now())
+    previous = _previous(opened, component)
+    known = Known(previous, request.repository.state_dir)
+    if previous and request.max_age is not None:
+        age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
+        if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
+            return _nothing_to_do(previous, f"{units.human_duration(age)} old, younger than max_age")
+    preview = request.source.look(known, world)
+    if previous and not preview.due:
+        return _nothing_to_do(previous, preview.why)
+    if world.dry_run:
+        return _planned(request, component, preview)
+    progress = Progress(status_directory(request.repository.state_dir, world), "backup", component, world.now)
+    attempts = Attempts(request, world, opened, component, writer, compression, progress)
+    with progress.running():
+        made = attempts.captured(known)
+        try:
+            record = attempts.manifest(made)
+            _guard(request, record, previous)
+            envelope = _publish(opened, writer, record)
+        except BaseException:
+            if _surely_unlisted(opened, component, made.files.backup_id):
+                made.files.discard()
+            raise
+    opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
+    suspicions, trouble = assessment.note(
+        Statistics(request.repository.state_dir, request.repository.place),
+        record,
+        made.captured.detail,
+        request.thresholds,
+    )
+    return _made(record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
+
+
+def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest) -> bytes:
+    """Look at every file once more, then write the manifest. Return its envelope."""
+    # A host that may only write cannot list; each of its uploads was checked as it ended.
+    with contextlib.suppress(AccessDenied):
+        if problem := incomplete(record, opened.store):
+            raise StoreError(problem, "Something removed it during the backup: find out what, and run again.")
+    envelope = seals.seal_record("manifest", record.payload(), [writer.signer])
+    opened.store.put_new(repository.manifest(record.application, record.component, record.backup_id), envelope)
+    return envelope
+
+
+def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: str) -> bool:
+    """Whether no manifest lists the files: its answer may be lost, and then they must stay."""
+    with contextlib.suppress(StoreError):
+        return not is_there(opened.store, repository.manifest(opened.application, component, backup_id))
+    return False
+
+
+def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
+    """Return the newest full backup: the store's own word, or this host's memory where it may only write."""
+    try:
+        found = opened.find(component, "latest")
+    except (NotFound, Unbelievable):
+        return None  # where backups are hidden, one more is what helps
+    except AccessDenied:
+        return choosing.newest(opened.receipts.of(opened.application, component))
+    return _receipt(found.manifest, found.manifest_sha256)
+
+
+def _receipt(record: Manifest, digest: str) -> Receipt:
+    return Receipt(
+        application=record.application,
+        component=record.component,
+        backup_id=record.backup_id,
+        manifest_sha256=digest,
+        scope=record.scope,
+        reason=record.reason,
+        finished=record.finished.isoformat(),
+        size=record.size,
+        plain_size=record.plain_size,
+    )
+
+
+def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -> None:
+    """Refuse a result that is suspiciously small, before it becomes a backup."""
+    size = record.plain_size
+    if size < request.min_bytes:
+        raise DatabaseError(
+            f"The backup has only {units.human_size(size)}, less than min_bytes asks for.",
+            "Look at the database before you lower min_bytes: nothing was listed as a backup.",
+            plain_size=size,
+        )
+    if previous is None or not choosing.is_whole(record) or request.accept_shrink or not request.max_shrink:
+        return
+    least = previous.plain_size * (100 - request.max_shrink) // 100
+    if size < least:
+        raise DatabaseError(
+            f"The backup shrank from {units.human_size(previous.plain_size)} to {units.human_size(size)}, "
+            f"by more than {request.max_shrink} percent.",
+            "If that is right, run once with accept_shrink: true; nothing was listed as a backup.",
+            plain_size=size,
+            previous=previous.plain_size,
+        )
+
+
+def _nothing_to_do(previous: Receipt, why: str) -> Outcome:
+    said = f"{previous.backup_id} is {why}: nothing to do."
+    return Outcome(changed=False, facts={"backup": dataclasses.asdict(previous), "summary": said})
+
+
+def _planned(request: BackupRequest, component: str, preview: Preview) -> Outcome:
+    """Say what would be written, without capturing."""
+    lines = (f"backup of {component} ({request.reason}), {request.compression}, {preview.how}", *preview.lines)
+    members = preview.facts["members"]
+    facts = {
+        "backup": {"component": component, **preview.facts},
+        "summary": f"Would back up {component}: {members} members.",
+    }
+    after = "\n  ".join(map(printable, lines)) + "\n"
+    return Outcome(changed=True, facts=facts, after=after, warnings=preview.warnings)
+
+
+def _made(record: Manifest, made: Made, warnings: tuple[str, ...], suspicions: Sequence[str]) -> Outcome:
+    seconds = max(record.seconds, 0.001)
+    summary = (
+        f"{record.backup_id} of {record.component}: {units.human_size(record.plain_size)} of data stored as "
+        f"{units.human_size(record.size)} in {units.human_duration(seconds)} "
+        f"({units.human_rate(record.plain_size / seconds)}), {made.captured.said}."
+    )
+    facts = {
+        "backup": {
+            "backup_id": record.backup_id,
+            "component": record.component,
+            "scope": record.scope,
+            "reason": record.reason,
+            "proof": record.proof,
+            "started": record.started.isoformat(),
+            "finished": record.finished.isoformat(),
+            "seconds": record.seconds,
+            "size": record.size,
+            "plain_size": record.plain_size,
+            "members": len(record.numbers),
+            "attempts": made.files.attempt,
+            "phase_seconds": made.files.phases.seconds,
+            "suspicions": list(suspicions),
+            **made.captured.facts,
+        },
+        "summary": summary,
+    }
+    looked = tuple(f"{record.backup_id} of {record.component} is suspicious. {cause}" for cause in suspicions)
+    return Outcome(changed=True, facts=facts, after=summary + "\n", warnings=(*warnings, *looked))

@@ -1,0 +1,118 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+One backup's files on their way into the store: compressed, sealed, stored, and listed for the manifest.
+
+A member is one or several volumes. Its volumes are streams of their own, so no limit of a store or of the cipher is
+ever met in the middle of one. An upload's parts are small and all alike, so that memory is the same for any size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+
+from ...drivers.crypto import lbx, strict_json
+from ...drivers.stores import base
+from ...ground import codec
+from ...ground.errors import StoreError, UsageError
+from ...ground.streams import Peekable
+from ...records.repository import names as repository
+from ...records.repository.manifest import File
+from ...records.repository.stored_backup import RECORD_BYTES
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...drivers.stores.base import Store
+    from ...ground.progress import Phases, Progress
+
+VOLUME_LIMIT = 9_900 * base.PART_SIZE
+"""Bytes of one volume, about 77 GiB: S3 takes 10,000 parts, and one derived key may seal up to 256 GiB."""
+
+
+class BackupFiles:
+    """Stores the members of one backup attempt. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        application: str,
+        backup_id: str,
+        writer: lbx.Writer,
+        compression: codec.Codec,
+        *,
+        attempt: int,
+        progress: Progress,
+        phases: Phases,
+    ) -> None:
+        self.attempt = attempt
+        self.progress = progress
+        self.phases = phases
+        self._store = store
+        self._application = application
+        self.backup_id = backup_id
+        self._writer = writer
+        self._codec = compression
+        self._lock = threading.Lock()
+        self._begun: list[str] = []
+        self._files: list[File] = []
+
+    @property
+    def compression(self) -> str:
+        """The compression as users write it, such as `zstd:3`."""
+        return str(self._codec)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What is stored by now, ordered by name."""
+        with self._lock:
+            return tuple(sorted(self._files, key=lambda file: file.name))
+
+    def member(self, number: int, plaintext: Iterable[bytes], /) -> None:
+        """
+        Store a member, in as many volumes as it needs.
+
+        What `plaintext` raises passes through, and the volume that was being written does not exist then.
+        """
+        source = Peekable(plaintext)
+        volume = 1
+        while True:
+            name = repository.member(self._application, self.backup_id, number, volume)
+            self._store_file(name, f"{number:04d}", volume, source, limit=VOLUME_LIMIT)
+            if source.exhausted:
+                return
+            volume += 1
+
+    def record(self, what: str, body: dict[str, t.Any], /) -> None:
+        """Store the encrypted record `what`, such as `detail`."""
+        name = repository.detail(self._application, self.backup_id, what)
+        data = strict_json.dumps(body, raw_names=True)
+        if len(data) > RECORD_BYTES:
+            raise UsageError(
+                f"The record {what} of the backup would have {len(data)} bytes, and readers take {RECORD_BYTES}.",
+                "Back up fewer tables at once, by schemas or tables.",
+                field="tables",
+            )
+        self._store_file(name, what, 1, Peekable([data]), limit=None)
+
+    def discard(self) -> None:
+        """Remove what this attempt stored, as far as the store lets us: unlisted files are garbage, not backups."""
+        # Those that were begun, too: who was interrupted between storing and noting cannot know.
+        for name in self._begun:
+            with contextlib.suppress(StoreError):
+                self._store.delete(name)
+
+    def _store_file(self, name: str, member: str, volume: int, source: Peekable, *, limit: int | None) -> None:
+        before = source.passed
+        sealed = lbx.SealedFile(name, codec.compress(source, self._codec, limit=limit), self._writer)
+        with self._lock:
+            self._begun.append(name)
+        self._store.put(name, iter(sealed), part_size=base.PART_SIZE)
+        with self._lock:
+            self._files.append(
+                File(name, member, volume, sealed.size, sealed.sha256, sealed.head_sha256, source.passed - before)
+            )

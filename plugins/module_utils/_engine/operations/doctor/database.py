@@ -1,0 +1,149 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL: can the role of the backups read everything, do the programs fit, and did a restore leave something?"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import typing as t
+
+from ...drivers.components.postgres import connection, grants, locks, server, snapshot, staging_database
+from ...drivers.components.postgres.warrants import StagingWarrants
+from ...ground.errors import DatabaseError, RecoveryError
+from ..databases.discovery import DiscoveryRequest, find_databases
+from .check import Case, Check, count, failed, ok, refused, warning
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ...drivers.components.postgres.server import Finding, Programs, ServerInfo
+
+
+def examine(case: Case) -> Iterator[Check]:
+    """Yield what there is to say about the server, and put the databases that are backed up into `case`."""
+    login = case.request.login
+    if login is None:
+        return
+    try:
+        with contextlib.closing(connection.connect_server(login, read_only=True)) as session:
+            facts = server.inspect(session)
+        yield _identity(facts)
+        wanted = DiscoveryRequest(
+            login,
+            include=case.request.databases,
+            exclude=case.request.exclude,
+            application=case.application,
+            cluster=case.request.cluster,
+            state_dir=case.state_dir,
+        )
+        found = find_databases(wanted, case.world).facts
+    except RecoveryError as exc:
+        yield refused("connection", exc)
+        return
+    case.databases = list(found["names"])
+    yield from _chosen(found)
+    programs = None
+    try:
+        programs = server.programs(facts.major, environ=case.world.environ)
+        yield _programs(facts, programs)
+    except DatabaseError as exc:
+        yield refused("programs", exc)
+    yield from _rights(case)
+    yield from _leftovers(case)
+
+
+def _chosen(found: Mapping[str, t.Any]) -> Iterator[Check]:
+    """Say which of the server's databases are to be backed up, and which are not."""
+    if not found["names"]:
+        yield failed(
+            "databases",
+            f"None of the {found['all']} databases of this server is chosen for backups.",
+            "Correct lifeboat_databases or lifeboat_databases_exclude.",
+        )
+    for name in found["absent"]:
+        yield failed(
+            "databases",
+            f"lifeboat_databases names {name!r}, and this server has no such database.",
+            "Correct the name, or take it out.",
+            database=name,
+        )
+    if found["names"] and not found["absent"]:
+        left_out = f"; left out by choice: {', '.join(found['left_out'])}" if found["left_out"] else ""
+        yield ok(
+            "databases",
+            f"{count(len(found['names']), 'database')} of {found['all']} chosen for backups{left_out}.",
+            left_out=found["left_out"],
+        )
+
+
+def _identity(facts: ServerInfo) -> Check:
+    said = f"PostgreSQL {facts.version} answers, and this is role {facts.user}"
+    told = {"server_version": facts.version, "role": facts.user, "in_recovery": facts.in_recovery}
+    if facts.superuser:
+        return warning(
+            "connection",
+            f"{said}, a superuser; a backup needs none.",
+            "Let playbook lifeboat.recovery.install make a role that only reads, and set lifeboat_login_user.",
+            **told,
+        )
+    return ok("connection", f"{said}.", **told)
+
+
+def _programs(facts: ServerInfo, programs: Programs) -> Check:
+    told = {"server_version": facts.version, "client_version": programs.version, "directory": programs.directory}
+    for finding in grants.outdated(programs):
+        return warning("programs", finding.cause, finding.remedy, **told, code=finding.code)
+    return ok("programs", f"pg_dump {programs.version} fits the server.", **told)
+
+
+def _rights(case: Case) -> Iterator[Check]:
+    """Look into each database as a backup would."""
+    read = 0
+    for name in case.databases:
+        try:
+            with contextlib.closing(
+                connection.connect(t.cast("t.Any", case.request.login), name, read_only=True)
+            ) as session:
+                findings = [*grants.preflight(session), *locks.findings(session, snapshot.read_tables(session))]
+        except RecoveryError as exc:
+            yield failed("rights", exc.cause, exc.remedy, database=name)
+            continue
+        left = [finding for finding in findings if not _accepted(finding, case.request.accept_warnings)]
+        yield from (_finding(name, finding) for finding in left)
+        read += not any(finding.severity == "error" for finding in left)
+    if read and read == len(case.databases):
+        yield ok("rights", f"{count(read, 'database')} can be read whole.", databases=list(case.databases))
+
+
+def _accepted(finding: Finding, patterns: tuple[str, ...]) -> bool:
+    return any(re.search(pattern, finding.cause) for pattern in patterns)
+
+
+def _finding(database: str, finding: Finding) -> Check:
+    make = failed if finding.severity == "error" else warning
+    facts = {"database": database, "code": finding.code, "objects": list(finding.names)}
+    return make("rights", f"Database {database}: {finding.cause}", finding.remedy, **facts)
+
+
+def _leftovers(case: Case) -> Iterator[Check]:
+    """Find databases that an interrupted restore left half made, or that only look so, and that nobody locks."""
+    warrants = StagingWarrants(case.request.repository.state_dir)
+    try:
+        with staging_database.manage(t.cast("t.Any", case.request.login), warrants) as session:
+            left = staging_database.left(session)
+    except RecoveryError as exc:
+        yield refused("leftovers", exc)
+        return
+    for name, ours in left.items():
+        by_hand = f"DROP DATABASE {connection.quote_identifier(name)}."
+        if ours:
+            cause = f"An interrupted restore left the half-made database {name}."
+            remedy = f"The next restore into the same target drops it; or drop it by hand: {by_hand}"
+        else:
+            cause = f"The database {name} looks half made, and this host does not remember a restore that made it."
+            remedy = f"Look into it; nothing drops it by itself. If it is the rest of a restore: {by_hand}"
+        yield warning("leftovers", cause, remedy, database=name)
+    if not left:
+        yield ok("leftovers", "No restore left a half-made database.")

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys and trust: may this host write, who can open what it writes, and how long will that stay so?"""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ...ground.errors import KeyRefused
+from ...ground.units import human_duration
+from ...records.repository import names as repository
+from .check import Case, Check, count, failed, ok, refused, warning
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...records.repository.trusted_keys import TrustedKeys
+
+SOON = datetime.timedelta(days=14)
+"""Before a signer's time is over there should be time for two working weeks."""
+
+_ISSUE = "Run playbook lifeboat.recovery.install, which issues the next trust file, with the recovery key at hand."
+
+
+def examine(case: Case) -> Iterator[Check]:
+    """Yield what there is to say about the keys of this host."""
+    if case.opened is None:
+        return
+    trusted_keys = case.opened.trusted_keys
+    yield _trust(trusted_keys)
+    if trusted_keys.mode != "reader":
+        yield from _signer(case, trusted_keys)
+        yield _recipients(case, trusted_keys)
+    yield from _newest(case, trusted_keys)
+
+
+def _trust(trusted_keys: TrustedKeys) -> Check:
+    serial = trusted_keys.trust.serial if trusted_keys.trust else 0
+    facts = {
+        "mode": trusted_keys.mode,
+        "serial": serial,
+        "roots": len(trusted_keys.roots),
+        "opens": trusted_keys.can_open,
+    }
+    if trusted_keys.ignored_trust_files:
+        return failed(
+            "trust",
+            f"{count(len(trusted_keys.ignored_trust_files), 'trust file')} in the store are not signed by the pinned "
+            f"root, such as {trusted_keys.ignored_trust_files[0]}.",
+            "Find out who wrote them: only the recovery key may.",
+            **facts,
+        )
+    opens = "it can open its backups" if trusted_keys.can_open else "it cannot open its backups"
+    if trusted_keys.trust is None:
+        return ok("trust", f"This host is in mode {trusted_keys.mode} without a trust file; {opens}.", **facts)
+    signers = count(len(trusted_keys.trust.signers), "signer")
+    said = f"This host is in mode {trusted_keys.mode}; trust file {serial} counts, with {signers}; {opens}."
+    return ok("trust", said, **facts)
+
+
+def _signer(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
+    now = case.world.now()
+    scopes = [repository.component(case.request.cluster, name) for name in case.databases or ["postgres"]]
+    try:
+        for scope in scopes:
+            trusted_keys.writer(scope, now)
+    except KeyRefused as exc:
+        yield refused("signer", exc)
+        return
+    kid = trusted_keys.signer.kid
+    entries = (
+        [entry for entry in trusted_keys.trust.signers if entry.public == trusted_keys.signer.public]
+        if trusted_keys.trust
+        else []
+    )
+    ends = [entry.until for entry in entries if entry.until]
+    if ends and min(ends) - now < SOON:
+        left = human_duration((min(ends) - now).total_seconds())
+        yield warning("signer", f"The signer {kid} of this host counts for another {left} only.", _ISSUE, kid=kid)
+    else:
+        yield ok("signer", f"The signer {kid} of this host may sign its backups.", kid=kid)
+
+
+def _recipients(case: Case, trusted_keys: TrustedKeys) -> Check:
+    kids = (
+        [recipient.kid for recipient in trusted_keys.writer(_any_scope(case), case.world.now()).recipients]
+        if _may(case, trusted_keys)
+        else []
+    )
+    wanted = case.request.limits.min_recipients or (1 if trusted_keys.mode == "single-key" else 2)
+    facts = {"recipients": kids, "count": len(kids), "wanted": wanted}
+    if not kids:
+        return failed("recipients", "Nobody is known to encrypt to.", _ISSUE, **facts)
+    if len(kids) < wanted:
+        return warning(
+            "recipients",
+            f"{count(len(kids), 'key')} can open the backups of this host, and {wanted} are wanted: "
+            "who loses that one loses every backup.",
+            "Add an escrowed key to lifeboat_recipients and run playbook lifeboat.recovery.install; "
+            "or set min_recipients in lifeboat_doctor_limits if copies of the one key are kept in two places.",
+            **facts,
+        )
+    return ok("recipients", f"{count(len(kids), 'key')} can open the backups of this host.", **facts)
+
+
+def _newest(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
+    """Look whether the newest backups are for everybody who is a recipient now."""
+    if trusted_keys.trust is None or not case.backups:
+        return
+    record = case.backups[-1].manifest
+    lacking = [item.kid for item in trusted_keys.trust.recipients if item.kid not in record.recipients]
+    if lacking:
+        yield warning(
+            "recipients",
+            f"The newest backup, {record.backup_id}, is from before {len(lacking)} of the recipients were added.",
+            "Make a backup now, or add the recipients to what is stored.",
+            lacking=lacking,
+        )
+
+
+def _any_scope(case: Case) -> str:
+    return repository.component(case.request.cluster, (case.databases or ["postgres"])[0])
+
+
+def _may(case: Case, trusted_keys: TrustedKeys) -> bool:
+    try:
+        trusted_keys.writer(_any_scope(case), case.world.now())
+    except KeyRefused:
+        return False
+    return True

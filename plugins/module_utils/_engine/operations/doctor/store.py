@@ -1,0 +1,147 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store: can it be reached, read and written, and does its clock agree with ours?"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ...drivers.stores.s3 import clock
+from ...ground.errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
+from ...ground.units import human_duration
+from ...records.repository import names as repository
+from ...records.repository import newer
+from ...records.repository.catalogue import STRANGER, TRUST
+from ...records.repository.receipts import Receipts
+from .check import Case, Check, count, failed, ok, refused, warning
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...records.repository.catalogue import IntegrityProblem
+
+SKEW_LIMIT = 15 * 60.0
+"""Seconds of difference beyond which S3 refuses a request."""
+
+PROBE_BLOCK = 1 << 20
+PROBE_BLOCKS = 16
+PART = 5 << 20
+"""What is sent of an upload that is then broken off: enough for the store to have begun it."""
+
+
+class _BrokenOff(Exception):
+    """Ends the trial upload on purpose."""
+
+
+def examine(case: Case) -> Iterator[Check]:
+    """Yield what there is to say about the store; `case` gets its backups."""
+    if case.opened is None:
+        if case.problem is not None:
+            yield refused("store", case.problem)
+        return
+    yield _reach(case)
+    if case.wants("clock"):
+        yield from _clock(case)
+    yield from _catalogue(case)
+
+
+def _catalogue(case: Case) -> Iterator[Check]:
+    """Tell what is wrong with what is stored, by its kind: one cause may spoil every backup."""
+    kinds: dict[str, list[IntegrityProblem]] = {}
+    for anomaly in t.cast("t.Any", case.opened).anomalies:
+        if anomaly.kind != TRUST:  # the keys' own check tells of those
+            kinds.setdefault(anomaly.kind, []).append(anomaly)
+    strangers = kinds.get(STRANGER, [])
+    if strangers and not case.backups:
+        yield failed(
+            "catalogue",
+            f"None of the {count(len(strangers), 'backup')} in the store is signed by a key that counts here.",
+            "Give this host the key that belongs to them; if it has that one, find out who wrote there.",
+            names=[anomaly.name for anomaly in strangers],
+        )
+        return
+    for alike in kinds.values():
+        first = alike[0]
+        yield failed(
+            "catalogue",
+            first.sentence + (f" The same goes for {len(alike) - 1} more." if len(alike) > 1 else ""),
+            "Run playbook lifeboat.recovery.verify, and find out who did that.",
+            names=[anomaly.name for anomaly in alike],
+        )
+
+
+def _reach(case: Case) -> Check:
+    opened = t.cast("t.Any", case.opened)
+    try:
+        # A host with a server of its own answers for its own cluster; a validator for all there are.
+        cluster = repository.component(case.request.cluster, "any").partition("/")[0]
+        case.backups = opened.backups(cluster if case.request.login else None)
+        newer.notice(opened, case.backups)
+        case.listed = True
+    except AccessDenied as exc:
+        known = Receipts(case.state_dir, case.request.repository.place).of(case.application)
+        if not known:
+            return refused("store", exc)
+    except RecoveryError as exc:
+        return refused("store", exc)
+    held = count(len(case.backups), "backup") if case.listed else "what it may not list"
+    if not case.wants("store"):
+        return ok("store", f"{opened.store.url} holds {held}.")
+    if case.world.dry_run or opened.trusted_keys.mode == "reader":
+        why = "check mode writes nothing" if case.world.dry_run else "this host has no key to write with"
+        return ok("store", f"{opened.store.url} holds {held}; writing was not tried: {why}.", backups=len(case.backups))
+    try:
+        how = _write(case)
+    except StoreError as exc:
+        return failed("store", f"{opened.store.url} cannot be written: {exc.cause}", exc.remedy)
+    return ok("store", f"{opened.store.url} holds {held} and can be written ({how}).", backups=len(case.backups))
+
+
+def _write(case: Case) -> str:
+    """
+    Try to write in a way that leaves nothing: a host may have no right to remove what it wrote.
+
+    To create what exists already is refused by who may write and by who may not, with different answers. Without an
+    object to try that with, an upload is begun and broken off.
+    """
+    opened = t.cast("t.Any", case.opened)
+    if case.backups:
+        record = case.backups[-1].manifest
+        name = repository.manifest(record.application, record.component, record.backup_id)
+        # The same bytes: a store that ignores the condition changes nothing either.
+        envelope = b"".join(opened.store.get(name))
+        try:
+            opened.store.put_new(name, envelope)
+        except AlreadyExists:
+            return "tried by a write that the store had to turn down"
+        return "tried by writing a manifest again as it was"
+    try:
+        opened.store.put(f"{case.application}/data/probe.lbx", _broken_off(), part_size=PART)
+    except _BrokenOff:
+        return "tried by an upload that was broken off"
+    return "tried by an upload"
+
+
+def _broken_off() -> Iterator[bytes]:
+    for _block in range(PROBE_BLOCKS):
+        yield bytes(PROBE_BLOCK)
+    raise _BrokenOff
+
+
+def _clock(case: Case) -> Iterator[Check]:
+    settings = case.request.repository.store
+    if not settings.url.startswith("s3://") or not case.request.limits.clock_skew:
+        return
+    skew = clock.ahead(settings, case.world.environ, case.world.now)
+    if skew is None:
+        yield ok("clock", "The store does not tell its time, so it was not compared.")
+        return
+    said = f"This host's clock is {human_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the store's"
+    remedy = "Have the clock set by NTP, such as systemd-timesyncd or chrony."
+    if abs(skew) > SKEW_LIMIT:
+        yield failed("clock", f"{said}; the store refuses requests signed so.", remedy, seconds=round(skew, 1))
+    elif abs(skew) > case.request.limits.clock_skew:
+        yield warning("clock", f"{said}.", remedy, seconds=round(skew, 1))
+    else:
+        yield ok("clock", "This host's clock agrees with the store's.", seconds=round(skew, 1))

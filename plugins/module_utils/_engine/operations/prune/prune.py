@@ -1,0 +1,232 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: apply a retention policy to the backups of a store.
+
+The order keeps every promise: all is listed before anything is deleted, and a listing that fails deletes nothing; a
+signed `expired` mark is written, then the manifest goes, then the files. So a crash leaves garbage, never a listed
+backup that is broken, and the next run takes the garbage away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import secrets
+import typing as t
+
+from ...ground.errors import KeyRefused, RecoveryError, UsageError
+from ...ground.model import Outcome
+from ...records.repository import catalogue, evidence, marks, protection
+from ...records.repository import names as repository
+from ...records.retention import planner
+from ...records.retention.store_lock import StoreLock, locked
+from . import marks_seen, report, survey
+from .removal import Removal, Removed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...ground.model import World
+    from ...records.retention.policy import Policy
+
+
+REMEDIES = {
+    "clock": "Set this machine's clock right (chronyd or systemd-timesyncd), and run again: nothing was deleted.",
+    "listing": (
+        "Find out what hides their manifests, and bring them back; if they are gone for good, run once with force. "
+        "Nothing was deleted."
+    ),
+    "share": "Look at the decisions; if they are meant, run once with force. Nothing was deleted.",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PruneRequest:
+    """
+    What to prune, and how. Without a database, all of the cluster; without a cluster, all of the application.
+
+    `force` lifts the policy's limit on the share that goes at once. `replica` says that the store is a copy of another,
+    so that its own times prove nothing. Objects that no manifest lists are left alone until they are `garbage_age`
+    seconds old; `lock_timeout` is how many to wait for another run.
+    """
+
+    repository: catalogue.RepositorySettings
+    policy: Policy
+    cluster: str | None = None
+    database: str | None = None
+    force: bool = False
+    replica: bool = False
+    garbage_age: float = 86400.0
+    lock_timeout: float = 600.0
+
+
+def prune(request: PruneRequest, world: World) -> Outcome:
+    """
+    Delete what the policy does not keep.
+
+    Raise KeyRefused when no key at hand may sign marks or none of the backups is believed, Busy when another run holds
+    the lock, StoreError when the store fails. Raise UsageError when the plan is refused: the clock looks wrong, or too
+    many would go at once (`details["refusals"]`, `details["decisions"]`). Nothing was deleted then; when the store
+    failed in the middle, `details["deleted"]` says what went.
+    """
+    opened = catalogue.open_repository(request.repository, world, thorough=True)
+    opened.trusted_keys.writer(marks.scope("expired"), world.now())  # refused now rather than half-way
+    with _lock(opened, request, world) as lock:
+        now = world.now()
+        old = now - datetime.timedelta(seconds=request.garbage_age)
+        found = survey.survey(opened, _place(request), old, now)
+        marks_seen.require(opened, found)
+        marks_seen.remember(opened, found)
+        found = found.limited(request.policy.max_delete_share, force=request.force)
+        _believed(opened, found)
+        store_time = (lock.stored if lock else None) or _ahead(found.newest, now)
+        plan = _planned(opened, request, found, now=now, store_time=store_time)
+        _refuse(plan)
+        removal = Removal(
+            opened,
+            found,
+            check=lock.check if lock else _nothing,
+            now=world.now,
+            token=lambda: secrets.token_hex(8),
+            dry_run=world.dry_run,
+        )
+        _remove(removal, plan, found, old)
+    own = {receipt.backup_id for receipt in opened.receipts.of(opened.application)}
+    opened.receipts.forget(opened.application, own.intersection(removal.removed.backups))
+    return _outcome(opened, plan, found, removal.removed, world)
+
+
+@contextlib.contextmanager
+def _lock(opened: catalogue.Repository, request: PruneRequest, world: World) -> Iterator[StoreLock | None]:
+    """Hold the store's lock; a dry run writes nothing, so it needs none."""
+    if world.dry_run:
+        yield None
+        return
+    name = repository.lock(opened.application, "retention")
+    lock = StoreLock(opened.store, name, secrets.token_hex(16), world)
+    with locked(lock, request.lock_timeout):
+        yield lock
+
+
+def _place(request: PruneRequest) -> str | None:
+    if request.cluster and request.database:
+        return repository.component(request.cluster, request.database)
+    return repository.cluster(request.cluster) if request.cluster else None
+
+
+def _believed(opened: catalogue.Repository, found: survey.Survey) -> None:
+    """Raise KeyRefused where strangers signed all: then the key is wrong, and nothing that follows would be right."""
+    strangers = sum(anomaly.kind == catalogue.STRANGER for anomaly in opened.anomalies)
+    if strangers and not found.listed:
+        raise KeyRefused(
+            f"None of the {strangers} backups of {opened.application} is signed by a key that counts here.",
+            "Give the root that belongs to them.",
+        )
+
+
+def _planned(
+    opened: catalogue.Repository,
+    request: PruneRequest,
+    found: survey.Survey,
+    *,
+    now: datetime.datetime,
+    store_time: datetime.datetime | None,
+) -> planner.Plan:
+    """Plan; then ask the store about those that would go, and plan again with what it holds on to."""
+    tests = protection.restore_tests(protection.read_runs(request.repository.state_dir, opened.application, now))
+    local = opened.store.url.startswith("file://")
+    candidates = found.candidates(tests, replica=request.replica, local=local)
+    known = survey.with_locks(opened, candidates, request.policy, now)
+    doubts = found.doubts(request.policy.max_delete_share, force=request.force)
+    return planner.plan(known, request.policy, now, force=request.force, store_time=store_time, refused=doubts)
+
+
+def _remove(removal: Removal, plan: planner.Plan, found: survey.Survey, old: datetime.datetime) -> None:
+    """Do what was decided. An error tells in its details what went before it."""
+    try:
+        # First what needs no mark to be written: the store may be full.
+        removal.collect(found.going)
+        removal.clear(found.abandoned, old)
+        removal.remove(plan.of("delete"))
+        removal.take_back((*plan.of("keep"), *plan.of("retained")))
+    except RecoveryError as exc:
+        exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
+        exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
+        raise
+
+
+def _ahead(newest: datetime.datetime | None, now: datetime.datetime) -> datetime.datetime | None:
+    """Return the store's time where something in it is from after ours; without a write no more can be known."""
+    return newest if newest is not None and newest > now else None
+
+
+def _refuse(plan: planner.Plan) -> None:
+    if not plan.refusals:
+        return
+    first = plan.refusals[0]
+    raise UsageError(
+        first.cause,
+        REMEDIES[first.kind],
+        field="force",
+        refusals=[refusal.cause for refusal in plan.refusals],
+        decisions=report.decisions(plan),
+    )
+
+
+def _outcome(
+    opened: catalogue.Repository, plan: planner.Plan, found: survey.Survey, removed: Removed, world: World
+) -> Outcome:
+    facts: dict[str, t.Any] = {
+        "decisions": report.decisions(plan),
+        "kept": len(plan.of("keep")) + len(removed.protected) + len(removed.needed),
+        "deleted": len(removed.backups),
+        "deleted_backups": sorted(removed.backups),
+        "retained": len(plan.of("retained")) + len(removed.retained),
+        "freed": removed.freed,
+        "garbage": removed.garbage,
+        "hidden": [one.backup_id for one in found.leftovers if one.hidden],
+        "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
+        "table": report.table(plan, found),
+    }
+    facts["summary"] = report.summary(facts, dry_run=world.dry_run)
+    return Outcome(
+        changed=bool(removed.backups or removed.objects),
+        facts=facts,
+        before=report.before(plan, found),
+        after=report.after(plan, found),
+        warnings=_warnings(opened, plan, found, removed),
+    )
+
+
+def _warnings(
+    opened: catalogue.Repository, plan: planner.Plan, found: survey.Survey, removed: Removed
+) -> tuple[str, ...]:
+    misdated = sum(decision.candidate.misdated for decision in plan.decisions)
+    said = [anomaly.sentence for anomaly in opened.anomalies]
+    told = {anomaly.name for anomaly in opened.anomalies}
+    said += [evidence.hidden(one.backup_id) for one in found.leftovers if one.hidden and one.backup_id not in told]
+    said += [
+        f"{len(kept)} leftovers stay: {why}. Look at what is listed; if they are meant to go, run once with force."
+        for why in sorted({one.stays for one in found.leftovers if one.stays and one.backup_id not in found.in_use})
+        for kept in [[one for one in found.leftovers if one.stays == why]]
+    ]
+    said += [
+        f"{identity} stays: it was pinned or put on hold, or somebody began to read it, while this ran."
+        for identity in removed.protected
+    ]
+    said += [f"{one} is let go; its files stay for who reads them, and go in a later run." for one in removed.read]
+    said += [f"{identity} stays: it is needed by {child}, which stays." for identity, child in removed.needed.items()]
+    if misdated:
+        said.append(
+            f"{misdated} backups claim a time that the store contradicts, and stay. If it is a copy of another store, "
+            "set replica."
+        )
+    return tuple(said)
+
+
+def _nothing() -> None:
+    """Nobody to ask."""

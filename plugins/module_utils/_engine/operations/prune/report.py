@@ -1,0 +1,98 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What retention says about itself: every decision with its reason, as facts, as the lines of a diff, and in one sentence.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ...ground.units import human_size
+from ...records.repository import choosing, evidence
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...drivers.stores.base import ObjectInfo
+    from ...records.retention.planner import Decision, Plan
+    from .leftovers import Leftover
+    from .survey import Survey
+
+
+def decisions(plan: Plan) -> list[dict[str, t.Any]]:
+    """Return each decision for machines."""
+    return [
+        {
+            "backup_id": decision.candidate.backup_id,
+            "component": decision.candidate.component,
+            "finished": decision.candidate.finished.isoformat(),
+            "action": decision.action,
+            "reasons": list(decision.reasons),
+            "size": decision.candidate.size,
+            "restore_tested": decision.candidate.restore_tested,
+        }
+        for decision in plan.decisions
+    ]
+
+
+def table(plan: Plan, found: Survey) -> list[str]:
+    """Return each decision as a line for people."""
+    lines = [f"{decision.action:<8}  {_what(decision)}: {'; '.join(decision.reasons)}" for decision in plan.decisions]
+    for leftover in found.leftovers:
+        why = "left of a backup that expired" if leftover.expired else "no manifest lists them"
+        if leftover.hidden:
+            lines.append(f"hidden    {_left(leftover)}: {why}. {evidence.ADVICE}")
+        elif leftover.stays:
+            lines.append(f"keep      {_left(leftover)}: {why}, and {leftover.stays}")
+        else:
+            lines.append(f"collect   {_left(leftover)}: {why}")
+    return lines + [f"collect   {_unfinished(info)}: its writer never ended" for info in found.abandoned]
+
+
+def before(plan: Plan, found: Survey) -> str:
+    """Return what is there, line by line as `after` has it."""
+    listed = [f"listed    {_what(decision)}" for decision in plan.decisions]
+    listed += [f"unlisted  {_left(leftover)}" for leftover in found.leftovers]
+    return _text(listed + [f"unlisted  {_unfinished(info)}" for info in found.abandoned])
+
+
+def after(plan: Plan, found: Survey) -> str:
+    """Return what becomes of it."""
+    return _text(table(plan, found))
+
+
+def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
+    """Return the facts in one sentence."""
+    done = "would be " if dry_run else ""
+    said = f"{facts['kept']} backups kept, {facts['deleted']} {done}deleted"
+    if facts["retained"]:
+        said += f", {facts['retained']} retained by the store's locks"
+    if facts["garbage"]:
+        said += f", {facts['garbage']} leftover objects {done}collected"
+    if facts["hidden"]:
+        said += f", {len(facts['hidden'])} stored whole that no manifest lists"
+    return f"{said}; {human_size(facts['freed'])} {done}freed."
+
+
+def _what(decision: Decision) -> str:
+    one = decision.candidate
+    details = [human_size(one.size), one.reason]
+    details += [] if choosing.is_whole(one) else ["partial"]
+    details += ["restore-tested"] if one.restore_tested else []
+    return f"{one.backup_id}  {one.component}  {one.finished:%Y-%m-%d %H:%M} UTC  ({', '.join(details)})"
+
+
+def _left(leftover: Leftover) -> str:
+    size = human_size(sum(info.size for info in leftover.objects))
+    return f"{leftover.backup_id}  {len(leftover.objects)} objects, {size}"
+
+
+def _unfinished(info: ObjectInfo) -> str:
+    return f"{info.name}  {human_size(info.size)}"
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n" if lines else ""

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Use case: prove that a backup restores. It is restored where it is gone afterwards, or is there already; it is compared
+with its proof, and asked the user's questions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import typing as t
+
+from ...drivers.components.base import Check, Run
+from ...ground import units
+from ...ground.errors import ProofMismatch
+from ...ground.model import Outcome
+from ...ground.progress import Phases, Progress, status_directory
+from ...records.repository import catalogue, newer, readings
+from ...records.repository import names as repository
+from ...records.repository.reread import RereadFiles
+from ...records.repository.stored_backup import chain
+from ..mark import marking
+from ..restore.restore import require_kind
+from ..restore.watched import expect, watched
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ...drivers.components.base import Answering, Trial
+    from ...ground.model import World
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ValidateRequest:
+    """
+    Which backup to prove, and where; `name` are the two parts of the component's name.
+
+    Each of the `checks` has `check_timeout` seconds.
+    """
+
+    repository: catalogue.RepositorySettings
+    name: tuple[str, str]
+    trial: Trial
+    backup: str = "latest"
+    checks: tuple[Check, ...] = ()
+    check_timeout: float = 60.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that a validation saw. `proof` is the level."""
+
+    backup_id: str
+    component: str
+    mode: str
+    proof: str
+    seconds: float
+    phase_seconds: Mapping[str, float]
+    tables: tuple[Mapping[str, t.Any], ...]
+    checks: tuple[dict[str, t.Any], ...]
+    differences: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def validate(request: ValidateRequest, world: World) -> Outcome:
+    """
+    Prove the backup that `request` names.
+
+    Raise ProofMismatch when anything differs or a check fails (`details["validation"]` has the whole result), Tampered
+    when a stored byte is not as signed, NotFound when retention let the backup go meanwhile, DatabaseError or
+    UsageError when it cannot be tried.
+    """
+    opened = catalogue.open_repository(request.repository, world)
+    chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
+    needed = chain(opened.read, chosen.backup)
+    with readings.announced_all(needed, "a validation", secrets.token_hex(8)) as held:
+        done = _vouched(validate_chain(request, world, needed), chosen.backup, world)
+    said = (warning for reading in held for warning in reading.warnings)
+    return dataclasses.replace(done, warnings=(*chosen.notes, *said, *done.warnings))
+
+
+def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catalogue.Backup]) -> Outcome:
+    """Prove the backup that is the last of `chain`."""
+    trial, record = request.trial, chain[-1].manifest
+    require_kind(chain, trial.kinds)
+    if world.dry_run:
+        trial.require(chain, world)
+        said = f"Would compare {record.backup_id} with its proof in {trial.where}."
+        return Outcome(False, {"summary": said})
+    directory = status_directory(request.repository.state_dir, world)
+    progress = Progress(directory, "validate", record.component, world.now)
+    run = Run(world, progress, Phases(world.now, progress), request.repository.state_dir)
+    began = world.now()
+    stored = watched(chain, progress)
+    if trial.mode == "scratch":
+        expect(stored, progress)
+    with progress.running():
+        with trial.place(stored, run, asked=bool(request.checks)) as place:
+            if trial.mode == "scratch":
+                _remember(request, chain)
+            found = place.compare()
+            answers = _answers(request, place, run)
+            contents, warnings = place.contents, place.warnings
+        findings = Findings(
+            backup_id=record.backup_id,
+            component=record.component,
+            mode=trial.mode,
+            proof=record.proof,
+            seconds=round((world.now() - began).total_seconds(), 3),
+            phase_seconds=run.phases.seconds,
+            tables=found.parts,
+            checks=answers,
+            differences=found.differences[:100],
+            notes=(*warnings, *found.notes),
+        )
+        return outcome(findings, contents)
+
+
+def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup]) -> None:
+    """Remember that every file was read, whatever the data turns out to be."""
+    names = (file.name for backup in chain for file in backup.manifest.files)
+    memory = RereadFiles(request.repository.state_dir, request.repository.place)
+    memory.add(chain[-1].manifest.application, names)
+
+
+def _answers(request: ValidateRequest, place: Answering, run: Run) -> tuple[dict[str, t.Any], ...]:
+    if not request.checks:
+        return ()
+    with run.phases("checks"):
+        return tuple(place.ask(check, request.check_timeout) for check in request.checks)
+
+
+def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
+    """Mark the backup as restore-tested where the keys may; one that has no proof was compared with nothing."""
+    if world.dry_run:
+        return done
+    result = done.facts["validation"]
+    marked, problem = False, ""
+    if result["proof"] != "none":
+        marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
+    warnings = (*done.warnings, problem) if problem else done.warnings
+    return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
+
+
+def outcome(findings: Findings, contents: str) -> Outcome:
+    """
+    Return the result of a success, in which all the `contents` are there.
+
+    Raise ProofMismatch, the result in its details, for a failure.
+    """
+    first = findings.differences[0] if findings.differences else None
+    failed = [check for check in findings.checks if not check["passed"]]
+    result = {**dataclasses.asdict(findings), "passed": first is None and not failed, "first_difference": first}
+    if first is not None:
+        raise ProofMismatch(
+            f"The backup {findings.backup_id} does not restore to what was backed up: {first}.",
+            "Look into it before you need it; earlier backups may be better.",
+            validation=result,
+            first_difference=first,
+        ).naming(first)
+    if failed:
+        said = failed[0].get("error") or f"it gave {failed[0]['found']!r}, not {failed[0]['wanted']!r}"
+        raise ProofMismatch(
+            f"The check {failed[0]['name']!r} fails on the restored database: {said}.",
+            "The data is as it was backed up; look into what the application wrote.",
+            validation=result,
+            first_difference=None,
+        ).naming(said, failed[0]["name"])
+    summary = (
+        f"{findings.backup_id} restores: {contents} are as they were backed up "
+        f"(proof {findings.proof}), {len(findings.checks)} checks passed, {units.human_duration(findings.seconds)}."
+    )
+    facts = {"validation": result, "summary": summary}
+    return Outcome(False, facts, after=summary + "\n", warnings=findings.notes)

@@ -1,0 +1,243 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Whether `latest` is the newest that was made: what speaks of newer backups that cannot be had.
+
+A manifest that is damaged still has its name. One that is gone leaves a receipt on its host, marks, and the records
+that are stored just before it. Whoever can take the newest manifest away must not decide which backup is restored.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import typing as t
+
+from ...drivers.crypto import lbx
+from ...ground import codec
+from ...ground.errors import AccessDenied, NotFound, RecoveryError
+from . import choosing
+from . import marks as sealed
+from . import names as repository
+from .catalogue import IntegrityProblem
+from .stored_backup import RECORD_BYTES, parse_record
+
+if t.TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable, Iterator
+
+    from .catalogue import Repository
+    from .stored_backup import Backup
+
+RECORDS = ("detail", "globals")
+OPENED = 8
+"""Records that are opened to learn whose they are; there is seldom one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Passed:
+    """A newer backup that was passed over; `certain` unless nobody can tell that it is one of this database."""
+
+    backup_id: str
+    cause: str
+    certain: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chosen:
+    """The backup that a selector means, and what was passed over for it."""
+
+    backup: Backup
+    passed: tuple[Passed, ...] = ()
+
+    @property
+    def certain(self) -> bool:
+        """Whether a newer backup of the same database is known to have been made."""
+        return any(passed.certain for passed in self.passed)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say it to people, in one sentence or none."""
+        record = self.backup.manifest
+        return (said(record.component, record.backup_id, self.passed),) if self.passed else ()
+
+
+def said(component: str, backup_id: str, passed: Iterable[Passed]) -> str:
+    """Say to people that a backup is not the newest that was made."""
+    every = list(passed)
+    first = max(every, key=lambda one: (one.certain, choosing.second(one.backup_id)))
+    beside = f", and {len(every) - 1} more" if len(every) > 1 else ""
+    whole = "is not" if first.certain else "may not be"
+    return f"{backup_id} {whole} the newest backup of {component}; {first.backup_id}{beside} came later. {first.cause}"
+
+
+def choose(opened: Repository, component: str, selector: str, now: datetime.datetime) -> Chosen:
+    """
+    Return the backup that `selector` names, and the newer ones that it passes over. Raise as `Repository.find` does.
+
+    A backup that is named by its id passes nothing over.
+    """
+    before = len(opened.anomalies)
+    try:
+        backup = opened.find(component, selector)
+    except NotFound as exc:
+        lost = [anomaly for anomaly in opened.anomalies[before:] if anomaly.component == component]
+        if not lost:
+            raise
+        raise NotFound(
+            f"{exc.cause} {len(lost)} are there and cannot be used; the first: {lost[0].cause}",
+            "Read them from a replica, or see what playbook lifeboat.recovery.verify says.",
+            **exc.details,
+        ) from exc
+    if repository.BACKUP_ID.fullmatch(selector):
+        return Chosen(backup)
+    until = choosing.deadline(selector)
+    found = {one.backup_id: one for one in _looked_for(opened, backup, until, now)}
+    found |= {one.backup_id: one for one in among(opened.anomalies[before:], backup, until)}
+    return Chosen(backup, tuple(found[identity] for identity in sorted(found)))
+
+
+def notice(
+    opened: Repository, backups: Iterable[Backup], until: datetime.datetime | None = None
+) -> dict[str, tuple[Passed, ...]]:
+    """Count it among the anomalies where the latest of a database is not the newest; give what it passes over."""
+    latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest)}
+    found = {component: among(opened.anomalies, backup, until) for component, backup in latest.items()}
+    for component, passed in found.items():
+        if passed:
+            identity = latest[component].manifest.backup_id
+            opened.anomalies.append(IntegrityProblem("latest", identity, said(component, identity, passed), component))
+    return {component: passed for component, passed in found.items() if passed}
+
+
+def among(
+    anomalies: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None = None
+) -> tuple[Passed, ...]:
+    """Return what the anomalies of a listing say of newer backups of the same database, or of one that may be."""
+    identity, component = chosen.manifest.backup_id, chosen.manifest.component
+    found: dict[str, Passed] = {}
+    for anomaly in anomalies:
+        match = repository.BACKUP_ID.search(anomaly.name)
+        if match and anomaly.component in {"", component} and anomaly.kind not in {"mark", "latest"}:
+            own = match[0] == identity and anomaly.kind == "exchanged"
+            if own or (match[0] != identity and _is_newer(match[0], identity, until)):
+                found[match[0]] = Passed(match[0], anomaly.cause, bool(anomaly.component))
+    return tuple(found.values())
+
+
+def _is_newer(identity: str, chosen: str, until: datetime.datetime | None) -> bool:
+    began = choosing.second(identity)
+    return choosing.second(chosen) <= began and (
+        until is None or began < choosing.second(repository.backup_id(until, ""))
+    )
+
+
+def _looked_for(
+    opened: Repository, chosen: Backup, until: datetime.datetime | None, now: datetime.datetime
+) -> Iterator[Passed]:
+    """Yield what receipts, marks and records know of that no manifest stands for."""
+    identity, component = chosen.manifest.backup_id, chosen.manifest.component
+    receipts = {
+        receipt.backup_id: receipt
+        for receipt in opened.receipts.of(opened.application, component)
+        if _is_newer(receipt.backup_id, identity, until)
+    }
+    try:
+        traces = _traces(opened, identity, until, now)
+        listed = dict(_listed(opened)) if traces or receipts else {}
+        marked = _marks(opened, {*traces, *receipts} - listed.keys())
+    except AccessDenied as exc:
+        yield Passed(identity, f"Whether there is a newer one cannot be told: {exc.cause}", certain=False)
+        return
+    here = [
+        one for one, of in listed.items() if of == component and one != identity and _is_newer(one, identity, until)
+    ]
+    yield from _unseen(opened, chosen, here, until)
+    lost = sorted(({*traces, *receipts} - listed.keys()) - {one for one, found in marked.items() if found.expired})
+    for number, one in enumerate(reversed(lost)):
+        if one in receipts:
+            if choosing.is_latest(receipts[one]):
+                yield Passed(one, f"It was made here at {receipts[one].finished} and is not in the store.")
+        elif one in marked and marked[one].standing:
+            if component in {mark.component for mark in marked[one].standing}:
+                yield Passed(one, "It bears a mark, and its manifest is gone.")
+        elif traces[one] >= set(RECORDS):
+            yield from _by_its_record(opened, chosen, one, open_it=number < OPENED)
+
+
+def _unseen(
+    opened: Repository, chosen: Backup, listed: Iterable[str], until: datetime.datetime | None
+) -> Iterator[Passed]:
+    """
+    Yield those that a second listing shows: the first, by which the backup was chosen, may have left them out.
+
+    Of those that began within the same second, only the later ones would have been chosen.
+    """
+    for identity in listed:
+        try:
+            backup = opened.read(chosen.manifest.component, identity)
+        except RecoveryError as exc:
+            yield Passed(identity, exc.cause)
+            continue
+        record = backup.manifest
+        if choosing.is_latest_before(record, until) and choosing.age(record) > choosing.age(chosen.manifest):
+            yield Passed(identity, "The store did not show it at first: it was just finished, or kept back.")
+
+
+def _traces(
+    opened: Repository, identity: str, until: datetime.datetime | None, now: datetime.datetime
+) -> dict[str, set[str]]:
+    """Return what lies in the store of each newer id: its records, and `mark`."""
+    application = opened.application
+    last = repository.backup_id(until or now, "")
+    # Ids sort by time, so what the two have in common begins everything between them.
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(identity, last, strict=False))
+    common = "".join(letter for letter, _same in pairs)
+    found: dict[str, set[str]] = collections.defaultdict(set)
+    for info in opened.store.list(f"{application}/details/{common}"):
+        if owner := repository.owner(application, info.name):
+            found[owner] |= {what for what in RECORDS if info.name == repository.detail(application, owner, what)}
+    for info in opened.store.list(repository.marks(application) + common):
+        if parsed := repository.parse_mark(application, info.name):
+            found[parsed[0]].add("mark")
+    return {
+        one: what
+        for one, what in found.items()
+        if one != identity and _is_newer(one, identity, until) and ("mark" in what or what >= set(RECORDS))
+    }
+
+
+def _listed(opened: Repository) -> Iterator[tuple[str, str]]:
+    """Yield the id and the component of each manifest."""
+    for info in opened.store.list(repository.manifests(opened.application)):
+        if parsed := repository.parse_manifest(opened.application, info.name):
+            yield parsed[1], parsed[0]
+
+
+def _marks(opened: Repository, identities: Iterable[str]) -> dict[str, sealed.Marks]:
+    said: dict[str, sealed.Marks] = {}
+    for identity in identities:
+        said |= sealed.read(opened.store, opened.trusted_keys, opened.application, identity)
+    return said
+
+
+def _by_its_record(opened: Repository, chosen: Backup, identity: str, *, open_it: bool) -> Iterator[Passed]:
+    """Tell by its record whether a backup without a manifest is one of the same database, where a key opens it."""
+    cause = "Its data and records are complete, and its manifest is missing."
+    name = repository.detail(opened.application, identity, "detail")
+    signers = opened.trusted_keys.record_signers(chosen.manifest.component, None)
+    try:
+        if not open_it or not opened.trusted_keys.can_open:
+            raise AccessDenied("Nobody here can open it.", "")
+        stored = opened.store.get(name)
+        sealed = lbx.open_file(stored, lbx.Expected(name, signers), opened.trusted_keys.opener)
+        source = parse_record(b"".join(codec.decompress(sealed, limit=RECORD_BYTES)))["source"]
+        own = chosen.detail()["source"]
+    except (RecoveryError, KeyError, TypeError):
+        yield Passed(identity, cause, certain=False)
+        return
+    if all(source.get(key) == own.get(key) for key in ("database", "system_identifier")):
+        yield Passed(identity, cause)

@@ -1,0 +1,279 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+How well a component is protected: its newest backup, the newest that was restored for a test, what is suspicious about
+them, and how the last runs ended.
+
+It is computed here once, for whoever tells it: doctor, metrics, status page, list, retention. A backup is
+restore-tested when it was restored and compared with its proof, as a mark in the store or this host's own log says.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import statistics
+import typing as t
+
+from ...ground import verbs
+from ..audit.log import AuditLog
+from . import choosing
+from . import names as repository
+from .marks import Marks
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ..anomalies.judging import Suspicion
+    from ..audit.log import Entry
+    from .receipts import Receipts
+    from .stored_backup import Backup
+
+    Suspicions = Mapping[str, tuple[Suspicion, ...]]
+
+RECENT = datetime.timedelta(days=7)
+"""How long a run counts as recent: a weekly restore test is in it, and last month's trouble is not."""
+
+LOOK_BACK = 14
+"""Backups before the newest that say what is usual."""
+
+ENOUGH = 3
+"""Fewer than this many say nothing about what is usual."""
+
+NO_MARKS = Marks()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KnownBackup:
+    """
+    A backup, and what is known of it. Sizes are bytes; `rows` and `seconds` are None when nobody here knows.
+
+    `restore_tested_at` is when it was last restored and compared with its proof; `unread` counts its files that were
+    never read again. It stays until `expires` at least; None when that is no date, or no policy is known.
+    """
+
+    component: str
+    backup_id: str
+    started: datetime.datetime
+    finished: datetime.datetime
+    scope: str
+    reason: str
+    size: int
+    plain_size: int
+    kind: str = "logical"
+    parents: tuple[str, ...] = ()
+    seconds: float | None = None
+    rows: int | None = None
+    files: int = 0
+    unread: int = 0
+    restore_tested_at: datetime.datetime | None = None
+    pinned: bool = False
+    held: bool = False
+    suspicions: tuple[Suspicion, ...] = ()
+    expires: datetime.datetime | None = None
+
+    @property
+    def restore_tested(self) -> bool:
+        """Whether it was restored and compared with its proof."""
+        return self.restore_tested_at is not None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many bytes of data became one in the store."""
+        return self.plain_size / self.size if self.size and self.plain_size else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Named:
+    """What is about a component: a database, a cluster, or when that is empty, a whole application."""
+
+    component: str
+
+    @property
+    def cluster(self) -> str:
+        """The cluster as people call it, empty when it is about more than one."""
+        return repository.shown(self.component)[0]
+
+    @property
+    def database(self) -> str:
+        """The database as people call it, empty when it is about more than one."""
+        return repository.shown(self.component)[1]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Protection(_Named):
+    """The backups of one component, oldest first; of those that `latest` may mean, which is the newest."""
+
+    backups: tuple[KnownBackup, ...] = ()
+
+    @property
+    def counting(self) -> tuple[KnownBackup, ...]:
+        """The backups that count as the latest, as fresh, as a recovery point."""
+        return tuple(filter(choosing.is_latest, self.backups))
+
+    @property
+    def newest(self) -> KnownBackup | None:
+        """The newest backup."""
+        return choosing.newest(self.backups)
+
+    @property
+    def newest_restore_tested(self) -> KnownBackup | None:
+        """The newest one that was restored and compared with its proof."""
+        return choosing.newest(self.backups, lambda one: one.restore_tested)
+
+    @property
+    def newest_clean(self) -> KnownBackup | None:
+        """The newest one that is not suspicious."""
+        return choosing.newest(self.backups, lambda one: not one.suspicions)
+
+    @property
+    def newest_sound(self) -> KnownBackup | None:
+        """The newest restore-tested one that is not suspicious: ciphertext restores as well as data does."""
+        return choosing.newest(self.backups, lambda one: one.restore_tested and not one.suspicions)
+
+    @property
+    def newest_reread(self) -> KnownBackup | None:
+        """The newest one of which every stored byte was read again."""
+        return choosing.newest(self.backups, lambda one: one.files and not one.unread)
+
+    @property
+    def next_expiry(self) -> datetime.datetime | None:
+        """When retention may next let one of its backups go, if nothing is backed up until then."""
+        return min((backup.expires for backup in self.backups if backup.expires), default=None)
+
+    @property
+    def usual_seconds(self) -> float | None:
+        """The median of how long the backups before the newest took, None where too few are known."""
+        known = [backup.seconds for backup in self.counting[:-1][-LOOK_BACK:] if backup.seconds is not None]
+        return statistics.median(known) if len(known) >= ENOUGH else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Runs(_Named):
+    """How the runs of one operation on one component ended: counts by result, and the last one."""
+
+    operation: str
+    ever: Mapping[str, int]
+    recent: Mapping[str, int]
+    last: Entry
+    last_ok: datetime.datetime | None
+
+
+def of(backups: Iterable[KnownBackup]) -> dict[str, Protection]:
+    """Return the protection of each component that has a backup, by its name."""
+    groups: dict[str, list[KnownBackup]] = collections.defaultdict(list)
+    for backup in sorted(backups, key=choosing.age):
+        groups[backup.component].append(backup)
+    return {component: Protection(component, tuple(groups[component])) for component in sorted(groups)}
+
+
+def stored(
+    backups: Iterable[Backup], said: Mapping[str, Marks], tests: Mapping[str, datetime.datetime], suspicions: Suspicions
+) -> list[KnownBackup]:
+    """Return what is known of the backups in a store. `said` are their marks, `tests` what `restore_tests` gives."""
+    return [
+        _of_manifest(backup, said.get(backup.manifest.backup_id, NO_MARKS), tests, suspicions) for backup in backups
+    ]
+
+
+def _of_manifest(
+    backup: Backup, said: Marks, tests: Mapping[str, datetime.datetime], suspicions: Suspicions
+) -> KnownBackup:
+    record = backup.manifest
+    tested = [said.restore_tested_at(backup.manifest_sha256), tests.get(record.backup_id)]
+    return KnownBackup(
+        component=record.component,
+        backup_id=record.backup_id,
+        started=record.started,
+        finished=record.finished,
+        scope=record.scope,
+        reason=record.reason,
+        size=record.size,
+        plain_size=record.plain_size,
+        kind=record.kind,
+        parents=tuple(parent.backup_id for parent in record.parents),
+        seconds=record.seconds,
+        files=len(record.files),
+        restore_tested_at=max(filter(None, tested), default=None),
+        pinned=said.pinned,
+        held=said.held,
+        suspicions=suspicions.get(record.backup_id, ()),
+    )
+
+
+def remembered(
+    receipts: Receipts,
+    application: str,
+    tests: Mapping[str, datetime.datetime],
+    suspicions: Suspicions,
+    now: datetime.datetime,
+) -> list[KnownBackup]:
+    """Return the backups that this host remembers making, for one that may only write to the store or not reach it."""
+    expired = receipts.expired(application)
+    return [
+        KnownBackup(
+            component=receipt.component,
+            backup_id=receipt.backup_id,
+            started=receipt.started,
+            finished=receipt.at,
+            scope=receipt.scope,
+            reason=receipt.reason,
+            size=receipt.size,
+            plain_size=receipt.plain_size,
+            restore_tested_at=tests.get(receipt.backup_id),
+            suspicions=suspicions.get(receipt.backup_id, ()),
+        )
+        for receipt in receipts.of(application)
+        # As the catalogue does: what claims to have ended in the future is no recovery point.
+        if receipt.backup_id not in expired and receipt.at <= now + choosing.FUTURE
+    ]
+
+
+def read_runs(
+    state_dir: str | None, application: str | None = None, now: datetime.datetime | None = None
+) -> list[Entry]:
+    """
+    Return how the runs of this host ended, oldest first. Raise StoreError without the right to read its log.
+
+    With `now`, what was dated by a clock that ran ahead is left out: it would be the newest for as long as that.
+    """
+    until = now + choosing.FUTURE if now else None
+    return [entry for entry in AuditLog(state_dir).entries(application=application, until=until) if entry.is_run]
+
+
+def restore_tests(entries: Iterable[Entry]) -> dict[str, datetime.datetime]:
+    """Return when this host last restored a backup and found it equal to its proof, by backup id."""
+    return {
+        entry.backup_id: entry.at
+        for entry in entries
+        if entry.operation in verbs.that("tests") and entry.result == "ok"
+        # A backup without a proof was compared with nothing.
+        if entry.backup_id and entry.facts.get("proof") not in {None, "none"}
+    }
+
+
+def last_runs(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:
+    """Return the last run of each operation on each component."""
+    return {(entry.operation, entry.component): entry for entry in entries}
+
+
+def runs(entries: Sequence[Entry], now: datetime.datetime) -> list[Runs]:
+    """Return how the runs of each operation on each component ended."""
+    groups: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
+    for entry in entries:
+        groups[entry.operation, entry.component].append(entry)
+    last = last_runs(entries)
+    return [
+        Runs(
+            component=component,
+            operation=operation,
+            ever=collections.Counter(entry.result for entry in group),
+            recent=collections.Counter(entry.result for entry in group if entry.at > now - RECENT),
+            last=last[operation, component],
+            last_ok=max((entry.at for entry in group if entry.result == "ok"), default=None),
+        )
+        for (operation, component), group in sorted(groups.items())
+    ]
