@@ -41,6 +41,7 @@ ALIKE = {
     "<stamp>": r"(?<!\d)\d{8}_\d{6}(?!\d)",
     "_lifeboat_<hex8>": r"_lifeboat_[0-9a-f]{8}\b",
     r"\1<number>": r"^(lifeboat_\w+_(?:bytes|ratio|seconds)(?:\{.*\})? )(?!0$)\S+$",
+    r"\1<seconds>": r"^(lifeboat_run_last_duration_seconds\{.*\} )\S+$",
     "  ": r"(?<=\S) {2,}(?=\S)",  # columns are as wide as what stands in them
 }
 TIME = re.compile(
