@@ -10,13 +10,14 @@ import importlib
 import re
 import typing as t
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
 from ansible.module_utils import basic
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
@@ -85,13 +86,13 @@ def defaults(node: dict[str, t.Any]) -> dict[str, set[str]]:
     return {key.removeprefix("group/").removeprefix("lifeboat.recovery."): shared_by(given[key]) for key in given}
 
 
-def calls(node: t.Any, given: dict[str, set[str]] = {}) -> Iterator[tuple[str, set[str]]]:  # noqa: B006
+def calls(node: t.Any, given: Mapping[str, set[str]] = MappingProxyType({})) -> Iterator[tuple[str, set[str]]]:
     """Yield the modules of this collection that tasks call, with the options that they and their defaults give."""
     if isinstance(node, list):
         for item in node:
             yield from calls(item, given)
     elif isinstance(node, dict):
-        given = given | defaults(node)
+        given = {**given, **defaults(node)}
         for key, value in node.items():
             name = str(key).removeprefix("lifeboat.recovery.")
             if name != key and isinstance(value, dict):

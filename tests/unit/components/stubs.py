@@ -185,8 +185,8 @@ class RedisPlan(Restoring):
 
     @contextlib.contextmanager
     def filled(self, emergency: Reader | None, /) -> Iterator[Place]:
-        known = next(emergency().member(1))[:9] if emergency else b""
-        if known > next(self.chain[0].member(1))[:9]:
+        known = b"".join(emergency().member(1))[:9] if emergency else b""
+        if known > b"".join(self.chain[0].member(1))[:9]:
             raise ValueError("the target is older than the backup")
         yield Filled()
 

@@ -49,7 +49,6 @@ class Described(t.Protocol):
 
     def stored_size(self, number: int, /) -> int:
         """Return the bytes that a member has in the store."""
-        ...
 
 
 class Stored(t.Protocol):
@@ -63,11 +62,9 @@ class Stored(t.Protocol):
 
     def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]:
         """Yield a member's plaintext; its end is reached only when all of it was authentic."""
-        ...
 
     def record(self, name: str, /) -> dict[str, t.Any]:
         """Return an encrypted record, read to its authenticated end."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -114,7 +111,6 @@ class Place(t.Protocol):
 
     def compare(self) -> Comparison:
         """Take the proof again, and compare."""
-        ...
 
 
 class Answering(Place, t.Protocol):
@@ -122,7 +118,6 @@ class Answering(Place, t.Protocol):
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
         """Return `name passed found wanted`, and `error` where it failed; `timeout` is in seconds."""
-        ...
 
 
 Rights = t.Callable[[], contextlib.AbstractContextManager[bool]]
@@ -160,4 +155,3 @@ class Trial(t.Protocol):
 
         Raise UsageError where it is to be `asked` questions and may not be.
         """
-        ...

@@ -105,8 +105,6 @@ class Source(t.Protocol[SinkT_contra]):
 
     def look(self, known: Known, world: World, /) -> Preview:
         """Return what would be backed up. Raise what would keep a backup from being right; change nothing."""
-        ...
 
     def capture(self, known: Known, sink: SinkT_contra, world: World, /) -> Captured:
         """Store everything that belongs to one moment. Raise Busy where a fresh attempt may succeed."""
-        ...

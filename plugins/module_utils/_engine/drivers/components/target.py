@@ -74,23 +74,18 @@ class Plan(t.Protocol):
 
     def emergency(self) -> Source[t.Any] | None:
         """Return what would be lost, as something to back up first; None when nothing would."""
-        ...
 
     def ready(self) -> contextlib.AbstractContextManager[object]:
         """Have the rights that the change needs in the block; where more is seen with them, decide again."""
-        ...
 
     def filled(self, emergency: Reader | None, /) -> contextlib.AbstractContextManager[Place]:
         """Fill a place; whatever is raised in the block removes it again. `emergency` was made just before."""
-        ...
 
     def commit(self, place: Place, /) -> Committed:
         """Put the place where the target is wanted; from here on it is in use."""
-        ...
 
     def settle(self) -> tuple[str, ...]:
         """Do what the target works better with, and return warnings: nothing of the data depends on it."""
-        ...
 
 
 class Target(t.Protocol):
@@ -106,4 +101,3 @@ class Target(t.Protocol):
 
     def plan(self, chain: Sequence[Stored], run: Run) -> contextlib.AbstractContextManager[Plan]:
         """Hold what the plan needs; `chain` ends with the backup that is meant, after all that it needs."""
-        ...
