@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 if t.TYPE_CHECKING:
     from fixtures_postgres import Cluster, ClusterFactory, DatabaseFactory
 
-COLLECTIONS = Path(audit.__file__).parents[6]
+COLLECTIONS = Path(next(path for path in sys.path if (Path(path) / "ansible_collections").is_dir()))
 
 
 @dataclasses.dataclass

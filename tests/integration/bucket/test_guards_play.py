@@ -19,13 +19,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from bucket_ground import APPLICATION, KEY, allowing, back_up, documented, manifests
+from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from bucket_ground import Place
 
-COLLECTIONS = Path(audit.__file__).parents[7]
 NOW = datetime.now(UTC).replace(microsecond=0)
 POLICY = {"keep_within": "20d", "min_keep": 1, "max_delete_share": 100}
 GUARDS = {

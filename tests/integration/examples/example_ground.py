@@ -29,7 +29,7 @@ import pytest
 import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import OpeningKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,7 @@ if t.TYPE_CHECKING:
     from example_systems import System
     from fixtures_postgres import Cluster
 
-COLLECTIONS = Path(audit.__file__).parents[6]
-ROLES = Path(audit.__file__).parents[4] / "roles"
+ROLES = Path(__file__).resolve().parents[3] / "roles"
 Done: t.TypeAlias = "subprocess.CompletedProcess[str]"
 
 # What tasks of role schedule do to the machine itself, and files that are the same for every schedule, are left out.

@@ -16,9 +16,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from playing import COLLECTIONS
 
-COLLECTIONS = Path(audit.__file__).parents[6]
 Task: t.TypeAlias = "dict[str, t.Any]"
 
 

@@ -14,13 +14,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
     from conftest import Host, Web
 
 TOKEN = "sesame-open-sesame-7391"
-COLLECTIONS = Path(audit.__file__).parents[6]
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 
 

@@ -25,14 +25,13 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.m
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend import lending
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend.borrowing import borrowing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend.ledger import Loan, abandoned
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fixtures_postgres import Cluster, ClusterFactory
 
-COLLECTIONS = Path(audit.__file__).parents[6]
 WORLD = World(now=lambda: pytest.fail("no clock here"), sleep=time.sleep, environ={})
 
 

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from playing import COLLECTIONS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "retention"))
 from retention_ground import Ground
-
-COLLECTIONS = Path(audit.__file__).parents[6]
 
 
 @pytest.fixture
