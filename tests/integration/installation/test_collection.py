@@ -26,7 +26,7 @@ def source(tmp_path: Path) -> Path:
     """A checkout of the collection, with what is sent to hosts."""
     made = tmp_path / "source"
     for name in ("meta", "playbooks", "plugins/filter", "roles/preflight"):
-        shutil.copytree(COLLECTIONS / "lifeboat/recovery" / name, made / name)
+        shutil.copytree(COLLECTIONS / "ansible_collections/lifeboat/recovery" / name, made / name)
     return made
 
 

@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
     from fixtures_postgres import Cluster, ClusterFactory
     from installing import Installation
 
+ROLES = COLLECTIONS / "ansible_collections/lifeboat/recovery/roles"
+
 
 @pytest.fixture
 def roles(cluster: ClusterFactory) -> Iterator[Roles]:
@@ -183,7 +185,7 @@ def test_whoever_guards_a_bucket_names_the_authority_where_he_is(installation: I
         [
             {
                 "name": "Read",
-                "ansible.builtin.include_vars": f"{COLLECTIONS}/lifeboat/recovery/roles/{role}/{place}/main.yml",
+                "ansible.builtin.include_vars": f"{ROLES}/{role}/{place}/main.yml",
             }
             for role in ("settings", "retention")
             for place in ("defaults", "vars")
