@@ -12,6 +12,7 @@ job cannot be, or must not be, the module runs as any other.
 
 from __future__ import annotations
 
+import abc
 import os
 import shlex
 import typing as t
@@ -50,9 +51,9 @@ class Following(ActionBase):
     _facts: dict[str, t.Any] | None = None
     """Facts that the start of the job brought: the interpreter, when Ansible had to look for it."""
 
+    @abc.abstractmethod
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
         """Return what the status file of a run with these options is about."""
-        raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module, showing its progress where that can be."""

@@ -183,16 +183,7 @@ def _made(record: Manifest, made: Made, warnings: tuple[str, ...], suspicions: S
     )
     facts = {
         "backup": {
-            "backup_id": record.backup_id,
-            "component": record.component,
-            "scope": record.scope,
-            "reason": record.reason,
-            "proof": record.proof,
-            "started": record.started.isoformat(),
-            "finished": record.finished.isoformat(),
-            "seconds": record.seconds,
-            "size": record.size,
-            "plain_size": record.plain_size,
+            **record.facts,
             "members": len(record.numbers),
             "attempts": made.files.attempt,
             "phase_seconds": made.files.phases.seconds,

@@ -154,19 +154,10 @@ def _row(backup: catalogue.Backup, known: protection.KnownBackup) -> dict[str, t
     record = backup.manifest
     cluster, database = repository.cluster_and_database(record.component)
     return {
-        "backup_id": record.backup_id,
-        "component": record.component,
+        **record.facts,
         "cluster": cluster,
         "database": database,
         "kind": record.kind,
-        "scope": record.scope,
-        "reason": record.reason,
-        "proof": record.proof,
-        "started": record.started.isoformat(),
-        "finished": record.finished.isoformat(),
-        "seconds": record.seconds,
-        "size": record.size,
-        "plain_size": record.plain_size,
         "files": len(record.files),
         "recipients": list(record.recipients),
         "versions": record.versions,

@@ -84,7 +84,7 @@ def restore_chain(
     chain = watched(chosen.chain, progress)
     with request.target.plan(chain, run) as plan:
         history = History(state_dir)
-        last = _last(plan, history)
+        last = history.last(plan.host, plan.target, plan.identity, plan.selection)
         if last and request.recovery_id and (last.backup_id, last.recovery_id) == (record.backup_id, run.recovery_id):
             return report.done_before(last, record)
         if not plan.selection:
@@ -94,13 +94,13 @@ def restore_chain(
             if not plan.beside:
                 for reading in readings:
                     reading.require()
-            announced = _announced(request, plan, chosen, history)
+            announced = _announced(request, plan, chosen, history, last)
             if world.dry_run:
                 return report.planned(announced)
             _require_confirm(announced)
             plan.require_free()
             with plan.ready():
-                again = _announced(request, plan, chosen, history)
+                again = _announced(request, plan, chosen, history, last)
                 _require_confirm(again)
                 return _Restore(again, chosen, run, back_up).go(history)
 
@@ -116,15 +116,13 @@ def require_kind(chain: Sequence[Stored], kinds: frozenset[str]) -> None:
             )
 
 
-def _announced(request: RestoreRequest, plan: Plan, chosen: Choice, history: History) -> Announced:
+def _announced(
+    request: RestoreRequest, plan: Plan, chosen: Choice, history: History, last: Restored | None
+) -> Announced:
     backup = chosen.chain[-1]
-    confirm, why = _confirmation(plan, _last(plan, history), backup)
+    confirm, why = _confirmation(plan, last, backup)
     estimate = history.estimate(backup.manifest.plain_size)
     return report.Announced(request, plan, backup, chosen.against, confirm, why, estimate)
-
-
-def _last(plan: Plan, history: History) -> Restored | None:
-    return history.last(plan.host, plan.target, plan.identity, plan.selection)
 
 
 def _confirmation(plan: Plan, last: Restored | None, backup: Stored) -> tuple[str, str]:

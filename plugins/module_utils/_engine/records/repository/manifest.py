@@ -83,6 +83,22 @@ class Manifest:
         """How long the backup took."""
         return (self.finished - self.started).total_seconds()
 
+    @property
+    def facts(self) -> dict[str, t.Any]:
+        """What every result says of it; times are ISO."""
+        return {
+            "backup_id": self.backup_id,
+            "component": self.component,
+            "scope": self.scope,
+            "reason": self.reason,
+            "proof": self.proof,
+            "started": self.started.isoformat(),
+            "finished": self.finished.isoformat(),
+            "seconds": self.seconds,
+            "size": self.size,
+            "plain_size": self.plain_size,
+        }
+
     def of_member(self, member: str) -> tuple[File, ...]:
         """Return the volumes of `member` in their order. Raise Tampered when one is missing."""
         volumes = sorted((file for file in self.files if file.member == member), key=lambda file: file.volume)
