@@ -143,6 +143,7 @@ class Shelf:
                     manifest_sha256=hashlib.sha256(envelope).hexdigest(),
                     scope=scope,
                     reason=reason,
+                    began=started.isoformat(),
                     finished=at.isoformat(),
                     size=record.size,
                     plain_size=record.plain_size,

@@ -107,6 +107,20 @@ def test_of_two_that_overlap_the_one_that_began_later_is_the_latest(shelf: Shelf
     assert newest.backup_id == later
 
 
+def test_of_two_within_a_second_a_host_that_may_only_write_knows_the_later_one(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.now = shelf.now.replace(microsecond=900_000)
+    shelf.back_up(hours=2 + 0.5 / 3600, token="f" * 16)
+    later = shelf.back_up(hours=2, token="0" * 16)
+
+    def refused(*_given: object) -> t.NoReturn:
+        raise AccessDenied("The store refuses it.", "", code="AccessDenied", status=403)
+
+    monkeypatch.setattr(DirectoryStore, "list", refused)
+    assert shelf.watch().facts["databases"][0]["newest"] == later
+
+
 def test_a_host_that_may_only_write_misses_no_expired_backup(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf.back_up(hours=60)
     gone = shelf.back_up(hours=2)

@@ -129,6 +129,7 @@ def _receipt(record: Manifest, digest: str) -> Receipt:
         manifest_sha256=digest,
         scope=record.scope,
         reason=record.reason,
+        began=record.started.isoformat(),
         finished=record.finished.isoformat(),
         size=record.size,
         plain_size=record.plain_size,

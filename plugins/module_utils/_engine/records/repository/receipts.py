@@ -33,9 +33,10 @@ if t.TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Receipt:
     """
-    A finished backup: `finished` is an ISO time in UTC, `manifest_sha256` hex over the stored envelope.
+    A finished backup: `began` and `finished` are ISO times in UTC, `manifest_sha256` hex over the stored envelope.
 
-    `store` is where it went; lines that do not say it are believed of any store, while the host knows but one.
+    `store` is where it went; lines that do not say it are believed of any store, while the host knows but one. Without
+    `began` the id tells it, to the second.
     """
 
     application: str
@@ -48,6 +49,7 @@ class Receipt:
     size: int
     plain_size: int
     store: str = ""
+    began: str = ""
 
     @property
     def at(self) -> datetime.datetime:
@@ -56,8 +58,8 @@ class Receipt:
 
     @property
     def started(self) -> datetime.datetime:
-        """When it began, to the second."""
-        return repository.began(self.backup_id)
+        """When it began."""
+        return point_in_time(self.began) or repository.began(self.backup_id)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
