@@ -45,7 +45,7 @@ def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, r
     try:
         with explained(path):
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
+        with closing(handle):
             with explained(path):
                 _claim(handle)
             written = 0
@@ -61,8 +61,6 @@ def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, r
                     os.link(temporary, path)
                     os.unlink(temporary)
                 sync_directory(directory)
-        finally:
-            os.close(handle)
         return written
     except BaseException:
         with contextlib.suppress(OSError):
@@ -81,24 +79,27 @@ def remove_unfinished(path: str, before: float) -> bool:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = os.fstat(handle)
-            if stat.S_ISREG(found.st_mode) and found.st_mtime < before:
-                os.unlink(path)
-                sync_directory(os.path.dirname(path))
-                return True
-    finally:
-        os.close(handle)
+    with closing(handle), contextlib.suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.fstat(handle)
+        if stat.S_ISREG(found.st_mode) and found.st_mtime < before:
+            os.unlink(path)
+            sync_directory(os.path.dirname(path))
+            return True
     return False
 
 
 def sync_directory(path: str) -> None:
     """Make renames, links and removals in the directory at `path` durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with closing(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as handle:
         os.fsync(handle)
+
+
+@contextlib.contextmanager
+def closing(handle: int) -> Iterator[int]:
+    """Yield a descriptor, and close it after the block."""
+    try:
+        yield handle
     finally:
         os.close(handle)
 

@@ -130,8 +130,7 @@ def append_line(
     as it was.
     """
     made = not os.path.exists(path)
-    handle = locked(path, sleep)
-    try:
+    with disk.closing(locked(path, sleep)) as handle:
         size = os.fstat(handle).st_size
         whole = _whole(handle, size)
         data = make(_backwards(handle, whole), size - whole)
@@ -144,30 +143,22 @@ def append_line(
             with contextlib.suppress(OSError):
                 os.ftruncate(handle, whole)
             raise
-    finally:
-        os.close(handle)
     if made:
         disk.sync_directory(os.path.dirname(path))
 
 
 def rewrite(path: str, make: Callable[[], Iterable[bytes] | None]) -> None:
     """Put the lines that `make` gives in the place of all, unless it gives None; nobody appends meanwhile."""
-    handle = locked(path, None)
-    try:
+    with disk.closing(locked(path, None)):
         if (lines := make()) is not None:
             disk.write_atomically(path, lines, mode=0o600)
-    finally:
-        os.close(handle)
 
 
 def settled_size(path: str, *, sleep: Callable[[float], None] | None = None) -> int:
     """Return the size of a file that nobody is appending to at this moment. Raise Busy as `append_line`, or OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
+    with disk.closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)) as handle:
         _lock(handle, path, sleep, fcntl.LOCK_SH)
         return os.fstat(handle).st_size
-    finally:
-        os.close(handle)
 
 
 def locked(path: str, sleep: Callable[[float], None] | None, patience: int = PATIENCE) -> int:

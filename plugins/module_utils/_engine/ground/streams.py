@@ -73,13 +73,16 @@ class Reader:
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
-        self._held = b""
+        self._held = memoryview(b"")
 
     def peek(self, size: int) -> bytes:
         """Look at the next `size` bytes; fewer mean that the stream ends there."""
-        while len(self._held) < size and (chunk := next(self._chunks, None)) is not None:
-            self._held += chunk
-        return self._held[:size]
+        if len(self._held) < size:
+            gathered = bytearray(self._held)
+            while len(gathered) < size and (chunk := next(self._chunks, None)) is not None:
+                gathered += chunk
+            self._held = memoryview(gathered)
+        return bytes(self._held[:size])
 
     def take(self, size: int) -> bytes:
         """Take the next `size` bytes, or fewer at the end."""
@@ -87,14 +90,20 @@ class Reader:
         self._held = self._held[size:]
         return taken
 
-    def block(self) -> bytes:
-        """Take the next bytes, as many as there are at once; none at the end."""
-        block, self._held = self._held or next(filter(None, self._chunks), b""), b""
-        return block
+    def block(self, limit: int | None = None) -> bytes:
+        """Take the next bytes, as many as there are at once, or `limit` at most; none at the end."""
+        if not self._held:
+            chunk = next(filter(None, self._chunks), b"")
+            if limit is None or len(chunk) <= limit:
+                return chunk
+            self._held = memoryview(chunk)
+        taken = bytes(self._held[:limit])
+        self._held = self._held[len(taken) :]
+        return taken
 
     def give_back(self, piece: bytes) -> None:
         """Put what was taken and not used before the rest."""
-        self._held = piece + self._held
+        self._held = memoryview(piece + bytes(self._held))
 
     def rest(self) -> Iterator[bytes]:
         """Yield everything that was not taken."""

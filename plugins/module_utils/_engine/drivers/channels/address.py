@@ -15,7 +15,7 @@ import stat
 import typing as t
 import urllib.parse
 
-from ...ground import vaults
+from ...ground import disk, vaults
 from ...ground.errors import RecoveryError, UsageError
 
 if t.TYPE_CHECKING:
@@ -103,12 +103,9 @@ def read_address(url: str | None, url_file: str | None, where: str) -> Address:
 def read_secret(path: str, where: str) -> str:
     """Return the first line of a file that only its owner can read. Raise UsageError when it is not so."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
+        with disk.closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)) as handle:
             state = os.fstat(handle)
             text = os.read(handle, LIMIT).decode("utf-8") if stat.S_ISREG(state.st_mode) else ""
-        finally:
-            os.close(handle)
     except OSError as exc:
         raise UsageError(
             f"The file {path} of the {where} cannot be read: {exc.strerror}.",

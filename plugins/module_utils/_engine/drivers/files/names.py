@@ -49,27 +49,10 @@ def split(name: bytes) -> tuple[bytes, bytes]:
     return parent or ROOT, own
 
 
-def open_directory(root: int, name: bytes) -> int:
-    """
-    Open a directory of the tree below the descriptor `root`, one component at a time, and follow no link.
-
-    Raise OSError where a component is missing, is a link, or is no directory. The caller closes the descriptor.
-    """
-    handle = os.open(".", DIRECTORY, dir_fd=root)
-    if name == ROOT:
-        return handle
-    for part in name.split(b"/"):
-        try:
-            inner = os.open(part, DIRECTORY, dir_fd=handle)
-        finally:
-            os.close(handle)
-        handle = inner
-    return handle
-
-
 class Ladder:
     """
-    Opens directories of the tree below the descriptor `root`, one after another, each from what is open above it.
+    Opens directories of the tree below the descriptor `root`, one after another, each from what is open above it, and
+    follows no link.
 
     Whoever opens each from the root opens all above it again: twice the levels would be four times the work. Some
     directories on the way to the last one stay open, the more of them the nearer they are.
@@ -114,16 +97,6 @@ class Ladder:
 
 def _leads_to(above: bytes, name: bytes) -> bool:
     return above in {ROOT, name} or name.startswith(above + b"/")
-
-
-@contextlib.contextmanager
-def directory(root: int, name: bytes) -> Iterator[int]:
-    """Hold a directory of the tree open."""
-    handle = open_directory(root, name)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def explained(path: bytes | str) -> contextlib.AbstractContextManager[None]:

@@ -16,6 +16,7 @@ import os
 import stat
 import typing as t
 
+from ...ground import disk
 from ...ground.streams import exactly
 from . import names, tar
 from .safety import Links
@@ -63,7 +64,7 @@ class Packer:
             self._linked[inode] = entry.name
         with names.steady(entry.name):
             handle = os.open(entry.own, _READ, dir_fd=entry.parent)
-        try:
+        with disk.closing(handle):
             before = os.fstat(handle)
             if (before.st_dev, before.st_ino) != inode or not stat.S_ISREG(before.st_mode):
                 raise names.changed(entry.name, "was replaced")
@@ -71,8 +72,6 @@ class Packer:
             yield from self._identity.contents(_read(handle, entry.name, before))
             yield tar.padding(before.st_size)
             self.bytes += before.st_size
-        finally:
-            os.close(handle)
 
     def _described(self, entry: Entry) -> tar.Member:
         if stat.S_ISDIR(entry.info.st_mode):

@@ -21,6 +21,7 @@ import secrets
 import stat
 import typing as t
 
+from ...ground import disk
 from ...ground.disk import TEMPORARY_PREFIX
 from ...ground.errors import Busy, StoreError
 from . import names
@@ -140,14 +141,10 @@ def remove_leftovers(parent: int) -> None:
         own = os.fsencode(name)
         if not own.startswith(PREFIX):
             continue
-        with contextlib.suppress(OSError):
-            handle = os.open(own, names.DIRECTORY, dir_fd=parent)
-            try:
-                if os.fstat(handle).st_uid == os.geteuid():
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove(parent, own)
-            finally:
-                os.close(handle)
+        with contextlib.suppress(OSError), disk.closing(os.open(own, names.DIRECTORY, dir_fd=parent)) as handle:
+            if os.fstat(handle).st_uid == os.geteuid():
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(parent, own)
 
 
 def remove(parent: int, own: bytes) -> None:
@@ -174,9 +171,8 @@ def _empty(outer: int, own: bytes, device: int) -> list[bytes]:
     """Unlink everything in a directory that is no directory, and give the names of those that are."""
     with contextlib.suppress(PermissionError):
         os.chmod(own, 0o700, dir_fd=outer)  # a read-only tree must not outlive its owner's wish to be rid of it
-    handle = os.open(own, names.DIRECTORY, dir_fd=outer)
     inner = []
-    try:
+    with disk.closing(os.open(own, names.DIRECTORY, dir_fd=outer)) as handle:
         if os.fstat(handle).st_dev != device:
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         for entry in os.listdir(handle):
@@ -185,8 +181,6 @@ def _empty(outer: int, own: bytes, device: int) -> list[bytes]:
                 inner.append(name)
             else:
                 os.unlink(name, dir_fd=handle)
-    finally:
-        os.close(handle)
     return inner
 
 

@@ -13,12 +13,12 @@ files, global headers, base-256 numbers and GNU's long names are refused, and so
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import re
 import tarfile
 import typing as t
 
 from ...ground.errors import Tampered
+from ...ground.streams import Reader
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,21 +77,22 @@ def read_members(chunks: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[byt
 
     Ends only after the trailer and the end of `chunks`. Raise Tampered for whatever the writer can't have written.
     """
-    source = _Source(chunks)
-    while (header := source.take(BLOCK)).strip(b"\0"):
+    source = Reader(chunks)
+    while (header := _take(source, BLOCK)).strip(b"\0"):
         extra: dict[bytes, bytes] = {}
         kind, fields = _parse_header(header)
         if kind == _PAX:
             if fields.size > PAX_LIMIT:
                 raise refused("has a header that is too long")
-            extra = _parse_records(source.take(fields.size))
-            source.take(-fields.size % BLOCK)
-            kind, fields = _parse_header(source.take(BLOCK))
+            extra = _parse_records(_take(source, fields.size))
+            _take(source, -fields.size % BLOCK)
+            kind, fields = _parse_header(_take(source, BLOCK))
         member = _member(kind, fields, extra)
-        contents = _Contents(source, member.size)
+        contents = _contents(source, member.size)
         yield member, contents
-        contents.skip()
-    source.finish()
+        for _piece in contents:
+            pass
+    _finish(source)
 
 
 def refused(what: str) -> Tampered:
@@ -99,64 +100,33 @@ def refused(what: str) -> Tampered:
     return Tampered(f"The archive {what}.", "It was not made by this software: nothing of it was used.")
 
 
-class _Source:
-    """Takes exact numbers of bytes from blocks of any size."""
+def _take(source: Reader, size: int) -> bytes:
+    """Return exactly `size` bytes, which the caller has bounded. Raise Tampered where there are fewer."""
+    if len(taken := source.take(size)) < size:
+        raise refused("ends in the middle of a member")
+    return taken
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._held = memoryview(b"")
 
-    def some(self, limit: int) -> bytes:
-        """Return between 1 and `limit` bytes. Raise Tampered at the end."""
-        while not self._held:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                raise refused("ends in the middle of a member")
-            self._held = memoryview(chunk)
-        piece, self._held = self._held[:limit], self._held[limit:]
-        return bytes(piece)
+def _contents(source: Reader, size: int) -> Iterator[bytes]:
+    """Yield the contents of one member in pieces, and leave out what fills its last block."""
+    left = size
+    while left:
+        if not (piece := source.block(min(left, PIECE))):
+            raise refused("ends in the middle of a member")
+        left -= len(piece)
+        yield piece
+    _take(source, -size % BLOCK)
 
-    def take(self, size: int) -> bytes:
-        """Return exactly `size` bytes, which the caller has bounded."""
-        taken = bytearray()
-        while len(taken) < size:
-            taken += self.some(size - len(taken))
-        return bytes(taken)
 
-    def finish(self) -> None:
-        """Read to the end, which is the trailer's second block and zeros."""
-        if self.take(BLOCK).strip(b"\0"):
+def _finish(source: Reader) -> None:
+    """Read to the end, which is the trailer's second block and zeros."""
+    if _take(source, BLOCK).strip(b"\0"):
+        raise refused("goes on after its end")
+    seen = 0
+    for chunk in source.rest():
+        seen += len(chunk)
+        if seen > TRAILER_LIMIT or chunk.strip(b"\0"):
             raise refused("goes on after its end")
-        seen = 0
-        for chunk in itertools.chain((bytes(self._held),), self._chunks):
-            seen += len(chunk)
-            if seen > TRAILER_LIMIT or chunk.strip(b"\0"):
-                raise refused("goes on after its end")
-
-
-class _Contents:
-    """The contents of one member, in pieces."""
-
-    def __init__(self, source: _Source, size: int) -> None:
-        self._source = source
-        self._left = size
-        self._padding = -size % BLOCK
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        if not self._left:
-            self._source.take(self._padding)
-            self._padding = 0
-            raise StopIteration
-        piece = self._source.some(min(self._left, PIECE))
-        self._left -= len(piece)
-        return piece
-
-    def skip(self) -> None:
-        for _piece in self:
-            pass
 
 
 def _text(name: bytes) -> str:

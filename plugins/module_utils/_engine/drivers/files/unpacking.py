@@ -12,6 +12,7 @@ get their modes and times last, from the innermost up.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -41,13 +42,14 @@ class Extractor:
         self._guard = guard
         self._shown_as = os.fsencode(shown_as)
         self._ladder = names.Ladder(staging)
+        self._targets = names.Ladder(staging)
         self.set_id_removed = 0
 
     def extract(self, chunks: Iterable[bytes]) -> None:
         """Read `chunks` to their end. Raises what the reader, the guard and the disk raise; the caller clears up."""
         directories: list[tar.Member] = []
         links: list[tar.Member] = []
-        try:
+        with contextlib.closing(self._ladder), contextlib.closing(self._targets):
             for member, contents in tar.read_members(chunks):
                 self._guard.admit(member)
                 with names.explained(self._place(member)):
@@ -63,8 +65,6 @@ class Extractor:
             for member in reversed(directories):
                 with names.explained(self._place(member)):
                     self._finish_directory(member)
-        finally:
-            self._ladder.close()
 
     def _make_directory(self, member: tar.Member) -> None:
         parent, own = self._parent(member.name)
@@ -72,13 +72,10 @@ class Extractor:
 
     def _make_file(self, member: tar.Member, contents: Iterator[bytes]) -> None:
         parent, own = self._parent(member.name)
-        handle = os.open(own, _CREATE, 0o600, dir_fd=parent)
-        try:
+        with disk.closing(os.open(own, _CREATE, 0o600, dir_fd=parent)) as handle:
             for piece in contents:
                 disk.write_all(handle, piece)
             self._set_metadata(handle, member)
-        finally:
-            os.close(handle)
 
     def _make_links(self, links: list[tar.Member]) -> None:
         # Symbolic links come last of all: until then no component of any path can be one.
@@ -93,9 +90,9 @@ class Extractor:
 
     def _make_hard_link(self, member: tar.Member) -> None:
         source, source_own = names.split(member.target)
-        with names.directory(self._staging, names.below(self._own, source)) as there:
-            parent, own = self._parent(member.name)
-            os.link(source_own, own, src_dir_fd=there, dst_dir_fd=parent, follow_symlinks=False)
+        there = self._targets.open(names.below(self._own, source))
+        parent, own = self._parent(member.name)
+        os.link(source_own, own, src_dir_fd=there, dst_dir_fd=parent, follow_symlinks=False)
 
     def _make_symbolic_link(self, member: tar.Member) -> None:
         parent, own = self._parent(member.name)
@@ -106,11 +103,8 @@ class Extractor:
 
     def _finish_directory(self, member: tar.Member) -> None:
         parent, own = self._parent(member.name)
-        handle = os.open(own, names.DIRECTORY, dir_fd=parent)
-        try:
+        with disk.closing(os.open(own, names.DIRECTORY, dir_fd=parent)) as handle:
             self._set_metadata(handle, member)
-        finally:
-            os.close(handle)
 
     def _set_metadata(self, handle: int, member: tar.Member) -> None:
         mode = self._rules.mode(member)

@@ -12,12 +12,14 @@ have no contents to keep: they are left out and `warn` is told.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import stat
 import typing as t
 
+from ...ground import disk
 from ...ground.errors import UsageError
 from . import names
 
@@ -116,8 +118,7 @@ class Tree:
     def _walk(self, path: bytes, prefix: bytes) -> Iterator[Entry]:
         with names.explained(path):
             root = os.open(os.path.realpath(path), names.DIRECTORY)
-        ladder = names.Ladder(root)
-        try:
+        with disk.closing(root), contextlib.closing(names.Ladder(root)) as ladder:
             pending = [names.ROOT]
             while pending:
                 place = pending.pop()
@@ -127,9 +128,6 @@ class Tree:
                     yield Entry(name, b".", handle, os.fstat(handle))
                     inner = yield from self._entries_of(handle, name, place, path)
                 pending += [names.below(place, own) for own in reversed(inner)]
-        finally:
-            ladder.close()
-            os.close(root)
 
     def _entries_of(self, handle: int, name: bytes, place: bytes, path: bytes) -> t.Generator[Entry, None, list[bytes]]:
         """Yield a directory's entries, and return the names of the directories among them."""
@@ -152,12 +150,10 @@ class Tree:
         place = os.path.realpath(path)
         with names.explained(path):
             parent = os.open(os.path.dirname(place), names.DIRECTORY)
-        try:
+        with disk.closing(parent):
             with names.steady(path):
                 info = os.stat(os.path.basename(place), dir_fd=parent, follow_symlinks=False)
             yield Entry(_own_name(path), os.path.basename(place), parent, info)
-        finally:
-            os.close(parent)
 
     def _common_root(self) -> Entry:
         """The directory above several paths exists only in the archive: private, and as old as the newest of them."""

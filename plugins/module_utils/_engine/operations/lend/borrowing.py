@@ -11,6 +11,7 @@ import os
 import socket
 import typing as t
 
+from ...ground import disk
 from ...ground.errors import DatabaseError, UsageError
 
 if t.TYPE_CHECKING:
@@ -60,11 +61,8 @@ def borrowing(path: str) -> Iterator[Borrower]:
         return
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
+            with disk.closing(os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as handle:
                 connection.connect(f"/proc/self/fd/{handle}/{os.path.basename(path)}")
-            finally:
-                os.close(handle)
         except OSError as exc:
             raise UsageError(
                 f"Nobody lends at {path}: {exc.strerror or exc}.",

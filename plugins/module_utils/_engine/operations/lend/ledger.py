@@ -79,15 +79,13 @@ class Ledger:
                 entry = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             fcntl.flock(entry, fcntl.LOCK_EX)
             _write(entry, loan)
-        try:
-            yield entry
-        finally:
+        with disk.closing(entry):
             try:
+                yield entry
+            finally:
                 _remove_key(loan)
                 self.give_back(entry)
                 os.unlink(path)
-            finally:
-                os.close(entry)
 
     def lend(self, entry: int) -> None:
         """Return the rights, unless the role has them of its own. Raise DatabaseError when the server will not."""
@@ -126,14 +124,13 @@ class Ledger:
             entry = self._dead(path)
             if entry is None:
                 continue
-            try:
-                self._bury(path, _read(entry))
-            except RecoveryError:
-                # The server is down, or says no: the file stays, so that the next one tries again.
-                if not tolerant:
-                    raise
-            finally:
-                os.close(entry)
+            with disk.closing(entry):
+                try:
+                    self._bury(path, _read(entry))
+                except RecoveryError:
+                    # The server is down, or says no: the file stays, so that the next one tries again.
+                    if not tolerant:
+                        raise
 
     def _bury(self, path: str, loan: Loan) -> None:
         _remove_key(loan)
@@ -152,12 +149,11 @@ class Ledger:
             if entry is not None:
                 os.close(entry)
                 continue
-            with contextlib.suppress(OSError, RecoveryError):
-                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    other = _read(handle)
-                finally:
-                    os.close(handle)
+            with (
+                contextlib.suppress(OSError, RecoveryError),
+                disk.closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as handle,
+            ):
+                other = _read(handle)
                 if other.lent and other.same_rights(loan):
                     return True
         return False
@@ -186,11 +182,9 @@ class Ledger:
         path = os.path.join(self._directory, LOANS_LOCK.leaf())
         with disk.explained(path):
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with disk.closing(handle):
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(handle)
 
 
 def address(directory: int, run: str) -> str:

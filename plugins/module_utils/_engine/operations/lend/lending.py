@@ -135,10 +135,8 @@ def _opened(path: str) -> Iterator[int]:
     """Yield a descriptor of a directory: the name of a socket below it then has no length that matters."""
     with disk.explained(path):
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with disk.closing(handle):
         yield handle
-    finally:
-        os.close(handle)
 
 
 def _check(request: LoanRequest) -> None:

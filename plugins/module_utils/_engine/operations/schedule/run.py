@@ -29,7 +29,7 @@ import tempfile
 import time
 import typing as t
 
-from ...ground import host_state
+from ...ground import disk, host_state
 from ...ground.children import await_session
 from ...ground.errors import Busy, ProcessFailed, RecoveryError, UsageError
 from ...ground.printing import printable
@@ -281,10 +281,8 @@ def _open_lock(folder: str, name: str) -> Iterator[int]:
         raise UsageError(
             f"The lock of {name} in {folder} cannot be opened: {exc.strerror}.", "Look at that directory's owner."
         ) from exc
-    try:
+    with disk.closing(handle):
         yield handle
-    finally:
-        os.close(handle)
 
 
 def _lock(handle: int) -> bool:

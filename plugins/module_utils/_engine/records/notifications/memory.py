@@ -76,11 +76,9 @@ class Memory:
             return
         with disk.explained(self._lock):
             handle = journal.locked(self._lock, sleep, PATIENCE)
-        try:
+        with disk.closing(handle):
             self._read()
             yield
-        finally:
-            os.close(handle)
 
     def note(self) -> None:
         """Write what the channels were told, durably. Raise StoreError when the disk refuses."""

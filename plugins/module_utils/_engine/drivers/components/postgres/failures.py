@@ -12,6 +12,7 @@ import re
 import select
 import typing as t
 
+from ....ground import disk
 from ....ground.errors import Busy, DatabaseError
 
 if t.TYPE_CHECKING:
@@ -192,8 +193,7 @@ def refused_with(start: t.Callable[[bytes], t.Any], conninfo: str) -> str:
     `start` is libpq's PQconnectStart. It is tried once more, with libpq's trace of the protocol in a file in memory
     (https://www.postgresql.org/docs/current/libpq-control.html).
     """
-    trace = os.memfd_create("lifeboat")
-    try:
+    with disk.closing(os.memfd_create("lifeboat")) as trace:
         attempt = start(conninfo.encode())
         try:
             attempt.trace(os.dup(trace))
@@ -202,8 +202,6 @@ def refused_with(start: t.Callable[[bytes], t.Any], conninfo: str) -> str:
         finally:
             attempt.finish()
         found = _STATE.search(os.pread(trace, LONGEST, 0))
-    finally:
-        os.close(trace)
     return found[1].decode() if found else ""
 
 

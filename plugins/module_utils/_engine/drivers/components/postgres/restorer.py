@@ -99,12 +99,9 @@ class Tools:
 @contextlib.contextmanager
 def memory_file(content: bytes) -> Iterator[int]:
     """Yield a descriptor of an anonymous file in memory, which children open as `path_of` says."""
-    handle = os.memfd_create("lifeboat")
-    try:
+    with disk.closing(os.memfd_create("lifeboat")) as handle:
         disk.write_all(handle, content)
         yield handle
-    finally:
-        os.close(handle)
 
 
 def path_of(handle: int) -> str:

@@ -178,8 +178,7 @@ def _remove(directory: str) -> None:
 def _locked(directory: str) -> Iterator[int]:
     """Hold the lock file beside `directory`, and give its descriptor. Raise BlockingIOError when another run does."""
     path = f"{directory}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    with disk.closing(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever held it before has removed the file that we opened.
         if not os.path.exists(path) or not os.path.samestat(os.fstat(handle), os.stat(path)):
@@ -189,5 +188,3 @@ def _locked(directory: str) -> Iterator[int]:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-    finally:
-        os.close(handle)
