@@ -72,7 +72,7 @@ options:
     description: A key that was put there for this run, and is removed at its end.
     type: path
   patience:
-    description: How long to wait for the restore to come, or with O(state=closed) to end.
+    description: How long to wait for the restore to come, or with O(state=closed) to end. Only the latter may be V(0s).
     type: str
     default: 5m
 seealso:

@@ -128,8 +128,6 @@ def test_a_hidden_manifest_leaves_its_records(shelf: Shelf) -> None:
     shelf.back_up(hours=30)
     lost = shelf.back_up(hours=5)
     hide(shelf, lost)
-    records = file(shelf, lost, "details")
-    shutil.copy(records / "detail.lbx", records / "globals.lbx")
     chosen = choose(shelf, settings=without_receipts(shelf))
     # This record says nothing of its source, so that nobody can be certain.
     assert [passed.backup_id for passed in chosen.passed] == [lost]
@@ -152,7 +150,6 @@ def test_a_listing_that_leaves_the_newest_out_once_does_not_decide(shelf: Shelf,
     """Only the listing by which the latest is chosen lies; whatever is asked after it tells the truth."""
     shelf.back_up(hours=30)
     newest = shelf.back_up(hours=5)
-    (shelf.home / "store" / "shop" / "details" / newest / "globals.lbx").touch()
     opened = catalogue.open_repository(shelf.settings if remembers else without_receipts(shelf), shelf.world())
     lies, plain = [1], opened.store.list
 

@@ -20,7 +20,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend import lending
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend.borrowing import borrowing
@@ -142,6 +142,15 @@ def test_what_a_killed_lender_left_the_next_one_takes_back(place: Place, tmp_pat
         assert not place.is_superuser
     assert not key.exists()
     assert abandoned(str(place.directory)) == []
+
+
+def test_a_lender_that_would_wait_for_nobody_is_refused(place: Place) -> None:
+    with pytest.raises(UsageError, match="waits for no restore") as caught:
+        lending.open_loan(place.request("aaaaaaaa", patience=0), WORLD)
+    assert caught.value.details["field"] == "patience"
+    assert not list(place.directory.glob("aaaaaaaa*"))
+    # Whoever closes a loan may look once: there is none, so there is nothing to wait for.
+    assert lending.close_loan(place.request("aaaaaaaa", patience=0), WORLD).facts == {"lent": False}
 
 
 def test_a_role_that_is_a_superuser_anyway_stays_one(place: Place) -> None:

@@ -283,6 +283,14 @@ class TestSealingAgain:
         assert not bench.seal(mode=0o600).changed
         assert bench.sealed.read_bytes() == content
 
+    def test_check_mode_counts_what_the_run_then_packs(self, bench: Bench, tree: str) -> None:
+        """A file of two names is packed once, and a link has no bytes of its own."""
+        planned = bench.seal(paths=(tree,), dry_run=True).facts
+        done = bench.seal(paths=(tree,)).facts
+        again = bench.seal(paths=(tree,)).facts
+        for counted in ("members", "bytes"):
+            assert planned[counted] == done[counted] == again[counted]
+
     def test_a_further_recipient_means_sealing_again(self, sealed_host: Bench) -> None:
         sealed_host.seal()
         kept = sealed_host.settings.trusted_keys(world()).trust

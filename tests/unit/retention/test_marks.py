@@ -12,7 +12,7 @@ import datetime
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile, seals, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import Signer
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import KeyRefused, NotFound
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import marks, trusted_keys
@@ -82,6 +82,13 @@ def test_check_mode_tells_what_the_run_then_does(ground, kind):
         assert (planned.changed, planned.before, planned.after) == (True, done.before, done.after)
         assert ground.objects() != before
         assert not marking.mark(request, ground.world(dry_run=True)).changed
+
+
+def test_an_id_that_no_backup_has_is_told_with_what_to_do(ground):
+    ground.make(40)
+    with pytest.raises(NotFound, match=r"holds no backup of main/shop.*backup-20200101T000000Z-0000000000000000") as caught:
+        pin(ground.settings, ground, "backup-20200101T000000Z-0000000000000000")
+    assert "lifeboat.recovery.list" in caught.value.remedy
 
 
 def test_a_host_signs_only_the_marks_that_it_may(ground, hosts):

@@ -86,7 +86,7 @@ class Sink(t.Protocol):
         """Store a member; safe in several threads. What `plaintext` raises passes through, and nothing is stored."""
 
     def record(self, name: str, body: dict[str, t.Any], /) -> None:
-        """Store the encrypted record `name`; each backup has `detail`."""
+        """Store the encrypted record `name`; each backup has `detail`, and stores it last."""
 
 
 SinkT_contra = t.TypeVar("SinkT_contra", bound=Sink, contravariant=True)

@@ -103,17 +103,20 @@ class Tree:
 
     def listing(self) -> Listing:
         """Look at every inode, and read no file."""
-        digest, newest, members, size = hashlib.sha256(), 0, 0, 0
+        digest, newest, members = hashlib.sha256(), 0, 0
+        sizes: dict[tuple[int, int], int] = {}
         for entry in self.entries():
             info = entry.info
             fields: tuple[object, ...] = (entry.name, info.st_mode, info.st_uid, info.st_gid)
             if not stat.S_ISDIR(info.st_mode):
                 fields += (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
                 newest = max(newest, info.st_ctime_ns)
-                size += info.st_size
+            if stat.S_ISREG(info.st_mode):
+                # A file of several names is packed once.
+                sizes[info.st_dev, info.st_ino] = info.st_size
             digest.update(repr(fields).encode("ascii"))
             members += 1
-        return Listing(digest.hexdigest(), newest, members, size)
+        return Listing(digest.hexdigest(), newest, members, sum(sizes.values()))
 
     def _walk(self, path: bytes, prefix: bytes) -> Iterator[Entry]:
         with names.explained(path):

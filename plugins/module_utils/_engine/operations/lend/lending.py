@@ -54,6 +54,8 @@ class LoanRequest:
 def open_loan(request: LoanRequest, world: World) -> Outcome:
     """Lend until the borrower is gone. Return what was lent; raise DatabaseError when it cannot be taken back."""
     _check(request)
+    if request.patience <= 0:
+        raise UsageError("A loan with no patience waits for no restore.", "Give a time, such as 5m.", field="patience")
     if world.dry_run:
         return Outcome(changed=False, facts={"lent": False})
     ledger = Ledger(request.directory)

@@ -171,7 +171,10 @@ class Repository:
         all, UsageError when the selector is none of the three, Tampered when the named one is not to be believed.
         """
         if repository.BACKUP_ID.fullmatch(selector):
-            return self.read(component, selector)
+            try:
+                return self.read(component, selector)
+            except NotFound as exc:
+                raise _none(component, selector) from exc
         before, known = choosing.deadline(selector), len(self.anomalies)
         places = self._places(component)
         for begun_at_once in choosing.newest_first(places):
@@ -179,21 +182,16 @@ class Repository:
             for backup in sorted(read, key=_age, reverse=True):
                 if choosing.is_latest_before(backup.manifest, before) and self._present(backup):
                     return backup
-        strangers = [anomaly for anomaly in self.anomalies[known:] if anomaly.kind == STRANGER]
-        if places and len(strangers) == len(places):
+        strangers = sum(anomaly.kind == STRANGER for anomaly in self.anomalies[known:])
+        if places and strangers == len(places):
             raise KeyRefused(
-                f"None of the {len(places)} backups of {component} is signed by a key that counts here.",
+                f"None of the {strangers} backups of {component} is signed by a key that counts here.",
                 "Give the key that belongs to them; a new one comes by a trust file, or with another application name.",
                 component=component,
             )
         if not places:
             self._look_for_hidden(component, places, self._files(), self._compare_with_receipts(component, []))
-        raise NotFound(
-            f"The store holds no backup of {component} that {selector!r} names.",
-            "List what there is with playbook lifeboat.recovery.list, and check application, cluster and database.",
-            component=component,
-            selector=selector,
-        )
+        raise _none(component, selector)
 
     def read(self, component: str, backup_id: str) -> Backup:
         """Return one backup. Raise NotFound when it does not exist, Tampered when it is not to be believed."""
@@ -301,6 +299,15 @@ def open_repository(
     cause = "It is not signed by the root that counts here, and was passed over."
     opened.anomalies += [IntegrityProblem(TRUST, name, f"{name}: {cause}") for name in keys.ignored_trust_files]
     return opened
+
+
+def _none(component: str, selector: str) -> NotFound:
+    return NotFound(
+        f"The store holds no backup of {component} that {selector!r} names.",
+        "List what there is with playbook lifeboat.recovery.list, and check application, cluster and database.",
+        component=component,
+        selector=selector,
+    )
 
 
 def _age(backup: Backup) -> t.Any:

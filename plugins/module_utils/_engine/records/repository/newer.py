@@ -5,8 +5,8 @@
 """
 Whether `latest` is the newest that was made: what speaks of newer backups that cannot be had.
 
-A manifest that is damaged still has its name. One that is gone leaves a receipt on its host, marks, and the records
-that are stored just before it. Whoever can take the newest manifest away must not decide which backup is restored.
+A manifest that is damaged still has its name. One that is gone leaves a receipt on its host, marks, and the detail
+that is stored just before it. Whoever can take the newest manifest away must not decide which backup is restored.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ if t.TYPE_CHECKING:
     from .catalogue import Repository
     from .stored_backup import Backup
 
-RECORDS = ("detail", "globals")
 OPENED = 8
 """Records that are opened to learn whose they are; there is seldom one."""
 
@@ -164,7 +163,7 @@ def _looked_for(
         elif one in marked and marked[one].standing:
             if component in {mark.component for mark in marked[one].standing}:
                 yield Passed(one, "It bears a mark, and its manifest is gone.")
-        elif traces[one] >= set(RECORDS):
+        elif "detail" in traces[one]:
             yield from _by_its_record(opened, chosen, one, open_it=number < OPENED)
 
 
@@ -190,7 +189,7 @@ def _unseen(
 def _traces(
     opened: Repository, identity: str, until: datetime.datetime | None, now: datetime.datetime
 ) -> dict[str, set[str]]:
-    """Return what lies in the store of each newer id: its records, and `mark`."""
+    """Return what lies in the store of each newer id: `detail`, which is stored last, and `mark`."""
     application = opened.application
     last = repository.backup_id(until or now, "")
     # Ids sort by time, so what the two have in common begins everything between them.
@@ -198,16 +197,13 @@ def _traces(
     common = "".join(letter for letter, _same in pairs)
     found: dict[str, set[str]] = collections.defaultdict(set)
     for info in opened.store.list(f"{application}/details/{common}"):
-        if owner := repository.owner(application, info.name):
-            found[owner] |= {what for what in RECORDS if info.name == repository.detail(application, owner, what)}
+        owner = repository.owner(application, info.name)
+        if owner and info.name == repository.detail(application, owner, "detail"):
+            found[owner].add("detail")
     for info in opened.store.list(repository.marks(application) + common):
         if parsed := repository.parse_mark(application, info.name):
             found[parsed[0]].add("mark")
-    return {
-        one: what
-        for one, what in found.items()
-        if one != identity and _is_newer(one, identity, until) and ("mark" in what or what >= set(RECORDS))
-    }
+    return {one: what for one, what in found.items() if one != identity and _is_newer(one, identity, until)}
 
 
 def _listed(opened: Repository) -> Iterator[tuple[str, str]]:

@@ -168,8 +168,8 @@ class _Dump:
                 compression=sink.compression,
                 losses=source.scope.losses,
             )
-            sink.record("detail", {**detail, "phase_milliseconds": sink.phases.milliseconds})
             sink.record("globals", self._globals())
+            sink.record("detail", {**detail, "phase_milliseconds": sink.phases.milliseconds})
             self._warnings += _there_and_back(held.assure(), sink.attempt)
         tables, rows = layout.counted(detail)
         return Captured(
