@@ -86,8 +86,9 @@ def test_check_mode_tells_what_the_run_then_does(ground, kind):
 
 def test_an_id_that_no_backup_has_is_told_with_what_to_do(ground):
     ground.make(40)
-    with pytest.raises(NotFound, match=r"holds no backup of main/shop.*backup-20200101T000000Z-0000000000000000") as caught:
-        pin(ground.settings, ground, "backup-20200101T000000Z-0000000000000000")
+    unknown = "backup-20200101T000000Z-0000000000000000"
+    with pytest.raises(NotFound, match=f"holds no backup of main/shop.*{unknown}") as caught:
+        pin(ground.settings, ground, unknown)
     assert "lifeboat.recovery.list" in caught.value.remedy
 
 

@@ -34,7 +34,7 @@ class WorkerPool:
     def __init__(self, count: int) -> None:
         self._count = count
         self._change = threading.Condition()
-        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
+        self._waiting: list[tuple[int, int, Callable[[], object]]] = []
         self._added = 0
         self._busy = 0
         self._failure: BaseException | None = None
@@ -46,7 +46,7 @@ class WorkerPool:
         with self._change:
             return max(self._count - self._busy - len(self._waiting), 0)
 
-    def add(self, weight: int, work: Callable[[], None]) -> None:
+    def add(self, weight: int, work: Callable[[], object]) -> None:
         """Queue `work`; a larger weight goes first."""
         with self._change:
             self._added += 1
@@ -108,7 +108,7 @@ class WorkerPool:
                     self._busy -= 1
                     self._change.notify_all()
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self) -> Callable[[], object] | None:
         with self._change:
             while not self._waiting and self._busy and self._failure is None:
                 self._change.wait()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 
 from ..base import Comparison
@@ -18,7 +19,7 @@ if t.TYPE_CHECKING:
 
     from ....ground.progress import Phases
     from ..base import Check
-    from .connection import Login
+    from .connection import Connection, Login
     from .differences import Difference, Record
     from .layout import BackupContents
     from .wording import Empty
@@ -53,6 +54,7 @@ class DatabasePlace:
         self._empty = empty
         self._phases = phases
         self._told = told
+        self._opened = contextlib.ExitStack()
 
     def compare(self) -> Comparison:
         """Take the proof again and compare it; what only PostgreSQL words otherwise is no difference."""
@@ -75,9 +77,20 @@ class DatabasePlace:
         return Comparison(tuple(map(str, differences)), said, tuple(_parts(before, after)))
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
-        """Run one check in a session that may read."""
-        with contextlib.closing(connect(self.login, self.database, read_only=True)) as session:
-            return checks.run(session, check, timeout=timeout)
+        """Run one check. All of them share a session, which lasts until `close`."""
+        return checks.run(self._session, check, timeout=timeout)
+
+    def close(self) -> None:
+        """End the session that was asked, if any was."""
+        self._opened.close()
+
+    @functools.cached_property
+    def _session(self) -> Connection:
+        return self._opened.enter_context(contextlib.closing(self._connect()))
+
+    def _connect(self) -> Connection:
+        """Open a session that may read."""
+        return connect(self.login, self.database, read_only=True)
 
 
 NO_PROOF = "The backup has no proof: it restores, and nothing says that the data is right."

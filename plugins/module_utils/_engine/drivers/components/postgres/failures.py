@@ -58,75 +58,63 @@ _CONNECT: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
-_REFUSED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+_REFUSED: Mapping[str, tuple[str, str]] = {
     "3D000": (
-        (
-            "",
-            "The database {database!r} does not exist on the server at {where} port {port}.",
-            "Correct login_db: the name is taken exactly as it is given.",
-        ),
+        "The database {database!r} does not exist on the server at {where} port {port}.",
+        "Correct login_db: the name is taken exactly as it is given.",
     ),
     "28P01": (
-        (
-            "",
-            "The server at {where} refuses the password of role {user}.",
-            "Correct login_password_file or the role's password.",
-        ),
+        "The server at {where} refuses the password of role {user}.",
+        "Correct login_password_file or the role's password.",
     ),
     "42501": (
-        (
-            "",
-            "The role {user} may not connect to database {database!r}.",
-            "Run: GRANT CONNECT ON DATABASE to that role.",
-        ),
+        "The role {user} may not connect to database {database!r}.",
+        "Run: GRANT CONNECT ON DATABASE to that role.",
     ),
     "55000": (
-        (
-            "",
-            "The database {database!r} accepts no connections.",
-            "Allow them with ALTER DATABASE ... ALLOW_CONNECTIONS true, or leave this database out.",
-        ),
+        "The database {database!r} accepts no connections.",
+        "Allow them with ALTER DATABASE ... ALLOW_CONNECTIONS true, or leave this database out.",
     ),
     "53300": (
-        (
-            "",
-            "The server at {where} has no connection left.",
-            "Raise max_connections or the limit of the role or database, or run when there is less load.",
-        ),
+        "The server at {where} has no connection left.",
+        "Raise max_connections or the limit of the role or database, or run when there is less load.",
     ),
-    "57P03": (("", "The server at {where} is starting or stopping.", "Try again when it accepts connections."),),
+    "57P03": ("The server at {where} is starting or stopping.", "Try again when it accepts connections."),
     "28000": (
-        (
-            r'role ".*" does not exist',
-            "The role {user} does not exist on the server at {where} port {port}.",
-            "Create it with playbook lifeboat.recovery.install, or correct login_user.",
-        ),
-        (
-            r"Peer authentication failed|Ident authentication failed",
-            "The server at {where} does not let this operating system user be role {user}.",
-            "Run as the user of that name, add a map in pg_ident.conf, or use a password.",
-        ),
-        (
-            r"no pg_hba\.conf entry|pg_hba\.conf rejects",
-            "No line in the server's pg_hba.conf lets role {user} from here into database {database!r}.",
-            "Add one and reload the server.",
-        ),
-        (
-            r"is not permitted to log in",
-            "The role {user} is not allowed to log in.",
-            "Run: ALTER ROLE ... LOGIN, or use another role.",
-        ),
-        (
-            "",
-            "The server at {where} does not let role {user} into database {database!r}: {said}.",
-            "Create the role or let it log in (ALTER ROLE ... LOGIN), and look into pg_hba.conf and pg_ident.conf.",
-        ),
+        "The server at {where} does not let role {user} into database {database!r}: {said}.",
+        "Create the role or let it log in (ALTER ROLE ... LOGIN), and look into pg_hba.conf and pg_ident.conf.",
     ),
 }
-"""
-What a SQLSTATE at the start of a session means. A pattern only makes a sentence more precise, where the server speaks
-English: the one without a pattern is what holds in every language.
-"""
+"""What a SQLSTATE at the start of a session means, in whatever language the server speaks."""
+
+_UNKNOWN = (
+    "The server at {where} port {port} refused the connection: {line}.",
+    "Correct the login, or the server's configuration.",
+)
+
+_NOT_LET_IN: tuple[tuple[str, str, str], ...] = (
+    (
+        r'role ".*" does not exist',
+        "The role {user} does not exist on the server at {where} port {port}.",
+        "Create it with playbook lifeboat.recovery.install, or correct login_user.",
+    ),
+    (
+        r"Peer authentication failed|Ident authentication failed",
+        "The server at {where} does not let this operating system user be role {user}.",
+        "Run as the user of that name, add a map in pg_ident.conf, or use a password.",
+    ),
+    (
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects",
+        "No line in the server's pg_hba.conf lets role {user} from here into database {database!r}.",
+        "Add one and reload the server.",
+    ),
+    (
+        r"is not permitted to log in",
+        "The role {user} is not allowed to log in.",
+        "Run: ALTER ROLE ... LOGIN, or use another role.",
+    ),
+)
+"""What 28000 means more precisely, where the server speaks English."""
 
 _BUSY = frozenset({"55P03", "40P01", "57014"})
 """lock_not_available, deadlock_detected, and query_canceled, which is how a timeout shows."""
@@ -147,17 +135,14 @@ _STATES = {
 
 def explain_connect(said: str, state: str = "", *, where: str, port: int, user: str, database: str) -> DatabaseError:
     """Return the error for a connection that was not made; `said` is libpq's message, `state` the server's SQLSTATE."""
-    known: dict[str, str | int] = {"where": where, "port": port, "database": database}
-    known |= {"user": user or "of this system user's name", "said": _first_line(said).rpartition("FATAL:")[2].strip()}
+    line = _first_line(said)
+    known: dict[str, str | int] = {"where": where, "port": port, "database": database, "line": line}
+    known |= {"user": user or "of this system user's name", "said": line.rpartition("FATAL:")[2].strip()}
     place = {"database": database, "host": where, "port": port, "sqlstate": state}
-    for pattern, cause, remedy in _REFUSED.get(state, _CONNECT):
-        if re.search(pattern, said, re.DOTALL):
-            return DatabaseError(cause.format(**known), remedy, **place)
-    return DatabaseError(
-        f"The server at {where} port {port} refused the connection: {_first_line(said)}.",
-        "Correct the login, or the server's configuration.",
-        **place,
-    )
+    patterns = _CONNECT if state not in _REFUSED else _NOT_LET_IN if state == "28000" else ()
+    found = [(cause, remedy) for pattern, cause, remedy in patterns if re.search(pattern, said, re.DOTALL)]
+    cause, remedy = [*found, _REFUSED.get(state, _UNKNOWN)][0]
+    return DatabaseError(cause.format(**known), remedy, **place)
 
 
 def explain_query(sqlstate: str, said: str, doing: str) -> DatabaseError | Busy:

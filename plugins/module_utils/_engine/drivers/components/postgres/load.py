@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import typing as t
 
-from ....ground import process
 from ....ground.errors import DatabaseError, ProcessFailed
 from ....ground.workers import WorkerPool
 from . import freeze, restorer, toc
@@ -23,11 +23,14 @@ from .layout import Choice
 from .unmade import Losses
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from ....ground.progress import Phases
     from .layout import BackupContents, Part
     from .unmade import Loss
+
+    Again: t.TypeAlias = list[tuple[Part, list[int] | None]]
+    """Members that are to be loaded once more, and the numbers of their entries where not all."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,85 +106,57 @@ class Loader:
 
         A check may read rows of a table that came later, and a lock may have been somebody else's.
         """
-        again: list[tuple[Part, list[int] | None]] = []
+        again: Again = []
         workers = WorkerPool(self._tools.jobs)
         for part in self._layout.parts:
             if part.number in chosen.parts:
-                workers.add(part.weight, self._part(workers, database, part, chosen, again))
+                workers.add(part.weight, functools.partial(self._load_part, workers, database, part, chosen, again))
+        rest = self._layout.rest
         wanted = [
             entry.number for entry in self.rest_entries if entry.number in chosen.rest and entry.kind != "SEQUENCE SET"
         ]
-        workers.add(
-            self._layout.rest.weight,
-            lambda: void(self._load_member(workers, database, self._layout.rest, wanted, again)),
-        )
+        workers.add(rest.weight, functools.partial(self._load_member, workers, database, rest, wanted, again))
         workers.run()
-        retried, again = again, []
-        for part, numbers in retried:
-            workers.add(part.weight, self._retry(workers, database, part, numbers, again))
+        for part, numbers in again:
+            workers.add(part.weight, functools.partial(self._load_member, workers, database, part, numbers))
         workers.run()
 
-    def _part(
-        self, workers: WorkerPool, database: str, part: Part, chosen: Choice, again: list[tuple[Part, list[int] | None]]
-    ) -> Callable[[], None]:
-        def work() -> None:
-            if not self._load_member(workers, database, part, None, again):
-                return
-            early = self._layout.early.get(part.number, frozenset())
-            found = [e for e in self.entries if (e.catalogue, e.oid) in early and e.number in chosen.structure]
-            # A constraint locks its table alone, and plain indexes can be built side by side: constraints first.
-            first = [entry.number for entry in found if entry.kind == "CONSTRAINT"]
-            then = [entry.number for entry in found if entry.kind == "INDEX"]
-            workers.add(part.weight // 2, lambda: self._build(workers, database, part, first, then))
-
-        return work
-
-    def _retry(
-        self,
-        workers: WorkerPool,
-        database: str,
-        part: Part,
-        numbers: list[int] | None,
-        again: list[tuple[Part, list[int] | None]],
-    ) -> Callable[[], None]:
-        return lambda: void(self._load_member(workers, database, part, numbers, again, last=True))
+    def _load_part(self, workers: WorkerPool, database: str, part: Part, chosen: Choice, again: Again) -> None:
+        """Load the rows of one table, and have those of its indexes built that may be built early."""
+        if not self._load_member(workers, database, part, None, again):
+            return
+        early = self._layout.early.get(part.number, frozenset())
+        found = [e for e in self.entries if (e.catalogue, e.oid) in early and e.number in chosen.structure]
+        # A constraint locks its table alone, and plain indexes can be built side by side: constraints first.
+        first = [entry.number for entry in found if entry.kind == "CONSTRAINT"]
+        then = [entry.number for entry in found if entry.kind == "INDEX"]
+        workers.add(part.weight // 2, functools.partial(self._build, workers, database, part, first, then))
 
     def _load_member(
-        self,
-        workers: WorkerPool,
-        database: str,
-        part: Part,
-        numbers: list[int] | None,
-        again: list[tuple[Part, list[int] | None]],
-        *,
-        last: bool = False,
+        self, workers: WorkerPool, database: str, part: Part, numbers: list[int] | None, again: Again | None = None
     ) -> bool:
-        """Stream one member into the database. False when it is to be tried again after the others."""
+        """
+        Stream one member into the database. False when it failed, and was added to `again` or may be lost.
+
+        Without `again` it is the last attempt.
+        """
         archive = workers.guarded(self._source.member(part.number))
         if part.name:
             archive = freeze.frozen(archive, part.schema, part.name)
-        with restorer.memory_file(toc.listing(numbers or ())) as wanted:
-            # A COPY is one statement: where it fails its table stays empty, and only its entry is tried again. The
-            # last attempt goes on after an error: what follows it shows whether there still is a session.
-            arguments = [] if numbers is None else [f"--use-list={restorer.path_of(wanted)}"]
-            arguments += ["--verbose", *(["--exit-on-error"] if part.name and not last else [])]
-            argv = self._tools.restore(restorer.target(database), *arguments)
-            environment = self._tools.environment(database)
-            try:
-                with (
-                    process.Consumer(argv, env=environment, pass_fds=[wanted], tail=restorer.SAID) as child,
-                    workers.running(child),
-                ):
-                    restorer.feed(child, archive)
-            except ProcessFailed as exc:
-                failed = toc.failed(str(exc.details.get("stderr", "")))
-                again_later = bool(failed) and not last and not restorer.is_full(exc)
-                if not again_later and not self._lost(part, exc):
-                    raise self._unloaded(part, exc) from exc
-                self._drain(workers, part)
-                if again_later:
-                    again.append((part, None if part.name else failed))
-                return False
+        # A COPY is one statement: where it fails its table stays empty, and only its entry is tried again. The last
+        # attempt goes on after an error: what follows it shows whether there still is a session.
+        arguments = ["--verbose", *(["--exit-on-error"] if part.name and again is not None else [])]
+        try:
+            restorer.run(self._tools, database, archive, arguments, numbers, workers=workers)
+        except ProcessFailed as exc:
+            failed = toc.failed(str(exc.details.get("stderr", "")))
+            again = again if failed and not restorer.is_full(exc) else None
+            if again is None and not self._lost(part, exc):
+                raise self._unloaded(part, exc) from exc
+            self._drain(workers, part)
+            if again is not None:
+                again.append((part, None if part.name else failed))
+            return False
         return True
 
     def _unloaded(self, part: Part, error: ProcessFailed) -> DatabaseError:
@@ -215,20 +190,16 @@ class Loader:
         if first:
             self._build_some(workers, database, first)
         for number in then:
-            workers.add(part.weight // 3, self._building(workers, database, number))
-
-    def _building(self, workers: WorkerPool, database: str, number: int) -> Callable[[], None]:
-        return lambda: self._build_some(workers, database, [number])
+            workers.add(part.weight // 3, functools.partial(self._build_some, workers, database, [number]))
 
     def _build_some(self, workers: WorkerPool, database: str, numbers: list[int]) -> None:
         whole = self._ordered(toc.told(self.entries, numbers))
-        with restorer.memory_file(toc.listing(whole)) as wanted:
-            arguments = ["--exit-on-error", f"--use-list={restorer.path_of(wanted)}"]
-            # What fails here fails again, or no more, with all the others: there it is reported by name.
-            with contextlib.suppress(ProcessFailed):
-                # A core that nobody else uses helps this build.
-                restorer.run(self._tools, database, self._archive, arguments, helpers=workers.idle, workers=workers)
-                self._built.update(whole)
+        arguments, idle = ["--exit-on-error"], workers.idle
+        # What fails here fails again, or no more, with all the others: there it is reported by name.
+        with contextlib.suppress(ProcessFailed):
+            # A core that nobody else uses helps this build.
+            restorer.run(self._tools, database, self._archive, arguments, whole, helpers=idle, workers=workers)
+            self._built.update(whole)
         workers.check()
 
     def _post_data(self, database: str, chosen: Choice) -> list[tuple[int, str]]:
@@ -257,36 +228,31 @@ class Loader:
 
         Raise DatabaseError where the session ended in the `last` attempt and not all of it may be lost.
         """
-        with restorer.memory_file(toc.listing(numbers)) as wanted:
-            chosen = f"--use-list={restorer.path_of(wanted)}"
-            arguments = ["--verbose", f"--section={section}", *([f"--jobs={jobs}"] if jobs > 1 else []), chosen]
-            try:
-                restorer.run(self._tools, database, self._archive, arguments, helpers=1)
-            except ProcessFailed as exc:
-                numbered = {entry.number for entry in self.entries}
-                failures = [item for item in restorer.reasons(exc).items() if item[0] in numbered]
-                # One that stopped before its end has more to say than what it says of single entries.
-                stopped = not failures or "errors ignored on restore" not in str(exc.details.get("stderr", ""))
-                ended = last and restorer.ended(exc) and not self._losses.may_go(number for number, _why in failures)
-                if stopped or ended:
-                    raise restorer.explain(exc, self._where(exc, self.entries, doing)) from exc
-                return failures
+        arguments = ["--verbose", f"--section={section}", *([f"--jobs={jobs}"] if jobs > 1 else [])]
+        try:
+            restorer.run(self._tools, database, self._archive, arguments, numbers, helpers=1)
+        except ProcessFailed as exc:
+            numbered = {entry.number for entry in self.entries}
+            failures = [item for item in restorer.reasons(exc).items() if item[0] in numbered]
+            # One that stopped before its end has more to say than what it says of single entries.
+            stopped = not failures or "errors ignored on restore" not in str(exc.details.get("stderr", ""))
+            ended = last and restorer.ended(exc) and not self._losses.may_go(number for number, _why in failures)
+            if stopped or ended:
+                raise restorer.explain(exc, self._where(exc, self.entries, doing)) from exc
+            return failures
         return []
 
     def _sequences(self, database: str, chosen: Choice) -> None:
         numbers = [e.number for e in self.rest_entries if e.kind == "SEQUENCE SET" and e.number in chosen.rest]
         if not numbers:
             return
-        with restorer.memory_file(toc.listing(numbers)) as wanted:
-            argv = self._tools.restore(restorer.target(database), "--verbose", f"--use-list={restorer.path_of(wanted)}")
-            environment = self._tools.environment(database)
-            with process.Consumer(argv, env=environment, pass_fds=[wanted], tail=restorer.SAID) as child:
-                try:
-                    # The calls are in the list of contents; the rows behind it were loaded, and checked, before.
-                    restorer.feed(child, self._source.member(self._layout.rest.number), whole=False)
-                except ProcessFailed as exc:
-                    if not self._lost(self._layout.rest, exc):
-                        raise restorer.explain(exc, "setting the sequences") from exc
+        archive = self._source.member(self._layout.rest.number)
+        try:
+            # The calls are in the list of contents; the rows behind it were loaded, and checked, before.
+            restorer.run(self._tools, database, archive, ["--verbose"], numbers, whole=False)
+        except ProcessFailed as exc:
+            if not self._lost(self._layout.rest, exc):
+                raise restorer.explain(exc, "setting the sequences") from exc
 
     def _ordered(self, numbers: Collection[int]) -> list[int]:
         return [entry.number for entry in self.entries if entry.number in numbers]
@@ -295,7 +261,3 @@ class Loader:
         failed = toc.failed(str(error.details.get("stderr", "")))
         names = [entry.name(self._owners) for entry in entries if entry.number in failed]
         return f"restoring {names[0]}" if names else otherwise
-
-
-def void(_result: object) -> None:
-    """Forget a result where only the doing counts."""

@@ -125,15 +125,43 @@ def stream_contents(tools: Tools, archive: Iterable[bytes]) -> tuple[toc.Entry, 
     with memory_file(b"") as out:
         argv = tools.restore("--list", "--verbose", f"--file={path_of(out)}")
         with process.Consumer(argv, env={"LC_ALL": "C"}, pass_fds=[out]) as child:
-            feed(child, archive, whole=False)
+            _feed(child, archive, whole=False)
         os.lseek(out, 0, os.SEEK_SET)
         with os.fdopen(os.dup(out), "rb") as file:
             return toc.parse(file.read())
 
 
-def feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool = True) -> None:
+def run(
+    tools: Tools,
+    database: str,
+    archive: int | Iterable[bytes],
+    arguments: Sequence[str],
+    numbers: Iterable[int] | None = None,
+    *,
+    helpers: int = 0,
+    workers: WorkerPool | None = None,
+    whole: bool = True,
+) -> None:
     """
-    Return the stream to the child and wait for its exit status 0.
+    Run pg_restore on an archive in a memory file, or one that comes as a stream; of its entries on these `numbers`, or
+    on all. It ends with the `workers`. Raise ProcessFailed when it fails.
+    """
+    with contextlib.ExitStack() as stack:
+        handles, blocks = ([archive], ()) if isinstance(archive, int) else ([], archive)
+        given = [*arguments, *map(path_of, handles)]
+        if numbers is not None:
+            handles.append(stack.enter_context(memory_file(toc.listing(numbers))))
+            given.insert(0, f"--use-list={path_of(handles[-1])}")
+        argv, environment = tools.restore(target(database), *given), tools.environment(database, helpers=helpers)
+        child = stack.enter_context(process.Consumer(argv, env=environment, pass_fds=handles, tail=SAID))
+        if workers:
+            stack.enter_context(workers.running(child))
+        _feed(child, blocks, whole=whole)
+
+
+def _feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool) -> None:
+    """
+    Hand the stream to the child, and wait for its exit status 0.
 
     pg_restore ends once it has what it was asked for. With `whole` the rest of the stream is read all the same: only
     its end tells that all of it was authentic.
@@ -149,25 +177,6 @@ def feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool = Tru
             pass
         return
     child.finish()
-
-
-def run(
-    tools: Tools,
-    database: str,
-    archive: int,
-    arguments: Sequence[str],
-    *,
-    helpers: int = 0,
-    workers: WorkerPool | None = None,
-) -> str:
-    """Run pg_restore on the archive in a memory file. Return its messages; raise ProcessFailed when it fails."""
-    argv = tools.restore(target(database), *arguments, path_of(archive))
-    handles = [archive, *(int(argument.rsplit("/", 1)[1]) for argument in arguments if "/proc/self/fd/" in argument)]
-    environment = tools.environment(database, helpers=helpers)
-    with process.Consumer(argv, env=environment, pass_fds=handles, tail=SAID) as child:
-        with workers.running(child) if workers else contextlib.nullcontext():
-            child.finish()
-        return child.stderr
 
 
 def explain(

@@ -19,18 +19,16 @@ import os
 import select
 import signal
 import subprocess
-import threading
 import typing as t
 
 from ....ground import process
 from ....ground.errors import DatabaseError, ProcessFailed
-from ....ground.units import human_duration
 from . import walls, watch
 from .connection import Login, connect
 from .scratch_place import FIELD, PORT, PROCESSES, placed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .scratch_place import Place
     from .server import Programs
@@ -108,7 +106,8 @@ def running(
         place = stack.enter_context(placed(parent, chance))
         walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
         _initialise(programs, place, environ, superuser)
-        child = stack.enter_context(_started(programs, place, environ, settings or {}, limit, memory))
+        looks = [watch.at_room(place.directory), watch.at_memory(memory), watch.at_time(limit)]
+        child = stack.enter_context(_started(programs, place, environ, settings or {}, looks))
         login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
         _await(login, child, sleep)
         visible = {**place.visible, place.socket: place.socket}
@@ -150,8 +149,8 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
 
 
 @contextlib.contextmanager
-def _started(  # noqa: PLR0917
-    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], limit: float, memory: int
+def _started(
+    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], looks: Sequence[watch.Look]
 ) -> Iterator[process.Child]:
     """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
     child, first = _start(programs, place, environ, asked)
@@ -160,18 +159,18 @@ def _started(  # noqa: PLR0917
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(first, signal.SIGKILL)
 
-    watching, late = watch.Watch([watch.at_room(place.directory), watch.at_memory(memory)], end), threading.Event()
+    watching = watch.Watch(looks, end)
     try:
-        with watching, _ended_after(limit, end, late):
+        with watching:
             yield child
     except Exception as exc:
-        if why := _why(watching, late, limit):
-            raise why from exc
+        if watching.reason:
+            raise watching.reason from exc
         raise
     else:
         # Whoever lost his session to it may have taken that for an answer.
-        if why := _why(watching, late, limit):
-            raise why
+        if watching.reason:
+            raise watching.reason
     finally:
         end()
         _await_end(first)
@@ -203,39 +202,6 @@ def _start(
         except (ValueError, KeyError, OSError) as exc:
             child.kill()
             raise _not_started(child.stderr) from exc
-
-
-@contextlib.contextmanager
-def _ended_after(limit: float, end: Callable[[], None], late: threading.Event) -> Iterator[None]:
-    """Set `late` and call `end` when the block lasts for more than `limit` seconds, unless they are 0."""
-
-    def overdue() -> None:
-        late.set()
-        end()
-
-    timer = threading.Timer(limit, overdue)
-    timer.daemon = True
-    if limit:
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        if limit:
-            timer.join()
-
-
-def _why(watching: watch.Watch, late: threading.Event, limit: float) -> DatabaseError | None:
-    return watching.reason or (_overdue(limit) if late.is_set() else None)
-
-
-def _overdue(limit: float) -> DatabaseError:
-    return DatabaseError(
-        f"The restored database was not proved within {human_duration(limit)}, so its scratch cluster was ended.",
-        "Look for functions of the backup that wait or never end, in its constraints, defaults and indexes; if it only "
-        "needs longer, raise timeout (lifeboat_validate_timeout).",
-        field="timeout",
-    )
 
 
 def _not_started(said: str) -> DatabaseError:

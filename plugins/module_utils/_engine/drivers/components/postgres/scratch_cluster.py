@@ -38,10 +38,13 @@ LOCALE = frozenset({"collate", "ctype", "provider", "locale"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Prepared:
-    """The session that made an empty database, and the properties that are not the source's because they cannot be."""
+    """
+    The session that made an empty database, and what cannot be as at the source: properties, and what is said of it.
+    """
 
     session: staging_database.Session
     replaced: frozenset[str]
+    notes: tuple[str, ...]
 
 
 def programs(contents: BackupContents, world: World) -> server.Programs:
@@ -73,12 +76,14 @@ def running(
 
 
 @contextlib.contextmanager
-def prepared(tools: restorer.Tools, contents: BackupContents, notes: list[str]) -> Iterator[Prepared]:
-    """Make the source's roles and an empty database; what cannot be as it was there is added to `notes`."""
+def prepared(tools: restorer.Tools, contents: BackupContents) -> Iterator[Prepared]:
+    """Make the source's roles and an empty database."""
+    notes: list[str] = []
     with staging_database.manage(tools.login) as session:
         for statement in roles.missing(session.connection, dict(contents.roles), login=False, passwords=False):
             _try(session, statement, notes)
-        yield Prepared(session, _create(session, dict(contents.detail["properties"]), notes))
+        replaced = _create(session, dict(contents.detail["properties"]), notes)
+        yield Prepared(session, replaced, tuple(notes))
 
 
 def _memory(contents: BackupContents) -> int:

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ....ground.model import World
-    from ..base import Answering, Check, Run, Stored
+    from ..base import Answering, Run, Stored
     from .connection import Connection, Login
     from .restorer import Tools
     from .unmade import Loss
@@ -65,12 +65,11 @@ class ScratchTrial:
     def place(self, chain: Sequence[Stored], run: Run, *, asked: bool) -> Iterator[Answering]:  # noqa: ARG002 - here anybody may ask
         """Yield the backup, restored into a cluster that is gone afterwards."""
         contents = BackupContents.of(chain[-1])
-        told: list[str] = []
-        with self.tools(contents, run) as tools, contextlib.ExitStack() as stack:
-            with scratch_cluster.prepared(tools, contents, told) as prepared:
+        with self.tools(contents, run) as tools:
+            with scratch_cluster.prepared(tools, contents) as prepared:
                 lost = self._load(tools, contents, run, prepared.session)
-            place = DatabasePlace(tools.login, DATABASE, contents, lost, ignored=IGNORED, phases=run.phases)
-            yield _ScratchPlace(place, contents, prepared.replaced, told, run, stack)
+            with contextlib.closing(_ScratchPlace(tools.login, contents, lost, run, prepared)) as place:
+                yield place
 
     @contextlib.contextmanager
     def tools(self, contents: BackupContents, run: Run) -> Iterator[Tools]:
@@ -98,49 +97,32 @@ class ScratchTrial:
             return loader.load(DATABASE).losses
 
 
-@dataclasses.dataclass(slots=True)
-class _ScratchPlace:
+class _ScratchPlace(DatabasePlace):
     """The restored database with its own properties, and a role that reads for whoever asks."""
 
-    _place: DatabasePlace
-    _backup: BackupContents
-    _replaced: frozenset[str]
-    _told: list[str]
-    _run: Run
-    _stack: contextlib.ExitStack
-    _session: Connection | None = None
-
-    @property
-    def contents(self) -> str:
-        """How many tables and rows the backup has."""
-        return self._place.contents
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What cannot be here as it was, and what was accepted."""
-        return (*self._told, *self._place.warnings)
+    def __init__(
+        self, login: Login, contents: BackupContents, lost: tuple[Loss, ...], run: Run, made: scratch_cluster.Prepared
+    ) -> None:
+        super().__init__(login, DATABASE, contents, lost, ignored=IGNORED, phases=run.phases)
+        self.warnings = (*made.notes, *self.warnings)
+        self._replaced = made.replaced
+        self._run = run
 
     def compare(self) -> Comparison:
         """Compare the database, then the properties that it gets last."""
-        found = self._place.compare()
-        with self._run.phases("properties"), staging_database.manage(self._place.login) as session:
+        found = super().compare()
+        with self._run.phases("properties"), staging_database.manage(self.login) as session:
             recorded = dict(self._backup.detail["properties"])
             properties.apply(session.connection, properties.statements(recorded, DATABASE, "final"))
             differences, notes = self._properties()
         return Comparison((*found.differences, *differences), (*found.notes, *notes), found.parts)
-
-    def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
-        """Run one check as a role that reads."""
-        if self._session is None:
-            self._session = self._stack.enter_context(contextlib.closing(self._connect()))
-        return checks.run(self._session, check, timeout=timeout)
 
     def _properties(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         before = self._backup.detail["proof"]
         if before["level"] == "none" or before.get("partial"):
             return (), ()
         try:
-            with contextlib.closing(connect(self._place.login, DATABASE, read_only=True)) as connection:
+            with contextlib.closing(connect(self.login, DATABASE, read_only=True)) as connection:
                 after = properties.read(connection)
         except RecoveryError as exc:
             return (), (f"With the database's own settings no session starts here: {exc.cause}",)
@@ -155,12 +137,12 @@ class _ScratchPlace:
         return tuple(map(str, found)), ()
 
     def _connect(self) -> Connection:
-        login = self._place.login
-        with staging_database.manage(login) as session:
+        """Open the session of a role that reads."""
+        with staging_database.manage(self.login) as session:
             execute(session.connection, f"CREATE ROLE {CHECKER} LOGIN BYPASSRLS IN ROLE pg_read_all_data")
             execute(session.connection, f"GRANT CONNECT ON DATABASE {DATABASE} TO {CHECKER}")
             execute(session.connection, f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
-        connection = connect(dataclasses.replace(login, user=CHECKER), DATABASE)
+        connection = connect(dataclasses.replace(self.login, user=CHECKER), DATABASE)
         # In here the owners of views reach nothing but this copy.
         permit_views(connection)
         return connection
@@ -197,7 +179,10 @@ class LivingTrial:
 
         @contextlib.contextmanager
         def empty() -> Iterator[Tools]:
-            with self.scratch.tools(contents, run) as tools, scratch_cluster.prepared(tools, contents, told):
+            with self.scratch.tools(contents, run) as tools, scratch_cluster.prepared(tools, contents) as prepared:
+                told.extend(prepared.notes)
                 yield tools
 
-        yield DatabasePlace(self.login, self.database, contents, empty=empty, phases=run.phases, told=told)
+        living = DatabasePlace(self.login, self.database, contents, empty=empty, phases=run.phases, told=told)
+        with contextlib.closing(living) as place:
+            yield place

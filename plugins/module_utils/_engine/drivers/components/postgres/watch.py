@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 
 from ....ground import disk
 from ....ground.errors import DatabaseError
-from ....ground.units import human_size
+from ....ground.units import human_duration, human_size
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +74,23 @@ def at_memory(most: int) -> Look:
             f"What the scratch cluster answered took more than {human_size(most)} of this process's memory.",
             "The backup has functions in place of PostgreSQL's own, or rows that are that large: look who may create "
             "objects in its database.",
+        )
+
+    return look
+
+
+def at_time(limit: float) -> Look:
+    """Return a look at the time: no more than `limit` seconds from now on, unless they are 0."""
+    end = time.monotonic() + limit
+
+    def look() -> DatabaseError | None:
+        if not limit or time.monotonic() < end:
+            return None
+        return DatabaseError(
+            f"The restored database was not proved within {human_duration(limit)}, so its scratch cluster was ended.",
+            "Look for functions of the backup that wait or never end, in its constraints, defaults and indexes; if it "
+            "only needs longer, raise timeout (lifeboat_validate_timeout).",
+            field="timeout",
         )
 
     return look
