@@ -13,6 +13,7 @@ import zoneinfo
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import units
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import cron as schedule
 from hypothesis import given, settings
@@ -229,7 +230,7 @@ def test_what_is_no_expression_is_refused_with_its_place(text: str, named: str) 
 )
 def test_an_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        schedule.zone(name, "lifeboat_schedule_zone")
+        units.parse_zone(name, "lifeboat_schedule_zone")
     assert caught.value.details["field"] == "lifeboat_schedule_zone"
 
 

@@ -16,6 +16,7 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import checks
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import units
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import planner
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
@@ -257,7 +258,7 @@ def test_a_wrong_value_in_an_example_would_be_noticed(tmp_path: Path) -> None:
 
 def test_the_policy_leaves_what_one_counts_by_hand(ran: Ran) -> None:
     scheduler = ran.variables.get("lifeboat_scheduler", "cron")
-    zone = cron.zone(ran.variables.get("lifeboat_schedule_zone", "UTC"), "zone")
+    zone = units.parse_zone(ran.variables.get("lifeboat_schedule_zone", "UTC"), "zone")
     candidates = []
     for job in schedule_jobs.parse(ran.variables["lifeboat_schedule"], "lifeboat", "lifeboat_schedule"):
         at = BEGIN

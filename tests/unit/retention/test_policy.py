@@ -10,6 +10,7 @@ import datetime
 import zoneinfo
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import units
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import MissingLibrary, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import calendar
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import (
@@ -166,9 +167,9 @@ def test_a_host_without_zones_knows_utc_and_says_what_the_others_need(monkeypatc
     """As on a minimal system: neither /usr/share/zoneinfo nor the package tzdata."""
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     monkeypatch.setattr(zoneinfo, "ZoneInfo", _no_zone)
-    assert calendar.parse_zone("UTC", "x") is datetime.UTC
+    assert units.parse_zone("UTC", "x") is datetime.UTC
     with pytest.raises(MissingLibrary, match="tzdata"):
-        calendar.parse_zone("Europe/Amsterdam", "x")
+        units.parse_zone("Europe/Amsterdam", "x")
 
 
 def _no_zone(name):

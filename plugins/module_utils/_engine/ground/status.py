@@ -20,7 +20,7 @@ import urllib.parse
 
 from .host_state import STATUS
 from .printing import printable
-from .units import human_duration, human_rate, human_size, point_in_time
+from .units import human_duration, human_list, human_rate, human_size, point_in_time
 
 LIMIT = 4 << 20
 """Bytes of a status file that are read: thousands of members, and an end to what a stranger put there."""
@@ -218,17 +218,13 @@ def _seconds_left(status: Status) -> float | None:
 
 def _place(status: Status) -> str:
     if status.unit:
-        return _running([member.name for member in status.members if member.state == "running"])
+        running = [member.name for member in status.members if member.state == "running"]
+        return f", running: {human_list(running, MOST_NAMED)}" if running else ""
     begun = sum(member.state != "waiting" for member in status.members)
     # Without members that wait, nobody knows how many there will be.
     if 0 < begun < len(status.members):
         return f" (member {begun} of {len(status.members)})"
     return "" if _amount(status) == status.phase or status.phase in {"", "start"} else f" ({status.phase})"
-
-
-def _running(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f", running: {', '.join(names[:MOST_NAMED])}{more}" if names else ""
 
 
 def _ended(status: Status, now: datetime.datetime) -> str:

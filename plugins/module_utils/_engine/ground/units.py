@@ -12,8 +12,13 @@ from __future__ import annotations
 
 import datetime
 import re
+import typing as t
+import zoneinfo
 
-from .errors import UsageError
+from .errors import MissingLibrary, UsageError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -65,6 +70,22 @@ def point_in_time(value: object) -> datetime.datetime | None:
     except ValueError:
         return None
     return at if at and at.tzinfo else None
+
+
+def parse_zone(name: object, field: str) -> datetime.tzinfo:
+    """Return the time zone of an IANA name such as Europe/Amsterdam. Raise UsageError when there is none."""
+    if name == "UTC":
+        return datetime.UTC  # needs no database of zones, which a bare host may lack
+    try:
+        return zoneinfo.ZoneInfo(t.cast("str", name))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError) as exc:
+        if isinstance(name, str) and not zoneinfo.available_timezones():
+            raise MissingLibrary("tzdata", f"to know the time zone {name!r}") from exc
+        raise UsageError(
+            f"The option {field} is {name!r}, which is no time zone that this host knows.",
+            "Give a name such as UTC or Europe/Amsterdam; Debian's package tzdata brings them.",
+            field=field,
+        ) from exc
 
 
 def parse_size(text: str, field: str) -> int:
@@ -124,3 +145,8 @@ def _short(value: float) -> str:
 def human_count(number: int, noun: str) -> str:
     """Return a number of things, such as `1 backup` or `1,200 backups`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def human_list(names: Sequence[str], most: int) -> str:
+    """Return the first of some names, and how many more there are: `a, b and 3 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -58,11 +58,6 @@ def refused(name: str, error: RecoveryError) -> Check:
     return failed(name, error.cause, error.remedy)
 
 
-def count(number: int, noun: str) -> str:
-    """Return such as `1 database` or `3 databases`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
 def worst(checks: Iterable[Check]) -> Result:
     """Return the worst result."""
     return max((check.result for check in checks), key=ORDER.index, default="ok")

@@ -12,8 +12,9 @@ import typing as t
 from ...drivers.components.postgres import connection, grants, locks, server, snapshot, staging_database
 from ...drivers.components.postgres.warrants import StagingWarrants
 from ...ground.errors import DatabaseError, RecoveryError
+from ...ground.units import human_count
 from ..databases.discovery import DiscoveryRequest, find_databases
-from .check import Case, Check, count, failed, ok, refused, warning
+from .check import Case, Check, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ def _chosen(found: Mapping[str, t.Any]) -> Iterator[Check]:
         left_out = f"; left out by choice: {', '.join(found['left_out'])}" if found["left_out"] else ""
         yield ok(
             "databases",
-            f"{count(len(found['names']), 'database')} of {found['all']} chosen for backups{left_out}.",
+            f"{human_count(len(found['names']), 'database')} of {found['all']} chosen for backups{left_out}.",
             left_out=found["left_out"],
         )
 
@@ -114,7 +115,7 @@ def _rights(case: Case) -> Iterator[Check]:
         yield from (_finding(name, finding) for finding in left)
         read += not any(finding.severity == "error" for finding in left)
     if read and read == len(case.databases):
-        yield ok("rights", f"{count(read, 'database')} can be read whole.", databases=list(case.databases))
+        yield ok("rights", f"{human_count(read, 'database')} can be read whole.", databases=list(case.databases))
 
 
 def _accepted(finding: Finding, patterns: tuple[str, ...]) -> bool:

@@ -16,10 +16,10 @@ import typing as t
 from ...drivers.stores.settings import Patience
 from ...ground.errors import RecoveryError, Unhealthy, UsageError
 from ...ground.model import Outcome
-from ...ground.units import parse_duration
+from ...ground.units import human_count, parse_duration
 from ...records.repository import catalogue
 from . import database, history, host, keys, schedule, store
-from .check import ORDER, Case, Check, ExamineRequest, Limits, count, failed, ok, refused, worst
+from .check import ORDER, Case, Check, ExamineRequest, Limits, failed, ok, refused, worst
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,9 +75,8 @@ def examine(request: ExamineRequest, world: World) -> Outcome:
     checks = make_checks(request, world)
     found = worst(checks)
     counts = {name: sum(check.result == name for check in checks) for name in ORDER}
-    summary = (
-        f"{count(len(checks), 'check')}: {counts['failed']} failed, {counts['warning']} warn, {counts['ok']} in order."
-    )
+    said = f"{counts['failed']} failed, {counts['warning']} warn, {counts['ok']} in order."
+    summary = f"{human_count(len(checks), 'check')}: {said}"
     facts = {
         "health": found,
         "checks": [check.record() for check in checks],

@@ -9,7 +9,7 @@ import datetime
 import typing as t
 
 from ...ground.errors import RecoveryError
-from ...ground.units import human_duration
+from ...ground.units import human_count, human_duration
 from ...ground.verbs import JOBS, operation_of
 from ...records.anomalies import assessment, judging
 from ...records.anomalies.backup_figures import Statistics
@@ -18,7 +18,7 @@ from ...records.repository import marks, protection
 from ...records.repository import names as repository
 from ...records.repository.protection import Protection
 from ...records.repository.receipts import Receipts
-from .check import Case, Check, count, failed, ok, refused, warning
+from .check import Case, Check, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,7 +127,7 @@ def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
         oldest = human_duration(max(ages.values()))
         yield ok(
             "backup_age",
-            f"{count(len(ages), 'database')} looked at: no newest backup is older than {oldest}.",
+            f"{human_count(len(ages), 'database')} looked at: no newest backup is older than {oldest}.",
             seconds=ages,
         )
 
@@ -154,10 +154,8 @@ def _restore_tested_age(case: Case, known: _Known) -> Iterator[Check]:
                 seconds=round(age) if age is not None else None,
             )
     if known.components and recent:
-        yield ok(
-            "restore_tested_age",
-            f"{count(len(known.components), 'database')} looked at: of each a recent backup was restored for a test.",
-        )
+        looked = human_count(len(known.components), "database")
+        yield ok("restore_tested_age", f"{looked} looked at: of each a recent backup was restored for a test.")
 
 
 def _suspicions(case: Case, known: _Known) -> Iterator[Check]:
@@ -178,7 +176,7 @@ def _suspicions(case: Case, known: _Known) -> Iterator[Check]:
                 clean=clean,
             )
     if case.listed and known.newest and not any(newest.suspicions for _one, newest in known.newest):
-        looked = count(len(known.newest), "database")
+        looked = human_count(len(known.newest), "database")
         yield ok("anomalies", f"{looked} looked at: the newest backup looks like the ones before it.")
 
 
@@ -206,7 +204,8 @@ def _last_runs(case: Case, entries: list[Entry], components: list[str]) -> Itera
         )
     if last and all(entry.result == "ok" for entry in last.values()):
         times = {f"{operation} {component}".strip(): entry.time for (operation, component), entry in last.items()}
-        yield ok("last_runs", f"All of the last runs succeeded ({count(len(last), 'kind')}).", last=times, percent=rate)
+        said = f"All of the last runs succeeded ({human_count(len(last), 'kind')})."
+        yield ok("last_runs", said, last=times, percent=rate)
 
 
 def _matters(case: Case, entry: Entry, components: list[str]) -> bool:

@@ -16,10 +16,10 @@ import typing as t
 from ...drivers.stores import opening
 from ...ground import holder, status
 from ...ground.host_state import LOAN
-from ...ground.units import human_duration, human_size
+from ...ground.units import human_count, human_duration, human_size
 from ...records.anomalies.backup_figures import Statistics
 from ..lend.ledger import abandoned
-from .check import Case, Check, count, failed, ok, warning
+from .check import Case, Check, failed, ok, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def _keys(case: Case) -> Iterator[Check]:
     if not found:
         yield ok(
             "key_files",
-            f"{count(len(looked), 'file')} with secrets can be read by their owner only.",
+            f"{human_count(len(looked), 'file')} with secrets can be read by their owner only.",
             files=len(looked),
         )
 

@@ -9,9 +9,9 @@ import datetime
 import typing as t
 
 from ...ground.errors import KeyRefused
-from ...ground.units import human_duration
+from ...ground.units import human_count, human_duration
 from ...records.repository import names as repository
-from .check import Case, Check, count, failed, ok, refused, warning
+from .check import Case, Check, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,18 +44,18 @@ def _trust(trusted_keys: TrustedKeys) -> Check:
         "roots": len(trusted_keys.roots),
         "opens": trusted_keys.can_open,
     }
-    if trusted_keys.ignored_trust_files:
+    if ignored := trusted_keys.ignored_trust_files:
         return failed(
             "trust",
-            f"{count(len(trusted_keys.ignored_trust_files), 'trust file')} in the store are not signed by the pinned "
-            f"root, such as {trusted_keys.ignored_trust_files[0]}.",
+            f"{human_count(len(ignored), 'trust file')} in the store are not signed by the pinned root, such as "
+            f"{ignored[0]}.",
             "Find out who wrote them: only the recovery key may.",
             **facts,
         )
     opens = "it can open its backups" if trusted_keys.can_open else "it cannot open its backups"
     if trusted_keys.trust is None:
         return ok("trust", f"This host is in mode {trusted_keys.mode} without a trust file; {opens}.", **facts)
-    signers = count(len(trusted_keys.trust.signers), "signer")
+    signers = human_count(len(trusted_keys.trust.signers), "signer")
     said = f"This host is in mode {trusted_keys.mode}; trust file {serial} counts, with {signers}; {opens}."
     return ok("trust", said, **facts)
 
@@ -96,13 +96,13 @@ def _recipients(case: Case, trusted_keys: TrustedKeys) -> Check:
     if len(kids) < wanted:
         return warning(
             "recipients",
-            f"{count(len(kids), 'key')} can open the backups of this host, and {wanted} are wanted: "
+            f"{human_count(len(kids), 'key')} can open the backups of this host, and {wanted} are wanted: "
             "who loses that one loses every backup.",
             "Add an escrowed key to lifeboat_recipients and run playbook lifeboat.recovery.install; "
             "or set min_recipients in lifeboat_doctor_limits if copies of the one key are kept in two places.",
             **facts,
         )
-    return ok("recipients", f"{count(len(kids), 'key')} can open the backups of this host.", **facts)
+    return ok("recipients", f"{human_count(len(kids), 'key')} can open the backups of this host.", **facts)
 
 
 def _newest(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:

@@ -9,12 +9,12 @@ import typing as t
 
 from ...drivers.stores.s3 import clock
 from ...ground.errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
-from ...ground.units import human_duration
+from ...ground.units import human_count, human_duration
 from ...records.repository import names as repository
 from ...records.repository import newer
 from ...records.repository.catalogue import STRANGER, TRUST
 from ...records.repository.receipts import Receipts
-from .check import Case, Check, count, failed, ok, refused, warning
+from .check import Case, Check, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def _catalogue(case: Case) -> Iterator[Check]:
     if strangers and not case.backups:
         yield failed(
             "catalogue",
-            f"None of the {count(len(strangers), 'backup')} in the store is signed by a key that counts here.",
+            f"None of the {human_count(len(strangers), 'backup')} in the store is signed by a key that counts here.",
             "Give this host the key that belongs to them; if it has that one, find out who wrote there.",
             names=[anomaly.name for anomaly in strangers],
         )
@@ -85,7 +85,7 @@ def _reach(case: Case) -> Check:
             return refused("store", exc)
     except RecoveryError as exc:
         return refused("store", exc)
-    held = count(len(case.backups), "backup") if case.listed else "what it may not list"
+    held = human_count(len(case.backups), "backup") if case.listed else "what it may not list"
     if not case.wants("store"):
         return ok("store", f"{opened.store.url} holds {held}.")
     if case.world.dry_run or opened.trusted_keys.mode == "reader":

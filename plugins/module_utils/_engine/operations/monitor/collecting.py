@@ -35,7 +35,6 @@ from .protection_status import Job, ProtectionStatus, StoreUse
 
 if t.TYPE_CHECKING:
     import datetime
-    import zoneinfo
     from collections.abc import Sequence
 
     from ...drivers.components.postgres.connection import Login
@@ -249,7 +248,7 @@ def _jobs(
 def _job(
     known: schedule_jobs.Schedule,
     job: schedule_jobs.Job,
-    local: zoneinfo.ZoneInfo,
+    local: datetime.tzinfo,
     entries: Sequence[Entry],
     *,
     now: datetime.datetime,

@@ -18,6 +18,7 @@ from ...drivers.channels import webhook
 from ...drivers.channels.address import Undelivered, read_address
 from ...ground.errors import Busy, MissingLibrary, StoreError, UsageError
 from ...ground.model import Outcome
+from ...ground.units import human_count
 from ...records.anomalies.backup_figures import Statistics
 from ...records.audit import log as audit
 from ...records.notifications import body as notice_body
@@ -256,9 +257,9 @@ class _Work:
             self.warnings.append(f"The audit log lacks what this run sent. {exc}")
 
     def _summary(self) -> str:
-        channels = _number(len({item["channel"] for item in self.sent}), "channel")
+        channels = human_count(len({item["channel"] for item in self.sent}), "channel")
         verb = "would be sent" if self._world.dry_run else "sent"
-        said = f"{_number(len(self.sent), 'message')} {verb} to {channels}."
+        said = f"{human_count(len(self.sent), 'message')} {verb} to {channels}."
         return " ".join([said, *(f"{item['name']}: {item['error']}" for item in self.failed)])
 
     def outcome(self) -> Outcome:
@@ -274,7 +275,3 @@ class _Work:
         after = "".join(f"{item['channel']}: {item['subject']}\n" for item in self.sent)
         changed = bool(self.sent) or bool(self.pinged and not self.pinged["error"])
         return Outcome(changed, facts, after=after, warnings=tuple(self.warnings))
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -11,7 +11,7 @@ import typing as t
 
 from ...ground.errors import UsageError
 from ...ground.model import Outcome
-from ...ground.units import parse_duration
+from ...ground.units import parse_duration, parse_zone
 from ...records.schedule import cron
 from ...records.schedule.jobs import Places, Schedule, parse
 
@@ -61,7 +61,7 @@ def check_schedule(request: ScheduleRequest, world: World) -> Outcome:
 def _read(request: ScheduleRequest) -> Schedule:
     zone, catch_up = request.zone, request.catch_up
     if zone:
-        cron.zone(zone, "lifeboat_schedule_zone")
+        parse_zone(zone, "lifeboat_schedule_zone")
     if request.scheduler == "cron":
         if zone and not cron.is_system_zone(zone):
             raise UsageError(

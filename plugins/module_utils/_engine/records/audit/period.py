@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-import zoneinfo
 
 from ...ground.errors import UsageError
+from ...ground.units import parse_zone
 
 _QUARTER = re.compile(r"(\d{4})-?Q([1-4])", re.ASCII | re.IGNORECASE)
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
@@ -31,8 +31,9 @@ class Period:
     @property
     def days(self) -> str:
         """The first and the last day."""
-        last = self.until.astimezone(_zone(self.zone)) - datetime.timedelta(days=1)
-        return f"{self.since.astimezone(_zone(self.zone)):%Y-%m-%d} to {last:%Y-%m-%d}"
+        zone = parse_zone(self.zone, "zone")
+        last = self.until.astimezone(zone) - datetime.timedelta(days=1)
+        return f"{self.since.astimezone(zone):%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
 def parse(text: str, now: datetime.datetime, zone: str = "UTC") -> Period:
@@ -41,12 +42,7 @@ def parse(text: str, now: datetime.datetime, zone: str = "UTC") -> Period:
 
     Raise UsageError on what is no period, and on a zone that is not known here.
     """
-    try:
-        known = _zone(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise UsageError(
-            f"The zone {zone!r} is not known here.", "Give one such as Europe/Berlin.", field="zone"
-        ) from exc
+    known = parse_zone(zone, "zone")
     today = now.astimezone(known)
     name = text.strip().upper() or f"{today.year:04d}-Q{(today.month + 2) // 3}"
     try:
@@ -61,11 +57,6 @@ def parse(text: str, now: datetime.datetime, zone: str = "UTC") -> Period:
         "Give one such as 2026-Q4, 2026-11, 2026 or 2026-10-01..2026-12-31, whose last day belongs to it.",
         field="period",
     )
-
-
-def _zone(name: str) -> datetime.tzinfo:
-    # A host without the database of zones still knows this one.
-    return datetime.UTC if name == "UTC" else zoneinfo.ZoneInfo(name)
 
 
 def _days(name: str) -> tuple[datetime.date, datetime.date]:

@@ -15,10 +15,8 @@ import calendar
 import dataclasses
 import datetime
 import re
-import typing as t
-import zoneinfo
 
-from ...ground.errors import MissingLibrary, UsageError
+from ...ground.errors import UsageError
 
 SLOTS = ("hourly", "daily", "weekly", "monthly", "yearly")
 
@@ -47,12 +45,16 @@ class Age:
 
     def before(self, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
         """Return the time that lies this long before `now`, in UTC; None when it is forever."""
+        return self.after(now, zone, -1)
+
+    def after(self, at: datetime.datetime, zone: datetime.tzinfo, times: int = 1) -> datetime.datetime | None:
+        """Return the time that lies so many `times` this long after `at`, in UTC; None when it is forever."""
         if self.hours:
-            return now - datetime.timedelta(hours=self.hours)
+            return at + times * datetime.timedelta(hours=self.hours)
         if not self.months:
             return None
-        local = now.astimezone(zone)
-        years, month = divmod(local.year * 12 + local.month - 1 - self.months, 12)
+        local = at.astimezone(zone)
+        years, month = divmod(local.year * 12 + local.month - 1 + times * self.months, 12)
         day = min(local.day, calendar.monthrange(years, month + 1)[1])
         return local.replace(year=years, month=month + 1, day=day).astimezone(datetime.UTC)
 
@@ -74,22 +76,6 @@ def parse_age(value: object, field: str) -> Age:
         "Give a number above 0 and one of the units h, d, w, mo (months) or y, such as 30d or 12mo, or forever.",
         field=field,
     )
-
-
-def parse_zone(name: object, field: str) -> datetime.tzinfo:
-    """Return the time zone of an IANA name such as Europe/Amsterdam. Raise UsageError when there is none."""
-    if name == "UTC":
-        return datetime.UTC  # needs no database of zones, which a bare host may lack
-    try:
-        return zoneinfo.ZoneInfo(t.cast("str", name))
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError) as exc:
-        if isinstance(name, str) and not zoneinfo.available_timezones():
-            raise MissingLibrary("tzdata", f"to know the time zone {name!r}") from exc
-        raise UsageError(
-            f"The option {field} is {name!r}, which is no time zone.",
-            "Give a name such as UTC or Europe/Amsterdam.",
-            field=field,
-        ) from exc
 
 
 def periods(at: datetime.datetime, zone: datetime.tzinfo) -> dict[str, str]:

@@ -10,14 +10,13 @@ A pure view of `retention.plan`. A rule that counts has no date: it lets go when
 
 from __future__ import annotations
 
-import calendar
 import dataclasses
-import datetime
 import typing as t
 
 from . import planner
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable, Iterator
 
     from .calendar import Age
@@ -53,10 +52,11 @@ def _of(decision: Decision, policy: Policy) -> Outlook:
     if decision.action == "retained":
         return Outlook("none", one.locked_until)
     if decision.action != "keep":
-        return Outlook("none", _after(one, rules.keep_within, policy) if rules.keep_within else one.finished)
+        age = rules.keep_within
+        return Outlook("none", age.after(one.finished, policy.zone) if age else one.finished)
     found = dict(_rules(decision.reasons, rules, section.keep_partial))
     named = [name for name in ORDER if name in found]
-    ends = [_after(one, span, policy) for span in found.values() if not isinstance(span, int)]
+    ends = [span.after(one.finished, policy.zone) for span in found.values() if not isinstance(span, int)]
     dated = [end for end in ends if end is not None]
     # Forever among them, or a rule that counts and nothing else, is no date.
     return Outlook(named[0] if named else "count", max(dated) if dated and len(dated) == len(ends) else None)
@@ -73,15 +73,3 @@ def _rules(reasons: Iterable[str], rules: Rules, partial: Age) -> Iterator[tuple
             yield "keep_within", rules.keep_within
         elif reason.startswith("of chosen tables"):
             yield "keep_partial", partial
-
-
-def _after(one: Candidate, age: Age, policy: Policy) -> datetime.datetime | None:
-    """Return the time that lies an age after a backup, None when it is forever."""
-    if age.hours:
-        return one.finished + datetime.timedelta(hours=age.hours)
-    if not age.months:
-        return None
-    local = one.finished.astimezone(policy.zone)
-    years, month = divmod(local.year * 12 + local.month - 1 + age.months, 12)
-    day = min(local.day, calendar.monthrange(years, month + 1)[1])
-    return local.replace(year=years, month=month + 1, day=day).astimezone(datetime.UTC)

@@ -176,7 +176,8 @@ class _Component:
             if one.finished > self._now - FAILED_STAYS:
                 self._note(one, f"incomplete, stays {FAILED_STAYS.days} days to be looked into")
         elif not choosing.is_whole(one):
-            self._keep_young(self._section.keep_partial, [one], "of chosen tables, younger than")
+            if self._is_young(one, self._section.keep_partial):
+                self._note(one, f"of chosen tables, younger than {self._section.keep_partial.text}")
         else:
             return False
         return True
@@ -196,10 +197,8 @@ class _Component:
             self._reasons[one] += why
 
     def _ruled(self, rules: Rules, stream: Sequence[Candidate]) -> Iterable[tuple[Candidate, str]]:
-        if rules.keep_within is not None:
-            cutoff = rules.keep_within.before(self._now, self._policy.zone)
-            young = [one for one in stream if cutoff is None or one.finished >= cutoff]
-            yield from ((one, f"younger than {rules.keep_within.text}") for one in young)
+        if (age := rules.keep_within) is not None:
+            yield from ((one, f"younger than {age.text}") for one in stream if self._is_young(one, age))
         if rules.keep_last:
             yield from ((one, f"one of the newest {rules.keep_last}") for one in stream[-rules.keep_last :])
         if not rules.slots:
@@ -213,15 +212,12 @@ class _Component:
     def _within(self, chosen: dict[str, Candidate], span: int | Age) -> list[tuple[str, Candidate]]:
         """Return the newest so many periods, or those whose backup is young enough."""
         if isinstance(span, int):
-            return sorted(chosen.items(), key=lambda item: _age(item[1]))[-span:]
-        cutoff = span.before(self._now, self._policy.zone)
-        return [(name, one) for name, one in chosen.items() if cutoff is None or one.finished >= cutoff]
+            return sorted(chosen.items(), key=lambda item: (item[1].finished, item[1].backup_id))[-span:]
+        return [(name, one) for name, one in chosen.items() if self._is_young(one, span)]
 
-    def _keep_young(self, age: Age, group: Sequence[Candidate], what: str) -> None:
+    def _is_young(self, one: Candidate, age: Age) -> bool:
         cutoff = age.before(self._now, self._policy.zone)
-        for one in group:
-            if cutoff is None or one.finished >= cutoff:
-                self._note(one, f"{what} {age.text}")
+        return cutoff is None or one.finished >= cutoff
 
     def _guard(self) -> None:
         """Keep what no rule may cost: the newest restore-tested backup and the newest few."""
@@ -249,10 +245,6 @@ def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
         if name not in chosen or (one.restore_tested and not chosen[name].restore_tested):
             chosen[name] = one
     return chosen
-
-
-def _age(one: Candidate) -> tuple[datetime.datetime, str]:
-    return one.finished, one.backup_id
 
 
 def _strange(one: Candidate, now: datetime.datetime) -> str:

@@ -16,8 +16,9 @@ import fnmatch
 import typing as t
 
 from ...ground.errors import UsageError
+from ...ground.units import parse_zone
 from ...ground.verbs import REASONS
-from .calendar import SLOTS, Age, parse_age, parse_zone
+from .calendar import SLOTS, Age, parse_age
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

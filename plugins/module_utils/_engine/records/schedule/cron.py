@@ -17,7 +17,7 @@ import os
 import re
 import typing as t
 import zoneinfo
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from ...ground.errors import UsageError
 
@@ -45,7 +45,6 @@ LONGEST_WAIT = 366 * 41
 """Days in which every expression comes: the 29th of February on one weekday, over 2100, which is no leap year."""
 
 _ITEM = re.compile(r"(\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
-_ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 class _Field(t.NamedTuple):
@@ -159,20 +158,6 @@ def _number(text: str, known: _Field, refuse: Refusal) -> int:
     return value
 
 
-def zone(name: str, field: str) -> zoneinfo.ZoneInfo:
-    """Return the time zone of that name. Raise UsageError that names `field` when this machine knows none."""
-    try:
-        if _ZONE.fullmatch(name):
-            return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        pass
-    raise UsageError(
-        f"The option {field} is {name!r}, which is no time zone that this host knows.",
-        "Give a name such as Europe/Amsterdam or UTC; Debian's package tzdata brings them.",
-        field=field,
-    )
-
-
 def system_zone(path: str = "/etc/localtime") -> zoneinfo.ZoneInfo:
     """Return this machine's own time zone, UTC where none is set."""
     try:
@@ -188,17 +173,17 @@ def is_system_zone(name: str, path: str = "/etc/localtime") -> bool:
     return any(os.path.realpath(os.path.join(folder, name)) == own for folder in zoneinfo.TZPATH)
 
 
-def following(cron: Cron, at: datetime, local: zoneinfo.ZoneInfo, clock: Clock = "cron") -> datetime:
+def following(cron: Cron, at: datetime, local: tzinfo, clock: Clock = "cron") -> datetime:
     """Return the first time after `at` at which the expression comes, in UTC."""
     return _nearest(cron, at, local, clock, 1)
 
 
-def previous(cron: Cron, at: datetime, local: zoneinfo.ZoneInfo, clock: Clock = "cron") -> datetime:
+def previous(cron: Cron, at: datetime, local: tzinfo, clock: Clock = "cron") -> datetime:
     """Return the last time before `at`, or at it, at which the expression came, in UTC."""
     return _nearest(cron, at, local, clock, -1)
 
 
-def _nearest(cron: Cron, at: datetime, local: zoneinfo.ZoneInfo, clock: Clock, way: int) -> datetime:
+def _nearest(cron: Cron, at: datetime, local: tzinfo, clock: Clock, way: int) -> datetime:
     """Look day by day. One more day is looked at than needed: a clock that goes back at midnight mixes two."""
     start = at.astimezone(local).date() - timedelta(days=way)
     best: datetime | None = None
@@ -213,7 +198,7 @@ def _nearest(cron: Cron, at: datetime, local: zoneinfo.ZoneInfo, clock: Clock, w
     raise ValueError(f"{cron.text} does not come within {LONGEST_WAIT} days")  # parse lets no such one through
 
 
-def _moments(cron: Cron, day: date, local: zoneinfo.ZoneInfo, clock: Clock) -> set[datetime]:
+def _moments(cron: Cron, day: date, local: tzinfo, clock: Clock) -> set[datetime]:
     """Return when it comes on a day of the local calendar, in UTC."""
     if not cron.fits(day):
         return set()
@@ -235,15 +220,15 @@ def _moments(cron: Cron, day: date, local: zoneinfo.ZoneInfo, clock: Clock) -> s
     return found
 
 
-def _instant(wall: datetime, local: zoneinfo.ZoneInfo) -> datetime:
+def _instant(wall: datetime, local: tzinfo) -> datetime:
     return wall.replace(tzinfo=local).astimezone(UTC)
 
 
-def _exists(wall: datetime, local: zoneinfo.ZoneInfo) -> bool:
+def _exists(wall: datetime, local: tzinfo) -> bool:
     return _instant(wall, local).astimezone(local).replace(tzinfo=None, fold=0) == wall
 
 
-def _after_gap(wall: datetime, local: zoneinfo.ZoneInfo) -> datetime:
+def _after_gap(wall: datetime, local: tzinfo) -> datetime:
     while not _exists(wall, local):
         wall += timedelta(minutes=1)
     return _instant(wall, local)

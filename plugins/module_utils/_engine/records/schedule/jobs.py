@@ -20,11 +20,11 @@ import typing as t
 from ...ground import disk
 from ...ground.errors import RecoveryError, UsageError
 from ...ground.host_state import SCHEDULE
+from ...ground.units import parse_zone
 from ...ground.verbs import JOBS
 from . import cron as schedule
 
 if t.TYPE_CHECKING:
-    import zoneinfo
     from collections.abc import Iterable, Mapping
 
 LARGEST = 1 << 20
@@ -76,15 +76,15 @@ class Schedule:
         known = ", ".join(job.name for job in self.jobs) or "none"
         raise UsageError(f"There is no job {name!r} in the schedule of this host.", f"Its jobs: {known}.", field="job")
 
-    def local_zone(self, localtime: str = "/etc/localtime") -> zoneinfo.ZoneInfo:
+    def local_zone(self, localtime: str = "/etc/localtime") -> datetime.tzinfo:
         """Return the zone that the times of the jobs are in."""
-        return schedule.zone(self.zone, "zone") if self.zone else schedule.system_zone(localtime)
+        return parse_zone(self.zone, "zone") if self.zone else schedule.system_zone(localtime)
 
-    def following(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
+    def following(self, job: Job, at: datetime.datetime, local: datetime.tzinfo) -> datetime.datetime:
         """Return when the job comes next, in UTC."""
         return schedule.following(job.cron, at, local, self.scheduler)
 
-    def previous(self, job: Job, at: datetime.datetime, local: zoneinfo.ZoneInfo) -> datetime.datetime:
+    def previous(self, job: Job, at: datetime.datetime, local: datetime.tzinfo) -> datetime.datetime:
         """Return when the job should have run last, in UTC."""
         return schedule.previous(job.cron, at, local, self.scheduler)
 

@@ -10,9 +10,11 @@ import contextlib
 import functools
 import typing as t
 
+from ....ground.units import human_list
 from ..base import Comparison
 from . import checks, proof, unmade, wording
 from .connection import connect
+from .differences import major
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -126,7 +128,7 @@ def told(differences: Iterable[Difference], source: Record, restored: Record) ->
     for difference in differences:
         if difference.note:
             alike.setdefault((difference.what, difference.detail), []).append(difference)
-    majors = (_major(source), _major(restored))
+    majors = (major(source), major(restored))
     return [_sentence(group, majors) for group in alike.values()]
 
 
@@ -134,19 +136,10 @@ def _sentence(group: list[Difference], majors: tuple[int, int]) -> str:
     first = group[0]
     if len(group) == 1:
         return str(first)
+    names = human_list([difference.object for difference in group], NAMED)
     if first.what == "changed" and majors[0] != majors[1]:
         older, newer = sorted(majors)
         rights = f", and from {MAINTAIN} on grants have the right MAINTAIN" if older < MAINTAIN <= newer else ""
         cause = f"PostgreSQL {newer} describes {len(group)} objects in other words than {older}{rights}"
-        return f"{cause}: {_names(group)}"
-    return f"{_names(group)}: {first.detail}"
-
-
-def _names(group: list[Difference]) -> str:
-    names = [difference.object for difference in group]
-    more = len(names) - NAMED
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more} more"
-
-
-def _major(proof: Record) -> int:
-    return int(proof["server"]["version_num"]) // 10000
+        return f"{cause}: {names}"
+    return f"{names}: {first.detail}"

@@ -11,6 +11,7 @@ import dataclasses
 import typing as t
 
 from ....ground.errors import Tampered
+from ....ground.units import human_list
 from .catalogue_objects import kind
 from .connection import qualified
 
@@ -70,7 +71,7 @@ def compare(
         *_large_objects(source, restored),
         *_objects(source, restored, frozenset(ignored_kinds)),
         *_tablespaces(source, restored),
-        *(_properties(source, restored) if properties else ()),
+        *(changed_properties(source["properties"], restored["properties"]) if properties else ()),
     ]
     return sorted(found, key=lambda difference: (difference.note, _ORDER[difference.what], difference.object))
 
@@ -85,9 +86,7 @@ def excuse(found: Collection[Difference], read_again: Collection[str] | None = N
     alike = [one for one in found if one.words and not one.note and (read_again is None or one.object in read_again)]
     if not alike:
         return list(found)
-    names = ", ".join(one.object for one in alike[:NAMED]) + (
-        f" and {len(alike) - NAMED} more" if alike[NAMED:] else ""
-    )
+    names = human_list([one.object for one in alike], NAMED)
     detail = "PostgreSQL words the definition otherwise after its own dump and restore"
     return [*(one for one in found if one not in alike), Difference(names, "changed", detail, note=True)]
 
@@ -238,7 +237,7 @@ def _objects(source: Record, restored: Record, ignored: frozenset[str]) -> Itera
     if source["partial"] or restored["partial"]:
         return
     before, after = source["objects"], restored["objects"]
-    same_major = _major(source) == _major(restored)
+    same_major = major(source) == major(restored)
     frames, kept = source.get("frames", {}), restored.get("frames", {})
     for identity, digest in before.items():
         if ignored & _kinds(identity):
@@ -274,13 +273,14 @@ def _kinds(identity: str) -> frozenset[str]:
     return frozenset({own, kind(identity.removeprefix(f"{own} "))} if own.endswith(" on") else {own})
 
 
-def _properties(source: Record, restored: Record) -> Iterator[Difference]:
-    before, after = source["properties"], restored["properties"]
-    for name in before:
-        if name not in _PROPERTIES_THAT_MOVE and before[name] != after.get(name):
-            detail = f"it was {before[name]!r} and is {after.get(name)!r}"
+def changed_properties(before: Record, after: Record, apart: Collection[str] = ()) -> Iterator[Difference]:
+    """Yield each property of the database that is not as before, but for those `apart` and those that may move."""
+    for name, value in before.items():
+        if name not in {*_PROPERTIES_THAT_MOVE, *apart} and value != after.get(name):
+            detail = f"it was {value!r} and is {after.get(name)!r}"
             yield Difference(f"property {name} of the database", "property", detail)
 
 
-def _major(proof: Record) -> int:
+def major(proof: Record) -> int:
+    """Return the major of the server that a proof is of."""
     return int(proof["server"]["version_num"]) // 10000

@@ -17,7 +17,7 @@ import typing as t
 
 from ....ground.errors import DatabaseError
 from . import unrestorable
-from .connection import quote_identifier, rows
+from .connection import one, quote_identifier, rows
 from .server import OLDEST_MAJOR, Finding, inspect
 
 if t.TYPE_CHECKING:
@@ -35,8 +35,7 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     """
     server = inspect(connection)
     found = [
-        *_unreadable(connection, server),
-        *_lost(connection, server),
+        *_kept_back(connection, server),
         *_surroundings(connection),
         *unrestorable.findings(connection),
     ]
@@ -77,61 +76,19 @@ def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[F
     return [finding for finding in listed if finding not in errors]
 
 
-def _unreadable(connection: Connection, server: ServerInfo) -> Iterator[Finding]:
-    """Find what makes pg_dump fail."""
+def _kept_back(connection: Connection, server: ServerInfo) -> Iterator[Finding]:
+    """Find what makes pg_dump fail, and what it leaves out, with a warning or without a word."""
     role = quote_identifier(server.user)
-    count, example = rows(connection, _UNREADABLE_RELATIONS)[0]
-    if count:
-        yield Finding(
-            "error",
-            "unreadable_tables",
-            f"Role {role} may not read {count} tables or sequences, such as {example}.",
-            f"Run: GRANT pg_read_all_data TO {role}",
-            (str(example),),
-        )
-    count, example = rows(connection, _ROW_SECURITY)[0]
-    if count:
-        yield Finding(
-            "error",
-            "row_security",
-            f"Row security hides rows of {count} tables, such as {example}, from role {role}.",
-            f"Run as a superuser: ALTER ROLE {role} BYPASSRLS",
-            (str(example),),
-        )
-    count, example = rows(connection, _UNREADABLE_LARGE_OBJECTS)[0] if not server.superuser else (0, None)
-    if count:
-        yield Finding(
-            "error",
-            "unreadable_large_objects",
-            f"Role {role} may not read {count} large objects of other owners, such as {example}.",
-            f"Run for each: GRANT SELECT ON LARGE OBJECT {example} TO {role}; or as a superuser, "
-            f"ALTER ROLE {role} SET lo_compat_privileges = on.",
-        )
-
-
-def _lost(connection: Connection, server: ServerInfo) -> Iterator[Finding]:
-    """Find what pg_dump leaves out, with a warning or without a word."""
-    if server.superuser:
-        return
-    role = quote_identifier(server.user)
-    count, example = rows(connection, _SUBSCRIPTIONS)[0]
-    if count:
-        yield Finding(
-            "error",
-            "subscriptions",
-            f"{count} subscriptions, such as {example}, are left out: role {role} is no superuser.",
-            "Make the backup as a superuser, or accept it in accept_warnings and make them by hand after a restore.",
-        )
-    direct = rows(connection, "SELECT has_table_privilege('pg_catalog.pg_user_mapping', 'SELECT')")[0][0]
-    count, example = rows(connection, _USER_MAPPINGS + (_WITH_OPTIONS if direct else ""))[0]
-    if count:
-        yield Finding(
-            "warning",
-            "user_mappings",
-            f"The options (passwords) of {count} user mappings, such as on server {example}, are left out of the dump.",
-            "Make the backup as a superuser, or keep those passwords elsewhere.",
-        )
-    if not rows(connection, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')")[0][0]:
+    may_look = "SELECT has_table_privilege('pg_catalog.{}', 'SELECT')"
+    with_options = _WITH_OPTIONS if one(connection, may_look.format("pg_user_mapping")) else ""
+    for severity, code, query, cause, remedy in _QUESTIONS[: 2 if server.superuser else None]:
+        count, example = rows(connection, query + (with_options if query is _USER_MAPPINGS else ""))[0]
+        if count:
+            words = {"role": role, "count": count, "example": example}
+            # A large object has a number, and no name.
+            names = () if isinstance(example, int) else (str(example),)
+            yield Finding(severity, code, cause.format(**words), remedy.format(**words), names)
+    if not server.superuser and not one(connection, may_look.format("pg_authid")):
         yield Finding(
             "warning",
             "role_passwords",
@@ -240,9 +197,49 @@ SELECT count(*), min(quote_ident(m.srvname)) FROM pg_catalog.pg_user_mappings m
             AND (pg_has_role(s.srvowner, 'USAGE') OR has_server_privilege(s.oid, 'USAGE')))
 """
 
-_WITH_OPTIONS = """
-   AND EXISTS (SELECT FROM pg_catalog.pg_user_mapping o WHERE o.oid = m.umid AND o.umoptions IS NOT NULL)
-"""
+_WITH_OPTIONS = "AND EXISTS (SELECT FROM pg_catalog.pg_user_mapping o WHERE o.oid = m.umid AND o.umoptions IS NOT NULL)"
+
+_QUESTIONS: tuple[tuple[t.Literal["error", "warning"], str, str, str, str], ...] = (
+    (
+        "error",
+        "unreadable_tables",
+        _UNREADABLE_RELATIONS,
+        "Role {role} may not read {count} tables or sequences, such as {example}.",
+        "Run: GRANT pg_read_all_data TO {role}",
+    ),
+    (
+        "error",
+        "row_security",
+        _ROW_SECURITY,
+        "Row security hides rows of {count} tables, such as {example}, from role {role}.",
+        "Run as a superuser: ALTER ROLE {role} BYPASSRLS",
+    ),
+    (
+        "error",
+        "unreadable_large_objects",
+        _UNREADABLE_LARGE_OBJECTS,
+        "Role {role} may not read {count} large objects of other owners, such as {example}.",
+        (
+            "Run for each: GRANT SELECT ON LARGE OBJECT {example} TO {role}; or as a superuser, "
+            "ALTER ROLE {role} SET lo_compat_privileges = on."
+        ),
+    ),
+    (
+        "error",
+        "subscriptions",
+        _SUBSCRIPTIONS,
+        "{count} subscriptions, such as {example}, are left out: role {role} is no superuser.",
+        "Make the backup as a superuser, or accept it in accept_warnings and make them by hand after a restore.",
+    ),
+    (
+        "warning",
+        "user_mappings",
+        _USER_MAPPINGS,
+        "The options (passwords) of {count} user mappings, such as on server {example}, are left out of the dump.",
+        "Make the backup as a superuser, or keep those passwords elsewhere.",
+    ),
+)
+"""Each with the count and an example that its query gives. The first two are for superusers as well."""
 
 # The session that asks is counted already. Others' sessions are seen by everyone, but not what they do.
 _LIMITS = """

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ....ground.units import human_list
 from .catalogue_schema import LOST_COMMENT
 from .connection import rows
 
@@ -29,8 +30,7 @@ def read(connection: Connection) -> list[str]:
     for query, sentence in _LOSSES:
         names = [name for (name,) in rows(connection, query)]
         if names:
-            more = f" and {len(names) - NAMED} more" if names[NAMED:] else ""
-            found.append(sentence.format(names=", ".join(names[:NAMED]) + more))
+            found.append(sentence.format(names=human_list(names, NAMED)))
     return found
 
 

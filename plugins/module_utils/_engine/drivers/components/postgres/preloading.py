@@ -39,10 +39,9 @@ def read(connection: Connection) -> dict[str, t.Any]:
     It is left out where this role may not read what is preloaded.
     """
     asked: dict[str, t.Any] = {"relations": int(one(connection, _RELATIONS))}
-    if one(connection, "SELECT pg_has_role('pg_read_all_settings', 'USAGE')"):
+    preloaded = _preloaded(connection)
+    if preloaded is not None:
         owned = {_library(name) for (name,) in rows(connection, _LIBRARIES)}
-        setting = str(one(connection, "SELECT current_setting('shared_preload_libraries')"))
-        preloaded = [_library(word.strip().strip('"')) for word in setting.split(",")]
         asked["preload"] = [name for name in preloaded if name in owned]
     return asked
 
@@ -83,16 +82,21 @@ def check(connection: Connection, detail: Mapping[str, t.Any], *, target: str, f
     wanted = libraries(detail)
     if CRON in {*wanted, *detail["proof"].get("extensions", {})}:
         _check_cron(connection, target, filled)
-    if "preload" not in detail or not one(connection, "SELECT pg_has_role('pg_read_all_settings', 'USAGE')"):
-        return []
-    setting = str(one(connection, "SELECT current_setting('shared_preload_libraries')"))
-    here = {_library(word.strip().strip('"')) for word in setting.split(",")}
+    here = _preloaded(connection) if "preload" in detail else None
     return [
         f"The source preloads {name} for an extension and this server does not: add it to shared_preload_libraries "
         "and restart, if the extension cannot be made."
         for name in wanted
-        if name not in here
+        if here is not None and name not in here
     ]
+
+
+def _preloaded(connection: Connection) -> list[str] | None:
+    """Return what the server preloads, None where this role may not read it."""
+    if not one(connection, "SELECT pg_has_role('pg_read_all_settings', 'USAGE')"):
+        return None
+    setting = str(one(connection, "SELECT current_setting('shared_preload_libraries')"))
+    return [_library(word.strip().strip('"')) for word in setting.split(",")]
 
 
 def _check_cron(connection: Connection, target: str, filled: str) -> None:

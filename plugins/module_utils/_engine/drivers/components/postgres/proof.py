@@ -181,18 +181,13 @@ def _width(column: tuple[str, int]) -> float:
 @contextlib.contextmanager
 def _transaction(connection: Connection, snapshot_id: str | None) -> Iterator[None]:
     """Let the block see the exported snapshot. It holds its locks no longer."""
-    _begin(connection, snapshot_id)
+    execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    if snapshot_id is not None:
+        if not _SNAPSHOT.fullmatch(snapshot_id):
+            raise DatabaseError("The snapshot's name is malformed.", "Give the one that the server exported.")
+        execute(connection, f"SET TRANSACTION SNAPSHOT {quote_literal(snapshot_id)}")
     yield
     execute(connection, "COMMIT")
-
-
-def _begin(connection: Connection, snapshot_id: str | None) -> None:
-    execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    if snapshot_id is None:
-        return
-    if not _SNAPSHOT.fullmatch(snapshot_id):
-        raise DatabaseError("The snapshot's name is malformed.", "Give the one that the server exported.")
-    execute(connection, f"SET TRANSACTION SNAPSHOT {quote_literal(snapshot_id)}")
 
 
 def _sort(table: Table) -> str:

@@ -21,7 +21,7 @@ from .encodings import is_text, raw_names, text
 from .settings import assignment
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from .connection import Connection
 
@@ -80,7 +80,10 @@ def statements(
     database = quote_identifier(name)
     if when == "create":
         return [_create(properties, database, tablespaces), f"REVOKE ALL ON DATABASE {database} FROM PUBLIC"]
-    known = _Known(roles)
+
+    def known(role: str) -> bool:
+        return roles is None or role in roles
+
     found: list[str] = []
     if known(properties["owner"]):
         found.append(f"ALTER DATABASE {database} OWNER TO {quote_identifier(properties['owner'])}")
@@ -111,16 +114,6 @@ def apply(connection: Connection, found: Iterable[str]) -> None:
             execute(connection, statement)
 
 
-class _Known:
-    """Tells whether a role is there to be named."""
-
-    def __init__(self, roles: Collection[str] | None) -> None:
-        self._roles = roles
-
-    def __call__(self, role: str) -> bool:
-        return self._roles is None or role in self._roles
-
-
 def _create(properties: Record, database: str, tablespaces: Collection[str] | None) -> str:
     words = [
         f"CREATE DATABASE {database} WITH TEMPLATE template0",
@@ -140,7 +133,7 @@ def _create(properties: Record, database: str, tablespaces: Collection[str] | No
     return " ".join(words)
 
 
-def _grant_statements(properties: Record, database: str, known: _Known) -> list[str]:
+def _grant_statements(properties: Record, database: str, known: Callable[[str], bool]) -> list[str]:
     """Return the grants from scratch: `create` and an owner's change have left others behind."""
     owner = properties["owner"]
     found = [f"REVOKE ALL ON DATABASE {database} FROM PUBLIC"]

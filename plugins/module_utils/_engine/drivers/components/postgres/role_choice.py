@@ -20,7 +20,7 @@ from . import roles as recorded_roles
 from .connection import rows
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .connection import Connection
 
@@ -93,7 +93,7 @@ def choose(target: Connection, recorded: Mapping[str, t.Any], wish: Wish) -> Rol
         powers = [power for power in POWERS if role[power] and not wish.grants(power)]
         statements += recorded_roles.create_role({**role, **dict.fromkeys(powers, False)})
         withheld += [f"{role['name']} is made without {power.upper()}" for power in powers]
-    mighty = _mighty(target, wish)
+    mighty = _mighty(there, rows(target, _MEMBERS), wish)
     modern = target.info.server_version >= 160000
     for membership in recorded["memberships"]:
         sides = {membership["role"], membership["member"]}
@@ -124,35 +124,27 @@ def needed(recorded: Mapping[str, t.Any]) -> frozenset[str]:
     """
     if "needed" not in recorded:
         return frozenset(role["name"] for role in recorded["roles"])
-    found = set(recorded["needed"])
     # Since PostgreSQL 16 a member may hold nothing but the right to make others members.
     usable = [m for m in recorded["memberships"] if m["set"] is not False or m["inherit"] is not False]
-    grown = True
-    while grown:
-        more = {m["member"] for m in usable if m["role"] in found} - found
-        found |= more
-        grown = bool(more)
-    return frozenset(found)
+    return _with_members(recorded["needed"], [(m["role"], m["member"]) for m in usable])
 
 
-def _mighty(target: Connection, wish: Wish) -> Collection[str]:
-    """Return the roles that are there whose members would get a power that is not wished for."""
+def _mighty(there: Mapping[str, list[bool]], memberships: Sequence[tuple[str, ...]], wish: Wish) -> frozenset[str]:
+    """Return the roles that are `there` whose members would get a power that is not wished for."""
     found: set[str] = set()
-    for name, *powers in rows(target, _THERE):
+    for name, powers in there.items():
         predefined = name.startswith("pg_") and not wish.grants(name)
         if predefined or any(has and not wish.grants(power) for power, has in zip(POWERS, powers, strict=True)):
             found.add(name)
-    return _with_members(found, rows(target, _MEMBERS))
+    return _with_members(found, memberships)
 
 
-def _with_members(found: set[str], memberships: Iterable[tuple[t.Any, ...]]) -> set[str]:
-    pairs = list(memberships)
-    grown = True
-    while grown:
-        more = {member for role, member in pairs if role in found} - found
-        found |= more
-        grown = bool(more)
-    return found
+def _with_members(roles: Iterable[str], memberships: Sequence[tuple[str, ...]]) -> frozenset[str]:
+    found = more = set(roles)
+    while more:
+        more = {member for role, member in memberships if role in found} - found
+        found = found | more
+    return frozenset(found)
 
 
 _THERE = """

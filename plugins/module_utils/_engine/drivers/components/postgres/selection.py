@@ -84,18 +84,12 @@ def select(
     tables = _with_partitions(entries, [_find(entries, name, owners) for name in wanted])
     own = _own(entries, {entry.number for entry in tables})
     required = _required(entries, own) - own
-    if schemas is not None:
-        required = {
-            entry.number
-            for entry in entries
-            if entry.number in required
-            and entry.kind == "SCHEMA"
-            and entry.name(owners).split(" ", 2)[2] not in schemas
-        }
+    if schemas is None:
+        numbers = own | required | _said_about(entries, required)
     else:
-        required |= _said_about(entries, required)
-    numbers = own | required
-    chosen = {entry.oid for entry in tables}
+        made = [entry for entry in entries if entry.number in required and entry.kind == "SCHEMA"]
+        numbers = own | {entry.number for entry in made if entry.name(owners).split(" ", 2)[2] not in schemas}
+    asked, chosen = {entry.number for entry in tables}, {entry.oid for entry in tables}
     sequences = {entry.identity for entry in entries if entry.number in own and entry.kind == "SEQUENCE"}
     data = {
         entry.number
@@ -105,7 +99,6 @@ def select(
     }
     beginnings = {entry.identity for entry in tables}
     parts = {part.number for part in layout.parts if _named(beginnings, (part.schema, part.name), owners)}
-    asked = {entry.number for entry in tables}
     return Selected(
         Choice(frozenset(numbers), frozenset(data), frozenset(parts)),
         tuple(tables),
@@ -136,19 +129,15 @@ def _with_partitions(entries: Sequence[Entry], roots: list[Entry]) -> list[Entry
     """Add the partitions of partitioned tables, and theirs."""
     by_number = {entry.number: entry for entry in entries if entry.kind == "TABLE"}
     by_identity = {entry.identity: entry for entry in by_number.values()}
-    chosen = {entry.number for entry in roots}
     attached = [
-        (by_identity[entry.identity], entry)
+        (by_identity[entry.identity].number, entry.needs)
         for entry in entries
         if entry.kind == "TABLE ATTACH" and entry.identity in by_identity
     ]
-    grown = True
-    while grown:
-        grown = False
-        for child, entry in attached:
-            if child.number not in chosen and chosen & (set(entry.needs) - {child.number}):
-                chosen.add(child.number)
-                grown = True
+    chosen = more = {entry.number for entry in roots}
+    while more:
+        more = {child for child, needs in attached if not chosen.isdisjoint(needs)} - chosen
+        chosen = chosen | more
     return [entry for entry in by_number.values() if entry.number in chosen]
 
 

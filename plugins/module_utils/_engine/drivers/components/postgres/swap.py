@@ -19,7 +19,7 @@ import typing as t
 
 from ....ground.errors import Busy, RecoveryError
 from . import properties
-from .connection import connect_server, execute, one, quote_identifier, rows
+from .connection import connect_server, execute, explained, one, quote_identifier, rows
 from .encodings import raw_names
 
 if t.TYPE_CHECKING:
@@ -81,7 +81,9 @@ def swap(
     if kept is not None and not force:
         refuse_sessions(session, target)
     ending = [restored] if kept is None else [restored, *([target] if force else [])]
-    with _ending(session, ending), _transaction(session):
+    with _ending(session, ending), explained("swapping the databases"), session.connection.transaction():
+        # A server that crashes right after must come back with the swap that we are about to report.
+        execute(session.connection, "SET LOCAL synchronous_commit = on")
         if kept is not None:
             _rename(session, target, kept)
         if restored != target:
@@ -100,20 +102,6 @@ def _rename(session: Session, old: str, new: str) -> None:
                 "Stop the programs that use it, or give force_disconnect: true to end their sessions.",
             ) from exc
         raise
-
-
-@contextlib.contextmanager
-def _transaction(session: Session) -> Iterator[None]:
-    execute(session.connection, "BEGIN")
-    try:
-        # A server that crashes right after must come back with the swap that we are about to report.
-        execute(session.connection, "SET LOCAL synchronous_commit = on")
-        yield
-    except BaseException:
-        with contextlib.suppress(RecoveryError):
-            execute(session.connection, "ROLLBACK")
-        raise
-    execute(session.connection, "COMMIT")
 
 
 @contextlib.contextmanager

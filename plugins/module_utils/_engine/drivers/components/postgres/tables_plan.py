@@ -106,14 +106,14 @@ class TablesPlan(RestorePlan):
     @contextlib.contextmanager
     def filled(self, _emergency: Reader | None, /) -> Iterator[Place]:
         """Yield the database with the tables in it; what was made is dropped when anything fails."""
-        making = self._dropped_on_failure(self._tables) if self._exists else self._fresh()
-        with making as database:
+        made = self._dropped_on_failure(self._tables) if self._exists else self._making(self._temporary, ())
+        with made as database:
             loaded = self._loader.load(database, self._selected.choice)
             unmade.require(loaded.losses)
             yield TablesPlace(self._wanted, database, self._contents, self._tables, tuple(map(str, loaded.losses)))
 
     def commit(self, _place: Place, /) -> Committed:
-        """Return a fresh database its name."""
+        """Give a fresh database its name."""
         identity = 0
         with contextlib.suppress(RecoveryError):  # what cannot be told apart is restored again, and not lost
             identity = self._identity(self.target if self._exists else self._temporary)
@@ -185,10 +185,6 @@ class TablesPlan(RestorePlan):
                 "Rename it there, or leave out target_db: the tables then go into a fresh database.",
                 tables=present,
             ).naming(*present)
-
-    def _fresh(self) -> contextlib.AbstractContextManager[str]:
-        """Return a database of its own to the block."""
-        return self._making(self._temporary, ())
 
     @contextlib.contextmanager
     def _dropped_on_failure(self, tables: Sequence[tuple[str, str]]) -> Iterator[str]:

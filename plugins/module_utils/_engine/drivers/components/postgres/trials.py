@@ -13,9 +13,10 @@ import typing as t
 
 from ....ground.errors import RecoveryError
 from ..base import Comparison
-from . import checks, proof, properties, scratch, scratch_cluster, staging_database, target
+from . import checks, properties, scratch, scratch_cluster, staging_database, target
 from .connection import connect, execute, permit_views
 from .database_place import DatabasePlace
+from .differences import changed_properties
 from .layout import BackupContents
 from .load import Loader
 from .source import KIND
@@ -35,9 +36,6 @@ CHECKER = "lifeboat_check"
 
 IGNORED = frozenset({"subscription"})
 """Kinds of objects that no scratch cluster gets."""
-
-APART = frozenset({"name", "collation_version", "tablespace"})
-"""Properties that a scratch cluster cannot have as the source has them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,15 +124,7 @@ class _ScratchPlace(DatabasePlace):
                 after = properties.read(connection)
         except RecoveryError as exc:
             return (), (f"With the database's own settings no session starts here: {exc.cause}",)
-        apart = self._replaced | APART
-        found = [
-            proof.Difference(
-                f"property {name} of the database", "property", f"it was {value!r} and is {after.get(name)!r}"
-            )
-            for name, value in before["properties"].items()
-            if name not in apart and value != after.get(name)
-        ]
-        return tuple(map(str, found)), ()
+        return tuple(map(str, changed_properties(before["properties"], after, self._replaced))), ()
 
     def _connect(self) -> Connection:
         """Open the session of a role that reads."""
