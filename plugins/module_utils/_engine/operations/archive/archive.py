@@ -29,7 +29,6 @@ from .unsealing import OpenRequest, open_archive
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...drivers.crypto.lbx import Head
     from ...ground.model import World
     from ...records.repository.trusted_keys import TrustedKeys
 
@@ -69,9 +68,8 @@ def verify(request: ReadRequest, world: World) -> Outcome:
     facts: dict[str, t.Any] = {"path": request.path}
     if keys.can_open:
         guard = Guard(Limits(request.max_members, request.max_bytes), outside_links=True)
-        for member, _contents in archive.members():
-            guard.admit(member)
-        guard.finish()
+        for _member in archive.admitted(guard):
+            pass
         head = archive.head()
         facts |= {"level": "opens", "members": guard.members, "bytes": guard.bytes}
     else:
@@ -83,19 +81,14 @@ def verify(request: ReadRequest, world: World) -> Outcome:
         else:
             archive.check_intact(None, None)
             facts["level"] = "head"
-    return Outcome(False, facts | _facts(archive, head))
+    return Outcome(False, facts | archive.facts(head))
 
 
 def list_members(request: ReadRequest, world: World) -> Outcome:
     """Name what an archive holds, read to its authenticated end. Raise Tampered, or KeyRefused without a key."""
     _keys, archive = _archive(request, world)
     guard = Guard(Limits(request.max_members, request.max_bytes), outside_links=True)
-    listed = []
-    for member, _contents in archive.members():
-        guard.admit(member)
-        if guard.members <= request.listed:
-            listed.append(_described(member))
-    guard.finish()
+    listed = [_described(member) for member in archive.admitted(guard) if guard.members <= request.listed]
     facts = {
         "path": request.path,
         "members": listed,
@@ -103,7 +96,7 @@ def list_members(request: ReadRequest, world: World) -> Outcome:
         "bytes": guard.bytes,
         "truncated": guard.members > len(listed),
     }
-    return Outcome(False, facts | _facts(archive, archive.head()))
+    return Outcome(False, facts | archive.facts(archive.head()))
 
 
 def rewrap(request: RewrapRequest, world: World) -> Outcome:
@@ -174,15 +167,6 @@ def _described(member: tar.Member) -> dict[str, t.Any]:
         "mtime": member.mtime // 10**9,
     }
     return described | ({"target": names.shown(member.target)} if member.target else {})
-
-
-def _facts(archive: ArchiveFile, head: Head) -> dict[str, t.Any]:
-    return {
-        "size": archive.tally.bytes,
-        "sha256": archive.tally.hexdigest,
-        "head_sha256": head.sha256,
-        "recipients": archive.recipients(head),
-    }
 
 
 def _opens_for(path: str, kids: list[str]) -> str:

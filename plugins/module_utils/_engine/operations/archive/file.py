@@ -20,18 +20,19 @@ import typing as t
 
 from ...drivers.crypto import lbx, wraps
 from ...drivers.files import names, tar
-from ...drivers.stores import base, opening
+from ...drivers.stores import opening
 from ...ground import codec, disk
-from ...ground.errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
+from ...ground.errors import KeyRefused, Tampered, UsageError
 from ...ground.streams import Tally
 from ...records.repository import trusted_keys
 from ...records.repository.names import check_application
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ...drivers.crypto.lbx import Head
-    from ...drivers.stores.base import ObjectInfo
+    from ...drivers.files.identity import Identity
+    from ...drivers.files.safety import Guard
     from ...ground.model import World
 
 SCOPE = "archive"
@@ -58,11 +59,9 @@ class ArchiveSettings:
 
     def trusted_keys(self, world: World) -> trusted_keys.TrustedKeys:
         """Read the keys and the trust that they are under. Raise KeyRefused when they do not fit."""
-        application = check_application(self.application)
-        if self.store is None:
-            return trusted_keys.load(self.keys, _NoStore(), application)
-        store = opening.open_store(self.store, environ=world.environ, dry_run=True)  # an archive writes nothing there
-        return trusted_keys.load(self.keys, store, application)
+        # An archive writes nothing there.
+        store = opening.open_store(self.store, environ=world.environ, dry_run=True) if self.store else None
+        return trusted_keys.load(self.keys, store, check_application(self.application))
 
 
 class ArchiveFile:
@@ -102,6 +101,26 @@ class ArchiveFile:
     def members(self) -> Iterator[tuple[tar.Member, Iterator[bytes]]]:
         """Yield every member with its contents; the iteration ends only when the whole file was authentic."""
         return tar.read_members(self.plaintext())
+
+    def admitted(self, guard: Guard, identity: Identity | None = None) -> Iterator[tar.Member]:
+        """Yield every member once the guard let it in; all of it goes into the identity. Raise as `guard` does."""
+        for member, contents in self.members():
+            guard.admit(member)
+            if identity is not None:
+                identity.member(member)
+                for _piece in identity.contents(contents):
+                    pass
+            yield member
+        guard.finish()
+
+    def facts(self, head: Head) -> dict[str, t.Any]:
+        """Return what is told of an archive that was read, and who can open it."""
+        return {
+            "size": self.tally.bytes,
+            "sha256": self.tally.hexdigest,
+            "head_sha256": head.sha256,
+            "recipients": self.recipients(head),
+        }
 
     def plaintext(self) -> Iterator[bytes]:
         """Yield the tar stream, as far as it authenticated."""
@@ -171,27 +190,3 @@ class _ArchiveOpener:
                 raise
         # The same head with other wraps: whatever they yield still has to fit its commitment.
         return self._keys.data_key(dataclasses.replace(head, wraps=tuple(side)))
-
-
-class _NoStore(base.PlainStore):
-    """The store of somebody who has none: it holds nothing and takes nothing."""
-
-    url = "none"
-
-    def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:  # noqa: ARG002
-        raise NotFound(f"There is no store to hold {name}.")
-
-    def head(self, name: str) -> ObjectInfo:
-        raise NotFound(f"There is no store to hold {name}.")
-
-    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:  # noqa: ARG002
-        return iter(())
-
-    def delete(self, name: str) -> None:
-        """Nothing is there to delete."""
-
-    def put(self, name: str, chunks: Iterable[bytes], *, part_size: int = 0) -> int:  # noqa: ARG002
-        raise StoreError(f"There is no store to take {name}.")
-
-    def put_new(self, name: str, data: bytes) -> None:  # noqa: ARG002
-        raise StoreError(f"There is no store to take {name}.")

@@ -85,7 +85,8 @@ class _Sealing:
         self._tree = Tree(request.paths, Selection(request.exclude), self._left_out.append)
         self._archive = ArchiveFile(request.dest, self._keys)
         self._memory = memory.Memory(request.settings.state_dir)
-        self._packer = Packer(self._tree, Identity(Rules()))
+        self._identity = Identity(Rules())
+        self._packer = Packer(self._tree, self._identity)
 
     def run(self) -> Outcome:
         self._check_destination()
@@ -155,13 +156,10 @@ class _Sealing:
     def _reason_by_reading(self) -> str:
         if not self._keys.can_open:
             return "whether the source changed can't be known here"
-        guard, identity = Guard(Limits(), outside_links=True), Identity(Rules())
+        identity = Identity(Rules())
         try:
-            for member, contents in self._archive.members():
-                guard.admit(member)
-                identity.member(member)
-                for _piece in identity.contents(contents):
-                    pass
+            for _member in self._archive.admitted(Guard(Limits(), outside_links=True), identity):
+                pass
         except KeyRefused:
             return "no key at hand opens the archive that is there"
         except Tampered:
@@ -196,8 +194,6 @@ class _Sealing:
         return identity.hexdigest
 
     def _write(self, listing: Listing, started: int) -> dict[str, t.Any]:
-        identity = Identity(Rules())
-        self._packer = Packer(self._tree, identity)
         compressed = codec.compress(Peekable(self._packer), self._codec)
         sealed = lbx.SealedFile("", compressed, self._writer)
         disk.write_atomically(self._request.dest, sealed, mode=self._request.mode)
@@ -208,7 +204,7 @@ class _Sealing:
                 sha256=sealed.sha256,
                 head_sha256=sealed.head_sha256,
                 size=sealed.size,
-                identity=identity.hexdigest,
+                identity=self._identity.hexdigest,
                 listing=_settled(listing, started),
             )
         )
@@ -249,9 +245,7 @@ class _Sealing:
             )
         return warnings
 
-    def _facts(self, head: Head | None) -> dict[str, t.Any]:
-        if head is None:
-            return {}
+    def _facts(self, head: Head) -> dict[str, t.Any]:
         return {
             "size": os.stat(self._request.dest).st_size,
             "head_sha256": head.sha256,

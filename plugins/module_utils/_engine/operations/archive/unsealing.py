@@ -76,11 +76,9 @@ class _Opening:
     def run(self) -> Outcome:
         self._archive.check_present()
         there = self._look()
-        replace = there is not None
         before = f"{names.shown(self._request.dest)}: {_kind(there)}\n"
-        if replace or self._world.dry_run:
-            same = self._survey(there)
-            if same:
+        if there is not None or self._world.dry_run:
+            if self._survey(there):
                 return Outcome(False, self._facts(), before, before)
             self._check_replaceable(there)
         warnings: tuple[str, ...] = ()
@@ -130,12 +128,8 @@ class _Opening:
         """Read the archive to its authenticated end, and say whether it is what is there."""
         self._guard = self._new_guard()
         identity = Identity(self._rules, unnamed=True)
-        for member, contents in self._archive.members():
-            self._guard.admit(member)
-            identity.member(member)
-            for _piece in identity.contents(contents):
-                pass
-        self._guard.finish()
+        for _member in self._archive.admitted(self._guard, identity):
+            pass
         if there is None:
             return False
         self._check_kind(there)
@@ -189,16 +183,12 @@ class _Opening:
         return Guard(limits, outside_links=self._request.outside_links)
 
     def _facts(self) -> dict[str, t.Any]:
-        head = self._archive.head()
         return {
             "path": self._request.path,
             "dest": self._request.dest,
             "members": self._guard.members,
             "bytes": self._guard.bytes,
-            "size": self._archive.tally.bytes,
-            "sha256": self._archive.tally.hexdigest,
-            "head_sha256": head.sha256,
-            "recipients": self._archive.recipients(head),
+            **self._archive.facts(self._archive.head()),
         }
 
 

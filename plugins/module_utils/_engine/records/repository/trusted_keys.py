@@ -21,9 +21,10 @@ from ...drivers.crypto.lbx import Writer
 from ...drivers.crypto.local_keys import KeySettings
 from ...drivers.crypto.opener import KeyOpener
 from ...ground.errors import KeyRefused, NotFound, Tampered
+from .names import owner
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from ...drivers.crypto.keys import Recipient, Signer
@@ -33,14 +34,18 @@ if t.TYPE_CHECKING:
     from ...drivers.stores.base import Store
 
 _TRUST_NAME = re.compile(r"([0-9]{8})\.json")
-_BACKUP_PARTS = ("data", "details")
 
 
 class TrustedKeys:
     """The keys of this process and the trust of one application. Make it with `load`."""
 
     def __init__(
-        self, application: str, keys: LocalKeys, store: Store, trusted: TrustFile | None, ignored: tuple[str, ...]
+        self,
+        application: str,
+        keys: LocalKeys,
+        store: Store | None,
+        trusted: TrustFile | None,
+        ignored: tuple[str, ...],
     ) -> None:
         self.application = application
         self.mode: Mode = keys.mode
@@ -116,7 +121,7 @@ class TrustedKeys:
 
     def _side_wraps(self, head: Head) -> Iterator[wraps.Wrap]:
         """Wraps that were added for this file, in the objects named after our own keys."""
-        backup_id = _backup_of(self.application, head.name)
+        backup_id = owner(self.application, head.name)
         if backup_id is None:
             return
         for key in self._held.opening:
@@ -127,8 +132,12 @@ class TrustedKeys:
                 yield found
 
 
-def load(keys: KeySettings, store: Store, application: str, *, last_seen_serial: int = 0) -> TrustedKeys:
-    """Read the keys and the newest trust file. KeyRefused when they do not fit, Tampered when trust went backwards."""
+def load(keys: KeySettings, store: Store | None, application: str, *, last_seen_serial: int = 0) -> TrustedKeys:
+    """
+    Read the keys and the newest trust file; without a store there is none.
+
+    KeyRefused when they do not fit, Tampered when trust went backwards.
+    """
     held = local_keys.read(keys)
     found, ignored = _newest_trust(store, application, held.roots)
     serial = found.serial if found else 0
@@ -196,7 +205,9 @@ def _says(file: TrustFile) -> tuple[object, ...]:
     return file.application, frozenset(file.recipients), frozenset(file.signers)
 
 
-def _newest_trust(store: Store, application: str, roots: frozenset[bytes]) -> tuple[TrustFile | None, tuple[str, ...]]:
+def _newest_trust(
+    store: Store | None, application: str, roots: frozenset[bytes]
+) -> tuple[TrustFile | None, tuple[str, ...]]:
     """
     The valid trust file with the highest serial; None where there is none, so that only roots count.
 
@@ -214,34 +225,19 @@ def _newest_trust(store: Store, application: str, roots: frozenset[bytes]) -> tu
     return None, tuple(ignored)
 
 
-def _trust_names(store: Store, application: str) -> Iterator[tuple[int, str, int]]:
+def _trust_names(store: Store | None, application: str) -> Iterator[tuple[int, str, int]]:
     prefix = f"{application}/trust/"
-    for item in store.list(prefix):
+    for item in store.list(prefix) if store else ():
         match = _TRUST_NAME.fullmatch(item.name.removeprefix(prefix))
         if match and int(match[1]) > 0:
             yield int(match[1]), item.name, item.size
 
 
-def _fetch(store: Store, name: str, limit: int) -> bytes | None:
+def _fetch(store: Store | None, name: str, limit: int) -> bytes | None:
     """A small object's bytes; None if there is none. What is larger than it may be is cut, and fails its parser."""
-    try:
-        return _bounded(store.get(name), limit)
-    except NotFound:
-        return None
-
-
-def _bounded(chunks: Iterable[bytes], limit: int) -> bytes:
-    data = bytearray()
-    for chunk in chunks:
-        data += chunk
-        if len(data) > limit:
-            break
-    return bytes(data)
-
-
-def _backup_of(application: str, name: str) -> str | None:
-    parts = name.removeprefix(f"{application}/").split("/")
-    return parts[1] if len(parts) == 3 and parts[0] in _BACKUP_PARTS else None
+    with contextlib.suppress(NotFound):
+        return b"".join(store.get(name, 0, limit + 1)) if store else None
+    return None
 
 
 __all__ = [
