@@ -155,64 +155,8 @@ def read_head(chunks: Iterable[bytes], expected: Expected | None = None) -> tupl
     Read a head and return it with the blocks that follow; the first HEAD_LIMIT bytes of a file are enough for it.
 
     Without `expected` it need only be signed by the signer that it names: that tells what a file says of itself,
-    and not whether to believe it.
+    and not whether to believe it. The order of the checks is that of the format.
     """
-    return _read(chunks, expected)
-
-
-def check_intact(chunks: Iterable[bytes], expected: Expected) -> Head:
-    """Read the whole file without a key: head, and size and SHA-256 as far as they are expected. Tampered otherwise."""
-    tally = _Expectation(expected)
-    head, rest = _read(tally.watch(chunks), expected)
-    for _block in rest:
-        pass
-    if tally.size < len(head.raw) + stream.HEADER_BYTES + primitives.TAG_BYTES:
-        raise _altered(expected)
-    return head
-
-
-def open_file(chunks: Iterable[bytes], expected: Expected, opener: Opener) -> Iterator[bytes]:
-    """
-    Yield the plaintext, a segment at a time, each after it authenticated.
-
-    Tampered for a file that is not the expected one, whole and unaltered; KeyRefused when no key opens it. A caller
-    may use what it got in ways that reach further than a scratch place only after the iteration has ended.
-    """
-    head, rest = _read(_Expectation(expected).watch(chunks), expected)
-    data_key = opener.data_key(head)
-    if not wraps.fits(data_key, head.commit):
-        raise KeyRefused(f"The key that was found does not open {head.name or 'this file'}.")
-    try:
-        yield from stream.decrypt(data_key, head.aad, rest)
-    except Tampered as exc:
-        raise _altered(expected) from exc
-
-
-class _Expectation:
-    """Counts and hashes a file as it is read and raises at its end, before its last block is of any use."""
-
-    def __init__(self, expected: Expected) -> None:
-        self.size = 0
-        self._expected = expected
-
-    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        expected = self._expected
-        digest = hashlib.sha256() if expected.sha256 is not None else None
-        for chunk in chunks:
-            self.size += len(chunk)
-            if expected.size is not None and self.size > expected.size:
-                raise _altered(expected)
-            if digest is not None:
-                digest.update(chunk)
-            yield chunk
-        if expected.size is not None and self.size != expected.size:
-            raise _altered(expected)
-        if digest is not None and not hmac.compare_digest(digest.hexdigest(), expected.sha256 or ""):
-            raise _altered(expected)
-
-
-def _read(chunks: Iterable[bytes], expected: Expected | None) -> tuple[Head, Iterator[bytes]]:
-    """Take a head off the front of `chunks` and check it in the order that FORMAT gives."""
     source = Reader(chunks)
     start = source.take(_LENGTH_END)
     length = int.from_bytes(start[len(MAGIC) :], "big")
@@ -239,6 +183,48 @@ def _read(chunks: Iterable[bytes], expected: Expected | None) -> tuple[Head, Ite
             "Somebody moved or swapped stored files: nothing of it was used.",
         )
     return head, source.rest()
+
+
+def check_intact(chunks: Iterable[bytes], expected: Expected) -> Head:
+    """Read the whole file without a key: head, and size and SHA-256 as far as they are expected. Tampered otherwise."""
+    head, rest = read_head(_watched(chunks, expected), expected)
+    if sum(map(len, rest)) < stream.HEADER_BYTES + primitives.TAG_BYTES:
+        raise _altered(expected)
+    return head
+
+
+def open_file(chunks: Iterable[bytes], expected: Expected, opener: Opener) -> Iterator[bytes]:
+    """
+    Yield the plaintext, a segment at a time, each after it authenticated.
+
+    Tampered for a file that is not the expected one, whole and unaltered; KeyRefused when no key opens it. A caller
+    may use what it got in ways that reach further than a scratch place only after the iteration has ended.
+    """
+    head, rest = read_head(_watched(chunks, expected), expected)
+    data_key = opener.data_key(head)
+    if not wraps.fits(data_key, head.commit):
+        raise KeyRefused(f"The key that was found does not open {head.name or 'this file'}.")
+    try:
+        yield from stream.decrypt(data_key, head.aad, rest)
+    except Tampered as exc:
+        raise _altered(expected) from exc
+
+
+def _watched(chunks: Iterable[bytes], expected: Expected) -> Iterator[bytes]:
+    """Count and hash a file as it is read, and raise at its end, before its last block is of any use."""
+    size = 0
+    digest = hashlib.sha256() if expected.sha256 is not None else None
+    for chunk in chunks:
+        size += len(chunk)
+        if expected.size is not None and size > expected.size:
+            raise _altered(expected)
+        if digest is not None:
+            digest.update(chunk)
+        yield chunk
+    if expected.size not in {None, size}:
+        raise _altered(expected)
+    if digest is not None and not hmac.compare_digest(digest.hexdigest(), expected.sha256 or ""):
+        raise _altered(expected)
 
 
 def _parse(raw: bytes, text: bytes, signer: bytes) -> Head:
