@@ -252,10 +252,10 @@ def _keys(options: argparse.Namespace, environ: Mapping[str, str]) -> LocalKeys:
 
 def _signers(options: argparse.Namespace, held: LocalKeys) -> set[bytes]:
     """Return whose files are believed: roots, signers that are named, and those of a trust file."""
-    from .drivers.crypto import seals, trust  # noqa: PLC0415
+    from .drivers.crypto import keys, seals, trust  # noqa: PLC0415
     from .ground import disk  # noqa: PLC0415
 
-    signers = {_public(text) for text in options.signer} | set(held.roots)
+    signers = {keys.public_key(text, "signer") for text in options.signer} | set(held.roots)
     if options.trust:
         envelope = b"".join(disk.read_blocks(options.trust))
         # Whose application it is goes unasked: the person who names the file vouches for that.
@@ -263,16 +263,6 @@ def _signers(options: argparse.Namespace, held: LocalKeys) -> set[bytes]:
         listed = trust.TrustFile.from_payload(payload).signers
         signers |= {entry.public for entry in listed if entry.compromised_since is None}
     return signers
-
-
-def _public(text: str) -> bytes:
-    try:
-        public = bytes.fromhex(text)
-    except ValueError:
-        public = b""
-    if len(public) != 32:
-        raise UsageError("A signer must be 64 hexadecimal digits: a public key.", field="signer")
-    return public
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import re
 import typing as t
 
 from ...ground import vaults
-from ...ground.errors import KeyRefused
+from ...ground.errors import KeyRefused, UsageError
 from . import primitives
 
 if t.TYPE_CHECKING:
@@ -54,6 +54,15 @@ def pae(type_: str, body: bytes) -> bytes:
 def payload_type(type_: str) -> str:
     """The media type that is signed with a body."""
     return f"application/vnd.lifeboat.{type_}.v1"
+
+
+def public_key(text: str, field: str) -> bytes:
+    """Return a raw public key that was given in hex. Raise UsageError that names `field` on anything else."""
+    if not _HEX_KEY.fullmatch(text.strip()):
+        raise UsageError(
+            f"A key of {field} is not 64 hexadecimal digits.", "Give its public key, not a secret.", field=field
+        )
+    return bytes.fromhex(text.strip())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,17 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from ...ground import disk, vaults
 from ...ground.errors import KeyRefused, UsageError
 from . import keyfile
-from .keys import HOW_TO_MAKE_A_KEY, OpeningKey, RecoveryKey, Signer
+from .keys import HOW_TO_MAKE_A_KEY, OpeningKey, RecoveryKey, Signer, public_key
 
 Mode = t.Literal["single-key", "sealed-host", "reader"]
 
-_ROOT = re.compile(r"[0-9a-f]{64}")
 _HOW_TO_PIN = "Give the root's public key (64 hexadecimal digits), which the recovery key's owner can show."
 
 
@@ -51,7 +49,7 @@ def read(keys: KeySettings) -> LocalKeys:
     if keys.opening_key_file:
         opening += _read_opening(keys.opening_key_file)
     signer = Signer(keyfile.read_one(keys.signer_file, "signer").secret) if keys.signer_file else None
-    roots = frozenset(_root(text) for text in keys.roots)
+    roots = frozenset(public_key(text, "roots") for text in keys.roots)
     if recovery is not None:
         roots = roots or frozenset({recovery.root.public})
     mode = _mode(recovery, opening, signer, roots)
@@ -116,9 +114,3 @@ def _mode(
     if opening:
         raise KeyRefused("An opening key needs a pinned root beside it, and none is given.", _HOW_TO_PIN)
     raise nothing_to_write_with()
-
-
-def _root(text: str) -> bytes:
-    if not _ROOT.fullmatch(text.strip().lower()):
-        raise UsageError("A pinned root must be 64 hexadecimal digits: a public key.", field="roots")
-    return bytes.fromhex(text.strip())

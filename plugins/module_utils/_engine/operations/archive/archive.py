@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from ...drivers.crypto import wraps
-from ...drivers.crypto.keys import HPKE_X25519, Recipient
+from ...drivers.crypto.keys import HPKE_X25519, Recipient, public_key
 from ...drivers.files import names, tar
 from ...drivers.files.memory import Memory
 from ...drivers.files.safety import MEMBERS, Guard, Limits
@@ -137,7 +137,7 @@ def _archive(request: ReadRequest | RewrapRequest, world: World) -> tuple[Truste
 
 def _recipients(given: Sequence[str], keys: TrustedKeys) -> list[Recipient]:
     if given:
-        return [_recipient(text) for text in given]
+        return [Recipient(HPKE_X25519, public_key(text, "recipients")) for text in given]
     if keys.trust is None:
         raise UsageError(
             "There is nobody to rewrap the archive for: no recipient is given, and there is no trust file.",
@@ -145,15 +145,6 @@ def _recipients(given: Sequence[str], keys: TrustedKeys) -> list[Recipient]:
             field="recipients",
         )
     return list(keys.trust.recipients)
-
-
-def _recipient(text: str) -> Recipient:
-    try:
-        return Recipient(HPKE_X25519, bytes.fromhex(text))
-    except ValueError as exc:
-        raise UsageError(
-            "A recipient is not 64 hexadecimal digits.", "Give its public key, not a secret.", field="recipients"
-        ) from exc
 
 
 def _described(member: tar.Member) -> dict[str, t.Any]:

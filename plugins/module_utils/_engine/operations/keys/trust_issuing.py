@@ -16,7 +16,7 @@ import datetime
 import typing as t
 
 from ...drivers.crypto import local_keys, trust
-from ...drivers.crypto.keys import HPKE_X25519, Recipient
+from ...drivers.crypto.keys import HPKE_X25519, Recipient, public_key
 from ...drivers.stores import opening
 from ...ground.errors import AlreadyExists, KeyRefused, Tampered, UsageError
 from ...ground.model import Outcome
@@ -94,7 +94,7 @@ def sign_trust(request: SignRequest, world: World) -> Outcome:
     roots = {*held.roots, held.recovery.root.public}
     current = trust.verify(request.envelope.encode(), roots, application) if request.envelope else None
     now = world.now().replace(microsecond=0)
-    retired = {_public(text, "retired") for text in request.retired}
+    retired = {public_key(text, "retired") for text in request.retired}
     recipients = _recipients(current, request, held.recovery.opening.recipient, retired)
     signers = _signers(current, request, retired, now)
     made = trusted_keys.next_trust(
@@ -113,7 +113,7 @@ def publish_trust(request: PublishedTrust, world: World) -> Outcome:
 
     Raise Tampered when no root signed it, AlreadyExists when another one was published in the meantime.
     """
-    roots = {_public(text, "roots") for text in request.roots}
+    roots = {public_key(text, "roots") for text in request.roots}
     offered = trust.verify(request.envelope.encode(), roots, check_application(request.application))
     store = _open(request, world)
     newest = trusted_keys.load(local_keys.KeySettings(roots=request.roots), store, request.application).trust
@@ -149,7 +149,7 @@ def _recipients(
 ) -> list[Recipient]:
     """Return whom backups are encrypted to: always the recovery key itself, or a disaster would be final."""
     listed = list(current.recipients) if current else []
-    listed += [own, *(Recipient(HPKE_X25519, _public(text, "recipients")) for text in request.recipients)]
+    listed += [own, *(Recipient(HPKE_X25519, public_key(text, "recipients")) for text in request.recipients)]
     if own.public in retired:
         raise UsageError(
             "The recovery key that signs cannot be retired by itself.", "Sign with the next one.", field="retired"
@@ -163,7 +163,7 @@ def _signers(
     """Return who may sign. An entry is never removed: what it signed in its time still counts."""
     entries = {item.public: item for item in (current.signers if current else ())}
     for signer in request.signers:
-        public = _public(signer.public, "signers")
+        public = public_key(signer.public, "signers")
         known = entries.get(public)
         if known is None:
             entries[public] = trust.SignerEntry(public, tuple(signer.scope), now - CLOCKS)
@@ -174,18 +174,6 @@ def _signers(
         if entries[public].until is None:
             entries[public] = dataclasses.replace(entries[public], until=now)
     return list(entries.values())
-
-
-def _public(text: str, field: str) -> bytes:
-    try:
-        public = bytes.fromhex(text)
-    except ValueError:
-        public = b""
-    if len(public) != 32:
-        raise UsageError(
-            f"A key of {field} is not 64 hexadecimal digits.", "Give its public key, not a secret.", field=field
-        )
-    return public
 
 
 def _says_the_same(one: TrustFile, other: TrustFile) -> bool:
