@@ -54,7 +54,9 @@ class Restorer:
         world = restore_fakes.world(
             dry_run=dry_run, environ=self.cluster.environ, later=later, record=self.recorded.append
         )
-        return restore_chain(self.request(database, **values), world, self._chosen(backup), self._back_up)
+        request = self.request(database, **values)
+        request.check()
+        return restore_chain(request, world, self._chosen(backup), self._back_up)
 
     def _chosen(self, backup: restore_fakes.Backup) -> Choice:
         emergency = restore_fakes.Backup(restore_fakes.Record(backup_id="backup-emergency"), {}, {}, {})

@@ -11,6 +11,7 @@ thread has stopped.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import heapq
 import threading
@@ -22,6 +23,26 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .process import Child
+
+
+Given = t.TypeVar("Given")
+Made = t.TypeVar("Made")
+
+AT_ONCE = 8
+"""Requests to a store at once: they wait for the network, and not for a core."""
+
+
+def at_once(work: Callable[[Given], Made], given: Iterable[Given]) -> list[Made]:
+    """Do it for each, `AT_ONCE` of them at a time, and return the results in order. The first error ends what waits."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(work, one) for one in given]
+        try:
+            for future in concurrent.futures.as_completed(running):
+                future.result()
+        finally:
+            for future in running:
+                future.cancel()
+    return [future.result() for future in running]
 
 
 class Stopped(RecoveryError):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import typing as t
 
@@ -62,20 +63,15 @@ def _trust(trusted_keys: TrustedKeys) -> Check:
 
 def _signer(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
     now = case.world.now()
-    scopes = [repository.component(case.request.cluster, name) for name in case.databases or ["postgres"]]
     try:
-        for scope in scopes:
+        for scope in _scopes(case):
             trusted_keys.writer(scope, now)
     except KeyRefused as exc:
         yield refused("signer", exc)
         return
     kid = trusted_keys.signer.kid
-    entries = (
-        [entry for entry in trusted_keys.trust.signers if entry.public == trusted_keys.signer.public]
-        if trusted_keys.trust
-        else []
-    )
-    ends = [entry.until for entry in entries if entry.until]
+    listed = trusted_keys.trust.signers if trusted_keys.trust else ()
+    ends = [entry.until for entry in listed if entry.public == trusted_keys.signer.public and entry.until]
     if ends and min(ends) - now < SOON:
         left = human_duration((min(ends) - now).total_seconds())
         yield warning("signer", f"The signer {kid} of this host counts for another {left} only.", _ISSUE, kid=kid)
@@ -84,11 +80,10 @@ def _signer(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
 
 
 def _recipients(case: Case, trusted_keys: TrustedKeys) -> Check:
-    kids = (
-        [recipient.kid for recipient in trusted_keys.writer(_any_scope(case), case.world.now()).recipients]
-        if _may(case, trusted_keys)
-        else []
-    )
+    kids: list[str] = []
+    with contextlib.suppress(KeyRefused):
+        writer = trusted_keys.writer(_scopes(case)[0], case.world.now())
+        kids = [recipient.kid for recipient in writer.recipients]
     wanted = case.request.limits.min_recipients or (1 if trusted_keys.mode == "single-key" else 2)
     facts = {"recipients": kids, "count": len(kids), "wanted": wanted}
     if not kids:
@@ -120,13 +115,5 @@ def _newest(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
         )
 
 
-def _any_scope(case: Case) -> str:
-    return repository.component(case.request.cluster, (case.databases or ["postgres"])[0])
-
-
-def _may(case: Case, trusted_keys: TrustedKeys) -> bool:
-    try:
-        trusted_keys.writer(_any_scope(case), case.world.now())
-    except KeyRefused:
-        return False
-    return True
+def _scopes(case: Case) -> list[str]:
+    return [repository.component(case.request.cluster, name) for name in case.databases or ["postgres"]]

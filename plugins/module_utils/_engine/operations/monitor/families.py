@@ -11,13 +11,14 @@ A time of 0 means never: `time() - 0` is then as old as an alert could wish for.
 
 from __future__ import annotations
 
+import collections
 import typing as t
 
 from ...ground.exposition import Family, Sample
 from ...ground.verbs import RESULTS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from ...records.repository.inventory import Inventory
@@ -57,40 +58,11 @@ def families(status: ProtectionStatus) -> list[Family]:
     return [*_writer(status), *_backups(status, own), *_runs(status), *_schedule(status), *_store(status)]
 
 
-def _writer(status: ProtectionStatus) -> list[Family]:
+def _writer(status: ProtectionStatus) -> Iterable[Family]:
     labels = {"application": status.application}
-    known = sum(subject.component in status.own for subject in status.subjects)
-    asked = [(labels | {"cluster": each.cluster}, each) for each in status.inventories]
-    return [
-        _gauge("lifeboat_databases", "Databases that this host speaks about.", [(labels, known)]),
-        _gauge(
-            "lifeboat_server_asked_timestamp_seconds",
-            "When the server was last asked which databases it has.",
-            ((place, each.at.timestamp()) for place, each in asked),
-        ),
-        _gauge(
-            "lifeboat_databases_without_backup",
-            "Databases of the server that should have a backup and have none.",
-            ((place, _without_backup(status, each)) for place, each in asked),
-        ),
-        _gauge(
-            "lifeboat_databases_left_out",
-            "Databases of the server that nobody chose for backups.",
-            ((place, len(each.left_out)) for place, each in asked),
-        ),
-        Family(
-            "lifeboat_metrics_written_timestamp_seconds",
-            "gauge",
-            "When these metrics were written.",
-            (Sample(status.at.timestamp(), labels),),
-        ),
-        Family(
-            "lifeboat_catalogue_readable",
-            "gauge",
-            "Whether the store could be read; missing on a host that may only write to it.",
-            () if status.remembered and not status.unreadable else (Sample(0 if status.unreadable else 1, labels),),
-        ),
-    ]
+    asked = [(labels | {"cluster": each.cluster}, (status, each)) for each in status.inventories]
+    yield from _gauges(_OF_HOST, [(labels, status)])
+    yield from _gauges(_OF_SERVER, asked)
 
 
 def _without_backup(status: ProtectionStatus, inventory: Inventory) -> int:
@@ -102,32 +74,22 @@ def _without_backup(status: ProtectionStatus, inventory: Inventory) -> int:
 
 def _backups(status: ProtectionStatus, subjects: list[Protection]) -> Iterable[Family]:
     where = [(_place(status, subject.cluster, subject.database), subject) for subject in subjects]
-    for name, text, value in _OF_SUBJECT:
-        yield _gauge(name, text, ((labels, value(subject)) for labels, subject in where))
-    newest = [(labels, subject.newest) for labels, subject in where]
-    for name, text, value in _OF_NEWEST:
-        yield _gauge(name, text, ((labels, value(backup)) for labels, backup in newest if backup))
+    yield from _gauges(_OF_SUBJECT, where)
+    newest = [(labels, subject.newest) for labels, subject in where if subject.newest]
+    yield from _gauges(_OF_NEWEST, newest)
     yield _gauge(
         "lifeboat_backup_newest_suspicions",
         "What is unusual about the newest full backup, by kind.",
         (
             (labels | {"kind": kind}, count)
             for labels, backup in newest
-            if backup
-            for kind, count in _suspicions(backup)
+            for kind, count in _counted((suspicion.kind for suspicion in backup.suspicions), SUSPICIONS)
         ),
     )
 
 
-def _suspicions(backup: KnownBackup) -> list[tuple[str, int]]:
-    counts = dict.fromkeys(SUSPICIONS, 0)
-    for suspicion in backup.suspicions:
-        counts[suspicion.kind] = counts.get(suspicion.kind, 0) + 1
-    return sorted(counts.items())
-
-
 def _runs(status: ProtectionStatus) -> Iterable[Family]:
-    where = [(_run_labels(status, run), run) for run in status.runs]
+    where = [({**_place(status, run.cluster, run.database), "operation": run.operation}, run) for run in status.runs]
     for name, kind, text, counts in _COUNTS:
         samples = [
             Sample(counts(run).get(result, 0), {**labels, "result": result})
@@ -135,36 +97,37 @@ def _runs(status: ProtectionStatus) -> Iterable[Family]:
             for result in RESULTS
         ]
         yield Family(name, kind, text, tuple(samples))
-    for name, text, value in _OF_RUN:
-        yield _gauge(name, text, ((labels, value(run)) for labels, run in where))
+    yield from _gauges(_OF_RUN, where)
 
 
 def _schedule(status: ProtectionStatus) -> Iterable[Family]:
-    for name, text, value in _OF_JOB:
-        yield _gauge(
-            name,
-            text,
-            (
-                ({"application": status.application, "job_name": job.name, "operation": job.operation}, value(job))
-                for job in status.jobs
-            ),
-        )
+    labels = {"application": status.application}
+    jobs = [({**labels, "job_name": job.name, "operation": job.operation}, job) for job in status.jobs]
+    yield from _gauges(_OF_JOB, jobs)
 
 
 def _store(status: ProtectionStatus) -> Iterable[Family]:
     labels = {"application": status.application}
     if not status.remembered:
-        counts = dict.fromkeys(ANOMALIES, 0)
-        for anomaly in status.anomalies:
-            counts[anomaly.kind] = counts.get(anomaly.kind, 0) + 1
+        counts = _counted((anomaly.kind for anomaly in status.anomalies), ANOMALIES)
         yield _gauge(
             "lifeboat_store_anomalies",
             "Things in the store that are not as they must be.",
-            (({**labels, "kind": kind}, count) for kind, count in sorted(counts.items())),
+            (({**labels, "kind": kind}, count) for kind, count in counts),
         )
     if status.store:
-        for name, text, value in _OF_STORE:
-            yield _gauge(name, text, [(labels, value(status.store))])
+        yield from _gauges(_OF_STORE, [(labels, status.store)])
+
+
+def _counted(kinds: Iterable[str], known: Iterable[str]) -> list[tuple[str, int]]:
+    """Return how many there are of each kind, also of those that are known and not there."""
+    return sorted({**dict.fromkeys(known, 0), **collections.Counter(kinds)}.items())
+
+
+def _gauges(table: Iterable[Gauge], found: Sequence[tuple[dict[str, str], t.Any]]) -> Iterable[Family]:
+    """Yield a family for each row of a table, with a sample of each thing that was found."""
+    for name, text, value in table:
+        yield _gauge(name, text, ((labels, value(thing)) for labels, thing in found))
 
 
 def _gauge(name: str, text: str, values: Iterable[tuple[dict[str, str], float | None]]) -> Family:
@@ -175,10 +138,6 @@ def _place(status: ProtectionStatus, cluster: str, database: str) -> dict[str, s
     return {"application": status.application, "cluster": cluster, "database": database}
 
 
-def _run_labels(status: ProtectionStatus, run: Runs) -> dict[str, str]:
-    return {**_place(status, run.cluster, run.database), "operation": run.operation}
-
-
 def _when(at: datetime | None) -> float:
     return at.timestamp() if at else 0
 
@@ -186,6 +145,38 @@ def _when(at: datetime | None) -> float:
 def _finished(backup: KnownBackup | None) -> float:
     return _when(backup.finished if backup else None)
 
+
+_OF_HOST: tuple[Gauge, ...] = (
+    (
+        "lifeboat_databases",
+        "Databases that this host speaks about.",
+        lambda s: sum(subject.component in s.own for subject in s.subjects),
+    ),
+    ("lifeboat_metrics_written_timestamp_seconds", "When these metrics were written.", lambda s: s.at.timestamp()),
+    (
+        "lifeboat_catalogue_readable",
+        "Whether the store could be read; missing on a host that may only write to it.",
+        lambda s: None if s.remembered and not s.unreadable else not s.unreadable,
+    ),
+)
+
+_OF_SERVER: tuple[Gauge, ...] = (
+    (
+        "lifeboat_server_asked_timestamp_seconds",
+        "When the server was last asked which databases it has.",
+        lambda asked: asked[1].at.timestamp(),
+    ),
+    (
+        "lifeboat_databases_without_backup",
+        "Databases of the server that should have a backup and have none.",
+        lambda asked: _without_backup(*asked),
+    ),
+    (
+        "lifeboat_databases_left_out",
+        "Databases of the server that nobody chose for backups.",
+        lambda asked: len(asked[1].left_out),
+    ),
+)
 
 _OF_SUBJECT: tuple[Gauge, ...] = (
     ("lifeboat_backups", "Backups that are authentic and complete.", lambda s: len(s.backups)),

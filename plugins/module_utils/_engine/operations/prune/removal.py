@@ -13,7 +13,6 @@ room for its mark. Should the run die in between, its members are leftovers like
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import graphlib
 import math
@@ -21,6 +20,7 @@ import os.path
 import typing as t
 
 from ...ground.errors import AccessDenied, Full, StoreError
+from ...ground.workers import AT_ONCE, at_once
 from ...records.repository import marks, readings
 from ...records.repository import names as repository
 
@@ -33,12 +33,6 @@ if t.TYPE_CHECKING:
     from ...records.retention.planner import Decision
     from .leftovers import Leftover
     from .survey import Survey
-
-_Given = t.TypeVar("_Given")
-_Made = t.TypeVar("_Made")
-
-WORKERS = 8
-"""Requests at once: deleting waits for the network."""
 
 WAVE = 100
 """Backups that go together: so many that a request for many objects is well filled, so few that the lock holds."""
@@ -130,9 +124,9 @@ class Removal:
             else:
                 self._hide(leftover)
         expired += self._found.lapsed
-        for start in range(0, len(expired), WAVE * WORKERS):
+        for start in range(0, len(expired), WAVE * AT_ONCE):
             self._check()
-            gone, error = self._purge(expired[start : start + WAVE * WORKERS])
+            gone, error = self._purge(expired[start : start + WAVE * AT_ONCE])
             self.removed.garbage += len(gone)
             if error:
                 raise error
@@ -162,7 +156,7 @@ class Removal:
         free -= pinned
         going = [decision for decision in decisions if decision.candidate.backup_id in free]
         self.take_back(decision for decision in decisions if decision.candidate.backup_id not in free)
-        said = self._each(self._expire, going)
+        said = at_once(self._expire, going)
         expired = [found for found in said if found is not None]
         self._go([decision for decision, found in zip(going, said, strict=True) if found is not None], expired)
         for decision in (decision for decision, found in zip(going, said, strict=True) if found is None):
@@ -269,24 +263,12 @@ class Removal:
 
     def _sent(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
         """Purge objects, as many requests at once as are good; what belongs together stays in one."""
-        size = max(1, math.ceil(len(names) / WORKERS))
+        size = max(1, math.ceil(len(names) / AT_ONCE))
         parts = [names[start : start + size] for start in range(0, len(names), size)]
         done: dict[str, Purged | StoreError] = {}
-        for part in self._each(self._opened.store.purge_all, parts):
+        for part in at_once(self._opened.store.purge_all, parts):
             done |= part
         return done
-
-    def _each(self, work: Callable[[_Given], _Made], given: Sequence[_Given]) -> list[_Made]:
-        """Do all of it at once; the first error ends what has not begun."""
-        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            running = [pool.submit(work, one) for one in given]
-            try:
-                for future in concurrent.futures.as_completed(running):
-                    future.result()
-            finally:
-                for future in running:
-                    future.cancel()
-        return [future.result() for future in running]
 
     def _lift(self, decision: Decision, expired: Sequence[marks.Mark]) -> None:
         for mark in () if self._dry_run else expired:

@@ -12,7 +12,6 @@ listed twice, and each thing that seems to be left over is asked for by its own 
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import dataclasses
 import datetime
 import functools
@@ -20,6 +19,7 @@ import typing as t
 
 from ...drivers.stores.base import is_there
 from ...ground.errors import Unbelievable
+from ...ground.workers import at_once
 from ...records.repository import marks, protection, readings
 from ...records.repository import names as repository
 from ...records.retention.planner import Candidate, Refusal, plan
@@ -35,9 +35,6 @@ if t.TYPE_CHECKING:
 
 MISDATED = datetime.timedelta(hours=24)
 """How far a backup's own time may be from the one at which the store took it."""
-
-WORKERS = 8
-"""Questions at once: they wait for the network."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,8 +115,7 @@ def with_locks(
     # Without the limit, so that the locks of all that may go are known: which of them counts is decided later.
     going = [decision.candidate for decision in plan(candidates, policy, now, force=True).of("delete")]
     names = [repository.manifest(opened.application, one.component, one.backup_id) for one in going]
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        until = dict(zip(going, pool.map(opened.store.locked_until, names), strict=True))
+    until = dict(zip(going, at_once(opened.store.locked_until, names), strict=True))
     return [dataclasses.replace(one, locked_until=until.get(one)) for one in candidates]
 
 
@@ -188,16 +184,15 @@ def _names_of_missing(listed: Iterable[Listed], objects: Mapping[str, list[Objec
 
 def _ask_for_each(opened: Repository, names: Mapping[str, str]) -> None:
     """Raise Unbelievable when the store holds any of these, which its listings do not show."""
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        there = pool.map(functools.partial(is_there, opened.store), names)
-        for (name, identity), found in zip(names.items(), there, strict=True):
-            if found:
-                raise Unbelievable(
-                    f"{opened.store.url} does not list {name} and holds it: what else of {identity} and others is "
-                    "there cannot be known.",
-                    "Nothing was deleted; find out why its listing is not complete.",
-                    name=name,
-                )
+    there = at_once(functools.partial(is_there, opened.store), names)
+    for (name, identity), found in zip(names.items(), there, strict=True):
+        if found:
+            raise Unbelievable(
+                f"{opened.store.url} does not list {name} and holds it: what else of {identity} and others is there "
+                "cannot be known.",
+                "Nothing was deleted; find out why its listing is not complete.",
+                name=name,
+            )
 
 
 def _mark_objects(opened: Repository) -> tuple[dict[str, list[ObjectInfo]], list[ObjectInfo]]:

@@ -71,11 +71,10 @@ def restore_chain(
     readings: Sequence[readings.Reading] = (),
 ) -> Outcome:
     """
-    Restore what was `chosen`; `back_up` makes the emergency backup where one is due.
+    Restore what was `chosen` by a request that was checked; `back_up` makes the emergency backup where one is due.
 
     The rights of `loan` are asked for only when something is about to be changed.
     """
-    request.check()
     require_kind(chosen.chain, request.target.kinds)
     record = chosen.chain[-1].manifest
     state_dir = request.repository.state_dir

@@ -9,11 +9,12 @@ details where a key opens them, then the sizes in the manifests.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
+import functools
 import typing as t
 
 from ...ground.errors import RecoveryError, Tampered
+from ...ground.workers import at_once
 from ..repository import catalogue, choosing
 from . import judging
 from .backup_figures import Statistics, of_detail, of_manifest
@@ -107,11 +108,9 @@ def _figures(
         if not fits:
             unknown.append(backup)
     if unknown and opened.trusted_keys.can_open:
-        with concurrent.futures.ThreadPoolExecutor(catalogue.READERS) as pool:
-            for read in pool.map(lambda backup: _opened(opened, backup), unknown):
-                if read is not None:
-                    figures[read.backup_id] = read
-                    _keep(memory, read)
+        for read in filter(None, at_once(functools.partial(_opened, opened), unknown)):
+            figures[read.backup_id] = read
+            _keep(memory, read)
     return figures
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 import json
 import typing as t
@@ -72,17 +73,10 @@ def _whole(notice: Notice) -> dict[str, t.Any]:
     body |= {"seconds": notice.seconds} if notice.seconds else {}
     body |= {"facts": dict(notice.facts)} if notice.facts else {}
     if notice.parts:
-        body["counts"] = _counts(notice)
+        body["counts"] = dict(collections.Counter(part.event for part in notice.parts))
         body["events"] = [_whole(part) for part in notice.parts[-MOST_PARTS:]]
     return body | {"delivery": notice.delivery}
 
 
 def _content(notice: Notice) -> dict[str, t.Any]:
     return {"tables": list(notice.tables), "recordCount": notice.facts.get("rows")}
-
-
-def _counts(notice: Notice) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for part in notice.parts:
-        counts[part.event] = counts.get(part.event, 0) + 1
-    return counts

@@ -11,12 +11,12 @@ is not silently left out but reported as an anomaly. The catalogue has no state 
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import typing as t
 
 from ...drivers.stores import opening
 from ...ground.errors import KeyRefused, NotFound, Tampered
+from ...ground.workers import at_once
 from . import choosing, evidence, readings, trusted_keys
 from . import marks as sealed
 from . import names as repository
@@ -26,16 +26,13 @@ from .stored_backup import Backup, believed, missing_file
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable
 
     from ...drivers.stores.base import ObjectInfo, Store
     from ...drivers.stores.settings import Patience
     from ...ground.model import World
 
 __all__ = ["Backup", "IntegrityProblem", "Listed", "Repository", "RepositorySettings", "open_repository"]
-
-READERS = 8
-"""Manifests that are fetched at once: a listing waits for the network, not for a core."""
 
 STRANGER = "stranger"
 """The kind of anomaly that a wrong key makes of every backup."""
@@ -121,7 +118,7 @@ class Repository:
         places = [
             place for place in self._places(backup.manifest.component) if choosing.second(place.backup_id) <= until
         ]
-        read = [found for found in self._all_believed(sorted(places)[-count:]) if found]
+        read = [found for found in at_once(self._believed, sorted(places)[-count:]) if found]
         return [found for found in sorted(read, key=_age) if _age(found) <= _age(backup)]
 
     def everything(
@@ -134,7 +131,7 @@ class Repository:
         none is listed and some are there.
         """
         places = self._places(component)
-        read = self._all_believed(places)
+        read = at_once(self._believed, places)
         files = all_files() if all_files else self._files()
         self._look_for_hidden(component, places, files, self._compare_with_receipts(component, read))
         sizes = {info.name: info.size for info in files}
@@ -205,10 +202,6 @@ class Repository:
         infos = self.store.list(repository.manifests(self.application, component))
         found = ((repository.parse_manifest(self.application, info.name), info.modified) for info in infos)
         return [Place(*parsed, modified) for parsed, modified in found if parsed is not None]
-
-    def _all_believed(self, places: Sequence[Place]) -> list[Backup | None]:
-        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-            return list(pool.map(self._believed, places))
 
     def _believed(self, place: Place) -> Backup | None:
         try:

@@ -13,13 +13,13 @@ taking one back is another mark, which lifts it. Each kind is a scope of its own
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import typing as t
 
 from ...drivers.crypto import seals, strict_json
 from ...drivers.crypto.trust import parse_time, time_text
 from ...ground.errors import Tampered
+from ...ground.workers import at_once
 from . import names as repository
 
 if t.TYPE_CHECKING:
@@ -33,7 +33,6 @@ if t.TYPE_CHECKING:
 KINDS = repository.MARK_KINDS
 RESTORE_TESTED = "restore_tested"
 FORMAT = "lifeboat-mark/1"
-READERS = 8
 
 REASON_LENGTH = 500
 """Characters of a reason: a sentence, not a report."""
@@ -178,8 +177,7 @@ def let_go(store: Store, trusted_keys: TrustedKeys, application: str, wanted: Co
 def judge(store: Store, trusted_keys: TrustedKeys, application: str, infos: Iterable[ObjectInfo]) -> dict[str, Marks]:
     """Read these marks, and give by backup id those that stand and those that are not to be believed."""
     infos = list(infos)
-    with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-        found = list(pool.map(lambda info: _read(store, trusted_keys, application, info), infos))
+    found = at_once(lambda info: _read(store, trusted_keys, application, info), infos)
     read_marks: dict[str, list[Mark]] = {}
     doubtful: dict[str, list[str]] = {}
     for info, mark in zip(infos, found, strict=True):
