@@ -190,6 +190,8 @@ def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place)
             {"name": "enough", "query": "SELECT count(*) FROM orders", "minimum": 10**6},
             {"name": "writes", "query": "DELETE FROM orders RETURNING 1", "expect": 1},
             {"name": "slow", "query": "SELECT pg_sleep(60)::text", "expect": ""},
+            {"name": "session", "query": "SELECT pg_backend_pid()", "minimum": 1},
+            {"name": "session again", "query": "SELECT pg_backend_pid()", "minimum": 1},
         ],
         [],
     )
@@ -202,6 +204,7 @@ def test_a_failed_check_is_told_with_what_it_found(restorer, shop_backup, place)
     assert found["enough"]["found"] == 9000
     assert found["writes"]["error"].startswith("PostgreSQL said")
     assert found["slow"]["error"].startswith("It took longer than check_timeout, 0.3 s")
+    assert found["session"]["found"] == found["session again"]["found"]
     assert restorer.sql("SELECT count(*) FROM orders", "asked") == [(9000,)]
 
 
