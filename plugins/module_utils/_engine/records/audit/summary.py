@@ -96,9 +96,7 @@ def read_head(given: object) -> Head | None:
 
 def sections(hosts: Sequence[Collected], period: Period) -> list[Section]:
     """Return the report from the most important to the least."""
-    entries = sorted(
-        ((host.name, entry) for host in hosts for entry in host.entries), key=lambda item: (item[1].time, item[0])
-    )
+    entries = all_entries(hosts)
     return [
         _integrity(hosts, period),
         _operations(entries),
@@ -295,4 +293,5 @@ def _by_people(entry: Entry) -> bool:
 
 def all_entries(hosts: Iterable[Collected]) -> list[tuple[str, Entry]]:
     """Return every entry with its host, in the order of time."""
-    return sorted(((host.name, entry) for host in hosts for entry in host.entries), key=lambda item: item[1].time)
+    every = ((host.name, entry) for host in hosts for entry in host.entries)
+    return sorted(every, key=lambda item: (item[1].time, item[0]))
