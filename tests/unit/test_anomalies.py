@@ -265,6 +265,15 @@ def test_partial_backups_are_left_out_and_emergencies_are_nobodys_baseline():
     assert not found["backup-0030"]
 
 
+def test_what_changed_says_nothing_about_the_size_of_the_whole():
+    history = [
+        statistic(day, scope="incremental" if day % 2 else "full", plain=100 * MIB >> day % 2) for day in range(20)
+    ]
+    found = judge([*history, statistic(20, plain=40 * MIB)], judging.DEFAULTS)
+    assert found.keys() == {one.backup_id for one in history[::2]} | {"backup-0020"}
+    assert [kind.kind for kind in found["backup-0020"]] == ["size_drop"]
+
+
 def test_a_backup_without_counts_is_judged_by_its_size():
     history = [statistic(day, rows=None) for day in range(8)]
     assert kinds([*history, statistic(8, plain=10 * MIB, rows=None)]) == {("size_drop", "")}

@@ -13,7 +13,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components import base
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import scopes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
@@ -56,6 +58,14 @@ def test_what_was_written_is_read() -> None:
     assert [file.volume for file in RECORD.of_member("0002")] == [1, 2]
 
 
+def test_one_page_knows_every_scope() -> None:
+    assert t.get_args(scopes.ScopeName) == tuple(scopes.SCOPES)
+    for name in scopes.SCOPES:
+        parents = (base.Parent(ID, "a" * 64),) if name == "incremental" else ()
+        record = dataclasses.replace(RECORD, scope=name, parents=parents)
+        assert manifest.parse(record.payload(), "shop", "main/shop", ID) == record
+
+
 def test_a_published_manifest_is_written_again_as_it_was() -> None:
     """Marks and receipts hold the hash of a manifest, so that the same one must always be the same bytes."""
     vectors = Path(__file__).resolve().parents[1] / "vectors"
@@ -87,6 +97,8 @@ def _with_file(**fields: t.Any) -> bytes:
         _changed(format="lifeboat-manifest/2"),
         _changed(surprise=1),
         _changed(scope="most"),
+        _changed(scope="incremental"),
+        _changed(parents=[{"backup_id": ID, "manifest_sha256": "a" * 64}]),
         _changed(reason="because"),
         _changed(started="yesterday"),
         _changed(versions={"server": 15}),

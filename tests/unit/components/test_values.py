@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 from pathlib import Path
@@ -18,6 +19,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     NotFound,
     ProofMismatch,
+    RecoveryError,
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.backup import (
@@ -178,3 +180,40 @@ def test_what_a_backup_needs_stays_announced_while_it_is_proved(chained: Shop, m
     monkeypatch.setattr(validation.readings, "announced", and_note)
     chained.validate()
     assert len(announced) == 2
+
+
+def test_what_stands_on_another_backup_is_the_latest_all_the_same(chained: Shop) -> None:
+    shown = listing.list_backups(listing.ListRequest(chained.shelf.settings), chained.shelf.world()).facts
+    assert [row["scope"] for row in shown["backups"]] == ["full", "incremental"]
+    assert shown["latest"]["values/prices"]["backup_id"] == shown["backups"][-1]["backup_id"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Odd(Values):
+    """One that says something else about its backups than what they are."""
+
+    says: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    def capture(self, *given: t.Any) -> t.Any:
+        return dataclasses.replace(Values.capture(self, *given), **self.says)
+
+
+def test_what_no_reader_would_accept_is_never_published(shop: Shop) -> None:
+    # Else a component that is not right makes backups, and whoever needs one is the first to know.
+    wrong = [{"scope": "most"}, {"versions": {"server": 17}}, {"scope": "incremental"}]
+    for says in wrong:
+        shop.values = Odd(shop.directory, says=says)
+        with pytest.raises(RecoveryError, match=r"No reader would accept.*a mistake of this software"):
+            shop.back_up()
+    assert not [path for path in Path(shop.shelf.home, "store").rglob("*") if path.is_file()]
+
+
+def test_a_backup_that_stands_alone_is_compared_with_the_last_one_that_did(shop: Shop) -> None:
+    shop.write(rum="x" * 50_000)
+    shop.back_up()
+    shop.write(tea="5")
+    assert shop.back_up().facts["backup"]["plain_size"] < 1000
+    shop.write(rum="x" * 10_000)
+    shop.values = Odd(shop.directory, says={"scope": "full", "parents": ()})
+    with pytest.raises(RecoveryError, match="shrank"):
+        shop.back_up()

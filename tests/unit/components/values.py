@@ -76,7 +76,15 @@ class Values:
         Path(known.state_dir, f"{sink.backup_id}.values").write_text(json.dumps(values))
         last = known.previous
         parents = (Parent(last.backup_id, last.manifest_sha256),) if last else ()
-        return Captured("full", "content", {}, detail, {"values": len(values)}, f"{len(values)} values", parents)
+        return Captured(
+            "incremental" if last else "full",
+            "content",
+            {},
+            detail,
+            {"values": len(values)},
+            f"{len(values)} values",
+            parents,
+        )
 
     @contextlib.contextmanager
     def plan(self, chain: t.Any, _run: t.Any) -> t.Iterator[ValuesPlan]:

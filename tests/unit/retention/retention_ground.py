@@ -73,7 +73,7 @@ class Ground:
                 "backup_id": identity,
                 "component": repository.component("main", database),
                 "kind": "logical",
-                "scope": "full",
+                "scope": "incremental" if "parents" in changes else "full",
                 "reason": "scheduled",
                 "proof": "counts",
                 "started": finished,

@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
 
     from ...ground.model import World
     from ...ground.progress import Phases, Progress
+    from ...ground.scopes import ScopeName
     from .base import Parent
 
 
@@ -61,7 +62,7 @@ class Captured:
     `detail` the record of that name; `facts` go into the result.
     """
 
-    scope: str
+    scope: ScopeName
     proof: str
     versions: Mapping[str, str]
     detail: Mapping[str, t.Any]

@@ -22,13 +22,13 @@ from ...drivers.components.source import Known
 from ...drivers.crypto import seals
 from ...drivers.stores.base import is_there
 from ...ground import units
-from ...ground.errors import AccessDenied, DatabaseError, NotFound, StoreError, Unbelievable
+from ...ground.errors import AccessDenied, DatabaseError, NotFound, RecoveryError, StoreError, Tampered, Unbelievable
 from ...ground.model import Outcome
 from ...ground.printing import printable
 from ...ground.progress import Progress, status_directory
 from ...records.anomalies import assessment
 from ...records.anomalies.backup_figures import Statistics
-from ...records.repository import catalogue, choosing
+from ...records.repository import catalogue, choosing, manifest
 from ...records.repository import names as repository
 from ...records.repository.receipts import Receipt
 from ...records.repository.stored_backup import incomplete
@@ -76,7 +76,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         made = attempts.captured(known)
         try:
             record = attempts.manifest(made)
-            _guard(request, record, previous)
+            _guard(request, record, _comparable(opened, component, previous))
             envelope = _publish(opened, writer, record)
         except BaseException:
             if _surely_unlisted(opened, component, made.files.backup_id):
@@ -93,13 +93,20 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
 
 
 def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest) -> bytes:
-    """Look at every file once more, then write the manifest. Return its envelope."""
+    """Look at every file once more, and at the manifest as readers do, then write it. Return its envelope."""
     # A host that may only write cannot list; each of its uploads was checked as it ended.
     with contextlib.suppress(AccessDenied):
         if problem := incomplete(record, opened.store):
             raise StoreError(problem, "Something removed it during the backup: find out what, and run again.")
-    envelope = seals.seal_record("manifest", record.payload(), [writer.signer])
-    opened.store.put_new(repository.manifest(record.application, record.component, record.backup_id), envelope)
+    payload = record.payload()
+    place = (record.application, record.component, record.backup_id)
+    try:
+        manifest.parse(payload, *place)
+    except Tampered as exc:
+        remedy = "It is a mistake of this software: report it. Nothing was listed as a backup."
+        raise RecoveryError(f"No reader would accept this backup. {exc.cause}", remedy) from exc
+    envelope = seals.seal_record("manifest", payload, [writer.signer])
+    opened.store.put_new(repository.manifest(*place), envelope)
     return envelope
 
 
@@ -119,6 +126,13 @@ def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
     except AccessDenied:
         return choosing.newest(opened.receipts.of(opened.application, component))
     return _receipt(found.manifest, found.manifest_sha256)
+
+
+def _comparable(opened: catalogue.Repository, component: str, previous: Receipt | None) -> Receipt | None:
+    """Return the newest backup before whose size tells something: where parents are used, the host remembers it."""
+    if previous is None or choosing.is_comparable(previous):
+        return previous
+    return choosing.newest(opened.receipts.of(opened.application, component), choosing.is_comparable)
 
 
 def _receipt(record: Manifest, digest: str) -> Receipt:
@@ -145,7 +159,7 @@ def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -
             "Look at the database before you lower min_bytes: nothing was listed as a backup.",
             plain_size=size,
         )
-    if previous is None or not choosing.is_whole(record) or request.accept_shrink or not request.max_shrink:
+    if previous is None or not choosing.is_comparable(record) or request.accept_shrink or not request.max_shrink:
         return
     least = previous.plain_size * (100 - request.max_shrink) // 100
     if size < least:

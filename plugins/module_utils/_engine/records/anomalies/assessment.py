@@ -47,7 +47,7 @@ def assess(
         return {}
     full: dict[str, list[catalogue.Backup]] = {}
     for backup in sorted(backups, key=lambda each: choosing.age(each.manifest)):
-        if choosing.is_whole(backup.manifest):
+        if choosing.is_comparable(backup.manifest):
             full.setdefault(backup.manifest.component, []).append(backup)
     newest = {component: each[-judging.DEPTH * wanted.window :] for component, each in full.items()}
     known = {entry.backup_id: entry for entry in memory.of(opened.application)}

@@ -73,7 +73,7 @@ def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tup
     found: dict[str, tuple[Suspicion, ...]] = {}
     baseline: list[Statistic] = []
     for current in history:
-        if not choosing.is_whole(current) or not thresholds.window:
+        if not choosing.is_comparable(current) or not thresholds.window:
             continue
         if thresholds.since and current.at < thresholds.since:
             continue

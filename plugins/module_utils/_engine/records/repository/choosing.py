@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ...ground.errors import UsageError
+from ...ground.scopes import SCOPES, Scope
 from ...ground.units import point_in_time
 
 if t.TYPE_CHECKING:
@@ -32,11 +33,11 @@ _BEFORE = re.compile(r"latest before (.+)")
 
 
 class Made(t.Protocol):
-    """A backup: why it was made, and of how much of its database."""
+    """A backup: why it was made, and of how much of its component."""
 
     @property
     def scope(self) -> str:
-        """Whether it is `full` or `partial`."""
+        """How much of its component it holds, a word of `SCOPES`."""
 
     @property
     def reason(self) -> str:
@@ -76,8 +77,13 @@ def age(record: Dated) -> tuple[datetime.datetime, str, str]:
 
 
 def is_whole(record: Made) -> bool:
-    """Whether a backup is one of the whole database."""
-    return record.scope == "full"
+    """Whether a backup restores the whole component, with its parents where it has some."""
+    return SCOPES.get(record.scope, Scope()).whole
+
+
+def is_comparable(record: Made) -> bool:
+    """Whether the size of a backup tells something beside that of another such one."""
+    return SCOPES.get(record.scope, Scope()).comparable
 
 
 def is_emergency(record: Made) -> bool:
@@ -86,7 +92,7 @@ def is_emergency(record: Made) -> bool:
 
 
 def is_latest(record: Made) -> bool:
-    """Whether a backup may be meant by `latest`: a full one, and no emergency backup."""
+    """Whether a backup may be meant by `latest`: one of the whole, and no emergency backup."""
     return is_whole(record) and not is_emergency(record)
 
 

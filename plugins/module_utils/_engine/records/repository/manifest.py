@@ -19,6 +19,7 @@ import typing as t
 from ...drivers.components.base import Parent
 from ...drivers.crypto import strict_json
 from ...ground.errors import Tampered
+from ...ground.scopes import SCOPES
 from ...ground.verbs import REASONS
 from . import names as repository
 
@@ -26,8 +27,6 @@ FORMAT = "lifeboat-manifest/1"
 
 LIMIT = 16 << 20
 """Bytes of a manifest that a reader accepts."""
-
-SCOPES = ("full", "partial")
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -161,6 +160,8 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
     place = (manifest.application, manifest.component, manifest.backup_id)
     _require(place == (application, component, backup_id), backup_id, "belongs to another place")
     _require(manifest.scope in SCOPES and manifest.reason in REASONS, backup_id, "has an unknown scope or reason")
+    alone = manifest.scope != "incremental"
+    _require(alone != bool(manifest.parents), backup_id, f"has {len(manifest.parents)} parents and is {manifest.scope}")
     _check_files(manifest)
     expected = {"size": manifest.size, "plain_size": manifest.plain_size, "files": len(manifest.files)}
     _require(totals == expected, backup_id, "has totals that differ from its files")
