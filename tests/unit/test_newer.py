@@ -129,7 +129,7 @@ def test_a_hidden_manifest_leaves_its_records(shelf: Shelf) -> None:
     lost = shelf.back_up(hours=5)
     hide(shelf, lost)
     chosen = choose(shelf, settings=without_receipts(shelf))
-    # This record says nothing of its source, so that nobody can be certain.
+    # This record does not say whose it is, so that nobody can be certain.
     assert [passed.backup_id for passed in chosen.passed] == [lost]
     assert "may not be the newest" in chosen.notes[0]
 

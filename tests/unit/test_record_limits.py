@@ -88,7 +88,7 @@ def test_a_writer_does_not_store_what_readers_refuse(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(storing, "RECORD_BYTES", 100)
     nothing = t.cast("t.Any", None)
     files = storing.BackupFiles(
-        nothing, "shop", "backup", nothing, nothing, attempt=1, progress=nothing, phases=nothing
+        nothing, "shop", "backup", nothing, nothing, component="main/shop", attempt=1, progress=nothing, phases=nothing
     )
     with pytest.raises(UsageError, match="readers take 100"):
         files.record("detail", json.loads(json.dumps({"tables": list(range(100))})))

@@ -217,3 +217,25 @@ def test_a_backup_that_stands_alone_is_compared_with_the_last_one_that_did(shop:
     shop.values = Odd(shop.directory, says={"scope": "full", "parents": ()})
     with pytest.raises(RecoveryError, match="shrank"):
         shop.back_up()
+
+
+def test_whoever_hides_the_newest_does_not_decide_what_is_restored(chained: Shop) -> None:
+    # On the host of a disaster there are no receipts: what lies in the store without a manifest must tell.
+    made = max(chained.shelf.home.rglob("backup-*.json"))
+    made.unlink()
+    (chained.shelf.home / "state" / "receipts.jsonl").unlink()
+    chained.shelf.now += datetime.timedelta(hours=3)
+    with pytest.raises(UsageError, match=f"is not the newest backup of values/prices; {made.stem} came later"):
+        chained.restore(confirm="prices@here")
+
+
+def test_the_record_of_another_component_hides_nothing_of_this_one(chained: Shop) -> None:
+    home = chained.shelf.home / "wages"
+    home.mkdir()
+    other = Shop(chained.shelf, home)
+    other.values = dataclasses.replace(other.values, name=("values", "wages"))
+    made = other.back_up().facts["backup"]["backup_id"]
+    (chained.shelf.home / "store/shop/manifests/values/wages" / f"{made}.json").unlink()
+    (chained.shelf.home / "state" / "receipts.jsonl").unlink()
+    (warning,) = chained.restore(dry_run=True).warnings
+    assert warning.startswith("prices on here holds data")

@@ -77,6 +77,7 @@ class Attempts:
             repository.backup_id(started, secrets.token_hex(8)),
             self.writer,
             self.compression,
+            component=self.component,
             attempt=number,
             progress=self.progress,
             phases=Phases(self.world.now, self.progress),

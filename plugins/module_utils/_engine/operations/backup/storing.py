@@ -45,6 +45,7 @@ class BackupFiles:
         writer: lbx.Writer,
         compression: codec.Codec,
         *,
+        component: str,
         attempt: int,
         progress: Progress,
         phases: Phases,
@@ -54,6 +55,7 @@ class BackupFiles:
         self.phases = phases
         self._store = store
         self._application = application
+        self._component = component
         self.backup_id = backup_id
         self._writer = writer
         self._codec = compression
@@ -88,9 +90,10 @@ class BackupFiles:
             volume += 1
 
     def record(self, what: str, body: dict[str, t.Any], /) -> None:
-        """Store the encrypted record `what`, such as `detail`."""
+        """Store the encrypted record `what`, such as `detail`, which also says whose it is: should its manifest go."""
         name = repository.detail(self._application, self.backup_id, what)
-        data = strict_json.dumps(body, raw_names=True)
+        whose = {"component": self._component} if what == "detail" else {}
+        data = strict_json.dumps({**body, **whose}, raw_names=True)
         if len(data) > RECORD_BYTES:
             raise UsageError(
                 f"The record {what} of the backup would have {len(data)} bytes, and readers take {RECORD_BYTES}.",

@@ -38,7 +38,7 @@ OPENED = 8
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Passed:
-    """A newer backup that was passed over; `certain` unless nobody can tell that it is one of this database."""
+    """A newer backup that was passed over; `certain` unless nobody can tell that it is one of this component."""
 
     backup_id: str
     cause: str
@@ -54,7 +54,7 @@ class Chosen:
 
     @property
     def certain(self) -> bool:
-        """Whether a newer backup of the same database is known to have been made."""
+        """Whether a newer backup of the same component is known to have been made."""
         return any(passed.certain for passed in self.passed)
 
     @property
@@ -102,7 +102,7 @@ def choose(opened: Repository, component: str, selector: str, now: datetime.date
 def notice(
     opened: Repository, backups: Iterable[Backup], until: datetime.datetime | None = None
 ) -> dict[str, tuple[Passed, ...]]:
-    """Count it among the anomalies where the latest of a database is not the newest; give what it passes over."""
+    """Count it among the anomalies where the latest of a component is not the newest; give what it passes over."""
     latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest)}
     found = {component: among(opened.anomalies, backup, until) for component, backup in latest.items()}
     for component, passed in found.items():
@@ -115,7 +115,7 @@ def notice(
 def among(
     anomalies: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None = None
 ) -> tuple[Passed, ...]:
-    """Return what the anomalies of a listing say of newer backups of the same database, or of one that may be."""
+    """Return what the anomalies of a listing say of newer backups of the same component, or of one that may be."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
     found: dict[str, Passed] = {}
     for anomaly in anomalies:
@@ -221,8 +221,8 @@ def _marks(opened: Repository, identities: Iterable[str]) -> dict[str, sealed.Ma
 
 
 def _by_its_record(opened: Repository, chosen: Backup, identity: str, *, open_it: bool) -> Iterator[Passed]:
-    """Tell by its record whether a backup without a manifest is one of the same database, where a key opens it."""
-    cause = "Its data and records are complete, and its manifest is missing."
+    """Tell by its record whether a backup without a manifest is one of the same component, where a key opens it."""
+    cause = "All of it is stored, and its manifest is missing."
     name = repository.detail(opened.application, identity, "detail")
     signers = opened.trusted_keys.record_signers(chosen.manifest.component, None)
     try:
@@ -230,10 +230,10 @@ def _by_its_record(opened: Repository, chosen: Backup, identity: str, *, open_it
             raise AccessDenied("Nobody here can open it.", "")
         stored = opened.store.get(name)
         sealed = lbx.open_file(stored, lbx.Expected(name, signers), opened.trusted_keys.opener)
-        source = parse_record(b"".join(codec.decompress(sealed, limit=RECORD_BYTES)))["source"]
-        own = chosen.detail()["source"]
-    except (RecoveryError, KeyError, TypeError):
+        whose = parse_record(b"".join(codec.decompress(sealed, limit=RECORD_BYTES))).get("component")
+    except RecoveryError:
+        whose = None
+    if not isinstance(whose, str):
         yield Passed(identity, cause, certain=False)
-        return
-    if all(source.get(key) == own.get(key) for key in ("database", "system_identifier")):
+    elif whose == chosen.manifest.component:
         yield Passed(identity, cause)
