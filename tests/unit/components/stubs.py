@@ -125,7 +125,7 @@ class Physical:
         sink.record("detail", {"position": "0/3000028"})
         last = known.previous
         parents = (Parent(last.backup_id, last.manifest_sha256),) if last else ()
-        return Captured("full", "pages", {"server": "17.2"}, {}, {}, "its own manifest", parents)
+        return Captured("full", "pages", {"server": "17.2"}, {}, "its own manifest", parents)
 
     @contextlib.contextmanager
     def plan(self, chain: Sequence[Stored], run: Run) -> Iterator[Plan]:
@@ -169,7 +169,7 @@ class Redis:
         parents: tuple[Parent, ...] = ()
         if goes_on and known.previous:
             parents = (Parent(known.previous.backup_id, known.previous.manifest_sha256),)
-        return Captured("incremental" if goes_on else "full", "counts", {}, {}, {}, "9 keys", parents)
+        return Captured("incremental" if goes_on else "full", "counts", {}, {}, "9 keys", parents)
 
     @contextlib.contextmanager
     def plan(self, chain: Sequence[Stored], run: Run) -> Iterator[Plan]:
@@ -218,7 +218,7 @@ class Files:
         return Preview("what changed", (), {"members": 0, "memory": known.state_dir})
 
     def capture(self, _known: Known, sink: BlobSink, _world: World, /) -> Captured:
-        captured = Captured("partial" if self.paths else "full", "content", {}, {}, {}, "12 files")
+        captured = Captured("partial" if self.paths else "full", "content", {}, {}, "12 files")
         sink.blob(1, iter([b""]))
         sink.checkpoint(dataclasses.replace(captured, scope="checkpoint"))
         sink.blob(2, iter([b""]))

@@ -12,6 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components import base
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import Check
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.trials import (
     ScratchTrial,
@@ -33,6 +34,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import judging
 from values import Values
 
 if t.TYPE_CHECKING:
@@ -239,3 +241,26 @@ def test_the_record_of_another_component_hides_nothing_of_this_one(chained: Shop
     (chained.shelf.home / "state" / "receipts.jsonl").unlink()
     (warning,) = chained.restore(dry_run=True).warnings
     assert warning.startswith("prices on here holds data")
+
+
+def test_a_component_says_itself_what_later_backups_are_compared_with(shop: Shop) -> None:
+    for count in (*range(1000, 1008), 3):
+        shop.write(tea=str(count))
+        counted = base.Figures(rows=count, members={"all": 1})
+        shop.values = Odd(shop.directory, says={"scope": "full", "parents": (), "figures": counted})
+        made = shop.back_up(max_shrink=0)
+        assert made.changed
+    (suspicion,) = made.facts["backup"]["suspicions"]
+    assert "shrank to 3 rows" in suspicion
+
+
+def test_nothing_about_its_figures_fails_a_backup_that_exists(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.values = Odd(shop.directory, says={"figures": base.Figures(members={"one that is not there": 7})})
+    assert "lists no complete member 0007" in shop.back_up().warnings[0]
+    monkeypatch.setattr(judging, "judge", lambda *_given: 1 / 0)
+    shop.values = Values(shop.directory)
+    shop.write(tea="4")
+    assert "was compared with nothing: ZeroDivisionError" in shop.back_up().warnings[-1]
+    monkeypatch.undo()
+    world = shop.shelf.world()
+    assert len(listing.list_backups(listing.ListRequest(shop.shelf.settings), world).facts["backups"]) == 2

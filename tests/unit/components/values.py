@@ -71,20 +71,12 @@ class Values:
     def capture(self, known: t.Any, sink: t.Any, _world: t.Any, /) -> Captured:
         values, changes = read(self.directory), self._changes(known)
         sink.member(1, [json.dumps(changes).encode()])
-        detail = {"proof": proof(values)}
-        sink.record("detail", detail)
+        sink.record("detail", {"proof": proof(values), "tables": ["nobody else's affair"]})
         Path(known.state_dir, f"{sink.backup_id}.values").write_text(json.dumps(values))
         last = known.previous
         parents = (Parent(last.backup_id, last.manifest_sha256),) if last else ()
-        return Captured(
-            "incremental" if last else "full",
-            "content",
-            {},
-            detail,
-            {"values": len(values)},
-            f"{len(values)} values",
-            parents,
-        )
+        scope, said = "incremental" if last else "full", f"{len(values)} values"
+        return Captured(scope, "content", {}, {"values": len(values)}, said, parents)
 
     @contextlib.contextmanager
     def plan(self, chain: t.Any, _run: t.Any) -> t.Iterator[ValuesPlan]:

@@ -76,6 +76,20 @@ class Parent:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Figures:
+    """
+    How much a backup holds, for whoever looks for anomalies: all `rows` if they were counted, those of its parts by
+    name, and the numbers of the members whose sizes are followed, by what they hold. Beside other backups' of the same
+    `compression`.
+    """
+
+    compression: str = ""
+    rows: int | None = None
+    parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    members: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
     """A place beside its backup's proof: `differences` make it a failure, `notes` do not, `parts` are each part's."""
 

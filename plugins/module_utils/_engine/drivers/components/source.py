@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .base import Figures
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -58,17 +60,17 @@ class Preview:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Captured:
     """
-    What was stored, all of one moment. `proof` is its level, `said` the proof in a few words for a summary, and
-    `detail` the record of that name; `facts` go into the result.
+    What was stored, all of one moment. `proof` is its level, `said` the proof in a few words for a summary, `figures`
+    are what later backups are compared with, and `facts` go into the result.
     """
 
     scope: ScopeName
     proof: str
     versions: Mapping[str, str]
-    detail: Mapping[str, t.Any]
     facts: Mapping[str, t.Any]
     said: str
     parents: tuple[Parent, ...] = ()
+    figures: Figures = dataclasses.field(default_factory=Figures)
     warnings: tuple[str, ...] = ()
 
 

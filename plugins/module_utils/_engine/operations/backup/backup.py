@@ -86,7 +86,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     suspicions, trouble = assessment.note(
         Statistics(request.repository.state_dir, request.repository.place),
         record,
-        made.captured.detail,
+        made.captured.figures,
         request.thresholds,
     )
     return _made(record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)

@@ -13,15 +13,17 @@ import contextlib
 import functools
 import typing as t
 
+from ...drivers.components import kinds
 from ...ground.errors import RecoveryError, Tampered
 from ...ground.workers import at_once
 from ..repository import catalogue, choosing
 from . import judging
-from .backup_figures import Statistics, of_detail, of_manifest
+from .backup_figures import Statistics, of, of_manifest
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ...drivers.components.base import Figures
     from ..repository.manifest import Manifest
     from .backup_figures import Statistic
     from .judging import Suspicion, Thresholds
@@ -58,22 +60,23 @@ def assess(
     return found
 
 
-def note(
-    memory: Statistics, record: Manifest, detail: Mapping[str, t.Any], wanted: Thresholds
-) -> tuple[list[str], list[str]]:
+def note(memory: Statistics, record: Manifest, figures: Figures, wanted: Thresholds) -> tuple[list[str], list[str]]:
     """
-    Remember a backup that was just made; give what is suspicious about it, and what went wrong with remembering.
+    Remember a backup that was just made; give what is suspicious about it, and what went wrong with telling.
 
-    Nothing here may fail a backup that exists: a disk that refuses is told, and that is all.
+    Nothing here may fail a backup that exists: what goes wrong is told, and that is all.
     """
-    current = of_detail(record, detail)
-    history = memory.of(record.application, record.component)[-judging.DEPTH * max(wanted.window, 1) :]
-    found = judging.judge([*history, current], wanted).get(current.backup_id, ())
+    suspicions: list[str] = []
     try:
+        current = of(record, figures)
+        history = memory.of(record.application, record.component)[-judging.DEPTH * max(wanted.window, 1) :]
+        suspicions = judging.shown(judging.judge([*history, current], wanted).get(current.backup_id, ()))
         memory.add(current)
     except RecoveryError as exc:
-        return judging.shown(found), [str(exc)]
-    return judging.shown(found), []
+        return suspicions, [str(exc)]
+    except Exception as exc:  # noqa: BLE001 - a backup that was made stays made
+        return suspicions, [f"{record.backup_id} was compared with nothing: {type(exc).__name__}, {exc}"]
+    return suspicions, []
 
 
 def remembered(memory: Statistics, application: str, wanted: Thresholds) -> Found:
@@ -115,13 +118,13 @@ def _figures(
 
 
 def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic | None:
+    figures = kinds.FIGURES.get(backup.manifest.kind)
     try:
-        detail = backup.detail()
-        return of_detail(backup.manifest, detail) if "tables" in detail else None
+        return of(backup.manifest, figures(backup.detail())) if figures else None
     except Tampered as exc:
         opened.anomalies.append(catalogue.IntegrityProblem("detail", backup.manifest.backup_id, exc.cause))
     except (RecoveryError, KeyError, TypeError, ValueError):
-        # One that another key opens, or of another kind of backup: its manifest has to do.
+        # One that another key opens, or that is not as its kind has it: its manifest has to do.
         pass
     return None
 

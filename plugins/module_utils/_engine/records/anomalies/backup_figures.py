@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import typing as t
 
 from ...ground import journal
@@ -21,8 +22,9 @@ from ...ground.host_state import STATISTICS
 from ...ground.units import point_in_time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from ...drivers.components.base import Figures
     from ..repository.manifest import Manifest
 
 LARGEST = 16 << 20
@@ -31,17 +33,11 @@ LARGEST = 16 << 20
 KEPT = 80
 """Lines of a component that survive this, fewer where there are so many components that half of the room is full."""
 
-MOST_TABLES = 2000
-"""The largest tables of a backup that are remembered one by one; all are in the sum."""
-
-REST = "rest"
-"""The name of the stream that holds all tables without one of their own."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Statistic:
     """
-    One backup in figures: `tables` gives rows by table, `streams` stored bytes and bytes of data by large table.
+    One backup in figures: `tables` gives rows by part, `streams` stored bytes and bytes of data by large part.
 
     `rows` is None, and `tables` empty, when nobody counted. `finished` is an ISO time in UTC. `store` is where it
     went; a line that does not say it counts for each store.
@@ -81,26 +77,18 @@ def of_manifest(record: Manifest) -> Statistic:
     )
 
 
-def of_detail(record: Manifest, detail: Mapping[str, t.Any]) -> Statistic:
-    """Return what the encrypted record tells too; one of a kind that has no tables tells no more than the manifest."""
-    if "tables" not in detail:
-        return of_manifest(record)
-    counted = [entry for entry in detail["proof"].get("tables", ()) if entry["sort"] == "table" and "rows" in entry]
-    bytes_of = {(entry["schema"], entry["name"]): entry["bytes"] for entry in detail["tables"]}
-    largest = sorted(counted, key=lambda entry: -bytes_of.get((entry["schema"], entry["name"]), 0))[:MOST_TABLES]
-    streams: dict[str, list[int]] = {}
-    for member in detail["members"]:
-        if member["role"] == "schema" or (member["role"] == "table" and len(streams) >= MOST_TABLES):
-            continue
-        files = record.of_member(f"{member['number']:04d}")
-        name = _label(*member["tables"][0]) if member["role"] == "table" else REST
-        streams[name] = [sum(file.size for file in files), sum(file.plain_size for file in files)]
+def of(record: Manifest, figures: Figures) -> Statistic:
+    """Return what the component's figures tell too."""
+    members = {name: record.of_member(f"{number:04d}") for name, number in figures.members.items()}
     return dataclasses.replace(
         of_manifest(record),
-        compression=str(detail.get("compression", "")),
-        rows=sum(int(entry["rows"]) for entry in counted) if "tables" in detail["proof"] else None,
-        tables={_label(entry["schema"], entry["name"]): int(entry["rows"]) for entry in largest},
-        streams=streams,
+        compression=figures.compression,
+        rows=figures.rows,
+        tables=dict(figures.parts),
+        streams={
+            name: [sum(file.size for file in files), sum(file.plain_size for file in files)]
+            for name, files in members.items()
+        },
     )
 
 
@@ -146,11 +134,15 @@ def _newest(entries: Iterable[Statistic]) -> list[bytes]:
         kept //= 2
 
 
-def _label(schema: str, name: str) -> str:
-    return f"{schema}.{name}"
-
-
 def _sound(entry: Statistic) -> bool:
     """Whether a line that was read is what it has to be."""
-    counts = isinstance(entry.size, int) and isinstance(entry.plain_size, int) and isinstance(entry.tables, dict)
-    return counts and isinstance(entry.streams, dict) and point_in_time(entry.finished) is not None
+    shaped = isinstance(entry.tables, dict) and isinstance(entry.streams, dict)
+    shaped = shaped and all(isinstance(pair, list) and len(pair) == 2 for pair in entry.streams.values())
+    return shaped and _typed(entry) and point_in_time(entry.finished) is not None
+
+
+def _typed(entry: Statistic) -> bool:
+    pairs = itertools.chain.from_iterable(entry.streams.values())
+    numbers = (entry.size, entry.plain_size, entry.rows or 0, *entry.tables.values(), *pairs)
+    texts = (entry.component, entry.backup_id, entry.scope, entry.reason, entry.compression)
+    return all(isinstance(number, int) for number in numbers) and all(isinstance(text, str) for text in texts)

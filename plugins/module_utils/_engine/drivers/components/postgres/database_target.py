@@ -13,9 +13,8 @@ import typing as t
 from ....ground.errors import Busy
 from . import staging_database, tables_plan
 from .database_plan import DatabasePlan
-from .layout import BackupContents
+from .layout import KIND, BackupContents
 from .restore_options import RestoreOptions
-from .source import KIND
 from .warrants import StagingWarrants
 
 if t.TYPE_CHECKING:

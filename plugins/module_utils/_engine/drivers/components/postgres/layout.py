@@ -11,11 +11,20 @@ import typing as t
 
 from ....ground.errors import UsageError
 from ....ground.units import human_size
+from ..base import Figures
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..base import Stored
+
+KIND = "logical"
+
+FOLLOWED = 2000
+"""The largest tables of a backup that are followed one by one; all are in the sum."""
+
+REST = "rest"
+"""What the member is called that holds all tables without one of their own."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +79,26 @@ def counted(detail: Mapping[str, t.Any]) -> tuple[int, int | None]:
     if entries is None:
         return tables, None
     return tables, sum(int(entry.get("rows", 0)) for entry in entries if entry["sort"] != "materialized view")
+
+
+def figures(detail: Mapping[str, t.Any]) -> Figures:
+    """Return what of a backup is compared with others: the rows of its tables, and its members but the structure."""
+    counted = [entry for entry in detail["proof"].get("tables", ()) if entry["sort"] == "table" and "rows" in entry]
+    bytes_of = {(entry["schema"], entry["name"]): entry["bytes"] for entry in detail["tables"]}
+    counted.sort(key=lambda entry: -bytes_of.get((entry["schema"], entry["name"]), 0))
+    own = [member for member in detail["members"] if member["role"] == "table"][:FOLLOWED]
+    named = [(_label(*member["tables"][0]), member["number"]) for member in own]
+    rest = [(REST, member["number"]) for member in detail["members"] if member["role"] == "rest"]
+    return Figures(
+        compression=str(detail.get("compression", "")),
+        rows=sum(int(entry["rows"]) for entry in counted) if "tables" in detail["proof"] else None,
+        parts={_label(entry["schema"], entry["name"]): int(entry["rows"]) for entry in counted[:FOLLOWED]},
+        members=dict([*named, *rest]),
+    )
+
+
+def _label(schema: str, name: str) -> str:
+    return f"{schema}.{name}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

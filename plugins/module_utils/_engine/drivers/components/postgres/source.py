@@ -34,8 +34,6 @@ if t.TYPE_CHECKING:
     from ....ground.model import World
     from ..source import Known, Sink
 
-KIND = "logical"
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatabaseSource:
@@ -65,7 +63,7 @@ class DatabaseSource:
     @property
     def kind(self) -> str:
         """The kind of its backups."""
-        return KIND
+        return layout.KIND
 
     @property
     def scope(self) -> members.Scope:
@@ -176,7 +174,7 @@ class _Dump:
             scope="partial" if source.scope.partial else "full",
             proof=source.proof,
             versions={"server": held.server.version, "pg_dump": self._programs.version},
-            detail=detail,
+            figures=layout.figures(detail),
             facts={"tables": tables, "rows": rows},
             said=f"proof {source.proof} of {tables} tables" + ("" if rows is None else f" and {rows:,} rows"),
             warnings=tuple(dict.fromkeys(self._warnings)),

@@ -17,9 +17,8 @@ from . import checks, properties, scratch, scratch_cluster, staging_database, ta
 from .connection import connect, execute, permit_views
 from .database_place import DatabasePlace
 from .differences import changed_properties
-from .layout import BackupContents
+from .layout import KIND, BackupContents
 from .load import Loader
-from .source import KIND
 from .wording import DATABASE
 
 if t.TYPE_CHECKING:
