@@ -128,7 +128,7 @@ answer:
   returned: success
   type: str
 databases:
-  description: The same for each database. Ages are seconds.
+  description: The same for each database.
   returned: success
   type: list
   elements: dict
@@ -138,9 +138,9 @@ databases:
       answer: "yes"
       backups: 45
       newest: backup-20261120T030000Z-0123456789abcdef
-      newest_age: 18000.0
+      newest_age_seconds: 18000.0
       newest_restore_tested: backup-20261120T030000Z-0123456789abcdef
-      newest_restore_tested_age: 18000.0
+      newest_restore_tested_age_seconds: 18000.0
 status:
   description:
     - What a status page shows. Everything is dated, so that it can be read later. Texts are for people and no markup;

@@ -120,7 +120,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The backup that was made, or the one that is young enough. In check mode, what would be made.
+  description:
+    - The backup that was made, or the one that is young enough. In check mode, what would be made.
+    - All keys are always there. Those that then say nothing are null, as C(estimate), in bytes, is outside check mode.
   returned: success, with O(login_db)
   type: dict
   sample:
@@ -134,9 +136,12 @@ backup:
     seconds: 18.2
     size: 1288490188
     plain_size: 5368709120
+    estimate: null
     members: 14
     tables: 87
     rows: 31415926
+    attempts: 1
+    phase_seconds: {snapshot: 0.3, dump: 17.4, records: 0.2}
     suspicions: []
 backups:
   description:

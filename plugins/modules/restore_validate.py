@@ -152,7 +152,7 @@ validation:
     passed: {description: "Whether all is as it was backed up and every check passed.", type: bool}
     backup_id: {description: "The backup.", type: str}
     proof: {description: "The level of the proof that it was compared with.", type: str}
-    tables:
+    parts:
       description: Each table, with its rows in the backup and now.
       type: list
       elements: dict

@@ -82,7 +82,7 @@ def _validations(result: Result) -> Rows:
         if each.get("failed"):
             rows.append(_failed(str(each.get("item", "-")), len(_VALIDATED), each.get("msg", "")))
         elif found:
-            counted = [table["rows"] or 0 for table in found["tables"] if table["sort"] != "materialized view"]
+            counted = [part["rows"] or 0 for part in found["parts"] if part["sort"] != "materialized view"]
             proof, took, checks = found["proof"], _took(found["seconds"]), f"{len(found['checks'])} passed"
             rows.append([str(each["item"]), "restores", f"{sum(counted):,}", proof, checks, took, found["backup_id"]])
         else:  # in check mode

@@ -57,8 +57,9 @@ step_types() { # from outside the repository, so that the engine is known by its
   cd "$folder" || return
   MYPYPATH=$folder mypy --config-file "$ROOT/mypy.ini" --cache-dir "$CACHE/mypy" \
     --package ansible_collections.lifeboat.recovery.plugins.module_utils._engine
-  # Whether the components to come fit the protocol, too.
-  MYPYPATH=$folder mypy --config-file "$ROOT/mypy.ini" --cache-dir "$CACHE/mypy" "$ROOT/tests/unit/components/stubs.py"
+  # Whether the smallest component and those to come fit the protocol, too.
+  MYPYPATH=$folder mypy --config-file "$ROOT/mypy.ini" --cache-dir "$CACHE/mypy" \
+    "$ROOT/tests/unit/components/values.py" "$ROOT/tests/unit/components/stubs.py"
 }
 
 step_licences() { reuse lint; }

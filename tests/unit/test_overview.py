@@ -14,14 +14,16 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
     RecoveryError,
     UsageError,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.report import SHAPE
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases import overview
 from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _overview
 
 GIB = 1 << 30
-MADE = {"database": "shop", "made": True, "backup_id": "b-1", "size": GIB, "plain_size": 5 * GIB}
+NOTHING = {**dict.fromkeys(SHAPE), "rows": None}
+MADE = {**NOTHING, "database": "shop", "made": True, "backup_id": "b-1", "size": GIB, "plain_size": 5 * GIB}
 SHOP = {**MADE, "rows": 31415926, "seconds": 18.2, "suspicions": []}
 USERS = {**MADE, "database": "users", "backup_id": "b-2", "made": False}
-PLAN = {"database": "shop", "made": True, "estimate": 3 * GIB, "members": 4}
+PLAN = {**NOTHING, "database": "shop", "made": True, "estimate": 3 * GIB, "members": 4}
 ORDERS = {"database": "orders", "cause": "The dump shrank.", "msg": "The dump shrank. Look."}
 
 
@@ -152,9 +154,9 @@ def test_what_a_restore_did_or_would_do_is_a_row():
 
 def test_each_validation_of_a_loop_is_a_row():
     tables = [{"rows": 5, "sort": "table"}, {"rows": None, "sort": "table"}, {"rows": 7, "sort": "materialized view"}]
-    good = {"validation": {"tables": tables, "proof": "counts", "seconds": 3.0, "backup_id": "b-1"}, "item": "shop"}
+    good = {"validation": {"parts": tables, "proof": "counts", "seconds": 3.0, "backup_id": "b-1"}, "item": "shop"}
     good["validation"]["checks"] = [{"passed": True}, {"passed": True}]
-    bad = {"failed": True, "msg": "It does not restore. Look.", "item": "users", "validation": {"tables": []}}
+    bad = {"failed": True, "msg": "It does not restore. Look.", "item": "users", "validation": {"parts": []}}
     planned = {"summary": "Would compare.", "item": "orders"}
     assert _overview.lines("validate", ["db1"], [{"results": [good, bad, planned]}], [""]) == [
         "DATABASE  RESULT         ROWS  PROOF   CHECKS    TOOK  BACKUP",

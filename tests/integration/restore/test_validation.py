@@ -59,8 +59,8 @@ def test_the_golden_database_passes(restorer, database, place):
     assert result["passed"]
     assert not outcome.changed
     assert result["first_difference"] is None
-    assert len(result["tables"]) == len(backup.details["proof"]["tables"])
-    assert all(table["content_equal"] for table in result["tables"] if table["sort"] == "table" and table["rows"])
+    assert len(result["parts"]) == len(backup.details["proof"]["tables"])
+    assert all(table["content_equal"] for table in result["parts"] if table["sort"] == "table" and table["rows"])
 
 
 # On the source it answers at once.

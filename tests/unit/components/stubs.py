@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     Answering,
     Check,
     Comparison,
+    Figures,
     Parent,
     Run,
     Stored,
@@ -45,6 +46,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import Place
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.scopes import ScopeName
+    from values import Values
 
 
 @dataclasses.dataclass
@@ -108,6 +111,8 @@ class Physical:
     name: tuple[str, str] = ("main", "@physical")
     kind: str = "physical"
     kinds: frozenset[str] = frozenset({"physical"})
+    own_facts: tuple[str, ...] = ()
+    reads_all: bool = True
     mode: str = "scratch"
     where: str = "a scratch server"
 
@@ -117,7 +122,7 @@ class Physical:
 
     def look(self, known: Known, _world: World, /) -> Preview:
         due = known.previous is None
-        return Preview("incremental", (), {"members": 1}, due=due, why="followed by all WAL that there is")
+        return Preview("incremental", (), 1, due=due, why="followed by all WAL that there is")
 
     def capture(self, known: Known, sink: Sink, _world: World, /) -> Captured:
         with sink.phases("base_backup"):
@@ -125,7 +130,8 @@ class Physical:
         sink.record("detail", {"position": "0/3000028"})
         last = known.previous
         parents = (Parent(last.backup_id, last.manifest_sha256),) if last else ()
-        return Captured("full", "pages", {"server": "17.2"}, {}, "its own manifest", parents)
+        scope: ScopeName = "incremental" if parents else "full"
+        return Captured(scope, "pages", {"server": "17.2"}, {}, "its own manifest", parents)
 
     @contextlib.contextmanager
     def plan(self, chain: Sequence[Stored], run: Run) -> Iterator[Plan]:
@@ -157,11 +163,12 @@ class Redis:
     name: tuple[str, str] = ("redis", "main")
     kind: str = "redis"
     kinds: frozenset[str] = frozenset({"redis"})
+    own_facts: tuple[str, ...] = ("keys",)
 
     def check(self) -> None: ...
 
     def look(self, _known: Known, _world: World, /) -> Preview:
-        return Preview("as a replica", (), {"members": 1})
+        return Preview("as a replica", (), 1)
 
     def capture(self, known: Known, sink: Sink, _world: World, /) -> Captured:
         goes_on = self.answer() == "CONTINUE" and known.previous is not None
@@ -169,7 +176,9 @@ class Redis:
         parents: tuple[Parent, ...] = ()
         if goes_on and known.previous:
             parents = (Parent(known.previous.backup_id, known.previous.manifest_sha256),)
-        return Captured("incremental" if goes_on else "full", "counts", {}, {}, "9 keys", parents)
+        figures = Figures(rows=9, parts={"db0": 9}, members={"all": 1})
+        scope: ScopeName = "incremental" if goes_on else "full"
+        return Captured(scope, "counts", {}, {"keys": 9}, "9 keys", parents, figures)
 
     @contextlib.contextmanager
     def plan(self, chain: Sequence[Stored], run: Run) -> Iterator[Plan]:
@@ -207,6 +216,7 @@ class Files:
     paths: tuple[str, ...] = ()
     kind: str = "files"
     kinds: frozenset[str] = frozenset({"files"})
+    own_facts: tuple[str, ...] = ("memory",)
 
     @property
     def name(self) -> tuple[str, str]:
@@ -215,12 +225,12 @@ class Files:
     def check(self) -> None: ...
 
     def look(self, known: Known, _world: World, /) -> Preview:
-        return Preview("what changed", (), {"members": 0, "memory": known.state_dir})
+        return Preview("what changed", (), 0, estimate=9 << 30, facts={"memory": known.state_dir})
 
     def capture(self, _known: Known, sink: BlobSink, _world: World, /) -> Captured:
         captured = Captured("partial" if self.paths else "full", "content", {}, {}, "12 files")
         sink.blob(1, iter([b""]))
-        sink.checkpoint(dataclasses.replace(captured, scope="checkpoint"))
+        sink.checkpoint(captured)
         sink.blob(2, iter([b""]))
         return captured
 
@@ -242,6 +252,8 @@ class FilesPlan(Restoring):
         yield Filled()
 
 
-def fits(physical: Physical, redis: Redis, files: Files) -> tuple[list[Source[BlobSink]], list[Target], list[Trial]]:
+def fits(
+    physical: Physical, redis: Redis, files: Files, values: Values
+) -> tuple[list[Source[BlobSink]], list[Target], list[Trial]]:
     """Return each where the protocol wants it: a sink that can do more serves those that need less."""
-    return [physical, redis, files], [physical, redis, files], [physical]
+    return [physical, redis, files, values], [physical, redis, files, values], [physical, values]

@@ -102,6 +102,29 @@ def test_a_backup_that_is_not_due_is_not_made(shop: Shop) -> None:
     assert "is what is there still: nothing to do." in again.facts["summary"]
 
 
+def test_whatever_is_said_of_a_backup_has_the_same_keys(shop: Shop) -> None:
+    planned, made = shop.back_up(dry_run=True), shop.back_up()
+    young, same = shop.back_up(max_age=3600), shop.back_up()
+    assert [each.changed for each in (planned, made, young, same)] == [True, True, False, False]
+    results = [each.facts["backup"] for each in (planned, made, young, same)]
+    assert [result.keys() for result in results] == [results[0].keys()] * 4
+    assert [result["values"] for result in results] == [3, 3, None, None]
+    assert results[2] == results[3]
+    known = {name for name, value in results[2].items() if value is not None}
+    assert {name: made.facts["backup"][name] for name in known} == {name: results[2][name] for name in known}
+    assert known >= {
+        "backup_id",
+        "component",
+        "finished",
+        "plain_size",
+        "reason",
+        "scope",
+        "seconds",
+        "size",
+        "started",
+    }
+
+
 def test_a_backup_is_listed_and_verified_like_any_other(chained: Shop) -> None:
     shelf = chained.shelf
     rows = listing.list_backups(listing.ListRequest(shelf.settings), shelf.world()).facts["backups"]
@@ -128,6 +151,7 @@ def test_a_rerun_in_one_recovery_does_nothing(chained: Shop) -> None:
     again = chained.restore(recovery_id="fire")
     assert (first.changed, again.changed) == (True, False)
     assert first.facts["restore"].keys() == again.facts["restore"].keys()
+    assert (first.facts["restore"]["values"], again.facts["restore"]["values"]) == (2, None)
 
 
 def test_a_plan_says_what_goes_and_what_it_needs(chained: Shop) -> None:

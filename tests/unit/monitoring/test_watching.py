@@ -600,8 +600,8 @@ def test_the_answer_is_also_the_result(shelf: Shelf) -> None:
             "answer": "yes",
             "backups": 1,
             "newest": identity,
-            "newest_age": 18000.0,
+            "newest_age_seconds": 18000.0,
             "newest_restore_tested": identity,
-            "newest_restore_tested_age": 18000.0,
+            "newest_restore_tested_age_seconds": 18000.0,
         }
     ]

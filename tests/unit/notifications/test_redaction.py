@@ -40,7 +40,7 @@ def raised(call: t.Callable[..., t.Any], *given: t.Any) -> errors.RecoveryError:
 
 
 def proved(**findings: t.Any) -> errors.RecoveryError:
-    nothing = {"tables": (), "checks": (), "differences": (), "notes": (), "phase_seconds": {}}
+    nothing = {"parts": (), "checks": (), "differences": (), "notes": (), "phase_seconds": {}}
     made = validation.Findings(
         backup_id="b-1", component="main/shop", mode="scratch", proof="counts", seconds=1.0, **{**nothing, **findings}
     )

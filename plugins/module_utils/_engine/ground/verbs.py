@@ -152,7 +152,7 @@ VERBS = (
         play="restore",
         on_request=True,
         facts=("restore",),
-        figures=("emergency_backup_id", "proved", "recovery_id", "strategy", "table_bytes", "target"),
+        figures=("chosen", "emergency_backup_id", "proved", "recovery_id", "strategy", "table_bytes", "target"),
         done=EventType("restore_finished", "restore of {} finished"),
         failed=_critical(
             "restore_failed", "restore of {} FAILED", "Nothing was exchanged; docs/restore.md has every message."
@@ -165,7 +165,7 @@ VERBS = (
         effect="tests",
         unchanged="news",
         facts=("validation",),
-        figures=("checks", "mode", "passed"),
+        figures=("checks", "mode", "parts", "passed"),
         done=EventType("restore_test_passed", "restore test of {} passed", bus="system:restore-test-success"),
         failed=_critical(
             "restore_test_failed",

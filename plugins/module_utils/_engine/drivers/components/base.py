@@ -151,7 +151,11 @@ class Run:
 
 
 class Trial(t.Protocol):
-    """Where backups of these `kinds` are proved. `mode` and `where` say it to machines and to people."""
+    """
+    Where backups of these `kinds` are proved. `mode` and `where` say it to machines and to people.
+
+    With `reads_all`, every member is read for it.
+    """
 
     @property
     def kinds(self) -> frozenset[str]: ...
@@ -159,6 +163,8 @@ class Trial(t.Protocol):
     def mode(self) -> str: ...
     @property
     def where(self) -> str: ...
+    @property
+    def reads_all(self) -> bool: ...
 
     def require(self, chain: Sequence[Stored], world: World) -> None:
         """Raise what would keep it from being tried here."""

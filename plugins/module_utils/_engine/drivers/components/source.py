@@ -44,14 +44,17 @@ class Known:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Preview:
     """
-    What a backup would hold, seen without making one: `how` it is made and `lines` for people, `facts` for machines.
+    What a backup would hold, seen without making one: `how` it is made and `lines` for people, its members and an
+    `estimate` of their bytes, and `facts` for machines.
 
     One that is not `due` is not made; `why` says of the previous backup what it is, such as "young enough".
     """
 
     how: str
     lines: tuple[str, ...]
-    facts: Mapping[str, t.Any]
+    members: int
+    estimate: int | None = None
+    facts: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     due: bool = True
     why: str = ""
@@ -79,6 +82,7 @@ class Sink(t.Protocol):
 
     attempt: int
     """1 for the first. A capture that raises Busy is begun again, with another id and another moment."""
+    backup_id: str
     progress: Progress
     phases: Phases
 
@@ -96,12 +100,18 @@ SinkT_contra = t.TypeVar("SinkT_contra", bound=Sink, contravariant=True)
 
 
 class Source(t.Protocol[SinkT_contra]):
-    """Something that can be backed up. `name` are the two parts of its component's name, `kind` is the manifest's."""
+    """
+    Something that can be backed up. `name` are the two parts of its component's name, `kind` is the manifest's.
+
+    `own_facts` are the names of the facts of its previews and captures: each result has them, known or not.
+    """
 
     @property
     def name(self) -> tuple[str, str]: ...
     @property
     def kind(self) -> str: ...
+    @property
+    def own_facts(self) -> tuple[str, ...]: ...
 
     def check(self) -> None:
         """Raise UsageError for values that cannot be meant, before anything is touched."""

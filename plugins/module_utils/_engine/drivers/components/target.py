@@ -89,12 +89,18 @@ class Plan(t.Protocol):
 
 
 class Target(t.Protocol):
-    """Where backups of these `kinds` go back to, and the component's `name` whose they are."""
+    """
+    Where backups of these `kinds` go back to, and the component's `name` whose they are.
+
+    `own_facts` are the names of the facts of its plans: each result has them, known or not.
+    """
 
     @property
     def name(self) -> tuple[str, str]: ...
     @property
     def kinds(self) -> frozenset[str]: ...
+    @property
+    def own_facts(self) -> tuple[str, ...]: ...
 
     def check(self) -> None:
         """Raise UsageError for values that cannot be meant, before anything is touched."""

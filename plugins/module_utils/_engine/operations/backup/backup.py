@@ -13,7 +13,6 @@ and the manifest, written last and create-only, is what makes the backup exist.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import hashlib
 import typing as t
@@ -23,8 +22,6 @@ from ...drivers.crypto import seals
 from ...drivers.stores.base import is_there
 from ...ground import units
 from ...ground.errors import AccessDenied, DatabaseError, NotFound, RecoveryError, StoreError, Tampered, Unbelievable
-from ...ground.model import Outcome
-from ...ground.printing import printable
 from ...ground.progress import Progress, status_directory
 from ...records.anomalies import assessment
 from ...records.anomalies.backup_figures import Statistics
@@ -32,17 +29,14 @@ from ...records.repository import catalogue, choosing, manifest
 from ...records.repository import names as repository
 from ...records.repository.receipts import Receipt
 from ...records.repository.stored_backup import incomplete
+from . import report
 from .attempts import Attempts
 from .request import BackupRequest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...drivers.components.source import Preview
     from ...drivers.crypto import lbx
-    from ...ground.model import World
+    from ...ground.model import Outcome, World
     from ...records.repository.manifest import Manifest
-    from .attempts import Made
 
 __all__ = ["BackupRequest", "back_up"]
 
@@ -64,12 +58,12 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     if previous and request.max_age is not None:
         age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
         if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
-            return _nothing_to_do(previous, f"{units.human_duration(age)} old, younger than max_age")
+            return report.nothing_to_do(request, previous, f"{units.human_duration(age)} old, younger than max_age")
     preview = request.source.look(known, world)
     if previous and not preview.due:
-        return _nothing_to_do(previous, preview.why)
+        return report.nothing_to_do(request, previous, preview.why)
     if world.dry_run:
-        return _planned(request, component, preview)
+        return report.planned(request, component, preview)
     progress = Progress(status_directory(request.repository.state_dir, world), "backup", component, world.now)
     attempts = Attempts(request, world, opened, component, writer, compression, progress)
     with progress.running():
@@ -89,7 +83,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         made.captured.figures,
         request.thresholds,
     )
-    return _made(record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
+    return report.made(request, record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
 
 
 def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest) -> bytes:
@@ -170,42 +164,3 @@ def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -
             plain_size=size,
             previous=previous.plain_size,
         )
-
-
-def _nothing_to_do(previous: Receipt, why: str) -> Outcome:
-    said = f"{previous.backup_id} is {why}: nothing to do."
-    return Outcome(changed=False, facts={"backup": dataclasses.asdict(previous), "summary": said})
-
-
-def _planned(request: BackupRequest, component: str, preview: Preview) -> Outcome:
-    """Say what would be written, without capturing."""
-    lines = (f"backup of {component} ({request.reason}), {request.compression}, {preview.how}", *preview.lines)
-    members = preview.facts["members"]
-    facts = {
-        "backup": {"component": component, **preview.facts},
-        "summary": f"Would back up {component}: {members} members.",
-    }
-    after = "\n  ".join(map(printable, lines)) + "\n"
-    return Outcome(changed=True, facts=facts, after=after, warnings=preview.warnings)
-
-
-def _made(record: Manifest, made: Made, warnings: tuple[str, ...], suspicions: Sequence[str]) -> Outcome:
-    seconds = max(record.seconds, 0.001)
-    summary = (
-        f"{record.backup_id} of {record.component}: {units.human_size(record.plain_size)} of data stored as "
-        f"{units.human_size(record.size)} in {units.human_duration(seconds)} "
-        f"({units.human_rate(record.plain_size / seconds)}), {made.captured.said}."
-    )
-    facts = {
-        "backup": {
-            **record.facts,
-            "members": len(record.numbers),
-            "attempts": made.files.attempt,
-            "phase_seconds": made.files.phases.seconds,
-            "suspicions": list(suspicions),
-            **made.captured.facts,
-        },
-        "summary": summary,
-    }
-    looked = tuple(f"{record.backup_id} of {record.component} is suspicious. {cause}" for cause in suspicions)
-    return Outcome(changed=True, facts=facts, after=summary + "\n", warnings=(*warnings, *looked))

@@ -34,8 +34,8 @@ def rows(backups: Iterable[Mapping[str, t.Any]], failures: Iterable[Mapping[str,
 
 
 def _row(backup: Mapping[str, t.Any]) -> list[str]:
-    stored, counted, seconds = backup.get("size"), backup.get("rows"), backup.get("seconds")
-    data = backup.get("plain_size", backup.get("estimate"))
+    stored, counted, seconds = backup["size"], backup["rows"], backup["seconds"] if backup["made"] else None
+    data = backup["estimate"] if backup["plain_size"] is None else backup["plain_size"]
     return [
         backup["database"],
         _result(backup),
@@ -43,22 +43,22 @@ def _row(backup: Mapping[str, t.Any]) -> list[str]:
         "-" if data is None else human_size(data),
         "-" if counted is None else f"{counted:,}",
         "-" if seconds is None else human_duration(seconds),
-        backup.get("backup_id", "-"),
+        backup["backup_id"] or "-",
     ]
 
 
 def _result(backup: Mapping[str, t.Any]) -> str:
-    if "backup_id" not in backup:
+    if not backup["backup_id"]:
         return "would back up"
     if not backup["made"]:
         return "young enough"
-    return "SUSPICIOUS" if backup.get("suspicions") else "backed up"
+    return "SUSPICIOUS" if backup["suspicions"] else "backed up"
 
 
 def summary(backups: Sequence[Mapping[str, t.Any]], failures: Sequence[object], seconds: float) -> str:
     """Return all of it in one sentence."""
     total = len(backups) + len(failures)
-    planned = [backup for backup in backups if "backup_id" not in backup]
+    planned = [backup for backup in backups if not backup["backup_id"]]
     if planned:
         size, parts = (sum(backup[name] for backup in planned) for name in ("estimate", "members"))
         said = f"Would back up {_of(len(planned), total)}: about {human_size(size)} of data in {parts} members"
@@ -68,7 +68,7 @@ def summary(backups: Sequence[Mapping[str, t.Any]], failures: Sequence[object], 
         if made:
             stored, size = (sum(backup[name] for backup in made) for name in ("size", "plain_size"))
             said += f" in {human_duration(seconds)}: {human_size(size)} of data stored as {human_size(stored)}"
-    young = sum(1 for backup in backups if "backup_id" in backup and not backup["made"])
+    young = sum(1 for backup in backups if not backup["made"])
     return said + (f"; {young} {'have' if young > 1 else 'has'} a backup that is young enough." if young else ".")
 
 

@@ -119,7 +119,7 @@ class _Run:
         member = self._member(name)
         if isinstance(result, Outcome):
             self._done[name] = result
-            size = int(result.facts["backup"].get("plain_size", 0)) if result.changed else 0
+            size = int(result.facts["backup"]["plain_size"] or 0) if result.changed else 0
             member.stand(size, size)
             if size:
                 self._begun[name] = size

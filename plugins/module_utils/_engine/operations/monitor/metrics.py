@@ -99,9 +99,9 @@ def _facts(request: WatchRequest, seen: ProtectionStatus) -> dict[str, t.Any]:
                 "answer": verdict.of_subject(subject, seen, request.restore_tested_age),
                 "backups": len(subject.backups),
                 "newest": newest.backup_id if newest else None,
-                "newest_age": verdict.age(newest, seen) if newest else None,
+                "newest_age_seconds": verdict.age(newest, seen) if newest else None,
                 "newest_restore_tested": tested.backup_id if tested else None,
-                "newest_restore_tested_age": verdict.age(tested, seen) if tested else None,
+                "newest_restore_tested_age_seconds": verdict.age(tested, seen) if tested else None,
             }
         )
     return {

@@ -35,7 +35,7 @@ SHAPE = (
     "seconds",
     "seconds_until_usable",
 )
-"""Keys that every result of a restore has, whether they say anything or not."""
+"""Keys that every result of a restore has, whether they say anything or not, beside those of its component."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,13 +80,14 @@ class Announced:
             "estimate_seconds": self.estimate_seconds,
             "recovery_id": self.request.recovery_id or None,
         }
-        return {**_facts(self.backup.manifest, self.plan.target, **known), **self.plan.facts, **done}
+        return {**_facts(self.request, self.backup.manifest, self.plan.target, **known), **self.plan.facts, **done}
 
 
-def done_before(last: Restored, record: Described) -> Outcome:
+def done_before(request: RestoreRequest, last: Restored, record: Described) -> Outcome:
     """Return the outcome of a rerun within one recovery."""
     said = f"{last.backup_id} was restored as {last.target} at {last.finished} in this recovery: nothing to do."
     facts = _facts(
+        request,
         record,
         last.target,
         kept=last.kept or None,
@@ -154,10 +155,10 @@ def _instead(emergency_id: str) -> str:
     return f"the emergency backup {emergency_id}" if emergency_id else "another backup"
 
 
-def _facts(record: Described, target: str, **known: t.Any) -> dict[str, t.Any]:
+def _facts(request: RestoreRequest, record: Described, target: str, **known: t.Any) -> dict[str, t.Any]:
     """Return a result with every key that a restore's result has, None where it says nothing."""
     return {
-        **dict.fromkeys(SHAPE),
+        **dict.fromkeys((*SHAPE, *request.target.own_facts)),
         "backup_id": record.backup_id,
         "component": record.component,
         "plain_size": record.plain_size,

@@ -85,7 +85,7 @@ def restore_chain(
         history = History(state_dir)
         last = history.last(plan.host, plan.target, plan.identity, plan.selection)
         if last and request.recovery_id and (last.backup_id, last.recovery_id) == (record.backup_id, run.recovery_id):
-            return report.done_before(last, record)
+            return report.done_before(request, last, record)
         if not plan.selection:
             expect(chain, progress)
         with progress.running():

@@ -59,7 +59,7 @@ class Findings:
     proof: str
     seconds: float
     phase_seconds: Mapping[str, float]
-    tables: tuple[Mapping[str, t.Any], ...]
+    parts: tuple[Mapping[str, t.Any], ...]
     checks: tuple[dict[str, t.Any], ...]
     differences: tuple[str, ...]
     notes: tuple[str, ...]
@@ -95,11 +95,11 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
     run = Run(world, progress, Phases(world.now, progress), request.repository.state_dir)
     began = world.now()
     stored = watched(chain, progress)
-    if trial.mode == "scratch":
+    if trial.reads_all:
         expect(stored, progress)
     with progress.running():
         with trial.place(stored, run, asked=bool(request.checks)) as place:
-            if trial.mode == "scratch":
+            if trial.reads_all:
                 _remember(request, chain)
             found = place.compare()
             answers = _answers(request, place, run)
@@ -111,7 +111,7 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
             proof=record.proof,
             seconds=round((world.now() - began).total_seconds(), 3),
             phase_seconds=run.phases.seconds,
-            tables=found.parts,
+            parts=found.parts,
             checks=answers,
             differences=found.differences[:100],
             notes=(*warnings, *found.notes),

@@ -28,6 +28,11 @@ if t.TYPE_CHECKING:
 class DatabaseTarget(RestoreOptions):
     """A database that a logical backup, or chosen tables of it, go back to."""
 
+    own_facts: t.ClassVar[tuple[str, ...]] = (
+        *("strategy", "roles", "stays", "table_bytes"),
+        *("chosen", "along", "left_out", "dropped_leftovers"),
+    )
+
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds of backups that it takes."""

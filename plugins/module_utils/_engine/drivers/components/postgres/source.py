@@ -55,6 +55,8 @@ class DatabaseSource:
     accept_warnings: tuple[str, ...] = ()
     lock_timeout: float = 10.0
 
+    own_facts: t.ClassVar[tuple[str, ...]] = ("tables", "rows")
+
     @property
     def name(self) -> tuple[str, str]:
         """The cluster and the database."""
@@ -102,11 +104,9 @@ class DatabaseSource:
         return Preview(
             how=f"proof {self.proof}",
             lines=tuple(map(_line, planned)),
-            facts={
-                "members": len(planned),
-                "tables": sum(len(member.tables) for member in planned),
-                "estimate": sum(member.estimate for member in planned),
-            },
+            members=len(planned),
+            estimate=sum(member.estimate for member in planned),
+            facts={"tables": sum(len(member.tables) for member in planned)},
             warnings=(*(str(finding) for finding in findings), *lost),
         )
 

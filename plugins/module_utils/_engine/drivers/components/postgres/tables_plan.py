@@ -69,7 +69,7 @@ class TablesPlan(RestorePlan):
     def facts(self) -> Mapping[str, t.Any]:
         """The same for machines."""
         return {
-            "tables": list(self._wanted.tables),
+            "chosen": list(self._wanted.tables),
             "along": list(self._selected.along),
             "left_out": list(self._selected.left_out),
             "dropped_leftovers": self.dropped,

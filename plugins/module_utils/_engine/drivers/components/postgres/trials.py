@@ -52,6 +52,7 @@ class ScratchTrial:
 
     mode: t.ClassVar[str] = "scratch"
     where: t.ClassVar[str] = "a scratch cluster"
+    reads_all: t.ClassVar[bool] = True
     kinds: t.ClassVar[frozenset[str]] = frozenset({KIND})
 
     def require(self, chain: Sequence[Stored], world: World) -> None:
@@ -146,6 +147,7 @@ class LivingTrial:
     scratch: ScratchTrial = dataclasses.field(default_factory=ScratchTrial)
 
     mode: t.ClassVar[str] = "existing"
+    reads_all: t.ClassVar[bool] = False
     kinds: t.ClassVar[frozenset[str]] = frozenset({KIND})
 
     @property
