@@ -36,7 +36,7 @@ def pinned(name: str, module: str = "*") -> list[t.Any]:
 def test_a_noun_has_the_same_keys_in_every_result(module_and_noun: str) -> None:
     shapes = {
         tuple(sorted(each))
-        for each in pinned(module_and_noun.split()[1], module_and_noun.split()[0])
+        for each in pinned(module_and_noun.split()[1], module_and_noun.split(maxsplit=1)[0])
         if isinstance(each, dict)
     }
     assert len(shapes) == 1
