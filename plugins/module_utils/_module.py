@@ -25,6 +25,7 @@ from ._engine.ground.errors import RecoveryError
 from ._engine.ground.model import Done, Outcome, World
 from ._engine.records.audit import auditing
 from ._engine.records.audit.log import AuditLog
+from ._engine.records.repository import names
 from ._given import KEY_VARIABLE, Given, account
 
 if t.TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _write(
     try:
         events = auditing.events(
             operation,
-            options,
+            {"component": component(options), **options},
             ended,
             now=_now(),
             host=platform.node(),
@@ -164,6 +165,12 @@ def _write(
         return
     if torn := entries and entries[0].facts.get("torn_bytes"):
         module.warn(f"The audit log ended in half a line of {torn} bytes, as a power cut leaves it. It was cut off.")
+
+
+def component(options: Mapping[str, t.Any]) -> str:
+    """Return the component that a module's options mean, the cluster where they mean all of it."""
+    cluster, database = options.get("cluster"), options.get("database") or options.get("login_db")
+    return names.component(str(cluster), str(database)) if cluster and database else str(cluster or "")
 
 
 def world(*, dry_run: bool, record: Callable[[Done], None]) -> World:

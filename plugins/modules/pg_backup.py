@@ -121,8 +121,8 @@ EXAMPLES = r"""
 RETURN = r"""
 backup:
   description:
-    - The backup that was made, or the one that is young enough. In check mode, what would be made.
-    - All keys are always there. Those that then say nothing are null, as C(estimate), in bytes, is outside check mode.
+    - What was made, is young enough or, in check mode, would be made, then with its C(estimate) in bytes. With
+      C(attempts) and C(phase_seconds), all keys are always there; those that say nothing are null.
   returned: success, with O(login_db)
   type: dict
   sample:
@@ -136,12 +136,9 @@ backup:
     seconds: 18.2
     size: 1288490188
     plain_size: 5368709120
-    estimate: null
     members: 14
     tables: 87
     rows: 31415926
-    attempts: 1
-    phase_seconds: {snapshot: 0.3, dump: 17.4, records: 0.2}
     suspicions: []
 backups:
   description:
@@ -155,17 +152,15 @@ failures:
   type: list
   elements: dict
   sample:
-    - database: orders
-      msg: The dump has only 12 KiB, less than min_bytes asks for. Look at the database before you lower min_bytes.
-      cause: The dump has only 12 KiB, less than min_bytes asks for.
-      error: DatabaseError
+    - {database: orders, error: DatabaseError, cause: "The database 'orders' does not exist.",
+       msg: "The database 'orders' does not exist. Correct login_db."}
 table:
   description: A line for each of O(databases), those that failed first.
   returned: with O(databases)
   type: list
   elements: str
   sample:
-    - orders  FAILED        -        -        -           -     The dump has only 12 KiB, less than min_bytes asks for.
+    - orders  FAILED        -        -        -           -     The database 'orders' does not exist.
     - shop    backed up     1.2 GiB  5.0 GiB  31,415,926  18 s  backup-20261120T100000Z-0123456789abcdef
     - users   young enough  0.2 GiB  0.9 GiB  -           -     backup-20261120T030000Z-123456789abcdef0
 summary:

@@ -172,15 +172,11 @@ RETURN = r"""
 restore:
   description:
     - What was restored, and where to. In check mode, what would be; keys that then say nothing are null.
-    - Always there are C(backup_id), C(component), C(target), C(plain_size) in bytes, C(kept), C(confirm),
+    - They are C(backup_id), C(component), C(target), C(plain_size) in bytes, C(kept), C(confirm),
       C(emergency_backup_id), C(recovery_id), C(proved), C(finished), C(estimate_seconds), C(seconds),
-      C(seconds_until_usable) and C(phase_seconds), the seconds of each phase; and C(dropped_leftovers), the databases
-      that killed runs left.
-    - Of a whole database, C(strategy), C(table_bytes), what C(stays) with the old one, and C(roles), which lists those
-      that were C(created), the powers that were C(withheld), as sentences, and the roles of the source that were
-      C(left_out).
-    - Of chosen tables, which are C(chosen), what goes C(along) with them, and what is C(left_out). Of a whole database
-      these are null.
+      C(seconds_until_usable), C(phase_seconds) and C(dropped_leftovers). Of a whole database C(strategy),
+      C(table_bytes), what C(stays) with the old one, and C(roles): those C(created), the powers C(withheld), as
+      sentences, and those C(left_out). Of tables, those C(chosen), what goes C(along), and what is C(left_out).
   returned: success
   type: dict
 summary:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 import typing as t
@@ -35,8 +36,16 @@ HOMES = {
     "psycopg": "drivers/components/postgres/connection.py",
     "boto3": "drivers/stores/s3/control.py",
     "botocore": "drivers/stores/s3/control.py",
-    "redis": "redis/connection.py",
     "jmespath": "operations/list/listing.py",
+}
+_SHARED = ("operations/backup", "operations/restore", "operations/validate")
+# What is said of the inside of a database, and of databases at all, and where neither may be said.
+SPOKEN = {
+    re.compile(r"(?<![a-z])(tables?|schemas?|dump(ed)?|sql|login_db|DatabaseError)(?![a-z])", re.IGNORECASE): (
+        *_SHARED,
+        *("operations/verify", "records/audit/auditing.py", "records/host", "records/repository", "records/retention"),
+    ),
+    re.compile(r"(?<![a-z])databases?(?![a-z])|.statistics.\)", re.IGNORECASE): _SHARED,
 }
 # A file in which a function or two more would still be read at once; beyond it, a file has two jobs.
 LONGEST_FILE = 320
@@ -117,6 +126,15 @@ def test_what_can_be_backed_up_is_known_by_its_protocol_alone(folder: str) -> No
             assert not apart, f"{_name(path)} imports {target}"
 
 
+@pytest.mark.parametrize("words", SPOKEN, ids=lambda words: words.pattern)
+def test_what_a_component_is_made_of_is_not_spoken_of_above_it(words: re.Pattern[str]) -> None:
+    """What all components share, code and prose, has words for none of them; who knows an option names it."""
+    for folder in SPOKEN[words]:
+        for path in (ENGINE / folder).rglob("*.py") if "." not in folder else [ENGINE / folder]:
+            found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if words.search(line)]
+            assert not found, f"{_name(path)} says: {found}"
+
+
 @pytest.mark.parametrize("path", _files(), ids=_name)
 def test_the_engine_knows_no_ansible(path: Path) -> None:
     for found in _imports(path):
@@ -131,6 +149,10 @@ def test_a_library_lives_in_one_home(path: Path) -> None:
         known = library in sys.stdlib_module_names or library == "__future__" or home
         assert known, f"{place} imports {library}, which has no home yet"
         assert place.startswith(home), f"{place} imports {library}, whose home is {home}"
+
+
+def test_every_home_is_there() -> None:
+    assert not [home for home in HOMES.values() if not (ENGINE / home).exists()]
 
 
 @pytest.mark.parametrize("path", _files(), ids=_name)

@@ -141,10 +141,6 @@ def test_a_restore_in_place_that_is_stopped_says_that_the_database_is_gone(
     with begun("pg_restore", {**options, "confirm": asked["confirm"]}, shop.environ) as process:
         ground.wait_until(lambda: server.execute(ASLEEP.format(name)) == [(1,)], "the loading of rows")
         result = stopped(process)
-    assert result["msg"].startswith(
-        f"SIGTERM ended this run. The database '{name}' was already dropped. Restore another"
-    )
-    assert last(shop, "restore").message.startswith(
-        f"SIGTERM ended this run. The database '{name}' was already dropped."
-    )
+    assert result["msg"].startswith(f"SIGTERM ended this run. What '{name}' held was already gone. Restore another")
+    assert last(shop, "restore").message.startswith(f"SIGTERM ended this run. What '{name}' held was already gone.")
     assert server.execute(f"SELECT datname FROM pg_database WHERE datname ~ '^{name}'") == []

@@ -72,7 +72,7 @@ MESSAGES: dict[str, tuple[t.Callable[[], errors.RecoveryError], str]] = {
     ),
     "a check, and what it found": (
         lambda: proved(checks=({"name": "patients", "passed": False, "found": "Ann Billing", "wanted": 1},)),
-        "The check '…' fails on the restored database: ….",
+        "The check '…' fails on what was restored: ….",
     ),
     "a table that cannot be read": (
         unreadable,
@@ -83,7 +83,7 @@ MESSAGES: dict[str, tuple[t.Callable[[], errors.RecoveryError], str]] = {
         lambda: raised(members.Scope.of, (), ['"patients']),
         "The table … cannot be read.",
     ),
-    "a restore in place": (lambda: lost(unmade_view(), "shop", "b-2"), "already dropped: 1 objects could not be made"),
+    "a restore in place": (lambda: lost(unmade_view(), "shop", "b-2"), "already gone: 1 objects could not be made"),
 }
 
 

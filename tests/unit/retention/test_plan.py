@@ -69,7 +69,7 @@ def test_an_emergency_backup_takes_no_slot_from_a_scheduled_one():
 def test_chosen_tables_stay_by_their_own_age_and_fill_no_slot():
     backups = [made(1.3, scope="partial"), made(1.2, scope="partial"), made(1.1), made(40, scope="partial"), made(0)]
     found, _plan = judged(backups, daily="30d", keep_partial="7d")
-    assert found[1.3] == found[1.2] == ("keep", ("of chosen tables, younger than 7d",))
+    assert found[1.3] == found[1.2] == ("keep", ("partial, younger than 7d",))
     assert found[1.1] == ("keep", ("daily 2026-11-19",))
     assert found[40][0] == "delete"
 

@@ -134,6 +134,12 @@ class ProofMismatch(RecoveryError):
     exit_code = 10
 
 
+class TooSmall(RecoveryError):
+    """A guard refuses a backup that is smaller than it may be: nothing was listed."""
+
+    exit_code = 12
+
+
 class Unhealthy(RecoveryError):
     """A check of the doctor is as bad as its caller accepts; `details["checks"]` holds all of them."""
 

@@ -56,7 +56,7 @@ class Done:
     """
     Something that a run did beside what it was asked for: an operation of the audit log, how it ended, and of what.
 
-    `about` has the names that the options of a module would have.
+    `about` has the names that the options of a module would have, or says `component`.
     """
 
     operation: str

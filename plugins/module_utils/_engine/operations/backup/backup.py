@@ -21,7 +21,7 @@ from ...drivers.components.source import Known
 from ...drivers.crypto import seals
 from ...drivers.stores.base import is_there
 from ...ground import units
-from ...ground.errors import AccessDenied, DatabaseError, NotFound, RecoveryError, StoreError, Tampered, Unbelievable
+from ...ground.errors import AccessDenied, NotFound, RecoveryError, StoreError, Tampered, TooSmall, Unbelievable
 from ...ground.progress import Progress, status_directory
 from ...records.anomalies import assessment
 from ...records.anomalies.backup_figures import Statistics
@@ -46,7 +46,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     Make a backup, or leave things as they are when the newest is younger than `max_age`.
 
     Raise UsageError on a bad value, KeyRefused or StoreError when the way into the store is not clear, what the source
-    raises when it does not allow a correct backup, DatabaseError when a guard refuses the result, Busy when the source
+    raises when it does not allow a correct backup, TooSmall when a guard refuses the result, Busy when the source
     cannot be read at one moment. In every such case no backup is listed that was not listed before.
     """
     compression = request.check()
@@ -148,16 +148,16 @@ def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -
     """Refuse a result that is suspiciously small, before it becomes a backup."""
     size = record.plain_size
     if size < request.min_bytes:
-        raise DatabaseError(
+        raise TooSmall(
             f"The backup has only {units.human_size(size)}, less than min_bytes asks for.",
-            "Look at the database before you lower min_bytes: nothing was listed as a backup.",
+            "Look at what is backed up before you lower min_bytes: nothing was listed as a backup.",
             plain_size=size,
         )
     if previous is None or not choosing.is_comparable(record) or request.accept_shrink or not request.max_shrink:
         return
     least = previous.plain_size * (100 - request.max_shrink) // 100
     if size < least:
-        raise DatabaseError(
+        raise TooSmall(
             f"The backup shrank from {units.human_size(previous.plain_size)} to {units.human_size(size)}, "
             f"by more than {request.max_shrink} percent.",
             "If that is right, run once with accept_shrink: true; nothing was listed as a backup.",

@@ -97,8 +97,7 @@ class BackupFiles:
         if len(data) > RECORD_BYTES:
             raise UsageError(
                 f"The record {what} of the backup would have {len(data)} bytes, and readers take {RECORD_BYTES}.",
-                "Back up fewer tables at once, by schemas or tables.",
-                field="tables",
+                "Back up less of it at once.",
             )
         self._store_file(name, what, 1, Peekable([data]), limit=None)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ...ground.errors import DatabaseError, RecoveryError
+from ...ground.errors import RecoveryError, rebuilt
 from ...ground.model import Done
+from ...records.repository import names as repository
 from ..backup.request import BackupRequest
 
 if t.TYPE_CHECKING:
@@ -35,23 +36,21 @@ def make(request: RestoreRequest, plan: Plan, world: World, back_up: BackUp) -> 
     """
     Back up the target as it is, and return the id of the backup, "" where nothing would be lost.
 
-    Raise DatabaseError that says how to go on without.
+    Raise what kept it from being made, as an error that says how to go on without.
     """
     source = plan.emergency()
     if source is None:
         return ""
     wanted = BackupRequest(request.repository, source, reason="emergency", max_shrink=0)
-    cluster, database = source.name
-    about = {"cluster": cluster, "database": database, "reason": wanted.reason}
+    about = {"component": repository.component(*source.name), "reason": wanted.reason}
     began = world.now()
     try:
         outcome = back_up(wanted, world)
     except RecoveryError as exc:
         world.record(Done("backup", exc, about, (world.now() - began).total_seconds()))
-        raise DatabaseError(
-            f"The emergency backup of {plan.target!r} failed: {exc.cause}",
-            "Nothing was touched. If the database is broken beyond a dump, give emergency_backup: off to go on.",
-            failure=exc.cause,
-        ) from exc
+        cause = f"The emergency backup of {plan.target!r} failed: {exc.cause}"
+        remedy = "Nothing was touched. If what is there is broken beyond a backup, give emergency_backup: off to go on."
+        told = {"cause": cause, "remedy": remedy, "details": {"failure": exc.cause}}
+        raise rebuilt({**exc.record(), **told}) from exc
     world.record(Done("backup", outcome, about, (world.now() - began).total_seconds()))
     return str(outcome.facts["backup"]["backup_id"])

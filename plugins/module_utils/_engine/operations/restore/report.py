@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ...ground.errors import rebuilt
 from ...ground.model import Outcome
 from ...ground.printing import printable
 from ...ground.units import human_duration
@@ -136,17 +137,15 @@ def done(
 
 def lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
     """Return the same kind of error, but say that the old data is gone and what it can be had back from."""
-    return type(error)(
-        f"The restore in place failed when {target!r} was already dropped: {error.cause}",
-        f"Restore {_instead(emergency_id)} into it, or mend the cause and run again: no confirm is needed now.",
-        **error.details,
-    ).naming(*error.names)
+    cause = f"The restore in place failed when {target!r} was already gone: {error.cause}"
+    remedy = f"Restore {_instead(emergency_id)} into it, or mend the cause and run again: no confirm is needed now."
+    return rebuilt({**error.record(), "cause": cause, "remedy": remedy})
 
 
-def dropped(target: str, emergency_id: str) -> str:
+def gone(target: str, emergency_id: str) -> str:
     """Return what there is to say when somebody stops a restore in place after the old data went."""
     return (
-        f"The database {target!r} was already dropped. "
+        f"What {target!r} held was already gone. "
         f"Restore {_instead(emergency_id)} into it, or run again: no confirm is needed now."
     )
 

@@ -174,13 +174,12 @@ class _Restore:
             raise report.lost(exc, self._plan.target, self._emergency_id) from exc
         except BaseException as exc:
             if self._plan.destroyed:
-                exc.add_note(report.dropped(self._plan.target, self._emergency_id))
+                exc.add_note(report.gone(self._plan.target, self._emergency_id))
             raise
         usable = self._seconds()
         restored = self._restored(committed, usable)
         history.add(restored)
-        with self._run.phases("statistics"):
-            self._warnings += self._plan.settle()
+        self._warnings += self._plan.settle()
         results = {
             "kept": committed.kept or None,
             "emergency_backup_id": self._emergency_id or None,
@@ -216,7 +215,7 @@ class _Restore:
         if found.differences:
             raise ProofMismatch(
                 f"What was restored is not what was backed up: {found.differences[0]}.",
-                "Nothing was replaced, and it is dropped again; try an earlier backup, and look into why.",
+                "Nothing was replaced, and it is removed again; try an earlier backup, and look into why.",
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
             ).naming(found.differences[0])

@@ -70,8 +70,8 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     Prove the backup that `request` names.
 
     Raise ProofMismatch when anything differs or a check fails (`details["validation"]` has the whole result), Tampered
-    when a stored byte is not as signed, NotFound when retention let the backup go meanwhile, DatabaseError or
-    UsageError when it cannot be tried.
+    when a stored byte is not as signed, NotFound when retention let the backup go meanwhile, and what the trial
+    raises when it cannot be tried.
     """
     opened = catalogue.open_repository(request.repository, world)
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
@@ -164,7 +164,7 @@ def outcome(findings: Findings, contents: str) -> Outcome:
     if failed:
         said = failed[0].get("error") or f"it gave {failed[0]['found']!r}, not {failed[0]['wanted']!r}"
         raise ProofMismatch(
-            f"The check {failed[0]['name']!r} fails on the restored database: {said}.",
+            f"The check {failed[0]['name']!r} fails on what was restored: {said}.",
             "The data is as it was backed up; look into what the application wrote.",
             validation=result,
             first_difference=None,

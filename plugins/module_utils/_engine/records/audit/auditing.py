@@ -5,7 +5,7 @@
 """
 What of a run belongs into the audit log: whose work it was, on what, how it ended, and the sizes that tell about it.
 
-Only named facts pass, and only scalars: names of tables and values of rows have no place in a file that is not
+Only named facts pass, and only scalars: names within the data and its values have no place in a file that is not
 encrypted. A message may name what is wrong; where it does, it stands there without the name as well.
 """
 
@@ -48,7 +48,11 @@ def events(
     os_user: str,
     seconds: float,
 ) -> list[audit.Event]:
-    """Return what a module's run leaves in the log: one event of how it ended, after one of each backup it deleted."""
+    """
+    Return what a module's run leaves in the log: one event of how it ended, after one of each backup it deleted.
+
+    Among the options, `component` is what they mean together.
+    """
     changed = not isinstance(ended, BaseException) and ended.changed
     if not isinstance(ended, BaseException) and not changed and OPERATIONS[operation].unchanged == "nothing":
         return []
@@ -60,7 +64,7 @@ def events(
         host=host,
         user=str(options.get("requested_by") or os_user),
         application=str(options.get("application") or ""),
-        component=str(flat.get("component") or _component(options)),
+        component=str(flat.get("component") or options.get("component") or ""),
         backup_id=_backup_id(flat, options),
         reason=str(flat.get("reason") or options.get("reason") or ""),
         seconds=seconds,
@@ -127,12 +131,6 @@ def _flat(told: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the facts with those of the main one beside them."""
     main: Mapping[str, t.Any] = next((told[name] for name in _MAIN if isinstance(told.get(name), dict)), {})
     return {**told, **main}
-
-
-def _component(options: Mapping[str, t.Any]) -> str:
-    cluster = options.get("cluster")
-    database = options.get("database") or options.get("login_db")
-    return repository.component(str(cluster), str(database)) if cluster and database else str(cluster or "")
 
 
 def _backup_id(flat: Mapping[str, t.Any], options: Mapping[str, t.Any]) -> str:

@@ -5,7 +5,7 @@
 """
 The record that makes a backup exist: what it is, when, of what, and which files it is made of.
 
-A manifest is public and says nothing about the data: table names, proof, user and host are in the encrypted
+A manifest is public and says nothing about the data: names within it, proof, user and host are in the encrypted
 detail. Its seal is checked before its payload is parsed. docs/design/format.md lists the fields.
 """
 

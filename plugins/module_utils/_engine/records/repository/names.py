@@ -65,9 +65,9 @@ def component(cluster: str, database: str) -> str:
     """
     Return the component `<cluster>/<database>` with both parts percent-encoded. Raise UsageError on an empty part.
     """
-    for field, value in (("cluster", cluster), ("login_db", database)):
-        if not value:
-            raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
+    if not cluster or not database:
+        told = f"The component {cluster}/{database} has a part without a name."
+        raise UsageError(told, "Give both parts a name.", field="component")
     return f"{_encoded(cluster)}/{_encoded(database)}"
 
 

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from .manifest import Manifest
 
 LARGEST = 16 << 20
-"""Bytes of the file beyond which the oldest backups are forgotten; one of a thousand tables takes 10 kB."""
+"""Bytes of the file beyond which the oldest backups are forgotten; one of a thousand files takes 10 kB."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

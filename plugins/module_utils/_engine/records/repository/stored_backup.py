@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from .trusted_keys import TrustedKeys
 
 RECORD_BYTES = 256 << 20
-"""The most that a record about the data may hold: far more than a hundred thousand tables need."""
+"""The most that a record about the data may hold: far more than a hundred thousand named things need."""
 
 HEAD_BYTES = 128 << 10
 """More than the largest head, so that one request brings it whole."""

@@ -71,5 +71,5 @@ def _rules(reasons: Iterable[str], rules: Rules, partial: Age) -> Iterator[tuple
             yield word, slots[word]
         elif word == "younger" and rules.keep_within is not None:
             yield "keep_within", rules.keep_within
-        elif reason.startswith("of chosen tables"):
+        elif word == "partial,":
             yield "keep_partial", partial

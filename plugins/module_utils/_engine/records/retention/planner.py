@@ -177,7 +177,7 @@ class _Component:
                 self._note(one, f"incomplete, stays {FAILED_STAYS.days} days to be looked into")
         elif not choosing.is_whole(one):
             if self._is_young(one, self._section.keep_partial):
-                self._note(one, f"of chosen tables, younger than {self._section.keep_partial.text}")
+                self._note(one, f"partial, younger than {self._section.keep_partial.text}")
         else:
             return False
         return True
@@ -222,7 +222,7 @@ class _Component:
     def _guard(self) -> None:
         """Keep what no rule may cost: the newest restore-tested backup and the newest few."""
         sound = [one for one in self._group if not one.failed and not _strange(one, self._now)]
-        # Chosen tables or a dump of a broken database are no stand-in for a full backup, but better than nothing.
+        # A part, or what a restore was about to replace, is no stand-in for a full backup, but better than nothing.
         counted = [one for one in sound if choosing.is_latest(one)] or sound
         for one in counted[-self._policy.min_keep :]:
             self._note(one, f"one of the newest {self._policy.min_keep} (min_keep)")

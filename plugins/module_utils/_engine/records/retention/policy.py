@@ -38,7 +38,7 @@ MAX_DELETE_SHARE = 30
 """The most percent of a component's backups that one run may delete without force, where a policy does not say."""
 
 KEEP_PARTIAL = "30d"
-"""How long backups of chosen tables stay, where a policy does not say."""
+"""How long partial backups stay, where a policy does not say."""
 
 _RULES = (*SLOTS, "keep_last", "keep_within", "max_count")
 _SECTION = (*_RULES, "by_reason", "keep_partial", "preset")

@@ -134,7 +134,8 @@ class DatabasePlan(RestorePlan):
 
     def settle(self) -> tuple[str, ...]:
         """Gather the planner's statistics, the useful before the exact."""
-        return (*self._told, *self._analyze(self.target, BETTER), *self._analyze(self.target))
+        with self._run.phases("statistics"):
+            return (*self._told, *self._analyze(self.target, BETTER), *self._analyze(self.target))
 
     def _require_unchanged(self) -> None:
         """Raise Busy or DatabaseError when somebody came, or data came into a target that had none, meanwhile."""

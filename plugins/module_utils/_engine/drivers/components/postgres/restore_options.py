@@ -62,6 +62,7 @@ class RestoreOptions:
         self.roles.check()
         if not 1 <= self.jobs <= 64:
             raise UsageError(f"{self.jobs} jobs are impossible.", "Give 1 to 64.", field="jobs")
+        check_name(self.database, "database")
         check_name(self.target, "target_db")
         if self.target in {*MAINTENANCE, "template0"} and not self.tables:
             raise UsageError(

@@ -76,7 +76,7 @@ class RestorePlan(abc.ABC):
         for name in self.dropped:
             said = f"The half-made database {name}, which an interrupted restore into {self.target} left, was dropped."
             facts = {"restore": {"target": name, "action": DROPPED}, "summary": said}
-            about = {"cluster": self._wanted.cluster, "database": self._wanted.database}
+            about = {"component": self._contents.backup.manifest.component}
             self._run.world.record(Done("restore", Outcome(changed=True, facts=facts), about))
 
     def _making(self, database: str, tablespaces: Collection[str] | None) -> contextlib.AbstractContextManager[str]:

@@ -167,7 +167,7 @@ class _Dump:
                 losses=source.scope.losses,
             )
             sink.record("globals", self._globals())
-            sink.record("detail", {**detail, "phase_milliseconds": sink.phases.milliseconds})
+            self._keep({**detail, "phase_milliseconds": sink.phases.milliseconds})
             self._warnings += _there_and_back(held.assure(), sink.attempt)
         tables, rows = layout.counted(detail)
         return Captured(
@@ -238,6 +238,13 @@ class _Dump:
                 warnings=left_out,
                 stderr=stderr,
             )
+
+    def _keep(self, detail: dict[str, t.Any]) -> None:
+        try:
+            self._sink.record("detail", detail)
+        except UsageError as exc:
+            remedy = "Back up fewer tables at once, by schemas or tables."
+            raise UsageError(exc.cause, remedy, field="tables") from exc
 
     def _globals(self) -> dict[str, t.Any]:
         source, record = self._source, roles.read(self._held.connection)

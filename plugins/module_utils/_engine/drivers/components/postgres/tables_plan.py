@@ -123,7 +123,7 @@ class TablesPlan(RestorePlan):
 
     def settle(self) -> tuple[str, ...]:
         """Gather the planner's statistics."""
-        with contextlib.suppress(RecoveryError):
+        with contextlib.suppress(RecoveryError), self._run.phases("statistics"):
             self._analyze(self.target)
         return ()
 
