@@ -175,8 +175,8 @@ restore:
     - They are C(backup_id), C(component), C(target), C(plain_size) in bytes, C(kept), C(confirm),
       C(emergency_backup_id), C(recovery_id), C(proved), C(finished), C(estimate_seconds), C(seconds),
       C(seconds_until_usable), C(phase_seconds) and C(dropped_leftovers). Of a whole database C(strategy),
-      C(table_bytes), what C(stays) with the old one, and C(roles): those C(created), the powers C(withheld), as
-      sentences, and those C(left_out). Of tables, those C(chosen), what goes C(along), and what is C(left_out).
+      C(table_bytes), what C(stays) with the old one, and C(roles), with those C(created), the powers C(withheld),
+      as sentences, and those C(left_out). Of tables, those C(chosen), what goes C(along), and what is C(left_out).
   returned: success
   type: dict
 summary:
