@@ -105,6 +105,22 @@ def test_of_two_that_overlap_the_one_that_began_later_is_the_latest(shelf: Shelf
     newest = choosing.newest(known)
     assert newest is not None
     assert newest.backup_id == later
+    assert {"one of the newest 1", "one of the newest 1 (min_keep)"} <= set(reasons(shelf)[later])
+
+
+def test_of_two_that_overlap_and_were_tested_all_mean_the_later_one(shelf: Shelf) -> None:
+    early, later = shelf.back_up(hours=3, seconds=4 * 3600), shelf.back_up(hours=4, seconds=60)
+    for identity in (early, later):
+        shelf.validated(identity)
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), later)
+
+
+def test_one_that_claims_to_begin_in_the_future_is_not_the_latest_for_ever(shelf: Shelf) -> None:
+    newest = shelf.back_up(hours=3)
+    shelf.back_up(hours=2, seconds=-48 * 3600, receipt=False)
+    opened = catalogue.open_repository(shelf.settings, shelf.world())
+    assert opened.find("main/shop", "latest").manifest.backup_id == newest
+    assert listed(shelf)["latest"]["main/shop"]["backup_id"] == newest
 
 
 def test_of_two_within_a_second_a_host_that_may_only_write_knows_the_later_one(

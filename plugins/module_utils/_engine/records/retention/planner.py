@@ -47,6 +47,7 @@ class Candidate:
 
     component: str
     backup_id: str
+    started: datetime.datetime
     finished: datetime.datetime
     scope: str = "full"
     kind: str = "logical"
@@ -70,13 +71,25 @@ class Candidate:
 _SHARED = tuple(field.name for field in dataclasses.fields(Candidate) if hasattr(KnownBackup, field.name))
 
 
+class Reason(t.NamedTuple):
+    """Why a backup stays, for people, and by which key of the policy, if that says it."""
+
+    text: str
+    rule: str = ""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a backup, and why. `retained` is one that would go and that the store does not let go."""
+    """
+    What becomes of a backup, why, and which keys of the policy say so.
+
+    `retained` is one that would go and that the store does not let go.
+    """
 
     candidate: Candidate
     action: Action
     reasons: tuple[str, ...]
+    rules: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ class Refusal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """A decision on each backup, by component and time. With a refusal there is no deletion among them."""
+    """A decision on each backup, by component and age. With a refusal there is no deletion among them."""
 
     decisions: tuple[Decision, ...]
     refusals: tuple[Refusal, ...] = ()
@@ -114,11 +127,11 @@ def plan(
 
     `force` lifts the limit on the share that goes at once, and nothing else.
     """
-    ordered = sorted(candidates, key=lambda one: (one.component, one.finished, one.backup_id))
+    ordered = sorted(candidates, key=lambda one: (one.component, choosing.age(one)))
     by_component: dict[str, list[Candidate]] = collections.defaultdict(list)
     for candidate in ordered:
         by_component[candidate.component].append(candidate)
-    reasons: dict[Candidate, list[str]] = {candidate: [] for candidate in ordered}
+    reasons: dict[Candidate, list[Reason]] = {candidate: [] for candidate in ordered}
     over: set[Candidate] = set()
     for component, group in by_component.items():
         _Component(component, group, policy=policy, now=now, reasons=reasons, over=over).judge()
@@ -141,7 +154,7 @@ class _Component:
         *,
         policy: Policy,
         now: datetime.datetime,
-        reasons: dict[Candidate, list[str]],
+        reasons: dict[Candidate, list[Reason]],
         over: set[Candidate],
     ) -> None:
         self._group = group
@@ -176,43 +189,46 @@ class _Component:
             if one.finished > self._now - FAILED_STAYS:
                 self._note(one, f"incomplete, stays {FAILED_STAYS.days} days to be looked into")
         elif not choosing.is_whole(one):
-            if self._is_young(one, self._section.keep_partial):
-                self._note(one, f"of chosen tables, younger than {self._section.keep_partial.text}")
+            if self._is_young(one, partial := self._section.keep_partial):
+                self._note(one, f"of chosen tables, younger than {partial.text}", "keep_partial")
         else:
             return False
         return True
 
     def _apply(self, rules: Rules, stream: Sequence[Candidate]) -> None:
         """Let the rules say what they keep, then cut that to the newest `max_count`."""
-        kept: dict[Candidate, list[str]] = {one: [] for one in stream}
+        kept: dict[Candidate, list[Reason]] = {one: [] for one in stream}
         for one, reason in self._ruled(rules, stream):
             kept[one].append(reason)
         if rules.max_count is not None:
             if rules.only_limits:
-                kept = {one: [f"one of the newest {rules.max_count}"] for one in stream}
+                kept = {one: [Reason(f"one of the newest {rules.max_count}", "max_count")] for one in stream}
             for one in [one for one in stream if kept[one]][: -rules.max_count]:
                 kept[one] = []
                 self._over.add(one)
         for one, why in kept.items():
             self._reasons[one] += why
 
-    def _ruled(self, rules: Rules, stream: Sequence[Candidate]) -> Iterable[tuple[Candidate, str]]:
+    def _ruled(self, rules: Rules, stream: Sequence[Candidate]) -> Iterable[tuple[Candidate, Reason]]:
         if (age := rules.keep_within) is not None:
-            yield from ((one, f"younger than {age.text}") for one in stream if self._is_young(one, age))
+            why = Reason(f"younger than {age.text}", "keep_within")
+            yield from ((one, why) for one in stream if self._is_young(one, age))
         if rules.keep_last:
-            yield from ((one, f"one of the newest {rules.keep_last}") for one in stream[-rules.keep_last :])
+            why = Reason(f"one of the newest {rules.keep_last}", "keep_last")
+            yield from ((one, why) for one in stream[-rules.keep_last :])
         if not rules.slots:
             return
-        named = [(one, periods(one.finished, self._policy.zone)) for one in stream]
+        # By their ends, so that one that takes long comes late and takes no slot that another one holds.
+        named = [(one, periods(one.finished, self._policy.zone)) for one in sorted(stream, key=_end)]
         for slot, span in rules.slots:
             chosen = _chosen((one, names[slot]) for one, names in named)
             for name, one in self._within(chosen, span):
-                yield one, f"{slot} {name}"
+                yield one, Reason(f"{slot} {name}", slot)
 
     def _within(self, chosen: dict[str, Candidate], span: int | Age) -> list[tuple[str, Candidate]]:
         """Return the newest so many periods, or those whose backup is young enough."""
         if isinstance(span, int):
-            return sorted(chosen.items(), key=lambda item: (item[1].finished, item[1].backup_id))[-span:]
+            return sorted(chosen.items(), key=lambda item: _end(item[1]))[-span:]
         return [(name, one) for name, one in chosen.items() if self._is_young(one, span)]
 
     def _is_young(self, one: Candidate, age: Age) -> bool:
@@ -226,12 +242,12 @@ class _Component:
         counted = [one for one in sound if choosing.is_latest(one)] or sound
         for one in counted[-self._policy.min_keep :]:
             self._note(one, f"one of the newest {self._policy.min_keep} (min_keep)")
-        tested = [one for one in counted if one.restore_tested] or [one for one in sound if one.restore_tested]
-        for one in tested[-1:]:
-            self._note(one, "newest restore-tested")
+        tested = [one for one in sound if one.restore_tested]
+        if tested:
+            self._note(choosing.newest(tested) or tested[-1], "newest restore-tested")
 
-    def _note(self, one: Candidate, reason: str) -> None:
-        self._reasons[one].append(reason)
+    def _note(self, one: Candidate, reason: str, rule: str = "") -> None:
+        self._reasons[one].append(Reason(reason, rule))
 
 
 def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
@@ -247,14 +263,22 @@ def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
     return chosen
 
 
+def _end(one: Candidate) -> tuple[datetime.datetime, str]:
+    return one.finished, one.backup_id
+
+
 def _strange(one: Candidate, now: datetime.datetime) -> str:
     """Say why a backup's time cannot be right, or nothing."""
-    if one.finished > now + CLOCKS:
+    if _is_ahead(one, now):
         return "claims a time in the future"
     return "claims a time that the store contradicts" if one.misdated else ""
 
 
-def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[str]], locked: set[Candidate]) -> None:
+def _is_ahead(one: Candidate, now: datetime.datetime) -> bool:
+    return max(one.started, one.finished) > now + CLOCKS
+
+
+def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[Reason]], locked: set[Candidate]) -> None:
     """Keep what stays needs, and what that needs: also for what stays only because the store holds on to it."""
     known: dict[str, list[Candidate]] = collections.defaultdict(list)
     for one in ordered:
@@ -265,7 +289,7 @@ def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[st
         for parent in (parent for identity in child.parents for parent in known.get(identity, ())):
             if not reasons[parent] and parent is not child:
                 waiting.append(parent)
-                reasons[parent].append(f"needed by {child.backup_id}")
+                reasons[parent].append(Reason(f"needed by {child.backup_id}"))
 
 
 def _wrong_clock(
@@ -274,7 +298,7 @@ def _wrong_clock(
     if store_time is not None and abs(store_time - now) > CLOCKS:
         ours, theirs = f"{now:%Y-%m-%d %H:%M:%S}", f"{store_time:%Y-%m-%d %H:%M:%S}"
         yield Refusal("clock", f"This machine's clock says {ours} UTC, the store's {theirs} UTC.")
-    future = sum(one.finished > now + CLOCKS for one in ordered)
+    future = sum(_is_ahead(one, now) for one in ordered)
     if future * 2 > len(ordered):
         yield Refusal("clock", f"{future} of {len(ordered)} backups lie in the future of this machine's clock.")
 
@@ -292,10 +316,10 @@ def _too_many(
 
 
 def _decision(
-    one: Candidate, reasons: Sequence[str], locked: set[Candidate], over: set[Candidate], refusals: Sequence[Refusal]
+    one: Candidate, reasons: Sequence[Reason], locked: set[Candidate], over: set[Candidate], refusals: Sequence[Refusal]
 ) -> Decision:
     if reasons:
-        return Decision(one, "keep", tuple(reasons))
+        return Decision(one, "keep", tuple(why.text for why in reasons), tuple(why.rule for why in reasons))
     why = "beyond max_count" if one in over else "incomplete" if one.failed else "no rule keeps it"
     if one in locked and one.locked_until is not None:
         return Decision(one, "retained", (why, f"locked until {one.locked_until:%Y-%m-%d %H:%M} UTC"))
