@@ -19,7 +19,6 @@ if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable
 
-    from .calendar import Age
     from .planner import Candidate, Decision
     from .policy import Policy
 

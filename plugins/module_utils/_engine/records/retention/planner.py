@@ -25,7 +25,7 @@ from .calendar import Age, periods
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .policy import Policy, Rules
+    from .policy import Policy, Rules, Section
 
 CLOCKS = datetime.timedelta(minutes=10)
 """How far clocks may be apart before one of them is wrong."""
@@ -80,11 +80,7 @@ class Reason(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
-    """
-    What becomes of a backup, why, and which keys of the policy say so.
-
-    `retained` is one that would go and that the store does not let go.
-    """
+    """What becomes of a backup, why, and by which `rules`. `retained` is one that the store does not let go."""
 
     candidate: Candidate
     action: Action
@@ -134,7 +130,7 @@ def plan(
     reasons: dict[Candidate, list[Reason]] = {candidate: [] for candidate in ordered}
     over: set[Candidate] = set()
     for component, group in by_component.items():
-        _Component(component, group, policy=policy, now=now, reasons=reasons, over=over).judge()
+        _Component(group, policy, policy.section(component), now, reasons, over).judge()
     locked = {one for one in ordered if not reasons[one] and one.locked_until is not None and one.locked_until > now}
     _keep_parents(ordered, reasons, locked)
     refusals = [*_wrong_clock(ordered, now, store_time), *refused]
@@ -144,33 +140,24 @@ def plan(
     return Plan(tuple(_decision(one, reasons[one], locked, over, refusals) for one in ordered), tuple(refusals))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Component:
     """The backups of one component, oldest first, and why each of them stays."""
 
-    def __init__(
-        self,
-        name: str,
-        group: Sequence[Candidate],
-        *,
-        policy: Policy,
-        now: datetime.datetime,
-        reasons: dict[Candidate, list[Reason]],
-        over: set[Candidate],
-    ) -> None:
-        self._group = group
-        self._policy = policy
-        self._section = policy.section(name)
-        self._now = now
-        self._reasons = reasons
-        self._over = over
+    group: Sequence[Candidate]
+    policy: Policy
+    section: Section
+    now: datetime.datetime
+    reasons: dict[Candidate, list[Reason]]
+    over: set[Candidate]
 
     def judge(self) -> None:
         streams: dict[tuple[str, Rules], list[Candidate]] = collections.defaultdict(list)
-        by_reason = dict(self._section.by_reason)
-        for one in self._group:
+        by_reason = dict(self.section.by_reason)
+        for one in self.group:
             if not self._apart(one):
                 own = one.reason if one.reason in by_reason or choosing.is_emergency(one) else ""
-                streams[own, by_reason.get(one.reason, self._section.rules)].append(one)
+                streams[own, by_reason.get(one.reason, self.section.rules)].append(one)
         for (_own, rules), stream in streams.items():
             self._apply(rules, stream)
         self._guard()
@@ -183,13 +170,13 @@ class _Component:
             self._note(one, "on hold")
         if one.in_use:
             self._note(one, f"in use: {one.in_use}")
-        if strange := _strange(one, self._now):
+        if strange := _strange(one, self.now):
             self._note(one, strange)
         elif one.failed:
-            if one.finished > self._now - FAILED_STAYS:
+            if one.finished > self.now - FAILED_STAYS:
                 self._note(one, f"incomplete, stays {FAILED_STAYS.days} days to be looked into")
         elif not choosing.is_whole(one):
-            if self._is_young(one, partial := self._section.keep_partial):
+            if self._is_young(one, partial := self.section.keep_partial):
                 self._note(one, f"of chosen tables, younger than {partial.text}", "keep_partial")
         else:
             return False
@@ -205,9 +192,9 @@ class _Component:
                 kept = {one: [Reason(f"one of the newest {rules.max_count}", "max_count")] for one in stream}
             for one in [one for one in stream if kept[one]][: -rules.max_count]:
                 kept[one] = []
-                self._over.add(one)
+                self.over.add(one)
         for one, why in kept.items():
-            self._reasons[one] += why
+            self.reasons[one] += why
 
     def _ruled(self, rules: Rules, stream: Sequence[Candidate]) -> Iterable[tuple[Candidate, Reason]]:
         if (age := rules.keep_within) is not None:
@@ -219,7 +206,7 @@ class _Component:
         if not rules.slots:
             return
         # By their ends, so that one that takes long comes late and takes no slot that another one holds.
-        named = [(one, periods(one.finished, self._policy.zone)) for one in sorted(stream, key=_end)]
+        named = [(one, periods(one.finished, self.policy.zone)) for one in sorted(stream, key=_end)]
         for slot, span in rules.slots:
             chosen = _chosen((one, names[slot]) for one, names in named)
             for name, one in self._within(chosen, span):
@@ -232,22 +219,22 @@ class _Component:
         return [(name, one) for name, one in chosen.items() if self._is_young(one, span)]
 
     def _is_young(self, one: Candidate, age: Age) -> bool:
-        cutoff = age.before(self._now, self._policy.zone)
+        cutoff = age.before(self.now, self.policy.zone)
         return cutoff is None or one.finished >= cutoff
 
     def _guard(self) -> None:
         """Keep what no rule may cost: the newest restore-tested backup and the newest few."""
-        sound = [one for one in self._group if not one.failed and not _strange(one, self._now)]
+        sound = [one for one in self.group if not one.failed and not _strange(one, self.now)]
         # Chosen tables or a dump of a broken database are no stand-in for a full backup, but better than nothing.
         counted = [one for one in sound if choosing.is_latest(one)] or sound
-        for one in counted[-self._policy.min_keep :]:
-            self._note(one, f"one of the newest {self._policy.min_keep} (min_keep)")
+        for one in counted[-self.policy.min_keep :]:
+            self._note(one, f"one of the newest {self.policy.min_keep} (min_keep)")
         tested = [one for one in sound if one.restore_tested]
         if tested:
             self._note(choosing.newest(tested) or tested[-1], "newest restore-tested")
 
     def _note(self, one: Candidate, reason: str, rule: str = "") -> None:
-        self._reasons[one].append(Reason(reason, rule))
+        self.reasons[one].append(Reason(reason, rule))
 
 
 def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
