@@ -179,7 +179,6 @@ table:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, repository
 from ..module_utils._engine.operations.list.listing import ListRequest, list_backups
-from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -205,7 +204,7 @@ def request(given: Given) -> ListRequest:
         query=given["query"],
         clean=given["clean"],
         limit=given["limit"],
-        thresholds=parse(given["anomalies"]),
+        thresholds=given.thresholds(),
     )
 
 

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._attributes.progress
+  - lifeboat.recovery._anomalies
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
@@ -175,8 +176,7 @@ restore:
     - Always there are C(backup_id), C(component), C(target), C(plain_size) in bytes, C(kept), C(confirm),
       C(emergency_backup_id), C(recovery_id), C(proved), C(finished), C(estimate_seconds), C(seconds),
       C(seconds_until_usable) and C(phase_seconds), the seconds of each phase.
-    - Its C(roles) lists the roles that were C(created), the powers that were C(withheld), as sentences, and the roles
-      of the source that were C(left_out).
+    - Its C(roles) lists the roles that were C(created) and C(left_out), and the powers C(withheld), as sentences.
   returned: success
   type: dict
 summary:
@@ -185,7 +185,7 @@ summary:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
+from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
 from ..module_utils._engine.drivers.components.postgres.database_target import DatabaseTarget
 from ..module_utils._engine.drivers.components.postgres.role_choice import Wish
 from ..module_utils._engine.operations.restore.restore import RestoreRequest, restore
@@ -236,12 +236,14 @@ def request(given: Given) -> RestoreRequest:
         recovery_id=given["recovery_id"] or "",
         validate=given["validate"],
         loan=given["loan"] or "",
+        thresholds=given.thresholds(),
     )
 
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), cluster(), postgres(), requested_by()), request, restore, operation="restore")
+    spec = SPEC.merge(repository(), anomalies(), cluster(), postgres(), requested_by())
+    run(spec, request, restore, operation="restore")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,12 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import choice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import (
+    assessment,
+    backup_figures,
+    judging,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
     catalogue,
     choosing,
@@ -152,6 +158,43 @@ def test_a_host_that_may_only_write_misses_no_expired_backup(shelf: Shelf, monke
 def known(shelf: Shelf, identity: str, **values: t.Any) -> protection.KnownBackup:
     at = shelf.now - datetime.timedelta(hours=1)
     return protection.KnownBackup("main/shop", identity, at, at, "full", "scheduled", 1, 1, **values)
+
+
+def suspicious(shelf: Shelf, wanted: judging.Thresholds) -> dict[str, bool]:
+    """Return whether the newest backup of shop is suspicious, as each of them says it."""
+    opened = catalogue.open_repository(shelf.settings, shelf.world())
+    memory = backup_figures.Statistics(str(shelf.home / "state"))
+    noted: list[str] = []
+    for backup in opened.backups("main/shop"):
+        noted, _trouble = assessment.note(memory, backup.manifest, {}, wanted)
+    newest = listing.list_backups(listing.ListRequest(shelf.settings, thresholds=wanted), shelf.world())
+    latest = newest.facts["latest"]["main/shop"]
+    chosen = choice.choose(shelf.settings, "main/shop", "latest", wanted, shelf.world())
+    return {
+        "backup": bool(noted),
+        "memory": bool(assessment.remembered(memory, "shop", wanted)[latest["backup_id"]]),
+        "list": bool(latest["suspicions"]),
+        "restore": bool(chosen.against),
+    }
+
+
+def test_all_mean_the_same_by_suspicious_however_many_backups_of_tables_lie_between(shelf: Shelf) -> None:
+    for hours in range(200, 100, -24):
+        shelf.back_up(hours=hours, data=100 << 20)
+    for minutes in range(30):
+        shelf.back_up(hours=50 - minutes / 60, scope="partial")
+    shelf.back_up(hours=2, data=10 << 20)
+    for thresholds, expected in ((judging.Thresholds(5, 3), True), (judging.Thresholds(5, 3, shrink=95), False)):
+        assert suspicious(shelf, thresholds) == dict.fromkeys(("backup", "memory", "list", "restore"), expected)
+
+
+def test_all_judge_a_backup_by_those_that_began_before_it(shelf: Shelf) -> None:
+    """Also by one that took long and ended after it."""
+    for hours in (72, 48):
+        shelf.back_up(hours=hours, data=100 << 20)
+    shelf.back_up(hours=1, data=100 << 20, seconds=20 * 3600)
+    shelf.back_up(hours=2, data=10 << 20)
+    assert suspicious(shelf, judging.Thresholds(5, 3)) == dict.fromkeys(("backup", "memory", "list", "restore"), True)
 
 
 def test_a_candidate_of_retention_is_all_that_is_known_of_a_backup(shelf: Shelf) -> None:

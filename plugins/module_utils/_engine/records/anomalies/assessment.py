@@ -15,13 +15,14 @@ import typing as t
 
 from ...ground.errors import RecoveryError, Tampered
 from ...ground.workers import at_once
-from ..repository import catalogue, choosing
+from ..repository import catalogue
 from . import judging
 from .backup_figures import Statistics, of_detail, of_manifest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from ..repository.choosing import Record
     from ..repository.manifest import Manifest
     from .backup_figures import Statistic
     from .judging import Suspicion, Thresholds
@@ -45,16 +46,14 @@ def assess(
     """
     if not wanted.window:
         return {}
-    full: dict[str, list[catalogue.Backup]] = {}
-    for backup in sorted(backups, key=lambda each: choosing.age(each.manifest)):
-        if choosing.is_whole(backup.manifest):
-            full.setdefault(backup.manifest.component, []).append(backup)
-    newest = {component: each[-judging.DEPTH * wanted.window :] for component, each in full.items()}
+    newest = _windows((backup.manifest for backup in backups), wanted)
+    looked_at = {record.backup_id for each in newest for record in each}
     known = {entry.backup_id: entry for entry in memory.of(opened.application)}
-    figures = _figures(opened, [backup for each in newest.values() for backup in each], known, memory if keep else None)
+    judged = [backup for backup in backups if backup.manifest.backup_id in looked_at]
+    figures = _figures(opened, judged, known, memory if keep else None)
     found: Found = {}
-    for each in newest.values():
-        found |= judging.judge([figures[backup.manifest.backup_id] for backup in each], wanted)
+    for each in newest:
+        found |= judging.judge([figures[record.backup_id] for record in each], wanted)
     return found
 
 
@@ -67,8 +66,8 @@ def note(
     Nothing here may fail a backup that exists: a disk that refuses is told, and that is all.
     """
     current = of_detail(record, detail)
-    history = memory.of(record.application, record.component)[-judging.DEPTH * max(wanted.window, 1) :]
-    found = judging.judge([*history, current], wanted).get(current.backup_id, ())
+    history = judging.window([*memory.of(record.application, record.component), current], wanted)
+    found = judging.judge(history, wanted).get(current.backup_id, ())
     try:
         memory.add(current)
     except RecoveryError as exc:
@@ -78,13 +77,18 @@ def note(
 
 def remembered(memory: Statistics, application: str, wanted: Thresholds) -> Found:
     """Return what is suspicious about the backups that this host remembers making, by backup id."""
-    histories: dict[str, list[Statistic]] = {}
-    for figures in memory.of(application):
-        histories.setdefault(figures.component, []).append(figures)
     found: Found = {}
-    for history in histories.values():
-        found |= judging.judge(history[-judging.DEPTH * max(wanted.window, 1) :], wanted)
+    for history in _windows(memory.of(application), wanted):
+        found |= judging.judge(history, wanted)
     return found
+
+
+def _windows(history: Iterable[Record], wanted: Thresholds) -> list[list[Record]]:
+    """Return what is judged together of each component."""
+    groups: dict[str, list[Record]] = {}
+    for one in history:
+        groups.setdefault(one.component, []).append(one)
+    return [judging.window(group, wanted) for group in groups.values()]
 
 
 def _figures(

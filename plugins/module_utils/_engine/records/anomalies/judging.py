@@ -24,13 +24,14 @@ from .series import Series, habitual, highest_ratio, normal, spread
 from .thresholds import DEFAULTS, Thresholds, parse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from ..repository.choosing import Record
     from .backup_figures import Statistic
 
     Figure: t.TypeAlias = "Callable[[Statistic], float | None]"
 
-__all__ = ["DEFAULTS", "Suspicion", "Thresholds", "judge", "parse", "shown"]
+__all__ = ["DEFAULTS", "Suspicion", "Thresholds", "judge", "parse", "shown", "window"]
 
 RATIO_BYTES = 64 << 10
 """Bytes of data below which the ratio says more about heads and catalogues than about data."""
@@ -62,6 +63,12 @@ class Suspicion:
     value: float
     expected: float
     cause: str
+
+
+def window(history: Iterable[Record], thresholds: Thresholds) -> list[Record]:
+    """Return what of a component's history is judged together, oldest first: the newest of the full backups."""
+    whole = sorted(filter(choosing.is_whole, history), key=choosing.age)
+    return whole[-DEPTH * thresholds.window :] if thresholds.window else []
 
 
 def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tuple[Suspicion, ...]]:
