@@ -42,7 +42,7 @@ options:
     description: List only backups of this database. It needs O(cluster).
     type: str
   as_of:
-    description: List only backups that had finished by then, such as V(2026-11-20T10:00:00Z).
+    description: List only backups that had finished before then, such as V(2026-11-20T10:00:00Z).
     type: str
   query:
     description: A JMESPath expression over RV(backups); what it gives is RV(matches).
