@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     NotFound,
     ProofMismatch,
+    Tampered,
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.backup import (
@@ -147,6 +148,36 @@ def test_a_backup_is_proved_by_its_proof_and_by_questions(chained: Shop) -> None
     assert (found["passed"], found["mode"], found["checks"][0]["found"]) == (True, "scratch", "5")
     with pytest.raises(ProofMismatch, match="price of tea"):
         chained.validate(checks=(Check("price of tea", "tea", expect="3"),))
+
+
+def is_tested(shop: Shop) -> bool:
+    """Return whether the newest backup is restore-tested, as the list says it."""
+    facts = listing.list_backups(listing.ListRequest(shop.shelf.settings), shop.shelf.world()).facts
+    return bool(facts["latest"]["values/prices"]["restore_tested"])
+
+
+def test_a_test_that_fails_takes_back_what_an_earlier_one_said(chained: Shop) -> None:
+    wrong = (Check("price of tea", "tea", expect="3"),)
+    chained.validate()
+    assert is_tested(chained)
+    with pytest.raises(ProofMismatch):
+        chained.validate(checks=wrong)
+    assert not is_tested(chained)
+    assert chained.validate().facts["restore_tested_mark"]
+    assert is_tested(chained)
+    chained.values = Values(chained.directory, mode="existing")
+    with pytest.raises(ProofMismatch):
+        chained.validate(checks=wrong)
+    assert is_tested(chained)  # a database that lives goes on changing
+
+
+def test_a_byte_that_is_not_as_signed_takes_it_back_too(chained: Shop) -> None:
+    chained.validate()
+    path = max(Path(chained.shelf.home, "store").rglob("0001.lbx"))
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(Tampered):
+        chained.validate()
+    assert not is_tested(chained)
 
 
 def test_a_backup_of_another_kind_is_refused_by_name(chained: Shop) -> None:

@@ -89,6 +89,53 @@ def test_all_mean_the_same_backup_by_restore_tested(shelf: Shelf, how: str) -> N
     assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"ok"}}
 
 
+PASSED = {"proof": "counts", "mode": "scratch"}
+DIFFERS = {"error": "ProofMismatch", "mode": "scratch"}
+
+
+@pytest.mark.parametrize(
+    ("words", "tested"),
+    [
+        ([("ok", PASSED)], True),
+        ([("ok", {"proof": "none"})], False),
+        ([("ok", PASSED), ("ok", {"proof": "none"})], True),
+        ([("ok", PASSED), ("failed", DIFFERS)], False),
+        ([("ok", PASSED), ("failed", {"error": "Tampered"})], False),
+        ([("failed", DIFFERS), ("ok", PASSED)], True),
+        # These say nothing about the backup.
+        ([("ok", PASSED), ("failed", {"error": "DatabaseError"})], True),
+        ([("ok", PASSED), ("stopped", {"error": "Ended"})], True),
+        ([("ok", PASSED), ("failed", {**DIFFERS, "mode": "existing"})], True),
+    ],
+)
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_last_word_on_a_backup_counts(
+    shelf: Shelf, words: list[tuple[str, dict[str, t.Any]]], tested: bool, marked: bool
+) -> None:
+    """Also where a mark that was set before them says something else."""
+    identity = shelf.back_up(hours=30)
+    if marked:
+        shelf.now -= datetime.timedelta(hours=9)
+        backup = catalogue.open_repository(shelf.settings, shelf.world()).read("main/shop", identity)
+        marking.vouch(backup, "restored", shelf.world())
+        shelf.now += datetime.timedelta(hours=9)
+    for number, (result, facts) in enumerate(words):
+        shelf.log("validation", result, hours=8 - number, backup_id=identity, **facts)
+    found = identity if tested or (marked and words[-1][1] == {"proof": "none"}) else None
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), found)
+
+
+def test_a_mark_that_was_taken_back_is_a_later_word_than_an_earlier_test_here(shelf: Shelf) -> None:
+    identity = shelf.back_up(hours=30)
+    shelf.validated(identity, hours=3)
+    backup = catalogue.open_repository(shelf.settings, shelf.world()).read("main/shop", identity)
+    assert marking.vouch(backup, "restored", shelf.world()) == (True, "")
+    assert marking.take_back(backup, "it differs", shelf.world()) == ""
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), None)
+    shelf.validated(identity, hours=-1)
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), identity)
+
+
 def test_a_restore_test_of_chosen_tables_or_of_an_emergency_backup_protects_nothing(shelf: Shelf) -> None:
     newest = shelf.back_up(hours=30)
     shelf.validated(shelf.back_up(hours=3, scope="partial"))

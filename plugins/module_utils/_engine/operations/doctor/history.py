@@ -60,7 +60,7 @@ class _Known:
     `unmarked` is why the marks in the store could not be read.
     """
 
-    def __init__(self, case: Case, tests: Mapping[str, datetime.datetime]) -> None:
+    def __init__(self, case: Case, tests: Mapping[str, marks.Word]) -> None:
         self.unmarked: RecoveryError | None = None
         memory = Statistics(case.state_dir, case.request.repository.place)
         if case.listed:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and compared."""
+"""Use case: pin a backup or put it on hold, and take that back; and say how a restore test of one ended."""
 
 from __future__ import annotations
 
@@ -70,13 +70,25 @@ def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, st
     Return whether such a mark stands, and what went wrong when the store did not take it.
     """
     try:
-        if marks.of(backup, marks.RESTORE_TESTED).restore_tested_at(backup.manifest_sha256) is None:
+        last = marks.of(backup, marks.RESTORE_TESTED).restore_test(backup.manifest_sha256)
+        if last is None or not last.passed:
             marks.write(backup.store, backup.trusted_keys, _made(backup, marks.RESTORE_TESTED, reason, world))
     except KeyRefused:
         return False, ""
     except StoreError as exc:
         return False, f"The backup is right, and the store did not take the mark that says so: {exc.cause}"
     return True, ""
+
+
+def take_back(backup: catalogue.Backup, reason: str, world: World) -> str:
+    """Take back that a backup is restore-tested. Return what to say where a mark goes on saying it."""
+    try:
+        for mark in marks.of(backup, marks.RESTORE_TESTED).of(marks.RESTORE_TESTED):
+            made = _made(backup, marks.RESTORE_TESTED, reason, world, lifts=mark.token)
+            marks.write(backup.store, backup.trusted_keys, made)
+    except (KeyRefused, StoreError) as exc:
+        return f"A mark in the store may still say that it is restore-tested: {exc.cause}"
+    return ""
 
 
 def _check(request: MarkRequest) -> None:

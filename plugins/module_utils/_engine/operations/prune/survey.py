@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
     from ...drivers.stores.base import ObjectInfo
     from ...records.repository.catalogue import Listed, Repository
+    from ...records.repository.marks import Word
     from ...records.retention.policy import Policy
     from .leftovers import Leftover
 
@@ -90,7 +91,7 @@ class Survey:
         text = f"{len(self.missing)} of {total} backups that must be there are not listed, more than {share} percent."
         return [Refusal("listing", text)]
 
-    def candidates(self, tests: Mapping[str, datetime.datetime], *, replica: bool, local: bool) -> list[Candidate]:
+    def candidates(self, tests: Mapping[str, Word], *, replica: bool, local: bool) -> list[Candidate]:
         """
         Return the backups as the planner takes them; `tests` is what protection.restore_tests gives.
 

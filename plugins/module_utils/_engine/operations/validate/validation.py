@@ -15,10 +15,11 @@ import typing as t
 
 from ...drivers.components.base import Check, Run
 from ...ground import units
-from ...ground.errors import ProofMismatch
+from ...ground.errors import ProofMismatch, Tampered
 from ...ground.model import Outcome
 from ...ground.progress import Phases, Progress, status_directory
-from ...records.repository import catalogue, newer, readings
+from ...ground.verbs import operation_of
+from ...records.repository import catalogue, newer, protection, readings
 from ...records.repository import names as repository
 from ...records.repository.reread import RereadFiles
 from ...records.repository.stored_backup import chain
@@ -30,6 +31,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...drivers.components.base import Answering, Trial
+    from ...ground.errors import RecoveryError
     from ...ground.model import World
 
 
@@ -77,7 +79,12 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
     needed = chain(opened.read, chosen.backup)
     with readings.announced_all(needed, "a validation", secrets.token_hex(8)) as held:
-        done = _vouched(validate_chain(request, world, needed), chosen.backup, world)
+        try:
+            done = _vouched(validate_chain(request, world, needed), chosen.backup, world)
+        except (ProofMismatch, Tampered) as exc:
+            if not world.dry_run:
+                _take_back(exc, chosen.backup, request.trial.mode, world)
+            raise
     said = (warning for reading in held for warning in reading.warnings)
     return dataclasses.replace(done, warnings=(*chosen.notes, *said, *done.warnings))
 
@@ -145,6 +152,14 @@ def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
     return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
 
 
+def _take_back(error: RecoveryError, backup: catalogue.Backup, mode: str, world: World) -> None:
+    """Take back the mark of a backup that failed; where that cannot be, the error says so."""
+    name = type(error).__name__
+    if protection.test_result(operation_of("validate"), "failed", {"error": name, "mode": mode}) is False:
+        said = marking.take_back(backup, f"restored, {mode}, and it was no more what it was: {name}", world)
+        error.remedy = f"{error.remedy} {said}".strip()
+
+
 def outcome(findings: Findings, contents: str) -> Outcome:
     """
     Return the result of a success, in which all the `contents` are there.
@@ -169,9 +184,12 @@ def outcome(findings: Findings, contents: str) -> Outcome:
             validation=result,
             first_difference=None,
         ).naming(said, failed[0]["name"])
+    compared = f"{contents} are as they were backed up (proof {findings.proof})"
+    if findings.proof == "none":
+        compared = "it has no proof and was compared with nothing"
     summary = (
-        f"{findings.backup_id} restores: {contents} are as they were backed up "
-        f"(proof {findings.proof}), {len(findings.checks)} checks passed, {units.human_duration(findings.seconds)}."
+        f"{findings.backup_id} restores: {compared}, {len(findings.checks)} checks passed, "
+        f"{units.human_duration(findings.seconds)}."
     )
     facts = {"validation": result, "summary": summary}
     return Outcome(False, facts, after=summary + "\n", warnings=findings.notes)

@@ -7,7 +7,8 @@ How well a component is protected: its newest backup, the newest that was restor
 them, and how the last runs ended.
 
 It is computed here once, for whoever tells it: doctor, metrics, status page, list, retention. A backup is
-restore-tested when it was restored and compared with its proof, as a mark in the store or this host's own log says.
+restore-tested when it was restored and compared with its proof, and no later test failed, as the marks in the store and
+this host's own log say: the last word counts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ...ground import verbs
 from ..audit.log import AuditLog
 from . import choosing
 from . import names as repository
-from .marks import Marks
+from .marks import Marks, Word
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +45,9 @@ ENOUGH = 3
 """Fewer than this many say nothing about what is usual."""
 
 NO_MARKS = Marks()
+
+LIVING = "existing"
+"""The mode of a comparison with a database that lives: what was written to it since is no fault of the backup."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ def of(backups: Iterable[KnownBackup]) -> dict[str, Protection]:
 
 
 def stored(
-    backups: Iterable[Backup], said: Mapping[str, Marks], tests: Mapping[str, datetime.datetime], suspicions: Suspicions
+    backups: Iterable[Backup], said: Mapping[str, Marks], tests: Mapping[str, Word], suspicions: Suspicions
 ) -> list[KnownBackup]:
     """Return what is known of the backups in a store. `said` are their marks, `tests` what `restore_tests` gives."""
     return [
@@ -179,11 +183,8 @@ def stored(
     ]
 
 
-def _of_manifest(
-    backup: Backup, said: Marks, tests: Mapping[str, datetime.datetime], suspicions: Suspicions
-) -> KnownBackup:
+def _of_manifest(backup: Backup, said: Marks, tests: Mapping[str, Word], suspicions: Suspicions) -> KnownBackup:
     record = backup.manifest
-    tested = [said.restore_tested_at(backup.manifest_sha256), tests.get(record.backup_id)]
     return KnownBackup(
         component=record.component,
         backup_id=record.backup_id,
@@ -197,7 +198,7 @@ def _of_manifest(
         parents=tuple(parent.backup_id for parent in record.parents),
         seconds=record.seconds,
         files=len(record.files),
-        restore_tested_at=max(filter(None, tested), default=None),
+        restore_tested_at=_tested(tests.get(record.backup_id), said.restore_test(backup.manifest_sha256)),
         pinned=said.pinned,
         held=said.held,
         suspicions=suspicions.get(record.backup_id, ()),
@@ -207,7 +208,7 @@ def _of_manifest(
 def remembered(
     receipts: Receipts,
     application: str,
-    tests: Mapping[str, datetime.datetime],
+    tests: Mapping[str, Word],
     suspicions: Suspicions,
     now: datetime.datetime,
 ) -> list[KnownBackup]:
@@ -223,7 +224,7 @@ def remembered(
             reason=receipt.reason,
             size=receipt.size,
             plain_size=receipt.plain_size,
-            restore_tested_at=tests.get(receipt.backup_id),
+            restore_tested_at=_tested(tests.get(receipt.backup_id)),
             suspicions=suspicions.get(receipt.backup_id, ()),
         )
         for receipt in receipts.of(application)
@@ -244,15 +245,30 @@ def read_runs(
     return [entry for entry in AuditLog(state_dir).entries(application=application, until=until) if entry.is_run]
 
 
-def restore_tests(entries: Iterable[Entry]) -> dict[str, datetime.datetime]:
-    """Return when this host last restored a backup and found it equal to its proof, by backup id."""
+def restore_tests(entries: Iterable[Entry]) -> dict[str, Word]:
+    """Return the last word of a log, oldest entry first, on each backup that was restored for a test, by its id."""
     return {
-        entry.backup_id: entry.at
+        entry.backup_id: Word(entry.at, passed)
         for entry in entries
-        if entry.operation in verbs.that("tests") and entry.result == "ok"
-        # A backup without a proof was compared with nothing.
-        if entry.backup_id and entry.facts.get("proof") not in {None, "none"}
+        if (passed := test_result(entry.operation, entry.result, entry.facts)) is not None and entry.backup_id
     }
+
+
+def test_result(operation: str, result: str, facts: Mapping[str, t.Any]) -> bool | None:
+    """Return what the end of a run says of a backup: it is as it was backed up, it is not, or None for neither."""
+    if operation not in verbs.that("tests"):
+        return None
+    if result == "ok":
+        # One that has no proof was compared with nothing.
+        return None if facts.get("proof") in {None, "none"} else True
+    differs = facts.get("error") == "ProofMismatch" and facts.get("mode") != LIVING
+    return False if differs or facts.get("error") == "Tampered" else None
+
+
+def _tested(*said: Word | None) -> datetime.datetime | None:
+    """Return when a backup was restored and compared, unless a later test failed."""
+    last = max(filter(None, said), key=lambda word: word.at, default=None)
+    return last.at if last and last.passed else None
 
 
 def last_runs(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:
