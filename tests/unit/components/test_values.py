@@ -32,6 +32,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import reread
 from values import Values
 
 if t.TYPE_CHECKING:
@@ -148,6 +149,28 @@ def test_a_backup_is_proved_by_its_proof_and_by_questions(chained: Shop) -> None
     assert (found["passed"], found["mode"], found["checks"][0]["found"]) == (True, "scratch", "5")
     with pytest.raises(ProofMismatch, match="price of tea"):
         chained.validate(checks=(Check("price of tea", "tea", expect="3"),))
+
+
+def unread(shop: Shop) -> set[str]:
+    """Return the last parts of the names of the stored files that the host does not remember reading."""
+    memory = reread.RereadFiles(shop.shelf.settings.state_dir, shop.shelf.settings.place).of("shop")
+    files = Path(shop.shelf.home, "store").rglob("*.lbx")
+    return {f"{path.parent.name}/{path.name}" for path in files if path.name not in memory.get(path.parent.name, ())}
+
+
+def test_what_a_test_really_read_is_remembered_and_nothing_else(chained: Shop) -> None:
+    first = min(name.partition("/")[0] for name in unread(chained))
+    chained.validate()
+    # The parent's record says what is in it, and a restore needs no more than its values.
+    assert unread(chained) == {f"{first}/detail.lbx"}
+    chained.shelf.now += datetime.timedelta(minutes=1)
+    chained.write(tea="6")
+    third = chained.back_up(max_shrink=0).facts["backup"]["backup_id"]
+    path = chained.shelf.home / "store" / "shop" / "data" / third / "0001.lbx"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(Tampered):
+        chained.validate()
+    assert unread(chained) == {f"{first}/detail.lbx", f"{third}/detail.lbx", f"{third}/0001.lbx"}
 
 
 def is_tested(shop: Shop) -> bool:

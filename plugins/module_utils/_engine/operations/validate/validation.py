@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
     from ...drivers.components.base import Answering, Trial
     from ...ground.errors import RecoveryError
     from ...ground.model import World
+    from ..restore.watched import Watched
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,12 +106,13 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
     if trial.mode == "scratch":
         expect(stored, progress)
     with progress.running():
-        with trial.place(stored, run, asked=bool(request.checks)) as place:
-            if trial.mode == "scratch":
-                _remember(request, chain)
-            found = place.compare()
-            answers = _answers(request, place, run)
-            contents, warnings = place.contents, place.warnings
+        try:
+            with trial.place(stored, run, asked=bool(request.checks)) as place:
+                found = place.compare()
+                answers = _answers(request, place, run)
+                contents, warnings = place.contents, place.warnings
+        finally:
+            _remember(request, chain, stored)
         findings = Findings(
             backup_id=record.backup_id,
             component=record.component,
@@ -126,9 +128,10 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
         return outcome(findings, contents)
 
 
-def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup]) -> None:
-    """Remember that every file was read, whatever the data turns out to be."""
-    names = (file.name for backup in chain for file in backup.manifest.files)
+def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup], stored: Sequence[Watched]) -> None:
+    """Remember which files were read to their ends, whatever the data turned out to be."""
+    pairs = zip(chain, stored, strict=True)
+    names = (file.name for backup, seen in pairs for file in backup.manifest.files if file.member in seen.read)
     memory = RereadFiles(request.repository.state_dir, request.repository.place)
     memory.add(chain[-1].manifest.application, names)
 
