@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ...drivers.stores.s3 import clock
@@ -106,21 +107,32 @@ def _write(case: Case) -> str:
     object to try that with, an upload is begun and broken off.
     """
     opened = t.cast("t.Any", case.opened)
-    if case.backups:
-        record = case.backups[-1].manifest
-        name = repository.manifest(record.application, record.component, record.backup_id)
-        # The same bytes: a store that ignores the condition changes nothing either.
-        envelope = b"".join(opened.store.get(name))
+    if again := _again(case):
         try:
-            opened.store.put_new(name, envelope)
+            opened.store.put_new(*again)
         except AlreadyExists:
             return "tried by a write that the store had to turn down"
-        return "tried by writing a manifest again as it was"
+        return "tried by writing a file again as it was"
     try:
         opened.store.put(f"{case.application}/data/probe.lbx", _broken_off(), part_size=PART)
     except _BrokenOff:
         return "tried by an upload that was broken off"
     return "tried by an upload"
+
+
+def _again(case: Case) -> tuple[str, bytes] | None:
+    """
+    Return the name and the bytes of the smallest file of the newest backup, None if it is large or cannot be read.
+
+    The same bytes: a store that ignores the condition changes nothing. Neither a manifest nor a detail: if retention
+    takes the backup away meanwhile, what comes back must not look like one.
+    """
+    files = (file for backup in case.backups[-1:] for file in backup.manifest.files if file.member != "detail")
+    smallest = min(files, key=lambda file: file.size, default=None)
+    if smallest and smallest.size <= PROBE_BLOCK:
+        with contextlib.suppress(StoreError):
+            return smallest.name, b"".join(t.cast("t.Any", case.opened).store.get(smallest.name))
+    return None
 
 
 def _broken_off() -> Iterator[bytes]:
