@@ -89,6 +89,7 @@ def test_all_mean_the_same_backup_by_restore_tested(shelf: Shelf, how: str) -> N
     assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"ok"}}
 
 
+LIMITS = doctor.Limits(restore_tested_age=72 * 3600.0)
 PASSED = {"proof": "counts", "mode": "scratch"}
 DIFFERS = {"error": "ProofMismatch", "mode": "scratch"}
 
@@ -200,6 +201,29 @@ def test_a_host_that_may_only_write_misses_no_expired_backup(shelf: Shelf, monke
 
     monkeypatch.setattr(DirectoryStore, "list", refused)
     assert shelf.values()[f"lifeboat_backup_newest_timestamp_seconds{{{SHOP}}}"] == shelf.now.timestamp() - 60 * 3600
+
+
+def test_the_doctor_of_a_host_that_may_only_write_speaks_of_what_it_remembers(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the metrics do, also where no server is asked which databases there should be."""
+    tested = shelf.back_up(hours=60)
+    shelf.back_up("orders", hours=500)
+    shelf.back_up(hours=5)
+
+    def refused(*_given: object) -> t.NoReturn:
+        raise AccessDenied("The store refuses it.", "", code="AccessDenied", status=403)
+
+    monkeypatch.setattr(DirectoryStore, "list", refused)
+    assert checks(shelf, "backup_age") == {"backup_age": {"failed"}}
+    assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"warning"}}
+    shelf.validated(tested)
+    request = doctor.ExamineRequest(
+        shelf.settings, cluster="main", only=("restore_tested_age",), fail_on="never", limits=LIMITS
+    )
+    [found] = doctor.make_checks(request, shelf.world(dry_run=True))
+    assert (found.facts["component"], found.result) == ("main/orders", "warning")
+    assert found.cause.endswith("This host cannot read the marks in the store, and goes by its own log.")
 
 
 def known(shelf: Shelf, identity: str, **values: t.Any) -> protection.KnownBackup:

@@ -75,7 +75,7 @@ class _Known:
         if case.request.login:
             self.components = [repository.component(case.request.cluster, name) for name in case.databases]
         else:
-            self.components = sorted({backup.manifest.component for backup in case.backups})
+            self.components = sorted(self._protected)
 
     def of(self, component: str) -> Protection:
         """Return the protection of a component, which may have no backup."""
@@ -134,7 +134,7 @@ def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
 
 def _restore_tested_age(case: Case, known: _Known) -> Iterator[Check]:
     limit = case.request.limits.restore_tested_age
-    if not case.listed or not limit or not case.wants("restore_tested_age"):
+    if not limit or not case.wants("restore_tested_age") or not (case.listed or known.newest):
         return
     if known.unmarked is not None:
         yield refused("restore_tested_age", known.unmarked)
@@ -145,10 +145,12 @@ def _restore_tested_age(case: Case, known: _Known) -> Iterator[Check]:
         age = (case.world.now() - newest.finished).total_seconds() if newest else None
         if age is None or age > limit:
             recent = False
-            said = f"The newest one is {human_duration(age)} old" if age is not None else "There is none"
+            said = f"The newest one is {human_duration(age)} old." if age is not None else "There is none."
+            if not case.listed:
+                said += " This host cannot read the marks in the store, and goes by its own log."
             yield warning(
                 "restore_tested_age",
-                f"No backup of {component} from the last {human_duration(limit)} was restored for a test. {said}.",
+                f"No backup of {component} from the last {human_duration(limit)} was restored for a test. {said}",
                 _RUN.format(playbook="validate"),
                 component=component,
                 seconds=round(age) if age is not None else None,

@@ -26,7 +26,7 @@ from . import names as repository
 from .marks import Marks, Word
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..anomalies.judging import Suspicion
     from ..audit.log import Entry
@@ -55,8 +55,9 @@ class KnownBackup:
     """
     A backup, and what is known of it. Sizes are bytes; `rows` and `seconds` are None when nobody here knows.
 
-    `restore_tested_at` is when it was last restored and compared with its proof; `unread` counts its files that were
-    never read again. It stays until `expires` at least; None when that is no date, or no policy is known.
+    `restore_tested_at` is when it was last restored and compared with its proof; `unread` counts its `files` that were
+    never read again, None where nobody here knows. It stays until `expires` at least; None when that is no date, or no
+    policy is known.
     """
 
     component: str
@@ -71,8 +72,8 @@ class KnownBackup:
     parents: tuple[str, ...] = ()
     seconds: float | None = None
     rows: int | None = None
-    files: int = 0
-    unread: int = 0
+    files: int | None = None
+    unread: int | None = None
     restore_tested_at: datetime.datetime | None = None
     pinned: bool = False
     held: bool = False
@@ -141,7 +142,12 @@ class Protection(_Named):
     @property
     def newest_reread(self) -> KnownBackup | None:
         """The newest one of which every stored byte was read again."""
-        return choosing.newest(self.backups, lambda one: one.files and not one.unread)
+        return choosing.newest(self.backups, lambda one: one.unread == 0)
+
+    def total(self, count: Callable[[KnownBackup], int | None]) -> int | None:
+        """Return the sum over its backups, None where nobody here knows it of one."""
+        counts = [count(backup) for backup in self.backups]
+        return None if None in counts else sum(filter(None, counts))
 
     @property
     def next_expiry(self) -> datetime.datetime | None:
