@@ -167,6 +167,7 @@ def _look_ahead(session: Connection, request: SyncRequest, done: _Done, world: W
 
 
 def _candidate(row: tuple[t.Any, ...]) -> Candidate:
+    """Return a backup as its log tells it: what the store alone knows of it, such as a pin, is not asked for here."""
     _id, _application, component, backup_id, at, scope, reason, size, tested_at, *_outlook = row
     return Candidate.of(
         protection.KnownBackup(component, backup_id, at, at, scope, reason, size, 0, restore_tested_at=tested_at)
