@@ -60,5 +60,3 @@ def _of(decision: Decision, policy: Policy) -> Outlook:
     dated = [end for end in ends if end is not None]
     # Forever among them, or a rule that counts and nothing else, is no date.
     return Outlook(named[0] if named else "count", max(dated) if dated and len(dated) == len(ends) else None)
-
-
