@@ -131,7 +131,7 @@ def test_a_mark_that_was_taken_back_is_a_later_word_than_an_earlier_test_here(sh
     shelf.validated(identity, hours=3)
     backup = catalogue.open_repository(shelf.settings, shelf.world()).read("main/shop", identity)
     assert marking.vouch(backup, "restored", shelf.world()) == (True, "")
-    assert marking.take_back(backup, "it differs", shelf.world()) == ""
+    assert marking.vouch(backup, "it differs", shelf.world(), passed=False) == (True, "")
     assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), None)
     shelf.validated(identity, hours=-1)
     assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), identity)
@@ -234,16 +234,17 @@ def known(shelf: Shelf, identity: str, **values: t.Any) -> protection.KnownBacku
 def suspicious(shelf: Shelf, wanted: judging.Thresholds) -> dict[str, bool]:
     """Return whether the newest backup of shop is suspicious, as each of them says it."""
     opened = catalogue.open_repository(shelf.settings, shelf.world())
-    memory = backup_figures.Statistics(str(shelf.home / "state"))
+    memory = backup_figures.Statistics(shelf.settings.state_dir, shelf.settings.place)
     noted: list[str] = []
     for backup in opened.backups("main/shop"):
         noted, _trouble = assessment.note(memory, backup.manifest, {}, wanted)
+    remembered = assessment.remembered(shelf.settings, [], wanted, shelf.now)
     newest = listing.list_backups(listing.ListRequest(shelf.settings, thresholds=wanted), shelf.world())
     latest = newest.facts["latest"]["main/shop"]
     chosen = choice.choose(shelf.settings, "main/shop", "latest", wanted, shelf.world())
     return {
         "backup": bool(noted),
-        "memory": bool(assessment.remembered(memory, "shop", wanted)[latest["backup_id"]]),
+        "memory": bool(protection.of(remembered)["main/shop"].newest.suspicions),  # type: ignore[union-attr]
         "list": bool(latest["suspicions"]),
         "restore": bool(chosen.against),
     }

@@ -131,11 +131,13 @@ def test_a_host_that_may_not_vouch_takes_nothing_back_and_says_so(ground, hosts)
     backup = ground_opened(ground, validator).read("main/shop", identity)
     marking.vouch(backup, "restored", ground.world())
     _signer, host = hosts.add("main/*")
-    said = marking.take_back(ground_opened(ground, host).read("main/shop", identity), "failed", ground.world())
+    read = ground_opened(ground, host).read("main/shop", identity)
+    marked, said = marking.vouch(read, "failed", ground.world(), passed=False)
+    assert not marked
     assert "may still say that it is restore-tested" in said
-    assert marking.take_back(backup, "failed", ground.world()) == ""
+    assert marking.vouch(backup, "failed", ground.world(), passed=False) == (True, "")
     assert not ground_opened(ground, validator).marks(identity)[identity].restore_test(backup.manifest_sha256).passed
-    assert marking.take_back(backup, "failed", ground.world()) == ""
+    assert marking.vouch(backup, "failed", ground.world(), passed=False) == (True, "")
 
 
 def test_what_a_signer_said_in_its_time_still_counts(ground, hosts):

@@ -103,13 +103,20 @@ def _write(case: Case) -> str:
     """
     Try to write in a way that leaves nothing: a host may have no right to remove what it wrote.
 
-    To create what exists already is refused by who may write and by who may not, with different answers. Without an
-    object to try that with, an upload is begun and broken off.
+    To create what exists already is refused by who may write and by who may not, with different answers. Without a
+    small file to try that with, an upload is begun and broken off.
     """
-    opened = t.cast("t.Any", case.opened)
-    if again := _again(case):
+    opened, content = t.cast("t.Any", case.opened), b""
+    # Neither a manifest nor a detail: if retention takes the backup meanwhile, what comes back must not look like one.
+    files = (file for backup in case.backups[-1:] for file in backup.manifest.files if file.member != "detail")
+    smallest = min(files, key=lambda file: file.size, default=None)
+    if smallest and smallest.size <= PROBE_BLOCK:
+        with contextlib.suppress(StoreError):
+            content = b"".join(opened.store.get(smallest.name))
+    if smallest and content:
+        # The same bytes: a store that ignores the condition changes nothing.
         try:
-            opened.store.put_new(*again)
+            opened.store.put_new(smallest.name, content)
         except AlreadyExists:
             return "tried by a write that the store had to turn down"
         return "tried by writing a file again as it was"
@@ -118,21 +125,6 @@ def _write(case: Case) -> str:
     except _BrokenOff:
         return "tried by an upload that was broken off"
     return "tried by an upload"
-
-
-def _again(case: Case) -> tuple[str, bytes] | None:
-    """
-    Return the name and the bytes of the smallest file of the newest backup, None if it is large or cannot be read.
-
-    The same bytes: a store that ignores the condition changes nothing. Neither a manifest nor a detail: if retention
-    takes the backup away meanwhile, what comes back must not look like one.
-    """
-    files = (file for backup in case.backups[-1:] for file in backup.manifest.files if file.member != "detail")
-    smallest = min(files, key=lambda file: file.size, default=None)
-    if smallest and smallest.size <= PROBE_BLOCK:
-        with contextlib.suppress(StoreError):
-            return smallest.name, b"".join(t.cast("t.Any", case.opened).store.get(smallest.name))
-    return None
 
 
 def _broken_off() -> Iterator[bytes]:

@@ -115,7 +115,7 @@ def _known(
     runs: list[Entry] = []
     with contextlib.suppress(StoreError):  # another user's log: the marks have to do
         runs = protection.read_runs(settings.state_dir, opened.application, world.now())
-    return protection.stored(backups, said, protection.restore_tests(runs), found)
+    return protection.stored(backups, said, runs, found)
 
 
 def _missing(

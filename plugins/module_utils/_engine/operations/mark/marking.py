@@ -63,32 +63,26 @@ def mark(request: MarkRequest, world: World) -> Outcome:
     return _outcome(request, chosen, standing, changed=False)
 
 
-def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, str]:
+def vouch(backup: catalogue.Backup, reason: str, world: World, *, passed: bool = True) -> tuple[bool, str]:
     """
-    Mark a backup as restore-tested, unless it is, or the keys at hand may not sign that.
+    Mark a backup as restore-tested, or take that back, unless it is so already or the keys at hand may not sign it.
 
-    Return whether such a mark stands, and what went wrong when the store did not take it.
+    Return whether the marks say it, and what to tell where they do not and somebody would rely on them.
     """
     try:
-        last = marks.of(backup, marks.RESTORE_TESTED).restore_test(backup.manifest_sha256)
-        if last is None or not last.passed:
-            marks.write(backup.store, backup.trusted_keys, _made(backup, marks.RESTORE_TESTED, reason, world))
-    except KeyRefused:
-        return False, ""
-    except StoreError as exc:
-        return False, f"The backup is right, and the store did not take the mark that says so: {exc.cause}"
-    return True, ""
-
-
-def take_back(backup: catalogue.Backup, reason: str, world: World) -> str:
-    """Take back that a backup is restore-tested. Return what to say where a mark goes on saying it."""
-    try:
-        for mark in marks.of(backup, marks.RESTORE_TESTED).of(marks.RESTORE_TESTED):
-            made = _made(backup, marks.RESTORE_TESTED, reason, world, lifts=mark.token)
+        said = marks.of(backup, marks.RESTORE_TESTED)
+        last = said.restore_test(backup.manifest_sha256)
+        tokens = [mark.token for mark in said.of(marks.RESTORE_TESTED)]
+        for lifts in tokens if not passed else [""] if last is None or not last.passed else []:
+            made = _made(backup, marks.RESTORE_TESTED, reason, world, lifts=lifts)
             marks.write(backup.store, backup.trusted_keys, made)
     except (KeyRefused, StoreError) as exc:
-        return f"A mark in the store may still say that it is restore-tested: {exc.cause}"
-    return ""
+        if not passed:
+            return False, f"A mark in the store may still say that it is restore-tested: {exc.cause}"
+        if isinstance(exc, KeyRefused):
+            return False, ""
+        return False, f"The backup is right, and the store did not take the mark that says so: {exc.cause}"
+    return True, ""
 
 
 def _check(request: MarkRequest) -> None:

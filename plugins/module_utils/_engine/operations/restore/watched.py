@@ -27,11 +27,7 @@ def expect(chain: Sequence[Watched], progress: Progress) -> None:
 
 
 class Watched:
-    """
-    Hands on the contents of `backup`, and notes the stored bytes of each member, whose name begins with `prefix`.
-
-    `read` are the members and records that were read to their ends.
-    """
+    """Hands on what is in `backup`. Notes its stored bytes, by names that begin with `prefix`, and what was `read`."""
 
     def __init__(self, backup: Stored, progress: Progress, prefix: str) -> None:
         self._backup = backup

@@ -31,7 +31,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...drivers.components.base import Answering, Trial
-    from ...ground.errors import RecoveryError
     from ...ground.model import World
     from ..restore.watched import Watched
 
@@ -80,12 +79,7 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
     needed = chain(opened.read, chosen.backup)
     with readings.announced_all(needed, "a validation", secrets.token_hex(8)) as held:
-        try:
-            done = _vouched(validate_chain(request, world, needed), chosen.backup, world)
-        except (ProofMismatch, Tampered) as exc:
-            if not world.dry_run:
-                _take_back(exc, chosen.backup, request.trial.mode, world)
-            raise
+        done = _vouched(request, world, needed)
     said = (warning for reading in held for warning in reading.warnings)
     return dataclasses.replace(done, warnings=(*chosen.notes, *said, *done.warnings))
 
@@ -143,8 +137,17 @@ def _answers(request: ValidateRequest, place: Answering, run: Run) -> tuple[dict
         return tuple(place.ask(check, request.check_timeout) for check in request.checks)
 
 
-def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
-    """Mark the backup as restore-tested where the keys may; one that has no proof was compared with nothing."""
+def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.Backup]) -> Outcome:
+    """Prove the backup, and mark it if a key may: as restore-tested if it has a proof, as no more so if it fails."""
+    backup, mode = chain[-1], request.trial.mode
+    try:
+        done = validate_chain(request, world, chain)
+    except (ProofMismatch, Tampered) as exc:
+        facts = {"error": type(exc).__name__, "mode": mode}
+        if not world.dry_run and protection.test_result(operation_of("validate"), "failed", facts) is False:
+            _said, problem = marking.vouch(backup, f"restored, {mode}: {facts['error']}", world, passed=False)
+            exc.remedy = f"{exc.remedy} {problem}".strip()
+        raise
     if world.dry_run:
         return done
     result = done.facts["validation"]
@@ -153,14 +156,6 @@ def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
         marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
     warnings = (*done.warnings, problem) if problem else done.warnings
     return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
-
-
-def _take_back(error: RecoveryError, backup: catalogue.Backup, mode: str, world: World) -> None:
-    """Take back the mark of a backup that failed; where that cannot be, the error says so."""
-    name = type(error).__name__
-    if protection.test_result(operation_of("validate"), "failed", {"error": name, "mode": mode}) is False:
-        said = marking.take_back(backup, f"restored, {mode}, and it was no more what it was: {name}", world)
-        error.remedy = f"{error.remedy} {said}".strip()
 
 
 def outcome(findings: Findings, contents: str) -> Outcome:

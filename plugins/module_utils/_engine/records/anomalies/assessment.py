@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Which stored backups are suspicious, by the best figures that can be had here: this host's memory, then the encrypted
-details where a key opens them, then the sizes in the manifests.
+What is known of backups, and which are suspicious, by the best figures that can be had here: this host's memory, then
+the encrypted details where a key opens them, then the sizes in the manifests.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ import typing as t
 
 from ...ground.errors import RecoveryError, Tampered
 from ...ground.workers import at_once
-from ..repository import catalogue
+from ..repository import catalogue, protection
+from ..repository.receipts import Receipts
 from . import judging
 from .backup_figures import Statistics, of_detail, of_manifest
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..repository.choosing import Record
+    from ..audit.log import Entry
     from ..repository.manifest import Manifest
+    from ..repository.protection import KnownBackup
     from .backup_figures import Statistic
     from .judging import Suspicion, Thresholds
 
@@ -44,17 +47,10 @@ def assess(
     With `keep`, details that had to be fetched are added to `memory`, so that they are fetched once. What fails to
     open is an anomaly of `opened`, and judged by its manifest.
     """
-    if not wanted.window:
-        return {}
-    newest = _windows((backup.manifest for backup in backups), wanted)
-    looked_at = {record.backup_id for each in newest for record in each}
-    known = {entry.backup_id: entry for entry in memory.of(opened.application)}
-    judged = [backup for backup in backups if backup.manifest.backup_id in looked_at]
-    figures = _figures(opened, judged, known, memory if keep else None)
-    found: Found = {}
-    for each in newest:
-        found |= judging.judge([figures[record.backup_id] for record in each], wanted)
-    return found
+    windows = judging.windows((backup.manifest for backup in backups), wanted)
+    newest = {record.backup_id for window in windows for record in window}
+    judged = [backup for backup in backups if backup.manifest.backup_id in newest]
+    return judging.judged(_figures(opened, judged, memory, keep=keep), wanted)
 
 
 def note(
@@ -66,8 +62,8 @@ def note(
     Nothing here may fail a backup that exists: a disk that refuses is told, and that is all.
     """
     current = of_detail(record, detail)
-    history = judging.window([*memory.of(record.application, record.component), current], wanted)
-    found = judging.judge(history, wanted).get(current.backup_id, ())
+    history = [*memory.of(record.application, record.component), current]
+    found = judging.judged(history, wanted).get(current.backup_id, ())
     try:
         memory.add(current)
     except RecoveryError as exc:
@@ -75,47 +71,34 @@ def note(
     return judging.shown(found), []
 
 
-def remembered(memory: Statistics, application: str, wanted: Thresholds) -> Found:
-    """Return what is suspicious about the backups that this host remembers making, by backup id."""
-    found: Found = {}
-    for history in _windows(memory.of(application), wanted):
-        found |= judging.judge(history, wanted)
-    return found
-
-
-def _windows(history: Iterable[Record], wanted: Thresholds) -> list[list[Record]]:
-    """Return what is judged together of each component."""
-    groups: dict[str, list[Record]] = {}
-    for one in history:
-        groups.setdefault(one.component, []).append(one)
-    return [judging.window(group, wanted) for group in groups.values()]
+def remembered(
+    settings: catalogue.RepositorySettings, entries: Iterable[Entry], wanted: Thresholds, now: datetime.datetime
+) -> list[KnownBackup]:
+    """Return the backups that this host remembers making, for one that may only write to the store or not reach it."""
+    found = judging.judged(Statistics(settings.state_dir, settings.place).of(settings.application), wanted)
+    receipts = Receipts(settings.state_dir, settings.place, read_only=True)
+    return protection.remembered(receipts, settings.application, entries, found, now)
 
 
 def _figures(
-    opened: catalogue.Repository,
-    backups: Sequence[catalogue.Backup],
-    known: Mapping[str, Statistic],
-    memory: Statistics | None,
-) -> dict[str, Statistic]:
+    opened: catalogue.Repository, backups: Sequence[catalogue.Backup], memory: Statistics, *, keep: bool
+) -> Iterable[Statistic]:
+    known = {entry.backup_id: entry for entry in memory.of(opened.application)} if backups else {}
     figures = {}
-    unknown = []
-    for backup in backups:
-        plain = of_manifest(backup.manifest)
-        remembered = known.get(plain.backup_id)
+    for plain in (of_manifest(backup.manifest) for backup in backups):
+        last = known.get(plain.backup_id, plain)
         # What is remembered counts while it fits what is signed.
-        fits = remembered is not None and (remembered.component, remembered.size, remembered.plain_size) == (
-            plain.component,
-            plain.size,
-            plain.plain_size,
-        )
-        figures[plain.backup_id] = remembered if remembered is not None and fits else plain
-        if not fits:
-            unknown.append(backup)
+        fits = (last.component, last.size, last.plain_size) == (plain.component, plain.size, plain.plain_size)
+        figures[plain.backup_id] = last if fits else plain
+    unknown = [each for each in backups if figures[each.manifest.backup_id] is not known.get(each.manifest.backup_id)]
     if unknown and opened.trusted_keys.can_open:
         for read in filter(None, at_once(functools.partial(_opened, opened), unknown)):
             figures[read.backup_id] = read
-            _keep(memory, read)
-    return figures
+            # A reader without the right to write here reads them again the next time.
+            with contextlib.suppress(RecoveryError):
+                if keep:
+                    memory.add(read)
+    return figures.values()
 
 
 def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic | None:
@@ -128,10 +111,3 @@ def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic
         # One that another key opens, or of another kind of backup: its manifest has to do.
         pass
     return None
-
-
-def _keep(memory: Statistics | None, statistic: Statistic) -> None:
-    # A reader without the right to write here reads them again the next time.
-    with contextlib.suppress(RecoveryError):
-        if memory is not None:
-            memory.add(statistic)

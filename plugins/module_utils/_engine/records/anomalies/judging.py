@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
     Figure: t.TypeAlias = "Callable[[Statistic], float | None]"
 
-__all__ = ["DEFAULTS", "Suspicion", "Thresholds", "judge", "parse", "shown", "window"]
+__all__ = ["DEFAULTS", "Suspicion", "Thresholds", "judge", "judged", "parse", "shown", "windows"]
 
 RATIO_BYTES = 64 << 10
 """Bytes of data below which the ratio says more about heads and catalogues than about data."""
@@ -65,10 +65,18 @@ class Suspicion:
     cause: str
 
 
-def window(history: Iterable[Record], thresholds: Thresholds) -> list[Record]:
-    """Return what of a component's history is judged together, oldest first: the newest of the full backups."""
-    whole = sorted(filter(choosing.is_whole, history), key=choosing.age)
-    return whole[-DEPTH * thresholds.window :] if thresholds.window else []
+def windows(history: Iterable[Record], thresholds: Thresholds) -> list[list[Record]]:
+    """Return what is judged together: of each component the newest full backups, oldest first."""
+    groups: dict[str, list[Record]] = {}
+    for one in sorted(filter(choosing.is_whole, history), key=choosing.age):
+        groups.setdefault(one.component, []).append(one)
+    return [group[-DEPTH * thresholds.window :] for group in groups.values() if thresholds.window]
+
+
+def judged(history: Iterable[Statistic], thresholds: Thresholds) -> dict[str, tuple[Suspicion, ...]]:
+    """Return what is suspicious about each backup in the windows of a history, by backup id."""
+    every = (judge(window, thresholds) for window in windows(history, thresholds))
+    return {identity: suspicions for found in every for identity, suspicions in found.items()}
 
 
 def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tuple[Suspicion, ...]]:

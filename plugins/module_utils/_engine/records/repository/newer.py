@@ -27,10 +27,9 @@ from .stored_backup import RECORD_BYTES, parse_record
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from .catalogue import Repository
-    from .receipts import Receipt
     from .stored_backup import Backup
 
 OPENED = 8
@@ -118,7 +117,7 @@ def among(
 ) -> tuple[Passed, ...]:
     """Return what the anomalies of a listing say of newer backups of the same database, or of one that may be."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
-    is_newer = _newer_than(chosen, until, _receipts(opened, chosen))
+    is_newer = _newer_than(opened, chosen, until)
     found: dict[str, Passed] = {}
     for anomaly in anomalies:
         match = repository.BACKUP_ID.search(anomaly.name)
@@ -129,16 +128,10 @@ def among(
     return tuple(found.values())
 
 
-def _receipts(opened: Repository, chosen: Backup) -> dict[str, Receipt]:
-    every = opened.receipts.of(opened.application, chosen.manifest.component)
-    return {receipt.backup_id: receipt for receipt in every}
-
-
-def _newer_than(
-    chosen: Backup, until: datetime.datetime | None, receipts: Mapping[str, Receipt]
-) -> Callable[[str], bool]:
+def _newer_than(opened: Repository, chosen: Backup, until: datetime.datetime | None) -> Callable[[str], bool]:
     """Return what tells whether one that cannot be had would be meant instead, by its receipt or else its id."""
-    own = chosen.manifest.backup_id
+    own, every = chosen.manifest.backup_id, opened.receipts.of(opened.application, chosen.manifest.component)
+    receipts = {receipt.backup_id: receipt for receipt in every}
 
     def is_newer(identity: str) -> bool:
         if made := receipts.get(identity):
@@ -155,9 +148,9 @@ def _looked_for(
 ) -> Iterator[Passed]:
     """Yield what receipts, marks and records know of that no manifest stands for."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
-    receipts = _receipts(opened, chosen)
-    is_newer = _newer_than(chosen, until, receipts)
-    made = set(filter(is_newer, receipts))
+    is_newer = _newer_than(opened, chosen, until)
+    every = opened.receipts.of(opened.application, component)
+    made = {receipt.backup_id: receipt.finished for receipt in every if is_newer(receipt.backup_id)}
     try:
         traces = _traces(opened, identity, until or now, is_newer)
         listed = dict(_listed(opened)) if traces or made else {}
@@ -169,8 +162,8 @@ def _looked_for(
     yield from _unseen(opened, chosen, here, until)
     lost = sorted(({*traces, *made} - listed.keys()) - {one for one, found in marked.items() if found.expired})
     for number, one in enumerate(reversed(lost)):
-        if one in receipts:
-            yield Passed(one, f"It was made here at {receipts[one].finished} and is not in the store.")
+        if one in made:
+            yield Passed(one, f"It was made here at {made[one]} and is not in the store.")
         elif one in marked and marked[one].standing:
             if component in {mark.component for mark in marked[one].standing}:
                 yield Passed(one, "It bears a mark, and its manifest is gone.")

@@ -46,9 +46,6 @@ ENOUGH = 3
 
 NO_MARKS = Marks()
 
-LIVING = "existing"
-"""The mode of a comparison with a database that lives: what was written to it since is no fault of the backup."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KnownBackup:
@@ -181,55 +178,37 @@ def of(backups: Iterable[KnownBackup]) -> dict[str, Protection]:
 
 
 def stored(
-    backups: Iterable[Backup], said: Mapping[str, Marks], tests: Mapping[str, Word], suspicions: Suspicions
+    backups: Iterable[Backup], said: Mapping[str, Marks], entries: Iterable[Entry], suspicions: Suspicions
 ) -> list[KnownBackup]:
-    """Return what is known of the backups in a store. `said` are their marks, `tests` what `restore_tests` gives."""
+    """Return what is known of the backups in a store. `said` are their marks, `entries` the runs of this host."""
+    tests = restore_tests(entries)
     return [
-        _of_manifest(backup, said.get(backup.manifest.backup_id, NO_MARKS), tests, suspicions) for backup in backups
+        KnownBackup(
+            **{name: getattr(record, name) for name in _SHARED},
+            finished=record.finished,
+            kind=record.kind,
+            parents=tuple(parent.backup_id for parent in record.parents),
+            seconds=record.seconds,
+            files=len(record.files),
+            restore_tested_at=_tested(tests.get(record.backup_id), marks.restore_test(backup.manifest_sha256)),
+            pinned=marks.pinned,
+            held=marks.held,
+            suspicions=suspicions.get(record.backup_id, ()),
+        )
+        for backup in backups
+        for record, marks in [(backup.manifest, said.get(backup.manifest.backup_id, NO_MARKS))]
     ]
 
 
-def _of_manifest(backup: Backup, said: Marks, tests: Mapping[str, Word], suspicions: Suspicions) -> KnownBackup:
-    record = backup.manifest
-    return KnownBackup(
-        component=record.component,
-        backup_id=record.backup_id,
-        started=record.started,
-        finished=record.finished,
-        scope=record.scope,
-        reason=record.reason,
-        size=record.size,
-        plain_size=record.plain_size,
-        kind=record.kind,
-        parents=tuple(parent.backup_id for parent in record.parents),
-        seconds=record.seconds,
-        files=len(record.files),
-        restore_tested_at=_tested(tests.get(record.backup_id), said.restore_test(backup.manifest_sha256)),
-        pinned=said.pinned,
-        held=said.held,
-        suspicions=suspicions.get(record.backup_id, ()),
-    )
-
-
 def remembered(
-    receipts: Receipts,
-    application: str,
-    tests: Mapping[str, Word],
-    suspicions: Suspicions,
-    now: datetime.datetime,
+    receipts: Receipts, application: str, entries: Iterable[Entry], suspicions: Suspicions, now: datetime.datetime
 ) -> list[KnownBackup]:
-    """Return the backups that this host remembers making, for one that may only write to the store or not reach it."""
-    expired = receipts.expired(application)
+    """Return the backups that a host has receipts of and that retention did not let go, as far as it knows."""
+    expired, tests = receipts.expired(application), restore_tests(entries)
     return [
         KnownBackup(
-            component=receipt.component,
-            backup_id=receipt.backup_id,
-            started=receipt.started,
+            **{name: getattr(receipt, name) for name in _SHARED},
             finished=receipt.at,
-            scope=receipt.scope,
-            reason=receipt.reason,
-            size=receipt.size,
-            plain_size=receipt.plain_size,
             restore_tested_at=_tested(tests.get(receipt.backup_id)),
             suspicions=suspicions.get(receipt.backup_id, ()),
         )
@@ -237,6 +216,10 @@ def remembered(
         # As the catalogue does: what claims to have ended in the future is no recovery point.
         if receipt.backup_id not in expired and receipt.at <= now + choosing.FUTURE
     ]
+
+
+_SHARED = ("component", "backup_id", "started", "scope", "reason", "size", "plain_size")
+"""What a manifest and a receipt both tell of a backup."""
 
 
 def read_runs(
@@ -267,7 +250,8 @@ def test_result(operation: str, result: str, facts: Mapping[str, t.Any]) -> bool
     if result == "ok":
         # One that has no proof was compared with nothing.
         return None if facts.get("proof") in {None, "none"} else True
-    differs = facts.get("error") == "ProofMismatch" and facts.get("mode") != LIVING
+    # What was written to a database that lives is no fault of the backup.
+    differs = facts.get("error") == "ProofMismatch" and facts.get("mode") != "existing"
     return False if differs or facts.get("error") == "Tampered" else None
 
 

@@ -34,6 +34,8 @@ FAILED_STAYS = datetime.timedelta(days=7)
 """How long a damaged backup stays to be looked into: what seems missing may come back."""
 
 Action = t.Literal["keep", "delete", "retained"]
+Reason = tuple[str, str]
+"""Why a backup stays, for people, and the key of the policy that says it, empty where none does."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,13 +71,6 @@ class Candidate:
 
 
 _SHARED = tuple(field.name for field in dataclasses.fields(Candidate) if hasattr(KnownBackup, field.name))
-
-
-class Reason(t.NamedTuple):
-    """Why a backup stays, for people, and by which key of the policy, if that says it."""
-
-    text: str
-    rule: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -189,7 +184,7 @@ class _Component:
             kept[one].append(reason)
         if rules.max_count is not None:
             if rules.only_limits:
-                kept = {one: [Reason(f"one of the newest {rules.max_count}", "max_count")] for one in stream}
+                kept = {one: [(f"one of the newest {rules.max_count}", "max_count")] for one in stream}
             for one in [one for one in stream if kept[one]][: -rules.max_count]:
                 kept[one] = []
                 self.over.add(one)
@@ -198,10 +193,10 @@ class _Component:
 
     def _ruled(self, rules: Rules, stream: Sequence[Candidate]) -> Iterable[tuple[Candidate, Reason]]:
         if (age := rules.keep_within) is not None:
-            why = Reason(f"younger than {age.text}", "keep_within")
+            why = (f"younger than {age.text}", "keep_within")
             yield from ((one, why) for one in stream if self._is_young(one, age))
         if rules.keep_last:
-            why = Reason(f"one of the newest {rules.keep_last}", "keep_last")
+            why = (f"one of the newest {rules.keep_last}", "keep_last")
             yield from ((one, why) for one in stream[-rules.keep_last :])
         if not rules.slots:
             return
@@ -210,7 +205,7 @@ class _Component:
         for slot, span in rules.slots:
             chosen = _chosen((one, names[slot]) for one, names in named)
             for name, one in self._within(chosen, span):
-                yield one, Reason(f"{slot} {name}", slot)
+                yield one, (f"{slot} {name}", slot)
 
     def _within(self, chosen: dict[str, Candidate], span: int | Age) -> list[tuple[str, Candidate]]:
         """Return the newest so many periods, or those whose backup is young enough."""
@@ -234,7 +229,7 @@ class _Component:
             self._note(choosing.newest(tested) or tested[-1], "newest restore-tested")
 
     def _note(self, one: Candidate, reason: str, rule: str = "") -> None:
-        self.reasons[one].append(Reason(reason, rule))
+        self.reasons[one].append((reason, rule))
 
 
 def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
@@ -256,13 +251,9 @@ def _end(one: Candidate) -> tuple[datetime.datetime, str]:
 
 def _strange(one: Candidate, now: datetime.datetime) -> str:
     """Say why a backup's time cannot be right, or nothing."""
-    if _is_ahead(one, now):
+    if max(one.started, one.finished) > now + CLOCKS:
         return "claims a time in the future"
     return "claims a time that the store contradicts" if one.misdated else ""
-
-
-def _is_ahead(one: Candidate, now: datetime.datetime) -> bool:
-    return max(one.started, one.finished) > now + CLOCKS
 
 
 def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[Reason]], locked: set[Candidate]) -> None:
@@ -276,7 +267,7 @@ def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[Re
         for parent in (parent for identity in child.parents for parent in known.get(identity, ())):
             if not reasons[parent] and parent is not child:
                 waiting.append(parent)
-                reasons[parent].append(Reason(f"needed by {child.backup_id}"))
+                reasons[parent].append((f"needed by {child.backup_id}", ""))
 
 
 def _wrong_clock(
@@ -285,7 +276,7 @@ def _wrong_clock(
     if store_time is not None and abs(store_time - now) > CLOCKS:
         ours, theirs = f"{now:%Y-%m-%d %H:%M:%S}", f"{store_time:%Y-%m-%d %H:%M:%S}"
         yield Refusal("clock", f"This machine's clock says {ours} UTC, the store's {theirs} UTC.")
-    future = sum(_is_ahead(one, now) for one in ordered)
+    future = sum(max(one.started, one.finished) > now + CLOCKS for one in ordered)
     if future * 2 > len(ordered):
         yield Refusal("clock", f"{future} of {len(ordered)} backups lie in the future of this machine's clock.")
 
@@ -306,7 +297,7 @@ def _decision(
     one: Candidate, reasons: Sequence[Reason], locked: set[Candidate], over: set[Candidate], refusals: Sequence[Refusal]
 ) -> Decision:
     if reasons:
-        return Decision(one, "keep", tuple(why.text for why in reasons), tuple(why.rule for why in reasons))
+        return Decision(one, "keep", *zip(*reasons, strict=True))
     why = "beyond max_count" if one in over else "incomplete" if one.failed else "no rule keeps it"
     if one in locked and one.locked_until is not None:
         return Decision(one, "retained", (why, f"locked until {one.locked_until:%Y-%m-%d %H:%M} UTC"))
