@@ -23,6 +23,7 @@ from ._engine.drivers.crypto import local_keys
 from ._engine.drivers.stores.opening import StoreSettings
 from ._engine.ground import units
 from ._engine.ground.errors import UsageError
+from ._engine.records.anomalies import thresholds
 from ._engine.records.repository.catalogue import RepositorySettings
 from ._engine.records.repository.trusted_keys import KeySettings
 
@@ -82,6 +83,10 @@ class Given:
                 field=name,
             )
         return at.astimezone(datetime.UTC)
+
+    def thresholds(self) -> thresholds.Thresholds:
+        """Return when a backup is suspicious."""
+        return thresholds.parse(self["anomalies"])
 
     def repository(self) -> RepositorySettings:
         """Return the application's repository."""

@@ -169,7 +169,6 @@ summary:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository
 from ..module_utils._engine.operations.doctor.doctor import ExamineRequest, examine, limits
-from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -209,7 +208,7 @@ def request(given: Given) -> ExamineRequest:
         config_dir=given["config_dir"],
         scratch_dir=given["scratch_dir"],
         limits=limits(given["limits"]),
-        thresholds=parse(given["anomalies"]),
+        thresholds=given.thresholds(),
         only=given.many("checks"),
         fail_on=given["fail_on"],
     )

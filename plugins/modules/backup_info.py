@@ -42,7 +42,7 @@ options:
     description: List only backups of this database. It needs O(cluster).
     type: str
   as_of:
-    description: List only backups that had finished by then, such as V(2026-11-20T10:00:00Z).
+    description: List only backups that had finished before then, such as V(2026-11-20T10:00:00Z).
     type: str
   query:
     description: A JMESPath expression over RV(backups); what it gives is RV(matches).
@@ -179,7 +179,6 @@ table:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, repository
 from ..module_utils._engine.operations.list.listing import ListRequest, list_backups
-from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -205,7 +204,7 @@ def request(given: Given) -> ListRequest:
         query=given["query"],
         clean=given["clean"],
         limit=given["limit"],
-        thresholds=parse(given["anomalies"]),
+        thresholds=given.thresholds(),
     )
 
 

@@ -193,7 +193,6 @@ summary:
 from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repository
 from ..module_utils._engine.operations.monitor.collecting import Server, Sources
 from ..module_utils._engine.operations.monitor.metrics import WatchRequest, watch
-from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._engine.records.retention import policy
 from ..module_utils._module import Given, run
 
@@ -223,7 +222,7 @@ def request(given: Given) -> WatchRequest:
             config_dir=given["config_dir"],
             capacity=given.size("store_capacity") if given["store_capacity"] else None,
             exclude=given.many("exclude"),
-            thresholds=parse(given["anomalies"]),
+            thresholds=given.thresholds(),
             policy=policy.parse(given["policy"]) if given["policy"] else None,
             server=Server(
                 login=given.login(),

@@ -176,7 +176,6 @@ from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, dumping, p
 from ..module_utils._engine.drivers.components.postgres.source import DatabaseSource
 from ..module_utils._engine.operations.backup.backup import BackupRequest, back_up
 from ..module_utils._engine.operations.databases.several import SeveralRequest, back_up_several
-from ..module_utils._engine.records.anomalies.judging import parse
 from ..module_utils._module import Given, run
 
 if t.TYPE_CHECKING:
@@ -211,7 +210,7 @@ def request(given: Given) -> BackupRequest | SeveralRequest:
         min_bytes=given.size("min_bytes"),
         max_shrink=given["max_shrink"],
         accept_shrink=given["accept_shrink"],
-        thresholds=parse(given["anomalies"]),
+        thresholds=given.thresholds(),
     )
     if given["databases"] is None:
         return each

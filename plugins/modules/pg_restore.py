@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
   - lifeboat.recovery._attributes.progress
+  - lifeboat.recovery._anomalies
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
@@ -74,9 +75,7 @@ options:
     choices: [swap, in_place]
     default: swap
   confirm:
-    description:
-      - Needed when the target holds data. The failure without it says what it must be, C(database@host), where the host
-        is O(login_host), or with a socket the name of the machine.
+    description: C(database@host), needed when the target holds data. The failure without it says the exact word.
     type: str
   emergency_backup:
     description:
@@ -185,7 +184,7 @@ summary:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
+from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
 from ..module_utils._engine.drivers.components.postgres.database_target import DatabaseTarget
 from ..module_utils._engine.drivers.components.postgres.role_choice import Wish
 from ..module_utils._engine.operations.restore.restore import RestoreRequest, restore
@@ -236,12 +235,14 @@ def request(given: Given) -> RestoreRequest:
         recovery_id=given["recovery_id"] or "",
         validate=given["validate"],
         loan=given["loan"] or "",
+        thresholds=given.thresholds(),
     )
 
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), cluster(), postgres(), requested_by()), request, restore, operation="restore")
+    spec = SPEC.merge(repository(), anomalies(), cluster(), postgres(), requested_by())
+    run(spec, request, restore, operation="restore")
 
 
 if __name__ == "__main__":

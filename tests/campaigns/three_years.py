@@ -75,7 +75,7 @@ def remaining_daily(
 
 
 def _made(job: str, at: datetime.datetime) -> Candidate:
-    return Candidate("main/shop", f"backup-{at:%Y%m%dT%H%M%SZ}-{job}", at)
+    return Candidate("main/shop", f"backup-{at:%Y%m%dT%H%M%SZ}-{job}", at, at)
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def db1(tmp_path):
     host = Host(tmp_path / "db1", "db1")
     host.happens("backup", **BACKUP, facts={"size": 2048, "changed": True})
     host.happens("backup", "failed", reason="scheduled", message="The disk is full.")
-    host.happens("validation", reason="", facts={"rows": 5})
+    host.happens("validation", reason="", facts={"rows": 5, "proof": "counts"})
     host.happens("restore", "refused", message="No confirm.", user="bob")
     host.happens("retention", backup_id="backup-1", facts={"action": "deleted", "size": 1024})
     host.happens("retention", facts={"deleted": 1})

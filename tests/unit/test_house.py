@@ -102,7 +102,7 @@ def test_one_file_says_what_restore_tested_means() -> None:
     for path in SHIPPED:
         for name, call in _calls(path):
             first = call.args[0] if call.args else None
-            if name == "restore_tested_at":
+            if name == "restore_test":
                 readers.add(path.name)
             if (
                 name == "get"

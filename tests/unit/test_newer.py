@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import shutil
 import typing as t
 
@@ -168,6 +169,46 @@ def test_an_earlier_one_of_the_same_second_is_not_newer(shelf: Shelf) -> None:
     chosen = choose(shelf)
     assert (chosen.backup.manifest.backup_id, chosen.passed) == (later, ())
     assert earlier.rpartition("-")[0] == later.rpartition("-")[0]
+
+
+@pytest.mark.parametrize("damage", [cut, hide])
+def test_an_earlier_one_of_the_same_second_that_is_lost_is_not_newer(
+    shelf: Shelf, damage: Callable[[Shelf, str], None]
+) -> None:
+    shelf.now = shelf.now.replace(microsecond=900_000)
+    lost = shelf.back_up(hours=5 + 0.5 / 3600, token="f" * 16)
+    later = shelf.back_up(hours=5, token="0" * 16)
+    damage(shelf, lost)
+    chosen = choose(shelf)
+    assert (chosen.backup.manifest.backup_id, chosen.passed) == (later, ())
+    assert listing.list_backups(listing.ListRequest(shelf.settings), shelf.world()).facts["passed_over"] == {}
+    # By its id alone, which tells the second, nobody can say it.
+    assert [one.backup_id for one in choose(shelf, settings=without_receipts(shelf)).passed] == [lost]
+
+
+@pytest.mark.parametrize("damage", [cut, hide])
+def test_one_that_began_before_a_time_and_ended_after_it_is_not_meant(
+    shelf: Shelf, damage: Callable[[Shelf, str], None]
+) -> None:
+    old, running = shelf.back_up(hours=30), shelf.back_up(hours=5, seconds=7200)
+    moment = (shelf.now - datetime.timedelta(hours=6)).isoformat()
+    assert choose(shelf, f"latest before {moment}").passed == ()
+    damage(shelf, running)
+    chosen = choose(shelf, f"latest before {moment}")
+    assert (chosen.backup.manifest.backup_id, chosen.passed) == (old, ())
+    request = listing.ListRequest(shelf.settings, as_of=shelf.now - datetime.timedelta(hours=6))
+    facts = listing.list_backups(request, shelf.world()).facts
+    assert (facts["latest"][SHOP]["backup_id"], facts["passed_over"]) == (old, {})
+
+
+@pytest.mark.parametrize(("after", "meant"), [(0, 0), (1, 1)])
+def test_a_restore_and_the_list_mean_the_same_by_a_time(shelf: Shelf, after: int, meant: int) -> None:
+    """A backup that ended at that very moment is not from before it."""
+    made = [shelf.back_up(hours=30), shelf.back_up(hours=5)]
+    moment = shelf.now - datetime.timedelta(hours=5) + datetime.timedelta(microseconds=after)
+    chosen = choose(shelf, f"latest before {moment.isoformat()}").backup.manifest.backup_id
+    facts = listing.list_backups(listing.ListRequest(shelf.settings, as_of=moment), shelf.world()).facts
+    assert facts["latest"][SHOP]["backup_id"] == chosen == made[meant]
 
 
 def test_where_none_can_be_used_the_reason_is_told(shelf: Shelf) -> None:

@@ -263,7 +263,7 @@ def test_the_policy_leaves_what_one_counts_by_hand(ran: Ran) -> None:
     for job in schedule_jobs.parse(ran.variables["lifeboat_schedule"], "lifeboat", "lifeboat_schedule"):
         at = BEGIN
         while job.kind == "backup" and (at := cron.following(job.cron, at, zone, scheduler)) <= NOW:
-            candidates.append(Candidate("main/db", f"{job.name}-{at:%Y%m%dT%H%M%SZ}", at, restore_tested=True))
+            candidates.append(Candidate("main/db", f"{job.name}-{at:%Y%m%dT%H%M%SZ}", at, at, restore_tested=True))
     policy = retention_policy.parse(ran.variables["lifeboat_retention"], "lifeboat_retention")
     kept = planner.plan(candidates, policy, NOW, force=True).of("keep")
     assert len(kept) == ran.system.kept

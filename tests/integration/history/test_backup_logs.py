@@ -155,12 +155,20 @@ def test_check_mode_says_what_it_would_do_and_does_not(pg: Cluster, name: str, h
 def test_a_test_of_a_backup_is_told_by_its_last_word_on_the_backup_itself(pg: Cluster, name: str, host: Host) -> None:
     host.backup(FIRST)
     results = []
-    for result, error in (("ok", ""), ("failed", "DatabaseError"), ("failed", "ProofMismatch"), ("ok", "")):
-        host.happens("validation", result, backup_id=FIRST, facts={"error": error} if error else {"proof": "counts"})
+    passed, living = {"proof": "counts"}, {"error": "ProofMismatch", "mode": "existing"}
+    for result, facts in (
+        ("ok", passed),
+        ("failed", {"error": "DatabaseError"}),
+        ("failed", {"error": "ProofMismatch"}),
+        ("ok", passed),
+        ("failed", living),
+        ("failed", {"error": "Tampered"}),
+    ):
+        host.happens("validation", result, backup_id=FIRST, facts=facts)
         host.sync()
         query = "SELECT metadata->>'testResult' FROM public.backup_logs WHERE operation = 'backup'"
         results.append(pg.execute(query, name)[0][0])
-    assert results == ["passed", "passed", "failed", "passed"]
+    assert results == ["passed", "passed", "failed", "passed", "passed", "failed"]
 
 
 def test_a_backup_that_was_compared_with_nothing_passed_no_test(pg: Cluster, name: str, host: Host) -> None:

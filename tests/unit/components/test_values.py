@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
     NotFound,
     ProofMismatch,
     RecoveryError,
+    Tampered,
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.backup import (
@@ -35,6 +36,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import judging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import reread
 from values import Values
 
 if t.TYPE_CHECKING:
@@ -175,6 +177,58 @@ def test_a_backup_is_proved_by_its_proof_and_by_questions(chained: Shop) -> None
     assert (found["passed"], found["mode"], found["checks"][0]["found"]) == (True, "scratch", "5")
     with pytest.raises(ProofMismatch, match="price of tea"):
         chained.validate(checks=(Check("price of tea", "tea", expect="3"),))
+
+
+def unread(shop: Shop) -> set[str]:
+    """Return the last parts of the names of the stored files that the host does not remember reading."""
+    memory = reread.RereadFiles(shop.shelf.settings.state_dir, shop.shelf.settings.place).of("shop")
+    files = Path(shop.shelf.home, "store").rglob("*.lbx")
+    return {f"{path.parent.name}/{path.name}" for path in files if path.name not in memory.get(path.parent.name, ())}
+
+
+def test_what_a_test_really_read_is_remembered_and_nothing_else(chained: Shop) -> None:
+    first = min(name.partition("/")[0] for name in unread(chained))
+    chained.validate()
+    # The parent's record says what is in it, and a restore needs no more than its values.
+    assert unread(chained) == {f"{first}/detail.lbx"}
+    chained.shelf.now += datetime.timedelta(minutes=1)
+    chained.write(tea="6")
+    third = chained.back_up(max_shrink=0).facts["backup"]["backup_id"]
+    path = chained.shelf.home / "store" / "shop" / "data" / third / "0001.lbx"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(Tampered):
+        chained.validate()
+    assert unread(chained) == {f"{first}/detail.lbx", f"{third}/detail.lbx", f"{third}/0001.lbx"}
+
+
+def is_tested(shop: Shop) -> bool:
+    """Return whether the newest backup is restore-tested, as the list says it."""
+    facts = listing.list_backups(listing.ListRequest(shop.shelf.settings), shop.shelf.world()).facts
+    return bool(facts["latest"]["values/prices"]["restore_tested"])
+
+
+def test_a_test_that_fails_takes_back_what_an_earlier_one_said(chained: Shop) -> None:
+    wrong = (Check("price of tea", "tea", expect="3"),)
+    chained.validate()
+    assert is_tested(chained)
+    with pytest.raises(ProofMismatch):
+        chained.validate(checks=wrong)
+    assert not is_tested(chained)
+    assert chained.validate().facts["restore_tested_mark"]
+    assert is_tested(chained)
+    chained.values = Values(chained.directory, mode="existing")
+    with pytest.raises(ProofMismatch):
+        chained.validate(checks=wrong)
+    assert is_tested(chained)  # a database that lives goes on changing
+
+
+def test_a_byte_that_is_not_as_signed_takes_it_back_too(chained: Shop) -> None:
+    chained.validate()
+    path = max(Path(chained.shelf.home, "store").rglob("0001.lbx"))
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(Tampered):
+        chained.validate()
+    assert not is_tested(chained)
 
 
 def test_a_backup_of_another_kind_is_refused_by_name(chained: Shop) -> None:

@@ -17,6 +17,12 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.mark import marking
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import choice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import (
+    assessment,
+    backup_figures,
+    judging,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import (
     catalogue,
     choosing,
@@ -83,6 +89,54 @@ def test_all_mean_the_same_backup_by_restore_tested(shelf: Shelf, how: str) -> N
     assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"ok"}}
 
 
+LIMITS = doctor.Limits(restore_tested_age=72 * 3600.0)
+PASSED = {"proof": "counts", "mode": "scratch"}
+DIFFERS = {"error": "ProofMismatch", "mode": "scratch"}
+
+
+@pytest.mark.parametrize(
+    ("words", "tested"),
+    [
+        ([("ok", PASSED)], True),
+        ([("ok", {"proof": "none"})], False),
+        ([("ok", PASSED), ("ok", {"proof": "none"})], True),
+        ([("ok", PASSED), ("failed", DIFFERS)], False),
+        ([("ok", PASSED), ("failed", {"error": "Tampered"})], False),
+        ([("failed", DIFFERS), ("ok", PASSED)], True),
+        # These say nothing about the backup.
+        ([("ok", PASSED), ("failed", {"error": "DatabaseError"})], True),
+        ([("ok", PASSED), ("stopped", {"error": "Ended"})], True),
+        ([("ok", PASSED), ("failed", {**DIFFERS, "mode": "existing"})], True),
+    ],
+)
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_last_word_on_a_backup_counts(
+    shelf: Shelf, words: list[tuple[str, dict[str, t.Any]]], tested: bool, marked: bool
+) -> None:
+    """Also where a mark that was set before them says something else."""
+    identity = shelf.back_up(hours=30)
+    if marked:
+        shelf.now -= datetime.timedelta(hours=9)
+        backup = catalogue.open_repository(shelf.settings, shelf.world()).read("main/shop", identity)
+        marking.vouch(backup, "restored", shelf.world())
+        shelf.now += datetime.timedelta(hours=9)
+    for number, (result, facts) in enumerate(words):
+        shelf.log("validation", result, hours=8 - number, backup_id=identity, **facts)
+    found = identity if tested or (marked and words[-1][1] == {"proof": "none"}) else None
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), found)
+
+
+def test_a_mark_that_was_taken_back_is_a_later_word_than_an_earlier_test_here(shelf: Shelf) -> None:
+    identity = shelf.back_up(hours=30)
+    shelf.validated(identity, hours=3)
+    backup = catalogue.open_repository(shelf.settings, shelf.world()).read("main/shop", identity)
+    assert marking.vouch(backup, "restored", shelf.world()) == (True, "")
+    assert marking.vouch(backup, "it differs", shelf.world(), passed=False) == (True, "")
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), None)
+    shelf.validated(identity, hours=-1)
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), identity)
+
+
 def test_a_restore_test_of_chosen_tables_or_of_an_emergency_backup_protects_nothing(shelf: Shelf) -> None:
     newest = shelf.back_up(hours=30)
     shelf.validated(shelf.back_up(hours=3, scope="partial"))
@@ -105,6 +159,22 @@ def test_of_two_that_overlap_the_one_that_began_later_is_the_latest(shelf: Shelf
     newest = choosing.newest(known)
     assert newest is not None
     assert newest.backup_id == later
+    assert {"one of the newest 1", "one of the newest 1 (min_keep)"} <= set(reasons(shelf)[later])
+
+
+def test_of_two_that_overlap_and_were_tested_all_mean_the_later_one(shelf: Shelf) -> None:
+    early, later = shelf.back_up(hours=3, seconds=4 * 3600), shelf.back_up(hours=4, seconds=60)
+    for identity in (early, later):
+        shelf.validated(identity)
+    assert said_by(shelf) == dict.fromkeys(("metrics", "list", "retention"), later)
+
+
+def test_one_that_claims_to_begin_in_the_future_is_not_the_latest_for_ever(shelf: Shelf) -> None:
+    newest = shelf.back_up(hours=3)
+    shelf.back_up(hours=2, seconds=-48 * 3600, receipt=False)
+    opened = catalogue.open_repository(shelf.settings, shelf.world())
+    assert opened.find("main/shop", "latest").manifest.backup_id == newest
+    assert listed(shelf)["latest"]["main/shop"]["backup_id"] == newest
 
 
 def test_of_two_within_a_second_a_host_that_may_only_write_knows_the_later_one(
@@ -133,9 +203,70 @@ def test_a_host_that_may_only_write_misses_no_expired_backup(shelf: Shelf, monke
     assert shelf.values()[f"lifeboat_backup_newest_timestamp_seconds{{{SHOP}}}"] == shelf.now.timestamp() - 60 * 3600
 
 
+def test_the_doctor_of_a_host_that_may_only_write_speaks_of_what_it_remembers(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the metrics do, also where no server is asked which databases there should be."""
+    tested = shelf.back_up(hours=60)
+    shelf.back_up("orders", hours=500)
+    shelf.back_up(hours=5)
+
+    def refused(*_given: object) -> t.NoReturn:
+        raise AccessDenied("The store refuses it.", "", code="AccessDenied", status=403)
+
+    monkeypatch.setattr(DirectoryStore, "list", refused)
+    assert checks(shelf, "backup_age") == {"backup_age": {"failed"}}
+    assert checks(shelf, "restore_tested_age") == {"restore_tested_age": {"warning"}}
+    shelf.validated(tested)
+    request = doctor.ExamineRequest(
+        shelf.settings, cluster="main", only=("restore_tested_age",), fail_on="never", limits=LIMITS
+    )
+    [found] = doctor.make_checks(request, shelf.world(dry_run=True))
+    assert (found.facts["component"], found.result) == ("main/orders", "warning")
+    assert found.cause.endswith("This host cannot read the marks in the store, and goes by its own log.")
+
+
 def known(shelf: Shelf, identity: str, **values: t.Any) -> protection.KnownBackup:
     at = shelf.now - datetime.timedelta(hours=1)
     return protection.KnownBackup("main/shop", identity, at, at, "full", "scheduled", 1, 1, **values)
+
+
+def suspicious(shelf: Shelf, wanted: judging.Thresholds) -> dict[str, bool]:
+    """Return whether the newest backup of shop is suspicious, as each of them says it."""
+    opened = catalogue.open_repository(shelf.settings, shelf.world())
+    memory = backup_figures.Statistics(shelf.settings.state_dir, shelf.settings.place)
+    noted: list[str] = []
+    for backup in opened.backups("main/shop"):
+        noted, _trouble = assessment.note(memory, backup.manifest, {}, wanted)
+    remembered = assessment.remembered(shelf.settings, [], wanted, shelf.now)
+    newest = listing.list_backups(listing.ListRequest(shelf.settings, thresholds=wanted), shelf.world())
+    latest = newest.facts["latest"]["main/shop"]
+    chosen = choice.choose(shelf.settings, "main/shop", "latest", wanted, shelf.world())
+    return {
+        "backup": bool(noted),
+        "memory": bool(protection.of(remembered)["main/shop"].newest.suspicions),  # type: ignore[union-attr]
+        "list": bool(latest["suspicions"]),
+        "restore": bool(chosen.against),
+    }
+
+
+def test_all_mean_the_same_by_suspicious_however_many_backups_of_tables_lie_between(shelf: Shelf) -> None:
+    for hours in range(200, 100, -24):
+        shelf.back_up(hours=hours, data=100 << 20)
+    for minutes in range(30):
+        shelf.back_up(hours=50 - minutes / 60, scope="partial")
+    shelf.back_up(hours=2, data=10 << 20)
+    for thresholds, expected in ((judging.Thresholds(5, 3), True), (judging.Thresholds(5, 3, shrink=95), False)):
+        assert suspicious(shelf, thresholds) == dict.fromkeys(("backup", "memory", "list", "restore"), expected)
+
+
+def test_all_judge_a_backup_by_those_that_began_before_it(shelf: Shelf) -> None:
+    """Also by one that took long and ended after it."""
+    for hours in (72, 48):
+        shelf.back_up(hours=hours, data=100 << 20)
+    shelf.back_up(hours=1, data=100 << 20, seconds=20 * 3600)
+    shelf.back_up(hours=2, data=10 << 20)
+    assert suspicious(shelf, judging.Thresholds(5, 3)) == dict.fromkeys(("backup", "memory", "list", "restore"), True)
 
 
 def test_a_candidate_of_retention_is_all_that_is_known_of_a_backup(shelf: Shelf) -> None:

@@ -280,6 +280,15 @@ class TestStore:
         assert not any(name.startswith("lifeboat_catalogue_readable") for name in values)
         assert values[f"lifeboat_backup_newest_restore_tested_timestamp_seconds{{{SHOP}}}"] == ago(5)
 
+    def test_what_a_host_that_may_only_write_cannot_know_is_missing_and_not_never(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shelf.back_up()
+        known = ("lifeboat_objects", "lifeboat_objects_never_reread", "lifeboat_backup_newest_reread_timestamp_seconds")
+        assert [shelf.values().get(f"{name}{{{SHOP}}}") for name in known] == [2, 2, 0]
+        monkeypatch.setattr(directory.DirectoryStore, "list", refuse("AccessDenied", 403))
+        assert [shelf.values().get(f"{name}{{{SHOP}}}") for name in known] == [None, None, None]
+
     def test_a_host_that_may_not_read_and_remembers_nothing_does_not_know(
         self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:

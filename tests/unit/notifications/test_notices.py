@@ -76,7 +76,7 @@ def test_the_whole_body_holds_the_short_one(log):
     ],
 )
 def test_an_operation_becomes_an_event(log, operation, result, event, name):
-    notice = notices.from_entry(log.add(operation, result))
+    notice = notices.from_entry(log.add(operation, result, facts={"proof": "counts"}))
     assert notice.event == event
     assert body(notice)["name"] == name
 
@@ -93,8 +93,15 @@ def test_what_changed_nothing_is_no_news_except_a_test(log):
     unchanged = {"facts": {"changed": False}}
     assert notices.from_entry(log.add("backup", **unchanged)) is None
     assert notices.from_entry(log.add("retention", **unchanged)) is None
-    assert notices.from_entry(log.add("validation", **unchanged)).event == "restore_test_passed"
+    tested = {"facts": {"changed": False, "proof": "counts"}}
+    assert notices.from_entry(log.add("validation", **tested)).event == "restore_test_passed"
     assert notices.from_entry(log.add("backup", "failed", **unchanged)).event == "backup_failed"
+
+
+def test_a_backup_that_was_compared_with_nothing_passed_no_test(log):
+    notice = notices.from_entry(log.add("validation", facts={"changed": False, "proof": "none"}))
+    assert (notice.event, notice.severity, notice.went_wrong) == ("restore_test_unproved", "info", False)
+    assert "restores, and was compared with nothing" in notice_text.subject(notice)
 
 
 def test_a_notification_is_never_news(log):

@@ -53,7 +53,7 @@ def refused(backups: list[Candidate], gone: set[Candidate], policy: Policy, now:
 
 
 def strange_in_time(one: Candidate, now: datetime) -> bool:
-    return (one.finished - now).total_seconds() > 600
+    return max((at - now).total_seconds() for at in (one.started, one.finished)) > 600
 
 
 def strange(one: Candidate, now: datetime) -> bool:
@@ -103,7 +103,8 @@ def span_holds(
     one: Candidate, like: list[Candidate], slot: str, span: int | Age, policy: Policy, now: datetime
 ) -> bool:
     if isinstance(span, int):  # by the backups that stand for their periods, not by the calendar: gaps cost nothing
-        return rank(one, [other for other in like if is_head(other, like, slot, policy)]) < span
+        heads = [other for other in like if is_head(other, like, slot, policy)]
+        return sum((head.finished, head.backup_id) > (one.finished, one.backup_id) for head in heads) < span
     return is_young(one, span, policy, now)
 
 
@@ -155,7 +156,7 @@ def rank(one: Candidate, among: list[Candidate]) -> int:
 
 
 def is_newer(this: Candidate, than: Candidate) -> bool:
-    return (this.finished, this.backup_id) > (than.finished, than.backup_id)
+    return (this.started, this.backup_id) > (than.started, than.backup_id)
 
 
 def is_young(one: Candidate, age: Age, policy: Policy, now: datetime) -> bool:

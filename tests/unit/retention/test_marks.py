@@ -122,7 +122,22 @@ def test_a_validator_vouches_for_all(ground, hosts):
     opened = ground_opened(ground, settings)
     backup = opened.read("main/shop", identity)
     assert marking.vouch(backup, "restored", ground.world()) == (True, "")
-    assert opened.marks(identity)[identity].restore_tested_at(backup.manifest_sha256)
+    assert opened.marks(identity)[identity].restore_test(backup.manifest_sha256).passed
+
+
+def test_a_host_that_may_not_vouch_takes_nothing_back_and_says_so(ground, hosts):
+    identity = ground.make(1)
+    _signer, validator = hosts.add("mark/restore_tested")
+    backup = ground_opened(ground, validator).read("main/shop", identity)
+    marking.vouch(backup, "restored", ground.world())
+    _signer, host = hosts.add("main/*")
+    read = ground_opened(ground, host).read("main/shop", identity)
+    marked, said = marking.vouch(read, "failed", ground.world(), passed=False)
+    assert not marked
+    assert "may still say that it is restore-tested" in said
+    assert marking.vouch(backup, "failed", ground.world(), passed=False) == (True, "")
+    assert not ground_opened(ground, validator).marks(identity)[identity].restore_test(backup.manifest_sha256).passed
+    assert marking.vouch(backup, "failed", ground.world(), passed=False) == (True, "")
 
 
 def test_what_a_signer_said_in_its_time_still_counts(ground, hosts):

@@ -20,7 +20,8 @@ DAY = timedelta(days=1)
 
 def made(days, component="main/shop", **facts):
     """Return a backup that is so many days old."""
-    return Candidate(component, f"backup-{component}-{days}", NOW - days * DAY, **facts)
+    at = NOW - days * DAY
+    return Candidate(component, f"backup-{component}-{days}", facts.pop("started", at), at, **facts)
 
 
 def judged(backups, force=True, **policy):
@@ -193,6 +194,43 @@ def test_a_backdated_backup_takes_no_month_from_a_true_one():
     found, _plan = judged([made(0), made(29), forged], monthly="12mo")
     assert found[29][1] == ("monthly 2026-10",)
     assert found[30] == ("keep", ("claims a time that the store contradicts",))
+
+
+def test_a_decision_names_the_keys_of_the_policy_that_say_it():
+    policy = retention_policy.parse({"keep_within": "4d", "daily": 2, "keep_last": 1, "min_keep": 1})
+    backups = [made(0), made(3), made(5), made(1, scope="partial")]
+    rules = {(NOW - d.candidate.finished) / DAY: d.rules for d in plan(backups, policy, NOW, force=True).decisions}
+    assert rules == {
+        0: ("keep_within", "keep_last", "daily", ""),
+        1: ("keep_partial",),
+        3: ("keep_within", "daily"),
+        5: (),
+    }
+
+
+def test_of_two_that_overlap_the_one_that_began_later_is_the_newest():
+    """As for `latest`: its data is the younger, though the other one ended later."""
+    early, later = made(1, started=NOW - 3 * DAY, restore_tested=True), made(2, restore_tested=True)
+    found, _plan = judged([early, later], keep_last=1)
+    assert found[2] == ("keep", ("one of the newest 1", "one of the newest 1 (min_keep)", "newest restore-tested"))
+    assert found[1][0] == "delete"
+    found, _plan = judged([early, later], max_count=1)
+    assert (found[1], found[2][0]) == (("delete", ("beyond max_count",)), "keep")
+
+
+def test_one_that_took_long_takes_no_slot_from_one_that_ended_before_it():
+    """What stands for a day stands for it also when one comes that began before it."""
+    first, late = made(1.3), made(1.2, started=NOW - 2 * DAY)
+    for backups in ([first, made(0)], [first, late, made(0)]):
+        found, _plan = judged(backups, daily="30d")
+        assert found[1.3] == ("keep", ("daily 2026-11-19",))
+
+
+def test_one_that_claims_to_have_begun_in_the_future_is_not_the_newest():
+    forged = made(0.5, started=NOW + 365 * DAY, restore_tested=True)
+    found, _plan = judged([forged, made(1, restore_tested=True), made(2)], keep_last=1)
+    assert found[0.5] == ("keep", ("claims a time in the future",))
+    assert found[1] == ("keep", ("one of the newest 1", "one of the newest 1 (min_keep)", "newest restore-tested"))
 
 
 def test_nothing_at_all_is_a_plan_too():

@@ -72,6 +72,7 @@ SECONDS = st.one_of(
     st.integers(0, 72).map(lambda hours: hours * 3600),
     st.integers(0, 800).map(lambda days: days * 86400),
 )
+LENGTHS = st.one_of(st.just(0), st.integers(0, 3 * 86400))
 RARELY = st.sampled_from([False] * 7 + [True])
 
 
@@ -86,6 +87,7 @@ def histories(draw):
             Candidate(
                 component=draw(st.sampled_from(["main/shop", "main/shop", "other/blog"])),
                 backup_id=f"backup-{number:02d}",
+                started=finished - timedelta(seconds=draw(LENGTHS)),
                 finished=finished,
                 scope=draw(st.sampled_from(["full"] * 6 + ["partial"])),
                 reason=draw(st.sampled_from(REASONS)),
@@ -133,10 +135,11 @@ def check_promises(made, backups, policy, now):
         assert one.backup_id not in {parent for other in stays for parent in other.parents}
     for component in {one.component for one in backups}:
         here = [one for one in backups if one.component == component and not one.failed and not one.misdated]
-        here = sorted((one for one in here if one.finished <= now + CLOCKS), key=lambda one: one.finished)
+        here = [one for one in here if one.finished <= now + CLOCKS]
+        here.sort(key=lambda one: (one.started, one.backup_id))
         full = [one for one in here if one.scope == "full" and one.reason != "emergency"]
         if tested := [one for one in full if one.restore_tested]:
-            assert max(one.finished for one in tested if one not in gone) == tested[-1].finished
+            assert tested[-1] not in gone
         elif [one for one in here if one.restore_tested]:
             assert [one for one in here if one.restore_tested and one not in gone]
         assert len([one for one in full if one not in gone]) >= min(policy.min_keep, len(full))
@@ -179,8 +182,9 @@ def test_every_change_of_the_clock_of_a_year(zone):
     for change in changes(zoneinfo.ZoneInfo(zone), 2026):
         now = change + timedelta(hours=5, minutes=3)
         backups = [
-            Candidate("main/shop", f"backup-{half:03d}", change + timedelta(minutes=30 * half))
+            Candidate("main/shop", f"backup-{half:03d}", at, at)
             for half in range(-24, 10)
+            for at in [change + timedelta(minutes=30 * half)]
         ]
         made = plan(backups, policy, now, force=True)
         assert {decision.candidate for decision in made.of("delete")} == model.deleted(backups, policy, now)

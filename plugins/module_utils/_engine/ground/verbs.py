@@ -115,6 +115,13 @@ _JOBS = ("lifeboat_jobs", options.whole(1, 64))
 MARK_CHANGED = _warning("mark_changed", "a mark of a backup of {} changed", _NOT_MEANT)
 """A pin or a hold came or went, which the audit log counts among the work of retention."""
 
+UNPROVED = EventType(
+    "restore_test_unproved",
+    "a backup of {} restores, and was compared with nothing",
+    "Set lifeboat_proof to counts or content: the next backup then has a proof.",
+)
+"""A restore test of a backup that has no proof, which says nothing of its data."""
+
 TEST = EventType("test", "test message for {}")
 """Goes to every channel, whatever it listens to."""
 
@@ -165,7 +172,7 @@ VERBS = (
         effect="tests",
         unchanged="news",
         facts=("validation",),
-        figures=("checks", "mode", "parts", "passed"),
+        figures=("checks", "mode", "parts", "passed", "proof"),
         done=EventType("restore_test_passed", "restore test of {} passed", bus="system:restore-test-success"),
         failed=_critical(
             "restore_test_failed",
@@ -177,6 +184,7 @@ VERBS = (
             "restore test of {} was stopped",
             "It says nothing about the backup. Run playbook lifeboat.recovery.validate again.",
         ),
+        others=(UNPROVED,),
         alert="LifeboatProofFailed",
         scheduled=Scheduled(
             "validated",

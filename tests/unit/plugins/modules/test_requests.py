@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.thresholds import Thresholds
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 
@@ -25,7 +26,7 @@ NEEDED = {
     "backup_metrics": (("repository", "anomalies"), {"path": "/var/lib/lifeboat/metrics/shop.prom"}),
     "backup_verify": (("repository",), {}),
     "pg_backup": ((*DATABASE, "anomalies", "dumping"), {"login_db": "shop"}),
-    "pg_restore": (DATABASE, {"database": "shop"}),
+    "pg_restore": ((*DATABASE, "anomalies"), {"database": "shop"}),
     "restore_validate": (DATABASE, {"database": "shop"}),
     "store_retention": (("repository", "retention"), {"policy": {"daily": 7}}),
 }
@@ -78,6 +79,7 @@ def test_the_repository_is_handed_on(name):
         ("pg_backup", "accept_shrink", "yes", "accept_shrink", True),
         ("pg_backup", "reason", "emergency", "reason", "emergency"),
         ("pg_restore", "target_db", "copy", "target_db", "copy"),
+        ("pg_restore", "anomalies", {"window": 7}, "thresholds", Thresholds(window=7)),
         ("pg_restore", "emergency_backup", "off", "emergency_backup", "off"),
         ("pg_restore", "accept_failed", ["INDEX public x"], "accept_failed", ("INDEX public x",)),
         ("pg_restore", "login_host", "db1", "host", "db1"),

@@ -26,7 +26,7 @@ from ...records.retention import forecast as outlook
 from ...records.retention.planner import Candidate
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ...drivers.components.postgres.connection import Connection, Login
     from ...ground.model import World
@@ -109,10 +109,22 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
     else:
         log_table.apply(session, done.statements)
         ids = log_table.insert(session, table, records)
-        done.rows, done.settled = len(ids), log_table.settle(session, table, ids)
+        done.rows = len(ids)
+        if ids:
+            done.settled = log_table.settle(session, table, ids, _tests(session, table, ids))
     if done.there:
         done.doubts = _doubts(session, request, done.log)
     return done
+
+
+def _tests(session: Connection, table: log_table.Table, ids: list[int]) -> Iterable[dict[str, t.Any]]:
+    """Return the last word on each backup that was restored for a test, of those that new rows are about."""
+    words: dict[tuple[str, ...], dict[str, t.Any]] = {}
+    for application, component, backup_id, at, *ended in log_table.about(session, table, ids, that("tests")):
+        if (passed := protection.test_result(*ended)) is not None:
+            of = {"application": application, "component": component, "backup_id": backup_id}
+            words[*of.values()] = {**of, "at": at.isoformat(), "passed": passed}
+    return words.values()
 
 
 def _doubts(session: Connection, request: SyncRequest, log: str) -> list[str]:
@@ -155,6 +167,7 @@ def _look_ahead(session: Connection, request: SyncRequest, done: _Done, world: W
 
 
 def _candidate(row: tuple[t.Any, ...]) -> Candidate:
+    """Return a backup as its log tells it: what the store alone knows of it, such as a pin, is not asked for here."""
     _id, _application, component, backup_id, at, scope, reason, size, tested_at, *_outlook = row
     return Candidate.of(
         protection.KnownBackup(component, backup_id, at, at, scope, reason, size, 0, restore_tested_at=tested_at)

@@ -17,11 +17,10 @@ from ...records.audit.log import AuditLog
 from ...records.repository import marks, protection
 from ...records.repository import names as repository
 from ...records.repository.protection import Protection
-from ...records.repository.receipts import Receipts
 from .check import Case, Check, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ...records.audit.log import Entry
     from ...records.repository.catalogue import Repository
@@ -43,7 +42,7 @@ _RUN = "Run playbook lifeboat.recovery.{playbook} and look at what it says."
 def examine(case: Case) -> Iterator[Check]:
     """Yield what there is to say about the past."""
     runs = protection.read_runs(case.state_dir, case.application, case.world.now())
-    known = _Known(case, protection.restore_tests(runs))
+    known = _Known(case, runs)
     yield from _backup_age(case, known)
     yield from _restore_tested_age(case, known)
     yield from _suspicions(case, known)
@@ -60,22 +59,22 @@ class _Known:
     `unmarked` is why the marks in the store could not be read.
     """
 
-    def __init__(self, case: Case, tests: Mapping[str, datetime.datetime]) -> None:
+    def __init__(self, case: Case, runs: list[Entry]) -> None:
         self.unmarked: RecoveryError | None = None
-        memory = Statistics(case.state_dir, case.request.repository.place)
+        settings, keep = case.request.repository, not case.world.dry_run
+        wanted = case.request.thresholds if case.wants("anomalies") else judging.Thresholds(window=0)
         if case.listed:
-            said = self._marks(case)
-            found = self._suspicions(case, memory) if case.wants("anomalies") else {}
-            backups = protection.stored(case.backups, said, tests, found)
+            opened, memory = t.cast("Repository", case.opened), Statistics(case.state_dir, settings.place)
+            said = self._marks(opened) if case.wants("restore_tested_age") else {}
+            found = assessment.assess(opened, case.backups, memory, wanted, keep=keep)
+            backups = protection.stored(case.backups, said, runs, found)
         else:
-            found = assessment.remembered(memory, case.application, case.request.thresholds)
-            receipts = Receipts(case.state_dir, case.request.repository.place)
-            backups = protection.remembered(receipts, case.application, tests, found, case.world.now())
+            backups = assessment.remembered(settings, runs, wanted, case.world.now())
         self._protected = protection.of(backups)
         if case.request.login:
             self.components = [repository.component(case.request.cluster, name) for name in case.databases]
         else:
-            self.components = sorted({backup.manifest.component for backup in case.backups})
+            self.components = sorted(self._protected)
 
     def of(self, component: str) -> Protection:
         """Return the protection of a component, which may have no backup."""
@@ -86,19 +85,12 @@ class _Known:
         """The newest backup of each component that has one."""
         return [(one, one.newest) for one in self._protected.values() if one.newest]
 
-    def _marks(self, case: Case) -> dict[str, Marks]:
-        if not case.wants("restore_tested_age"):
-            return {}
+    def _marks(self, opened: Repository) -> dict[str, Marks]:
         try:
-            return t.cast("Repository", case.opened).marks(kinds=(marks.RESTORE_TESTED,))
+            return opened.marks(kinds=(marks.RESTORE_TESTED,))
         except RecoveryError as exc:
             self.unmarked = exc
             return {}
-
-    @staticmethod
-    def _suspicions(case: Case, memory: Statistics) -> assessment.Found:
-        opened = t.cast("Repository", case.opened)
-        return assessment.assess(opened, case.backups, memory, case.request.thresholds, keep=not case.world.dry_run)
 
 
 def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
@@ -134,7 +126,7 @@ def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
 
 def _restore_tested_age(case: Case, known: _Known) -> Iterator[Check]:
     limit = case.request.limits.restore_tested_age
-    if not case.listed or not limit or not case.wants("restore_tested_age"):
+    if not limit or not case.wants("restore_tested_age") or not (case.listed or known.newest):
         return
     if known.unmarked is not None:
         yield refused("restore_tested_age", known.unmarked)
@@ -145,10 +137,12 @@ def _restore_tested_age(case: Case, known: _Known) -> Iterator[Check]:
         age = (case.world.now() - newest.finished).total_seconds() if newest else None
         if age is None or age > limit:
             recent = False
-            said = f"The newest one is {human_duration(age)} old" if age is not None else "There is none"
+            said = f"The newest one is {human_duration(age)} old." if age is not None else "There is none."
+            if not case.listed:
+                said += " This host cannot read the marks in the store, and goes by its own log."
             yield warning(
                 "restore_tested_age",
-                f"No backup of {component} from the last {human_duration(limit)} was restored for a test. {said}.",
+                f"No backup of {component} from the last {human_duration(limit)} was restored for a test. {said}",
                 _RUN.format(playbook="validate"),
                 component=component,
                 seconds=round(age) if age is not None else None,

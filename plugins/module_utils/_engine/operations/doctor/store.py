@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ...drivers.stores.s3 import clock
@@ -102,20 +103,23 @@ def _write(case: Case) -> str:
     """
     Try to write in a way that leaves nothing: a host may have no right to remove what it wrote.
 
-    To create what exists already is refused by who may write and by who may not, with different answers. Without an
-    object to try that with, an upload is begun and broken off.
+    To create what exists already is refused by who may write and by who may not, with different answers. Without a
+    small file to try that with, an upload is begun and broken off.
     """
-    opened = t.cast("t.Any", case.opened)
-    if case.backups:
-        record = case.backups[-1].manifest
-        name = repository.manifest(record.application, record.component, record.backup_id)
-        # The same bytes: a store that ignores the condition changes nothing either.
-        envelope = b"".join(opened.store.get(name))
+    opened, content = t.cast("t.Any", case.opened), b""
+    # Neither a manifest nor a detail: if retention takes the backup meanwhile, what comes back must not look like one.
+    files = (file for backup in case.backups[-1:] for file in backup.manifest.files if file.member != "detail")
+    smallest = min(files, key=lambda file: file.size, default=None)
+    if smallest and smallest.size <= PROBE_BLOCK:
+        with contextlib.suppress(StoreError):
+            content = b"".join(opened.store.get(smallest.name))
+    if smallest and content:
+        # The same bytes: a store that ignores the condition changes nothing.
         try:
-            opened.store.put_new(name, envelope)
+            opened.store.put_new(smallest.name, content)
         except AlreadyExists:
             return "tried by a write that the store had to turn down"
-        return "tried by writing a manifest again as it was"
+        return "tried by writing a file again as it was"
     try:
         opened.store.put(f"{case.application}/data/probe.lbx", _broken_off(), part_size=PART)
     except _BrokenOff:

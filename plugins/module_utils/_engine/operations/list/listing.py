@@ -14,7 +14,7 @@ from ...ground.errors import MissingLibrary, StoreError, UsageError
 from ...ground.model import Outcome
 from ...records.anomalies import assessment, judging
 from ...records.anomalies.backup_figures import Statistics
-from ...records.repository import catalogue, newer, protection
+from ...records.repository import catalogue, choosing, newer, protection
 from ...records.repository import names as repository
 from ...records.repository.inventory import Inventories
 from . import table
@@ -37,8 +37,8 @@ else:
 @dataclasses.dataclass(frozen=True, slots=True)
 class ListRequest:
     """
-    What to list. `as_of` leaves out backups that finished later, `clean` those that are suspicious; `query` is a
-    JMESPath expression over the list. `limit` is how many backups of each database the table shows, the newest.
+    What to list. `as_of` leaves out backups that had not finished before, `clean` those that are suspicious. `query` is
+    a JMESPath expression over the list. `limit` is how many backups of each database the table shows, the newest.
     """
 
     repository: catalogue.RepositorySettings
@@ -100,7 +100,7 @@ def _chosen(request: ListRequest, opened: catalogue.Repository) -> list[catalogu
     return [
         backup
         for backup in opened.backups(component)
-        if (request.as_of is None or backup.manifest.finished <= request.as_of)
+        if choosing.is_before(backup.manifest.finished, request.as_of)
         and request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
     ]
 
@@ -115,7 +115,7 @@ def _known(
     runs: list[Entry] = []
     with contextlib.suppress(StoreError):  # another user's log: the marks have to do
         runs = protection.read_runs(settings.state_dir, opened.application, world.now())
-    return protection.stored(backups, said, protection.restore_tests(runs), found)
+    return protection.stored(backups, said, runs, found)
 
 
 def _missing(

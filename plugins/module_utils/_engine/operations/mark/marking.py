@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Use case: pin a backup or put it on hold, and take that back; and vouch for one that was restored and compared."""
+"""Use case: pin a backup or put it on hold, and take that back; and say how a restore test of one ended."""
 
 from __future__ import annotations
 
@@ -63,18 +63,24 @@ def mark(request: MarkRequest, world: World) -> Outcome:
     return _outcome(request, chosen, standing, changed=False)
 
 
-def vouch(backup: catalogue.Backup, reason: str, world: World) -> tuple[bool, str]:
+def vouch(backup: catalogue.Backup, reason: str, world: World, *, passed: bool = True) -> tuple[bool, str]:
     """
-    Mark a backup as restore-tested, unless it is, or the keys at hand may not sign that.
+    Mark a backup as restore-tested, or take that back, unless it is so already or the keys at hand may not sign it.
 
-    Return whether such a mark stands, and what went wrong when the store did not take it.
+    Return whether the marks say it, and what to tell where they do not and somebody would rely on them.
     """
     try:
-        if marks.of(backup, marks.RESTORE_TESTED).restore_tested_at(backup.manifest_sha256) is None:
-            marks.write(backup.store, backup.trusted_keys, _made(backup, marks.RESTORE_TESTED, reason, world))
-    except KeyRefused:
-        return False, ""
-    except StoreError as exc:
+        said = marks.of(backup, marks.RESTORE_TESTED)
+        last = said.restore_test(backup.manifest_sha256)
+        tokens = [mark.token for mark in said.of(marks.RESTORE_TESTED)]
+        for lifts in tokens if not passed else [""] if last is None or not last.passed else []:
+            made = _made(backup, marks.RESTORE_TESTED, reason, world, lifts=lifts)
+            marks.write(backup.store, backup.trusted_keys, made)
+    except (KeyRefused, StoreError) as exc:
+        if not passed:
+            return False, f"A mark in the store may still say that it is restore-tested: {exc.cause}"
+        if isinstance(exc, KeyRefused):
+            return False, ""
         return False, f"The backup is right, and the store did not take the mark that says so: {exc.cause}"
     return True, ""
 

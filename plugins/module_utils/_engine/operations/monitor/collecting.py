@@ -24,7 +24,6 @@ from ...records.anomalies.backup_figures import Statistics
 from ...records.repository import catalogue, newer, protection, reread
 from ...records.repository import names as repository
 from ...records.repository.inventory import Inventories
-from ...records.repository.receipts import Receipts
 from ...records.retention import forecast as outlook
 from ...records.retention.planner import Candidate
 from ...records.schedule import jobs as schedule_jobs
@@ -160,11 +159,12 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
     backups = opened.backups()
     newer.notice(opened, backups)
     said = opened.marks(kinds=repository.PROTECTING_MARKS)
-    memory = Statistics(sources.repository.state_dir, sources.repository.place)
+    settings = sources.repository
+    memory = Statistics(settings.state_dir, settings.place)
     suspicions = assessment.assess(opened, backups, memory, sources.thresholds, keep=not world.dry_run)
-    known = protection.stored(backups, said, protection.restore_tests(entries), suspicions)
-    rows = _rows(memory, opened.application, entries)
-    read = reread.RereadFiles(sources.repository.state_dir, sources.repository.place).of(opened.application)
+    known = protection.stored(backups, said, entries, suspicions)
+    rows = _rows(settings, entries)
+    read = reread.RereadFiles(settings.state_dir, settings.place).of(opened.application)
     shown = [
         dataclasses.replace(one, rows=rows.get(one.backup_id), unread=reread.unread(backup.manifest, read))
         for one, backup in zip(known, backups, strict=True)
@@ -190,28 +190,22 @@ def _dated(
 
 def _remembered(sources: Sources, entries: Sequence[Entry], now: datetime.datetime) -> _Found:
     """Return the backups by this host's own memory, for one that may only write to the store, or cannot reach it."""
-    settings = sources.repository
-    memory = Statistics(settings.state_dir, settings.place)
-    receipts = Receipts(settings.state_dir, settings.place, read_only=True)
-    suspicions = assessment.remembered(memory, settings.application, sources.thresholds)
-    tests = protection.restore_tests(entries)
-    known = protection.remembered(receipts, settings.application, tests, suspicions, now)
-    rows = _rows(memory, settings.application, entries)
-    made = [entry for entry in entries if entry.operation == "backup" and entry.facts.get("changed")]
-    took = {entry.backup_id: entry.seconds for entry in made}
+    known = assessment.remembered(sources.repository, entries, sources.thresholds, now)
+    rows = _rows(sources.repository, entries)
+    took = {one.backup_id: one.seconds for one in entries if one.operation == "backup" and one.facts.get("changed")}
     shown = [dataclasses.replace(one, rows=rows.get(one.backup_id), seconds=took.get(one.backup_id)) for one in known]
     return _Found(tuple(shown), remembered=True)
 
 
-def _rows(memory: Statistics, application: str, entries: Sequence[Entry]) -> dict[str, int]:
+def _rows(settings: catalogue.RepositorySettings, entries: Sequence[Entry]) -> dict[str, int]:
     """Return the rows of the backups of which they were counted here."""
     counted = {
         entry.backup_id: rows
         for entry in entries
         if entry.operation == "backup" and isinstance(rows := entry.facts.get("rows"), int)
     }
-    known = {one.backup_id: one.rows for one in memory.of(application) if one.rows is not None}
-    return counted | known
+    memory = Statistics(settings.state_dir, settings.place).of(settings.application)
+    return counted | {one.backup_id: one.rows for one in memory if one.rows is not None}
 
 
 def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:

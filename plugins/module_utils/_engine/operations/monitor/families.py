@@ -198,18 +198,18 @@ _OF_SUBJECT: tuple[Gauge, ...] = (
     (
         "lifeboat_backup_newest_reread_timestamp_seconds",
         "When the newest full backup ended of which every stored byte was read again, 0 for never.",
-        lambda s: _finished(s.newest_reread),
+        lambda s: None if s.total(lambda b: b.unread) is None else _finished(s.newest_reread),
     ),
     (
         "lifeboat_backups_stored_bytes",
         "What all its backups take in the store.",
         lambda s: sum(b.size for b in s.backups),
     ),
-    ("lifeboat_objects", "Stored files of all its backups.", lambda s: sum(b.files for b in s.backups)),
+    ("lifeboat_objects", "Stored files of all its backups.", lambda s: s.total(lambda b: b.files)),
     (
         "lifeboat_objects_never_reread",
         "Stored files that nothing on this host has read again since they were written.",
-        lambda s: sum(b.unread for b in s.backups),
+        lambda s: s.total(lambda b: b.unread),
     ),
     (
         "lifeboat_backup_next_expiry_timestamp_seconds",

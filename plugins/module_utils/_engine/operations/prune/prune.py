@@ -137,9 +137,9 @@ def _planned(
     store_time: datetime.datetime | None,
 ) -> planner.Plan:
     """Plan; then ask the store about those that would go, and plan again with what it holds on to."""
-    tests = protection.restore_tests(protection.read_runs(request.repository.state_dir, opened.application, now))
+    runs = protection.read_runs(request.repository.state_dir, opened.application, now)
     local = opened.store.url.startswith("file://")
-    candidates = found.candidates(tests, replica=request.replica, local=local)
+    candidates = found.candidates(runs, replica=request.replica, local=local)
     known = survey.with_locks(opened, candidates, request.policy, now)
     doubts = found.doubts(request.policy.max_delete_share, force=request.force)
     return planner.plan(known, request.policy, now, force=request.force, store_time=store_time, refused=doubts)

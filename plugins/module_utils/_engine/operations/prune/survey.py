@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ...drivers.stores.base import ObjectInfo
+    from ...records.audit.log import Entry
     from ...records.repository.catalogue import Listed, Repository
     from ...records.retention.policy import Policy
     from .leftovers import Leftover
@@ -90,13 +91,9 @@ class Survey:
         text = f"{len(self.missing)} of {total} backups that must be there are not listed, more than {share} percent."
         return [Refusal("listing", text)]
 
-    def candidates(self, tests: Mapping[str, datetime.datetime], *, replica: bool, local: bool) -> list[Candidate]:
-        """
-        Return the backups as the planner takes them; `tests` is what protection.restore_tests gives.
-
-        The own times of a replica or a directory prove nothing.
-        """
-        known = protection.stored([entry.backup for entry in self.listed], self.marks, tests, {})
+    def candidates(self, runs: Iterable[Entry], *, replica: bool, local: bool) -> list[Candidate]:
+        """Return the backups as the planner takes them. The own times of a replica or a directory prove nothing."""
+        known = protection.stored([entry.backup for entry in self.listed], self.marks, runs, {})
         return [
             Candidate.of(
                 one,

@@ -40,7 +40,9 @@ class Choice:
     against: tuple[str, ...] = ()
 
 
-def choose(settings: catalogue.RepositorySettings, component: str, selector: str, world: World) -> Choice:
+def choose(
+    settings: catalogue.RepositorySettings, component: str, selector: str, thresholds: judging.Thresholds, world: World
+) -> Choice:
     """
     Return the backup that is meant, and what speaks against it or should be known.
 
@@ -57,17 +59,17 @@ def choose(settings: catalogue.RepositorySettings, component: str, selector: str
             backup_id=chosen.backup.manifest.backup_id,
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
-    against = doubts(opened, chosen.backup, Statistics(settings.state_dir, settings.place))
+    against = doubts(opened, chosen.backup, Statistics(settings.state_dir, settings.place), thresholds)
     needed = chain(opened.read, chosen.backup)
     return Choice(needed, functools.partial(opened.read, component), (*chosen.notes, *against))
 
 
-def doubts(opened: Repository, backup: Backup, memory: Statistics) -> tuple[str, ...]:
+def doubts(opened: Repository, backup: Backup, memory: Statistics, thresholds: judging.Thresholds) -> tuple[str, ...]:
     """Return a sentence when `backup` is suspicious, or when nobody can tell; a doubt never stops a restore."""
     record = backup.manifest
     try:
-        together = opened.until(backup, judging.DEPTH * judging.DEFAULTS.window)
-        found = assessment.assess(opened, together, memory, judging.DEFAULTS, keep=False)
+        together = opened.until(backup, judging.DEPTH * thresholds.window)
+        found = assessment.assess(opened, together, memory, thresholds, keep=False)
     except RecoveryError as exc:
         return (f"Whether {record.backup_id} looks like the ones before it is not known: {exc.cause}",)
     suspicions = judging.shown(found.get(record.backup_id, ()))

@@ -41,7 +41,7 @@ def make(request: RestoreRequest, plan: Plan, world: World, back_up: BackUp) -> 
     source = plan.emergency()
     if source is None:
         return ""
-    wanted = BackupRequest(request.repository, source, reason="emergency", max_shrink=0)
+    wanted = BackupRequest(request.repository, source, reason="emergency", max_shrink=0, thresholds=request.thresholds)
     about = {"component": repository.component(*source.name), "reason": wanted.reason}
     began = world.now()
     try:

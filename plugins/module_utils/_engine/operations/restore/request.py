@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ...ground.errors import require_one_of
+from ...records.anomalies.thresholds import DEFAULTS, Thresholds
 
 if t.TYPE_CHECKING:
     from ...drivers.components.target import Target
@@ -24,7 +25,7 @@ class RestoreRequest:
     What to restore, and where to.
 
     `backup` is a selector; `recovery_id` ties the reruns of one recovery together; `loan` is the socket at which the
-    rights are lent.
+    rights are lent; `thresholds` say when a backup is suspicious.
     """
 
     repository: RepositorySettings
@@ -35,6 +36,7 @@ class RestoreRequest:
     recovery_id: str = ""
     validate: bool = True
     loan: str = ""
+    thresholds: Thresholds = DEFAULTS
 
     def check(self) -> None:
         """Raise UsageError on values that cannot be meant."""

@@ -54,7 +54,8 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     request.check()
     # Held from before the first look at a key, which may be lent too.
     with borrowing(request.loan) as loan:
-        chosen = choose(request.repository, repository.component(*request.target.name), request.backup, world)
+        component = repository.component(*request.target.name)
+        chosen = choose(request.repository, component, request.backup, request.thresholds, world)
         with readings.announced_all(chosen.chain, "a restore", secrets.token_hex(8)) as held:
             done = restore_chain(request, world, chosen, loan=loan, readings=held)
     warnings = (*(warning for reading in held for warning in reading.warnings), *done.warnings)

@@ -27,14 +27,14 @@ def expect(chain: Sequence[Watched], progress: Progress) -> None:
 
 
 class Watched:
-    """Hands on the contents of `backup`, and notes the stored bytes of each member, whose name begins with `prefix`."""
+    """Hands on what is in `backup`. Notes its stored bytes, by names that begin with `prefix`, and what was `read`."""
 
     def __init__(self, backup: Stored, progress: Progress, prefix: str) -> None:
         self._backup = backup
         self._progress = progress
         self._prefix = prefix
         self.check_opens = backup.check_opens
-        self.record = backup.record
+        self.read: set[str] = set()
 
     @property
     def manifest(self) -> Described:
@@ -54,3 +54,10 @@ class Watched:
         shown = self._progress.member(self.name(number), self.size(number))
         yield from self._backup.member(number, shown.note)
         shown.finish()
+        self.read.add(f"{number:04d}")
+
+    def record(self, name: str, /) -> dict[str, t.Any]:
+        """Return an encrypted record, as the backup does."""
+        found = self._backup.record(name)
+        self.read.add(name)
+        return found

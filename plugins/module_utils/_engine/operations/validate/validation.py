@@ -15,10 +15,11 @@ import typing as t
 
 from ...drivers.components.base import Check, Run
 from ...ground import units
-from ...ground.errors import ProofMismatch
+from ...ground.errors import ProofMismatch, Tampered
 from ...ground.model import Outcome
 from ...ground.progress import Phases, Progress, status_directory
-from ...records.repository import catalogue, newer, readings
+from ...ground.verbs import operation_of
+from ...records.repository import catalogue, newer, protection, readings
 from ...records.repository import names as repository
 from ...records.repository.reread import RereadFiles
 from ...records.repository.stored_backup import chain
@@ -31,6 +32,7 @@ if t.TYPE_CHECKING:
 
     from ...drivers.components.base import Answering, Trial
     from ...ground.model import World
+    from ..restore.watched import Watched
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
     needed = chain(opened.read, chosen.backup)
     with readings.announced_all(needed, "a validation", secrets.token_hex(8)) as held:
-        done = _vouched(validate_chain(request, world, needed), chosen.backup, world)
+        done = _vouched(request, world, needed)
     said = (warning for reading in held for warning in reading.warnings)
     return dataclasses.replace(done, warnings=(*chosen.notes, *said, *done.warnings))
 
@@ -98,12 +100,13 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
     if trial.reads_all:
         expect(stored, progress)
     with progress.running():
-        with trial.place(stored, run, asked=bool(request.checks)) as place:
-            if trial.reads_all:
-                _remember(request, chain)
-            found = place.compare()
-            answers = _answers(request, place, run)
-            contents, warnings = place.contents, place.warnings
+        try:
+            with trial.place(stored, run, asked=bool(request.checks)) as place:
+                found = place.compare()
+                answers = _answers(request, place, run)
+                contents, warnings = place.contents, place.warnings
+        finally:
+            _remember(request, chain, stored)
         findings = Findings(
             backup_id=record.backup_id,
             component=record.component,
@@ -119,9 +122,10 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
         return outcome(findings, contents)
 
 
-def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup]) -> None:
-    """Remember that every file was read, whatever the data turns out to be."""
-    names = (file.name for backup in chain for file in backup.manifest.files)
+def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup], stored: Sequence[Watched]) -> None:
+    """Remember which files were read to their ends, whatever the data turned out to be."""
+    pairs = zip(chain, stored, strict=True)
+    names = (file.name for backup, seen in pairs for file in backup.manifest.files if file.member in seen.read)
     memory = RereadFiles(request.repository.state_dir, request.repository.place)
     memory.add(chain[-1].manifest.application, names)
 
@@ -133,8 +137,17 @@ def _answers(request: ValidateRequest, place: Answering, run: Run) -> tuple[dict
         return tuple(place.ask(check, request.check_timeout) for check in request.checks)
 
 
-def _vouched(done: Outcome, backup: catalogue.Backup, world: World) -> Outcome:
-    """Mark the backup as restore-tested where the keys may; one that has no proof was compared with nothing."""
+def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.Backup]) -> Outcome:
+    """Prove the backup, and mark it if a key may: as restore-tested if it has a proof, as no more so if it fails."""
+    backup, mode = chain[-1], request.trial.mode
+    try:
+        done = validate_chain(request, world, chain)
+    except (ProofMismatch, Tampered) as exc:
+        facts = {"error": type(exc).__name__, "mode": mode}
+        if not world.dry_run and protection.test_result(operation_of("validate"), "failed", facts) is False:
+            _said, problem = marking.vouch(backup, f"restored, {mode}: {facts['error']}", world, passed=False)
+            exc.remedy = f"{exc.remedy} {problem}".strip()
+        raise
     if world.dry_run:
         return done
     result = done.facts["validation"]
@@ -169,9 +182,12 @@ def outcome(findings: Findings, contents: str) -> Outcome:
             validation=result,
             first_difference=None,
         ).naming(said, failed[0]["name"])
+    compared = f"{contents} are as they were backed up (proof {findings.proof})"
+    if findings.proof == "none":
+        compared = "it has no proof and was compared with nothing"
     summary = (
-        f"{findings.backup_id} restores: {contents} are as they were backed up "
-        f"(proof {findings.proof}), {len(findings.checks)} checks passed, {units.human_duration(findings.seconds)}."
+        f"{findings.backup_id} restores: {compared}, {len(findings.checks)} checks passed, "
+        f"{units.human_duration(findings.seconds)}."
     )
     facts = {"validation": result, "summary": summary}
     return Outcome(False, facts, after=summary + "\n", warnings=findings.notes)

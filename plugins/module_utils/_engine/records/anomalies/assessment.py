@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Which stored backups are suspicious, by the best figures that can be had here: this host's memory, then the encrypted
-details where a key opens them, then the sizes in the manifests.
+What is known of backups, and which are suspicious, by the best figures that can be had here: this host's memory, then
+the encrypted details where a key opens them, then the sizes in the manifests.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ import typing as t
 from ...drivers.components import kinds
 from ...ground.errors import RecoveryError, Tampered
 from ...ground.workers import at_once
-from ..repository import catalogue, choosing
+from ..repository import catalogue, protection
+from ..repository.receipts import Receipts
 from . import judging
 from .backup_figures import Statistics, of, of_manifest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import datetime
+    from collections.abc import Iterable, Sequence
 
     from ...drivers.components.base import Figures
+    from ..audit.log import Entry
     from ..repository.manifest import Manifest
+    from ..repository.protection import KnownBackup
     from .backup_figures import Statistic
     from .judging import Suspicion, Thresholds
 
@@ -45,19 +49,10 @@ def assess(
     With `keep`, details that had to be fetched are added to `memory`, so that they are fetched once. What fails to
     open is an anomaly of `opened`, and judged by its manifest.
     """
-    if not wanted.window:
-        return {}
-    full: dict[str, list[catalogue.Backup]] = {}
-    for backup in sorted(backups, key=lambda each: choosing.age(each.manifest)):
-        if choosing.is_comparable(backup.manifest):
-            full.setdefault(backup.manifest.component, []).append(backup)
-    newest = {component: each[-judging.DEPTH * wanted.window :] for component, each in full.items()}
-    known = {entry.backup_id: entry for entry in memory.of(opened.application)}
-    figures = _figures(opened, [backup for each in newest.values() for backup in each], known, memory if keep else None)
-    found: Found = {}
-    for each in newest.values():
-        found |= judging.judge([figures[backup.manifest.backup_id] for backup in each], wanted)
-    return found
+    windows = judging.windows((backup.manifest for backup in backups), wanted)
+    newest = {record.backup_id for window in windows for record in window}
+    judged = [backup for backup in backups if backup.manifest.backup_id in newest]
+    return judging.judged(_figures(opened, judged, memory, keep=keep), wanted)
 
 
 def note(memory: Statistics, record: Manifest, figures: Figures, wanted: Thresholds) -> tuple[list[str], list[str]]:
@@ -69,8 +64,8 @@ def note(memory: Statistics, record: Manifest, figures: Figures, wanted: Thresho
     suspicions: list[str] = []
     try:
         current = of(record, figures)
-        history = memory.of(record.application, record.component)[-judging.DEPTH * max(wanted.window, 1) :]
-        suspicions = judging.shown(judging.judge([*history, current], wanted).get(current.backup_id, ()))
+        history = [*memory.of(record.application, record.component), current]
+        suspicions = judging.shown(judging.judged(history, wanted).get(current.backup_id, ()))
         memory.add(current)
     except RecoveryError as exc:
         return suspicions, [str(exc)]
@@ -79,42 +74,34 @@ def note(memory: Statistics, record: Manifest, figures: Figures, wanted: Thresho
     return suspicions, []
 
 
-def remembered(memory: Statistics, application: str, wanted: Thresholds) -> Found:
-    """Return what is suspicious about the backups that this host remembers making, by backup id."""
-    histories: dict[str, list[Statistic]] = {}
-    for figures in memory.of(application):
-        histories.setdefault(figures.component, []).append(figures)
-    found: Found = {}
-    for history in histories.values():
-        found |= judging.judge(history[-judging.DEPTH * max(wanted.window, 1) :], wanted)
-    return found
+def remembered(
+    settings: catalogue.RepositorySettings, entries: Iterable[Entry], wanted: Thresholds, now: datetime.datetime
+) -> list[KnownBackup]:
+    """Return the backups that this host remembers making, for one that may only write to the store or not reach it."""
+    found = judging.judged(Statistics(settings.state_dir, settings.place).of(settings.application), wanted)
+    receipts = Receipts(settings.state_dir, settings.place, read_only=True)
+    return protection.remembered(receipts, settings.application, entries, found, now)
 
 
 def _figures(
-    opened: catalogue.Repository,
-    backups: Sequence[catalogue.Backup],
-    known: Mapping[str, Statistic],
-    memory: Statistics | None,
-) -> dict[str, Statistic]:
+    opened: catalogue.Repository, backups: Sequence[catalogue.Backup], memory: Statistics, *, keep: bool
+) -> Iterable[Statistic]:
+    known = {entry.backup_id: entry for entry in memory.of(opened.application)} if backups else {}
     figures = {}
-    unknown = []
-    for backup in backups:
-        plain = of_manifest(backup.manifest)
-        remembered = known.get(plain.backup_id)
+    for plain in (of_manifest(backup.manifest) for backup in backups):
+        last = known.get(plain.backup_id, plain)
         # What is remembered counts while it fits what is signed.
-        fits = remembered is not None and (remembered.component, remembered.size, remembered.plain_size) == (
-            plain.component,
-            plain.size,
-            plain.plain_size,
-        )
-        figures[plain.backup_id] = remembered if remembered is not None and fits else plain
-        if not fits:
-            unknown.append(backup)
+        fits = (last.component, last.size, last.plain_size) == (plain.component, plain.size, plain.plain_size)
+        figures[plain.backup_id] = last if fits else plain
+    unknown = [each for each in backups if figures[each.manifest.backup_id] is not known.get(each.manifest.backup_id)]
     if unknown and opened.trusted_keys.can_open:
         for read in filter(None, at_once(functools.partial(_opened, opened), unknown)):
             figures[read.backup_id] = read
-            _keep(memory, read)
-    return figures
+            # A reader without the right to write here reads them again the next time.
+            with contextlib.suppress(RecoveryError):
+                if keep:
+                    memory.add(read)
+    return figures.values()
 
 
 def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic | None:
@@ -127,10 +114,3 @@ def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic
         # One that another key opens, or that is not as its kind has it: its manifest has to do.
         pass
     return None
-
-
-def _keep(memory: Statistics | None, statistic: Statistic) -> None:
-    # A reader without the right to write here reads them again the next time.
-    with contextlib.suppress(RecoveryError):
-        if memory is not None:
-            memory.add(statistic)

@@ -39,8 +39,8 @@ class Statistic:
     """
     One backup in figures: `tables` gives rows by part, `streams` stored bytes and bytes of data by large part.
 
-    `rows` is None, and `tables` empty, when nobody counted. `finished` is an ISO time in UTC. `store` is where it
-    went; a line that does not say it counts for each store.
+    `rows` is None, and `tables` empty, when nobody counted. `began` and `finished` are ISO times in UTC. `store` is
+    where it went; a line that does not say it counts for each store.
     """
 
     application: str
@@ -56,6 +56,12 @@ class Statistic:
     tables: dict[str, int] = dataclasses.field(default_factory=dict)
     streams: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     store: str = ""
+    began: str = ""
+
+    @property
+    def started(self) -> datetime.datetime:
+        """When it began, as far as a line says it."""
+        return point_in_time(self.began) or self.at
 
     @property
     def at(self) -> datetime.datetime:
@@ -71,6 +77,7 @@ def of_manifest(record: Manifest) -> Statistic:
         backup_id=record.backup_id,
         scope=record.scope,
         reason=record.reason,
+        began=record.started.isoformat(),
         finished=record.finished.isoformat(),
         size=record.size,
         plain_size=record.plain_size,

@@ -24,13 +24,14 @@ from .series import Series, habitual, highest_ratio, normal, spread
 from .thresholds import DEFAULTS, Thresholds, parse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from ..repository.choosing import Record
     from .backup_figures import Statistic
 
     Figure: t.TypeAlias = "Callable[[Statistic], float | None]"
 
-__all__ = ["DEFAULTS", "Suspicion", "Thresholds", "judge", "parse", "shown"]
+__all__ = ["DEFAULTS", "Suspicion", "Thresholds", "judge", "judged", "parse", "shown", "windows"]
 
 RATIO_BYTES = 64 << 10
 """Bytes of data below which the ratio says more about heads and catalogues than about data."""
@@ -62,6 +63,20 @@ class Suspicion:
     value: float
     expected: float
     cause: str
+
+
+def windows(history: Iterable[Record], thresholds: Thresholds) -> list[list[Record]]:
+    """Return what is judged together: of each component the newest full backups, oldest first."""
+    groups: dict[str, list[Record]] = {}
+    for one in sorted(filter(choosing.is_comparable, history), key=choosing.age):
+        groups.setdefault(one.component, []).append(one)
+    return [group[-DEPTH * thresholds.window :] for group in groups.values() if thresholds.window]
+
+
+def judged(history: Iterable[Statistic], thresholds: Thresholds) -> dict[str, tuple[Suspicion, ...]]:
+    """Return what is suspicious about each backup in the windows of a history, by backup id."""
+    every = (judge(window, thresholds) for window in windows(history, thresholds))
+    return {identity: suspicions for found in every for identity, suspicions in found.items()}
 
 
 def judge(history: Sequence[Statistic], thresholds: Thresholds) -> dict[str, tuple[Suspicion, ...]]:

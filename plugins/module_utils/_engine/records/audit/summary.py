@@ -18,6 +18,7 @@ import json
 import typing as t
 
 from ...ground import units, verbs
+from ..repository import protection
 from . import log as audit
 
 if t.TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _components(entries: Sequence[tuple[str, Entry]]) -> Section:
         good = [entry for entry in group if entry.operation in makes and entry.result == "ok"]
         made = [entry for entry in good if entry.facts.get("changed", True)]
         failed = sum(entry.operation in makes and entry.result != "ok" for entry in group)
-        proved = [entry for entry in group if entry.operation in tests and entry.result == "ok"]
+        proved = [entry for entry in group if protection.test_result(entry.operation, entry.result, entry.facts)]
         rows.append(
             (
                 application,

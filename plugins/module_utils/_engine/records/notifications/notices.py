@@ -19,6 +19,7 @@ from ...ground import redaction, verbs
 from ...ground.errors import UsageError
 from ..audit import log as audit
 from ..repository import names as repository
+from ..repository import protection
 
 if t.TYPE_CHECKING:
     import datetime
@@ -96,6 +97,8 @@ def from_entry(entry: audit.Entry) -> Notice | None:
         return None
     if verbs.MARK_CHANGED in verb.others and entry.result == "ok" and entry.facts.get("kind") in repository.SET_MARKS:
         event = verbs.MARK_CHANGED
+    if verbs.UNPROVED in verb.others and entry.result == "ok":
+        event = event if protection.test_result(entry.operation, entry.result, entry.facts) else verbs.UNPROVED
     return Notice(
         event=event.name,
         at=entry.at,

@@ -113,13 +113,17 @@ class Repository:
         return sorted(listed, key=_age)
 
     def until(self, backup: Backup, count: int) -> list[Backup]:
-        """Return the authentic backups of the same component up to this one, `count` of them at most, oldest first."""
+        """Return the authentic full backups of its component up to this one, `count` of them at most, oldest first."""
         until = choosing.second(backup.manifest.backup_id)
-        places = [
+        places = sorted(
             place for place in self._places(backup.manifest.component) if choosing.second(place.backup_id) <= until
-        ]
-        read = [found for found in at_once(self._believed, sorted(places)[-count:]) if found]
-        return [found for found in sorted(read, key=_age) if _age(found) <= _age(backup)]
+        )
+        found: list[Backup] = []
+        while places and len(found) < count:
+            read = filter(None, at_once(self._believed, places[-count:]))
+            found += [one for one in read if choosing.is_whole(one.manifest) and _age(one) <= _age(backup)]
+            del places[-count:]
+        return sorted(found, key=_age)[-count:]
 
     def everything(
         self, component: str | None = None, all_files: Callable[[], list[ObjectInfo]] | None = None

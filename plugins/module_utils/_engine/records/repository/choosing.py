@@ -96,9 +96,14 @@ def is_latest(record: Made) -> bool:
     return is_whole(record) and not is_emergency(record)
 
 
+def is_before(ended: datetime.datetime, before: datetime.datetime | None) -> bool:
+    """Whether a backup that ended then had ended before a time, which None leaves open."""
+    return before is None or ended < before
+
+
 def is_latest_before(record: Manifest, before: datetime.datetime | None) -> bool:
     """Whether a backup may be meant by `latest before <time>`, or where that is None, by `latest`."""
-    return is_latest(record) and (before is None or record.finished < before)
+    return is_latest(record) and is_before(record.finished, before)
 
 
 def newest(records: Iterable[Record], accept: Callable[[Record], object] = lambda _record: True) -> Record | None:

@@ -5,10 +5,10 @@
 """
 Marks: small signed records that say something about a backup without touching it.
 
-`restore_tested`: it was restored and compared with its proof. `pinned`: it stays until somebody takes that back.
-`hold`: the same, for the law. `expired`: retention let it go, so that its absence is no loss. A mark is never changed;
-taking one back is another mark, which lifts it. Each kind is a scope of its own in the trust file
-(`mark/restore_tested`), so a database host need not be able to vouch for itself.
+`restore_tested`: it was restored and compared with its proof, and no test failed since. `pinned`: it stays until
+somebody takes that back. `hold`: the same, for the law. `expired`: retention let it go, so that its absence is no loss.
+A mark is never changed; taking one back is another mark, which lifts it. Each kind is a scope of its own in the trust
+file (`mark/restore_tested`), so a database host need not be able to vouch for itself.
 """
 
 from __future__ import annotations
@@ -62,6 +62,13 @@ class Mark:
         return strict_json.dumps({"format": FORMAT, **dataclasses.asdict(self), "at": time_text(self.at)})
 
 
+class Word(t.NamedTuple):
+    """What was said last about a backup that was restored for a test: when, and whether it is as it was backed up."""
+
+    at: datetime
+    passed: bool
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Marks:
     """
@@ -79,10 +86,14 @@ class Marks:
         """Return the marks of a kind that stand, oldest first."""
         return tuple(mark for mark in self.standing if mark.kind == kind)
 
-    def restore_tested_at(self, manifest_sha256: str) -> datetime | None:
-        """When the backup with this very manifest was last restored and compared with its proof."""
-        tested = (mark.at for mark in self.of(RESTORE_TESTED) if mark.manifest_sha256 == manifest_sha256)
-        return max(tested, default=None)
+    def restore_test(self, manifest_sha256: str) -> Word | None:
+        """Return the last word on the backup with this manifest: a mark that stands, or the end of the last one."""
+        about = (RESTORE_TESTED, manifest_sha256)
+        for said, passed in ((self.standing, True), (self.lifts, False)):
+            times = [mark.at for mark in said if (mark.kind, mark.manifest_sha256) == about]
+            if times:
+                return Word(max(times), passed)
+        return None
 
     @property
     def pinned(self) -> bool:

@@ -27,7 +27,7 @@ from .stored_backup import RECORD_BYTES, parse_record
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from .catalogue import Repository
     from .stored_backup import Backup
@@ -95,7 +95,7 @@ def choose(opened: Repository, component: str, selector: str, now: datetime.date
         return Chosen(backup)
     until = choosing.deadline(selector)
     found = {one.backup_id: one for one in _looked_for(opened, backup, until, now)}
-    found |= {one.backup_id: one for one in among(opened.anomalies[before:], backup, until)}
+    found |= {one.backup_id: one for one in among(opened, opened.anomalies[before:], backup, until)}
     return Chosen(backup, tuple(found[identity] for identity in sorted(found)))
 
 
@@ -104,7 +104,7 @@ def notice(
 ) -> dict[str, tuple[Passed, ...]]:
     """Count it among the anomalies where the latest of a component is not the newest; give what it passes over."""
     latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest)}
-    found = {component: among(opened.anomalies, backup, until) for component, backup in latest.items()}
+    found = {component: among(opened, opened.anomalies, backup, until) for component, backup in latest.items()}
     for component, passed in found.items():
         if passed:
             identity = latest[component].manifest.backup_id
@@ -113,25 +113,34 @@ def notice(
 
 
 def among(
-    anomalies: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None = None
+    opened: Repository, anomalies: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None
 ) -> tuple[Passed, ...]:
     """Return what the anomalies of a listing say of newer backups of the same component, or of one that may be."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
+    is_newer = _newer_than(opened, chosen, until)
     found: dict[str, Passed] = {}
     for anomaly in anomalies:
         match = repository.BACKUP_ID.search(anomaly.name)
         if match and anomaly.component in {"", component} and anomaly.kind not in {"mark", "latest"}:
             own = match[0] == identity and anomaly.kind == "exchanged"
-            if own or (match[0] != identity and _is_newer(match[0], identity, until)):
+            if own or is_newer(match[0]):
                 found[match[0]] = Passed(match[0], anomaly.cause, bool(anomaly.component))
     return tuple(found.values())
 
 
-def _is_newer(identity: str, chosen: str, until: datetime.datetime | None) -> bool:
-    began = choosing.second(identity)
-    return choosing.second(chosen) <= began and (
-        until is None or began < choosing.second(repository.backup_id(until, ""))
-    )
+def _newer_than(opened: Repository, chosen: Backup, until: datetime.datetime | None) -> Callable[[str], bool]:
+    """Return what tells whether one that cannot be had would be meant instead, by its receipt or else its id."""
+    own, every = chosen.manifest.backup_id, opened.receipts.of(opened.application, chosen.manifest.component)
+    receipts = {receipt.backup_id: receipt for receipt in every}
+
+    def is_newer(identity: str) -> bool:
+        if made := receipts.get(identity):
+            counts = choosing.is_latest(made) and choosing.is_before(made.at, until)
+            return counts and choosing.age(made) > choosing.age(chosen.manifest)
+        began, last = choosing.second(identity), choosing.second(repository.backup_id(until, "")) if until else ""
+        return identity != own and choosing.second(own) <= began and (not last or began < last)
+
+    return is_newer
 
 
 def _looked_for(
@@ -139,27 +148,22 @@ def _looked_for(
 ) -> Iterator[Passed]:
     """Yield what receipts, marks and records know of that no manifest stands for."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
-    receipts = {
-        receipt.backup_id: receipt
-        for receipt in opened.receipts.of(opened.application, component)
-        if _is_newer(receipt.backup_id, identity, until)
-    }
+    is_newer = _newer_than(opened, chosen, until)
+    every = opened.receipts.of(opened.application, component)
+    made = {receipt.backup_id: receipt.finished for receipt in every if is_newer(receipt.backup_id)}
     try:
-        traces = _traces(opened, identity, until, now)
-        listed = dict(_listed(opened)) if traces or receipts else {}
-        marked = _marks(opened, {*traces, *receipts} - listed.keys())
+        traces = _traces(opened, identity, until or now, is_newer)
+        listed = dict(_listed(opened)) if traces or made else {}
+        marked = _marks(opened, {*traces, *made} - listed.keys())
     except AccessDenied as exc:
         yield Passed(identity, f"Whether there is a newer one cannot be told: {exc.cause}", certain=False)
         return
-    here = [
-        one for one, of in listed.items() if of == component and one != identity and _is_newer(one, identity, until)
-    ]
+    here = [one for one, of in listed.items() if of == component and is_newer(one)]
     yield from _unseen(opened, chosen, here, until)
-    lost = sorted(({*traces, *receipts} - listed.keys()) - {one for one, found in marked.items() if found.expired})
+    lost = sorted(({*traces, *made} - listed.keys()) - {one for one, found in marked.items() if found.expired})
     for number, one in enumerate(reversed(lost)):
-        if one in receipts:
-            if choosing.is_latest(receipts[one]):
-                yield Passed(one, f"It was made here at {receipts[one].finished} and is not in the store.")
+        if one in made:
+            yield Passed(one, f"It was made here at {made[one]} and is not in the store.")
         elif one in marked and marked[one].standing:
             if component in {mark.component for mark in marked[one].standing}:
                 yield Passed(one, "It bears a mark, and its manifest is gone.")
@@ -187,11 +191,11 @@ def _unseen(
 
 
 def _traces(
-    opened: Repository, identity: str, until: datetime.datetime | None, now: datetime.datetime
+    opened: Repository, identity: str, until: datetime.datetime, is_newer: Callable[[str], bool]
 ) -> dict[str, set[str]]:
     """Return what lies in the store of each newer id: `detail`, which is stored last, and `mark`."""
     application = opened.application
-    last = repository.backup_id(until or now, "")
+    last = repository.backup_id(until, "")
     # Ids sort by time, so what the two have in common begins everything between them.
     pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(identity, last, strict=False))
     common = "".join(letter for letter, _same in pairs)
@@ -203,7 +207,7 @@ def _traces(
     for info in opened.store.list(repository.marks(application) + common):
         if parsed := repository.parse_mark(application, info.name):
             found[parsed[0]].add("mark")
-    return {one: what for one, what in found.items() if one != identity and _is_newer(one, identity, until)}
+    return {one: what for one, what in found.items() if is_newer(one)}
 
 
 def _listed(opened: Repository) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,8 @@ How well a component is protected: its newest backup, the newest that was restor
 them, and how the last runs ended.
 
 It is computed here once, for whoever tells it: doctor, metrics, status page, list, retention. A backup is
-restore-tested when it was restored and compared with its proof, as a mark in the store or this host's own log says.
+restore-tested when it was restored and compared with its proof, and no later test failed, as the marks in the store and
+this host's own log say: the last word counts.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from ...ground import verbs
 from ..audit.log import AuditLog
 from . import choosing
 from . import names as repository
-from .marks import Marks
+from .marks import Marks, Word
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..anomalies.judging import Suspicion
     from ..audit.log import Entry
@@ -51,8 +52,9 @@ class KnownBackup:
     """
     A backup, and what is known of it. Sizes are bytes; `rows` and `seconds` are None when nobody here knows.
 
-    `restore_tested_at` is when it was last restored and compared with its proof; `unread` counts its files that were
-    never read again. It stays until `expires` at least; None when that is no date, or no policy is known.
+    `restore_tested_at` is when it was last restored and compared with its proof; `unread` counts its `files` that were
+    never read again, None where nobody here knows. It stays until `expires` at least; None when that is no date, or no
+    policy is known.
     """
 
     component: str
@@ -67,8 +69,8 @@ class KnownBackup:
     parents: tuple[str, ...] = ()
     seconds: float | None = None
     rows: int | None = None
-    files: int = 0
-    unread: int = 0
+    files: int | None = None
+    unread: int | None = None
     restore_tested_at: datetime.datetime | None = None
     pinned: bool = False
     held: bool = False
@@ -137,7 +139,12 @@ class Protection(_Named):
     @property
     def newest_reread(self) -> KnownBackup | None:
         """The newest one of which every stored byte was read again."""
-        return choosing.newest(self.backups, lambda one: one.files and not one.unread)
+        return choosing.newest(self.backups, lambda one: one.unread == 0)
+
+    def total(self, count: Callable[[KnownBackup], int | None]) -> int | None:
+        """Return the sum over its backups, None where nobody here knows it of one."""
+        counts = [count(backup) for backup in self.backups]
+        return None if None in counts else sum(filter(None, counts))
 
     @property
     def next_expiry(self) -> datetime.datetime | None:
@@ -171,65 +178,48 @@ def of(backups: Iterable[KnownBackup]) -> dict[str, Protection]:
 
 
 def stored(
-    backups: Iterable[Backup], said: Mapping[str, Marks], tests: Mapping[str, datetime.datetime], suspicions: Suspicions
+    backups: Iterable[Backup], said: Mapping[str, Marks], entries: Iterable[Entry], suspicions: Suspicions
 ) -> list[KnownBackup]:
-    """Return what is known of the backups in a store. `said` are their marks, `tests` what `restore_tests` gives."""
+    """Return what is known of the backups in a store. `said` are their marks, `entries` the runs of this host."""
+    tests = restore_tests(entries)
     return [
-        _of_manifest(backup, said.get(backup.manifest.backup_id, NO_MARKS), tests, suspicions) for backup in backups
+        KnownBackup(
+            **{name: getattr(record, name) for name in _SHARED},
+            finished=record.finished,
+            kind=record.kind,
+            parents=tuple(parent.backup_id for parent in record.parents),
+            seconds=record.seconds,
+            files=len(record.files),
+            restore_tested_at=_tested(tests.get(record.backup_id), marks.restore_test(backup.manifest_sha256)),
+            pinned=marks.pinned,
+            held=marks.held,
+            suspicions=suspicions.get(record.backup_id, ()),
+        )
+        for backup in backups
+        for record, marks in [(backup.manifest, said.get(backup.manifest.backup_id, NO_MARKS))]
     ]
 
 
-def _of_manifest(
-    backup: Backup, said: Marks, tests: Mapping[str, datetime.datetime], suspicions: Suspicions
-) -> KnownBackup:
-    record = backup.manifest
-    tested = [said.restore_tested_at(backup.manifest_sha256), tests.get(record.backup_id)]
-    return KnownBackup(
-        component=record.component,
-        backup_id=record.backup_id,
-        started=record.started,
-        finished=record.finished,
-        scope=record.scope,
-        reason=record.reason,
-        size=record.size,
-        plain_size=record.plain_size,
-        kind=record.kind,
-        parents=tuple(parent.backup_id for parent in record.parents),
-        seconds=record.seconds,
-        files=len(record.files),
-        restore_tested_at=max(filter(None, tested), default=None),
-        pinned=said.pinned,
-        held=said.held,
-        suspicions=suspicions.get(record.backup_id, ()),
-    )
-
-
 def remembered(
-    receipts: Receipts,
-    application: str,
-    tests: Mapping[str, datetime.datetime],
-    suspicions: Suspicions,
-    now: datetime.datetime,
+    receipts: Receipts, application: str, entries: Iterable[Entry], suspicions: Suspicions, now: datetime.datetime
 ) -> list[KnownBackup]:
-    """Return the backups that this host remembers making, for one that may only write to the store or not reach it."""
-    expired = receipts.expired(application)
+    """Return the backups that a host has receipts of and that retention did not let go, as far as it knows."""
+    expired, tests = receipts.expired(application), restore_tests(entries)
     return [
         KnownBackup(
-            component=receipt.component,
-            backup_id=receipt.backup_id,
-            started=receipt.started,
+            **{name: getattr(receipt, name) for name in _SHARED},
             finished=receipt.at,
-            scope=receipt.scope,
-            reason=receipt.reason,
-            size=receipt.size,
-            plain_size=receipt.plain_size,
-            restore_tested_at=tests.get(receipt.backup_id),
+            restore_tested_at=_tested(tests.get(receipt.backup_id)),
             suspicions=suspicions.get(receipt.backup_id, ()),
         )
         for receipt in receipts.of(application)
         # As the catalogue does: what claims to have ended in the future is no recovery point.
         if receipt.backup_id not in expired and receipt.at <= now + choosing.FUTURE
     ]
+
+
+_SHARED = ("component", "backup_id", "started", "scope", "reason", "size", "plain_size")
+"""What a manifest and a receipt both tell of a backup."""
 
 
 def read_runs(
@@ -244,15 +234,31 @@ def read_runs(
     return [entry for entry in AuditLog(state_dir).entries(application=application, until=until) if entry.is_run]
 
 
-def restore_tests(entries: Iterable[Entry]) -> dict[str, datetime.datetime]:
-    """Return when this host last restored a backup and found it equal to its proof, by backup id."""
+def restore_tests(entries: Iterable[Entry]) -> dict[str, Word]:
+    """Return the last word of a log, oldest entry first, on each backup that was restored for a test, by its id."""
     return {
-        entry.backup_id: entry.at
+        entry.backup_id: Word(entry.at, passed)
         for entry in entries
-        if entry.operation in verbs.that("tests") and entry.result == "ok"
-        # A backup without a proof was compared with nothing.
-        if entry.backup_id and entry.facts.get("proof") not in {None, "none"}
+        if (passed := test_result(entry.operation, entry.result, entry.facts)) is not None and entry.backup_id
     }
+
+
+def test_result(operation: str, result: str, facts: Mapping[str, t.Any]) -> bool | None:
+    """Return what the end of a run says of a backup: it is as it was backed up, it is not, or None for neither."""
+    if operation not in verbs.that("tests"):
+        return None
+    if result == "ok":
+        # One that has no proof was compared with nothing.
+        return None if facts.get("proof") in {None, "none"} else True
+    # What was written to a database that lives is no fault of the backup.
+    differs = facts.get("error") == "ProofMismatch" and facts.get("mode") != "existing"
+    return False if differs or facts.get("error") == "Tampered" else None
+
+
+def _tested(*said: Word | None) -> datetime.datetime | None:
+    """Return when a backup was restored and compared, unless a later test failed."""
+    last = max(filter(None, said), key=lambda word: word.at, default=None)
+    return last.at if last and last.passed else None
 
 
 def last_runs(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:

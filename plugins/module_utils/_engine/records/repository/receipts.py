@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import hashlib
 import typing as t
 
@@ -25,6 +24,7 @@ from ...ground.units import point_in_time
 from . import names as repository
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable
 
     from .marks import Mark
@@ -53,8 +53,8 @@ class Receipt:
 
     @property
     def at(self) -> datetime.datetime:
-        """When it ended."""
-        return datetime.datetime.fromisoformat(self.finished)
+        """When it ended, in a line that was damaged when it began."""
+        return point_in_time(self.finished) or self.started
 
     @property
     def started(self) -> datetime.datetime:

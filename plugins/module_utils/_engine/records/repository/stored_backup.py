@@ -174,9 +174,9 @@ def believed(
     opened = seals.open_record("manifest", envelope, signers)
     record = parse(opened.payload, application, component, backup_id)
     signer = _signer(trusted_keys, opened.signers, record, place.stored)
-    if record.finished > now() + choosing.FUTURE:
+    if max(record.started, record.finished) > now() + choosing.FUTURE:
         raise Tampered(
-            f"{backup_id} claims to have finished in the future.",
+            f"{backup_id} claims a time in the future.",
             "Check the clock of this machine and of the host that made it.",
             backup_id=backup_id,
         )

@@ -17,11 +17,10 @@ from . import planner
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from .calendar import Age
     from .planner import Candidate, Decision
-    from .policy import Policy, Rules
+    from .policy import Policy
 
 ORDER = ("yearly", "monthly", "weekly", "daily", "hourly", "keep_within", "keep_partial")
 """The rules that give a backup its type, the longest first."""
@@ -54,22 +53,10 @@ def _of(decision: Decision, policy: Policy) -> Outlook:
     if decision.action != "keep":
         age = rules.keep_within
         return Outlook("none", age.after(one.finished, policy.zone) if age else one.finished)
-    found = dict(_rules(decision.reasons, rules, section.keep_partial))
+    spans = {**dict(rules.slots), "keep_within": rules.keep_within, "keep_partial": section.keep_partial}
+    found = {rule: span for rule in decision.rules if (span := spans.get(rule))}
     named = [name for name in ORDER if name in found]
     ends = [span.after(one.finished, policy.zone) for span in found.values() if not isinstance(span, int)]
     dated = [end for end in ends if end is not None]
     # Forever among them, or a rule that counts and nothing else, is no date.
     return Outlook(named[0] if named else "count", max(dated) if dated and len(dated) == len(ends) else None)
-
-
-def _rules(reasons: Iterable[str], rules: Rules, partial: Age) -> Iterator[tuple[str, int | Age]]:
-    """Yield the rules behind the reasons, each with its count or age."""
-    slots = dict(rules.slots)
-    for reason in reasons:
-        word = reason.partition(" ")[0]
-        if word in slots:
-            yield word, slots[word]
-        elif word == "younger" and rules.keep_within is not None:
-            yield "keep_within", rules.keep_within
-        elif word == "partial,":
-            yield "keep_partial", partial

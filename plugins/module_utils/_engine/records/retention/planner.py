@@ -25,7 +25,7 @@ from .calendar import Age, periods
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .policy import Policy, Rules
+    from .policy import Policy, Rules, Section
 
 CLOCKS = datetime.timedelta(minutes=10)
 """How far clocks may be apart before one of them is wrong."""
@@ -34,6 +34,8 @@ FAILED_STAYS = datetime.timedelta(days=7)
 """How long a damaged backup stays to be looked into: what seems missing may come back."""
 
 Action = t.Literal["keep", "delete", "retained"]
+Reason = tuple[str, str]
+"""Why a backup stays, for people, and the key of the policy that says it, empty where none does."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Candidate:
 
     component: str
     backup_id: str
+    started: datetime.datetime
     finished: datetime.datetime
     scope: str = "full"
     kind: str = "logical"
@@ -72,11 +75,12 @@ _SHARED = tuple(field.name for field in dataclasses.fields(Candidate) if hasattr
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a backup, and why. `retained` is one that would go and that the store does not let go."""
+    """What becomes of a backup, why, and by which `rules`. `retained` is one that the store does not let go."""
 
     candidate: Candidate
     action: Action
     reasons: tuple[str, ...]
+    rules: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Refusal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """A decision on each backup, by component and time. With a refusal there is no deletion among them."""
+    """A decision on each backup, by component and age. With a refusal there is no deletion among them."""
 
     decisions: tuple[Decision, ...]
     refusals: tuple[Refusal, ...] = ()
@@ -114,14 +118,14 @@ def plan(
 
     `force` lifts the limit on the share that goes at once, and nothing else.
     """
-    ordered = sorted(candidates, key=lambda one: (one.component, one.finished, one.backup_id))
+    ordered = sorted(candidates, key=lambda one: (one.component, choosing.age(one)))
     by_component: dict[str, list[Candidate]] = collections.defaultdict(list)
     for candidate in ordered:
         by_component[candidate.component].append(candidate)
-    reasons: dict[Candidate, list[str]] = {candidate: [] for candidate in ordered}
+    reasons: dict[Candidate, list[Reason]] = {candidate: [] for candidate in ordered}
     over: set[Candidate] = set()
     for component, group in by_component.items():
-        _Component(component, group, policy=policy, now=now, reasons=reasons, over=over).judge()
+        _Component(group, policy, policy.section(component), now, reasons, over).judge()
     locked = {one for one in ordered if not reasons[one] and one.locked_until is not None and one.locked_until > now}
     _keep_parents(ordered, reasons, locked)
     refusals = [*_wrong_clock(ordered, now, store_time), *refused]
@@ -131,33 +135,24 @@ def plan(
     return Plan(tuple(_decision(one, reasons[one], locked, over, refusals) for one in ordered), tuple(refusals))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Component:
     """The backups of one component, oldest first, and why each of them stays."""
 
-    def __init__(
-        self,
-        name: str,
-        group: Sequence[Candidate],
-        *,
-        policy: Policy,
-        now: datetime.datetime,
-        reasons: dict[Candidate, list[str]],
-        over: set[Candidate],
-    ) -> None:
-        self._group = group
-        self._policy = policy
-        self._section = policy.section(name)
-        self._now = now
-        self._reasons = reasons
-        self._over = over
+    group: Sequence[Candidate]
+    policy: Policy
+    section: Section
+    now: datetime.datetime
+    reasons: dict[Candidate, list[Reason]]
+    over: set[Candidate]
 
     def judge(self) -> None:
         streams: dict[tuple[str, Rules], list[Candidate]] = collections.defaultdict(list)
-        by_reason = dict(self._section.by_reason)
-        for one in self._group:
+        by_reason = dict(self.section.by_reason)
+        for one in self.group:
             if not self._apart(one):
                 own = one.reason if one.reason in by_reason or choosing.is_emergency(one) else ""
-                streams[own, by_reason.get(one.reason, self._section.rules)].append(one)
+                streams[own, by_reason.get(one.reason, self.section.rules)].append(one)
         for (_own, rules), stream in streams.items():
             self._apply(rules, stream)
         self._guard()
@@ -170,68 +165,71 @@ class _Component:
             self._note(one, "on hold")
         if one.in_use:
             self._note(one, f"in use: {one.in_use}")
-        if strange := _strange(one, self._now):
+        if strange := _strange(one, self.now):
             self._note(one, strange)
         elif one.failed:
-            if one.finished > self._now - FAILED_STAYS:
+            if one.finished > self.now - FAILED_STAYS:
                 self._note(one, f"incomplete, stays {FAILED_STAYS.days} days to be looked into")
         elif not choosing.is_whole(one):
-            if self._is_young(one, self._section.keep_partial):
-                self._note(one, f"partial, younger than {self._section.keep_partial.text}")
+            if self._is_young(one, partial := self.section.keep_partial):
+                self._note(one, f"partial, younger than {partial.text}", "keep_partial")
         else:
             return False
         return True
 
     def _apply(self, rules: Rules, stream: Sequence[Candidate]) -> None:
         """Let the rules say what they keep, then cut that to the newest `max_count`."""
-        kept: dict[Candidate, list[str]] = {one: [] for one in stream}
+        kept: dict[Candidate, list[Reason]] = {one: [] for one in stream}
         for one, reason in self._ruled(rules, stream):
             kept[one].append(reason)
         if rules.max_count is not None:
             if rules.only_limits:
-                kept = {one: [f"one of the newest {rules.max_count}"] for one in stream}
+                kept = {one: [(f"one of the newest {rules.max_count}", "max_count")] for one in stream}
             for one in [one for one in stream if kept[one]][: -rules.max_count]:
                 kept[one] = []
-                self._over.add(one)
+                self.over.add(one)
         for one, why in kept.items():
-            self._reasons[one] += why
+            self.reasons[one] += why
 
-    def _ruled(self, rules: Rules, stream: Sequence[Candidate]) -> Iterable[tuple[Candidate, str]]:
+    def _ruled(self, rules: Rules, stream: Sequence[Candidate]) -> Iterable[tuple[Candidate, Reason]]:
         if (age := rules.keep_within) is not None:
-            yield from ((one, f"younger than {age.text}") for one in stream if self._is_young(one, age))
+            why = (f"younger than {age.text}", "keep_within")
+            yield from ((one, why) for one in stream if self._is_young(one, age))
         if rules.keep_last:
-            yield from ((one, f"one of the newest {rules.keep_last}") for one in stream[-rules.keep_last :])
+            why = (f"one of the newest {rules.keep_last}", "keep_last")
+            yield from ((one, why) for one in stream[-rules.keep_last :])
         if not rules.slots:
             return
-        named = [(one, periods(one.finished, self._policy.zone)) for one in stream]
+        # By their ends, so that one that takes long comes late and takes no slot that another one holds.
+        named = [(one, periods(one.finished, self.policy.zone)) for one in sorted(stream, key=_end)]
         for slot, span in rules.slots:
             chosen = _chosen((one, names[slot]) for one, names in named)
             for name, one in self._within(chosen, span):
-                yield one, f"{slot} {name}"
+                yield one, (f"{slot} {name}", slot)
 
     def _within(self, chosen: dict[str, Candidate], span: int | Age) -> list[tuple[str, Candidate]]:
         """Return the newest so many periods, or those whose backup is young enough."""
         if isinstance(span, int):
-            return sorted(chosen.items(), key=lambda item: (item[1].finished, item[1].backup_id))[-span:]
+            return sorted(chosen.items(), key=lambda item: _end(item[1]))[-span:]
         return [(name, one) for name, one in chosen.items() if self._is_young(one, span)]
 
     def _is_young(self, one: Candidate, age: Age) -> bool:
-        cutoff = age.before(self._now, self._policy.zone)
+        cutoff = age.before(self.now, self.policy.zone)
         return cutoff is None or one.finished >= cutoff
 
     def _guard(self) -> None:
         """Keep what no rule may cost: the newest restore-tested backup and the newest few."""
-        sound = [one for one in self._group if not one.failed and not _strange(one, self._now)]
+        sound = [one for one in self.group if not one.failed and not _strange(one, self.now)]
         # A part, or what a restore was about to replace, is no stand-in for a full backup, but better than nothing.
         counted = [one for one in sound if choosing.is_latest(one)] or sound
-        for one in counted[-self._policy.min_keep :]:
-            self._note(one, f"one of the newest {self._policy.min_keep} (min_keep)")
-        tested = [one for one in counted if one.restore_tested] or [one for one in sound if one.restore_tested]
-        for one in tested[-1:]:
-            self._note(one, "newest restore-tested")
+        for one in counted[-self.policy.min_keep :]:
+            self._note(one, f"one of the newest {self.policy.min_keep} (min_keep)")
+        tested = [one for one in sound if one.restore_tested]
+        if tested:
+            self._note(choosing.newest(tested) or tested[-1], "newest restore-tested")
 
-    def _note(self, one: Candidate, reason: str) -> None:
-        self._reasons[one].append(reason)
+    def _note(self, one: Candidate, reason: str, rule: str = "") -> None:
+        self.reasons[one].append((reason, rule))
 
 
 def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
@@ -247,14 +245,18 @@ def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:
     return chosen
 
 
+def _end(one: Candidate) -> tuple[datetime.datetime, str]:
+    return one.finished, one.backup_id
+
+
 def _strange(one: Candidate, now: datetime.datetime) -> str:
     """Say why a backup's time cannot be right, or nothing."""
-    if one.finished > now + CLOCKS:
+    if max(one.started, one.finished) > now + CLOCKS:
         return "claims a time in the future"
     return "claims a time that the store contradicts" if one.misdated else ""
 
 
-def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[str]], locked: set[Candidate]) -> None:
+def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[Reason]], locked: set[Candidate]) -> None:
     """Keep what stays needs, and what that needs: also for what stays only because the store holds on to it."""
     known: dict[str, list[Candidate]] = collections.defaultdict(list)
     for one in ordered:
@@ -265,7 +267,7 @@ def _keep_parents(ordered: Sequence[Candidate], reasons: dict[Candidate, list[st
         for parent in (parent for identity in child.parents for parent in known.get(identity, ())):
             if not reasons[parent] and parent is not child:
                 waiting.append(parent)
-                reasons[parent].append(f"needed by {child.backup_id}")
+                reasons[parent].append((f"needed by {child.backup_id}", ""))
 
 
 def _wrong_clock(
@@ -274,7 +276,7 @@ def _wrong_clock(
     if store_time is not None and abs(store_time - now) > CLOCKS:
         ours, theirs = f"{now:%Y-%m-%d %H:%M:%S}", f"{store_time:%Y-%m-%d %H:%M:%S}"
         yield Refusal("clock", f"This machine's clock says {ours} UTC, the store's {theirs} UTC.")
-    future = sum(one.finished > now + CLOCKS for one in ordered)
+    future = sum(max(one.started, one.finished) > now + CLOCKS for one in ordered)
     if future * 2 > len(ordered):
         yield Refusal("clock", f"{future} of {len(ordered)} backups lie in the future of this machine's clock.")
 
@@ -292,10 +294,10 @@ def _too_many(
 
 
 def _decision(
-    one: Candidate, reasons: Sequence[str], locked: set[Candidate], over: set[Candidate], refusals: Sequence[Refusal]
+    one: Candidate, reasons: Sequence[Reason], locked: set[Candidate], over: set[Candidate], refusals: Sequence[Refusal]
 ) -> Decision:
     if reasons:
-        return Decision(one, "keep", tuple(reasons))
+        return Decision(one, "keep", *zip(*reasons, strict=True))
     why = "beyond max_count" if one in over else "incomplete" if one.failed else "no rule keeps it"
     if one in locked and one.locked_until is not None:
         return Decision(one, "retained", (why, f"locked until {one.locked_until:%Y-%m-%d %H:%M} UTC"))

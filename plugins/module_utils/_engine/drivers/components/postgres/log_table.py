@@ -120,8 +120,7 @@ def lock(session: Connection, table: Table) -> None:
 def refuse_owners(session: Connection, table: Table) -> None:
     """Raise UsageError where somebody else owns the table, and this session's login may do more than write there."""
     login, power = server.power(session)
-    names = [table.schema, table.identifier, table.versions]
-    for name, owner in rows(session, _OWNERS, names) if power else ():
+    for name, owner in rows(session, _OWNERS, [table.schema, table.identifier, table.versions]) if power else ():
         raise UsageError(
             f"The {name} belongs to {owner!r}, whose triggers would run as the login {login!r}, which {power}.",
             "Give the history a login_user of its own that may write this table and nothing else, or make this one the "
@@ -185,11 +184,8 @@ def apply(session: Connection, statements: Iterable[str]) -> None:
 
 def last(session: Connection, table: Table, log: str) -> tuple[int, str] | None:
     """Return number and hash of the last entry of a log that the table holds."""
-    found = rows(
-        session,
-        f"SELECT sequence, entry_hash FROM {table.in_query} WHERE log = %s ORDER BY sequence DESC LIMIT 1",  # noqa: S608
-        [log],
-    )
+    query = f"SELECT sequence, entry_hash FROM {table.in_query} WHERE log = %s ORDER BY sequence DESC"  # noqa: S608
+    found = rows(session, f"{query} LIMIT 1", [log])
     return (int(found[0][0]), str(found[0][1])) if found else None
 
 
@@ -225,11 +221,16 @@ def insert(session: Connection, table: Table, records: Iterable[dict[str, t.Any]
     ]
 
 
-def settle(session: Connection, table: Table, ids: list[int]) -> int:
-    """Bring the rows of backups that new rows are about up to date with what others tell. Return how many changed."""
-    if not ids:
-        return 0
-    return sum(len(rows(session, query.format(table=table.in_query), [ids])) for query in (_DELETED, _TESTED))
+def about(session: Connection, table: Table, ids: list[int], operations: Iterable[str]) -> list[tuple[t.Any, ...]]:
+    """Return how runs of these operations ended on the backups that new rows are about, as `_ABOUT` lists it."""
+    return rows(session, _ABOUT.format(table=table.in_query), [list(operations), ids])
+
+
+def settle(session: Connection, table: Table, ids: list[int], tests: Iterable[dict[str, t.Any]]) -> int:
+    """Let rows of backups say that they are deleted, and how their `tests` ended. Return how many changed."""
+    deleted = rows(session, _DELETED.format(table=table.in_query), [ids])
+    query = _TESTED.format(table=table.in_query)
+    return len(deleted) + sum(len(rows(session, query, [json.dumps(batch)])) for batch in _batches(tests))
 
 
 def backups(session: Connection, table: Table, log: str) -> list[tuple[t.Any, ...]]:
@@ -286,20 +287,17 @@ UPDATE {table} AS b SET status = 'deleted', deleted_at = r.created_at
    AND r.backup_id = b.backup_id AND r.component = b.component AND r.application = b.application
 RETURNING b.id"""
 
-# The last word of a validation counts: of those that ended well, one that compared the data with its proof; of those
-# that failed, one about the backup itself.
+_ABOUT = """
+SELECT application, component, backup_id, created_at, operation, status, metadata FROM {table}
+ WHERE operation = ANY (%s) AND backup_id IN (SELECT backup_id FROM {table} WHERE id = ANY (%s))
+ ORDER BY created_at, id"""
+
 _TESTED = """
-WITH about AS (SELECT DISTINCT backup_id FROM {table} WHERE id = ANY (%s) AND backup_id IS NOT NULL),
-     word AS (SELECT DISTINCT ON (application, component, backup_id) application, component, backup_id,
-                     jsonb_build_object('tested', true, 'testedAt', created_at,
-                                        'testResult', CASE status WHEN 'ok' THEN 'passed' ELSE 'failed' END) AS said
-                FROM {table} JOIN about USING (backup_id)
-               WHERE operation = 'validation'
-                 AND (status = 'ok' AND coalesce(metadata ->> 'proof', 'none') <> 'none'
-                      OR metadata ->> 'error' IN ('ProofMismatch', 'Tampered'))
-               ORDER BY application, component, backup_id, created_at DESC, id DESC)
 UPDATE {table} AS b SET metadata = b.metadata || word.said
-  FROM word
+  FROM (SELECT r.*, jsonb_build_object('tested', true, 'testedAt', at,
+                                       'testResult', CASE WHEN passed THEN 'passed' ELSE 'failed' END) AS said
+          FROM jsonb_to_recordset(%s::jsonb)
+            AS r (application text, component text, backup_id text, at timestamptz, passed boolean)) AS word
  WHERE b.operation = 'backup' AND b.status IN ('completed', 'deleted') AND NOT b.metadata @> word.said
    AND word.backup_id = b.backup_id AND word.component = b.component AND word.application = b.application
 RETURNING b.id"""
