@@ -149,7 +149,7 @@ def test_kinds_that_can_happen_are_shown_before_they_do() -> None:
         ENGINE / "records" / "anomalies" / "assessment.py",
     )
     source = "".join(path.read_text(encoding="utf-8") for path in places)
-    raised = set(re.findall(r"Anomaly\(\s*\"(\w+)\"", source)) | {catalogue.STRANGER, "manifest"}
+    raised = set(re.findall(r"IntegrityProblem\(\s*\"(\w+)\"", source)) | {catalogue.STRANGER, "manifest"}
     assert raised <= set(families.ANOMALIES)
     text = " ".join((judging.Suspicion.__doc__ or "").split())
     kinds = re.search(r"`kind` is `([a-z_ ]+)`", text)
