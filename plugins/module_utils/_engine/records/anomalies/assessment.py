@@ -18,7 +18,7 @@ from ...ground.errors import RecoveryError, Tampered
 from ...ground.workers import at_once
 from ..repository import catalogue, choosing
 from . import judging
-from .backup_figures import Statistics, of, of_manifest
+from .backup_figures import Statistics, of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def _figures(
     figures = {}
     unknown = []
     for backup in backups:
-        plain = of_manifest(backup.manifest)
+        plain = of(backup.manifest)
         remembered = known.get(plain.backup_id)
         # What is remembered counts while it fits what is signed.
         fits = remembered is not None and (remembered.component, remembered.size, remembered.plain_size) == (
