@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components import base
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import scopes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
@@ -59,8 +58,8 @@ def test_what_was_written_is_read() -> None:
 
 
 def test_one_page_knows_every_scope() -> None:
-    assert t.get_args(scopes.ScopeName) == tuple(scopes.SCOPES)
-    for name in scopes.SCOPES:
+    assert set(base.COMPARABLE) < set(base.WHOLE) < set(t.get_args(base.Scope))
+    for name in t.get_args(base.Scope):
         parents = (base.Parent(ID, "a" * 64),) if name == "incremental" else ()
         record = dataclasses.replace(RECORD, scope=name, parents=parents)
         assert manifest.parse(record.payload(), "shop", "main/shop", ID) == record

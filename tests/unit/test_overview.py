@@ -14,7 +14,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
     RecoveryError,
     UsageError,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.report import SHAPE
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup.backup import SHAPE
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases import overview
 from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _overview
 

@@ -69,7 +69,9 @@ def ended(name, **how):
 
 
 def made(name, size):
-    facts = {"backup": {"backup_id": "b-1", "plain_size": size, "size": 1}}
+    facts = {
+        "backup": {"backup_id": "b-1", "plain_size": size, "size": 1, "rows": None, "seconds": 2.0, "suspicions": []}
+    }
     return ended(name, answer={"outcome": {"changed": True, "facts": facts, "warnings": []}})
 
 

@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     Figures,
     Parent,
     Run,
+    Scope,
     Stored,
     Trial,
 )
@@ -46,7 +47,6 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import Place
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
-    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.scopes import ScopeName
     from values import Values
 
 
@@ -130,7 +130,7 @@ class Physical:
         sink.record("detail", {"position": "0/3000028"})
         last = known.previous
         parents = (Parent(last.backup_id, last.manifest_sha256),) if last else ()
-        scope: ScopeName = "incremental" if parents else "full"
+        scope: Scope = "incremental" if parents else "full"
         return Captured(scope, "pages", {"server": "17.2"}, {}, "its own manifest", parents)
 
     @contextlib.contextmanager
@@ -177,7 +177,7 @@ class Redis:
         if goes_on and known.previous:
             parents = (Parent(known.previous.backup_id, known.previous.manifest_sha256),)
         figures = Figures(rows=9, parts={"db0": 9}, members={"all": 1})
-        scope: ScopeName = "incremental" if goes_on else "full"
+        scope: Scope = "incremental" if goes_on else "full"
         return Captured(scope, "counts", {}, {"keys": 9}, "9 keys", parents, figures)
 
     @contextlib.contextmanager

@@ -207,6 +207,12 @@ def is_tested(shop: Shop) -> bool:
     return bool(facts["latest"]["values/prices"]["restore_tested"])
 
 
+class Living(Values):
+    """One whose trials look at what is there."""
+
+    mode = "existing"
+
+
 def test_a_test_that_fails_takes_back_what_an_earlier_one_said(chained: Shop) -> None:
     wrong = (Check("price of tea", "tea", expect="3"),)
     chained.validate()
@@ -216,7 +222,7 @@ def test_a_test_that_fails_takes_back_what_an_earlier_one_said(chained: Shop) ->
     assert not is_tested(chained)
     assert chained.validate().facts["restore_tested_mark"]
     assert is_tested(chained)
-    chained.values = Values(chained.directory, mode="existing")
+    chained.values = Living(chained.directory)
     with pytest.raises(ProofMismatch):
         chained.validate(checks=wrong)
     assert is_tested(chained)  # a database that lives goes on changing
@@ -335,7 +341,7 @@ def test_a_component_says_itself_what_later_backups_are_compared_with(shop: Shop
 def test_nothing_about_its_figures_fails_a_backup_that_exists(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.values = Odd(shop.directory, says={"figures": base.Figures(members={"one that is not there": 7})})
     assert "lists no complete member 0007" in shop.back_up().warnings[0]
-    monkeypatch.setattr(judging, "judge", lambda *_given: 1 / 0)
+    monkeypatch.setattr(judging, "judged", lambda *_given: 1 / 0)
     shop.values = Values(shop.directory)
     shop.write(tea="4")
     assert "was compared with nothing: ZeroDivisionError" in shop.back_up().warnings[-1]

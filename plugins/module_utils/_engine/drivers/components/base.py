@@ -67,6 +67,18 @@ class Stored(t.Protocol):
         """Return an encrypted record, read to its authenticated end."""
 
 
+Scope = t.Literal["full", "incremental", "partial"]
+"""How much of its component a backup holds. An incremental one has parents, and no other has any."""
+
+SCOPES: tuple[str, ...] = t.get_args(Scope)
+
+WHOLE: tuple[Scope, ...] = ("full", "incremental")
+"""Restores all of it: may be `latest` and `previous`, keeps it fresh, fills a slot of retention."""
+
+COMPARABLE: tuple[Scope, ...] = ("full",)
+"""Its size tells something beside another's: to the guard against shrinking, and to the search for anomalies."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parent:
     """A backup that another one needs for a restore."""
@@ -77,11 +89,7 @@ class Parent:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Figures:
-    """
-    How much a backup holds, for whoever looks for anomalies: all `rows` if they were counted, those of its parts by
-    name, and the numbers of the members whose sizes are followed, by what they hold. Beside other backups' of the same
-    `compression`.
-    """
+    """What anomalies are looked for in: rows if they were counted, of parts by name, and members, by what they hold."""
 
     compression: str = ""
     rows: int | None = None
@@ -151,11 +159,7 @@ class Run:
 
 
 class Trial(t.Protocol):
-    """
-    Where backups of these `kinds` are proved. `mode` and `where` say it to machines and to people.
-
-    With `reads_all`, every member is read for it.
-    """
+    """Where backups of these `kinds` are proved, for machines (`mode`) and people; with `reads_all` by every member."""
 
     @property
     def kinds(self) -> frozenset[str]: ...

@@ -6,13 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from .postgres import layout
 
-if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .base import Figures
-
-FIGURES: Mapping[str, Callable[[Mapping[str, t.Any]], Figures]] = {layout.KIND: layout.figures}
+FIGURES = {layout.KIND: layout.figures}

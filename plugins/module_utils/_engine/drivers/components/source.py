@@ -16,8 +16,7 @@ if t.TYPE_CHECKING:
 
     from ...ground.model import World
     from ...ground.progress import Phases, Progress
-    from ...ground.scopes import ScopeName
-    from .base import Parent
+    from .base import Parent, Scope
 
 
 class Earlier(t.Protocol):
@@ -67,7 +66,7 @@ class Captured:
     are what later backups are compared with, and `facts` go into the result.
     """
 
-    scope: ScopeName
+    scope: Scope
     proof: str
     versions: Mapping[str, str]
     facts: Mapping[str, t.Any]
@@ -100,11 +99,7 @@ SinkT_contra = t.TypeVar("SinkT_contra", bound=Sink, contravariant=True)
 
 
 class Source(t.Protocol[SinkT_contra]):
-    """
-    Something that can be backed up. `name` are the two parts of its component's name, `kind` is the manifest's.
-
-    `own_facts` are the names of the facts of its previews and captures: each result has them, known or not.
-    """
+    """What can be backed up: the two parts of its name, the manifest's `kind`, and the facts that each result has."""
 
     @property
     def name(self) -> tuple[str, str]: ...

@@ -89,11 +89,7 @@ class Plan(t.Protocol):
 
 
 class Target(t.Protocol):
-    """
-    Where backups of these `kinds` go back to, and the component's `name` whose they are.
-
-    `own_facts` are the names of the facts of its plans: each result has them, known or not.
-    """
+    """Where a component's backups of these `kinds` go back to, and the names of the facts that each result has."""
 
     @property
     def name(self) -> tuple[str, str]: ...

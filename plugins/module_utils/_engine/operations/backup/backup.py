@@ -13,6 +13,7 @@ and the manifest, written last and create-only, is what makes the backup exist.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import typing as t
@@ -22,6 +23,8 @@ from ...drivers.crypto import seals
 from ...drivers.stores.base import is_there
 from ...ground import units
 from ...ground.errors import AccessDenied, NotFound, RecoveryError, StoreError, Tampered, TooSmall, Unbelievable
+from ...ground.model import Outcome
+from ...ground.printing import printable
 from ...ground.progress import Progress, status_directory
 from ...records.anomalies import assessment
 from ...records.anomalies.backup_figures import Statistics
@@ -29,16 +32,25 @@ from ...records.repository import catalogue, choosing, manifest
 from ...records.repository import names as repository
 from ...records.repository.receipts import Receipt
 from ...records.repository.stored_backup import incomplete
-from . import report
 from .attempts import Attempts
 from .request import BackupRequest
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ...drivers.components.source import Preview
     from ...drivers.crypto import lbx
-    from ...ground.model import Outcome, World
+    from ...ground.model import World
     from ...records.repository.manifest import Manifest
+    from .attempts import Made
 
 __all__ = ["BackupRequest", "back_up"]
+
+SHAPE = (
+    *("attempts", "backup_id", "component", "estimate", "finished", "members", "phase_seconds", "plain_size"),
+    *("proof", "reason", "scope", "seconds", "size", "started", "suspicions"),
+)
+"""Keys that every result of a backup has, whether they say anything or not, beside those of its component."""
 
 
 def back_up(request: BackupRequest, world: World) -> Outcome:
@@ -58,12 +70,12 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     if previous and request.max_age is not None:
         age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
         if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
-            return report.nothing_to_do(request, previous, f"{units.human_duration(age)} old, younger than max_age")
+            return _nothing_to_do(request, previous, f"{units.human_duration(age)} old, younger than max_age")
     preview = request.source.look(known, world)
     if previous and not preview.due:
-        return report.nothing_to_do(request, previous, preview.why)
+        return _nothing_to_do(request, previous, preview.why)
     if world.dry_run:
-        return report.planned(request, component, preview)
+        return _planned(request, component, preview)
     progress = Progress(status_directory(request.repository.state_dir, world), "backup", component, world.now)
     attempts = Attempts(request, world, opened, component, writer, compression, progress)
     with progress.running():
@@ -83,7 +95,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         made.captured.figures,
         request.thresholds,
     )
-    return report.made(request, record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
+    return _made(request, record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
 
 
 def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest) -> bytes:
@@ -164,3 +176,50 @@ def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -
             plain_size=size,
             previous=previous.plain_size,
         )
+
+
+def _nothing_to_do(request: BackupRequest, previous: Receipt, why: str) -> Outcome:
+    """Say that the previous backup does."""
+    times = {"started": previous.started.isoformat(), "seconds": (previous.at - previous.started).total_seconds()}
+    facts = _facts(request, {}, **dataclasses.asdict(previous) | times)
+    said = f"{previous.backup_id} is {why}: nothing to do."
+    return Outcome(changed=False, facts={"backup": facts, "summary": said})
+
+
+def _planned(request: BackupRequest, component: str, preview: Preview) -> Outcome:
+    """Say what would be written, without capturing."""
+    lines = (f"backup of {component} ({request.reason}), {request.compression}, {preview.how}", *preview.lines)
+    known = {"reason": request.reason, "members": preview.members, "estimate": preview.estimate}
+    facts = {
+        "backup": _facts(request, preview.facts, component=component, **known),
+        "summary": f"Would back up {component}: {preview.members} members.",
+    }
+    after = "\n  ".join(map(printable, lines)) + "\n"
+    return Outcome(changed=True, facts=facts, after=after, warnings=preview.warnings)
+
+
+def _made(
+    request: BackupRequest, record: Manifest, done: Made, warnings: tuple[str, ...], suspicions: Sequence[str]
+) -> Outcome:
+    """Say what was made."""
+    seconds = max(record.seconds, 0.001)
+    summary = (
+        f"{record.backup_id} of {record.component}: {units.human_size(record.plain_size)} of data stored as "
+        f"{units.human_size(record.size)} in {units.human_duration(seconds)} "
+        f"({units.human_rate(record.plain_size / seconds)}), {done.captured.said}."
+    )
+    known = {
+        **record.facts,
+        "members": len(record.numbers),
+        "attempts": done.files.attempt,
+        "phase_seconds": done.files.phases.seconds,
+        "suspicions": list(suspicions),
+    }
+    facts = {"backup": _facts(request, done.captured.facts, **known), "summary": summary}
+    looked = tuple(f"{record.backup_id} of {record.component} is suspicious. {cause}" for cause in suspicions)
+    return Outcome(changed=True, facts=facts, after=summary + "\n", warnings=(*warnings, *looked))
+
+
+def _facts(request: BackupRequest, own: Mapping[str, t.Any], **known: t.Any) -> dict[str, t.Any]:
+    """Return a result with every key that one has, None where it says nothing, and no other."""
+    return {name: known.get(name) for name in SHAPE} | {name: own.get(name) for name in request.source.own_facts}

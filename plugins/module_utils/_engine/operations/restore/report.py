@@ -25,16 +25,8 @@ if t.TYPE_CHECKING:
 
 
 SHAPE = (
-    "confirm",
-    "estimate_seconds",
-    "emergency_backup_id",
-    "finished",
-    "kept",
-    "phase_seconds",
-    "proved",
-    "recovery_id",
-    "seconds",
-    "seconds_until_usable",
+    *("confirm", "estimate_seconds", "emergency_backup_id", "finished", "kept", "phase_seconds", "proved"),
+    *("recovery_id", "seconds", "seconds_until_usable"),
 )
 """Keys that every result of a restore has, whether they say anything or not, beside those of its component."""
 

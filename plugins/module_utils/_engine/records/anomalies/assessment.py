@@ -19,7 +19,7 @@ from ...ground.workers import at_once
 from ..repository import catalogue, protection
 from ..repository.receipts import Receipts
 from . import judging
-from .backup_figures import Statistics, of, of_manifest
+from .backup_figures import Statistics, of
 
 if t.TYPE_CHECKING:
     import datetime
@@ -88,7 +88,7 @@ def _figures(
 ) -> Iterable[Statistic]:
     known = {entry.backup_id: entry for entry in memory.of(opened.application)} if backups else {}
     figures = {}
-    for plain in (of_manifest(backup.manifest) for backup in backups):
+    for plain in (of(backup.manifest) for backup in backups):
         last = known.get(plain.backup_id, plain)
         # What is remembered counts while it fits what is signed.
         fits = (last.component, last.size, last.plain_size) == (plain.component, plain.size, plain.plain_size)

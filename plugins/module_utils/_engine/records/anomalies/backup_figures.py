@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import itertools
 import typing as t
 
+from ...drivers.components.base import Figures
 from ...ground import journal
 from ...ground.host_state import STATISTICS
 from ...ground.units import point_in_time
@@ -24,7 +24,6 @@ from ...ground.units import point_in_time
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...drivers.components.base import Figures
     from ..repository.manifest import Manifest
 
 LARGEST = 16 << 20
@@ -69,8 +68,10 @@ class Statistic:
         return datetime.datetime.fromisoformat(self.finished)
 
 
-def of_manifest(record: Manifest) -> Statistic:
-    """Return what the public record of a backup tells."""
+def of(record: Manifest, figures: Figures | None = None) -> Statistic:
+    """Return what the public record of a backup tells, and the component's figures where they are known."""
+    told = figures or Figures()
+    members = ((name, record.of_member(f"{number:04d}")) for name, number in told.members.items())
     return Statistic(
         application=record.application,
         component=record.component,
@@ -81,21 +82,10 @@ def of_manifest(record: Manifest) -> Statistic:
         finished=record.finished.isoformat(),
         size=record.size,
         plain_size=record.plain_size,
-    )
-
-
-def of(record: Manifest, figures: Figures) -> Statistic:
-    """Return what the component's figures tell too."""
-    members = {name: record.of_member(f"{number:04d}") for name, number in figures.members.items()}
-    return dataclasses.replace(
-        of_manifest(record),
-        compression=figures.compression,
-        rows=figures.rows,
-        tables=dict(figures.parts),
-        streams={
-            name: [sum(file.size for file in files), sum(file.plain_size for file in files)]
-            for name, files in members.items()
-        },
+        compression=told.compression,
+        rows=told.rows,
+        tables=dict(told.parts),
+        streams={name: [sum(one.size for one in own), sum(one.plain_size for one in own)] for name, own in members},
     )
 
 
@@ -143,13 +133,9 @@ def _newest(entries: Iterable[Statistic]) -> list[bytes]:
 
 def _sound(entry: Statistic) -> bool:
     """Whether a line that was read is what it has to be."""
-    shaped = isinstance(entry.tables, dict) and isinstance(entry.streams, dict)
-    shaped = shaped and all(isinstance(pair, list) and len(pair) == 2 for pair in entry.streams.values())
-    return shaped and _typed(entry) and point_in_time(entry.finished) is not None
-
-
-def _typed(entry: Statistic) -> bool:
-    pairs = itertools.chain.from_iterable(entry.streams.values())
-    numbers = (entry.size, entry.plain_size, entry.rows or 0, *entry.tables.values(), *pairs)
-    texts = (entry.component, entry.backup_id, entry.scope, entry.reason, entry.compression)
-    return all(isinstance(number, int) for number in numbers) and all(isinstance(text, str) for text in texts)
+    try:
+        pairs = [number for stored, plain in entry.streams.values() for number in (stored, plain)]
+        numbers = [entry.size, entry.plain_size, entry.rows or 0, *entry.tables.values(), *pairs]
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return all(isinstance(number, int) for number in numbers) and point_in_time(entry.finished) is not None

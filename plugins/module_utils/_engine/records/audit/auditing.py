@@ -48,11 +48,7 @@ def events(
     os_user: str,
     seconds: float,
 ) -> list[audit.Event]:
-    """
-    Return what a module's run leaves in the log: one event of how it ended, after one of each backup it deleted.
-
-    Among the options, `component` is what they mean together.
-    """
+    """Return what a run, whose options say its `component`, leaves in the log: how it ended, after what it deleted."""
     changed = not isinstance(ended, BaseException) and ended.changed
     if not isinstance(ended, BaseException) and not changed and OPERATIONS[operation].unchanged == "nothing":
         return []

@@ -15,8 +15,8 @@ import itertools
 import re
 import typing as t
 
+from ...drivers.components.base import COMPARABLE, WHOLE
 from ...ground.errors import UsageError
-from ...ground.scopes import SCOPES, Scope
 from ...ground.units import point_in_time
 
 if t.TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Made(t.Protocol):
 
     @property
     def scope(self) -> str:
-        """How much of its component it holds, a word of `SCOPES`."""
+        """How much of its component it holds."""
 
     @property
     def reason(self) -> str:
@@ -78,12 +78,12 @@ def age(record: Dated) -> tuple[datetime.datetime, str, str]:
 
 def is_whole(record: Made) -> bool:
     """Whether a backup restores the whole component, with its parents where it has some."""
-    return SCOPES.get(record.scope, Scope()).whole
+    return record.scope in WHOLE
 
 
 def is_comparable(record: Made) -> bool:
     """Whether the size of a backup tells something beside that of another such one."""
-    return SCOPES.get(record.scope, Scope()).comparable
+    return record.scope in COMPARABLE
 
 
 def is_emergency(record: Made) -> bool:

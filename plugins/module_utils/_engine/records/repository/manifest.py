@@ -16,10 +16,9 @@ import datetime
 import re
 import typing as t
 
-from ...drivers.components.base import Parent
+from ...drivers.components.base import SCOPES, Parent
 from ...drivers.crypto import strict_json
 from ...ground.errors import Tampered
-from ...ground.scopes import SCOPES
 from ...ground.verbs import REASONS
 from . import names as repository
 
@@ -160,8 +159,7 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
     place = (manifest.application, manifest.component, manifest.backup_id)
     _require(place == (application, component, backup_id), backup_id, "belongs to another place")
     _require(manifest.scope in SCOPES and manifest.reason in REASONS, backup_id, "has an unknown scope or reason")
-    alone = manifest.scope != "incremental"
-    _require(alone != bool(manifest.parents), backup_id, f"has {len(manifest.parents)} parents and is {manifest.scope}")
+    _require(bool(manifest.parents) == (manifest.scope == "incremental"), backup_id, "has other parents than its scope")
     _check_files(manifest)
     expected = {"size": manifest.size, "plain_size": manifest.plain_size, "files": len(manifest.files)}
     _require(totals == expected, backup_id, "has totals that differ from its files")

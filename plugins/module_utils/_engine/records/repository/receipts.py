@@ -61,13 +61,6 @@ class Receipt:
         """When it began."""
         return point_in_time(self.began) or repository.began(self.backup_id)
 
-    @property
-    def facts(self) -> dict[str, t.Any]:
-        """What a result says of it, in the words that the manifest's has."""
-        names = ("backup_id", "component", "scope", "reason", "finished", "size", "plain_size")
-        times = {"started": self.started.isoformat(), "seconds": (self.at - self.started).total_seconds()}
-        return {**{name: getattr(self, name) for name in names}, **times}
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expired:

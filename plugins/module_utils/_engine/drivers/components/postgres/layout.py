@@ -23,9 +23,6 @@ KIND = "logical"
 FOLLOWED = 2000
 """The largest tables of a backup that are followed one by one; all are in the sum."""
 
-REST = "rest"
-"""What the member is called that holds all tables without one of their own."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
@@ -87,18 +84,13 @@ def figures(detail: Mapping[str, t.Any]) -> Figures:
     bytes_of = {(entry["schema"], entry["name"]): entry["bytes"] for entry in detail["tables"]}
     counted.sort(key=lambda entry: -bytes_of.get((entry["schema"], entry["name"]), 0))
     own = [member for member in detail["members"] if member["role"] == "table"][:FOLLOWED]
-    named = [(_label(*member["tables"][0]), member["number"]) for member in own]
-    rest = [(REST, member["number"]) for member in detail["members"] if member["role"] == "rest"]
+    rest = {member["role"]: member["number"] for member in detail["members"] if member["role"] == "rest"}
     return Figures(
         compression=str(detail.get("compression", "")),
         rows=sum(int(entry["rows"]) for entry in counted) if "tables" in detail["proof"] else None,
-        parts={_label(entry["schema"], entry["name"]): int(entry["rows"]) for entry in counted[:FOLLOWED]},
-        members=dict([*named, *rest]),
+        parts={f"{entry['schema']}.{entry['name']}": int(entry["rows"]) for entry in counted[:FOLLOWED]},
+        members={".".join(member["tables"][0]): member["number"] for member in own} | rest,
     )
-
-
-def _label(schema: str, name: str) -> str:
-    return f"{schema}.{name}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
