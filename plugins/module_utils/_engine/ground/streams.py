@@ -77,18 +77,16 @@ class Reader:
 
     def peek(self, size: int) -> bytes:
         """Look at the next `size` bytes; fewer mean that the stream ends there."""
-        if len(self._held) < size:
-            gathered = bytearray(self._held)
-            while len(gathered) < size and (chunk := next(self._chunks, None)) is not None:
-                gathered += chunk
-            self._held = memoryview(gathered)
-        return bytes(self._held[:size])
+        taken = self.take(size)
+        self.give_back(taken)
+        return taken
 
     def take(self, size: int) -> bytes:
         """Take the next `size` bytes, or fewer at the end."""
-        taken = self.peek(size)
-        self._held = self._held[size:]
-        return taken
+        taken = bytearray()
+        while len(taken) < size and (block := self.block(size - len(taken))):
+            taken += block
+        return bytes(taken)
 
     def block(self, limit: int | None = None) -> bytes:
         """Take the next bytes, as many as there are at once, or `limit` at most; none at the end."""
@@ -98,7 +96,8 @@ class Reader:
                 return chunk
             self._held = memoryview(chunk)
         taken = bytes(self._held[:limit])
-        self._held = self._held[len(taken) :]
+        # An empty view of a chunk would keep it in memory.
+        self._held = self._held[len(taken) :] or memoryview(b"")
         return taken
 
     def give_back(self, piece: bytes) -> None:
