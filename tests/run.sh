@@ -11,6 +11,8 @@
 # tests/output/STEP.log.  LIFEBOAT_RIG names a folder for the test hosts' images and the S3 server, to be shared between
 # checkouts; .cache/rig by default.
 set -euo pipefail
+# Who starts it in the background of a script lets it ignore the signal by which a run ends its steps.
+[ -z "$(trap -p INT)" ] || exec env --default-signal=INT bash "${BASH_SOURCE[0]}" "$@"
 lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/lib
 # shellcheck source=tests/lib/steps.sh
 . "$lib/steps.sh"
@@ -46,13 +48,19 @@ fi
 . "$lib/venv.sh"
 cd "$ROOT"
 
-prepare() {
-  local step wanted=(git ca-certificates python3-venv)
+prepare() { # the Python environment beside the packages: neither keeps two cores busy
+  local step wanted=() venv status=0
   for step in "${chosen[@]}"; do
     read -ra more < <(needs "$step") || true
     wanted+=("${more[@]}")
   done
-  packages "${wanted[@]}" && make_venv "$VENV" meta/ee-requirements.txt tests/requirements.txt && collections >/dev/null
+  packages git ca-certificates python3-venv && collections >/dev/null || return
+  set -m # a process group of its own, which a signal from `end` reaches as a whole
+  make_venv "$VENV" meta/ee-requirements.txt tests/requirements.txt &
+  set +m
+  venv=$!
+  packages "${wanted[@]}" || status=$?
+  wait "$venv" && return "$status"
 }
 
 run_step() { # STEP: in a shell of its own, where set -e holds because it stands in no condition
@@ -97,6 +105,8 @@ end() { # what still runs ends as it would by Ctrl-C, all of its processes
   wait
 }
 
+trap end EXIT
+trap 'exit 130' HUP INT TERM
 began=$SECONDS
 prepare || {
   echo "the preparation failed; see tests/output/"
@@ -109,9 +119,7 @@ declare -A running=() started=() lines=()
 failed=0
 export WORKERS=1 # of a step that can use several: two steps keep two cores busy
 [ ${#chosen[@]} -gt 1 ] || WORKERS=2
-set -m # each in a process group of its own, which a signal from `end` reaches as a whole
-trap end EXIT
-trap 'exit 130' HUP INT TERM
+set -m # each in a process group of its own, too
 ahead >"$OUTPUT/ahead.log" 2>&1 </dev/null &
 for step in "${chosen[@]}"; do
   [ ${#running[@]} -lt 2 ] || await

@@ -55,7 +55,7 @@ def test_one_table_tells_of_a_host_that_failed_and_of_one_that_did_not(plays: Pl
     own = {name: {"lifeboat_cluster": name, "lifeboat_databases": good} for name in ("db1", "db2")}
     own[failing]["lifeboat_databases"] = names
 
-    done = plays.run("backup", hosts={name: {**LOCAL, **each} for name, each in own.items()})
+    done = plays.run("backup", hosts={name: {**LOCAL, **each} for name, each in own.items()}, lifeboat_history=None)
 
     assert done.returncode == 2, done.stdout + done.stderr
     assert re.search(rf"{failing} .*failed=1 ", done.stdout)
@@ -77,7 +77,7 @@ def test_one_table_tells_of_a_host_that_failed_and_of_one_that_did_not(plays: Pl
 
 
 def test_a_host_that_all_failed_on_and_one_that_is_away_are_in_the_table(plays: Plays) -> None:
-    done = plays.run("backup", hosts={"db1": AWAY, "db2": {**LOCAL, "lifeboat_reason": "never"}})
+    done = plays.run("backup", hosts={"db1": AWAY, "db2": {**LOCAL, "lifeboat_reason": "never"}}, lifeboat_history=None)
 
     assert done.returncode != 0
     heading, *rows = table(done)
@@ -89,15 +89,15 @@ def test_a_host_that_all_failed_on_and_one_that_is_away_are_in_the_table(plays: 
 
 
 def test_the_table_of_one_host_does_not_name_it_and_young_backups_are_told(plays: Plays) -> None:
-    assert plays.run("backup").returncode == 0
+    assert plays.run("backup", lifeboat_history=None).returncode == 0
 
-    done = plays.run("backup", lifeboat_max_age="1h")
+    done = plays.run("backup", lifeboat_history=None, lifeboat_max_age="1h")
 
     heading, row, sentence = table(done)
     assert cells(heading)[0] == "DATABASE"
     assert cells(row)[:2] == [plays.database, "young enough"]
     assert sentence == "0 of 1 database backed up; 1 has a backup that is young enough."
-    planned = plays.run("backup", "--check")
+    planned = plays.run("backup", "--check", lifeboat_history=None)
     assert cells(table(planned)[1])[:2] == [plays.database, "would back up"]
 
 

@@ -23,6 +23,7 @@ export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$R
 
 quiet_environment() { # what a test process must not inherit: keys, stores, servers and certificates of the machine
   local name
+  unset PYTHONDONTWRITEBYTECODE # a test starts hundreds of programs, and each would compile all that it imports
   for name in $(compgen -e); do
     case $name in
       AWS_* | AZURE_* | GOOGLE_* | PG* | ANSIBLE_* | MOLECULE_* | BACKUP_* | LIFEBOAT_S3_*) unset "$name" ;;

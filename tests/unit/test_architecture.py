@@ -46,14 +46,9 @@ def test_only_programs_ask_for_the_time_of_day_and_the_environment() -> None:
     asking = {"datetime.datetime.now", "datetime.now", "datetime.date.today", "time.time", "os.environ", "os.getenv"}
     for path in CODE:
         tree = ast.parse(path.read_text(encoding="utf-8"))
+        attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
         # A child that sends messages is given its environment.
-        given = {
-            id(node.value)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute) and node.attr in {"clear", "update"}
-        }
-        asked = {
-            ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and id(node) not in given
-        } & asking
+        given = {id(node.value) for node in attributes if node.attr in {"clear", "update"}}
+        asked = {ast.unparse(node) for node in attributes if id(node) not in given} & asking
         program = any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
         assert not asked or program, f"{path.relative_to(ENGINE)} asks for {asked}"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import typing as t
 from pathlib import Path
@@ -32,8 +33,13 @@ def _place(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Call):
             yield (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")), node
 
@@ -62,9 +68,7 @@ def test_nothing_prints(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=_place)
 def test_the_engine_stops_by_raising(path: Path) -> None:
-    asserted = [
-        node.lineno for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Assert)
-    ]
+    asserted = [node.lineno for node in ast.walk(_tree(path)) if isinstance(node, ast.Assert)]
     assert not asserted, f"{_place(path)} asserts in line {asserted}; python -O would leave that out"
 
 
@@ -88,7 +92,7 @@ def test_one_file_says_what_latest_means() -> None:
     for path in SHIPPED:
         words = {
             word.value
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in ast.walk(_tree(path))
             if isinstance(node, ast.Compare)
             for word in ast.walk(node)
             if isinstance(word, ast.Constant)

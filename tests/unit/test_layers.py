@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 UTILS = ROOT / "plugins" / "module_utils"
@@ -58,16 +59,23 @@ class Import(t.NamedTuple):
     inside: bool
 
 
-def _files() -> list[Path]:
-    return sorted(ENGINE.rglob("*.py"))
+@functools.cache
+def _files() -> Sequence[Path]:
+    return tuple(sorted(ENGINE.rglob("*.py")))
 
 
+@functools.cache
 def _name(path: Path) -> str:
     return ".".join(path.relative_to(ENGINE).with_suffix("").parts)
 
 
-def _imports(path: Path) -> Iterator[Import]:
-    """Give the imports of an engine file, those inside functions too; inside ones by their name within the engine."""
+@functools.cache
+def _imports(path: Path) -> Sequence[Import]:
+    """Return the imports of an engine file, those inside functions too; inside ones by their name within the engine."""
+    return tuple(_found_imports(path))
+
+
+def _found_imports(path: Path) -> Iterator[Import]:
     names = {_name(file) for file in _files()}
     package = _name(path).split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -47,10 +47,10 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(checkout: Path, *steps: str) -> subprocess.Popen[str]:
+def start(checkout: Path, *steps: str, within: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     environ = {"PATH": f"{checkout}:/usr/bin:/bin", "HOME": str(checkout)}
     return subprocess.Popen(
-        ["bash", "tests/run.sh", *steps], cwd=checkout, env=environ, stdout=subprocess.PIPE, text=True
+        [*within, "bash", "tests/run.sh", *steps], cwd=checkout, env=environ, stdout=subprocess.PIPE, text=True
     )
 
 
@@ -84,8 +84,9 @@ def test_a_step_alone_has_both_cores(checkout: Path) -> None:
     assert words(lines[-2]) == ("quick", "passed", "workers: 2")
 
 
-def test_a_run_that_is_ended_ends_what_it_started(checkout: Path) -> None:
-    running = start(checkout, "stuck")
+@pytest.mark.parametrize("within", [(), ("env", "--ignore-signal=INT")], ids=["alone", "in the background"])
+def test_a_run_that_is_ended_ends_what_it_started(checkout: Path, within: tuple[str, ...]) -> None:
+    running = start(checkout, "stuck", within=within)
     process = os.pidfd_open(int((checkout / "began").read_text()))
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=60)

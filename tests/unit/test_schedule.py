@@ -58,10 +58,15 @@ def values(text: str, lowest: int, highest: int) -> set[int]:
     return found
 
 
+@functools.cache
+def fields_of(text: str) -> list[set[int]]:
+    return [values(word, *limits) for word, limits in zip(text.split(), RANGES, strict=True)]
+
+
 def model(text: str, wall: datetime) -> bool:
     """Tell whether an expression fits a minute of the wall's clock, from what cron's manual says."""
     words = text.split()
-    minutes, hours, days, months, weekdays = (values(word, *limits) for word, limits in zip(words, RANGES, strict=True))
+    minutes, hours, days, months, weekdays = fields_of(text)
     by_date, by_weekday = wall.day in days, bool({wall.isoweekday(), wall.isoweekday() % 7} & weekdays)
     limited = not words[2].startswith("*") and not words[4].startswith("*")
     day = by_date or by_weekday if limited else by_date and by_weekday

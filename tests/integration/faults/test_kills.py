@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from fixtures_postgres import ClusterFactory, DatabaseFactory
     from fixtures_s3 import S3
 
-LOCAL = 24
+LOCAL = 10
 REMOTE = 6
 SEED = 20261121
 

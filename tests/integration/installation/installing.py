@@ -65,7 +65,11 @@ class Installation:
         book.write_text(json.dumps([{"hosts": "databases", "gather_facts": False, "tasks": tasks}]))
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
-        environ |= {"ANSIBLE_HOME": f"{self.home}/ansible", "ANSIBLE_LOCALHOST_WARNING": "false"}
+        environ |= {
+            "ANSIBLE_HOME": f"{self.home}/ansible",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_PIPELINING": "1",
+        }
         done = subprocess.run(
             [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, book, *words],
             env=environ | {"TMPDIR": str(self.temporary)},

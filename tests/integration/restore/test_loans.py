@@ -196,7 +196,7 @@ class Plays:
         inventory.write_text(json.dumps({"databases": {"hosts": {"db1": given}}}))
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
-        environ |= {"ANSIBLE_HOME": f"{home}/ansible", "ANSIBLE_LOCALHOST_WARNING": "false"}
+        environ |= {"ANSIBLE_HOME": f"{home}/ansible", "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_PIPELINING": "1"}
         return subprocess.Popen(
             [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, *words],
             env=environ,

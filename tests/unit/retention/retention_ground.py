@@ -14,6 +14,7 @@ import dataclasses
 import datetime
 import os
 import secrets
+import shutil
 import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import seals
@@ -41,18 +42,25 @@ MEMBERS = ("0001", "0002", "detail")
 class Ground:
     """One application's store in a directory, with its recovery key at hand."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, key: RecoveryKey | None = None) -> None:
         self.home = home
         self.root = home / "store"
         self.state = home / "state"
-        self.root.mkdir()
-        self.state.mkdir()
+        self.root.mkdir(exist_ok=True)
+        self.state.mkdir(exist_ok=True)
         self.now = datetime.datetime.now(datetime.UTC)
-        self.key = RecoveryKey.generate()
+        self.key = key or RecoveryKey.generate()
         self.settings = catalogue.RepositorySettings(
             "shop", StoreSettings(f"file://{self.root}"), KeySettings(recovery_key_hex=self.key.hex), str(self.state)
         )
         self.store = open_store(self.settings.store, environ={})
+
+    def copied(self, home: Path) -> Ground:
+        """Return another one in the empty directory `home`, with the same store and key, and the same time."""
+        shutil.copytree(self.home, home, dirs_exist_ok=True)
+        made = Ground(home, self.key)
+        made.now = self.now
+        return made
 
     def world(self, *, dry_run: bool = False, now: datetime.datetime | None = None) -> World:
         return World(now=lambda: now or self.now, sleep=_never, environ={}, dry_run=dry_run)

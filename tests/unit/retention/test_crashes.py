@@ -85,20 +85,19 @@ def run(ground, monkeypatch, store):
         return prune.prune(ground.request(POLICY), ground.world())
 
 
-def steps(tmp_path_factory, monkeypatch, ground_class):
-    ground = ground_class(tmp_path_factory.mktemp("counted"))
-    populate(ground)
-    counted = Mortal(ground.store, 0)
-    run(ground, monkeypatch, counted)
+def steps(tmp_path_factory, monkeypatch, ground):
+    place = ground.copied(tmp_path_factory.mktemp("counted"))
+    counted = Mortal(place.store, 0)
+    run(place, monkeypatch, counted)
     return counted.changes
 
 
 def test_a_crash_at_every_step_leaves_nothing_listed_that_is_broken(tmp_path_factory, monkeypatch, ground):
-    count = steps(tmp_path_factory, monkeypatch, type(ground))
+    stays, gone = populate(ground)
+    count = steps(tmp_path_factory, monkeypatch, ground)
     assert count > 20
     for at in range(1, count + 1):
-        place = type(ground)(tmp_path_factory.mktemp("crashed"))
-        stays, gone = populate(place)
+        place = ground.copied(tmp_path_factory.mktemp("crashed"))
         with pytest.raises(Killed):
             run(place, monkeypatch, Mortal(place.store, at))
         listed = set(place.listed())

@@ -224,9 +224,9 @@ def listed(ground):
 def test_a_crash_at_every_step_of_a_crowded_store_leaves_nothing_listed_that_is_broken(
     tmp_path_factory, monkeypatch, ground
 ):
+    stays, gone = populate(ground)
     for at in range(1, 100):
-        place = type(ground)(tmp_path_factory.mktemp("crashed"))
-        stays, gone = populate(place)
+        place = ground.copied(tmp_path_factory.mktemp("crashed"))
         mortal = Mortal(Crowded(place.store, 9), at)
         with monkeypatch.context() as patched:
             through(patched, mortal)

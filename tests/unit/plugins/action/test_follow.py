@@ -12,12 +12,12 @@ import select
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[4]
+FOLLOWED, PLAIN = 0.2, 0
+"""Seconds between two lines of progress; without them a module runs plainly."""
 
 ACTION = """
 import os, pathlib
@@ -98,18 +98,18 @@ class Play:
             (path / name).mkdir(parents=True)
         os.symlink(_collections() / "ansible_collections/lifeboat", plugins.parents[2] / "lifeboat")
 
-    def start(self, *arguments: str, keywords: str = "", **options: str) -> subprocess.Popen[str]:
-        return self._start(*arguments, result={"keywords": keywords, "options": options})
+    def start(self, *, keywords: dict | None = None, **options: str) -> subprocess.Popen[str]:
+        return self.begin(result={"keywords": keywords or {}, "options": options})
 
-    def _start(self, *arguments: str, **cases: dict) -> subprocess.Popen[str]:
-        play = """
-        - hosts: localhost
-          connection: local
-          gather_facts: false
-          tasks:
-        """
-        play += "".join(self._tasks(name, **case) for name, case in cases.items())
-        (self.path / "play.yml").write_text(textwrap.dedent(play))
+    def begin(self, *arguments: str, interval: float = FOLLOWED, **cases: dict) -> subprocess.Popen[str]:
+        play = {
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": {"ansible_python_interpreter": sys.executable, "lifeboat_progress_interval": interval},
+            "tasks": [task for name, case in cases.items() for task in self._tasks(name, **case)],
+        }
+        (self.path / "play.yml").write_text(json.dumps([play]))
         environment = {
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(self.path / "collections"),
@@ -122,36 +122,30 @@ class Play:
         }
         # The inventory is empty, so that nothing of this machine's own counts.
         command = [sys.executable, "-m", "ansible", "playbook", "-i", "/dev/null", *arguments, "play.yml"]
-        command += ["-e", f"ansible_python_interpreter={sys.executable}"]
         return subprocess.Popen(
             command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def run(self, *arguments: str, **options: str) -> dict:
-        return self.run_all(*arguments, result={"options": options})["result"]
-
-    def run_all(self, *arguments: str, **cases: dict) -> dict[str, dict]:
+    def run_all(self, *arguments: str, interval: float = FOLLOWED, **cases: dict) -> dict[str, dict]:
         """Run a task for each case, and give what came of each."""
-        self.out, self.err = self._start(*arguments, **cases).communicate(timeout=120)
+        running = self.begin(*arguments, interval=interval, **cases)
+        self.out, self.err = running.communicate(timeout=120)
         return {name: json.loads((self.path / f"{name}.json").read_text()) for name in cases}
 
-    def _tasks(self, name: str, keywords: str = "", options: dict[str, str] | None = None) -> str:
+    def _tasks(self, name: str, keywords: dict | None = None, options: dict[str, str] | None = None) -> list[dict]:
         given = {"subject": "main/shop", "state_dir": str(self.path / "state")} | (options or {})
-        return f"""
-            - lifeboat_test.follow.slow: {json.dumps(given)}
-              register: {name}
-              ignore_errors: true
-              ignore_unreachable: true
-              {keywords}
-            - ansible.builtin.copy:
-                content: "{{{{ {name} | to_json }}}}"
-                dest: {self.path}/{name}.json
-              check_mode: false
-              changed_when: true
-              vars:
-                ansible_remote_tmp: {self.path}/copying
-              diff: false
-        """
+        asked = {"lifeboat_test.follow.slow": given, "register": name, **(keywords or {})}
+        copied = {"content": f"{{{{ {name} | to_json }}}}", "dest": f"{self.path}/{name}.json"}
+        return [
+            {**asked, "ignore_errors": True, "ignore_unreachable": True},
+            {
+                "ansible.builtin.copy": copied,
+                "check_mode": False,
+                "changed_when": True,
+                "vars": {"ansible_remote_tmp": f"{self.path}/copying"},
+                "diff": False,
+            },
+        ]
 
     @property
     def lines(self) -> list[str]:
@@ -172,13 +166,9 @@ def play(tmp_path):
     return Play(tmp_path)
 
 
-FOLLOWED = ("-e", "lifeboat_progress_interval=0.2")
-PLAIN = ("-e", "lifeboat_progress_interval=0")
-
-
 def test_progress_is_shown_while_the_module_runs_and_then_its_result_comes(play):
     gate = play.path / "gate"
-    running = play.start(*FOLLOWED, gate=str(gate))
+    running = play.start(gate=str(gate))
     line = next(line for line in running.stderr if "MiB" in line)
     gate.touch()
     running.communicate(timeout=60)
@@ -189,24 +179,29 @@ def test_progress_is_shown_while_the_module_runs_and_then_its_result_comes(play)
 
 def test_the_results_are_those_of_a_plain_run(play):
     cases = {how: {"options": {"how": how}} for how in ("well", "fail", "crash")}
-    plain = play.run_all(*PLAIN, "--diff", **cases)
+    plain = play.run_all("--diff", interval=PLAIN, **cases)
     shown = play.out
-    assert play.run_all(*FOLLOWED, "--diff", **cases) == plain
+    assert play.run_all("--diff", **cases) == plain
     assert play.out == shown
     assert {how: result["failed"] for how, result in plain.items()} == {"well": False, "fail": True, "crash": True}
     assert play.job_files == []
 
 
-def test_a_module_that_is_killed_is_a_failure_that_says_so(play):
-    result = play.run(*FOLLOWED, how="die")
-    assert result["failed"]
-    assert result["msg"].startswith("MODULE FAILURE")
-    assert "ansible_job_id" not in result
+def test_a_module_that_is_killed_and_an_interval_that_is_no_number_are_failures_that_say_so(play):
+    results = play.run_all(
+        killed={"options": {"how": "die"}}, often={"keywords": {"vars": {"lifeboat_progress_interval": "often"}}}
+    )
+    killed, often = results["killed"], results["often"]
+    assert killed["failed"]
+    assert killed["msg"].startswith("MODULE FAILURE")
+    assert "ansible_job_id" not in killed
+    assert often["failed"]
+    assert "lifeboat_progress_interval" in often["msg"]
     assert play.job_files == []
 
 
 def test_a_job_that_vanishes_is_reported(play):
-    running = play.start(*FOLLOWED, gate="/nowhere/gate")
+    running = play.start(gate="/nowhere/gate")
     next(line for line in running.stderr if "MiB" in line)
     pid = json.loads((play.path / "state/status/backup-main%2Fshop.json").read_text())["pid"]
     (job,) = (name for name in os.listdir(play.path / "async"))
@@ -220,61 +215,45 @@ def test_a_job_that_vanishes_is_reported(play):
 
 
 def test_the_status_of_an_earlier_run_is_not_shown(play):
-    play.run(*PLAIN)
     gate = play.path / "gate"
-    running = play.start(*FOLLOWED, gate=str(gate), state_dir=str(play.path / "state"), subject="main/other")
-    line = next(line for line in running.stderr if line.startswith("["))
+    running = play.begin(
+        earlier={"keywords": {"vars": {"lifeboat_progress_interval": PLAIN}}},
+        result={"options": {"gate": str(gate), "subject": "main/other"}},
+    )
+    line = next(line for line in running.stderr if line.startswith("[localhost"))
     gate.touch()
     running.communicate(timeout=60)
+    assert json.loads((play.path / "earlier.json").read_text())["changed"]
     assert line.startswith("[localhost] backup of other: running for ")
 
 
 def test_where_a_job_must_not_be_the_module_runs_plainly(play):
+    """Where it cannot be kept, too: a host without a place for it, with and without pipelining."""
+    blocked = play.path / "blocked"
+    blocked.write_text("in the way")
+    pipelined = {"ansible_pipelining": True, "ansible_remote_tmp": str(blocked)}
     results = play.run_all(
-        *FOLLOWED,
-        no_log={"keywords": "no_log: true"},
-        background={"keywords": "async: 60\n              poll: 1"},
+        no_log={"keywords": {"no_log": True}},
+        background={"keywords": {"async": 60, "poll": 1}},
         password={"options": {"login_password": "hunter2hunter2"}},
         no_state={"options": {"state_dir": ""}},
+        no_jobs={"keywords": {"vars": {"ansible_async_dir": str(blocked)}}},
+        no_place={"keywords": {"vars": pipelined}},
+        check_mode={"keywords": {"check_mode": True}},
     )
-    assert [(result["changed"], result.get("check", False)) for result in results.values()] == [(True, False)] * 4
+    failed = [result["failed"] for result in results.values()]
+    assert [(result["changed"], result.get("check", False)) for result in results.values()] == [
+        *([(True, False)] * 6),
+        (True, True),
+    ]
+    assert failed == [False] * 7
     assert play.lines == []
     assert "hunter2hunter2" not in play.out + play.err + json.dumps(results)
 
 
-def test_in_check_mode_the_module_runs_plainly(play):
-    result = play.run(*FOLLOWED, "--check")
-    assert result["changed"]
-    assert result["check"]
-    assert play.lines == []
-
-
-def test_where_jobs_cannot_be_kept_the_module_runs_plainly(play):
-    (play.path / "async").rmdir()
-    (play.path / "async").write_text("in the way")
-    result = play.run(*FOLLOWED)
-    assert result["changed"]
-    assert not result["failed"]
-
-
-def test_where_the_host_has_no_place_for_a_job_a_pipelined_module_runs_plainly(play, monkeypatch):
-    monkeypatch.setenv("ANSIBLE_PIPELINING", "1")
-    (play.path / "remote").rmdir()
-    (play.path / "remote").write_text("in the way")
-    result = play.run(*FOLLOWED)
-    assert result["changed"]
-    assert not result["failed"]
-
-
-def test_an_interval_that_is_no_number_is_refused_by_name(play):
-    result = play.run("-e", "lifeboat_progress_interval=often")
-    assert result["failed"]
-    assert "lifeboat_progress_interval" in result["msg"]
-
-
 def test_a_task_whose_time_is_up_ends_the_module(play):
     gate = play.path / "gate"
-    running = play.start(*FOLLOWED, keywords="timeout: 600", gate=str(gate))
+    running = play.start(keywords={"timeout": 600}, gate=str(gate))
     next(line for line in running.stderr if "MiB" in line)
     module = os.pidfd_open(json.loads((play.path / "state/status/backup-main%2Fshop.json").read_text())["pid"])
     # The alarm that Ansible set for the task, early: how long the start takes is the machine's affair.

@@ -20,6 +20,22 @@ OPTIONS = """{
     "cluster": {"type": "str"}, "login_db": {"type": "str"}, "reason": {"type": "str"},
 }"""
 
+WARM = """
+import json, os, sys
+from ansible.module_utils import basic, testing
+from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec, _module
+for line in sys.stdin:
+    program, places = json.loads(line)
+    if not os.fork():
+        for number, place in enumerate(places, 1):
+            os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+        exec(program)
+        sys.exit()
+    os.wait()
+    print("ended", flush=True)
+"""
+"""A process that has imported everything, and becomes another one for each program."""
+
 PROGRAM = f"""
 import os, signal, sys
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec, _module
@@ -38,15 +54,26 @@ MADE = """world.sleep(0.01); return Outcome(True, {"backup": {"backup_id": "back
 
 
 class Ran:
-    def __init__(self, done, log):
-        self.result = json.loads(done.stdout) if done.stdout else {}
-        self.error = done.stderr
+    def __init__(self, out, err, log):
+        self.result = json.loads(out) if out else {}
+        self.error = err
         self.entries = list(log.entries())
         assert log.verify() == []
 
 
+@pytest.fixture(scope="module")
+def warm():
+    environ = {**os.environ, "PYTHONPATH": ":".join(sys.path), "USER": "forged", "LOGNAME": "forged"}
+    command = [sys.executable, "-c", WARM]
+    with subprocess.Popen(command, env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, warm):
+    said = [tmp_path / "out", tmp_path / "err"]
+
     def run(body, operation="backup", check=False, **options):
         given = {
             "application": "shop",
@@ -62,9 +89,10 @@ def run(tmp_path):
         )
         body = PROGRAM.replace("BODY", body).replace("OPERATION", operation)
         program += "".join(f"    {line}\n" for line in body.splitlines())
-        environ = {**os.environ, "PYTHONPATH": ":".join(sys.path), "USER": "forged", "LOGNAME": "forged"}
-        done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
-        return Ran(done, audit.AuditLog(str(tmp_path)))
+        warm.stdin.write(json.dumps([program, [str(path) for path in said]]) + "\n")
+        warm.stdin.flush()
+        assert warm.stdout.readline() == "ended\n"
+        return Ran(*(path.read_text(encoding="utf-8") for path in said), audit.AuditLog(str(tmp_path)))
 
     return run
 
