@@ -21,7 +21,7 @@ options:
     type: list
     elements: str
   compression:
-    description: V(zstd), V(gzip) or V(none), with a level after a colon if wanted.
+    description: V(zstd), V(gzip) or V(none), optionally with a level after a colon.
     type: str
     default: zstd:3
   proof:

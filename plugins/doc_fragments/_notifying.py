@@ -113,7 +113,7 @@ options:
         type: str
         required: true
       text:
-        description: What is wrong, in a sentence.
+        description: The problem, in a sentence.
         type: str
         required: true
       severity:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: audit_info
-short_description: Read the audit log of a host and check that it is whole
+short_description: Read the audit log of a host and check its integrity
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Gives the entries of a period from the audit log in O(state_dir), and says whether its chain of hashes is whole.
-  - A broken chain is in RV(problems) and is a warning. It does not make the module fail.
+  - Returns the entries of a period from the audit log in O(state_dir), and checks its hash chain.
+  - A broken chain is reported in RV(problems) and as a warning. It does not make the module fail.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.info_module
@@ -24,21 +24,21 @@ requirements:
 options:
   period:
     description:
-      - A quarter such as V(2026-Q4), a month V(2026-11), a year V(2026), or days such as V(2026-10-01..2026-12-31), of
-        which the last one belongs to it.
-      - By default, the quarter that it is now.
+      - A quarter such as V(2026-Q4), a month V(2026-11), a year V(2026), or a range of days such as
+        V(2026-10-01..2026-12-31), including the last one.
+      - The default is the current quarter.
     type: str
   zone:
-    description: The time zone that the days of the period are counted in.
+    description: The time zone of the period.
     type: str
     default: UTC
   application:
-    description: Give only the entries of this application, and those of none. By default, all.
+    description: Return only the entries of this application, and those without an application. The default is all.
     type: str
   known:
     description:
-      - An entry that somebody else remembers, such as RV(head) of an earlier run. If the log lacks it, or holds another
-        one in its place, the log was cut or written anew. The chain alone could not show that.
+      - A known entry, such as RV(head) of an earlier run. If it is missing in the log, or differs, the log was
+        truncated or rewritten, which the chain alone cannot show.
     type: dict
     suboptions:
       sequence:
@@ -53,7 +53,7 @@ options:
         description: Its time, which is not checked.
         type: str
   state_dir:
-    description: Where the audit log of this host lies.
+    description: Directory of the audit log of this host.
 """
 
 EXAMPLES = r"""
@@ -90,7 +90,7 @@ entries:
       previous: hash of the entry before
       hash: hash of this one
 total:
-  description: How many entries the log has.
+  description: Number of entries in the log.
   returned: success
   type: int
 head:
@@ -98,32 +98,32 @@ head:
   returned: when there is one
   type: dict
 problems:
-  description: What is wrong with the chain, the first broken link first. Empty when it is whole.
+  description: Problems of the chain, the first broken link first. Empty if it is intact.
   returned: success
   type: list
   elements: str
 verified:
-  description: Whether the chain is whole.
+  description: Whether the chain is intact.
   returned: success
   type: bool
 period:
-  description: The period by its name.
+  description: Name of the period.
   returned: success
   type: str
 since:
-  description: When it begins.
+  description: Beginning of the period.
   returned: success
   type: str
 until:
-  description: The first moment after it.
+  description: End of the period, exclusive.
   returned: success
   type: str
 zone:
-  description: The time zone of its days.
+  description: The time zone of the period.
   returned: success
   type: str
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """

@@ -3,22 +3,22 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell what an audit report says about several hosts."""
+"""Create the content of an audit report about several hosts."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: audit_report
-short_description: Tell what an audit report says about several hosts
+short_description: Create the content of an audit report about several hosts
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Makes one report of what M(lifeboat.recovery.audit_info) read on several hosts. It says who did what, when and why,
-    what failed, what was deleted, which backups were proved to restore, and whether each host's log is whole. Playbook
-    C(lifeboat.recovery.audit_report) makes Markdown and HTML of it.
-  - A host whose log is broken or missing is told first, and is a warning. It does not make the module fail.
+  - Creates a report from the results of M(lifeboat.recovery.audit_info) on several hosts. It shows who did what, when
+    and why, what failed, what was deleted, which backups are restore-tested, and whether each host's log is intact.
+    Playbook C(lifeboat.recovery.audit_report) writes it as Markdown and HTML.
+  - A host with a broken or missing log is reported first, and as a warning. It does not make the module fail.
   - The file C(heads.json) in O(dest) keeps the newest hash of each log. The next report checks the logs against it, so
-    a log that was cut or written anew shows. The head of a broken log does not replace the one that was known.
+    a truncated or rewritten log is detected. The head of a broken log does not replace the known one.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._repository.requested_by
@@ -34,18 +34,18 @@ attributes:
   idempotent:
     support: none
     details:
-      - Every report says when it was made.
+      - Every report contains the time of its creation.
 requirements:
   - Python >= 3.11 on the host that runs the module
 options:
   hosts:
     description:
-      - For each host by its name, the result of M(lifeboat.recovery.audit_info). A result without entries, as of a host
-        that could not be reached, makes the report say that its log is missing.
+      - The results of M(lifeboat.recovery.audit_info) by the names of the hosts. A result without entries, as for an
+        unreachable host, is reported as a missing log.
     type: dict
     required: true
   dest:
-    description: The directory for the report and C(heads.json). It is made if it is missing.
+    description: The directory for the report and C(heads.json). It is created if it is missing.
     type: path
     required: true
   csv:
@@ -53,17 +53,17 @@ options:
     type: bool
     default: true
   period:
-    description: The period, as M(lifeboat.recovery.audit_info) takes it. By default, the quarter that it is now.
+    description: The period, as in M(lifeboat.recovery.audit_info). The default is the current quarter.
     type: str
   zone:
-    description: The time zone that the days of the period are counted in.
+    description: The time zone of the period.
     type: str
     default: UTC
   application:
-    description: The application that the report is about, for its title and the names of its files.
+    description: The application, for the title of the report and the names of its files.
     type: str
   requested_by:
-    description: Who the report was made for. It is stated in it.
+    description: The person for whom the report is created, who is named in it.
 """
 
 EXAMPLES = r"""
@@ -84,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The files of the report, without what their names end in, such as C(.csv).
+  description: The path of the report's files, without extensions such as C(.csv).
   returned: success
   type: str
 title:
@@ -92,12 +92,12 @@ title:
   returned: success
   type: str
 about:
-  description: What the report is about, when it was made, and for whom.
+  description: Subject of the report, when it was created, and for whom.
   returned: success
   type: str
 sections:
   description:
-    - The parts of the report. Without C(rows), a part is only C(text). All of it is text, and no markup.
+    - The parts of the report. Without C(rows), a part is only C(text). Everything is plain text without markup.
   returned: success
   type: list
   elements: dict
@@ -107,24 +107,24 @@ sections:
       columns: [Who, Operation, Entries]
       rows: [[alice, restore, "2"]]
 verified:
-  description: Whether the log of every host is there and whole.
+  description: Whether the log of every host was collected and is intact.
   returned: success
   type: bool
 hosts:
-  description: For each host its C(name), how many C(entries) it handed in, C(problems) of its log, and C(error).
+  description: For each host its C(name), the number of C(entries), C(problems) of its log, and C(error).
   returned: success
   type: list
   elements: dict
 entries:
-  description: How many entries the report is about.
+  description: Number of entries in the report.
   returned: success
   type: int
 period:
-  description: The period by its name.
+  description: Name of the period.
   returned: success
   type: str
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """

@@ -3,19 +3,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check that the next backup, and a restore, will work."""
+"""Check that the next backup and restore will work."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_doctor
-short_description: Check that the next backup, and a restore, will work
+short_description: Check that the next backup and restore will work
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Looks at a host's configuration, keys, store, PostgreSQL server, schedule and history, and says of each thing
-    whether it is in order, why not, and what to do.
-  - It changes nothing. That the store can be written is tried in a way that leaves nothing there.
+  - Checks a host's configuration, keys, store, PostgreSQL server, schedule and history, and reports for each check the
+    result, the cause and the remedy.
+  - It changes nothing. Write access to the store is tested in a way that leaves nothing there.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
@@ -33,7 +33,7 @@ options:
   store:
     required: true
   postgresql:
-    description: Whether there is a server here to look at. A validator may have none.
+    description: Whether the host has a server to check. A validator may have none.
     type: bool
     default: true
   databases:
@@ -42,49 +42,50 @@ options:
     elements: str
     default: ["*"]
   databases_exclude:
-    description: Names or patterns of those that are not.
+    description: Names or patterns of databases to exclude.
     type: list
     elements: str
     default: []
   accept_warnings:
-    description: What a backup accepts, as in M(lifeboat.recovery.pg_backup).
+    description: Accepted warnings, as in M(lifeboat.recovery.pg_backup).
     type: list
     elements: str
   config_dir:
-    description: Where role P(lifeboat.recovery.host#role) put keys and settings.
+    description: Directory where role P(lifeboat.recovery.host#role) writes keys and settings.
     type: path
     default: /etc/lifeboat
   scratch_dir:
-    description: Where validation has room, if this host validates.
+    description: Directory for scratch clusters, if this host validates.
     type: path
   limits:
-    description: When a check warns or fails.
+    description: Limits at which a check warns or fails.
     type: dict
     suboptions:
       backup_age:
-        description: How old the newest backup of a database may be, V(48h) by default. V(0) is any age.
+        description: Maximum age of the newest backup of a database, V(48h) by default. V(0) is any age.
         type: str
       restore_tested_age:
-        description: The same of the newest backup that was restored for a test; beyond it there is a warning.
+        description: Maximum age of the newest restore-tested backup; beyond it there is a warning.
         type: str
       success_rate:
-        description: Percent of the last backups that must have succeeded, 80 by default.
+        description: Minimum percentage of successful runs among the last backups, 80 by default.
         type: int
       storage_used:
-        description: Percent of a local store's disk that may be used, 80 by default.
+        description: Maximum used percentage of a local store's disk, 80 by default.
         type: int
       clock_skew:
-        description: How far this host's clock may be from the store's, V(60s) by default. V(0) does not compare them.
+        description:
+          - Maximum difference between this host's clock and the store's, V(60s) by default. V(0) does not compare them.
         type: str
       min_recipients:
-        description: How many keys must open the backups. By default two, and one with a single key.
+        description: Minimum number of keys that decrypt the backups. By default two, or one with a single key.
         type: int
   checks:
-    description: Make only these checks, such as V(store) and V(backup_age).
+    description: Run only these checks, such as V(store) and V(backup_age).
     type: list
     elements: str
   fail_on:
-    description: Fail when a check has this result or a worse one.
+    description: Fail if a check has this result or a worse one.
     type: str
     choices: [failed, warning, never]
     default: failed
@@ -128,36 +129,36 @@ health:
   type: str
   sample: warning
 checks:
-  description: Every check, the worst first. One thing that is looked at may give several.
+  description: All results, the worst first. One check may have several.
   returned: always
   type: list
   elements: dict
   contains:
     name:
-      description: What was looked at.
+      description: Name of the check.
       type: str
       sample: backup_age
     result:
       description: V(ok), V(warning) or V(failed).
       type: str
     cause:
-      description: How it is, in a sentence.
+      description: The finding, in a sentence.
       type: str
-      sample: The newest backup of main/shop is 3 d old, and 2 d are allowed.
+      sample: The newest backup of main/shop is 3 d old; the limit is 2 d.
     remedy:
       description: What to do about it.
       type: str
-      sample: Run playbook lifeboat.recovery.backup and look at what it says.
+      sample: Run playbook lifeboat.recovery.backup and check its messages.
     facts:
-      description: Figures and names that belong to it.
+      description: Figures and names of the finding.
       type: dict
 counts:
-  description: How many checks had each result.
+  description: Number of checks with each result.
   returned: always
   type: dict
   sample: {failed: 0, warning: 1, ok: 17}
 table:
-  description: The same as lines of text.
+  description: The result as lines of text.
   returned: always
   type: list
   elements: str

@@ -13,12 +13,12 @@ short_description: List the backups of an application
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Reads the catalogue of a store. It lists only backups whose record is authentic and whose files are all there.
-  - Whatever is not so, and whatever this host remembers making and does not find, is an anomaly and a warning.
-  - A database that the server has and that has no backup is a warning too. The server's databases are those that it
-    told when a backup, the doctor or the metrics on this host last asked; where that is too long ago, it is said.
-  - A backup that does not look like the ones before it is marked as suspicious with the reasons; there is a warning
-    when the newest one is. The figures come from this host's own memory, or where a key opens the backups from their
+  - Reads the catalogue of a store. It lists only backups with an authentic record and all files.
+  - Other backups, and backups of this host that are missing in the store, are reported in RV(problems) and as warnings.
+  - A database of the server without a backup is a warning, too. The server's databases are those that a backup, the
+    doctor or the metrics on this host last listed; if that is too long ago, it is reported.
+  - A backup that does not look like the ones before it is marked as suspicious with the reasons; there is a warning if
+    the newest one is. The figures come from this host's own records or, if a key decrypts the backups, from their
     encrypted records; without either, only sizes are compared.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
@@ -45,7 +45,7 @@ options:
     description: List only backups that had finished before then, such as V(2026-11-20T10:00:00Z).
     type: str
   query:
-    description: A JMESPath expression over RV(backups); what it gives is RV(matches).
+    description: A JMESPath expression over RV(backups); its result is RV(matches).
     type: str
   clean:
     description: List only backups that are not suspicious.
@@ -53,8 +53,8 @@ options:
     default: false
   limit:
     description:
-      - How many backups of each database RV(table) shows, the newest; V(0) means all. It limits nothing else.
-      - By default, all of one database, and three of each of several.
+      - Number of the newest backups of each database in RV(table); V(0) means all. It limits nothing else.
+      - By default, all for one database, and three for each of several.
     type: int
 """
 
@@ -117,49 +117,49 @@ backups:
       held: false
       suspicions: []
 count:
-  description: How many there are.
+  description: Their number.
   returned: success
   type: int
 latest:
-  description: The newest full backup of each component that is no emergency backup, by component.
+  description: The newest full backup of each component, except emergency backups, by component.
   returned: success
   type: dict
 clean:
-  description: The same, of those that are not suspicious.
+  description: The same among backups that are not suspicious.
   returned: success
   type: dict
 passed_over:
   description:
-    - By database, the backups that came after its latest one and cannot be had, since they are damaged or gone.
-    - Where it names one with C(certain), M(lifeboat.recovery.pg_restore) does not take C(latest) and asks for an id.
+    - By database, the backups that are newer than its latest one but unusable, because they are corrupted or missing.
+    - If one is C(certain), M(lifeboat.recovery.pg_restore) does not accept C(latest) and requires an id.
   returned: success
   type: dict
 matches:
-  description: What O(query) gives.
+  description: The result of O(query).
   returned: when O(query) is set
   type: raw
-anomalies:
-  description: What is not as it must be.
+problems:
+  description: Problems in the store.
   returned: success
   type: list
   elements: dict
   contains:
     kind:
-      description: What kind of anomaly it is.
+      description: The kind of the problem.
       type: str
       sample: missing
     name:
       description: The backup or the object.
       type: str
     cause:
-      description: What is wrong, in a sentence.
+      description: The problem, in a sentence.
       type: str
     component:
-      description: The database whose backup it spoils; empty when that is not known.
+      description: The affected database; empty if it is unknown.
       type: str
       sample: main/shop
 missing:
-  description: The databases of the servers that should have a backup, and have none that counts as the latest.
+  description: The databases of the servers that are selected for backups, and have none that counts as the latest.
   returned: success
   type: list
   elements: dict
@@ -167,11 +167,11 @@ missing:
     - cluster: main
       database: orders
 compared:
-  description: Whether this is known of every cluster that is listed.
+  description: Whether this is known for every listed cluster.
   returned: success
   type: bool
 table:
-  description: The same as lines of text, by database, those in trouble first.
+  description: The result as lines of text, by database, those with problems first.
   returned: success
   type: list
   elements: str

@@ -13,13 +13,12 @@ short_description: Write the history of a host into a database table
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Every module of this collection that acts leaves an entry in the audit log of its host. This module makes a table
-    C(backup_logs) in a database of your choice and inserts the entries that it lacks, so after an outage it catches up.
-  - The rows of backups follow what happens to them later. Their C(status) is V(completed), V(failed), V(refused),
-    V(skipped) or V(deleted), and C(metadata) says whether a restore of them was tested, and with which result.
-  - The table is made, and brought to a later version, in one transaction. Nothing in it is ever dropped.
-  - What the table holds already is also what the log is checked against. An entry that was removed or rewritten on the
-    host is a warning.
+  - Every module of this collection that changes something writes an entry to the audit log of its host. This module
+    creates a table C(backup_logs) in a database of your choice and inserts the missing entries, also after an outage.
+  - The rows of backups are updated later. Their C(status) is V(completed), V(failed), V(refused), V(skipped) or
+    V(deleted), and C(metadata) shows whether they were restore-tested, and with which result.
+  - The table is created, and upgraded, in one transaction. Nothing in it is ever dropped.
+  - The log is also checked against the existing rows. An entry that was removed or rewritten on the host is a warning.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._postgres
@@ -28,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Says how many rows would be written, and which statements would change the table.
+      - Shows how many rows would be written, and which statements would change the table.
   diff_mode:
     support: full
   idempotent:
@@ -39,35 +38,35 @@ requirements:
 options:
   login_db:
     description:
-      - The database that holds the table. Prefer one that is not restored from these backups, because a restore takes
-        the table back too; rows that are lost so are written again.
+      - The database of the table. Prefer one that is not restored from these backups, because a restore also resets the
+        table; lost rows are written again.
     type: str
     required: true
   schema:
-    description: The schema that holds the table. It is made if it is missing.
+    description: The schema of the table. It is created if it is missing.
     type: str
     default: public
   table:
-    description: The name of the table. A table of that name which this module did not make is left alone.
+    description: The name of the table. A table of that name that this module did not create is not changed.
     type: str
     default: backup_logs
   application:
-    description: Write only the entries of this application, and those of none. By default, all.
+    description: Write only the entries of this application, and those without an application. The default is all.
     type: str
   create:
     description:
-      - Make the table, or bring it to the version that this release knows. With V(false) the module fails if that is
-        needed, and the role needs no more than the right to select, insert and update.
+      - Create the table, or upgrade it to the version of this release. With V(false) the module fails if that is
+        needed, and the role only needs the rights to select, insert and update.
     type: bool
     default: true
   policy:
     description:
-      - The retention policy, as M(lifeboat.recovery.store_retention) takes it. With it, C(retention_type) says by which
-        of its rules a backup stays, and C(retention_expires_at) until when at least; it is NULL where that is no date,
-        because the rule counts or is forever. Pins and holds, which lie in the store, are not known here.
+      - The retention policy, as in M(lifeboat.recovery.store_retention). With it, C(retention_type) shows which of its
+        rules keeps a backup, and C(retention_expires_at) until when at least; it is NULL if there is no date, because
+        the rule counts or is forever. Pins and holds, which are in the store, are not considered.
     type: dict
   state_dir:
-    description: Where the audit log of this host lies.
+    description: Directory of the audit log of this host.
 """
 
 EXAMPLES = r"""
@@ -85,15 +84,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rows:
-  description: How many rows were inserted. In check mode, how many would be.
+  description: Number of rows that were inserted, or would be in check mode.
   returned: success
   type: int
 settled:
-  description: How many rows of backups learnt that the backup was deleted or tested, or how long it stays.
+  description: Number of rows that were updated because the backup was deleted or tested, or because of its retention.
   returned: success
   type: int
 table:
-  description: The table, as it stands in SQL.
+  description: The table as an SQL identifier.
   returned: success
   type: str
   sample: '"public"."backup_logs"'
@@ -102,19 +101,19 @@ version:
   returned: success
   type: int
 statements:
-  description: What made the table or changed it.
+  description: Statements that created or changed the table.
   returned: success
   type: list
   elements: str
 problems:
   description:
-    - What is wrong with the audit log of this host, and what rows of the table say against it, as sentences.
-    - Empty when its chain is whole and continues what the table holds.
+    - Problems of the audit log of this host, and contradictions with rows of the table, as sentences.
+    - Empty if its chain is intact and continues the rows of the table.
   returned: success
   type: list
   elements: str
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """

@@ -3,19 +3,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pin a backup or put it on hold, so that retention leaves it alone."""
+"""Pin a backup or put it on hold, so that retention keeps it."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_mark
-short_description: Pin a backup or put it on hold, so that retention leaves it alone
+short_description: Pin a backup or put it on hold, so that retention keeps it
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Sets a mark on a backup, or takes it back. A marked backup is never deleted by a policy, whatever it says.
-  - A mark is a small signed object beside the backup. Taking it back is another one, so that both stay to be seen.
-  - It is no lock of the store. Who may delete objects there can still delete the backup.
+  - Sets or removes a mark on a backup. A marked backup is never deleted by a policy.
+  - A mark is a small signed object beside the backup. Removing it adds another one, so that both are kept.
+  - It is not a lock of the store. Anyone who may delete objects there can still delete the backup.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
@@ -37,7 +37,7 @@ options:
   store:
     required: true
   database:
-    description: The database whose backup it is.
+    description: The database of the backup.
     type: str
     required: true
   backup:
@@ -45,17 +45,17 @@ options:
     type: str
     required: true
   kind:
-    description: V(pinned) for a backup that is to stay, V(hold) for one that must, such as for a court.
+    description: V(pinned) for a backup to keep, V(hold) for a legal hold.
     type: str
     choices: [pinned, hold]
     default: pinned
   state:
-    description: Whether the mark is to stand.
+    description: Whether the mark is set.
     type: str
     choices: [present, absent]
     default: present
   reason:
-    description: Why, in one sentence. It is kept in the mark, which is not encrypted.
+    description: The reason, in one sentence. It is stored in the mark, which is not encrypted.
     type: str
     default: ""
 seealso:
@@ -91,7 +91,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 mark:
-  description: What holds now.
+  description: The mark.
   returned: success
   type: dict
   contains:
@@ -102,16 +102,16 @@ mark:
       description: The cluster and the database.
       type: str
     kind:
-      description: Which mark.
+      description: The kind of the mark.
       type: str
     state:
-      description: Whether it stands.
+      description: Whether it is set.
       type: str
     reason:
-      description: Why. For a mark that stood already, what was said then.
+      description: The reason. For an existing mark, its original reason.
       type: str
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """

@@ -3,23 +3,23 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write metrics about an application's backups, and tell what a status page shows."""
+"""Write metrics about an application's backups, and return the content of a status page."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_metrics
-short_description: Write metrics about an application's backups, and tell what a status page shows
+short_description: Write metrics about an application's backups, and return the content of a status page
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Reads the catalogue, this host's audit log and its schedule, and writes a file for the textfile collector of
     Prometheus' node_exporter. docs/monitoring.md lists the metrics.
-  - Role monitoring makes a status page of RV(status), one HTML file that loads nothing.
-  - With O(databases) it asks the server which databases it has, and shows those that have no backup. Without, it
-    compares with what the server last told a backup or the doctor on this host, and says where that is too long ago.
-  - A store that cannot be read is no failure of the module but one of the metrics, and a warning. The backups are then
-    those that this host remembers making, as on a host that may only write to the store.
+  - Role monitoring renders a status page from RV(status), a single HTML file that loads nothing.
+  - With O(databases) it lists the databases of the server, and shows those without a backup. Otherwise it compares with
+    those that a backup or the doctor on this host last listed, and reports if that is too long ago.
+  - If the store cannot be read, the module does not fail, but reports it in a metric and a warning. The backups are
+    then those that this host has recorded, as on a host that may only write to the store.
 extends_documentation_fragment:
   - lifeboat.recovery._anomalies
   - lifeboat.recovery._attributes
@@ -35,60 +35,60 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: The diff is that of the metrics.
+    details: The diff shows the metrics.
   idempotent:
     support: full
-    details: The file is written on every run, so that a writer that died is noticed. That alone is no change.
+    details: The file is written on every run, so that stale metrics can be detected. That alone is not a change.
 options:
   store:
     required: true
   path:
     description:
       - The file for the metrics, whose name must end in C(.prom). Its directory must exist.
-      - It is replaced as a whole, and everybody may read it.
+      - It is replaced atomically, and readable for everybody.
     type: path
     required: true
   cluster:
     description:
-      - Speak only of this PostgreSQL cluster in the metrics, and of what this host backed up or validated itself, so
-        that hosts that share a store do not say the same twice. RV(status) is about all of the application.
+      - Limit the metrics to this PostgreSQL cluster and to databases that this host backed up or validated itself, so
+        that hosts that share a store do not report the same twice. RV(status) covers the whole application.
     type: str
   databases:
     description:
-      - Ask the server which databases it has. Those that fit one of these shell-style patterns should have a backup.
-      - It needs O(cluster), the name that the server goes by.
+      - List the databases of the server. Those that match one of these shell-style patterns should have a backup.
+      - It needs O(cluster), the name of the server.
     type: list
     elements: str
   databases_exclude:
-    description: Patterns of the databases of the server that need none.
+    description: Patterns of databases of the server to exclude.
     type: list
     elements: str
     default: []
   config_dir:
-    description: Where the schedule of this host lies, if it has one.
+    description: Directory of the schedule of this host, if it has one.
     type: path
     default: /etc/lifeboat
   store_capacity:
     description:
-      - What may lie in the store, such as V(500GiB). A store in a local directory has the room of its file system
-        without it, and of other stores nobody knows how full they are.
+      - Capacity of the store, such as V(500GiB). The default for a local directory is the size of its file system;
+        other stores have no known capacity.
     type: str
   exclude:
-    description: Patterns of C(cluster/database) that are left out, such as databases that were dropped on purpose.
+    description: Patterns of C(cluster/database) to exclude, such as dropped databases.
     type: list
     elements: str
     default: []
   policy:
     description:
-      - The policy by which retention deletes backups, as M(lifeboat.recovery.store_retention) takes it. It tells when
-        the next one may go; nothing is deleted here.
+      - The policy of retention, as in M(lifeboat.recovery.store_retention). It shows when the next backup may be
+        deleted; nothing is deleted here.
     type: dict
   restore_tested_age:
-    description: How old the newest restore-tested backup may be before it is doubted in RV(answer), such as V(8d).
+    description: Maximum age of the newest restore-tested backup for V(yes) in RV(answer), such as V(8d).
     type: str
     default: 48h
   stale_age:
-    description: How long RV(status) counts; it says until when.
+    description: How long RV(status) is valid, which is shown in it.
     type: str
     default: 26h
 """
@@ -124,7 +124,7 @@ path:
   returned: success
   type: str
 answer:
-  description: Whether one could restore now - V(yes), V(probably) (no restore was tested lately), V(no), or V(unknown).
+  description: Whether a restore would work now - V(yes), V(probably) (no recent restore test), V(no), or V(unknown).
   returned: success
   type: str
 databases:
@@ -143,11 +143,11 @@ databases:
       newest_restore_tested_age_seconds: 18000.0
 status:
   description:
-    - What a status page shows. Everything is dated, so that it can be read later. Texts are for people and no markup;
-      what a chart needs is a number too.
-    - C(databases) has those in trouble first. C(detailed) are all, or of more than six, at most six in trouble.
-      Their C(history) has the newest 30 backups, oldest first.
-    - C(unreadable) and each C(cause) may name hosts, paths and tables.
+    - The content of a status page. All times are absolute, so that it can be read later. Texts are plain text for
+      people; values for charts are numbers, too.
+    - C(databases) has those with problems first. C(detailed) are all, or if there are more than six, at most six with
+      problems. Their C(history) has the newest 30 backups, oldest first.
+    - C(unreadable) and each C(cause) may contain hosts, paths and tables.
   returned: success
   type: dict
   sample:

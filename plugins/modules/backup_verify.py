@@ -14,7 +14,7 @@ version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Reads backups from the store and checks that they are authentic and complete. It needs no database.
-  - All of the chosen files are read before the module fails, and the failure names each problem.
+  - All selected files are read before the module fails, and the error names each problem.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
@@ -42,13 +42,13 @@ options:
     default: all
   level:
     description:
-      - V(intact) checks seals, sizes and the hash of every stored byte, and needs no key that opens.
+      - V(intact) checks signatures, sizes and the hash of every stored byte, and needs no key to decrypt.
       - V(opens) also decrypts and decompresses everything.
     type: str
     choices: [intact, opens]
     default: intact
   sample:
-    description: Read this percentage of the files, others every day.
+    description: Read this percentage of the files, different ones every day.
     type: int
     default: 100
 """
@@ -78,21 +78,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backups:
-  description: The ids of the backups that were looked at.
+  description: The ids of the backups that were verified.
   returned: always
   type: list
   elements: str
 files_read:
-  description: How many stored files were read.
+  description: Number of stored files that were read.
   returned: always
   type: int
-let_go:
-  description: Ids of backups that retention let go while this ran. They are not among RV(backups), and no problem.
+expired:
+  description: Ids of backups that retention deleted while this ran. They are not in RV(backups), and not a problem.
   returned: always
   type: list
   elements: str
 bytes_read:
-  description: How many bytes that was.
+  description: Number of bytes that were read.
   returned: always
   type: int
 seconds:
@@ -100,12 +100,12 @@ seconds:
   returned: always
   type: float
 problems:
-  description: What is damaged or missing, as sentences. Empty on success.
+  description: What is corrupted or missing, as sentences. Empty on success.
   returned: always
   type: list
   elements: str
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """

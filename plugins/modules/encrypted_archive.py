@@ -9,13 +9,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: encrypted_archive
-short_description: Seal files into encrypted archives, and open them again
+short_description: Archive files with encryption, and extract them again
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Makes an archive of files and directories that is compressed, encrypted and signed, in one pass and without a
-    temporary file in plaintext.
-  - An archive that was altered or is incomplete opens nothing. What it holds reaches O(dest) only after all of it
+  - Creates a compressed, encrypted and signed archive of files and directories, in one pass and without a temporary
+    file in plaintext.
+  - An altered or incomplete archive is rejected. Its content is moved to O(dest) only after all of it was
     authenticated.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
@@ -34,34 +34,34 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Sealing again changes nothing as long as the source is the same, which is known from O(state_dir) or with a key
-        that opens.
+      - Archiving again changes nothing if the source is the same, which is known from O(state_dir) or with a key that
+        decrypts.
 options:
   store:
     description:
-      - Where the trust file of the application lies. Without it the root alone is trusted, as in single-key mode.
+      - The store with the trust file of the application. Without it only the root is trusted, as in single-key mode.
   state:
     description:
-      - V(sealed) makes an archive O(dest) of O(path). V(opened) makes O(dest) of the archive O(path).
-      - V(verified) checks the archive O(path), and V(listed) names what it holds.
-      - V(rewrapped) lets further O(recipients) open it, and leaves the archive itself as it is.
+      - V(sealed) creates the archive O(dest) from O(path). V(opened) extracts the archive O(path) to O(dest).
+      - V(verified) checks the archive O(path), and V(listed) lists its members.
+      - V(rewrapped) allows additional O(recipients) to decrypt it, without changing the archive itself.
     type: str
     choices: [sealed, opened, verified, listed, rewrapped]
     default: sealed
   path:
-    description: What to seal, one or several files or directories; in the other states, the one archive.
+    description: The files or directories to archive; in the other states, the archive.
     type: list
     elements: path
     required: true
   dest:
-    description: The archive to make; with O(state=opened), the directory or file to make.
+    description: The archive to create; with O(state=opened), the directory or file to create.
     type: path
   exclude:
-    description: Patterns of what to leave out of an archive.
+    description: Patterns of files to exclude.
     type: list
     elements: str
   compression:
-    description: V(zstd), V(gzip) or V(none), with a level after a colon if wanted.
+    description: V(zstd), V(gzip) or V(none), optionally with a level after a colon.
     type: str
     default: zstd:3
   mode:
@@ -69,30 +69,30 @@ options:
     type: str
     default: "0600"
   force:
-    description: Replace what is at O(dest), though it is no archive of a trusted signer, or holds something else.
+    description: Replace O(dest) even if it is not an archive of a trusted signer, or has other content.
     type: bool
     default: false
   owners:
-    description: Restore owners by number, as root.
+    description: Restore owners by their ids, as root.
     type: bool
     default: false
   set_id:
-    description: Keep the set-user-id and set-group-id bits of opened files.
+    description: Keep the set-user-ID and set-group-ID bits of extracted files.
     type: bool
     default: false
   outside_links:
-    description: Allow symbolic links that lead out of O(dest).
+    description: Allow symbolic links that point outside of O(dest).
     type: bool
     default: false
   max_members:
-    description: Refuse an archive with more members than this.
+    description: Reject an archive with more members than this.
     type: int
     default: 10000000
   max_bytes:
-    description: Refuse an archive that holds more than this, such as V(10GiB).
+    description: Reject an archive with more data than this, such as V(10GiB).
     type: str
   recipients:
-    description: Public keys, 64 hexadecimal digits each, to rewrap for. By default those of the trust file.
+    description: Public keys, 64 hexadecimal digits each, to rewrap for. The default is those of the trust file.
     type: list
     elements: str
 """
@@ -118,24 +118,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 size:
-  description: The bytes of the archive.
-  returned: when the archive was read or made
+  description: Size of the archive in bytes.
+  returned: when the archive was read or created
   type: int
 sha256:
   description: The hash of the archive.
-  returned: when the archive was read or made
+  returned: when the archive was read or created
   type: str
 recipients:
-  description: The ids of the keys that open the archive.
-  returned: when the archive was read or made
+  description: The ids of the keys that decrypt the archive.
+  returned: when the archive was read or created
   type: list
   elements: str
 members:
-  description: What the archive holds, with O(state=listed). How many members it has, in the other states.
+  description: The members of the archive, with O(state=listed). Their number in the other states.
   returned: success
   type: raw
 level:
-  description: How far O(state=verified) could check - V(opens), V(intact), or only its V(head).
+  description: The level of verification - V(opens), V(intact), or only its V(head).
   returned: when O(state=verified)
   type: str
 """
@@ -221,7 +221,7 @@ def unseal(given: Given, world: World) -> Outcome:
     return archive.open_archive(request, world)
 
 
-def look(given: Given, world: World) -> Outcome:
+def inspect(given: Given, world: World) -> Outcome:
     """Verify an archive, or list what it holds."""
     most = given.size("max_bytes") if given["max_bytes"] else None
     request = archive.ReadRequest(settings(given), one_path(given), max_members=given["max_members"], max_bytes=most)
@@ -234,7 +234,7 @@ def rewrap(given: Given, world: World) -> Outcome:
     return archive.rewrap(request, world)
 
 
-STATES = {"sealed": seal, "opened": unseal, "verified": look, "listed": look, "rewrapped": rewrap}
+STATES = {"sealed": seal, "opened": unseal, "verified": inspect, "listed": inspect, "rewrapped": rewrap}
 
 
 def main() -> None:

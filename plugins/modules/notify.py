@@ -9,14 +9,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: notify
-short_description: Tell people and machines what happened
+short_description: Notify people and machines of events
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Sends what the host's audit log holds since each channel was told last, and an event of your own, to webhooks and to
-    whatever Apprise knows, such as Slack and mail. Also pings a dead man's switch.
-  - A receiver that fails is reported in RV(failed_channels) and as a warning, and is told next time. The module then
-    still succeeds; only options that can never work make it fail.
+  - Sends the entries of the host's audit log that each channel has not received yet, and an event of your own, to
+    webhooks and to services that Apprise supports, such as Slack and mail. It also pings a dead man's switch.
+  - A receiver that fails is reported in RV(failed_channels) and as a warning, and notified next time. The module still
+    succeeds then; it fails only for invalid options.
   - docs/notifications.md lists the events and shows their bodies.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
@@ -27,51 +27,51 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing is sent and nothing is remembered; RV(would_send) says what would be.
+      - Nothing is sent or recorded; RV(would_send) shows what would be sent.
   diff_mode:
     support: full
   idempotent:
     support: partial
     details:
-      - What the audit log holds is told once. O(event) and O(ping) are sent with each run.
+      - Entries of the audit log are sent once. O(event) and O(ping) are sent with each run.
 requirements:
   - Python >= 3.11 on the host that runs the module
   - apprise (channels other than webhooks)
 options:
   application:
-    description: Tell only what happened to this application. Without it, all that happened on the host.
+    description: Send only events of this application. The default is all events of the host.
     type: str
   history:
     description:
-      - Whether to tell what the audit log in O(state_dir) holds. Each channel has its own place in it.
+      - Whether to send the entries of the audit log in O(state_dir). Each channel has its own position in it.
     type: bool
     default: true
   lookback:
-    description: How far back a channel is told that was never told anything.
+    description: Age of the oldest events that are sent to a new channel.
     type: str
     default: 15m
   summarise_above:
     description:
-      - More events than this, waiting for one channel, become one message. A channel that gets JSON bodies is told each
-        of up to a hundred.
+      - Number of pending events of a channel above which they are sent as one summary. A channel with JSON bodies gets
+        up to a hundred single events.
     type: int
     default: 5
   remind_after:
     description:
-      - After which time an alarm that lasts is told again. The default tells it daily, also when the job that looks is
-        some minutes early.
+      - Time after which a lasting alarm is sent again. The default sends it daily, even if the checking job is some
+        minutes early.
     type: str
     default: 20h
   attempts:
-    description: How often a message is tried, with growing pauses.
+    description: Number of attempts for a message, with growing pauses.
     type: int
     default: 3
   timeout:
-    description: How long one attempt may take, all in all.
+    description: Time limit for one attempt in total.
     type: str
     default: 10s
   ca_cert:
-    description: Certificate authorities of the receivers. The default is the system's.
+    description: Certificate authorities of the receivers. The default are those of the system.
     type: path
 """
 
@@ -98,37 +98,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sent:
-  description: What arrived, each with C(channel), C(target), C(event) and C(subject). Of a URL only its host is shown.
+  description:
+    - The sent messages, each with C(channel), C(target), C(event) and C(subject). Of a URL only its host is shown.
   returned: always
   type: list
   elements: dict
 would_send:
-  description: The same of what check mode would send, with its C(message).
+  description: The messages that check mode would send, with their C(message).
   returned: always
   type: list
   elements: dict
 failed_channels:
-  description: The channels that could not be told, each with C(name), C(target) and C(error).
+  description: The channels that could not be notified, each with C(name), C(target) and C(error).
   returned: always
   type: list
   elements: dict
 ping:
-  description: The ping's C(signal), C(target) and C(error), which is empty when it arrived.
+  description: The ping's C(signal), C(target) and C(error), which is empty on success.
   returned: always
   type: dict
 begun:
-  description: Channels that were never told anything and begin now.
+  description: New channels.
   returned: always
   type: list
   elements: str
 summary:
-  description: The same in one line.
+  description: The result in one line.
   returned: always
   type: str
 """
 
 from ..module_utils._argspec import ArgumentSpec, requested_by, state_dir
-from ..module_utils._engine.operations.notify.notification import notify
+from ..module_utils._engine.operations.notify.notify import notify
 from ..module_utils._engine.records.notifications.request import NotifyRequest, Patience
 from ..module_utils._module import Given, run
 from ..module_utils._notifying import alarms, channels, notice, options, over, ping

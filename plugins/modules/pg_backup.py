@@ -164,7 +164,7 @@ table:
     - shop    backed up     1.2 GiB  5.0 GiB  31,415,926  18 s  backup-20261120T100000Z-0123456789abcdef
     - users   young enough  0.2 GiB  0.9 GiB  -           -     backup-20261120T030000Z-123456789abcdef0
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success, and with O(databases) always
   type: str
   sample: "48 of 50 databases backed up in 3 min 12 s: 9.4 GiB of data stored as 2.1 GiB."

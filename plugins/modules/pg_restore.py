@@ -179,7 +179,7 @@ restore:
   returned: success
   type: dict
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """

@@ -15,7 +15,7 @@ author: Lifeboat contributors (@lifeboat)
 description:
   - Restores a backup into a scratch cluster of its own, compares it with the proof that was taken with the backup, runs
     checks of yours, and removes the cluster again, also after a failure.
-  - The scratch cluster runs within walls that bubblewrap builds. Code in the backup reaches no process, network, socket
+  - The scratch cluster runs in a sandbox of bubblewrap. Code in the backup reaches no process, network, socket
     or file of the host there, and all of it ends with the run.
   - With O(target_db) it restores nothing, and compares a database that is there already.
 extends_documentation_fragment:
@@ -174,7 +174,7 @@ restore_tested_mark:
   returned: success, outside check mode
   type: bool
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """

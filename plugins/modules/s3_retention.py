@@ -131,7 +131,7 @@ covered:
   type: list
   elements: dict
 covered_count:
-  description: How many there are.
+  description: Their number.
   returned: when versions can be listed
   type: int
 brought_back:
@@ -183,7 +183,7 @@ hidden:
   returned: when O(policy) is given
   type: list
   elements: str
-anomalies:
+problems:
   description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
   returned: when O(policy) is given
   type: list

@@ -145,7 +145,7 @@ hidden:
   returned: success
   type: list
   elements: str
-anomalies:
+problems:
   description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
   returned: success
   type: list
@@ -156,7 +156,7 @@ table:
   type: list
   elements: str
 summary:
-  description: The same in one sentence, for a log.
+  description: The result in one sentence.
   returned: success
   type: str
 """
