@@ -198,7 +198,7 @@ def parse(data, limit, what):
         value = json.loads(data.decode("utf-8"), object_pairs_hook=pairs, parse_float=refuse, parse_constant=refuse)
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise altered(f"{what} is not the strict JSON that it must be. Nothing of it was used.") from None
+        raise altered(f"{what} is not strict JSON. Use another copy of it.") from None
     return value
 
 
@@ -209,7 +209,7 @@ def take(value, fields, what, optional=()):
     if not well_formed or not all(
         isinstance(value[name], fields[name]) and not isinstance(value[name], bool) for name in value
     ):
-        raise altered(f"{what} does not have the form that it must have. Nothing of it was used.")
+        raise altered(f"{what} is malformed. Use another copy of it.")
     return value
 
 
@@ -219,7 +219,7 @@ def unbase64(text, what):
     except ValueError:
         data = None
     if data is None or base64.b64encode(data).decode("ascii") != text:
-        raise altered(f"{what} does not have the form that it must have. Nothing of it was used.")
+        raise altered(f"{what} is malformed. Use another copy of it.")
     return data
 
 
@@ -232,13 +232,13 @@ def read_keys(path):
         with open(path, "rb") as file:
             state = os.fstat(file.fileno())
             if os.name == "posix" and stat.S_ISREG(state.st_mode) and state.st_mode & 0o077:
-                raise no_key(f"{path} can be used by others than its owner. Run: chmod 600 {path}")
+                raise no_key(f"{path} is accessible to users other than its owner. Run: chmod 600 {path}")
             data = file.read(BLOCK)
     except OSError as exc:
         raise no_key(f"The key file {path} cannot be read: {exc.strerror}.") from None
     text = edited_text(data).strip()
     if text.startswith("$ANSIBLE_VAULT"):
-        raise no_key(f"{path} is encrypted by Ansible Vault. Run: ansible-vault decrypt {path}")
+        raise no_key(f"{path} is encrypted with Ansible Vault. Run: ansible-vault decrypt {path}")
     is_list = text.startswith("[")
     items = listed_keys(path, text.encode()) if is_list else [("recovery", typed_key(path, text), "primary")]
     opening = [hkdf(key, b"lifeboat v1 recipient") if kind == "recovery" else key for kind, key, _name in items]
@@ -261,7 +261,7 @@ def typed_key(path, text):
     check = hashlib.sha256(b"lifeboat v1 paper\0" + seed).hexdigest()[:8]
     if digits[64:] and digits[64:] != check:
         raise no_key(
-            f"The check digits in {path} do not fit the key: something was misread. Compare it with the sheet."
+            f"The check digits in {path} do not match the key: a digit was misread. Compare it with the printed sheet."
         )
     if len(set(seed)) < 18:
         raise no_key(f"The recovery key in {path} is not random: it repeats itself.")
@@ -309,19 +309,19 @@ def open_record(kind, path, allowed):
         parse(read_small(path), MAX_RECORD, what), {"payloadType": str, "payload": str, "signatures": list}, what
     )
     if envelope["payloadType"] != f"application/vnd.lifeboat.{kind}.v1":
-        raise altered(f"{what} is a record of another kind. Nothing of it was used.")
+        raise altered(f"{what} is a record of another kind. Use another copy of it.")
     payload = unbase64(envelope["payload"], what)
     known = {key_id("ed25519", public): public for public in allowed}
     signers = []
     if not 1 <= len(envelope["signatures"]) <= 16:
-        raise altered(f"{what} does not have the form that it must have. Nothing of it was used.")
+        raise altered(f"{what} is malformed. Use another copy of it.")
     for item in envelope["signatures"]:
         take(item, {"keyid": str, "sig": str}, what)
         signature, public = unbase64(item["sig"], what), known.get(item["keyid"])
         if public is None:
             continue
         if not signed_by(public, signature, kind, payload):
-            raise altered(f"{what} carries a signature that is not true. Nothing of it was used.")
+            raise altered(f"{what} has an invalid signature. Use another copy of it.")
         signers.append(public)
     if not signers:
         raise altered(f"{what} is not signed by any key that may sign it: the wrong root, or a forgery.")
@@ -393,13 +393,13 @@ def read_manifest(path, trust):
     form = {"format": str, "application": str, "component": str, "finished": str, "files": list}
     take({name: fields[name] for name in form if name in fields} if isinstance(fields, dict) else None, form, what)
     if fields["format"] != "lifeboat-manifest/1":
-        raise altered(f"{what} has a format that is not known here.")
+        raise altered(f"{what} has a format that this version does not support.")
     if trust.application not in {None, fields["application"]}:
         raise altered(f"{what} is that of another application than the trust file.")
     try:
         finished = datetime.datetime.strptime(fields["finished"][:19], "%Y-%m-%dT%H:%M:%S")
     except ValueError:
-        raise altered(f"{what} holds a time that cannot be read.") from None
+        raise altered(f"{what} contains a malformed time.") from None
     standing = trust.signers(fields["component"], finished.strftime("%Y-%m-%dT%H:%M:%SZ"))
     signers = [public for public in signers if public in standing]
     if not signers:
@@ -464,10 +464,10 @@ def read_head(source, signers):
         optional=("digest",),
     )
     if fields["format"] != "lbx/1":
-        raise altered("The file has a format that is not known here.")
+        raise altered("The file has an unsupported format.")
     commit_ok = re.fullmatch(r"[0-9a-f]{64}", fields["commit"])
     if not commit_ok or not re.fullmatch(r"([0-9a-f]{64})?", fields.get("digest", "")) or fields.get("digest") == "":
-        raise altered("The file's header does not have the form that it must have.")
+        raise altered("The file's header is malformed.")
     fields["wraps"] = parse_wraps(fields["wraps"], "The file's header")
     return head, fields
 
@@ -478,9 +478,9 @@ def parse_wraps(items, what):
         take(item, {"kid": str, "type": str, "ct": str}, what)
         wraps.append((item["kid"], item["type"], unbase64(item["ct"], what)))
         if not all(wraps[-1]):
-            raise altered(f"{what} does not have the form that it must have.")
+            raise altered(f"{what} is malformed.")
     if not 1 <= len(wraps) <= 16 or len({kid for kid, _kind, _ct in wraps}) != len(wraps):
-        raise altered(f"{what} does not have the form that it must have.")
+        raise altered(f"{what} is malformed.")
     return wraps
 
 
@@ -511,7 +511,7 @@ def find_data_key(head, fields, secrets, handovers, side_wraps):
                 return data_key
     raise no_key(
         f"No key at hand opens this file. It is encrypted to {', '.join(kid for kid, _kind, _ct in fields['wraps'])}; "
-        f"the keys at hand are {', '.join(own)}. After a rotation, give the old key's --handover."
+        f"the available keys are {', '.join(own)}. After a rotation, give the old key's --handover."
     )
 
 
@@ -524,7 +524,7 @@ def accept_handover(path, keys):
     )
     public = unbase64(fields["public"], what)
     if fields["format"] != "lifeboat-handover/1" or fields["type"] != "hpke-x25519":
-        raise altered(f"{what} has a format that is not known here.")
+        raise altered(f"{what} has a format that this version does not support.")
     for _kid, kind, ct in parse_wraps(fields["wraps"], what):
         for secret in keys.values() if kind == "hpke-x25519" else ():
             old = hpke_open(secret, b"lifeboat v1 handover\0" + public, ct)

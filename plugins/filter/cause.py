@@ -40,7 +40,7 @@ def cause(result: dict[str, t.Any]) -> str:
     """Return the message of a failed task."""
     parts = [part for part in result.get("results") or [] if part.get("failed")] or [result]
     messages = [" ".join(str(part.get("msg") or part.get("message") or "").split()) for part in parts]
-    return " ".join(dict.fromkeys(message for message in messages if message)) or "Its output says why."
+    return " ".join(dict.fromkeys(message for message in messages if message)) or "See its output."
 
 
 class FilterModule:

@@ -20,7 +20,7 @@ import typing as t
 
 from ._engine.drivers.components.postgres.connection import Login
 from ._engine.drivers.crypto import local_keys
-from ._engine.drivers.stores.opening import StoreSettings
+from ._engine.drivers.stores.factory import StoreSettings
 from ._engine.ground import units
 from ._engine.ground.errors import UsageError
 from ._engine.records.anomalies import thresholds
@@ -65,9 +65,7 @@ class Given:
         # Without the 0 it may be what YAML made of an octal number without quotes.
         text = self._params[name]
         if not re.fullmatch(r"0[0-7]{3}", text, re.ASCII):
-            raise UsageError(
-                f"The option {name} is {text!r}, which is no permissions.", 'Give them as "0600".', field=name
-            )
+            raise UsageError(f"{name}: {text!r} is not a file mode.", 'Use one such as "0600".', field=name)
         return int(text, 8)
 
     def time(self, name: str) -> datetime.datetime | None:
@@ -78,8 +76,8 @@ class Given:
         at = units.point_in_time(text)
         if at is None:
             raise UsageError(
-                f"The option {name} is {text!r}, which is no point in time.",
-                "Give one such as 2026-11-20T10:00:00Z, with Z or an offset.",
+                f"{name}: {text!r} is not a time.",
+                "Use one such as 2026-11-20T10:00:00Z, with Z or an offset.",
                 field=name,
             )
         return at.astimezone(datetime.UTC)
@@ -100,7 +98,7 @@ class Given:
     def store(self) -> StoreSettings:
         """Return the store. Raise UsageError when there is none."""
         if not self["store"]:
-            raise UsageError("The option store is missing.", "Say where the backups lie.", field="store")
+            raise UsageError("store is not set.", "Set where the backups are stored.", field="store")
         return StoreSettings(**self["store"])
 
     def keys(self) -> KeySettings:

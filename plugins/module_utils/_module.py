@@ -94,7 +94,7 @@ def run(
         module.fail_json(**failure(exc))
     except Ended as exc:
         remember(exc)
-        module.fail_json(msg=f"{auditing.stopped(exc)} What it had not finished was taken back.", error="Ended")
+        module.fail_json(msg=f"{auditing.stopped(exc)} Unfinished work was rolled back.", error="Ended")
     except Exception as exc:
         remember(exc)
         raise
@@ -161,10 +161,12 @@ def _write(
         )
         entries = AuditLog(module.params.get("state_dir")).extend(events, sleep=time.sleep)
     except Exception as exc:  # noqa: BLE001 - a backup that was made stays made
-        module.warn(f"The audit log lacks what this run did. {exc}")
+        module.warn(f"This run could not be written to the audit log. {exc}")
         return
     if torn := entries and entries[0].facts.get("torn_bytes"):
-        module.warn(f"The audit log ended in half a line of {torn} bytes, as a power cut leaves it. It was cut off.")
+        module.warn(
+            f"The audit log ended in an incomplete line of {torn} bytes, as after a power failure. It was removed."
+        )
 
 
 def component(options: Mapping[str, t.Any]) -> str:

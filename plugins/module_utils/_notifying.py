@@ -20,7 +20,7 @@ from ._engine.ground.errors import UsageError
 from ._engine.ground.verbs import EVENTS, SUMMARY
 from ._engine.records.audit.log import one_line
 from ._engine.records.notifications.channels import FORMATS, Channel
-from ._engine.records.notifications.notices import SEVERITIES, Notice
+from ._engine.records.notifications.notification import SEVERITIES, Notification
 from ._engine.records.notifications.pending import Alarm
 from ._engine.records.notifications.request import Ping
 
@@ -90,7 +90,7 @@ def channels(given: Given) -> tuple[Channel, ...]:
     )
 
 
-def notice(given: Given, host: str) -> Notice | None:
+def notice(given: Given, host: str) -> Notification | None:
     """Return the caller's own event, None without one. Raise UsageError when there is no such event."""
     event = given["event"]
     if event is None:
@@ -98,8 +98,8 @@ def notice(given: Given, host: str) -> Notice | None:
     kind = EVENTS.get(event["name"])
     if kind is None or kind is SUMMARY:
         names = ", ".join(sorted(EVENTS.keys() - {SUMMARY.name}))
-        raise UsageError(f"There is no event {event['name']!r}.", f"Give one of {names}.", field="event.name")
-    return Notice(
+        raise UsageError(f"There is no event {event['name']!r}.", f"Use one of {names}.", field="event.name")
+    return Notification(
         event=event["name"],
         at=datetime.datetime.now(datetime.UTC),
         severity=event["severity"] or kind.severity,

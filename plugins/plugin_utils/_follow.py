@@ -75,8 +75,8 @@ class Following(ActionBase):
             interval = -1.0
         if not 0 <= interval < NO_LIMIT:
             raise AnsibleActionFail(
-                f"The variable {INTERVAL_VARIABLE} is {value!r}, which is no number of seconds. "
-                "Give one such as 15, or 0 to show no progress."
+                f"The variable {INTERVAL_VARIABLE} is {value!r}, which is not a number of seconds. Use one such as 15, "
+                "or 0 to show no progress."
             )
         return interval
 
@@ -115,7 +115,7 @@ class Following(ActionBase):
             raise
         except AnsibleError as exc:
             # Before anything runs: such as files that a user without privileges may not hand to another one.
-            self._display.vv(f"{self._label}: no progress, since the module cannot run as a job: {exc}")
+            self._display.vv(f"{self._label}: no progress, because the module cannot run as a job: {exc}")
             self._remove_tmp_path(self._connection._shell.tmpdir, force=True)
             return None
         finally:
@@ -125,7 +125,7 @@ class Following(ActionBase):
             self._facts = started.get("ansible_facts")
             return Job(identity, file, status_file, stale)
         if str(started.get("msg", "")).startswith("could not create directory"):
-            self._display.vv(f"{self._label}: no progress, since jobs cannot be kept: {started['msg']}")
+            self._display.vv(f"{self._label}: no progress, because job files cannot be written: {started['msg']}")
             return None
         return t.cast("dict[str, t.Any]", started)
 
@@ -135,7 +135,7 @@ class Following(ActionBase):
             try:
                 self._make_tmp_path()
             except AnsibleError as exc:
-                self._display.vv(f"{self._label}: no progress, since there is no place for a job: {exc}")
+                self._display.vv(f"{self._label}: no progress, because job files cannot be written: {exc}")
                 return False
         return True
 
@@ -193,7 +193,7 @@ class Following(ActionBase):
         answer = self._low_level_execute_command(f"cat -- {shlex.quote(path)} 2>/dev/null")
         return status.parse(answer.get("stdout") or "")
 
-    def look(self, job: Job) -> tuple[bool, status.Status | None]:
+    def poll(self, job: Job) -> tuple[bool, status.Status | None]:
         """Return whether the job runs, as its file says, and its status."""
         command = f"cat -- {shlex.quote(job.file)}; echo; echo {MARK}; cat -- {shlex.quote(job.status_file)}"
         answer = self._low_level_execute_command(f"{{ {command}; }} 2>/dev/null")
@@ -240,4 +240,4 @@ def _is_of_run(current: status.Status, job: Job) -> bool:
 def _last_line(output: t.Mapping[str, str]) -> str:
     lines = f"{output['module_stdout']}\n{output['module_stderr']}".split("\n")
     said = [line.strip() for line in lines if line.strip()]
-    return said[-1] if said else "it said nothing, as a killed one does"
+    return said[-1] if said else "it ended without output, as if killed"

@@ -148,7 +148,7 @@ def _wrong(option: Option, value_of: t.Callable[[str], t.Any]) -> str:
         return _misfit(name, option.spec, value) or _parts(name, option.spec, value) or _measure(name, value)
     except AnsibleError as exc:
         cause = str(getattr(exc, "message", exc)).splitlines()[0].rstrip(". ")
-        return f"{name} cannot be evaluated: {cause}. Correct its template, or set what it names."
+        return f"{name} cannot be evaluated: {cause}. Correct its template, or set the variables in it."
 
 
 def _misfit(name: str, spec: dict[str, t.Any], value: t.Any) -> str:
@@ -158,13 +158,11 @@ def _misfit(name: str, spec: dict[str, t.Any], value: t.Any) -> str:
         return ""
     choices = [str(choice) for choice in spec.get("choices") or ()]
     if choices:
-        return (
-            f"{name} cannot be {_shown(name, value)}. Give one of {', '.join(choices)}{_nearest(str(value), choices)}"
-        )
+        return f"{name} cannot be {_shown(name, value)}. Use one of {', '.join(choices)}{_nearest(str(value), choices)}"
     wanted = TYPES.get(spec.get("type", "str"), "another value")
     if spec.get("type") == "list" and isinstance(value, list):
         wanted = f"a list, each entry of it {TYPES.get(spec.get('elements', 'str'), 'another value')}"
-    return f"{name} cannot be {_shown(name, value)}. Give {wanted}."
+    return f"{name} cannot be {_shown(name, value)}. Use {wanted}."
 
 
 def _parts(name: str, spec: dict[str, t.Any], value: t.Any) -> str:
@@ -180,10 +178,10 @@ def _inside(name: str, options: dict[str, t.Any], value: dict[str, t.Any]) -> st
     for key in value:
         if key not in options:
             close = _nearest(str(key), options)
-            return f"{name} has no key {str(key)[:LONGEST]!r}. Give some of {', '.join(options)}{close}"
+            return f"{name} has no key {str(key)[:LONGEST]!r}. Use some of {', '.join(options)}{close}"
     for key, spec in options.items():
         if spec.get("required") and value.get(key) in (None, ""):
-            return f"{name} lacks its key {key}. Give it."
+            return f"{name} has no key {key}. Set it."
         if value.get(key) is not None and (said := _misfit(f"{name}.{key}", spec, value[key])):
             return said
     return ""
@@ -196,7 +194,7 @@ def _measure(name: str, value: t.Any) -> str:
         if name in SIZES:
             units.parse_size(str(value), name)
     except UsageError as exc:
-        return str(exc).replace("The option ", "", 1)
+        return str(exc)
     return ""
 
 

@@ -45,7 +45,7 @@ class Job:
 class Host(t.Protocol):
     """What a watch asks of the action plugin, which has the connection."""
 
-    def look(self, job: Job) -> tuple[bool, status.Status | None]:
+    def poll(self, job: Job) -> tuple[bool, status.Status | None]:
         """Return whether the job runs, as its file says, and its status."""
 
     def is_alive(self, job: Job) -> bool:
@@ -83,7 +83,7 @@ class Watch:
             time.sleep(pause)
             pause = min(pause * 1.3, LONGEST_PAUSE)
             try:
-                running, current = self._host.look(self._job)
+                running, current = self._host.poll(self._job)
                 lost = running and self._is_lost(current)
             except AnsibleConnectionFailure as exc:
                 self._endure(exc)
@@ -94,7 +94,7 @@ class Watch:
             if lost:
                 return (
                     f"The job {self._job.identity} of this task ended without a result: it was killed, or the host "
-                    "went down. Look into the host's log for why, and run the task again."
+                    "went down. Check the host's log, and run the task again."
                 )
             self._show(current)
 
@@ -106,7 +106,7 @@ class Watch:
             return False
         self._heard = now
         # It may have ended in good order between the two looks.
-        return not self._host.is_alive(self._job) and self._host.look(self._job)[0]
+        return not self._host.is_alive(self._job) and self._host.poll(self._job)[0]
 
     def _show(self, current: status.Status | None) -> None:
         now = time.monotonic()
@@ -126,7 +126,7 @@ class Watch:
             raise error
         if not self._apologised:
             self._apologised = True
-            self._host.say("the connection was lost; the work goes on there, and this task waits for it to come back")
+            self._host.say("the connection was lost; the job continues on the host, and this task waits to reconnect")
         self._host.reconnect()
 
 

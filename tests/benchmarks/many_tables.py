@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 import fixtures_postgres
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import proof
-from faults import ground
+from faults import fault_fixtures
 
 GROWTH = 1.5
 AT_ONCE = 100
@@ -59,7 +59,7 @@ def _measured(server: fixtures_postgres.Cluster, size: int) -> dict[str, float]:
     server.execute("ANALYZE; CHECKPOINT", name)
     spent: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="lifeboat-tables-") as home:
-        place = ground.make(server, name, Path(home))
+        place = fault_fixtures.make(server, name, Path(home))
         _timed(spent, "pg_dump -Fc", lambda: server.program("pg_dump", "-Fc", f"--file={home}/dump", database=name))
         made = _timed(spent, "backup, counts", lambda: place.back_up(proof="counts"))
         taken = place.find(made).detail()["proof"]

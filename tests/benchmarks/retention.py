@@ -35,7 +35,7 @@ import page
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import object_store
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import (
     StoreSettings,
     open_store,
 )

@@ -75,17 +75,17 @@ class Tally:
             if line:
                 print(f"    {line[:500]}", flush=True)
 
-    def unmade(self, database: str, why: str) -> None:
+    def not_restored(self, database: str, why: str) -> None:
         """Take down what cannot be tried."""
         self._unmade.append(database)
-        say(f"{database}: could not be made: {why}")
+        say(f"{database}: could not be created: {why}")
 
     def told(self) -> int:
         """Print the counts, and give the exit status."""
         wrong = [verdict for verdict in self._verdicts if verdict.wrong]
         print(
             f"\n{len(self._verdicts)} databases with {sum(verdict.objects for verdict in self._verdicts):,} objects; "
-            f"{len(self._unmade)} could not be made\n"
+            f"{len(self._unmade)} could not be created\n"
             f"{sum(1 for verdict in self._verdicts if verdict.theirs)} refused by PostgreSQL's own tools\n"
             f"{sum(1 for verdict in wrong if verdict.ours)} refused by ours alone\n"
             f"{sum(len(verdict.differences) for verdict in wrong)} differences to PostgreSQL's own tools\n"
@@ -143,7 +143,7 @@ def run(part: str, server: Cluster, source: Path, tally: Tally) -> None:
     else:
         for name, why in databases.extensions(server, PRELOADED if part == "preloaded" else ()):
             if why:
-                tally.unmade(name, why)
+                tally.not_restored(name, why)
             else:
                 tally.take(server, name)
 
@@ -169,7 +169,7 @@ def install(parts: list[str], tally: Tally) -> Path:
     apt("install", "--no-install-recommends", *wanted)
     if {"extensions", "preloaded"} & set(parts):
         for package, why in refused(name for name in packages(f"^postgresql-{major}-") if not LEFT_OUT.search(name)):
-            tally.unmade(package, why)
+            tally.not_restored(package, why)
     return fetch_source(major) if {"regression", "modules"} & set(parts) else Path("/")
 
 

@@ -24,7 +24,7 @@ sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from faults import cuts, ground, kills, writers
+from faults import cuts, fault_fixtures, kills, writers
 from fixtures_postgres import Cluster, start_cluster, stop_cluster
 from fixtures_s3 import own_bucket
 
@@ -56,7 +56,7 @@ def main() -> int:
 def _kills(server: Cluster, home: Path, count: int, seed: int) -> list[str]:
     marker = f"marker-{secrets.token_hex(16)}"
     kills.prepare(server, server.create("kills"), marker)
-    place = ground.make(server, "kills", _directory(home, "kills"), marker=marker)
+    place = fault_fixtures.make(server, "kills", _directory(home, "kills"), marker=marker)
     struck = kills.strike(place, kills.LOCAL_FAULTS, count, seed, report=_say)
     print(f"kills, seed {seed}: {struck}", flush=True)
     return struck.wrong
@@ -68,7 +68,7 @@ def _cuts(server: Cluster, home: Path, count: int, seed: int) -> list[str]:
     with own_bucket() as s3:
         host, _colon, port = s3.endpoint.removeprefix("http://").partition(":")
         proxy = cuts.FaultProxy((host, int(port)))
-        place = ground.make(server, "cuts", _directory(home, "cuts"), s3.settings("faults"), marker=marker)
+        place = fault_fixtures.make(server, "cuts", _directory(home, "cuts"), s3.settings("faults"), marker=marker)
         try:
             struck = kills.strike(place, cuts.Cuts(proxy).kinds(), count, seed, report=_say)
         finally:
@@ -79,7 +79,7 @@ def _cuts(server: Cluster, home: Path, count: int, seed: int) -> list[str]:
 
 def _writers(server: Cluster, home: Path, count: int, seed: int) -> list[str]:
     writers.prepare(server, server.create("writers"))
-    place = ground.make(server, "writers", _directory(home, "writers"))
+    place = fault_fixtures.make(server, "writers", _directory(home, "writers"))
     tally = writers.back_up_beside_writers(place, count, seed, writers=3, report=_say)
     print(f"writers, seed {seed}: {tally}", flush=True)
     return tally.wrong

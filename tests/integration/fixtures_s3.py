@@ -20,7 +20,7 @@ from pathlib import Path
 import boto3
 import botocore.config
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

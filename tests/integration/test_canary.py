@@ -23,7 +23,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from faults import ground, kills
+from faults import fault_fixtures, kills
 
 if t.TYPE_CHECKING:
     from fixtures_postgres import Cluster, ClusterFactory, DatabaseFactory
@@ -101,7 +101,7 @@ class Watch(threading.Thread):
 
     def _look(self, data: bytes, where: str, place: tuple[str, str]) -> None:
         for name, forms in self._needles.items():
-            if ground.holds(data, forms):
+            if fault_fixtures.holds(data, forms):
                 self.met.add((where, name))
                 if not self._allowed(name, *place):
                     self.found.add((where, name))
@@ -115,7 +115,7 @@ class Allowed(t.Protocol):
 class Stage:
     """What a run needs, and where everything it writes by itself goes."""
 
-    place: ground.Ground
+    place: fault_fixtures.Fixture
     password: str
     work: Path
 
@@ -191,7 +191,7 @@ class Stage:
     @property
     def needles(self) -> dict[str, tuple[bytes, ...]]:
         return {
-            "key": ground.key_forms(self.place.key),
+            "key": fault_fixtures.key_forms(self.place.key),
             "password": (self.password.encode(),),
             "marker": (self.place.marker.encode(),),
         }
@@ -205,10 +205,10 @@ def stage(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) ->
     kills.prepare(server, name, marker)
     password = f"word-{secrets.token_hex(16)}"
     server.execute(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{password}'")
-    place = ground.make(server, name, tmp_path, marker=marker)
+    place = fault_fixtures.make(server, name, tmp_path, marker=marker)
     work = tmp_path / "work"
     work.mkdir()
-    ground.write_secret(tmp_path / "password", password)
+    fault_fixtures.write_secret(tmp_path / "password", password)
     try:
         yield Stage(place, password, work)
     finally:
@@ -230,9 +230,9 @@ def judge(stage: Stage, watch: Watch, done: subprocess.CompletedProcess[bytes], 
     assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-6000:]
     assert b"ESTABLISH LOCAL CONNECTION" in done.stdout  # so it was as verbose as it is meant to be
     for name, forms in stage.needles.items():
-        assert not ground.holds(done.stdout + done.stderr, forms), f"{name} is in what Ansible printed"
+        assert not fault_fixtures.holds(done.stdout + done.stderr, forms), f"{name} is in what Ansible printed"
     log = Path(stage.place.server.directory, "log").read_bytes()
-    assert not ground.holds(log, (*stage.needles["key"], *stage.needles["password"]))
+    assert not fault_fixtures.holds(log, (*stage.needles["key"], *stage.needles["password"]))
     assert watch.found == set()
     # That it is seen where it has to be shows that it would be seen elsewhere.
     assert ("environ of pg_dump", "password") in watch.met

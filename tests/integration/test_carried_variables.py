@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.schedule import run
-from examples.example_ground import Ansible
+from examples.example_fixtures import Ansible
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}

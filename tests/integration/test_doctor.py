@@ -22,13 +22,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import c
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     server,
     staging_database,
+    staging_records,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     quote_identifier,
-)
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.warrants import (
-    StagingWarrants,
-    Warrant,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile, trust
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import (
@@ -36,7 +33,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     RecoveryKey,
     Signer,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import clock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Unhealthy, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
@@ -51,7 +48,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
     KeySettings,
 )
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,14 +65,14 @@ SQL = "CREATE TABLE public.notes AS SELECT i AS id, repeat('x', 50) AS body FROM
 
 
 @pytest.fixture
-def place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> ground.Ground:
-    made = ground.make(cluster(), database(sql=SQL), tmp_path)
+def place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> fault_fixtures.Fixture:
+    made = fault_fixtures.make(cluster(), database(sql=SQL), tmp_path)
     (tmp_path / "config" / "keys").mkdir(parents=True, mode=0o700)
     return made
 
 
 @pytest.fixture
-def reader(place: ground.Ground) -> Iterator[str]:
+def reader(place: fault_fixtures.Fixture) -> Iterator[str]:
     """Yield a role with the rights that role `host` gives."""
     name = f"reader_{secrets.token_hex(4)}"
     place.server.execute(f"CREATE ROLE {name} LOGIN BYPASSRLS; GRANT pg_read_all_data TO {name}")
@@ -83,10 +80,10 @@ def reader(place: ground.Ground) -> Iterator[str]:
     place.server.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
-def request(place: ground.Ground, role: str = "postgres", **values: t.Any) -> ExamineRequest:
+def request(place: fault_fixtures.Fixture, role: str = "postgres", **values: t.Any) -> ExamineRequest:
     return ExamineRequest(
         repository=values.pop("repository", place.settings),
-        cluster=ground.CLUSTER,
+        cluster=fault_fixtures.CLUSTER,
         login=values.pop("login", place.server.as_role(role)),
         databases=values.pop("databases", (place.database,)),
         config_dir=str(place.home / "config"),
@@ -95,7 +92,9 @@ def request(place: ground.Ground, role: str = "postgres", **values: t.Any) -> Ex
     )
 
 
-def examine(place: ground.Ground, asked: ExamineRequest | None = None, now: datetime.datetime | None = None) -> t.Any:
+def examine(
+    place: fault_fixtures.Fixture, asked: ExamineRequest | None = None, now: datetime.datetime | None = None
+) -> t.Any:
     """Return the checks, as lists by name."""
     world = place.world() if now is None else World(lambda: now, lambda _seconds: None, place.environ)
     facts = doctor.examine(asked or request(place), world).facts
@@ -115,14 +114,14 @@ def causes(found: t.Any, name: str) -> str:
     return " ".join(check["cause"] for check in found.get(name, ()))
 
 
-def note(place: ground.Ground, operation: str, result: str, *, ago: float = 60, **values: t.Any) -> None:
+def note(place: fault_fixtures.Fixture, operation: str, result: str, *, ago: float = 60, **values: t.Any) -> None:
     event = audit.Event(
         time=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago),
         operation=operation,
         result=result,
         host="db1",
         user="root",
-        application=ground.APPLICATION,
+        application=fault_fixtures.APPLICATION,
         component=values.pop("component", place.component),
         **values,
     )
@@ -130,7 +129,7 @@ def note(place: ground.Ground, operation: str, result: str, *, ago: float = 60, 
 
 
 def test_a_host_in_order_passes_every_check_and_changes_nothing_but_what_it_remembers(
-    place: ground.Ground, reader: str
+    place: fault_fixtures.Fixture, reader: str
 ) -> None:
     made = place.back_up()
     note(place, "backup", "ok", backup_id=made)
@@ -151,18 +150,18 @@ def test_a_host_in_order_passes_every_check_and_changes_nothing_but_what_it_reme
     assert [path for path in before if path not in after] == []
 
 
-def test_settings_that_make_no_sense(place: ground.Ground) -> None:
+def test_settings_that_make_no_sense(place: fault_fixtures.Fixture) -> None:
     wrong = dataclasses.replace(place.settings, application="No Name")
     assert results(examine(place, request(place, repository=wrong)), "configuration") == {"failed"}
 
 
-def test_a_server_that_does_not_answer_and_a_superuser(place: ground.Ground) -> None:
+def test_a_server_that_does_not_answer_and_a_superuser(place: fault_fixtures.Fixture) -> None:
     nobody = dataclasses.replace(place.server.login, unix_socket=str(place.home))
     assert results(examine(place, request(place, login=nobody)), "connection") == {"failed"}
     assert "a superuser" in causes(examine(place), "connection")
 
 
-def test_databases_that_cannot_be_entered_read_or_found(place: ground.Ground, reader: str) -> None:
+def test_databases_that_cannot_be_entered_read_or_found(place: fault_fixtures.Fixture, reader: str) -> None:
     assert results(examine(place, request(place, reader, databases=("nothing*",))), "databases") == {"failed"}
     place.server.execute(
         "CREATE ROLE owner_of_rows; ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY", place.database
@@ -180,7 +179,7 @@ def test_databases_that_cannot_be_entered_read_or_found(place: ground.Ground, re
 
 
 def test_programs_that_are_missing_older_or_without_security_fixes(
-    place: ground.Ground, monkeypatch: pytest.MonkeyPatch
+    place: fault_fixtures.Fixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = place.home / "old"
     folder.mkdir()
@@ -203,11 +202,11 @@ def test_programs_that_are_missing_older_or_without_security_fixes(
     attacked = with_program(f"{major}.1")
     assert (attacked.result, attacked.facts["code"]) == ("warning", "outdated_programs")
     assert f"pg_dump {major}.1 lacks security fixes of {major}." in attacked.cause
-    assert f"PostgreSQL's client package to {major}." in attacked.remedy
+    assert f"PostgreSQL client package to {major}." in attacked.remedy
     assert with_program(f"{major}.99").result == "ok"
 
 
-def running(place: ground.Ground, pid: int) -> None:
+def running(place: fault_fixtures.Fixture, pid: int) -> None:
     """Leave the status of a backup that has not ended."""
     run = {"format": "lifeboat-status/1", "operation": "backup", "subject": "main/shop", "phase": "dump", "members": []}
     run |= {"started": NOW.isoformat(), "updated": NOW.isoformat(), "pid": pid}
@@ -216,18 +215,20 @@ def running(place: ground.Ground, pid: int) -> None:
     (place.home / "state" / "status" / "x.json").write_text(json.dumps(run))
 
 
-def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
+def test_what_interrupted_restores_and_runs_left(place: fault_fixtures.Fixture) -> None:
     name = staging_database.temporary_name("shop", secrets.token_hex(4))
     place.server.create(name)
     try:
-        assert f"{name} looks half made" in causes(examine(place), "leftovers")
+        assert f"{name} looks like a staging database" in causes(examine(place), "leftovers")
         with staging_database.manage(place.server.login) as session:
             number = server.system_identifier(session.connection)
             oid = staging_database.exists(session, name)
         mark = staging_database.mark_of("backup-x", "shop", "", "test", "0123")
-        StagingWarrants(str(place.home / "state")).issue(Warrant(number, oid, name, "shop", "postgres", mark))
+        staging_records.StagingRecords(str(place.home / "state")).add(
+            staging_records.StagingRecord(number, oid, name, "shop", "postgres", mark)
+        )
         place.server.execute(f"COMMENT ON DATABASE {quote_identifier(name)} IS '{mark}'")
-        assert f"left the half-made database {name}" in causes(examine(place), "leftovers")
+        assert f"left the staging database {name}" in causes(examine(place), "leftovers")
         with staging_database.manage(place.server.login) as session:
             assert session.lock(name)
             assert name not in causes(examine(place), "leftovers")  # a restore that runs
@@ -240,29 +241,29 @@ def test_what_interrupted_restores_and_runs_left(place: ground.Ground) -> None:
     found = examine(place)
     assert results(found, "leftovers") == {"ok", "warning", "failed"}
     assert loan.name in causes(found, "leftovers")
-    assert "was ended in the middle" in causes(found, "leftovers")
+    assert "was interrupted" in causes(found, "leftovers")
 
 
-def test_key_files_that_others_can_use_or_exchange(place: ground.Ground) -> None:
+def test_key_files_that_others_can_use_or_exchange(place: fault_fixtures.Fixture) -> None:
     assert results(examine(place), "key_files") == {"ok"}
     place.home.chmod(0o777)
-    assert "exchange the files" in causes(examine(place), "key_files")
+    assert "replace the files" in causes(examine(place), "key_files")
     place.home.chmod(0o755)
     (place.home / "key").chmod(0o644)
     found = examine(place)
     assert "mode 0644" in causes(found, "key_files")
     assert results(found, "store") == {"failed"}  # what is refused there is not opened here
     (place.home / "key").unlink()
-    assert "cannot be looked at" in causes(examine(place), "key_files")
+    assert "cannot be checked" in causes(examine(place), "key_files")
 
 
-def test_a_state_directory_that_is_missing(place: ground.Ground) -> None:
+def test_a_state_directory_that_is_missing(place: fault_fixtures.Fixture) -> None:
     elsewhere = dataclasses.replace(place.settings, state_dir=str(place.home / "nowhere"))
     assert results(examine(place, request(place, repository=elsewhere)), "state") == {"failed"}
 
 
 def test_a_store_that_is_not_there_and_room_that_does_not_suffice(
-    place: ground.Ground, monkeypatch: pytest.MonkeyPatch
+    place: fault_fixtures.Fixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.back_up()
 
@@ -283,7 +284,7 @@ def test_a_store_that_is_not_there_and_room_that_does_not_suffice(
     assert results(examine(place, request(place, repository=gone)), "store") == {"failed"}
 
 
-def test_ages_of_backups(place: ground.Ground) -> None:
+def test_ages_of_backups(place: fault_fixtures.Fixture) -> None:
     found = examine(place)
     assert "has no backup" in causes(found, "backup_age")
     made = place.back_up()
@@ -302,7 +303,7 @@ def test_ages_of_backups(place: ground.Ground) -> None:
     assert "restore_tested_age" not in later
 
 
-def test_what_the_audit_log_says(place: ground.Ground) -> None:
+def test_what_the_audit_log_says(place: fault_fixtures.Fixture) -> None:
     for result in ("ok", "failed", "ok", "failed", "ok", "failed"):
         note(place, "backup", result, message="the disk is full")
     found = examine(place)
@@ -315,7 +316,7 @@ def test_what_the_audit_log_says(place: ground.Ground) -> None:
     assert results(examine(place), "audit_log") == {"failed"}
 
 
-def test_what_says_nothing_about_tonight_is_not_held_against_the_host(place: ground.Ground) -> None:
+def test_what_says_nothing_about_tonight_is_not_held_against_the_host(place: fault_fixtures.Fixture) -> None:
     note(place, "backup", "ok")
     note(place, "backup", "failed", component="main/dropped")
     note(place, "restore", "refused")
@@ -330,7 +331,9 @@ def test_what_says_nothing_about_tonight_is_not_held_against_the_host(place: gro
     assert f"{place.component} was refused" in causes(examine(place), "last_runs")
 
 
-def schedule(place: ground.Ground, *, since: datetime.datetime, cron: str = "0 * * * *", kind: str = "backup") -> None:
+def schedule(
+    place: fault_fixtures.Fixture, *, since: datetime.datetime, cron: str = "0 * * * *", kind: str = "backup"
+) -> None:
     job = {"name": "hourly", "job": kind, "cron": cron, "user": "root", "variables": {}}
     places = {"home": "/opt", "state_dir": str(place.home / "state"), "log_dir": "/var/log/lifeboat", "wait": 0}
     document = {
@@ -346,7 +349,7 @@ def schedule(place: ground.Ground, *, since: datetime.datetime, cron: str = "0 *
     os.utime(path, (since.timestamp(), since.timestamp()))
 
 
-def test_a_schedule_that_is_kept_and_one_that_is_not(place: ground.Ground) -> None:
+def test_a_schedule_that_is_kept_and_one_that_is_not(place: fault_fixtures.Fixture) -> None:
     day = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
     schedule(place, since=NOW - datetime.timedelta(days=9), cron=f"0 0 {day.day} {day.month} *")
     later = day + datetime.timedelta(days=2)
@@ -369,7 +372,7 @@ def test_a_schedule_that_is_kept_and_one_that_is_not(place: ground.Ground) -> No
     assert results(examine(place), "schedule") == {"failed"}
 
 
-def test_a_suspicious_backup_and_what_was_removed_from_the_store(place: ground.Ground) -> None:
+def test_a_suspicious_backup_and_what_was_removed_from_the_store(place: fault_fixtures.Fixture) -> None:
     made = [place.back_up(max_shrink=0, proof="counts") for _run in range(5)]
     place.server.execute("DELETE FROM public.notes WHERE id > 100", place.database)
     place.back_up(max_shrink=0, proof="counts")
@@ -382,7 +385,7 @@ def test_a_suspicious_backup_and_what_was_removed_from_the_store(place: ground.G
     assert made[0] in causes(examine(place), "catalogue")
 
 
-def test_a_single_check_and_when_to_fail(place: ground.Ground) -> None:
+def test_a_single_check_and_when_to_fail(place: fault_fixtures.Fixture) -> None:
     for name in doctor.NAMES:
         only = doctor.examine(request(place, only=(name,)), place.world()).facts
         assert {check["name"] for check in only["checks"]} <= {name}
@@ -396,19 +399,19 @@ def test_a_single_check_and_when_to_fail(place: ground.Ground) -> None:
         doctor.examine(request(place, only=("bakup_age",)), place.world())
 
 
-def test_a_wrong_key_is_named_once_and_not_for_every_backup(place: ground.Ground) -> None:
+def test_a_wrong_key_is_named_once_and_not_for_every_backup(place: fault_fixtures.Fixture) -> None:
     for _run in range(3):
         place.back_up(proof="counts")
     keys = dataclasses.replace(place.settings.keys, recovery_key_file=str(place.home / "other"))
-    ground.write_secret(place.home / "other", secrets.token_hex(32))
+    fault_fixtures.write_secret(place.home / "other", secrets.token_hex(32))
     wrong = dataclasses.replace(place.settings, keys=keys)
     [found] = examine(place, request(place, repository=wrong))["catalogue"]
-    assert "None of the 3 backups in the store is signed by a key that counts here" in found["cause"]
+    assert "None of the 3 backups in the store is signed by a trusted key" in found["cause"]
     assert len(found["facts"]["names"]) == 3
 
 
 def test_a_single_check_that_could_not_be_made_is_no_good_news(
-    place: ground.Ground, monkeypatch: pytest.MonkeyPatch
+    place: fault_fixtures.Fixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.back_up()
 
@@ -440,7 +443,7 @@ def test_a_single_check_that_could_not_be_made_is_no_good_news(
 class Sealed(t.NamedTuple):
     """A sealed host: what it has, and who can change its trust."""
 
-    place: ground.Ground
+    place: fault_fixtures.Fixture
     recovery: RecoveryKey
     signer: Signer
     settings: t.Any
@@ -448,8 +451,8 @@ class Sealed(t.NamedTuple):
     def trusts(self, serial: int, recipients: int = 2, root: RecoveryKey | None = None, **entry: t.Any) -> None:
         listed = (self.recovery.opening.recipient, *(OpeningKey.generate().recipient for _one in range(recipients - 1)))
         signer = trust.SignerEntry(self.signer.public, ("main/*",), NOW - datetime.timedelta(days=400), **entry)
-        made = trust.TrustFile(ground.APPLICATION, serial, NOW, listed, (signer,))
-        path = self.place.home / "store" / trusted_keys.trust_name(ground.APPLICATION, serial)
+        made = trust.TrustFile(fault_fixtures.APPLICATION, serial, NOW, listed, (signer,))
+        path = self.place.home / "store" / trusted_keys.trust_name(fault_fixtures.APPLICATION, serial)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(trust.sign(made, [(root or self.recovery).root]))
 
@@ -458,7 +461,7 @@ class Sealed(t.NamedTuple):
 
 
 @pytest.fixture
-def sealed(place: ground.Ground) -> Sealed:
+def sealed(place: fault_fixtures.Fixture) -> Sealed:
     recovery, signer = RecoveryKey.generate(), Signer.generate()
     path = str(place.home / "config" / "keys" / "signer.json")
     keyfile.write(path, [keyfile.record("signer", signer.secret)])
@@ -492,36 +495,36 @@ def test_a_recipient_that_the_newest_backup_does_not_know(sealed: Sealed) -> Non
 
 
 @pytest.fixture
-def remote(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, s3: S3) -> ground.Ground:
+def remote(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, s3: S3) -> fault_fixtures.Fixture:
     (tmp_path / "config").mkdir()
-    return ground.make(cluster(), database(sql=SQL), tmp_path, s3.settings(f"doctor-{secrets.token_hex(4)}"))
+    return fault_fixtures.make(cluster(), database(sql=SQL), tmp_path, s3.settings(f"doctor-{secrets.token_hex(4)}"))
 
 
-def objects(s3: S3, remote: ground.Ground) -> list[tuple[str, t.Any]]:
+def objects(s3: S3, remote: fault_fixtures.Fixture) -> list[tuple[str, t.Any]]:
     found = s3.client().list_objects_v2(Bucket=s3.bucket, Prefix=prefix(s3, remote)).get("Contents", [])
     return [(each["Key"], each["LastModified"]) for each in found]
 
 
-def prefix(s3: S3, remote: ground.Ground) -> str:
+def prefix(s3: S3, remote: fault_fixtures.Fixture) -> str:
     return remote.store.url.removeprefix(f"s3://{s3.bucket}/")
 
 
-def test_writing_to_a_bucket_is_tried_and_leaves_nothing(remote: ground.Ground, s3: S3) -> None:
+def test_writing_to_a_bucket_is_tried_and_leaves_nothing(remote: fault_fixtures.Fixture, s3: S3) -> None:
     empty = examine(remote)
-    assert "broken off" in causes(empty, "store")
+    assert "aborted" in causes(empty, "store")
     assert results(empty, "store") == results(empty, "clock") == {"ok"}
     assert objects(s3, remote) == []
     assert s3.client().list_multipart_uploads(Bucket=s3.bucket, Prefix=prefix(s3, remote)).get("Uploads", []) == []
     remote.back_up()
     before = objects(s3, remote)
-    assert "had to turn down" in causes(examine(remote), "store")
+    assert "had to reject" in causes(examine(remote), "store")
     in_check_mode = dataclasses.replace(remote.world(), dry_run=True)
     checks = doctor.make_checks(request(remote, only=("store",)), in_check_mode)
     assert "check mode writes nothing" in checks[0].cause
     assert objects(s3, remote) == before
 
 
-def test_a_bucket_that_may_not_be_written_and_one_that_is_not_there(remote: ground.Ground, s3: S3) -> None:
+def test_a_bucket_that_may_not_be_written_and_one_that_is_not_there(remote: fault_fixtures.Fixture, s3: S3) -> None:
     remote.back_up()
     prefix = remote.store.url.removeprefix(f"s3://{s3.bucket}/")
     deny = {
@@ -542,11 +545,11 @@ def test_a_bucket_that_may_not_be_written_and_one_that_is_not_there(remote: grou
     assert results(examine(remote, request(remote, repository=other)), "store") == {"failed"}
 
 
-def test_a_host_that_may_only_write_judges_by_what_it_remembers(remote: ground.Ground, s3: S3) -> None:
+def test_a_host_that_may_only_write_judges_by_what_it_remembers(remote: fault_fixtures.Fixture, s3: S3) -> None:
     for _run in range(5):
         remote.back_up(max_shrink=0, proof="counts")
     prefix = remote.store.url.removeprefix(f"s3://{s3.bucket}/")
-    hidden = [f"arn:aws:s3:::{s3.bucket}/{prefix}/{ground.APPLICATION}/manifests/*"]
+    hidden = [f"arn:aws:s3:::{s3.bucket}/{prefix}/{fault_fixtures.APPLICATION}/manifests/*"]
     deny = {"Effect": "Deny", "Principal": "*", "Action": ["s3:GetObject"], "Resource": hidden}
     client = s3.client()
     client.put_bucket_policy(Bucket=s3.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
@@ -563,7 +566,7 @@ def test_a_host_that_may_only_write_judges_by_what_it_remembers(remote: ground.G
 
 
 def test_a_store_that_never_answers_does_not_keep_monitoring_waiting(
-    remote: ground.Ground, monkeypatch: pytest.MonkeyPatch
+    remote: fault_fixtures.Fixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(doctor, "PATIENCE", dataclasses.replace(doctor.PATIENCE, request=0.5))
@@ -575,7 +578,7 @@ def test_a_store_that_never_answers_does_not_keep_monitoring_waiting(
     assert doctor.PATIENCE.request * (doctor.PATIENCE.retries + 1) < 60
 
 
-def test_a_clock_that_is_wrong(remote: ground.Ground) -> None:
+def test_a_clock_that_is_wrong(remote: fault_fixtures.Fixture) -> None:
     def skew(seconds: float) -> t.Any:
         now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
         return examine(remote, request(remote, only=("clock",)), now)
@@ -594,14 +597,14 @@ def test_the_clock_is_compared_over_tls_too(s3: S3) -> None:
     assert clock.ahead(dataclasses.replace(settings, ca_cert=None), {}, lambda: NOW) is None
 
 
-def settings_of(place: ground.Ground, **variables: t.Any) -> str:
+def settings_of(place: fault_fixtures.Fixture, **variables: t.Any) -> str:
     """Write the settings of a host as its role does, and give their directory."""
     login = place.server.login
     document = {
         "format": "lifeboat-host/1",
         "variables": {
-            "lifeboat_application": ground.APPLICATION,
-            "lifeboat_cluster": ground.CLUSTER,
+            "lifeboat_application": fault_fixtures.APPLICATION,
+            "lifeboat_cluster": fault_fixtures.CLUSTER,
             "lifeboat_databases": [place.database],
             "lifeboat_state_dir": str(place.home / "state"),
             **variables,
@@ -616,7 +619,7 @@ def settings_of(place: ground.Ground, **variables: t.Any) -> str:
 
 
 def test_the_program_tells_monitoring_how_a_host_is(
-    place: ground.Ground, reader: str, capsys: pytest.CaptureFixture[str]
+    place: fault_fixtures.Fixture, reader: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = settings_of(place)
     assert cli.main(["health", "--config-dir", config], place.environ) == 2
@@ -632,7 +635,7 @@ def test_the_program_tells_monitoring_how_a_host_is(
     assert "install" in capsys.readouterr().out
 
 
-def test_the_program_examines_a_host_without_ansible_and_boto3(place: ground.Ground) -> None:
+def test_the_program_examines_a_host_without_ansible_and_boto3(place: fault_fixtures.Fixture) -> None:
     config = settings_of(place)
     program = (
         "import sys; from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli\n"

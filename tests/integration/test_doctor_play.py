@@ -15,7 +15,7 @@ import sys
 import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine import cli
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -48,17 +48,17 @@ PLAY = [
 ]
 
 
-def variables(place: ground.Ground) -> dict[str, t.Any]:
+def variables(place: fault_fixtures.Fixture) -> dict[str, t.Any]:
     (place.home / "config" / "keys").mkdir(parents=True, mode=0o700)
-    ground.write_secret(place.home / "config" / "keys" / "recovery.key", place.key.hex())
+    fault_fixtures.write_secret(place.home / "config" / "keys" / "recovery.key", place.key.hex())
     login = place.server.login
     return {
         "ansible_connection": "local",
         "ansible_become": False,
         "ansible_python_interpreter": sys.executable,
         "lifeboat_python": sys.executable,
-        "lifeboat_application": ground.APPLICATION,
-        "lifeboat_cluster": ground.CLUSTER,
+        "lifeboat_application": fault_fixtures.APPLICATION,
+        "lifeboat_cluster": fault_fixtures.CLUSTER,
         "lifeboat_store": {"url": place.store.url},
         "lifeboat_key_mode": "single-key",
         "lifeboat_user": getpass.getuser(),
@@ -75,7 +75,7 @@ def variables(place: ground.Ground) -> dict[str, t.Any]:
     }
 
 
-def play(place: ground.Ground, given: dict[str, t.Any]) -> subprocess.CompletedProcess[str]:
+def play(place: fault_fixtures.Fixture, given: dict[str, t.Any]) -> subprocess.CompletedProcess[str]:
     (place.home / "play.json").write_text(json.dumps(PLAY))
     (place.home / "variables.json").write_text(json.dumps(given))
     environ = {
@@ -94,17 +94,17 @@ def play(place: ground.Ground, given: dict[str, t.Any]) -> subprocess.CompletedP
 def test_role_and_program_agree(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = ground.make(cluster(), database(sql=SQL), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SQL), tmp_path)
     given = variables(place)
     # The credentials are for a cloud; with a directory their file is only looked at.
-    ground.write_secret(place.home / "config" / "keys" / "store.credentials", "[default]\n")
+    fault_fixtures.write_secret(place.home / "config" / "keys" / "store.credentials", "[default]\n")
 
     place.back_up()
     done = play(place, given)
     # The backup was never restored for a test: a warning, which only the second examination does not bear.
     assert done.returncode == 2, done.stdout[-4000:] + done.stderr
     assert done.stdout.count("1 database looked at: no newest backup") == 2
-    assert done.stdout.count("TASK [lifeboat.recovery.doctor : Judge it]") == 2
+    assert done.stdout.count("TASK [lifeboat.recovery.doctor : Fail on a bad result]") == 2
     assert done.stdout.count("fatal: ") == 1
 
     config = str(place.home / "config")

@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
     RestoreRequest,
     restore,
 )
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from fixtures_postgres import ClusterFactory, DatabaseFactory
@@ -32,11 +32,11 @@ INSERT INTO stock SELECT i, 'item ' || i % 50 FROM generate_series(1, 3000) i;
 SHRANK = "shrank to 1,400 rows"
 
 
-def wanted(place: ground.Ground, **options: t.Any) -> RestoreRequest:
+def wanted(place: fault_fixtures.Fixture, **options: t.Any) -> RestoreRequest:
     return asked.restore(
         repository=place.settings,
         login=place.server.login,
-        cluster=ground.CLUSTER,
+        cluster=fault_fixtures.CLUSTER,
         database=place.database,
         host="db1",
         **options,
@@ -46,12 +46,12 @@ def wanted(place: ground.Ground, **options: t.Any) -> RestoreRequest:
 def test_a_suspicious_backup_is_told_of_before_it_replaces_anything(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
-    place = ground.make(cluster(), database(sql=STOCK), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=STOCK), tmp_path)
     ids = [place.back_up(proof="counts") for _run in range(6)]
     place.server.execute("DELETE FROM public.stock WHERE id > 1400", place.database)
     halved = place.back_up(proof="counts")
     request = wanted(place)
-    with pytest.raises(UsageError, match="holds data") as refused:
+    with pytest.raises(UsageError, match="contains data") as refused:
         restore(request, place.world())
     told = [SHRANK, f"The newest clean one before it is {ids[-1]}."]
     assert all(part in refused.value.cause for part in told)
@@ -74,7 +74,7 @@ def test_a_suspicious_backup_is_told_of_before_it_replaces_anything(
 def test_not_being_able_to_tell_keeps_nobody_from_restoring(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = ground.make(cluster(), database(sql=STOCK), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=STOCK), tmp_path)
     identity = place.back_up(proof="counts")
 
     def fail(*_given: t.Any, **_named: t.Any) -> t.NoReturn:
@@ -93,7 +93,7 @@ def test_not_being_able_to_tell_keeps_nobody_from_restoring(
 def test_a_latest_that_is_not_the_newest_is_told_and_not_restored(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
-    place = ground.make(cluster(), database(sql=STOCK), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=STOCK), tmp_path)
     older, newest = place.back_up(), place.back_up()
     root = Path(place.settings.store.url.removeprefix("file://"))
     manifest = next(root.rglob(f"manifests/**/{newest}.json"))
@@ -102,7 +102,7 @@ def test_a_latest_that_is_not_the_newest_is_told_and_not_restored(
     for state_dir in (place.settings.state_dir, None):
         settings = dataclasses.replace(place.settings, state_dir=state_dir)
         request = dataclasses.replace(wanted(place), repository=settings)
-        said = f"{older} is not the newest backup of {ground.CLUSTER}/{place.database}; {newest} came later."
+        said = f"{older} is not the newest backup of {fault_fixtures.CLUSTER}/{place.database}; {newest} came later."
         with pytest.raises(UsageError, match=re.escape(said)) as refused:
             restore(request, place.world())
         assert f"backup: {older} (lifeboat_restore_from)" in refused.value.remedy

@@ -26,11 +26,11 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     quote_identifier,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.settings import Patience
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.modules import pg_backup
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ NO_PATIENCE = Patience(connect=2, request=5, retries=1, retrying=5)
 class Module:
     """Runs pg_backup in this process, as Ansible does in one of its own."""
 
-    place: ground.Ground
+    place: fault_fixtures.Fixture
     capsys: t.Any
     monkeypatch: pytest.MonkeyPatch
 
@@ -91,7 +91,7 @@ def module(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, capsys: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Module]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
-    yield Module(ground.make(cluster(), database(sql=SQL), tmp_path), capsys, monkeypatch)
+    yield Module(fault_fixtures.make(cluster(), database(sql=SQL), tmp_path), capsys, monkeypatch)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -177,7 +177,7 @@ def test_a_wrong_password(module: Module) -> None:
     wrong = f"wrong-{secrets.token_hex(8)}"
     login = {"login_unix_socket": None, "login_host": "127.0.0.1", "login_password": wrong}
 
-    result = module.refuses("DatabaseError", "refuses the password", "Correct login_password", **login)
+    result = module.refuses("DatabaseError", "rejected the password", "Correct login_password", **login)
 
     assert wrong not in json.dumps(result)
 
@@ -248,9 +248,9 @@ def test_no_space_is_left_for_the_manifest_alone(module: Module, small_disk: Pat
 
 
 def impatient(module: Module) -> None:
-    open_store = opening.open_store
+    open_store = factory.open_store
     module.monkeypatch.setattr(
-        catalogue.opening,
+        catalogue.factory,
         "open_store",
         lambda *given, **named: open_store(*given, **{**named, "patience": NO_PATIENCE}),
     )
@@ -262,14 +262,14 @@ def s3_store(s3: S3, **changes: t.Any) -> dict[str, t.Any]:
 
 
 @pytest.mark.parametrize(
-    ("access", "cause"), [(False, "does not know the access key"), (True, "secret does not belong")]
+    ("access", "cause"), [(False, "does not know the access key"), (True, "secret does not match")]
 )
 def test_wrong_s3_credentials(module: Module, s3: S3, access: bool, cause: str) -> None:
     right = dict(line.split(" = ", 1) for line in Path(s3.credentials_file).read_text().splitlines() if " = " in line)
     wrong = secrets.token_hex(20)
     keys = {"aws_access_key_id": right["aws_access_key_id"] if access else "NOBODY", "aws_secret_access_key": wrong}
     text = "[default]\n" + "".join(f"{name} = {value}\n" for name, value in keys.items())
-    path = ground.write_secret(module.place.home / "credentials", text)
+    path = fault_fixtures.write_secret(module.place.home / "credentials", text)
 
     result = module.refuses(
         "AccessDenied", cause, "Check the access key", store=s3_store(s3, credentials_file=str(path))
@@ -396,7 +396,7 @@ def test_a_name_that_no_database_can_have(module: Module, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "Shop", "shop\n", "-x", "x" * 64])
 def test_a_hostile_application(module: Module, name: str) -> None:
-    module.refuses("UsageError", "application", r"Give", application=name)
+    module.refuses("UsageError", "application", r"Use", application=name)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "a\nb", "%2e%2e"])

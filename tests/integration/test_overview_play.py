@@ -96,7 +96,7 @@ def test_the_table_of_one_host_does_not_name_it_and_young_backups_are_told(plays
     heading, row, sentence = table(done)
     assert cells(heading)[0] == "DATABASE"
     assert cells(row)[:2] == [plays.database, "young enough"]
-    assert sentence == "0 of 1 database backed up; 1 has a backup that is young enough."
+    assert sentence == "0 of 1 database backed up; 1 has a recent enough backup."
     planned = plays.run("backup", "--check", lifeboat_history=None)
     assert cells(table(planned)[1])[:2] == [plays.database, "would back up"]
 

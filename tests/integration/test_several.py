@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import progress, status
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
-from faults import ground, kills, slowness
+from faults import fault_fixtures, kills, slowness
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ WAITING = "SELECT DISTINCT datname::text FROM pg_stat_activity WHERE wait_event_
 class Several:
     """Some databases of a server, and runs of the module that back them up."""
 
-    place: ground.Ground
+    place: fault_fixtures.Fixture
     names: list[str]
 
     @property
@@ -99,13 +99,13 @@ def names(cluster: ClusterFactory) -> Iterator[list[str]]:
 
 @pytest.fixture
 def several(cluster: ClusterFactory, names: list[str], tmp_path: Path) -> Several:
-    return Several(ground.make(cluster(), names[0], tmp_path), names)
+    return Several(fault_fixtures.make(cluster(), names[0], tmp_path), names)
 
 
 def only_child(pid: int) -> int:
     """Return the one child of a process, when it is the only one."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
-    ground.wait_until(lambda: len(path.read_text().split()) == 1, "the end of the other children")
+    fault_fixtures.wait_until(lambda: len(path.read_text().split()) == 1, "the end of the other children")
     return int(path.read_text())
 
 
@@ -121,9 +121,9 @@ def wait_for_end(pid: int) -> None:
 def test_several_databases_are_backed_up_two_at_a_time(several: Several) -> None:
     with several.locked(*several.names):
         run = several.start(lock_timeout="1h")
-        ground.wait_until(lambda: len(several.waiting()) == 2, "two backups at once")
+        fault_fixtures.wait_until(lambda: len(several.waiting()) == 2, "two backups at once")
         first = several.waiting()
-        ground.wait_until(lambda: first == several.running(), "the progress of both")
+        fault_fixtures.wait_until(lambda: first == several.running(), "the progress of both")
         shown = status.line(several.status())
     ended = run.end()
 
@@ -190,10 +190,10 @@ def test_a_young_backup_is_left_alone_in_each_database(several: Several) -> None
     assert result["changed"]
     assert {backup["database"] for backup in result["backups"] if not backup["made"]} == set(young)
     assert "4 of 6 databases backed up in" in result["summary"]
-    assert result["summary"].endswith("; 2 have a backup that is young enough.")
+    assert result["summary"].endswith("; 2 have a recent enough backup.")
     again = several.run(max_age="1h")
     assert not again["changed"]
-    assert again["summary"] == "0 of 6 databases backed up; 6 have a backup that is young enough."
+    assert again["summary"] == "0 of 6 databases backed up; 6 have a recent enough backup."
     assert len(several.place.listed()) == 6
 
 
@@ -230,7 +230,7 @@ def test_a_name_that_no_database_has_stops_no_other(several: Several) -> None:
 
     assert [backup["database"] for backup in result["backups"]] == [one]
     assert [failure["database"] for failure in result["failures"]] == ["", long]
-    assert "The option databases is longer than 63 bytes" in result["msg"]
+    assert "databases is longer than 63 bytes" in result["msg"]
 
 
 def test_one_of_the_two_options_is_needed_and_no_more(several: Several) -> None:
@@ -242,13 +242,13 @@ def test_a_backup_that_is_killed_is_named_and_the_others_go_on(several: Several)
     victim = several.names[2]
     with several.locked(victim):
         run = several.start(lock_timeout="1h")
-        ground.wait_until(lambda: several.waiting() == {victim}, "the lock")
+        fault_fixtures.wait_until(lambda: several.waiting() == {victim}, "the lock")
         os.kill(only_child(run.process.pid), signal.SIGKILL)
         ended = run.end()
 
     result = ended.result
     assert ended.status == 1
-    assert f"{victim}: The backup of '{victim}' was killed by SIGKILL. Look into" in result["msg"]
+    assert f"{victim}: The backup of '{victim}' was killed by SIGKILL. Run again" in result["msg"]
     assert [backup["database"] for backup in result["backups"]] == [name for name in several.names if name != victim]
     assert several.entries() == {**dict.fromkeys(several.names, "ok"), victim: "failed"}
     assert len(several.place.listed()) == 5
@@ -257,7 +257,7 @@ def test_a_backup_that_is_killed_is_named_and_the_others_go_on(several: Several)
 
 def test_whoever_ends_the_run_ends_all_of_it(several: Several) -> None:
     run = several.start(slow_proof=True)
-    ground.wait_until(lambda: len(several.proving()) == 2, "two proofs")
+    fault_fixtures.wait_until(lambda: len(several.proving()) == 2, "two proofs")
     proving = several.proving()
     pids = [several.status(name).pid for name in proving]
     assert several.status().pid == run.process.pid
@@ -281,7 +281,7 @@ def test_whoever_ends_the_run_ends_all_of_it(several: Several) -> None:
 
 def test_nothing_outlives_a_run_that_is_killed(several: Several) -> None:
     run = several.start(slow_proof=True)
-    ground.wait_until(lambda: len(several.proving()) == 2, "two proofs")
+    fault_fixtures.wait_until(lambda: len(several.proving()) == 2, "two proofs")
     pids = [several.status(name).pid for name in several.proving()]
 
     run.process.kill()
@@ -289,7 +289,7 @@ def test_nothing_outlives_a_run_that_is_killed(several: Several) -> None:
 
     for pid in pids:
         wait_for_end(pid)
-    ground.wait_until(lambda: several.proving() == [], "the end of the sessions")
+    fault_fixtures.wait_until(lambda: several.proving() == [], "the end of the sessions")
     assert several.place.listed() == []
     assert several.place.unlisted_objects() == []
     assert several.run()["changed"]
@@ -322,4 +322,4 @@ def test_fewer_run_at_a_time_where_the_limit_of_the_role_has_no_room_for_more(se
 
     assert len(result["backups"]) == 6, result["msg"]
     [said] = [warning for warning in result["warnings"] if "at a time" in str(warning)]
-    assert "at a time, 1: the limit of role narrow_role leaves 5 sessions" in json.dumps(said)
+    assert "at a time: 1, as the limit of role narrow_role leaves 5 sessions" in json.dumps(said)

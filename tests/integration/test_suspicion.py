@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.judging import Thresholds
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -38,19 +38,19 @@ BASELINE = 5
 
 
 @pytest.fixture
-def place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> ground.Ground:
-    return ground.make(cluster(), database(sql=NOTES), tmp_path)
+def place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> fault_fixtures.Fixture:
+    return fault_fixtures.make(cluster(), database(sql=NOTES), tmp_path)
 
 
-def make(place: ground.Ground, **values: t.Any) -> t.Any:
+def make(place: fault_fixtures.Fixture, **values: t.Any) -> t.Any:
     return backup.back_up(place.request(proof="counts", max_shrink=0, **values), place.world())
 
 
-def listed(place: ground.Ground, **values: t.Any) -> t.Any:
+def listed(place: fault_fixtures.Fixture, **values: t.Any) -> t.Any:
     return listing.list_backups(listing.ListRequest(place.settings, **values), place.world())
 
 
-def forget(place: ground.Ground) -> ground.Ground:
+def forget(place: fault_fixtures.Fixture) -> fault_fixtures.Fixture:
     """Return the same repository as a reader sees it who made none of its backups."""
     other = place.home / "reader"
     (other / "state").mkdir(parents=True)
@@ -60,7 +60,7 @@ def forget(place: ground.Ground) -> ground.Ground:
 
 
 def test_an_encrypted_table_and_a_halved_one_are_noticed_and_the_last_clean_backup_is_named(
-    place: ground.Ground,
+    place: fault_fixtures.Fixture,
 ) -> None:
     made = [make(place) for _run in range(BASELINE + 1)]
     for outcome in made:
@@ -92,7 +92,7 @@ def test_an_encrypted_table_and_a_halved_one_are_noticed_and_the_last_clean_back
     assert listed(place, thresholds=Thresholds(window=0)).facts["clean"][place.component]["backup_id"] != clean
 
 
-def test_a_reader_without_a_key_that_opens_judges_by_sizes(place: ground.Ground) -> None:
+def test_a_reader_without_a_key_that_opens_judges_by_sizes(place: fault_fixtures.Fixture) -> None:
     for _run in range(BASELINE):
         make(place)
     place.server.execute(ENCRYPT, place.database)
@@ -107,7 +107,7 @@ def test_a_reader_without_a_key_that_opens_judges_by_sizes(place: ground.Ground)
     assert [row["backup_id"] for row in rows if row["suspicions"]] == [encrypted]
 
 
-def test_a_memory_that_cannot_be_written_is_told_and_the_backup_is_made(place: ground.Ground) -> None:
+def test_a_memory_that_cannot_be_written_is_told_and_the_backup_is_made(place: fault_fixtures.Fixture) -> None:
     (place.home / "state" / "statistics.jsonl").mkdir()
     outcome = make(place)
     assert any("figures of the backup cannot be written" in warning for warning in outcome.warnings)

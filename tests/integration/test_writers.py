@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from faults import ground, writers
+from faults import fault_fixtures, writers
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def test_backups_beside_writers_equal_their_snapshots(
     server = cluster()
     name = database()
     writers.prepare(server, name)
-    place = ground.make(server, name, tmp_path)
+    place = fault_fixtures.make(server, name, tmp_path)
 
     tally = writers.back_up_beside_writers(place, COUNT, SEED)
 

@@ -49,7 +49,7 @@ TIME = re.compile(
     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d| UTC)|\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"
 )
 
-OUTDATED = re.compile(r"lacks security fixes|has known security holes")
+OUTDATED = re.compile(r"lacks security fixes|has known vulnerabilities")
 """Warnings that depend on which PostgreSQL is installed."""
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "watched"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fixtures"))
 
-from shelf import Shelf
+from sample_host import SampleHost
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    (tmp_path / "shelf").mkdir()
-    return Shelf(tmp_path / "shelf")
+def sample(tmp_path: Path) -> SampleHost:
+    (tmp_path / "sample").mkdir()
+    return SampleHost(tmp_path / "sample")

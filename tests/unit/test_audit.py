@@ -21,7 +21,7 @@ import sys
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import journal
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Busy, StoreError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.host_state import Kept
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.host_state import StateFile
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
 START = datetime.datetime(2026, 11, 20, 3, 0, tzinfo=datetime.UTC)
@@ -101,8 +101,8 @@ def test_a_change_of_any_field_is_named(log, field):
         (lambda content: content[1:], "Entry 2 of .* does not follow the beginning"),
         (lambda content: [content[0], content[2], content[1], *content[3:]], "Entry 3 of .* does not follow entry 1"),
         (lambda content: [*content[:3], content[2], *content[3:]], "Entry 3 of .* does not follow entry 3"),
-        (lambda content: [*content[:2], b"{}\n", *content[2:]], "Line 3 is no entry"),
-        (lambda content: [*content[:2], b"\n", *content[2:]], "Line 3 is no entry"),
+        (lambda content: [*content[:2], b"{}\n", *content[2:]], "Line 3 is not an entry"),
+        (lambda content: [*content[:2], b"\n", *content[2:]], "Line 3 is not an entry"),
         (lambda content: [content[0].replace(b"{", b"{ ", 1), *content[1:]], "Entry 1 of .* was changed"),
     ],
 )
@@ -131,7 +131,7 @@ def test_what_a_report_or_a_database_could_not_hold_is_no_entry_whatever_its_has
     if "hash" not in forged:
         entry = dataclasses.replace(entry, hash=audit.digest(entry))
     write(log, [json.dumps(dataclasses.asdict(entry), separators=(",", ":")).encode() + b"\n"])
-    assert log.verify() == ["Line 1 is no entry: something else was written there."]
+    assert log.verify() == ["Line 1 is not an entry: something else was written there."]
     assert list(log.entries()) == []
 
 
@@ -146,13 +146,13 @@ def test_a_chain_written_anew_is_known_by_what_others_remember(log, tmp_path):
     for number in range(5):
         log.append(event(number, user="mallory"))
     assert log.verify() == []
-    assert "Entry 1 is not the one that was known before" in log.verify(known)[0]
+    assert "Entry 1 is not the one known before" in log.verify(known)[0]
 
 
 def test_an_entry_follows_the_last_whole_one_and_says_what_a_power_cut_left(log):
     with open(log.path, "ab") as file:
         file.write(b'{"sequence":6,"ti')
-    assert "ends in half a line" in log.verify()[0]
+    assert "ends in an incomplete line" in log.verify()[0]
     assert len(list(log.entries())) == 5
     entry = log.append(event(6))
     assert (entry.sequence, entry.facts["torn_bytes"]) == (6, 17)
@@ -171,7 +171,7 @@ def test_a_whole_line_that_is_no_entry_stays_as_evidence(log):
     with open(log.path, "ab") as file:
         file.write(b"a stranger was here\n")
     assert log.append(event(6)).sequence == 6
-    assert log.verify() == ["Line 6 is no entry: something else was written there."]
+    assert log.verify() == ["Line 6 is not an entry: something else was written there."]
 
 
 def test_a_crash_at_any_byte_of_an_append_never_breaks_the_chain(log):
@@ -193,7 +193,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(log):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(log.path) + 20, limits[1]))
     try:
-        with pytest.raises(StoreError, match="cannot be written: File too large"):
+        with pytest.raises(StoreError, match="cannot be written to: File too large"):
             log.append(event(6))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -317,7 +317,7 @@ def test_the_receipts_of_a_host_outlive_half_a_line_too(tmp_path):
     class Note:
         text: str
 
-    notes = journal.Journal(str(tmp_path), Kept("notes.jsonl", "notes"), Note)
+    notes = journal.Journal(str(tmp_path), StateFile("notes.jsonl", "notes"), Note)
     for text in ("one", "two"):
         notes.add(Note(text), unwritten="", remedy="")
         with open(notes.path, "a", encoding="utf-8") as file:

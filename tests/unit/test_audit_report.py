@@ -115,7 +115,7 @@ def test_a_quarter_begins_at_midnight_of_its_zone():
     "text", ["2026-Q5", "2026-13", "soon", "2026-11-02..2026-11-01", "0000", "9999-12", "2026-02-30"]
 )
 def test_what_is_no_period_is_refused(text):
-    with pytest.raises(UsageError, match="The period"):
+    with pytest.raises(UsageError, match="is not a period"):
         audit_period.parse(text, NOW)
     with pytest.raises(UsageError, match="The option zone is 'Mars/Olympus'"):
         audit_period.parse("2026", NOW, "Mars/Olympus")
@@ -136,12 +136,12 @@ def test_the_report_says_who_did_what_and_what_came_of_it(tmp_path, db1):
     outcome, files = written(tmp_path, {"db1": db1}, requested_by="carol")
     text = files["md"]
     assert outcome.facts["verified"]
-    assert "The audit log of every host is here (1), and every chain is whole." in text
+    assert "The audit log of every host was collected (1), and every chain is intact." in text
     assert "made at 2026-11-21T12:00:00+00:00 for carol." in text.replace("\\", "")
     assert "| backup | 2 | 1 | 1 | 0 | 0 | 50.0 % |" in text
     assert "| retention | 1 | 1 | 0 | 0 | 0 | 100.0 % |" in text
     assert "| shop | main/shop | 1 | 1 | 2026-10-01 04:00:00 | 2.0 KiB | 1 |" in text
-    people = text.split("## Asked for by people")[1].split("## ")[0]
+    people = text.split("## Requested by people")[1].split("## ")[0]
     assert "bob (as lifeboat)" in people.replace("\\", "")
     assert "refused" in people
     assert "The disk is full" not in people
@@ -160,7 +160,7 @@ def test_a_host_without_a_log_and_a_broken_one_stand_first(tmp_path, db1):
     with open(bad.log.path, "w", encoding="utf-8") as file:
         file.write(content.replace("number 1", "number 9"))
     outcome, files = written(tmp_path, {"db1": db1, "bad": bad, "gone": {"unreachable": True, "msg": "No route."}})
-    said = "the chain is broken on bad and no log came from gone."
+    said = "the chain is broken on bad and no log was received from gone."
     assert said in outcome.warnings[0]
     assert said in files["md"]
     assert said in files["html"]
@@ -216,7 +216,7 @@ def test_a_log_that_was_cut_or_written_anew_shows_in_the_next_report(tmp_path, d
     for _number in range(7):
         db1.happens("backup")
     outcome, _files = written(tmp_path, {"db1": db1})
-    assert "Entry 6 is not the one that was known before" in outcome.facts["hosts"][0]["problems"][0]
+    assert "Entry 6 is not the one known before" in outcome.facts["hosts"][0]["problems"][0]
     assert json.loads(heads.read_text())["db1"] == known
     os.unlink(db1.log.path)
     outcome, _files = written(tmp_path, {"db1": db1})
@@ -238,7 +238,7 @@ def test_the_head_moves_on_with_a_sound_log_and_other_hosts_keep_theirs(tmp_path
 def test_a_file_of_heads_that_is_none_is_not_overwritten(tmp_path, db1):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "heads.json").write_text("[]")
-    with pytest.raises(UsageError, match="is no file of heads"):
+    with pytest.raises(UsageError, match="is not a file of heads"):
         written(tmp_path, {"db1": db1})
     assert (tmp_path / "out" / "heads.json").read_text() == "[]"
 
@@ -334,4 +334,4 @@ def test_interrupted_writes_are_told(tmp_path, db1):
         file.write(b'{"se')
     db1.happens("backup")
     _outcome, files = written(tmp_path, {"db1": db1})
-    assert "half a line of 4 bytes was cut off" in files["md"]
+    assert "an incomplete line of 4 bytes was removed" in files["md"]

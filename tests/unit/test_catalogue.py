@@ -14,27 +14,27 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 
 if t.TYPE_CHECKING:
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 SECOND = 1 / 3600
 
 
-def test_of_backups_begun_within_a_second_the_later_is_the_newest_whatever_its_token(shelf: Shelf) -> None:
+def test_of_backups_begun_within_a_second_the_later_is_the_newest_whatever_its_token(sample: SampleHost) -> None:
     made = [
-        shelf.back_up(hours=1 - 0.2 * SECOND, seconds=0.1, token="8" * 16),
-        shelf.back_up(hours=1 - 0.4 * SECOND, seconds=0.1, token="f" * 16),
-        shelf.back_up(hours=1 - 0.6 * SECOND, seconds=0.1, token="0" * 16),
-        shelf.back_up(hours=1 - 0.8 * SECOND, seconds=0.1, token="4" * 16, reason="emergency"),
+        sample.back_up(hours=1 - 0.2 * SECOND, seconds=0.1, token="8" * 16),
+        sample.back_up(hours=1 - 0.4 * SECOND, seconds=0.1, token="f" * 16),
+        sample.back_up(hours=1 - 0.6 * SECOND, seconds=0.1, token="0" * 16),
+        sample.back_up(hours=1 - 0.8 * SECOND, seconds=0.1, token="4" * 16, reason="emergency"),
     ]
-    opened = catalogue.open_repository(shelf.settings, shelf.world())
+    opened = catalogue.open_repository(sample.settings, sample.world())
     assert len({identity.rpartition("-")[0] for identity in made[:3]}) == 1
     assert [backup.manifest.backup_id for backup in opened.backups()] == made
     assert opened.find("main/shop", "latest").manifest.backup_id == made[2]
 
 
-def test_receipts_that_cannot_be_read_are_an_error_that_says_what_to_do(shelf: Shelf) -> None:
+def test_receipts_that_cannot_be_read_are_an_error_that_says_what_to_do(sample: SampleHost) -> None:
     """Whether the store must hold something cannot be known then, so that it is not called empty."""
-    (shelf.home / "state" / "receipts.jsonl").mkdir(parents=True)
+    (sample.home / "state" / "receipts.jsonl").mkdir(parents=True)
     with pytest.raises(StoreError, match="Is a directory") as caught:
-        listing.list_backups(listing.ListRequest(shelf.settings), shelf.world())
+        listing.list_backups(listing.ListRequest(sample.settings), sample.world())
     assert caught.value.remedy

@@ -78,7 +78,7 @@ def test_a_piece_that_takes_all_places_runs_alone_and_nothing_overtakes_it():
     most = []
     names = ["small", "large", "other", "last"]
     pieces = [Piece(name, 2 if name == "large" else 1, time.monotonic) for name in names]
-    ends = run(pieces, look=lambda running: most.append(set(running)))
+    ends = run(pieces, watch=lambda running: most.append(set(running)))
     assert max(map(len, most)) <= 2
     assert all(running == {"large"} for running in most if "large" in running)
     assert [end.piece.name for end in ends][:2] == ["small", "large"]

@@ -66,7 +66,7 @@ def test_parse(text: str, name: str, level: int, shown: str) -> None:
     ["", "zst", "zstd:", "zstd:0", "zstd:20", "zstd:-1", "gzip:10", "none:1", "ZSTD", "zstd:3 ", "zstd:٣", "lz4"],
 )
 def test_parse_refuses_the_rest(text: str) -> None:
-    with pytest.raises(UsageError, match="no compression that is known") as caught:
+    with pytest.raises(UsageError, match="not a known compression") as caught:
         codec.Codec.parse(text)
     assert caught.value.details["field"] == "compression"
 
@@ -139,7 +139,7 @@ def test_compressed_blocks_are_not_tiny() -> None:
 def test_every_truncation_is_noticed(text: str) -> None:
     data = packed(text, words(700))
     for end in range(len(data)):
-        with pytest.raises(Tampered, match=r"too early|empty|belong to no frame"):
+        with pytest.raises(Tampered, match=r"truncated|empty|outside of its frames"):
             unpacked(data[:end])
 
 
@@ -147,7 +147,7 @@ def test_every_truncation_is_noticed(text: str) -> None:
 def test_a_truncation_at_a_block_is_noticed_after_what_came_before(text: str) -> None:
     data = packed(text, random.Random(1).randbytes(3 * MIB))
     got: list[bytes] = []
-    with pytest.raises(Tampered, match="ends too early"):
+    with pytest.raises(Tampered, match="truncated"):
         got.extend(codec.decompress([data[:-1]]))
     assert sum(map(len, got)) > MIB
 
@@ -194,7 +194,7 @@ def test_a_frame_without_checksum_is_refused() -> None:
 def test_gzip_checks_what_gzip_promises() -> None:
     data = bytearray(gzip.compress(b"content"))
     data[-8] ^= 1
-    with pytest.raises(Tampered, match="damaged"):
+    with pytest.raises(Tampered, match="corrupted"):
         unpacked(bytes(data))
     assert zlib.decompress(packed("gzip", b"content"), 31) == b"content"
 

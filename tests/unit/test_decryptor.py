@@ -338,4 +338,4 @@ def test_a_key_file_that_an_editor_saved_opens(run: t.Callable[..., Run], tmp_pa
     key.write_bytes((key.read_text().rstrip() + "\r\n").encode(encoding))
     assert run(*given).code == 0
     key.write_text("$ANSIBLE_VAULT;1.1;AES256\n6162")
-    assert "is encrypted by Ansible Vault" in run(*given).err
+    assert "is encrypted with Ansible Vault" in run(*given).err

@@ -52,7 +52,7 @@ def test_an_error_of_the_producer_leaves_the_old_file(tmp_path: Path) -> None:
 def test_create_only_keeps_what_is_there(tmp_path: Path) -> None:
     path = str(tmp_path / "a")
     disk.write_atomically(path, [b"first"], replace=False)
-    with pytest.raises(AlreadyExists, match="exists already") as caught:
+    with pytest.raises(AlreadyExists, match="already exists") as caught:
         disk.write_atomically(path, [b"second"], replace=False)
     assert caught.value.details["path"] == path
     assert b"".join(disk.read_blocks(path)) == b"first"
@@ -84,7 +84,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 def test_whatever_the_disk_refuses_there_is_something_to_do(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir()
     (tmp_path / "circle").symlink_to("circle")
-    for name, said in {"directory": "move it away", "circle": "Look at that path"}.items():
+    for name, said in {"directory": "move it away", "circle": "Check that path"}.items():
         with pytest.raises(StoreError, match=said):
             list(disk.read_blocks(str(tmp_path / name)))
 

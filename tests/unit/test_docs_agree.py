@@ -156,7 +156,7 @@ def test_what_looks_like_a_secret_is_hidden_or_said_to_be_none(name, specificati
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_modules_that_share_their_options_are_the_action_group(name):
-    # Defaults of a group reach each of its modules, and one that does not know an option refuses it.
+    # Defaults of a group reach each of its modules, and one that does not know an option denies it.
     doc = documentation(name)
     shared = {"application", "store", "keys", "state_dir"} <= set(doc["options"])
     assert ("action_group" in doc["attributes"]) == shared

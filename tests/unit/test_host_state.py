@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import host_state
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.host_state import CONFIG, Kept
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.host_state import CONFIG, StateFile
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,17 +28,17 @@ CODE = sorted(
     for path in (PLUGINS / folder).rglob("*.py")
     if path != PAGE
 )
-KEPT = tuple(each for each in vars(host_state).values() if isinstance(each, Kept))
+KEPT = tuple(each for each in vars(host_state).values() if isinstance(each, StateFile))
 STATE = tuple(kept for kept in KEPT if kept not in CONFIG)
 FOLDERS = {kept.name.split("/")[0] for kept in KEPT if "/" in kept.name}
 WHOLE = {kept.name for kept in KEPT if "{" not in kept.name} | {kept.format for kept in KEPT if kept.format}
 
 
-def _pattern(kept: Kept) -> str:
+def _pattern(kept: StateFile) -> str:
     return re.sub(r"\\\{\w+\\\}", r"(\\S+)", re.escape(kept.name))
 
 
-def _names(text: str, kept: tuple[Kept, ...]) -> bool:
+def _names(text: str, kept: tuple[StateFile, ...]) -> bool:
     return any(re.fullmatch(_pattern(each), text) for each in kept) or text in {
         each.name.split("/")[0] for each in kept
     }
@@ -82,7 +82,7 @@ def test_without_a_directory_nothing_is_kept(tmp_path: Path) -> None:
 
 def test_the_documentation_lists_what_a_host_keeps() -> None:
     text = (ROOT / "docs/install.md").read_text(encoding="utf-8")
-    section = text.split("## What a host remembers")[1].split("\n## ")[0]
+    section = text.split("## What a host records")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", section, re.MULTILINE)
     assert rows == [(re.sub(r"\{(\w+)\}", r"<\1>", kept.name), kept.holds) for kept in STATE]
 

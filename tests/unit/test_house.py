@@ -78,7 +78,7 @@ def test_nothing_that_is_shipped_names_a_file_in_a_directory_of_everybody() -> N
     # is; and a pattern that finds such places.
     meant = {
         "plugins/module_utils/_engine/drivers/components/postgres/login.py",
-        "plugins/module_utils/_engine/drivers/components/postgres/walls.py",
+        "plugins/module_utils/_engine/drivers/components/postgres/sandbox.py",
         "roles/schedule/vars/main.yml",
     }
     shipped = [path for part in ("roles", "playbooks", "plugins", "recovery-kit") for path in (ROOT / part).rglob("*")]

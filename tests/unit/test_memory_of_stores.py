@@ -11,7 +11,7 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import (
     StoreSettings,
     identity,
 )
@@ -28,7 +28,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 FIRST, SECOND = "file:///first", "file:///second"
 
@@ -55,17 +55,17 @@ def test_a_store_is_known_however_it_is_written(one: StoreSettings, other: Store
     assert (identity(one) == identity(other)) is same
 
 
-def test_a_second_store_misses_nothing_of_the_first(shelf: Shelf) -> None:
-    shelf.back_up()
-    (shelf.home / "second").mkdir()
-    settings = dataclasses.replace(shelf.settings, store=StoreSettings(f"{shelf.home}/second"))
-    Receipts(settings.state_dir, shelf.settings.place).add(receipt())
-    opened = catalogue.open_repository(settings, shelf.world())
+def test_a_second_store_misses_nothing_of_the_first(sample: SampleHost) -> None:
+    sample.back_up()
+    (sample.home / "second").mkdir()
+    settings = dataclasses.replace(sample.settings, store=StoreSettings(f"{sample.home}/second"))
+    Receipts(settings.state_dir, sample.settings.place).add(receipt())
+    opened = catalogue.open_repository(settings, sample.world())
     assert opened.backups() == []
-    assert opened.anomalies == []
-    first = catalogue.open_repository(shelf.settings, shelf.world())
+    assert opened.problems == []
+    first = catalogue.open_repository(sample.settings, sample.world())
     first.backups()
-    assert [anomaly.name for anomaly in first.anomalies] == [receipt().backup_id]
+    assert [problem.name for problem in first.problems] == [receipt().backup_id]
 
 
 def test_lines_without_a_store_count_while_there_is_but_one(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_long_cause_is_cut_and_no_name_forges_a_line():
     assert len(line) < 160
 
 
-YOUNG = "1 has a backup that is young enough."
+YOUNG = "1 has a recent enough backup."
 WHOLE = "2 databases backed up in 3 min 12 s: 10.0 GiB of data stored as 2.0 GiB"
 HALF = "1 of 2 databases backed up in 3 min 12 s: 5.0 GiB of data stored as 1.0 GiB"
 
@@ -62,7 +62,7 @@ HALF = "1 of 2 databases backed up in 3 min 12 s: 5.0 GiB of data stored as 1.0 
         ([SHOP], [], "1 database backed up in 3 min 12 s: 5.0 GiB of data stored as 1.0 GiB."),
         ([], [ORDERS], "0 of 1 database backed up."),
         ([SHOP, USERS], [], f"{HALF}; {YOUNG}"),
-        ([USERS, USERS], [], "0 of 2 databases backed up; 2 have a backup that is young enough."),
+        ([USERS, USERS], [], "0 of 2 databases backed up; 2 have a recent enough backup."),
         ([PLAN, PLAN], [], "Would back up 2 databases: about 6.0 GiB of data in 8 members."),
         ([PLAN, USERS], [], f"Would back up 1 of 2 databases: about 3.0 GiB of data in 4 members; {YOUNG}"),
     ],

@@ -17,11 +17,11 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import past_runs
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices, text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notification, text
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 if t.TYPE_CHECKING:
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 EVIL = "shop\nForged: all is well\r\x1b[2J\x9b31m\u202e\u2028"
 
@@ -51,24 +51,24 @@ def test_a_result_is_as_many_lines_as_were_meant() -> None:
     assert done.facts["name"] == EVIL
 
 
-def test_a_listed_database_forges_no_line(shelf: Shelf) -> None:
-    shelf.back_up(EVIL, cluster=EVIL)
-    facts = listing.list_backups(listing.ListRequest(shelf.settings), shelf.world()).facts
+def test_a_listed_database_forges_no_line(sample: SampleHost) -> None:
+    sample.back_up(EVIL, cluster=EVIL)
+    facts = listing.list_backups(listing.ListRequest(sample.settings), sample.world()).facts
     assert len(facts["table"]) == 3  # the database, its backup, and that its server was not asked
     assert all(map(harmless, facts["table"]))
     assert facts["backups"][0]["database"] == EVIL
 
 
-def test_no_metric_is_forged(shelf: Shelf) -> None:
-    shelf.back_up(EVIL, cluster="main")
-    values = shelf.values()
+def test_no_metric_is_forged(sample: SampleHost) -> None:
+    sample.back_up(EVIL, cluster="main")
+    values = sample.values()
     assert not [name for name in values if not name.startswith("lifeboat_")]
-    assert "\x1b[2J" not in "".join(shelf.path.read_text().split("\n")[0])
+    assert "\x1b[2J" not in "".join(sample.path.read_text().split("\n")[0])
 
 
 @pytest.fixture
-def entry(shelf: Shelf) -> audit.Entry:
-    shelf.log(
+def entry(sample: SampleHost) -> audit.Entry:
+    sample.log(
         "backup",
         "failed",
         component=repository.component("main", EVIL),
@@ -76,17 +76,17 @@ def entry(shelf: Shelf) -> audit.Entry:
         backup_id="backup",
         application="shop",
     )
-    return next(iter(audit.AuditLog(str(shelf.home / "state")).entries()))
+    return next(iter(audit.AuditLog(str(sample.home / "state")).entries()))
 
 
-def test_a_past_run_and_a_row_of_the_report_are_one_line(entry: audit.Entry, shelf: Shelf) -> None:
-    assert harmless(past_runs.report([entry], shelf.now).rstrip("\n"))
+def test_a_past_run_and_a_row_of_the_report_are_one_line(entry: audit.Entry, sample: SampleHost) -> None:
+    assert harmless(past_runs.report([entry], sample.now).rstrip("\n"))
     assert entries_csv([(EVIL, entry)]).count("\r\n") == 2
     assert "\x1b" not in entries_csv([(EVIL, entry)])
 
 
 def test_a_message_has_a_subject_of_one_line_and_lines_of_its_own(entry: audit.Entry) -> None:
-    notice = notices.from_entry(entry)
+    notice = notification.from_entry(entry)
     assert notice is not None
     assert harmless(text.subject(notice))
     for body in (text.text(notice), text.markdown(notice)):

@@ -166,8 +166,8 @@ def test_a_second_run_of_a_job_ends_at_once_and_is_logged(host: Host, held: t.Ca
     held("job-nightly")
     status, _out, err = host.run()
     assert status == 9
-    assert "The job nightly still runs (hourly, process 4711, since 2026-11-21T02:00:00Z)" in err
-    assert "nightly did not run: The job nightly still runs" in host.log()[-1]
+    assert "The job nightly is still running (hourly, process 4711, since 2026-11-21T02:00:00Z)" in err
+    assert "nightly did not run: The job nightly is still running" in host.log()[-1]
 
 
 def test_another_job_of_the_kind_is_waited_for(host: Host, held: t.Any) -> None:
@@ -189,7 +189,7 @@ def test_waiting_has_an_end(host: Host, held: t.Callable[[str], None]) -> None:
     held("kind-backup")
     status, _out, err = host.run()
     assert status == 9
-    assert "Another backup still runs (hourly" in err
+    assert "Another backup is still running (hourly" in err
     assert "raise lifeboat_schedule_wait" in host.log()[-1]
 
 
@@ -263,7 +263,7 @@ def test_a_link_in_the_place_of_a_log_is_not_followed(host: Host) -> None:
 def test_an_unknown_job_and_an_unknown_user_are_refused(host: Host) -> None:
     status, _out, err = host.run("weekly")
     assert status == 2
-    assert "Its jobs: nightly, hourly" in err
+    assert "Its jobs are nightly, hourly" in err
     host.write(user="nobody-of-that-name")
     status, _out, err = host.run()
     assert status == 2

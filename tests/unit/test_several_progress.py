@@ -17,7 +17,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.source import (
     DatabaseSource,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import status
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.children import End, Piece
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
@@ -81,7 +81,7 @@ def test_those_that_wait_are_expected_to_be_as_the_others_turned_out(run, tmp_pa
     running.plan({"0001": 10 * MIB})
     running.member("0001").note(2 * MIB)
 
-    run.look({"b": os.getpid()})
+    run.report({"b": os.getpid()})
 
     found = {member.name: (member.state, member.done, member.expected) for member in shown(tmp_path).members}
     assert found == {
@@ -99,7 +99,7 @@ def test_the_status_that_an_earlier_run_left_is_not_counted(run, tmp_path):
     earlier |= {"members": [], "done": 7, "expected": 9, "result": None}
     (tmp_path / "status" / "backup-main%2Fb.json").write_text(json.dumps(earlier))
 
-    run.look({"b": os.getpid()})
+    run.report({"b": os.getpid()})
 
     assert shown(tmp_path).done == 0
 
@@ -115,8 +115,8 @@ def test_each_end_is_recorded_and_told_by_what_it_was(run):
     ]
     killed, asked, raised = (done.ended for done in run.recorded[1:])
     assert killed.cause == "The backup of 'b' was killed by SIGKILL."
-    assert killed.remedy.startswith("Look into the kernel's log for whether memory ran out, and run it again")
-    assert str(asked) == "SIGTERM ended this run. What it had not finished was taken back."
+    assert killed.remedy.startswith("Run again, with fewer jobs if the kernel log shows an out-of-memory kill")
+    assert str(asked) == "SIGTERM ended this run. Unfinished work was rolled back."
     assert raised.cause == "An unexpected error, KeyError; the output of the run shows it."
     outcome = run.outcome(9.0, ())
     assert outcome.changed

@@ -57,4 +57,4 @@ def test_no_more_run_than_the_server_has_sessions_for(free, most):
     assert {jobs for _name, jobs, _places in given} == {1 if most > 1 else 4}
     said = sharing.narrowness(server, most, 4)
     assert bool(said) == (most < 4)
-    assert not said or f"at a time, {most}: the limit of role lifeboat leaves {free} sessions." in said[0]
+    assert not said or f"at a time: {most}, as the limit of role lifeboat leaves {free} sessions." in said[0]

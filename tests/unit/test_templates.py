@@ -28,7 +28,7 @@ from rendering import ROOT, STATUS_PAGE, status_page
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 ESCAPES = {".html": {"e", "int", "length", "round"}, ".md": set()}
 """Filters of which no text comes that is syntax, as the last of a chain. Of Markdown a macro takes care."""
@@ -109,17 +109,17 @@ def each_text(value: t.Any, other: str) -> t.Any:
 
 
 @pytest.fixture
-def eventful(shelf: Shelf) -> dict[str, t.Any]:
+def eventful(sample: SampleHost) -> dict[str, t.Any]:
     """What is told of a host on which much happened."""
-    shelf.schedule()
+    sample.schedule()
     for day in range(9, 1, -1):
-        shelf.validated(shelf.back_up(hours=24 * day, data=100 << 20), hours=24 * day - 1)
-    shelf.back_up(hours=1, data=10 << 20)
-    gone = shelf.back_up("gone", hours=29)
-    next((shelf.home / "store").rglob(f"{gone}.json")).unlink()
-    shelf.log("backup", "failed", component="main/broken", message="It is broken.")
-    shelf.server("shop", "broken", left_out=("scratch",))
-    found: dict[str, t.Any] = all_printable(shelf.watch().facts)
+        sample.validated(sample.back_up(hours=24 * day, data=100 << 20), hours=24 * day - 1)
+    sample.back_up(hours=1, data=10 << 20)
+    gone = sample.back_up("gone", hours=29)
+    next((sample.home / "store").rglob(f"{gone}.json")).unlink()
+    sample.log("backup", "failed", component="main/broken", message="It is broken.")
+    sample.server("shop", "broken", left_out=("scratch",))
+    found: dict[str, t.Any] = all_printable(sample.watch().facts)
     return found
 
 
@@ -144,8 +144,8 @@ def test_a_page_of_any_texts_has_the_elements_of_a_harmless_one(
     assert seen.text.count(all_printable(f"?{text}")) >= harmless.text.count("harmless")
 
 
-def test_only_the_script_of_the_page_may_run(shelf: Shelf) -> None:
-    page = status_page(all_printable(shelf.watch().facts))
+def test_only_the_script_of_the_page_may_run(sample: SampleHost) -> None:
+    page = status_page(all_printable(sample.watch().facts))
     [script] = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page

@@ -15,7 +15,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     Signer,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.local_keys import KeySettings
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import (
     StoreSettings,
     open_store,
 )
@@ -171,5 +171,5 @@ def test_what_is_no_public_key_is_refused_by_name(shop, field, changes):
 
 
 def test_the_key_that_signs_cannot_end_itself(shop):
-    with pytest.raises(UsageError, match="retired by itself"):
+    with pytest.raises(UsageError, match="cannot retire itself"):
         shop.sign(retired=(shop.key.opening.recipient.public.hex(),))

@@ -29,19 +29,19 @@ def problems(role: str, **given: t.Any) -> list[str]:
         (
             "backup",
             {"lifeboat_reason": "pre-deployment"},
-            "lifeboat_reason cannot be 'pre-deployment'. Give one of scheduled, manual, pre_deployment, emergency; did",
+            "lifeboat_reason cannot be 'pre-deployment'. Use one of scheduled, manual, pre_deployment, emergency; did",
         ),
-        ("backup", {"lifeboat_jobs": "two"}, "lifeboat_jobs cannot be 'two'. Give a whole number."),
+        ("backup", {"lifeboat_jobs": "two"}, "lifeboat_jobs cannot be 'two'. Use a whole number."),
         (
             "backup",
             {"lifeboat_store": {"url": "x", "endpont": "y"}},
-            "lifeboat_store has no key 'endpont'. Give some of url, endpoint, region, ca_cert, credentials_file, ",
+            "lifeboat_store has no key 'endpont'. Use some of url, endpoint, region, ca_cert, credentials_file, ",
         ),
-        ("backup", {"lifeboat_store": {}}, "lifeboat_store lacks its key url. Give it."),
+        ("backup", {"lifeboat_store": {}}, "lifeboat_store has no key url. Set it."),
         (
             "backup",
             {"lifeboat_max_age": "12x"},
-            "lifeboat_max_age is '12x', which is no time. Give numbers with the units s, m, h, d or w, such as ",
+            "lifeboat_max_age: '12x' is not a duration. Use numbers with the units s, m, h, d or w, such as ",
         ),
         (
             "restore",
@@ -90,4 +90,4 @@ def test_the_cause_of_a_failed_loop_is_that_of_its_parts() -> None:
     failed = {"failed": True, "msg": "It broke.\nSo."}
     assert cause({"msg": "One or more items failed", "results": [failed, {"msg": "fine"}, failed]}) == "It broke. So."
     assert cause({"msg": "It broke."}) == "It broke."
-    assert cause({}) == "Its output says why."
+    assert cause({}) == "See its output."

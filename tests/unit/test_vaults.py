@@ -33,5 +33,5 @@ def test_a_vault_is_called_a_vault(tmp_path: Path, reader: str) -> None:
     path = tmp_path / "given"
     path.touch(0o600)
     path.write_text("$ANSIBLE_VAULT;1.1;AES256\n" + "3438653832\n" * 20)
-    with pytest.raises(UsageError, match="is an Ansible vault"):
+    with pytest.raises(UsageError, match="is encrypted with Ansible Vault"):
         READERS[reader](str(path))

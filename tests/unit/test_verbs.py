@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.v
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import auditing, summary
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit.log import AuditLog, Event
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit.period import parse
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import jobs
 
 if t.TYPE_CHECKING:
@@ -85,12 +85,12 @@ def test_each_result_of_a_verb_is_logged_told_and_reported(verb: verbs.Verb, tmp
     [failed] = logged.extend(auditing.events(verb.operation, options, RecoveryError("It broke.", "Mend it."), **about))
     assert facts.items() <= ok.facts.items()
     for entry, event in ((ok, verb.done), (failed, verb.failed)):
-        told = notices.from_entry(entry)
+        told = notification.from_entry(entry)
         assert (told.event if told else None) == (event.name if event else None)
     host = summary.collected("db1", {"entries": list(map(dataclasses.asdict, (ok, failed))), "total": 2, "head": None})
     found = {section.title: section for section in summary.sections([host], parse("2026-11", NOW, "UTC"))}
     assert found["Operations"].rows == ((verb.operation, "2", "1", "1", "0", "0", "50.0 %"),)
-    asked = [row[3] for row in found["Asked for by people"].rows]
+    asked = [row[3] for row in found["Requested by people"].rows]
     assert asked == ([verb.operation] * 2 if verb.on_request else [])
 
 
@@ -98,7 +98,7 @@ def test_each_result_of_a_verb_is_logged_told_and_reported(verb: verbs.Verb, tmp
 def test_what_changed_nothing_is_what_the_row_says(verb: verbs.Verb, tmp_path: Path) -> None:
     about = {"now": NOW, "host": "db1", "os_user": "lifeboat", "seconds": 1.0}
     found = auditing.events(verb.operation, {}, Outcome(changed=False), **about)
-    told = [notices.from_entry(entry) for entry in AuditLog(str(tmp_path)).extend(found)]
+    told = [notification.from_entry(entry) for entry in AuditLog(str(tmp_path)).extend(found)]
     assert [bool(found), any(told)] == {
         "nothing": [False, False],
         "logged": [True, False],

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-The program `lifeboat`: what must start fast, or work where there is no Ansible.
+The program `lifeboat`: what must start fast, or run without Ansible.
 
     lifeboat status [--json] [--directory DIR]
     lifeboat health [--json] [--check NAME]
@@ -67,36 +67,42 @@ def main(
 
 
 def _parser(config_dir: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lifeboat", description="Watch backups, and open them without Ansible.")
+    parser = argparse.ArgumentParser(prog="lifeboat", description="Show and decrypt backups without Ansible.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     here = argparse.ArgumentParser(add_help=False)
     here.add_argument("--json", action="store_true", help="for machines")
-    here.add_argument("--config-dir", default=config_dir, help="where this host's settings are (%(default)s)")
-    shown = commands.add_parser("status", parents=[here], help="show what runs, and how the last runs ended")
-    shown.add_argument("--directory", help="where the status files are, in the host's own state directory")
+    here.add_argument("--config-dir", default=config_dir, help="directory with this host's settings (%(default)s)")
+    shown = commands.add_parser("status", parents=[here], help="show running operations and the last runs")
+    shown.add_argument("--directory", help="directory with the status files")
     shown.set_defaults(run=_status)
-    health = commands.add_parser("health", parents=[here], help="check that a backup and a restore will work")
-    health.add_argument("--check", action="append", default=[], metavar="NAME", help="make only this check; repeatable")
+    health = commands.add_parser("health", parents=[here], help="check that backup and restore would work")
+    health.add_argument("--check", action="append", default=[], metavar="NAME", help="run only this check; repeatable")
     health.set_defaults(run=_health)
-    settings = commands.add_parser("config", parents=[here], help="show this host's settings and where they come from")
+    settings = commands.add_parser("config", parents=[here], help="show this host's settings and their sources")
     settings.set_defaults(run=_config)
-    opened = commands.add_parser("decrypt", help="open one stored file", description=_DECRYPT, epilog=_KEYS)
+    opened = commands.add_parser("decrypt", help="decrypt one stored file", description=_DECRYPT, epilog=_KEYS)
     opened.add_argument("file", metavar="FILE", help="the .lbx file, or - for standard input")
-    opened.add_argument("--output", "-o", required=True, metavar="OUT", help="a file that is not there, or -")
-    opened.add_argument("--key-file", metavar="KEY", help="a recovery key or an opening key")
-    opened.add_argument("--trust", metavar="FILE", help="the application's trust file, as the store has it")
-    opened.add_argument("--root", action="append", default=[], metavar="HEX", help="a root that signs trust files")
-    opened.add_argument("--signer", action="append", default=[], metavar="HEX", help="a signer to believe")
-    opened.add_argument("--name", metavar="NAME", help="the file's name in the store, which is signed into it")
+    opened.add_argument(
+        "--output",
+        "-o",
+        required=True,
+        metavar="OUT",
+        help="a file to create, or -",
+    )
+    opened.add_argument("--key-file", metavar="KEY", help="file with a recovery key or an opening key")
+    opened.add_argument("--trust", metavar="FILE", help="the application's trust file, as stored")
+    opened.add_argument("--root", action="append", default=[], metavar="HEX", help="public key of a root")
+    opened.add_argument("--signer", action="append", default=[], metavar="HEX", help="public key of a signer")
+    opened.add_argument("--name", metavar="NAME", help="the file's name in the store, which is signed")
     opened.add_argument("--raw", action="store_true", help="do not decompress")
     opened.set_defaults(run=_decrypt)
     return parser
 
 
-_DECRYPT = "Check and decrypt one file of a backup, and decompress it: for pg_restore, or to look at."
+_DECRYPT = "Verify, decrypt and decompress one file of a backup."
 _KEYS = (
-    f"Without --key-file, the environment variable {KEY_VARIABLE} is the recovery key. A recovery key believes what it "
-    "signed itself; whatever a host's signer signed needs --trust or --signer."
+    f"Without --key-file, the environment variable {KEY_VARIABLE} holds the recovery key. A recovery key trusts what "
+    "it signed; what a host signed needs --trust or --signer."
 )
 
 
@@ -182,7 +188,7 @@ def _become(user: str) -> None:
         account = pwd.getpwnam(user)
     except KeyError as exc:
         raise UsageError(
-            f"The user {user} of this host's backups does not exist.", "Run playbook lifeboat.recovery.install."
+            f"The user {user}, who runs this host's backups, does not exist.", "Run playbook lifeboat.recovery.install."
         ) from exc
     os.initgroups(user, account.pw_gid)
     os.setgid(account.pw_gid)
@@ -215,7 +221,7 @@ def _decrypt(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from .ground import codec, disk  # noqa: PLC0415
 
     if options.output == "-" and sys.stdout.isatty():
-        raise UsageError("What was encrypted would be shown on this terminal.", "Name a file, or write into a pipe.")
+        raise UsageError("The output would be written to a terminal.", "Name a file, or pipe the output.")
     held = _keys(options, environ)
     expected = lbx.Expected(name=options.name, signers=frozenset(_signers(options, held)))
     stored = (
@@ -243,7 +249,7 @@ def _keys(options: argparse.Namespace, environ: Mapping[str, str]) -> LocalKeys:
     if any(record.type == "recovery" for record in keyfile.read(options.key_file)):
         return local_keys.read(local_keys.KeySettings(recovery_key_file=options.key_file, roots=roots))
     if not roots and not options.signer:
-        raise UsageError("An opening key does not say whom to believe.", "Give --root and --trust, or --signer.")
+        raise UsageError("An opening key does not say which signers to trust.", "Add --root and --trust, or --signer.")
     # Without a root there is no trust file to believe, and the signers that are named stand for it.
     return local_keys.read(
         local_keys.KeySettings(opening_key_file=options.key_file, roots=roots or tuple(options.signer))

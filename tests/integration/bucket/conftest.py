@@ -11,6 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bucket_ground import key_file, locked, owner, place, proxy, user
+from bucket_fixtures import key_file, locked, owner, place, proxy, user
 
 __all__ = ["key_file", "locked", "owner", "place", "proxy", "user"]

@@ -9,16 +9,16 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied, StoreError
-from bucket_ground import allowing
+from bucket_fixtures import allowing
 from faultproxy import Fault
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import Store
-    from bucket_ground import Place
+    from bucket_fixtures import Place
     from faultproxy import FaultProxy
 
 NAMES = [f"shop/data/{folder}/{number}.lbx" for folder in ("one", "two") for number in range(4)]
@@ -32,12 +32,12 @@ def versioned(place: Place) -> Place:
 
 
 def through(place: Place, proxy: FaultProxy, **changes: t.Any) -> Store:
-    patience = opening.Patience(connect=1, request=5, retries=0)
-    return opening.open_store(place.settings(endpoint=proxy.endpoint, **changes), environ={}, patience=patience)
+    patience = factory.Patience(connect=1, request=5, retries=0)
+    return factory.open_store(place.settings(endpoint=proxy.endpoint, **changes), environ={}, patience=patience)
 
 
 def fill(place: Place) -> list[tuple[str, str, bool]]:
-    store = opening.open_store(place.settings(), environ={})
+    store = factory.open_store(place.settings(), environ={})
     for name in NAMES:
         store.put(name, [b"x"])
     return place.versions()
@@ -81,7 +81,7 @@ def test_what_is_locked_is_retained_and_the_rest_goes(versioned: Place) -> None:
     before = fill(versioned)
     for name in NAMES[1:]:
         versioned.client.put_object_legal_hold(Bucket=versioned.name, Key=f"pre/{name}", LegalHold={"Status": "ON"})
-    done = opening.open_store(versioned.settings(), environ={}).purge_all(NAMES)
+    done = factory.open_store(versioned.settings(), environ={}).purge_all(NAMES)
     assert done == {NAMES[0]: "deleted", **dict.fromkeys(NAMES[1:], "retained")}
     assert versioned.versions() == before[1:]
 
@@ -92,12 +92,12 @@ def test_a_refusal_is_told_of_each_object_that_it_concerns(versioned: Place, use
     own = {**allowing(versioned, "s3:DeleteObjectVersion")["Statement"][0]}
     own["Resource"] = [f"arn:aws:s3:::{versioned.name}/pre/shop/data/one/*"]
     some["Statement"].append(own)
-    store = opening.open_store(versioned.settings(credentials_file=user(some)), environ={})
+    store = factory.open_store(versioned.settings(credentials_file=user(some)), environ={})
     done = store.purge_all(NAMES)
     assert [name for name in NAMES if done[name] == "deleted"] == NAMES[:4]
     assert all(isinstance(done[name], AccessDenied) for name in NAMES[4:])
     assert versioned.versions() == before[4:]
-    blind = opening.open_store(versioned.settings(credentials_file=user(allowing(versioned, LIST[0]))), environ={})
+    blind = factory.open_store(versioned.settings(credentials_file=user(allowing(versioned, LIST[0]))), environ={})
     assert all(isinstance(found, AccessDenied) for found in blind.purge_all(NAMES).values())
 
 

@@ -14,22 +14,22 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import bucket_state
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.opening import open_control
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3.factory import open_control
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     StoreError,
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import bucket_guarding
-from bucket_ground import APPLICATION, allowing, world
+from bucket_fixtures import APPLICATION, allowing, world
 from faultproxy import Fault
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bucket_ground import Place
+    from bucket_fixtures import Place
     from faultproxy import FaultProxy
 
 EVERYTHING: dict[str, t.Any] = {
@@ -170,7 +170,9 @@ def test_a_missing_bucket_is_made_only_when_that_is_asked_for(place: Place) -> N
 def test_a_store_that_forgets_what_it_took_is_found_out(place: Place, proxy: FaultProxy) -> None:
     place.client.create_bucket(Bucket=place.name)
     proxy.add(Fault(r"^PUT /[^ ]*\?lifecycle", answer=(200, b"")))
-    with pytest.raises(StoreError, match=r"took the guards of the bucket and does not show them: abort_multipart_days"):
+    with pytest.raises(
+        StoreError, match=r"accepted the protection of the bucket, but does not show it: abort_multipart_days"
+    ):
         place.guard(abort_multipart_days=3, store={"endpoint": proxy.endpoint})
 
 
@@ -198,7 +200,7 @@ def test_a_store_without_object_lock_is_told_so(place: Place, proxy: FaultProxy)
     place.guard(versioning=True)
     body = b"<Error><Code>InvalidBucketState</Code></Error>"
     proxy.add(Fault(r"^PUT /[^ ]*\?object-lock", answer=(409, body)))
-    with pytest.raises(StoreError, match="cannot switch on Object Lock for a bucket that exists"):
+    with pytest.raises(StoreError, match="cannot enable Object Lock for an existing bucket"):
         place.guard(object_lock={"mode": "governance", "days": 1}, store={"endpoint": proxy.endpoint})
 
 
@@ -238,11 +240,11 @@ def test_wrong_credentials_and_wrong_addresses_are_told_apart(place: Place, tmp_
         place.guard(store={"credentials_file": str(wrong)}, versioning=True)
     with socket.create_server(("127.0.0.1", 0)) as server:
         unused = f"http://127.0.0.1:{server.getsockname()[1]}"
-    impatient = opening.Patience(connect=1, request=2, retries=0)
+    impatient = factory.Patience(connect=1, request=2, retries=0)
     for endpoint, cause in (
         (unused, "cannot be reached, nothing listens there"),
         ("http://no-such-host.invalid", "host name cannot be resolved"),
-        (place.s3.endpoint.replace("http:", "https:"), "does not speak TLS"),
+        (place.s3.endpoint.replace("http:", "https:"), "does not use TLS"),
         (place.s3.endpoint_tls, "unknown authority"),
     ):
         control = open_control(place.settings(endpoint=endpoint), environ={}, patience=impatient)
@@ -297,7 +299,7 @@ def test_a_machines_own_role_opens_the_bucket(place: Place, monkeypatch: pytest.
         environ = {"AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}"}
         assert bucket_state.read(open_control(settings, environ=environ)).exists
         server.shutdown()
-    with pytest.raises(AccessDenied, match=r"no credentials are given.*store\.credentials_file"):
+    with pytest.raises(AccessDenied, match=r"no credentials are set.*store\.credentials_file"):
         bucket_state.read(open_control(settings, environ=environ))
 
 
@@ -314,6 +316,6 @@ def test_a_rotated_credentials_file_takes_effect(place: Place, tmp_path: Path) -
 
 
 def test_a_directory_has_no_guards(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no S3 bucket") as caught:
-        bucket_guarding.open_bucket(opening.StoreSettings(f"file://{tmp_path}"), APPLICATION, world())
+    with pytest.raises(UsageError, match="not an S3 bucket") as caught:
+        bucket_guarding.open_bucket(factory.StoreSettings(f"file://{tmp_path}"), APPLICATION, world())
     assert caught.value.details["field"] == "store.url"

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
-from bucket_ground import APPLICATION, KEY, allowing, back_up, documented, manifests
+from bucket_fixtures import APPLICATION, KEY, allowing, back_up, documented, manifests
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bucket_ground import Place
+    from bucket_fixtures import Place
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 POLICY = {"keep_within": "20d", "min_keep": 1, "max_delete_share": 100}
@@ -111,7 +111,7 @@ def told(done: subprocess.CompletedProcess[str], host: str) -> str:
         causes = [json.loads(text.partition(" => ")[2])["msg"] for text in failed]
         assert causes[1:] == causes[:1], done.stdout
         return failed[0]
-    said = done.stdout.partition(": Say what was done]")[2].partition("TASK [")[0]
+    said = done.stdout.partition(": Report what was done]")[2].partition("TASK [")[0]
     [text] = re.findall(rf"^ok: \[{host}\] => (.*?)^}}", said, re.MULTILINE | re.DOTALL)
     return " ".join(text.split())
 
@@ -140,7 +140,7 @@ def test_an_administrator_guards_and_those_who_back_up_prove_and_prune(
     for line in ("+object_lock: governance, 1 day", "-object_lock: none", "+transitions: GLACIER_IR after 30 days"):
         assert line in shown.stdout
     assert "bucket: missing -> made" in told(shown, "admin1")
-    assert "No backup was looked at." in told(shown, "ops1")
+    assert "No policy was applied." in told(shown, "ops1")
     Path(hosts.path("admin1", "state")).mkdir(parents=True)  # who wants an audit log makes its directory
     made = hosts.play(admin1=admin)
     assert made.returncode == 0, made.stdout
@@ -151,7 +151,7 @@ def test_an_administrator_guards_and_those_who_back_up_prove_and_prune(
     assert (entry.operation, entry.user, entry.message.partition(":")[0]) == (
         "retention",
         "alice",
-        f"Guards of the bucket {place.name} changed",
+        f"Protection of the bucket {place.name} changed",
     )
     before = place.state()
     assert before["get_object_lock_configuration"]["ObjectLockConfiguration"]["Rule"] == {
@@ -162,8 +162,8 @@ def test_an_administrator_guards_and_those_who_back_up_prove_and_prune(
     assert again.returncode == 0, again.stdout
     assert (recap(again, "admin1")["changed"], recap(again, "ops1")["changed"]) == (0, 0)
     said = told(again, "ops1")
-    assert f"The bucket {place.name} is guarded as declared." in said
-    assert "can be neither deleted nor unlocked, by its lock." in said
+    assert f"The bucket {place.name} is protected as declared." in said
+    assert "can be neither deleted nor unlocked, because of the lock." in said
     assert "1 backups kept, 0 deleted, 1 retained" in said
     assert {**place.state(), "versions": []} == {**before, "versions": []}
     assert sorted(manifests(place)) == sorted([old, young])
@@ -198,7 +198,7 @@ def test_what_is_wrong_is_refused_by_its_name_and_nothing_is_deleted(
         "unproved": '"field": "store.url"',
         "misspelt": "lifeboat_bucket has no key 'object_lok'",
         "stranger": "Allow these credentials s3:GetBucketVersioning on the bucket",
-        "unlocked": "gives no lock to what is written to it",
+        "unlocked": "does not lock new objects",
         "idle": "lifeboat_retention is not set",
     }.items():
         assert recap(done, host)["failed"] == 1, host

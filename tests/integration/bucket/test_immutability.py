@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied, StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import bucket_guarding
-from bucket_ground import APPLICATION, allowing, world
+from bucket_fixtures import APPLICATION, allowing, world
 from faultproxy import Fault, FaultProxy
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome
-    from bucket_ground import Place
+    from bucket_fixtures import Place
 
 CANARY = f"pre/{APPLICATION}/canary/immutability"
 WRITER = ("s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:AbortMultipartUpload")
@@ -75,7 +75,7 @@ def test_a_writer_without_the_right_to_delete_proves_nothing_about_the_lock(
     proof = done.facts["immutability"]
     assert (proof["deletion_refused_by"], proof["shortening_refused_by"]) == ("rights", "rights")
     assert done.facts["proved"] is False
-    assert any("was not seen to enforce a lock" in warning for warning in done.warnings)
+    assert any("could not be tested" in warning for warning in done.warnings)
     assert [key for key, _version, _marker in locked.versions()] == [CANARY]
 
 
@@ -131,25 +131,25 @@ def test_a_store_that_takes_locks_and_deletes_all_the_same(locked: Place, user: 
     lying = Lying(address(s3))
     lying.place = locked
     try:
-        with pytest.raises(StoreError, match=r"took a lock until .* let the locked version be deleted") as caught:
+        with pytest.raises(StoreError, match=r"accepted a lock until .* deleted the locked version") as caught:
             prove(locked, credentials_file=user(allowing(locked, *DELETER)), endpoint=lying.endpoint)
     finally:
         lying.close()
     assert locked.name in str(caught.value)
-    assert "does not enforce Object Lock" in caught.value.remedy
+    assert "a store that enforces Object Lock" in caught.value.remedy
     assert locked.versions() == []
 
 
 def test_a_store_that_says_yes_and_does_nothing(locked: Place, proxy: FaultProxy, user: Callable[..., str]) -> None:
     proxy.add(Fault(r"^DELETE /\S+versionId", answer=(204, b"")))
-    with pytest.raises(StoreError, match="still shows the version, so its answers are worth nothing"):
+    with pytest.raises(StoreError, match="still shows the version, so its responses cannot be trusted"):
         prove(locked, credentials_file=user(allowing(locked, *DELETER)), endpoint=proxy.endpoint)
 
 
 def test_a_store_that_hides_that_there_is_no_lock(locked: Place, proxy: FaultProxy) -> None:
     proxy.add(Fault(r"^HEAD /\S+versionId", answer=(200, b"")))
     proxy.add(Fault(r"^GET /\S+retention", answer=(404, b"<Error><Code>NoSuchObjectLockConfiguration</Code></Error>")))
-    with pytest.raises(StoreError, match="gives no lock to what is written"):
+    with pytest.raises(StoreError, match="does not lock new objects"):
         prove(locked, endpoint=proxy.endpoint)
 
 
@@ -157,7 +157,7 @@ def test_a_store_that_lets_a_lock_be_shortened(locked: Place, user: Callable[...
     shortening = Shortening(address(s3))
     shortening.place = locked
     try:
-        with pytest.raises(StoreError, match="let the lock of a version be shortened"):
+        with pytest.raises(StoreError, match="to shorten the lock of a version"):
             prove(locked, credentials_file=user(allowing(locked, *DELETER)), endpoint=shortening.endpoint)
     finally:
         shortening.close()
@@ -174,7 +174,7 @@ def test_a_yes_to_shortening_that_changes_nothing_is_a_refusal(
 @pytest.mark.parametrize("declared", [{}, {"versioning": True}])
 def test_a_bucket_without_lock_is_an_error(place: Place, declared: dict[str, t.Any]) -> None:
     place.guard(create=True, **declared)
-    expected = "gives no lock to what is written" if declared else "keeps no versions"
+    expected = "does not lock new objects" if declared else "keeps no versions"
     with pytest.raises(StoreError, match=expected) as caught:
         prove(place)
     assert "bucket.object_lock" in caught.value.remedy
@@ -184,7 +184,7 @@ def test_check_mode_writes_no_canary(locked: Place) -> None:
     before = locked.state()
     done = prove(locked, dry_run=True)
     assert done.facts["immutability"] is None
-    assert done.facts["summary"] == "Check mode writes nothing, so nothing is proved."
+    assert done.facts["summary"] == "Check mode writes nothing, so the lock was not tested."
     assert locked.state() == before
 
 

@@ -10,7 +10,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import guards
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import (
@@ -23,12 +23,12 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
     trusted_keys,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
-from bucket_ground import APPLICATION, KEY, back_up, documented, world
+from bucket_fixtures import APPLICATION, KEY, back_up, documented, world
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bucket_ground import Place
+    from bucket_fixtures import Place
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -40,7 +40,7 @@ def test_a_writer_backs_up_and_proves_and_can_destroy_nothing(locked: Place, use
     done = bucket_guarding.prove(bucket, world())
     assert (done.facts["proved"], done.warnings) == (True, ())
     assert done.facts["immutability"]["shortening_refused_by"] == "lock"
-    store = opening.open_store(locked.settings(credentials_file=writer), environ={})
+    store = factory.open_store(locked.settings(credentials_file=writer), environ={})
     before = locked.versions()
     for name in [info.name for info in store.list("shop/data/")]:
         for attack in (store.delete, store.purge):
@@ -67,7 +67,7 @@ def test_a_pruner_prunes_and_cannot_write_backups(place: Place, user: Callable[.
     assert done.facts["covered"] == []
     assert not [key for key, _version, _marker in place.versions() if old in key and "/marks/" not in key]
     assert [key for key, _version, _marker in place.versions() if young in key]
-    store = opening.open_store(pruner, environ={})
+    store = factory.open_store(pruner, environ={})
     for name in ("shop/data/x/0001.lbx", "shop/manifests/main/shop/x.json", "shop/trust/1.json"):
         with pytest.raises(AccessDenied):
             store.put(name, [b"x"])
@@ -81,7 +81,7 @@ def test_a_pruner_prunes_and_cannot_write_backups(place: Place, user: Callable[.
 
 def test_a_pruner_brings_back_what_a_thief_hid(locked: Place, user: Callable[..., str]) -> None:
     identity = back_up(locked, NOW)
-    opening.open_store(locked.settings(), environ={}).delete(f"shop/manifests/main/shop/{identity}.json")
+    factory.open_store(locked.settings(), environ={}).delete(f"shop/manifests/main/shop/{identity}.json")
     pruner = locked.settings(credentials_file=user(documented("Pruner", locked)))
     request = s3_retention.S3RetentionRequest(pruner, APPLICATION, bring_back=True)
     assert s3_retention.keep(request, world()).facts["brought_back"] == [f"shop/manifests/main/shop/{identity}.json"]
@@ -99,8 +99,8 @@ def test_a_guardian_guards_and_touches_no_object(place: Place, user: Callable[..
     assert place.guard(store=guardian, **declared).changed
     assert not place.guard(store=guardian, **declared).changed
     identity = back_up(place, NOW)
-    assert bucket_guarding.look(place.open(**guardian)).facts["covered"] == []
-    store = opening.open_store(place.settings(**guardian), environ={})
+    assert bucket_guarding.find_covered(place.open(**guardian)).facts["covered"] == []
+    store = factory.open_store(place.settings(**guardian), environ={})
     name = f"shop/manifests/main/shop/{identity}.json"
     for attack in (lambda: next(store.get(name)), lambda: store.delete(name), lambda: store.put(name, [b"x"])):
         with pytest.raises(AccessDenied):

@@ -16,15 +16,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.modules import s3_retention
-from bucket_ground import APPLICATION, allowing, back_up, manifests
+from bucket_fixtures import APPLICATION, allowing, back_up, manifests
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bucket_ground import Place
+    from bucket_fixtures import Place
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 POLICY = {"keep_within": "20d", "min_keep": 1, "max_delete_share": 100}
@@ -123,11 +123,11 @@ def test_everything_in_one_task_in_its_order(place: Place, task: Task) -> None:
     assert done["diff"] == planned["diff"]
     assert done["bucket"] == planned["bucket"]
     assert done["proved"] is True
-    assert "guarded as declared" not in done["summary"]
+    assert "protected as declared" not in done["summary"]
     again = task.run(bucket=declared, prove_immutability=True)
     assert not again["changed"]
     assert "diff" not in again
-    assert again["summary"].startswith(f"The bucket {place.name} is guarded as declared.")
+    assert again["summary"].startswith(f"The bucket {place.name} is protected as declared.")
 
 
 def test_a_guard_that_does_not_hold_stops_before_anything_is_deleted(place: Place, task: Task) -> None:
@@ -137,7 +137,7 @@ def test_a_guard_that_does_not_hold_stops_before_anything_is_deleted(place: Plac
     before = manifests(place)
     failed = task.run(policy=POLICY, prove_immutability=True)
     assert failed["failed"]
-    assert "gives no lock to what is written" in failed["msg"]
+    assert "does not lock new objects" in failed["msg"]
     assert place.name in failed["msg"]
     assert manifests(place) == before
 
@@ -145,7 +145,7 @@ def test_a_guard_that_does_not_hold_stops_before_anything_is_deleted(place: Plac
 def test_hidden_backups_are_said_in_every_run(place: Place, task: Task) -> None:
     place.guard(create=True, versioning=True)
     identity = back_up(place, NOW)
-    opening.open_store(place.settings(), environ={}).delete(f"shop/manifests/main/shop/{identity}.json")
+    factory.open_store(place.settings(), environ={}).delete(f"shop/manifests/main/shop/{identity}.json")
     done = task.run(bucket={"versioning": True})
     assert not done["changed"]
     assert done["covered_count"] == 1
@@ -198,8 +198,8 @@ def test_what_cannot_be_reached_is_said_and_nothing_is_deleted(
         failed = task.run(store=store, policy=POLICY)
         assert failed["failed"], failed
         assert (failed["error"], cause in failed["msg"]) == (error, True), failed["msg"]
-    impatient = opening.Patience(connect=1, request=2, retries=0, retrying=1)
-    task.monkeypatch.setattr(opening, "Patience", lambda: impatient)
+    impatient = factory.Patience(connect=1, request=2, retries=0, retrying=1)
+    task.monkeypatch.setattr(factory, "Patience", lambda: impatient)
     failed = task.run(store={"endpoint": unused}, policy=POLICY)
     assert failed["failed"]
     assert "nothing listens there" in failed["msg"]

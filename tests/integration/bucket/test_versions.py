@@ -13,7 +13,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import versions
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import AccessDenied, StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import bucket_guarding
@@ -21,21 +21,21 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
     catalogue,
     trusted_keys,
 )
-from bucket_ground import APPLICATION, KEY, allowing, back_up, world
+from bucket_fixtures import APPLICATION, KEY, allowing, back_up, world
 from faultproxy import Fault
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import Store
-    from bucket_ground import Place
+    from bucket_fixtures import Place
     from faultproxy import FaultProxy
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def open_store(place: Place, **changes: t.Any) -> Store:
-    return opening.open_store(place.settings(**changes), environ={})
+    return factory.open_store(place.settings(**changes), environ={})
 
 
 def listed(place: Place) -> list[str]:
@@ -163,7 +163,7 @@ def test_a_lack_of_rights_is_no_lock(versioned: Place, user: Callable[..., str])
 def test_hidden_and_overwritten_backups_are_reported(versioned: Place, user: Callable[..., str]) -> None:
     first, second, third = (back_up(versioned, NOW - timedelta(days=days)) for days in (3, 2, 1))
     bucket, store = versioned.open(), open_store(versioned)
-    assert bucket_guarding.look(bucket).facts == {"covered": [], "covered_count": 0}
+    assert bucket_guarding.find_covered(bucket).facts == {"covered": [], "covered_count": 0}
     store.delete(f"shop/manifests/main/shop/{first}.json")
     store.put(f"shop/manifests/main/shop/{second}.json", [b"{}"])
     store.delete(f"shop/data/{third}/0001.lbx")
@@ -174,7 +174,7 @@ def test_hidden_and_overwritten_backups_are_reported(versioned: Place, user: Cal
     store.delete("shop/locks/retention.json")
     store.put("elsewhere/manifests/main/shop/x.json", [b"x"])
     store.delete("elsewhere/manifests/main/shop/x.json")
-    found = bucket_guarding.look(bucket)
+    found = bucket_guarding.find_covered(bucket)
     assert [(one["name"], one["how"]) for one in found.facts["covered"]] == [
         (f"shop/data/{third}/0001.lbx", "hidden"),
         (f"shop/manifests/main/shop/{first}.json", "hidden"),
@@ -183,7 +183,7 @@ def test_hidden_and_overwritten_backups_are_reported(versioned: Place, user: Cal
     assert "2 hidden and 1 overwritten" in found.warnings[0]
     assert versioned.name in found.warnings[0]
     blind = versioned.open(credentials_file=user(allowing(versioned, "s3:ListBucket")))
-    assert bucket_guarding.look(blind).facts == {"covered": None}
+    assert bucket_guarding.find_covered(blind).facts == {"covered": None}
 
 
 def test_what_was_hidden_can_be_brought_back(versioned: Place) -> None:
@@ -210,16 +210,16 @@ def test_a_listing_that_breaks_off_deletes_nothing(versioned: Place, proxy: Faul
     for content in (b"1", b"22"):
         store.put("shop/a", [content])
     before = versioned.versions()
-    impatient = opening.Patience(connect=1, request=5, retries=0)
+    impatient = factory.Patience(connect=1, request=5, retries=0)
     settings = versioned.settings(endpoint=proxy.endpoint)
-    broken = opening.open_store(settings, environ={}, patience=impatient)
+    broken = factory.open_store(settings, environ={}, patience=impatient)
     proxy.add(Fault(r"^GET /\S+[?&]versions", answer=(500, b"<Error><Code>InternalError</Code></Error>")))
     with pytest.raises(StoreError, match="status 500"):
         broken.purge("shop/a")
     assert versioned.versions() == before
     proxy.reset()
     proxy.add(Fault(r"^DELETE ", times=1, swallow=True))
-    patient = opening.open_store(settings, environ={}, patience=opening.Patience(retries=2))
+    patient = factory.open_store(settings, environ={}, patience=factory.Patience(retries=2))
     # The answer to the first deletion is lost, so it is asked for again, and there is nothing left to delete.
     assert patient.purge("shop/a") == "deleted"
     assert versioned.versions() == []
@@ -232,7 +232,7 @@ def test_a_bucket_without_versions_has_nothing_below(place: Place) -> None:
     assert store.purge("shop/a") == "deleted"
     assert store.locked_until("shop/a") is None
     assert place.versions() == []
-    assert bucket_guarding.look(place.open()).facts == {"covered": []}
+    assert bucket_guarding.find_covered(place.open()).facts == {"covered": []}
 
 
 def test_a_listing_of_many_pages_is_complete(versioned: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_a_listing_of_many_pages_is_complete(versioned: Place, monkeypatch: pyte
         for _version in range(number % 4):
             store.put(f"shop/trust/{number}.json", [b"x"])
         store.delete(f"shop/trust/{number}.json")
-    whole = bucket_guarding.look(bucket).facts
+    whole = bucket_guarding.find_covered(bucket).facts
     assert whole["covered_count"] == 6
     monkeypatch.setattr(bucket.control, "pages", functools.partial(bucket.control.pages, MaxKeys=2))
-    assert bucket_guarding.look(bucket).facts == whole
+    assert bucket_guarding.find_covered(bucket).facts == whole

@@ -27,7 +27,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def judge(server: Cluster, database: str, accepted: tuple[str, ...] = ()) -> Ver
     home.chmod(0o711)
     try:
         verdict.theirs = _plain(server, database, plain)
-        place = ground.make(server, database, home)
+        place = fault_fixtures.make(server, database, home)
         _ours(place, ours, verdict, accepted)
         if not verdict.ours and not verdict.theirs:
             verdict.differences = list(_compared(_text(server, plain), _text(server, ours)))
@@ -94,20 +94,24 @@ def _plain(server: Cluster, database: str, copy: str) -> str:
     return f"pg_restore: {_said(restored)}" if restored.returncode else ""
 
 
-def _ours(place: ground.Ground, copy: str, verdict: Verdict, accepted: tuple[str, ...]) -> None:
+def _ours(place: fault_fixtures.Fixture, copy: str, verdict: Verdict, accepted: tuple[str, ...]) -> None:
     """Back up, validate and restore as a user does. What fails stands in the verdict."""
     step = "backup"
     try:
         made = restore.backups.back_up(place.request(accept_warnings=accepted, allow_empty=True), place.world())
         step = "validation"
         proved = validation.validate(
-            asked.validation(place.settings, ground.CLUSTER, place.database, scratch_dir=str(place.home / "scratch")),
+            asked.validation(
+                place.settings, fault_fixtures.CLUSTER, place.database, scratch_dir=str(place.home / "scratch")
+            ),
             place.world(),
         )
-        verdict.notes = [*made.warnings, *(note for note in proved.warnings if "stands in" not in note)]
+        verdict.notes = [*made.warnings, *(note for note in proved.warnings if "is not available here" not in note)]
         step = "restore"
         restored = restore.restore(
-            asked.restore(place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy),
+            asked.restore(
+                place.settings, place.server.login, fault_fixtures.CLUSTER, place.database, "here", target_db=copy
+            ),
             place.world(),
         )
         verdict.notes += restored.warnings

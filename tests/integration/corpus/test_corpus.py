@@ -17,7 +17,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import ProofMismatch
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from corpus import oracle
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from fixtures_postgres import ClusterFactory, DatabaseFactory
@@ -26,15 +26,15 @@ ODD = Path(__file__).resolve().parents[2] / "data" / "corpus"
 
 
 TOLD = (
-    "No dump holds what was added to built-in operator families: function 1 (integer, pg_catalog.text) of",
-    "No dump holds what stands in the system's schemas: function pg_catalog.mine(integer)",
-    "No dump holds indexes that are not valid: losses.dup_a",
-    "No dump holds comments on what is inherited, invalid, or on a table of an extension: index losses.dup_a",
-    'table "relations"."by_mood": its rows lie in other partitions, and all are there',
+    "pg_dump omits additions to built-in operator families: function 1 (integer, pg_catalog.text) of",
+    "pg_dump omits objects in system schemas: function pg_catalog.mine(integer)",
+    "pg_dump omits invalid indexes: losses.dup_a",
+    "pg_dump omits comments on objects that are inherited, invalid, or on a table of an extension: index losses.dup_a",
+    'table "relations"."by_mood": its rows are in other partitions, and all are there',
     "function expressions.f1(), function expressions.f12(), ",
 )
 
-LACKING = "No dump can say that a child lacks its parent's NOT NULL: losses.chi.a, relations.child.a"
+LACKING = "pg_dump omits that a child lacks its parent's NOT NULL: losses.chi.a, relations.child.a"
 OLD = "SELECT current_setting('server_version_num')::int < 180000"
 
 CHANGES = {
@@ -73,14 +73,14 @@ def test_a_database_restored_by_hand_is_told_from_one_that_somebody_changed(
 ) -> None:
     server, source = cluster(), database()
     server.script(ODD / "expressions.sql", source)
-    place = ground.make(server, source, tmp_path)
+    place = fault_fixtures.make(server, source, tmp_path)
     place.back_up()
     copy = database()
     archive = server.program("pg_dump", "-Fc", database=source)
     server.program("pg_restore", "--dbname=", database=copy, stdin=archive)
     request = asked.validation(
         place.settings,
-        ground.CLUSTER,
+        fault_fixtures.CLUSTER,
         source,
         login=server.login,
         target_db=copy,

@@ -11,6 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from example_ground import receiver
+from example_fixtures import receiver
 
 __all__ = ["receiver"]

@@ -25,7 +25,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention.planner import Candidate
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import cron
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import jobs as schedule_jobs
-from example_ground import Ansible, Done, Ground, Receiver, ground_of, hollow_roles, writing_schedule
+from example_fixtures import Ansible, Done, Fixture, Receiver, fixture_of, hollow_roles, writing_schedule
 from example_systems import EXAMPLES, NAMES, SYSTEMS, System
 
 if t.TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Ran:
     system: System
     said: dict[str, t.Any]
     host: str
-    ground: Ground
+    fixture: Fixture
     ansible: Ansible
     done: Done
 
@@ -92,7 +92,7 @@ class Ran:
 
     @property
     def backup_id(self) -> str:
-        [manifest] = (self.ground.place / "store").glob("*/manifests/*/*/*.json")
+        [manifest] = (self.fixture.place / "store").glob("*/manifests/*/*/*.json")
         return manifest.stem
 
 
@@ -107,15 +107,15 @@ def runs(
         ansible = Ansible(tmp_path_factory.mktemp(system.name))
         said = ansible.inventory(system.inventory)
         [host] = said["databases"]["hosts"]
-        ground = places.enter_context(ground_of(system, said, server, receiver))
+        fixture = places.enter_context(fixture_of(system, said, server, receiver))
         for name in filter(None, (system.database, system.history)):
             places.callback(server.drop, name)
             server.create(name)
         server.execute(f"SET search_path = public;{system.sql}", system.database)
         entries = hollow_roles(ansible.home / "roles")
         writing_schedule(ansible.home / "roles")
-        plays = [*_validation_of_arguments(entries), *_plays(system, said, host, ground)]
-        return Ran(system, said, host, ground, ansible, ansible.play([system.inventory, ground.overrides], plays))
+        plays = [*_validation_of_arguments(entries), *_plays(system, said, host, fixture)]
+        return Ran(system, said, host, fixture, ansible, ansible.play([system.inventory, fixture.overrides], plays))
 
     with contextlib.ExitStack() as places, concurrent.futures.ThreadPoolExecutor(2) as pool:
         yield {ran.system.name: ran for ran in pool.map(run, SYSTEMS)}
@@ -148,7 +148,7 @@ def _validation_of_arguments(entries: t.Mapping[str, list[str]]) -> list[dict[st
     ]
 
 
-def _plays(system: System, said: t.Mapping[str, t.Any], host: str, ground: Ground) -> list[dict[str, t.Any]]:
+def _plays(system: System, said: t.Mapping[str, t.Any], host: str, fixture: Fixture) -> list[dict[str, t.Any]]:
     plays: list[dict[str, t.Any]] = [
         _preparation(system, said),
         {"import_playbook": "lifeboat.recovery.backup"},
@@ -156,14 +156,14 @@ def _plays(system: System, said: t.Mapping[str, t.Any], host: str, ground: Groun
         _writing(system, said),
     ]
     if system.proved:
-        plays.append(_proof(said, host, ground))
+        plays.append(_proof(said, host, fixture))
     return plays
 
 
-def _proof(said: t.Mapping[str, t.Any], host: str, ground: Ground) -> dict[str, t.Any]:
+def _proof(said: t.Mapping[str, t.Any], host: str, fixture: Fixture) -> dict[str, t.Any]:
     """Restore the backup for a test, say what retention would do, and tell of it, as the playbooks do."""
     [validator] = said.get("validators", {"hosts": [host]})["hosts"]
-    own = ground.host(validator)
+    own = fixture.host(validator)
     # On hosts of their own, the directories are the same on each.
     places = {"lifeboat_config_dir": f"{own}/etc", "lifeboat_state_dir": f"{own}/state"}
 
@@ -272,7 +272,7 @@ def test_the_policy_leaves_what_one_counts_by_hand(ran: Ran) -> None:
 
 def test_an_example_runs_without_a_failure_and_without_a_warning(ran: Ran) -> None:
     assert ran.done.returncode == 0, ran.output
-    of_this_machine = re.compile(r".*(lacks security fixes|has known security holes).*")
+    of_this_machine = re.compile(r".*(lacks security fixes|has known vulnerabilities).*")
     assert "WARNING" not in of_this_machine.sub("", ran.output), ran.output
 
 
@@ -284,7 +284,7 @@ def test_the_backup_is_listed(ran: Ran) -> None:
 
 def test_the_checks_hold_in_a_database_as_it_should_be(ran: Ran) -> None:
     tables, queries = ran.variables["lifeboat_critical_tables"], ran.variables.get("lifeboat_checks", [])
-    with contextlib.closing(ran.ground.server.connect(ran.system.database)) as connection:
+    with contextlib.closing(ran.fixture.server.connect(ran.system.database)) as connection:
         for check in checks.parse(queries, tables, ran.system.database):
             result = checks.run(connection, check, timeout=10)
             assert result["passed"], result
@@ -297,7 +297,7 @@ def test_the_backup_restores_and_retention_deletes_nothing_unasked(ran: Ran) -> 
         wanted = rf"restores +{10 * tables} +\w+ +{len(asked)} passed .*?{ran.backup_id}"
         assert re.search(wanted, ran.text), ran.output
         assert re.search(rf"keep {ran.backup_id} ", ran.text), ran.output
-        assert "Nothing was deleted: that takes lifeboat_retention_apply=true." in ran.text
+        assert "Nothing was deleted: set lifeboat_retention_apply=true to delete." in ran.text
 
 
 def test_the_receivers_hear_what_they_listen_to(ran: Ran, receiver: Receiver) -> None:
@@ -312,22 +312,22 @@ def test_the_receivers_hear_what_they_listen_to(ran: Ran, receiver: Receiver) ->
 
 
 def test_the_audit_log_the_table_and_the_metrics_tell_of_it(ran: Ran) -> None:
-    log = audit.AuditLog(str(ran.ground.host(ran.host) / "state"))
+    log = audit.AuditLog(str(ran.fixture.host(ran.host) / "state"))
     assert log.verify() == []
     assert ("backup", "ok", "alice") in [(entry.operation, entry.result, entry.user) for entry in log.entries()]
-    metrics = ran.ground.host(ran.host) / f"state/metrics/{ran.variables['lifeboat_application']}.prom"
+    metrics = ran.fixture.host(ran.host) / f"state/metrics/{ran.variables['lifeboat_application']}.prom"
     assert f'database="{ran.system.database}"}} 1' in metrics.read_text(encoding="utf-8")
     if ran.system.history:
         query = "SELECT operation, status FROM public.backup_logs ORDER BY sequence"
-        rows = ran.ground.server.execute(query, ran.system.history)
+        rows = ran.fixture.server.execute(query, ran.system.history)
         assert rows[0] == ("backup", "completed")
 
 
 def test_the_schedule_of_each_host_is_written(ran: Ran) -> None:
     written = {}
     for host in ran.said["_meta"]["hostvars"]:
-        if (ran.ground.host(host) / "etc/schedule.json").exists():
-            jobs = schedule_jobs.read(str(ran.ground.host(host) / "etc"))
+        if (ran.fixture.host(host) / "etc/schedule.json").exists():
+            jobs = schedule_jobs.read(str(ran.fixture.host(host) / "etc"))
             written[host] = {job.name for job in jobs.jobs}
             assert jobs.zone == ran.variables.get("lifeboat_schedule_zone", "")
     all_jobs = {
@@ -337,7 +337,7 @@ def test_the_schedule_of_each_host_is_written(ran: Ran) -> None:
     }
     elsewhere = set() if ran.system.proved or "validators" not in ran.said else {"validate"}
     assert set().union(*written.values()) == {name for name, kind in all_jobs.items() if kind not in elsewhere}
-    own = ran.ground.host(ran.host)
+    own = ran.fixture.host(ran.host)
     if ran.variables.get("lifeboat_scheduler") == "systemd":
         timers = {path.stem.split("-job-")[1] for path in (own / "units").glob("*.timer")}
         assert timers == written[ran.host]
@@ -350,7 +350,7 @@ def test_the_schedule_of_each_host_is_written(ran: Ran) -> None:
 
 
 def test_the_jobs_are_told_what_the_inventory_says(ran: Ran) -> None:
-    text = (ran.ground.host(ran.host) / "etc/inventory.yml").read_text(encoding="utf-8")
+    text = (ran.fixture.host(ran.host) / "etc/inventory.yml").read_text(encoding="utf-8")
     written = yaml.safe_load(text.replace("!unsafe", ""))
     told = written["all"]["hosts"][ran.host]
     missing = {name for name in ran.variables if name.startswith("lifeboat_")} - set(told) - NOT_CARRIED

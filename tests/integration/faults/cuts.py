@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
     from fixtures_postgres import Cluster
 
-    from .ground import Ground
+    from .fault_fixtures import Fixture
     from .kills import Ended, Measure
     from .kills import Fault as Kind
 
@@ -64,28 +64,28 @@ class Cuts:
             "S3, answer to the manifest lost": self.swallow_manifest,
         }
 
-    def cut_once(self, place: Ground, normal: Measure, chance: random.Random) -> Ended | None:
+    def cut_once(self, place: Fixture, normal: Measure, chance: random.Random) -> Ended | None:
         return self._run(place, Fault(OBJECTS, times=chance.randrange(1, 4), **_somewhere(chance)))
 
-    def cut_always(self, place: Ground, normal: Measure, chance: random.Random) -> Ended | None:
+    def cut_always(self, place: Fixture, normal: Measure, chance: random.Random) -> Ended | None:
         ended = self._run(place, Fault(OBJECTS, **_somewhere(chance, at_most=1000)))
         if ended and ended.status == 0:
             raise AssertionError("a backup succeeded though no upload got through")
         return ended
 
-    def swallow_object(self, place: Ground, normal: Measure, chance: random.Random) -> Ended | None:
+    def swallow_object(self, place: Fixture, normal: Measure, chance: random.Random) -> Ended | None:
         return self._run(place, Fault(chance.choice((OBJECTS, PARTS_END)), times=1, swallow=True))
 
-    def swallow_manifest(self, place: Ground, normal: Measure, chance: random.Random) -> Ended | None:
+    def swallow_manifest(self, place: Fixture, normal: Measure, chance: random.Random) -> Ended | None:
         return self._run(place, Fault(MANIFEST, times=1, swallow=True))
 
-    def kill_own(self, place: Ground, normal: Measure, chance: random.Random) -> Ended | None:
+    def kill_own(self, place: Fixture, normal: Measure, chance: random.Random) -> Ended | None:
         return kill_own_at_step(place, normal, chance)
 
-    def kill_child(self, place: Ground, normal: Measure, chance: random.Random) -> Ended | None:
+    def kill_child(self, place: Fixture, normal: Measure, chance: random.Random) -> Ended | None:
         return kill_child_at_step(place, normal, chance)
 
-    def _run(self, place: Ground, fault: Fault) -> Ended | None:
+    def _run(self, place: Fixture, fault: Fault) -> Ended | None:
         """Run a backup with a fault in its way; None when the fault found nothing to strike."""
         self.proxy.reset()
         self.proxy.add(fault)

@@ -29,14 +29,14 @@ from unittest import mock
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import members
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
-from .ground import as_json, children_of_server, wait_until
+from .fault_fixtures import as_json, children_of_server, wait_until
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from fixtures_postgres import Cluster
 
-    from .ground import Ground
+    from .fault_fixtures import Fixture
 
 VICTIM = Path(__file__).with_name("victim.py")
 
@@ -91,7 +91,7 @@ class Victim:
     """A run of the module that has begun."""
 
     def __init__(
-        self, place: Ground, fault: str | None = None, at: int = 0, *, slow_proof: bool = False, **options: t.Any
+        self, place: Fixture, fault: str | None = None, at: int = 0, *, slow_proof: bool = False, **options: t.Any
     ) -> None:
         self.place = place
         self.steps = place.home / "steps"
@@ -134,7 +134,7 @@ class Measure:
     seconds: float
 
     @classmethod
-    def of(cls, place: Ground, **options: t.Any) -> Measure:
+    def of(cls, place: Fixture, **options: t.Any) -> Measure:
         victim = Victim(place, **options)
         ended = victim.end()
         if ended.status != 0:
@@ -143,26 +143,26 @@ class Measure:
         return cls(int(steps), int(with_child), ended.seconds)
 
 
-def kill_own_at_step(place: Ground, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
+def kill_own_at_step(place: Fixture, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
     ended = Victim(place, "own", chance.randrange(1, normal.steps + 1), **options).end()
     return ended if ended.status else None
 
 
-def kill_own_at_time(place: Ground, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
+def kill_own_at_time(place: Fixture, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
     return _signal_at_time(place, normal, chance, signal.SIGKILL, **options)
 
 
-def end_own_at_time(place: Ground, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
+def end_own_at_time(place: Fixture, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
     return _signal_at_time(place, normal, chance, signal.SIGTERM, **options)
 
 
-def kill_child_at_step(place: Ground, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
+def kill_child_at_step(place: Fixture, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
     fault = chance.choice(("child", "child", "children"))
     ended = Victim(place, fault, chance.randrange(1, normal.steps_with_child + 1), **options).end()
     return ended if ended.status else None
 
 
-def kill_child_at_time(place: Ground, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
+def kill_child_at_time(place: Fixture, normal: Measure, chance: random.Random, **options: t.Any) -> Ended | None:
     victim = Victim(place, **options)
     directory = place.server.directory
     wait_until(lambda: bool(children_of_server(directory)) or victim.process.poll() is not None, "the first pg_dump")
@@ -174,7 +174,7 @@ def kill_child_at_time(place: Ground, normal: Measure, chance: random.Random, **
 
 
 def _signal_at_time(
-    place: Ground, normal: Measure, chance: random.Random, number: signal.Signals, **options: t.Any
+    place: Fixture, normal: Measure, chance: random.Random, number: signal.Signals, **options: t.Any
 ) -> Ended | None:
     victim = Victim(place, **options)
     began = time.monotonic()
@@ -227,7 +227,7 @@ class Struck:
 
 
 def strike(
-    place: Ground,
+    place: Fixture,
     kinds: t.Mapping[str, Fault],
     count: int,
     seed: int,
@@ -272,7 +272,7 @@ class Before:
     garbage: list[str]
 
 
-def judge(place: Ground, before: Before, ended: Ended, struck: Struck) -> list[str]:
+def judge(place: Fixture, before: Before, ended: Ended, struck: Struck) -> list[str]:
     """Return what is not as it must be after a fault."""
     wrong = []
     listed = place.listed()
@@ -290,7 +290,7 @@ def judge(place: Ground, before: Before, ended: Ended, struck: Struck) -> list[s
     state = place.home / "state"
     names = [str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()]
     wrong += [f"left state/{name}" for name in names if not STATE_FILES.fullmatch(name)]
-    wrong += [problem for problem in audit.AuditLog(str(state)).verify() if "ends in half a line" not in problem]
+    wrong += [problem for problem in audit.AuditLog(str(state)).verify() if "ends in an incomplete line" not in problem]
     made = place.back_up(max_shrink=0)
     place.verify(made)
     if set(place.listed()) != {*listed, made}:
@@ -298,7 +298,7 @@ def judge(place: Ground, before: Before, ended: Ended, struck: Struck) -> list[s
     return wrong
 
 
-def _said_nothing(ended: Ended, place: Ground) -> list[str]:
+def _said_nothing(ended: Ended, place: Fixture) -> list[str]:
     """Return what a failed run should have said and did not."""
     result = ended.result
     message = str(result.get("msg", ""))
@@ -313,7 +313,7 @@ def _said_nothing(ended: Ended, place: Ground) -> list[str]:
     return wrong
 
 
-def _restore(place: Ground) -> list[str]:
+def _restore(place: Fixture) -> list[str]:
     place.verify()
     newest = place.listed()[-1]
     with place.restored(newest) as name:

@@ -44,7 +44,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
 
 from .cuts import Fault, FaultProxy
-from .ground import write_secret
+from .fault_fixtures import write_secret
 
 from faultproxy import told  # isort: skip - cuts makes it importable
 
@@ -90,7 +90,7 @@ class Tally:
         return f"{self.lies} lies, {self.refused} refused, wrong: {len(self.wrong)} ({kinds})"
 
 
-class Ground:
+class Fixture:
     """An application's store behind a proxy, and beside it."""
 
     def __init__(self, s3: S3, proxy: FaultProxy, home: Path, chance: random.Random) -> None:
@@ -191,22 +191,22 @@ def strike(s3: S3, home: Path, count: int, seed: int, report: Callable[[str], No
     proxy = FaultProxy((host, int(port)))
     tally = Tally()
     number = 0
-    patient = catalogue.opening.open_store
-    catalogue.opening.open_store = lambda *given, **named: patient(*given, **{**named, "patience": IMPATIENT})  # type: ignore[assignment]
+    patient = catalogue.factory.open_store
+    catalogue.factory.open_store = lambda *given, **named: patient(*given, **{**named, "patience": IMPATIENT})  # type: ignore[assignment]
     before = signal.signal(signal.SIGALRM, _too_long)
     try:
         while tally.lies < count:
             chance = random.Random(f"{seed}/{number}")
             number += 1
             wrong = len(tally.wrong)
-            _try_one(Ground(s3, proxy, home, chance), tally, f"{seed}/{number - 1}")
+            _try_one(Fixture(s3, proxy, home, chance), tally, f"{seed}/{number - 1}")
             if len(tally.wrong) > wrong:
                 report(f"WRONG: {tally.wrong[-1]}")
             if number % 50 == 0:
                 report(str(tally))
     finally:
         signal.signal(signal.SIGALRM, before)
-        catalogue.opening.open_store = patient
+        catalogue.factory.open_store = patient
         proxy.close()
     return tally
 
@@ -215,18 +215,18 @@ def _too_long(_number: int, _frame: object) -> t.NoReturn:
     raise TimeoutError(f"it takes longer than {LIMIT} s")
 
 
-def _try_one(ground: Ground, tally: Tally, seed: str) -> None:
-    chance = ground.chance
-    ground.proxy.reset()
-    made = [ground.back_up(ground.told, minutes) for minutes in (50, 40, 30, 20)]
+def _try_one(fixture: Fixture, tally: Tally, seed: str) -> None:
+    chance = fixture.chance
+    fixture.proxy.reset()
+    made = [fixture.back_up(fixture.told, minutes) for minutes in (50, 40, 30, 20)]
     operation = chance.choice(list(OPERATIONS))
     kind = chance.choice(KINDS[operation])
-    where, lie = LIES[kind](ground)
+    where, lie = LIES[kind](fixture)
     times = chance.choice((1, 1, 2, 1 << 30))
-    ground.proxy.add(Fault(where, times=times, lie=lie))
+    fixture.proxy.add(Fault(where, times=times, lie=lie))
     try:
         signal.alarm(LIMIT)
-        problem = OPERATIONS[operation](ground, made)
+        problem = OPERATIONS[operation](fixture, made)
         outcome = "done"
     except RecoveryError as exc:
         problem, outcome = "", "refused"
@@ -236,14 +236,14 @@ def _try_one(ground: Ground, tally: Tally, seed: str) -> None:
         problem, outcome = f"{type(exc).__name__}: {exc}", "crashed"
     finally:
         signal.alarm(0)
-    struck = ground.proxy.struck
-    ground.proxy.reset()
+    struck = fixture.proxy.struck
+    fixture.proxy.reset()
     if not struck:
         return
     tally.lies += 1
     tally.refused += outcome == "refused"
     tally.outcomes[f"{operation} {outcome}"] += 1
-    found = ground.whole()
+    found = fixture.whole()
     meant = made if operation != "retention" else made[-KEPT:]
     lost = [identity for identity in meant if not found.get(identity)]
     broken = [identity for identity, right in found.items() if not right]
@@ -252,56 +252,56 @@ def _try_one(ground: Ground, tally: Tally, seed: str) -> None:
         tally.wrong.append(f"seed {seed}, {operation}, {kind} x{times}, {outcome}: {problem}")
 
 
-def _back_up(ground: Ground, made: list[str]) -> str:
-    identity = ground.back_up(ground.told, 1)
-    return "" if ground.whole().get(identity) else "a backup is reported and cannot be read"
+def _back_up(fixture: Fixture, made: list[str]) -> str:
+    identity = fixture.back_up(fixture.told, 1)
+    return "" if fixture.whole().get(identity) else "a backup is reported and cannot be read"
 
 
-def _list(ground: Ground, made: list[str]) -> str:
-    facts = listing.list_backups(listing.ListRequest(ground.told), ground.world()).facts
+def _list(fixture: Fixture, made: list[str]) -> str:
+    facts = listing.list_backups(listing.ListRequest(fixture.told), fixture.world()).facts
     shown = {row["backup_id"] for row in facts["backups"]}
     if strange := shown - set(made):
         return f"lists {strange}, which are none"
-    untold = [one for one in set(made) - shown if one not in str(facts["anomalies"])]
+    untold = [one for one in set(made) - shown if one not in str(facts["problems"])]
     return f"leaves out {untold} without a word" if untold else ""
 
 
-def _verify(ground: Ground, made: list[str]) -> str:
-    request = verification.VerifyRequest(ground.told, level="opens")
-    facts = verification.verify(request, ground.world()).facts
+def _verify(fixture: Fixture, made: list[str]) -> str:
+    request = verification.VerifyRequest(fixture.told, level="opens")
+    facts = verification.verify(request, fixture.world()).facts
     return "" if set(facts["backups"]) == set(made) else f"vouches for {len(facts['backups'])} of {len(made)}"
 
 
-def _restore(ground: Ground, made: list[str]) -> str:
-    world = ground.world()
-    opened = catalogue.open_repository(ground.told, world)
+def _restore(fixture: Fixture, made: list[str]) -> str:
+    world = fixture.world()
+    opened = catalogue.open_repository(fixture.told, world)
     chosen = newer.choose(opened, COMPONENT, "latest", world.now())
     if chosen.certain:
-        return ""  # a restore refuses it
+        return ""  # a restore denies it
     identity = chosen.backup.manifest.backup_id
     if identity != made[-1]:
         return f"took {identity} for the latest"
     chosen.backup.check_opens()
-    right = b"".join(chosen.backup.member(1)) == ground.plain[identity]
+    right = b"".join(chosen.backup.member(1)) == fixture.plain[identity]
     return "" if right and chosen.backup.detail() == {**DETAIL, "component": COMPONENT} else "restored other bytes"
 
 
-def _retain(ground: Ground, made: list[str]) -> str:
+def _retain(fixture: Fixture, made: list[str]) -> str:
     request = prune.PruneRequest(
-        ground.told, policy.parse({"keep_last": KEPT, "max_delete_share": 50}), garbage_age=0, lock_timeout=0
+        fixture.told, policy.parse({"keep_last": KEPT, "max_delete_share": 50}), garbage_age=0, lock_timeout=0
     )
-    facts = prune.prune(request, ground.world()).facts
+    facts = prune.prune(request, fixture.world()).facts
     gone = set(facts["deleted_backups"])
     return f"let {gone} go" if gone - {made[0]} else ""
 
 
-def _pin(ground: Ground, made: list[str]) -> str:
-    marking.mark(marking.MarkRequest(ground.told, CLUSTER, DATABASE, made[0]), ground.world())
-    said = catalogue.open_repository(ground.true, ground.world()).marks(made[0])
+def _pin(fixture: Fixture, made: list[str]) -> str:
+    marking.mark(marking.MarkRequest(fixture.told, CLUSTER, DATABASE, made[0]), fixture.world())
+    said = catalogue.open_repository(fixture.true, fixture.world()).marks(made[0])
     return "" if made[0] in said and said[made[0]].pinned else "a pin is reported and is not there"
 
 
-OPERATIONS: dict[str, Callable[[Ground, list[str]], str]] = {
+OPERATIONS: dict[str, Callable[[Fixture, list[str]], str]] = {
     "backup": _back_up,
     "list": _list,
     "verify": _verify,
@@ -314,34 +314,34 @@ OBJECT = r"^GET [^ ]*/(manifests|details|data|marks|locks)/[^ ?]* "
 LISTING = r"^GET [^ ]*list-type=2"
 
 
-def _about(pattern: str, answer: Callable[[Ground, bytes, bytes], tuple[bytes, bytes]]) -> Callable[[Ground], t.Any]:
+def _about(pattern: str, answer: Callable[[Fixture, bytes, bytes], tuple[bytes, bytes]]) -> Callable[[Fixture], t.Any]:
     """Make a lie out of what it changes; it may ask for chance, and do something beside."""
 
-    def lie(ground: Ground) -> tuple[str, Answer]:
-        return pattern, lambda head, body: answer(ground, head, body)
+    def lie(fixture: Fixture) -> tuple[str, Answer]:
+        return pattern, lambda head, body: answer(fixture, head, body)
 
     return lie
 
 
-def _object(answer: Callable[[Ground, bytes, bytes], tuple[bytes, bytes]]) -> Callable[[Ground], t.Any]:
-    def lie(ground: Ground) -> tuple[str, Answer]:
-        part = ground.chance.choice(("manifests", "details", "data", "manifests|details|data|marks|locks"))
-        return rf"^GET [^ ]*/({part})/[^ ?]* ", lambda head, body: answer(ground, head, body)
+def _object(answer: Callable[[Fixture, bytes, bytes], tuple[bytes, bytes]]) -> Callable[[Fixture], t.Any]:
+    def lie(fixture: Fixture) -> tuple[str, Answer]:
+        part = fixture.chance.choice(("manifests", "details", "data", "manifests|details|data|marks|locks"))
+        return rf"^GET [^ ]*/({part})/[^ ?]* ", lambda head, body: answer(fixture, head, body)
 
     return lie
 
 
-def _flip(ground: Ground, head: bytes, body: bytes) -> tuple[bytes, bytes]:
+def _flip(fixture: Fixture, head: bytes, body: bytes) -> tuple[bytes, bytes]:
     changed = bytearray(body or b"?")
-    changed[ground.chance.randrange(len(changed))] ^= 1 << ground.chance.randrange(8)
+    changed[fixture.chance.randrange(len(changed))] ^= 1 << fixture.chance.randrange(8)
     return told(head, bytes(changed))
 
 
-def _another(ground: Ground, head: bytes, body: bytes) -> tuple[bytes, bytes]:
+def _another(fixture: Fixture, head: bytes, body: bytes) -> tuple[bytes, bytes]:
     """Return the same part of another object of its kind."""
-    listed = ground.client.list_objects_v2(Bucket=ground.bucket, Prefix=ground.prefix)
+    listed = fixture.client.list_objects_v2(Bucket=fixture.bucket, Prefix=fixture.prefix)
     names = [item["Key"] for item in listed["Contents"]]
-    other = ground.client.get_object(Bucket=ground.bucket, Key=ground.chance.choice(names))["Body"].read()
+    other = fixture.client.get_object(Bucket=fixture.bucket, Key=fixture.chance.choice(names))["Body"].read()
     return told(head, (other * (len(body) // max(len(other), 1) + 1))[: len(body)])
 
 
@@ -352,10 +352,10 @@ def _entries(body: bytes) -> tuple[bytes, list[bytes], bytes]:
     return body[: body.index(found[0])], found, body[body.rindex(found[-1]) + len(found[-1]) :]
 
 
-def _relisted(change: Callable[[random.Random, list[bytes]], list[bytes]]) -> Callable[[Ground], t.Any]:
-    def answer(ground: Ground, head: bytes, body: bytes) -> tuple[bytes, bytes]:
+def _relisted(change: Callable[[random.Random, list[bytes]], list[bytes]]) -> Callable[[Fixture], t.Any]:
+    def answer(fixture: Fixture, head: bytes, body: bytes) -> tuple[bytes, bytes]:
         before, found, after = _entries(body)
-        return told(head, before + b"".join(change(ground.chance, found)) + after)
+        return told(head, before + b"".join(change(fixture.chance, found)) + after)
 
     return _about(LISTING, answer)
 
@@ -368,33 +368,33 @@ def _renamed(chance: random.Random, found: list[bytes]) -> list[bytes]:
     return [one.replace(b"backup-2", b"backup-1") if chance.random() < 0.5 else one for one in found]
 
 
-def _spoil(change: Callable[[Ground, str], None]) -> Callable[[Ground], t.Any]:
+def _spoil(change: Callable[[Fixture, str], None]) -> Callable[[Fixture], t.Any]:
     """Let the server take a write, say so, and then do something else to it."""
 
-    def lie(ground: Ground) -> tuple[str, Answer]:
+    def lie(fixture: Fixture) -> tuple[str, Answer]:
         def answer(head: bytes, body: bytes) -> tuple[bytes, bytes]:
-            key = re.search(rf"^PUT /{ground.bucket}/([^ ?]*) ", ground.proxy.seen[-1])
+            key = re.search(rf"^PUT /{fixture.bucket}/([^ ?]*) ", fixture.proxy.seen[-1])
             if key and b" 200 " in head.split(b"\r\n")[0]:
-                change(ground, key[1].replace("%25", "%"))
+                change(fixture, key[1].replace("%25", "%"))
             return told(head, body)
 
-        part = ground.chance.choice(("manifests", "details", "data", "marks", "locks"))
+        part = fixture.chance.choice(("manifests", "details", "data", "marks", "locks"))
         return rf"^PUT [^ ]*/({part})/", answer
 
     return lie
 
 
-def _rewrite(ground: Ground, key: str) -> None:
-    data = ground.client.get_object(Bucket=ground.bucket, Key=key)["Body"].read()
-    cut = ground.chance.choice((data[:-1], data[:0], bytes(len(data)), data[: len(data) // 2], data + b"x"))
-    ground.client.put_object(Bucket=ground.bucket, Key=key, Body=cut)
+def _rewrite(fixture: Fixture, key: str) -> None:
+    data = fixture.client.get_object(Bucket=fixture.bucket, Key=key)["Body"].read()
+    cut = fixture.chance.choice((data[:-1], data[:0], bytes(len(data)), data[: len(data) // 2], data + b"x"))
+    fixture.client.put_object(Bucket=fixture.bucket, Key=key, Body=cut)
 
 
-def _forget(ground: Ground, key: str) -> None:
-    ground.client.delete_object(Bucket=ground.bucket, Key=key)
+def _forget(fixture: Fixture, key: str) -> None:
+    fixture.client.delete_object(Bucket=fixture.bucket, Key=key)
 
 
-READS: dict[str, Callable[[Ground], t.Any]] = {
+READS: dict[str, Callable[[Fixture], t.Any]] = {
     "whole for a range": _object(lambda _g, head, body: told(head, body, status=200)),
     "range elsewhere": _object(lambda _g, head, body: told(head, body, content_range=b"bytes 7-9/100")),
     "range shorter": _object(lambda _g, head, body: told(head, body[:-1], content_range=b"bytes 0-0/1")),
@@ -421,7 +421,7 @@ READS: dict[str, Callable[[Ground], t.Any]] = {
     "HEAD not there": _about("^HEAD ", lambda _g, head, _b: told(head, b"", status=404)),
     "HEAD not allowed": _about("^HEAD ", lambda _g, head, _b: told(head, b"", status=403)),
 }
-LISTINGS: dict[str, Callable[[Ground], t.Any]] = {
+LISTINGS: dict[str, Callable[[Fixture], t.Any]] = {
     "listing: an error": _about(LISTING, lambda _g, head, _b: told(head, ERROR % b"InternalError")),
     "listing: a page": _about(LISTING, lambda _g, head, _b: told(head, PAGE)),
     "listing: nothing": _about(LISTING, lambda _g, head, _b: told(head, b"")),
@@ -438,7 +438,7 @@ LISTINGS: dict[str, Callable[[Ground], t.Any]] = {
     "listing: other sizes": _relisted(_resized),
     "listing: other names": _relisted(_renamed),
 }
-WRITES: dict[str, Callable[[Ground], t.Any]] = {
+WRITES: dict[str, Callable[[Fixture], t.Any]] = {
     "stored and changed": _spoil(_rewrite),
     "stored and gone": _spoil(_forget),
     "PUT not stored": _about("^PUT ", lambda _g, head, _b: told(head, ERROR % b"InternalError", status=500)),

@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
         KeySettings,
     )
 
-    from .ground import Ground
+    from .fault_fixtures import Fixture
 
 REFUSALS = (Tampered, KeyRefused)
 """What a changed byte may be answered with; anything else, a crash above all, is a failure."""
@@ -66,13 +66,13 @@ class Memory:
         return Memory({**self.objects, name: data})
 
 
-def load(place: Ground) -> Memory:
+def load(place: Fixture) -> Memory:
     """Return the whole store of `place`, in memory."""
     store = place.open().store
     return Memory({info.name: b"".join(store.get(info.name)) for info in store.list("")})
 
 
-def opened(place: Ground, store: Memory, keys: KeySettings | None = None) -> catalogue.Repository:
+def opened(place: Fixture, store: Memory, keys: KeySettings | None = None) -> catalogue.Repository:
     """Open the repository in `store` as a reader would who never saw it before."""
     application = place.settings.application
     held = trusted_keys.load(keys or place.settings.keys, t.cast("t.Any", store), application)
@@ -124,7 +124,7 @@ def try_file(backup: catalogue.Backup, file: File, data: bytes, what: str, *, ea
     return count
 
 
-def try_manifest(place: Ground, store: Memory, backup: catalogue.Backup, data: bytes, what: str) -> Count:
+def try_manifest(place: Fixture, store: Memory, backup: catalogue.Backup, data: bytes, what: str) -> Count:
     """Look for a backup whose manifest was changed: it may not be listed, found or read."""
     record = backup.manifest
     name = repository.manifest(record.application, record.component, record.backup_id)
@@ -132,7 +132,7 @@ def try_manifest(place: Ground, store: Memory, backup: catalogue.Backup, data: b
     count = Count()
     if any(found.manifest.backup_id == record.backup_id for found in repository_.backups()):
         count.wrong.append(f"the manifest {what}: is listed")
-    if not repository_.anomalies:
+    if not repository_.problems:
         count.wrong.append(f"the manifest {what}: nobody is told")
     try:
         repository_.find(record.component, record.backup_id)

@@ -26,7 +26,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ LONG_AGO = datetime.timedelta(days=40)
 class Beside:
     """A database with an old backup and a fresh one, a restore of the old one, and retention."""
 
-    def __init__(self, place: ground.Ground) -> None:
+    def __init__(self, place: fault_fixtures.Fixture) -> None:
         self.place = place
         world = place.world()
         past = dataclasses.replace(world, now=lambda: world.now() - LONG_AGO)
@@ -60,7 +60,7 @@ class Beside:
         request = asked.restore(
             place.settings,
             place.server.login,
-            ground.CLUSTER,
+            fault_fixtures.CLUSTER,
             place.database,
             "db1",
             backup=self.old,
@@ -78,7 +78,7 @@ class Beside:
 
 @pytest.fixture
 def beside(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> Beside:
-    return Beside(ground.make(cluster(), database(sql=SQL), tmp_path))
+    return Beside(fault_fixtures.make(cluster(), database(sql=SQL), tmp_path))
 
 
 def test_a_restore_in_place_keeps_the_backup_that_it_loads(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_a_validation_keeps_the_backup_that_it_reads(beside: Beside, monkeypatch
     place = beside.place
     request = asked.validation(
         place.settings,
-        ground.CLUSTER,
+        fault_fixtures.CLUSTER,
         place.database,
         backup=beside.old,
         login=place.server.login,
@@ -130,7 +130,7 @@ class NotBelowMarks:
 
     def put_new(self, name: str, data: bytes) -> None:
         if "/marks/" in name:
-            raise AccessDenied("The store refuses it.", "Allow it.")
+            raise AccessDenied("Access is denied.", "Allow it.")
         self._store.put_new(name, data)
 
     def __getattr__(self, name: str) -> t.Any:
@@ -140,13 +140,13 @@ class NotBelowMarks:
 @pytest.fixture
 def reading_only(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> t.Any:
     """Take the right to announce from the restore, and none from retention."""
-    opened = catalogue.opening.open_store
+    opened = catalogue.factory.open_store
 
     def open_store(*given: t.Any, thorough: bool = False, **named: t.Any) -> t.Any:
         store = opened(*given, thorough=thorough, **named)
         return store if thorough else NotBelowMarks(store)
 
-    monkeypatch.setattr(catalogue.opening, "open_store", open_store)
+    monkeypatch.setattr(catalogue.factory, "open_store", open_store)
     return monkeypatch
 
 
@@ -169,7 +169,7 @@ def test_a_swap_that_lost_its_backup_says_so_and_changes_nothing(
         return begin(loader, name)
 
     monkeypatch.setattr(load.Loader, "load", and_prune)
-    with pytest.raises(NotFound, match=f"{beside.old} was let go by retention while this ran") as caught:
+    with pytest.raises(NotFound, match=f"{beside.old} was deleted by retention while this ran") as caught:
         beside.restore("swap")
     assert "run again" in caught.value.remedy
     assert beside.rows() == 100

@@ -15,7 +15,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
-from faults import ground, kills
+from faults import fault_fixtures, kills
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ DAY = datetime.timedelta(days=1)
 def test_backups_at_once_are_all_whole(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> None:
     server, name = cluster(), database()
     kills.prepare(server, name, "marker")
-    place = ground.make(server, name, tmp_path, marker="marker")
+    place = fault_fixtures.make(server, name, tmp_path, marker="marker")
 
     running = [kills.Victim(place) for _number in range(4)]
     made = [victim.end().result["backup"]["backup_id"] for victim in running]
@@ -52,7 +52,7 @@ def at(world: World, shift: datetime.timedelta) -> World:
 def test_a_clock_that_is_off_by_less_than_a_day_costs_nothing(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, shift: datetime.timedelta
 ) -> None:
-    place = ground.make(cluster(), database(sql=SQL), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SQL), tmp_path)
 
     first = place.back_up(at(place.world(), shift))
     second = place.back_up()
@@ -65,7 +65,7 @@ def test_a_backup_from_the_future_takes_no_place(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
     """A clock that is a week ahead makes a backup that is no recovery point, and stops nobody from making one."""
-    place = ground.make(cluster(), database(sql=SQL), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SQL), tmp_path)
     ahead = place.back_up(at(place.world(), 7 * DAY))
     request = dataclasses.replace(place.request(), max_age=3600.0)
 
@@ -73,14 +73,14 @@ def test_a_backup_from_the_future_takes_no_place(
 
     facts = listing.list_backups(listing.ListRequest(place.settings), place.world()).facts
     assert [row["backup_id"] for row in facts["backups"]] == [made]
-    assert any(ahead in anomaly["name"] and "future" in anomaly["cause"] for anomaly in facts["anomalies"])
+    assert any(ahead in problem["name"] and "future" in problem["cause"] for problem in facts["problems"])
     assert place.find("latest").manifest.backup_id == made
     with pytest.raises(Tampered, match="future"):
         place.find(ahead)
 
 
 def test_two_backups_in_one_second_are_two(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> None:
-    place = ground.make(cluster(), database(sql=SQL), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SQL), tmp_path)
     moment = datetime.datetime.now(datetime.UTC)
     still = dataclasses.replace(place.world(), now=lambda: moment)
 
@@ -94,7 +94,7 @@ def test_two_backups_in_one_second_are_two(cluster: ClusterFactory, database: Da
 def test_a_dry_run_stores_nothing_and_runs_no_dump(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
-    place = ground.make(cluster(), database(sql=SQL), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SQL), tmp_path)
     before = sorted(tmp_path.rglob("*"))
 
     outcome = backup.back_up(place.request(), dataclasses.replace(place.world(), dry_run=True))

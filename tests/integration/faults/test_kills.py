@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
-from faults import cuts, ground, kills, slowness
+from faults import cuts, fault_fixtures, kills, slowness
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def test_a_killed_backup_leaves_nothing_behind(
 ) -> None:
     server, name, marker = cluster(), database(), f"marker-{secrets.token_hex(16)}"
     kills.prepare(server, name, marker)
-    place = ground.make(server, name, tmp_path, marker=marker)
+    place = fault_fixtures.make(server, name, tmp_path, marker=marker)
 
     struck = kills.strike(place, kills.LOCAL_FAULTS, LOCAL, SEED)
 
@@ -56,7 +56,7 @@ def test_a_cut_upload_leaves_nothing_behind(
 ) -> None:
     server, name, marker = cluster(), database(), f"marker-{secrets.token_hex(16)}"
     cuts.prepare(server, name, marker)
-    place = ground.make(server, name, tmp_path, s3.settings(f"faults/{secrets.token_hex(6)}"), marker=marker)
+    place = fault_fixtures.make(server, name, tmp_path, s3.settings(f"faults/{secrets.token_hex(6)}"), marker=marker)
     host, _colon, port = s3.endpoint.removeprefix("http://").partition(":")
     proxy = cuts.FaultProxy((host, int(port)))
     try:
@@ -70,7 +70,7 @@ def test_a_cut_upload_leaves_nothing_behind(
     assert struck.faults.total() == REMOTE
 
 
-def test_an_interruption_between_storing_and_noting_leaves_nothing(small_place: ground.Ground) -> None:
+def test_an_interruption_between_storing_and_noting_leaves_nothing(small_place: fault_fixtures.Fixture) -> None:
     """A signal reaches the thread that stores the records right after one is in the store."""
     open_repository = catalogue.open_repository
 
@@ -128,7 +128,7 @@ class LastWord:
 def test_an_uncertain_manifest_is_whole_or_was_never(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, after: BaseException, written: bool
 ) -> None:
-    place = ground.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
     open_repository = catalogue.open_repository
 
     def opened(*given: t.Any) -> catalogue.Repository:
@@ -150,7 +150,7 @@ def test_a_backup_whose_children_all_die_names_the_program_and_the_signal(
 ) -> None:
     server, name = cluster(), database()
     kills.prepare(server, name, "marker")
-    place = ground.make(server, name, tmp_path)
+    place = fault_fixtures.make(server, name, tmp_path)
 
     ended = kills.Victim(place, "children", 1).end()
 
@@ -164,7 +164,7 @@ def test_a_backup_whose_children_all_die_names_the_program_and_the_signal(
 def test_a_stopped_receipt_does_not_hide_the_backup(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
-    place = ground.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
     receipts, other = tmp_path / "state" / "receipts.jsonl", tmp_path / "other"
     receipts.touch()
     other.hardlink_to(receipts)  # it can be read, and nothing is appended to a file that has another name
@@ -179,17 +179,17 @@ def test_a_stopped_receipt_does_not_hide_the_backup(
 
 
 @pytest.fixture
-def small_place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> ground.Ground:
-    return ground.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
+def small_place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> fault_fixtures.Fixture:
+    return fault_fixtures.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
 
 
-def is_proving(place: ground.Ground) -> bool:
+def is_proving(place: fault_fixtures.Fixture) -> bool:
     return bool(place.server.execute(slowness.SLEEPING.format(place.database))[0][0])
 
 
-def test_a_long_proof_does_not_keep_a_run_that_was_ended(small_place: ground.Ground) -> None:
+def test_a_long_proof_does_not_keep_a_run_that_was_ended(small_place: fault_fixtures.Fixture) -> None:
     victim = kills.Victim(small_place, slow_proof=True)
-    ground.wait_until(lambda: is_proving(small_place), "the proof")
+    fault_fixtures.wait_until(lambda: is_proving(small_place), "the proof")
 
     victim.process.send_signal(signal.SIGTERM)
     ended = victim.end()
@@ -202,13 +202,13 @@ def test_a_long_proof_does_not_keep_a_run_that_was_ended(small_place: ground.Gro
 
 
 def test_a_long_proof_does_not_keep_a_dump_that_failed(
-    small_place: ground.Ground, monkeypatch: pytest.MonkeyPatch
+    small_place: fault_fixtures.Fixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_is_enough = threading.Lock()
 
     def failing(*_given: t.Any) -> None:
         if one_is_enough.acquire(blocking=False):
-            ground.wait_until(lambda: is_proving(small_place), "the proof")
+            fault_fixtures.wait_until(lambda: is_proving(small_place), "the proof")
             raise DatabaseError("The dump failed.", "Look.")
 
     monkeypatch.setattr(source._Dump, "_dump_member", failing)
@@ -228,7 +228,7 @@ def test_no_more_dumps_run_at_once_than_jobs(
     """Not even when the proof, which has a seat of its own, is done long before."""
     server, name = cluster(), database()
     kills.prepare(server, name, "marker")
-    place = ground.make(server, name, tmp_path)
+    place = fault_fixtures.make(server, name, tmp_path)
     dump_member, running, most = source._Dump._dump_member, [], []
 
     def counted(*given: t.Any) -> None:

@@ -37,7 +37,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipts
-from faults import ground, mutations
+from faults import fault_fixtures, mutations
 from faults.mutations import Count, flips
 
 if t.TYPE_CHECKING:
@@ -55,7 +55,7 @@ ALTER TABLE public.t ADD PRIMARY KEY (id);
 class Scene:
     """A repository with two backups of a small database, and the same store in memory."""
 
-    place: ground.Ground
+    place: fault_fixtures.Fixture
     store: mutations.Memory
     first: catalogue.Backup
     second: catalogue.Backup
@@ -67,7 +67,7 @@ def scene(cluster: ClusterFactory, tmp_path_factory: pytest.TempPathFactory) -> 
     name = server.create("mutated")
     try:
         server.execute(SQL, name)
-        place = ground.make(server, name, tmp_path_factory.mktemp("mutations"))
+        place = fault_fixtures.make(server, name, tmp_path_factory.mktemp("mutations"))
         ids = [place.back_up(), place.back_up()]
         store = mutations.load(place)
         found = mutations.opened(place, store)
@@ -136,7 +136,7 @@ def test_the_first_and_last_segment_of_a_large_member_count(
         "CREATE TABLE public.t AS SELECT n, (SELECT string_agg(md5(n || ':' || i), '') FROM generate_series(1, 32) i)"
         " FROM generate_series(1, 5000) AS n"
     )
-    place = ground.make(cluster(), database(sql=sql), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=sql), tmp_path)
     place.back_up()
     store = mutations.load(place)
     found = mutations.opened(place, store).find(place.component, "latest")
@@ -199,7 +199,7 @@ def test_a_whole_backup_in_the_place_of_another_is_not_listed(scene: Scene) -> N
     found = mutations.opened(scene.place, mutations.Memory(objects))
 
     assert found.backups() == []
-    assert [anomaly.kind for anomaly in found.anomalies] == ["manifest"]
+    assert [problem.kind for problem in found.problems] == ["manifest"]
     with pytest.raises(Tampered):
         found.find(scene.place.component, first.backup_id)
 
@@ -222,7 +222,7 @@ def test_a_missing_file_takes_its_backup_off_the_list(scene: Scene) -> None:
         left = {name: data for name, data in scene.store.objects.items() if name != file.name}
         found = mutations.opened(scene.place, mutations.Memory(left))
         assert [each.manifest.backup_id for each in found.backups()] == [scene.second.manifest.backup_id]
-        assert [anomaly.kind for anomaly in found.anomalies] == ["incomplete"]
+        assert [problem.kind for problem in found.problems] == ["incomplete"]
 
 
 def test_an_exchanged_manifest_is_told_by_the_host_that_wrote_it(scene: Scene) -> None:
@@ -233,11 +233,11 @@ def test_an_exchanged_manifest_is_told_by_the_host_that_wrote_it(scene: Scene) -
     found.receipts = scene.place.open().receipts
 
     assert record in [each.manifest for each in found.backups()]
-    assert [anomaly.kind for anomaly in found.anomalies] == ["exchanged"]
+    assert [problem.kind for problem in found.problems] == ["exchanged"]
 
 
 def with_key(scene: Scene, tmp_path: Path) -> catalogue.RepositorySettings:
-    wrong = ground.write_secret(tmp_path / "wrong", os.urandom(32).hex())
+    wrong = fault_fixtures.write_secret(tmp_path / "wrong", os.urandom(32).hex())
     return dataclasses.replace(
         scene.place.settings, keys=trusted_keys.KeySettings(recovery_key_file=str(wrong)), state_dir=None
     )
@@ -259,12 +259,12 @@ def test_a_wrong_key_is_told_from_damage(scene: Scene, tmp_path: Path) -> None:
         with pytest.raises(KeyRefused) as caught:
             attempt()
         assert caught.value.exit_code == 5
-        assert "signed by a key that counts here" in caught.value.cause
-        assert "Give the key that belongs to them" in caught.value.remedy
+        assert "signed by a trusted key" in caught.value.cause
+        assert "Set the key of this application" in caught.value.remedy
 
     facts = listing.list_backups(listing.ListRequest(settings), place.world()).facts
     assert facts["count"] == 0
-    assert {anomaly["kind"] for anomaly in facts["anomalies"]} == {catalogue.STRANGER}
+    assert {problem["kind"] for problem in facts["problems"]} == {catalogue.STRANGER}
     assert place.listed() == before
     assert place.server.execute("SELECT count(*) FROM pg_database WHERE datname = 'never_made'") == [(0,)]
 
@@ -315,7 +315,7 @@ def test_a_key_of_another_application_opens_nothing_here(scene: Scene) -> None:
     found = catalogue.Repository("blog", store, held, Receipts(None), scene.place.world().now)
 
     assert found.backups() == []
-    assert len(found.anomalies) == 2
+    assert len(found.problems) == 2
 
 
 @pytest.mark.parametrize("where", ["head", "end"])
@@ -329,7 +329,7 @@ def test_a_restore_refuses_changed_records_before_it_touches_the_server(
     where: str,
 ) -> None:
     server = cluster()
-    place = ground.make(server, database(sql=SQL), tmp_path)
+    place = fault_fixtures.make(server, database(sql=SQL), tmp_path)
     found = place.find(place.back_up())
     file = next(each for each in found.manifest.files if each.member == member)
     path = Path(place.store.url.removeprefix("file://"), file.name)

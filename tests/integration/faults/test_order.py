@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ Event = tuple[str, str]
 def test_the_order_of_writes_survives_a_power_cut(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = ground.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a"), tmp_path)
     events: list[Event] = []
 
     def record(name: str, path_of: Callable[..., str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import source
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Busy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import attempts, backup
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def when_locked(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, t
 def test_what_is_renamed_under_a_dump_is_dumped_again(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    place = ground.make(cluster(), database(sql=SHOP), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SHOP), tmp_path)
     counted = when_locked(monkeypatch, lambda: place.server.execute(RENAMES[what], place.database), times=1)
     made = place.back_up(place.world(hurry=HURRY))
     assert len(counted) == 2
@@ -104,7 +104,7 @@ def there_and_back(place: t.Any, monkeypatch: pytest.MonkeyPatch, *, times: int)
 def test_what_is_renamed_there_and_back_is_dumped_again(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = ground.make(cluster(), database(sql=SHOP), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SHOP), tmp_path)
     counted = there_and_back(place, monkeypatch, times=1)
     made = place.back_up(place.world(hurry=HURRY))
     assert len(counted) == 2
@@ -116,34 +116,34 @@ def test_what_is_renamed_there_and_back_is_dumped_again(
 def test_what_is_granted_again_and_again_is_a_backup_with_a_warning(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = ground.make(cluster(), database(sql=f"{SHOP}; GRANT USAGE ON SCHEMA blue TO PUBLIC"), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=f"{SHOP}; GRANT USAGE ON SCHEMA blue TO PUBLIC"), tmp_path)
     grant = "GRANT USAGE ON SCHEMA blue TO PUBLIC"
     counted = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=99)
     outcome = backup.back_up(place.request(), place.world(hurry=HURRY))
     assert len(counted) == 2
-    assert any("renamed there and back, or granted" in warning and "blue" in warning for warning in outcome.warnings)
+    assert any("renamed and renamed back, or a grant" in warning and "blue" in warning for warning in outcome.warnings)
 
 
 def test_a_grant_that_changes_something_costs_nothing(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = ground.make(cluster(), database(sql=SHOP), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SHOP), tmp_path)
     grant = "GRANT USAGE ON SCHEMA blue TO PUBLIC"
     counted = when_locked(monkeypatch, lambda: place.server.execute(grant, place.database), times=1)
     outcome = backup.back_up(place.request(), place.world(hurry=HURRY))
     assert len(counted) == 1
-    assert not any("there and back" in warning for warning in outcome.warnings)
+    assert not any("renamed back" in warning for warning in outcome.warnings)
 
 
 def test_what_is_renamed_again_and_again_is_no_backup(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = ground.make(cluster(), database(sql=SHOP), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SHOP), tmp_path)
     swap = RENAMES["blue and green"]
     counted = when_locked(monkeypatch, lambda: place.server.execute(swap, place.database), times=99)
     with pytest.raises(Busy, match=r'the schema "(blue|green)" was renamed to "(green|blue)"') as caught:
         backup.back_up(place.request(), place.world(hurry=HURRY))
-    assert "nothing is renamed" in caught.value.remedy
+    assert "nothing is being renamed" in caught.value.remedy
     assert len(counted) == attempts.ATTEMPTS
     assert place.listed() == []
     assert place.unlisted_objects() == []

@@ -16,7 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import storing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
-from faults import ground, mutations
+from faults import fault_fixtures, mutations
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -32,26 +32,26 @@ SQL = (
 @pytest.fixture
 def place(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> ground.Ground:
+) -> fault_fixtures.Fixture:
     monkeypatch.setattr(storing, "VOLUME_LIMIT", 1 << 20)
-    place = ground.make(cluster(), database(sql=SQL), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=SQL), tmp_path)
     place.back_up()
     return place
 
 
-def volumes(place: ground.Ground) -> list[str]:
+def volumes(place: fault_fixtures.Fixture) -> list[str]:
     found = place.open().find(place.component, "latest")
     members = itertools.groupby(found.manifest.files, key=lambda file: file.member)
     return max(([file.name for file in files] for _member, files in members), key=len)
 
 
-def test_a_member_of_several_volumes_restores_to_the_same_rows(place: ground.Ground) -> None:
+def test_a_member_of_several_volumes_restores_to_the_same_rows(place: fault_fixtures.Fixture) -> None:
     assert len(volumes(place)) > 2
     verified = verification.verify(verification.VerifyRequest(place.settings, level="opens"), place.world())
     assert verified.facts["files_read"] > len(volumes(place))
 
     request = asked.restore(
-        place.settings, place.server.login, ground.CLUSTER, place.database, host="db1", target_db="volumes_back"
+        place.settings, place.server.login, fault_fixtures.CLUSTER, place.database, host="db1", target_db="volumes_back"
     )
     try:
         restore.restore(request, place.world())
@@ -62,7 +62,7 @@ def test_a_member_of_several_volumes_restores_to_the_same_rows(place: ground.Gro
 
 
 @pytest.mark.parametrize("which", [1, -1])
-def test_no_volume_may_be_missing_or_stand_in_for_another(place: ground.Ground, which: int) -> None:
+def test_no_volume_may_be_missing_or_stand_in_for_another(place: fault_fixtures.Fixture, which: int) -> None:
     names = volumes(place)
     store = mutations.load(place)
     whole = mutations.opened(place, store).find(place.component, "latest")

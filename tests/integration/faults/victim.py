@@ -96,8 +96,8 @@ class Watched:
 def main() -> None:
     settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     steps = Steps(settings["fault"], settings["at"])
-    open_store = catalogue.opening.open_store
-    catalogue.opening.open_store = lambda *given, **named: Watched(open_store(*given, **named), steps)  # type: ignore[assignment]
+    open_store = catalogue.factory.open_store
+    catalogue.factory.open_store = lambda *given, **named: Watched(open_store(*given, **named), steps)  # type: ignore[assignment]
     for name in LOCAL_CALLS:
         setattr(os, name, _counted(getattr(os, name), steps))
     members.SMALLEST = settings["smallest"]

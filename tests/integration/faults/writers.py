@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 
     from fixtures_postgres import Cluster
 
-    from .ground import Ground
+    from .fault_fixtures import Fixture
 
 LARGE = 900
 """Rows of a table with a member of its own, about 200 KiB."""
@@ -254,18 +254,18 @@ class Tally:
 
 
 def back_up_beside_writers(
-    ground: Ground, count: int, seed: int, *, writers: int = 2, report: Callable[[str], object] = lambda _line: None
+    fixture: Fixture, count: int, seed: int, *, writers: int = 2, report: Callable[[str], object] = lambda _line: None
 ) -> Tally:
     """Back up `count` times while writers work, and restore each backup that was made."""
     tally = Tally()
     chance = random.Random(f"{seed} pauses")
-    threads = [Writer(ground.server, ground.database, f"{seed} {index}") for index in range(writers)]
+    threads = [Writer(fixture.server, fixture.database, f"{seed} {index}") for index in range(writers)]
     for thread in threads:
         thread.start()
     try:
         with _small_tables_have_members(), _pauses(chance):
             for number in range(1, count + 1):
-                _one(ground, tally, chance)
+                _one(fixture, tally, chance)
                 report(f"{number}/{count} beside writers: {tally}")
                 failed = [thread.failure for thread in threads if thread.failure]
                 if failed:
@@ -274,30 +274,30 @@ def back_up_beside_writers(
         for thread in threads:
             thread.stop()
             tally.changes.update(thread.done)
-    tally.wrong += breaches(ground.server, ground.database)
+    tally.wrong += breaches(fixture.server, fixture.database)
     return tally
 
 
-def _one(ground: Ground, tally: Tally, chance: random.Random) -> None:
+def _one(fixture: Fixture, tally: Tally, chance: random.Random) -> None:
     began = time.monotonic()
-    before = set(ground.listed())
+    before = set(fixture.listed())
     try:
-        request = ground.request(lock_timeout=chance.choice((0.1, 0.3, 1.0)), max_shrink=0)
-        made = backup.back_up(request, ground.world(hurry=20)).facts["backup"]
+        request = fixture.request(lock_timeout=chance.choice((0.1, 0.3, 1.0)), max_shrink=0)
+        made = backup.back_up(request, fixture.world(hurry=20)).facts["backup"]
     except RecoveryError as exc:
         tally.refused[type(exc).__name__] += 1
-        if not exc.remedy or set(ground.listed()) != before or ground.unlisted_objects():
+        if not exc.remedy or set(fixture.listed()) != before or fixture.unlisted_objects():
             tally.wrong.append(f"a refused backup left something, or said too little: {exc}")
         return
     finally:
         tally.longest = max(tally.longest, time.monotonic() - began)
     tally.again += made["attempts"] > 1
-    found = ground.find(made["backup_id"])
+    found = fixture.find(made["backup_id"])
     roles = [member["role"] for member in found.detail()["members"]]
     if roles.count("table") < 4:
         tally.wrong.append(f"{found.manifest.backup_id} has the members {roles}")
-    with ground.restored(found.manifest.backup_id) as name:
-        wrong = breaches(ground.server, name) + ground.differences(found.manifest.backup_id, name)
+    with fixture.restored(found.manifest.backup_id) as name:
+        wrong = breaches(fixture.server, name) + fixture.differences(found.manifest.backup_id, name)
     tally.wrong += [f"{found.manifest.backup_id}: {what}" for what in wrong]
     tally.equal += not wrong
 

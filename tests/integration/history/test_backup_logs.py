@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     from fixtures_postgres import Cluster, ClusterFactory, DatabaseFactory
 
 # In whatever language the server says it, the remedy is that of what is not allowed.
-DENIED = r".*Grant it to the role"
+DENIED = r".*Grant it to the backup role"
 START = datetime.datetime(2026, 11, 20, 3, 0, tzinfo=datetime.UTC)
 FIRST, SECOND = "backup-20261120T030000Z-0000000000000001", "backup-20261121T030000Z-0000000000000002"
 
@@ -208,7 +208,7 @@ def test_what_was_rewritten_on_the_host_shows_against_the_table(pg: Cluster, nam
     assert cut.facts["rows"] == 0
     host.backup("backup-20261122T030000Z-0000000000000003")
     forged = host.sync()
-    assert "Entry 2 is not the one that was known before" in forged.warnings[0]
+    assert "Entry 2 is not the one known before" in forged.warnings[0]
     assert forged.facts["rows"] == 1
     os.unlink(path)
     host.backup(FIRST)
@@ -252,7 +252,7 @@ def test_an_entry_that_the_database_could_not_hold_does_not_block_the_others(hos
     done = host.sync()
     assert (done.facts["rows"], done.facts["problems"]) == (
         2,
-        ["Line 2 is no entry: something else was written there."],
+        ["Line 2 is not an entry: something else was written there."],
     )
 
 
@@ -339,7 +339,7 @@ def test_impossible_names_are_refused_before_connecting() -> None:
 def test_a_table_of_somebody_else_is_left_alone(pg: Cluster, name: str, host: Host) -> None:
     pg.execute("CREATE TABLE public.backup_logs (id integer)", name)
     host.backup(FIRST)
-    with pytest.raises(DatabaseError, match="was not made by this module"):
+    with pytest.raises(DatabaseError, match="this module did not create it"):
         host.sync()
     columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'backup_logs'"
     assert pg.execute(columns, name) == [(1,)]
@@ -348,7 +348,7 @@ def test_a_table_of_somebody_else_is_left_alone(pg: Cluster, name: str, host: Ho
 @pytest.mark.parametrize("columns", ["version text", "version integer", ""])
 def test_a_table_of_versions_of_somebody_else_is_left_alone(pg: Cluster, name: str, host: Host, columns: str) -> None:
     pg.execute(f"CREATE TABLE public.backup_logs_version ({columns})", name)
-    with pytest.raises(DatabaseError, match=r"backup_logs_version.* was not made by this module"):
+    with pytest.raises(DatabaseError, match=r"backup_logs_version.* this module did not create it"):
         host.sync()
 
 
@@ -381,7 +381,7 @@ def test_a_later_version_is_reached_in_one_step_or_not_at_all(
     assert not host.sync().changed
     assert pg.execute("SELECT array_agg(version ORDER BY version) FROM public.backup_logs_version", name) == [([1, 2],)]
     monkeypatch.setattr(log_table, "MIGRATIONS", known)
-    with pytest.raises(DatabaseError, match="has version 2, and this release knows 1"):
+    with pytest.raises(DatabaseError, match="has version 2, and this release supports up to 1"):
         host.sync()
 
 
@@ -418,7 +418,7 @@ def test_the_role_that_writes_needs_little(pg: Cluster, name: str, host: Host) -
 
 def test_without_create_a_missing_table_is_an_error(pg: Cluster, name: str, host: Host) -> None:
     host.backup(FIRST)
-    with pytest.raises(DatabaseError, match="is not there in version 1"):
+    with pytest.raises(DatabaseError, match="does not exist in version 1"):
         host.sync(create=False)
     assert pg.execute("SELECT to_regclass('public.backup_logs')", name) == [(None,)]
 

@@ -10,7 +10,7 @@ import platform
 import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
-from faults import ground
+from faults import fault_fixtures
 from modules import run
 
 if t.TYPE_CHECKING:
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 def test_an_emergency_backup_is_recorded_and_named(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
-    place = ground.make(cluster(), database(sql="CREATE TABLE public.notes AS SELECT 1 AS id"), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql="CREATE TABLE public.notes AS SELECT 1 AS id"), tmp_path)
     table_of_history = database()
     common = place.module_arguments()
     del common["login_db"], common["proof"]

@@ -80,5 +80,5 @@ def test_who_reaches_no_package_index_is_told_the_ways_out(
         status=2,
         lifeboat_index_url="http://127.0.0.1:1/simple",
     )
-    assert "Set lifeboat_index_url to an index that it reaches, or lifeboat_wheelhouse: true" in said
+    assert "Set lifeboat_index_url to an index that it can reach, or lifeboat_wheelhouse: true" in said
     assert not (installation.host() / "home/venv").exists()

@@ -135,9 +135,9 @@ def test_keys_go_only_when_they_are_named(installation: Installation) -> None:
         lifeboat_manage_database_role=False,
         lifeboat_user="nobody-at-all",
     )
-    assert f"Keys stay in {installation.host()}/etc/keys: digest.json." in said
+    assert f"Keys are kept in {installation.host()}/etc/keys: digest.json." in said
     assert content(installation.host() / "etc") == {"keys", "keys/digest.json"}
-    assert f"takes names of files in {installation.host('db2')}/etc/keys" in said
+    assert f"must contain names of files in {installation.host('db2')}/etc/keys" in said
     assert not (installation.host("db3") / "etc").exists()
 
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "watched"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "fixtures"))
 
 from running import play
-from shelf import Shelf
+from sample_host import SampleHost
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    (tmp_path / "shelf").mkdir()
-    return Shelf(tmp_path / "shelf")
+def sample(tmp_path: Path) -> SampleHost:
+    (tmp_path / "sample").mkdir()
+    return SampleHost(tmp_path / "sample")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from running import play
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 SHOP = {"application": "shop", "cluster": "main", "database": "shop"}
 CLUSTER = {"application": "shop", "cluster": "main"}
@@ -176,7 +176,7 @@ CASES = [
     ),
     Case(
         "LifeboatStoreDamaged",
-        {metric("store_anomalies", {"application": "shop"}, kind="missing"): "0 1 0"},
+        {metric("store_problems", {"application": "shop"}, kind="missing"): "0 1 0"},
         (0, 2),
         (1,),
         {"application": "shop", "kind": "missing"},
@@ -244,8 +244,8 @@ def written(case: Case) -> dict[str, t.Any]:
     expression = f'ALERTS{{alertname="{case.alert}",alertstate="firing"}}'
     labels = {**case.labels, "alertname": case.alert, "alertstate": "firing", "severity": case.severity}
     named = ",".join(f'{key}="{value}"' for key, value in labels.items())
-    sample = {"labels": f"ALERTS{{{named}}}", "value": 1}
-    moments = [(hour, []) for hour in case.quiet] + [(hour, [sample]) for hour in case.fires]
+    series = {"labels": f"ALERTS{{{named}}}", "value": 1}
+    moments = [(hour, []) for hour in case.quiet] + [(hour, [series]) for hour in case.fires]
     return {
         "interval": "1h",
         "input_series": [{"series": name, "values": values} for name, values in case.series.items()],
@@ -307,7 +307,7 @@ def test_thresholds_are_variables(tmp_path: Path) -> None:
 
 
 def test_a_threshold_that_makes_no_sense_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="lifeboat_alert_restore_tested_age is two days, which is no age"):
+    with pytest.raises(AssertionError, match="lifeboat_alert_restore_tested_age is two days, which is not an age"):
         play(
             tmp_path,
             "server",
@@ -317,14 +317,14 @@ def test_a_threshold_that_makes_no_sense_is_refused_by_its_name(tmp_path: Path) 
     assert not list(tmp_path.glob("*shop*"))
 
 
-def test_promtool_finds_no_fault_with_the_metrics(shelf: Shelf) -> None:
-    shelf.schedule()
+def test_promtool_finds_no_fault_with_the_metrics(sample: SampleHost) -> None:
+    sample.schedule()
     for hours in range(24 * 6, 0, -24):
-        identity = shelf.back_up('odd "name"\\\nof a database', hours=hours)
-    shelf.log("backup", backup_id=identity, rows=7)
-    shelf.log("backup", "failed", component="")
-    shelf.watch()
-    text = shelf.path.read_bytes()
+        identity = sample.back_up('odd "name"\\\nof a database', hours=hours)
+    sample.log("backup", backup_id=identity, rows=7)
+    sample.log("backup", "failed", component="")
+    sample.watch()
+    text = sample.path.read_bytes()
     assert promtool("check", "metrics", stdin=text) == ""
     assert len(re.findall(rb"^lifeboat_", text, re.MULTILINE)) > 50
 

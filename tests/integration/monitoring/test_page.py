@@ -27,7 +27,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
 if t.TYPE_CHECKING:
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 CHROMIUM = (
     "chromium",
@@ -145,22 +145,22 @@ def browser(tmp_path: Path) -> t.Iterator[Browser]:
 
 
 @pytest.fixture
-def page(shelf: Shelf, browser: Browser) -> Path:
+def page(sample: SampleHost, browser: Browser) -> Path:
     """A page about a good database and one in trouble, with an odd name, written just now."""
-    shelf.now = datetime.datetime.now(datetime.UTC)
-    shelf.schedule()
+    sample.now = datetime.datetime.now(datetime.UTC)
+    sample.schedule()
     for day in range(20, 0, -1):
-        identity = shelf.back_up("shop", hours=24 * day - 19, data=(100 + day % 7) << 20, seconds=60 + day % 5 * 9)
-        shelf.log("backup", hours=24 * day - 19, backup_id=identity, rows=48_000 - 12 * day)
+        identity = sample.back_up("shop", hours=24 * day - 19, data=(100 + day % 7) << 20, seconds=60 + day % 5 * 9)
+        sample.log("backup", hours=24 * day - 19, backup_id=identity, rows=48_000 - 12 * day)
         if day % 7 == 1:
-            shelf.validated(identity, hours=24 * day - 20)
+            sample.validated(identity, hours=24 * day - 20)
     odd = "<img src=http://127.0.0.1/x onerror=alert(1)>" + "averylongname" * 2
-    shelf.back_up(odd, hours=5)
-    shelf.log("backup", "failed", component=repository.component("main", odd), message="It is <b>broken</b>.")
-    shelf.log("retention", component="", hours=4)
-    shelf.server("shop", odd)
+    sample.back_up(odd, hours=5)
+    sample.log("backup", "failed", component=repository.component("main", odd), message="It is <b>broken</b>.")
+    sample.log("retention", component="", hours=4)
+    sample.server("shop", odd)
     written = browser.place / "shop.html"
-    written.write_text(shelf.html(capacity=100 << 10))
+    written.write_text(sample.html(capacity=100 << 10))
     return written
 
 
@@ -202,11 +202,11 @@ def test_a_desk_has_room_and_dark_mode_is_followed(page: Path, browser: Browser)
     browser.shoot(page, "dark", DARK, size="1100,1800")
 
 
-def test_a_page_that_nobody_writes_any_more_says_so(shelf: Shelf, browser: Browser) -> None:
-    shelf.now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=3)
-    shelf.validated(shelf.back_up())
+def test_a_page_that_nobody_writes_any_more_says_so(sample: SampleHost, browser: Browser) -> None:
+    sample.now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=3)
+    sample.validated(sample.back_up())
     written = browser.place / "old.html"
-    written.write_text(shelf.html())
+    written.write_text(sample.html())
     assert browser.look("old.html")["first"] == (
         "This page is 3 days old: nobody knows whether what it says still holds."
     )
@@ -216,12 +216,12 @@ def test_a_page_that_nobody_writes_any_more_says_so(shelf: Shelf, browser: Brows
     browser.shoot(written, "old", size="375,900")
 
 
-def test_a_fresh_page_speaks_for_itself(shelf: Shelf, browser: Browser) -> None:
-    shelf.now = datetime.datetime.now(datetime.UTC)
-    shelf.validated(shelf.back_up())
-    shelf.server("shop")
-    (browser.place / "new.html").write_text(shelf.html())
-    at = shelf.now - datetime.timedelta(hours=5)
+def test_a_fresh_page_speaks_for_itself(sample: SampleHost, browser: Browser) -> None:
+    sample.now = datetime.datetime.now(datetime.UTC)
+    sample.validated(sample.back_up())
+    sample.server("shop")
+    (browser.place / "new.html").write_text(sample.html())
+    at = sample.now - datetime.timedelta(hours=5)
     first = f"Yes. shop could be restored: its newest restore-tested backup is from {at.day} {at:%b %Y, %H:%M} UTC."
     assert browser.look("new.html")["first"].replace("\u00a0", " ") == first
     browser.shoot(browser.place / "new.html", "new", size="375,1600")

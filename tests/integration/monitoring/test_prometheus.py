@@ -30,7 +30,7 @@ from running import free_port, play
 if t.TYPE_CHECKING:
     import subprocess
 
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles" / "monitoring"
@@ -156,25 +156,27 @@ def watchers(tmp_path: Path, rules: Path, start: Starter) -> t.Iterator[Watchers
     pager.server_close()
 
 
-def test_no_restore_tested_backup_reaches_whoever_is_on_call(shelf: Shelf, watchers: Watchers, tmp_path: Path) -> None:
-    shelf.now = datetime.datetime.now(datetime.UTC)
-    shelf.schedule()
-    old = shelf.back_up(hours=60)
-    shelf.validated(old, hours=59)
+def test_no_restore_tested_backup_reaches_whoever_is_on_call(
+    sample: SampleHost, watchers: Watchers, tmp_path: Path
+) -> None:
+    sample.now = datetime.datetime.now(datetime.UTC)
+    sample.schedule()
+    old = sample.back_up(hours=60)
+    sample.validated(old, hours=59)
     for hours in (30, 20, 10):
-        shelf.back_up(hours=hours)
-    newest = shelf.back_up(hours=1)
-    shelf.log("backup", hours=0.5, backup_id=newest, rows=1234)
+        sample.back_up(hours=hours)
+    newest = sample.back_up(hours=1)
+    sample.log("backup", hours=0.5, backup_id=newest, rows=1234)
     home = {
-        "lifeboat_store": {"url": f"file://{shelf.home}/store"},
-        "lifeboat_state_dir": str(shelf.home / "state"),
-        "lifeboat_config_dir": str(shelf.home / "config"),
+        "lifeboat_store": {"url": f"file://{sample.home}/store"},
+        "lifeboat_state_dir": str(sample.home / "state"),
+        "lifeboat_config_dir": str(sample.home / "config"),
         "lifeboat_key_mode": "single-key",
         "lifeboat_textfile_dir": str(tmp_path / "textfiles"),
     }
-    keys = shelf.home / "config" / "keys"
+    keys = sample.home / "config" / "keys"
     keys.mkdir()
-    shelf.key.rename(keys / "recovery.key")
+    sample.key.rename(keys / "recovery.key")
     said = play(tmp_path, "setup", "main", **home)
     assert "the newest restore-tested one of shop is 2 d 12 h old" in " ".join(said.split())
 
@@ -188,7 +190,7 @@ def test_no_restore_tested_backup_reaches_whoever_is_on_call(shelf: Shelf, watch
     assert b"node_textfile_scrape_error 0" in fetch(f"{watchers.exporter}/metrics")
     _every_panel_shows_something(watchers)
 
-    shelf.validated(newest, hours=0)
+    sample.validated(newest, hours=0)
     play(tmp_path, "main", **home)
     path, _alert = watchers.pager.wait_for("LifeboatNoRestoreTestedBackup", "resolved")
     assert path == "/on-call"

@@ -10,10 +10,10 @@ import json
 import tempfile
 import typing as t
 
-from faults import ground
+from faults import fault_fixtures
 from modules import run
 from rendering import status_page
-from shelf import values_of
+from sample_host import values_of
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_database_that_nobody_backed_up_is_seen_everywhere(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
     """The server has it, and neither the store nor the log has ever heard of it."""
-    place = ground.make(cluster(), database(sql=TABLES), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=TABLES), tmp_path)
     forgotten = database(sql="CREATE TABLE public.notes (id int)")
     backup = place.module_arguments()
     repository = {name: backup[name] for name in ("application", "store", "keys", "state_dir", "cluster")}
@@ -52,7 +52,7 @@ def test_a_database_that_nobody_backed_up_is_seen_everywhere(
     # What one asked, the others know; and who may not ask says that.
     (place.home / "state" / "databases.jsonl").unlink()
     unasked = measured(**{**login, "login_port": 1}, databases=wanted)
-    assert "was not seen" in json.dumps(unasked["warnings"])
+    assert "could not be listed" in json.dumps(unasked["warnings"])
     assert "was not compared with the server" in unasked["summary"]
     found = run(
         "pg_databases_info",
@@ -66,7 +66,7 @@ def test_a_database_that_nobody_backed_up_is_seen_everywhere(
 
 
 def test_runs_become_metrics(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) -> None:
-    place = ground.make(cluster(), database(sql=TABLES), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=TABLES), tmp_path)
     backup = place.module_arguments()
     repository = {name: backup[name] for name in ("application", "store", "keys", "state_dir", "cluster")}
     login = {name: value for name, value in backup.items() if name.startswith("login_") and name != "login_db"}

@@ -14,21 +14,21 @@ from running import play
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 PARTS = ("setup", "main", "server")
 
 
-def test_check_mode_changes_nothing_and_a_second_run_neither(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.validated(shelf.back_up())
-    keys = shelf.home / "config" / "keys"
+def test_check_mode_changes_nothing_and_a_second_run_neither(sample: SampleHost, tmp_path: Path) -> None:
+    sample.validated(sample.back_up())
+    keys = sample.home / "config" / "keys"
     keys.mkdir()
-    shelf.key.rename(keys / "recovery.key")
+    sample.key.rename(keys / "recovery.key")
     page, dashboard = tmp_path / "backups.html", tmp_path / "dashboard.json"
     variables = {
-        "lifeboat_store": {"url": f"file://{shelf.home}/store"},
-        "lifeboat_state_dir": str(shelf.home / "state"),
-        "lifeboat_config_dir": str(shelf.home / "config"),
+        "lifeboat_store": {"url": f"file://{sample.home}/store"},
+        "lifeboat_state_dir": str(sample.home / "state"),
+        "lifeboat_config_dir": str(sample.home / "config"),
         "lifeboat_key_mode": "single-key",
         "lifeboat_textfile_dir": str(tmp_path / "textfiles"),
         "lifeboat_status_page": str(page),

@@ -25,7 +25,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.notify import notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.notify import notify
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.request import (
     NotifyRequest,
@@ -244,7 +244,7 @@ class Host:
         environ = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         world = World(now=lambda: datetime.datetime.now(datetime.UTC), sleep=self.pauses.append, environ=environ)
         began = time.monotonic()
-        outcome = notification.notify(request, world)
+        outcome = notify.notify(request, world)
         self.seconds = time.monotonic() - began
         said = json.dumps(outcome.facts) + " ".join(outcome.warnings) + outcome.after
         said += (self.home / "audit.jsonl").read_text(encoding="utf-8") if (self.home / "audit.jsonl").exists() else ""

@@ -56,7 +56,7 @@ def test_a_mail_by_tls_with_a_password(host: Host, mail_server: Servers, certifi
     assert "lifeboat@example.com" in message["From"]
     text = message.get_body(("plain",)).get_content().replace("\r\n", "\n")
     assert text.startswith("The disk is full.\n\nComponent: main/shop\n")
-    assert "What to do next: Mend the cause" in text
+    assert "What to do next: Fix the cause" in text
     assert outcome.facts["sent"][0]["target"] == "mailtos://localhost/***"
 
 

@@ -139,11 +139,11 @@ def test_what_follows_jobs_tells_how_each_went(play: Play, host: Host, web: Web)
     done = play.playbook("jobs.json", lifeboat_notify=[{"name": "hook", "url": web.url}], lifeboat_pings=pings)
     assert TOKEN not in done.stdout + done.stderr
     assert "failed=1" in done.stdout
-    assert "WARNING: what happened on db1 was not told to lifeboat_notify." in done.stdout
+    assert "WARNING: lifeboat_notify was not notified of the events on db1." in done.stdout
     backup, retention, message = web.heard
     assert (backup.path, retention.path) == (f"/hooks/{TOKEN}/backup", f"/hooks/{TOKEN}/retention/fail")
     assert message.json()["event"] == "retention_failed"
-    assert message.json()["error"] == "The job retention failed. Its output says why."
+    assert message.json()["error"] == "The job retention failed. See its output."
     assert retention.body.startswith(b"The job retention failed.")
 
 
@@ -166,7 +166,7 @@ def test_a_receiver_that_fails_is_a_warning_and_the_play_goes_on(play: Play, hos
         lifeboat_notify=[{"name": "hook", "url": web.url}], lifeboat_pings=pings, role={"notify_job": "backup"}
     )
     assert "failed=0" in said
-    assert "The channel hook was not told. The receiver answered 404 Not Found." in " ".join(said.split())
+    assert "The channel hook was not notified. The receiver answered 404 Not Found." in " ".join(said.split())
     assert [entry.result for entry in host.log.entries() if entry.operation == "notification"] == ["failed"]
 
 
@@ -182,7 +182,10 @@ def test_check_mode_sends_nothing(play: Play, host: Host, web: Web) -> None:
 
 @pytest.mark.parametrize(
     ("broken", "said"),
-    [({"events": ["backup_done"]}, "No event fits 'backup_done'"), ({"name": "../../oops"}, "letters, digits, dots")],
+    [
+        ({"events": ["backup_done"]}, "No event matches 'backup_done'"),
+        ({"name": "../../oops"}, "letters, digits, dots"),
+    ],
 )
 def test_a_mistake_in_a_channel_fails_without_its_url(
     play: Play, web: Web, broken: dict[str, t.Any], said: str

@@ -14,7 +14,7 @@ import fixtures_postgres
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from fixtures_postgres import ClusterFactory, DatabaseFactory
@@ -40,10 +40,10 @@ def test_a_table_that_refers_to_itself_is_named_and_backed_up(
     source = database(
         sql="CREATE EXTENSION lifeboat_jobs SCHEMA public; INSERT INTO public.probe_jobs VALUES (2, NULL), (1, 2)"
     )
-    place = ground.make(cluster(), source, tmp_path)
+    place = fault_fixtures.make(cluster(), source, tmp_path)
     cluster().execute("SELECT nextval('public.probe_line')", source)
     outcome = backup.back_up(place.request(), place.world())
-    assert any("sequences of extensions stand: public.probe_line of lifeboat_jobs" in one for one in outcome.warnings)
+    assert any("sequences of extensions: public.probe_line of lifeboat_jobs" in one for one in outcome.warnings)
     (told,) = [warning for warning in outcome.warnings if "circular" in warning]
     assert "on this table: probe_jobs" in told
     with place.restored(outcome.facts["backup"]["backup_id"]) as copy:
@@ -66,7 +66,7 @@ def test_damaged_values_are_told_with_their_table_and_the_servers_message(
         " WHERE oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'notes')",
         source,
     )
-    place = ground.make(server, source, tmp_path)
+    place = fault_fixtures.make(server, source, tmp_path)
     with pytest.raises(DatabaseError) as caught:
         place.back_up(proof="none")
     for said in ("notes", "could not read block", "in file", "COPY public.notes"):

@@ -129,7 +129,7 @@ def test_password_file_is_used_and_never_shown(pg: Cluster, tmp_path: Path) -> N
     connection.connect(login, "postgres").close()
     assert pg.password not in repr(pg.tcp)
     path.chmod(0o640)
-    with pytest.raises(UsageError, match="open to other users"):
+    with pytest.raises(UsageError, match="accessible to others"):
         connection.connect(login, "postgres")
 
 
@@ -143,8 +143,8 @@ def test_refusals_say_what_to_do(pg: Cluster) -> None:
     for login, cause in (
         (silent, "Nothing listens at 127.0.0.1"),
         (no_socket, "No PostgreSQL server listens in"),
-        (wrong, "refuses the password of role postgres"),
-        (none, "wants a password for role postgres and none was given"),
+        (wrong, "rejected the password of role postgres"),
+        (none, "requires a password for role postgres, and none is set"),
         (pg.as_role("nobody_here"), unknown),
         (connection.Login(host="no-such-host.invalid", user="postgres"), "cannot be resolved"),
     ):
@@ -174,9 +174,9 @@ def test_server_and_programs_are_told(pg: Cluster) -> None:
     assert info.encoding == "UTF8"
     assert not info.in_recovery
     assert info.system_identifier.isdigit()
-    with pytest.raises(DatabaseError, match=rf"Only version {programs.version} is there"):
+    with pytest.raises(DatabaseError, match=rf"Only version {programs.version} is installed"):
         server.programs(info.major + 1, directory=pg.bin)
-    with pytest.raises(DatabaseError, match="are not installed here"):
+    with pytest.raises(DatabaseError, match="are not installed on this host"):
         server.programs(info.major, directory="/nowhere")
 
 

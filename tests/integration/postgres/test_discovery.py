@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 KEPT = "shop_before_20261121_020000"
-HALF_MADE = "shop_lifeboat_0123abcd"
+STAGING_DATABASES = "shop_lifeboat_0123abcd"
 
 
 def world() -> World:
@@ -37,7 +37,7 @@ def server(cluster: t.Any) -> t.Iterator[t.Any]:
     found = cluster()
     found.execute("CREATE ROLE mallory LOGIN CREATEDB")
     yield found
-    for name in (KEPT, HALF_MADE):
+    for name in (KEPT, STAGING_DATABASES):
         found.drop(name)
     found.execute("DROP ROLE mallory")
 
@@ -48,15 +48,18 @@ def discover(server: t.Any, state: Path) -> t.Any:
 
 def test_an_owner_cannot_hide_his_database_by_a_name(server: t.Any, tmp_path: Path) -> None:
     with contextlib.closing(connect(server.as_role("mallory"), "postgres")) as session:
-        for name in (KEPT, HALF_MADE):
+        for name in (KEPT, STAGING_DATABASES):
             session.execute(f"CREATE DATABASE {name}")
     found = discover(server, tmp_path)
-    assert found.facts["names"] == [KEPT, HALF_MADE]
-    assert [name in warning for name, warning in zip((KEPT, HALF_MADE), found.warnings, strict=True)] == [True, True]
+    assert found.facts["names"] == [KEPT, STAGING_DATABASES]
+    assert [name in warning for name, warning in zip((KEPT, STAGING_DATABASES), found.warnings, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_what_a_restore_fills_or_keeps_is_left_out(server: t.Any, tmp_path: Path) -> None:
-    for name in (KEPT, HALF_MADE):
+    for name in (KEPT, STAGING_DATABASES):
         server.create(name)
     oid = server.execute(f"SELECT oid::bigint FROM pg_database WHERE datname = '{KEPT}'")[0][0]
     restored = Restored("db1", "shop", 1, "main/shop", "backup-1", "", "2026-11-21T02:00:00Z", 1.0, 1, KEPT, oid)

@@ -285,11 +285,11 @@ def test_what_the_time_budget_leaves_out_is_counted_and_stated(source: Source, d
     cut = proof.take(pg.login, damaged, None, "content", budget_seconds=0.5, clock=lambda: float(next(ticks)))
     entries = {entry["name"]: entry for entry in cut["tables"]}
     assert entries["big"]["rows"] == 5000
-    assert entries["big"]["unsummed"] == "there was no time"
+    assert entries["big"]["unsummed"] == "the time limit was reached"
     pg.execute("UPDATE public.big SET t = 'damaged'", damaged)
     found = proof.compare(cut, proof.take(pg.login, damaged, None, "content", like=cut))
     assert [difference for difference in found if not difference.note] == []
-    assert any("big" in difference.object and "there was no time" in difference.detail for difference in found)
+    assert any("big" in difference.object and "the time limit was reached" in difference.detail for difference in found)
     pg.execute("DELETE FROM public.big WHERE id = 1", damaged)
     worse = proof.compare(cut, proof.take(pg.login, damaged, None, "content", like=cut))
     assert [(difference.object, difference.what) for difference in worse if not difference.note] == [

@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
-from faults import ground
+from faults import fault_fixtures
 from fixtures_postgres import Cluster, start_cluster, stop_cluster
 
 if t.TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_a_proof_is_taken_of_more_than_can_be_locked_at_once(narrow: Cluster, le
 
 
 def test_a_backup_says_beforehand_how_many_locks_it_needs(narrow: Cluster, tmp_path: Path) -> None:
-    place = ground.make(narrow, DATABASE, tmp_path)
+    place = fault_fixtures.make(narrow, DATABASE, tmp_path)
     with pytest.raises(DatabaseError, match="cannot lock 400 tables at once") as caught:
         backup.back_up(place.request(), place.world())
     wanted = re.search(r"max_locks_per_transaction on the server to (\d+) or more \(now 16\)", caught.value.remedy)

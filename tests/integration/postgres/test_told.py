@@ -15,7 +15,7 @@ import asked
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
-from faults import ground
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from fixtures_postgres import ClusterFactory, DatabaseFactory
@@ -38,11 +38,13 @@ CREATE FOREIGN TABLE public.far (id int) SERVER files OPTIONS (filename '/dev/nu
 def test_tables_and_rows_are_counted_in_one_way(
     cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path
 ) -> None:
-    place = ground.make(cluster(), database(sql=TABLES), tmp_path)
+    place = fault_fixtures.make(cluster(), database(sql=TABLES), tmp_path)
     copy = f"{place.database}_copy"
-    wanted = asked.restore(place.settings, place.server.login, ground.CLUSTER, place.database, "here", target_db=copy)
+    wanted = asked.restore(
+        place.settings, place.server.login, fault_fixtures.CLUSTER, place.database, "here", target_db=copy
+    )
     with tempfile.TemporaryDirectory(prefix="lb-", dir="/tmp") as scratch:  # a socket's path has to be short
-        proved = asked.validation(place.settings, ground.CLUSTER, place.database, scratch_dir=scratch)
+        proved = asked.validation(place.settings, fault_fixtures.CLUSTER, place.database, scratch_dir=scratch)
         try:
             said = [
                 backup.back_up(place.request(), place.world()),
@@ -60,12 +62,12 @@ def test_what_no_dump_holds_is_told_once_when_it_is_made(
 ) -> None:
     source = database()
     cluster().script(LOSSES, source)
-    place = ground.make(cluster(), source, tmp_path)
+    place = fault_fixtures.make(cluster(), source, tmp_path)
     warnings = backup.back_up(place.request(), place.world()).warnings
     for lost in (
-        "what was added to built-in operator families: function 1 (integer, pg_catalog.text) of",
-        "what stands in the system's schemas: function pg_catalog.mine(integer)",
-        "indexes that are not valid: losses.dup_a",
+        "additions to built-in operator families: function 1 (integer, pg_catalog.text) of",
+        "objects in system schemas: function pg_catalog.mine(integer)",
+        "invalid indexes: losses.dup_a",
     ):
         (told,) = [warning for warning in warnings if lost in warning]
-        assert told.startswith("No dump holds")
+        assert told.startswith("pg_dump omits")

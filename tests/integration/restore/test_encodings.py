@@ -27,7 +27,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
-from faults import ground
+from faults import fault_fixtures
 
 NAME = b"m\xfcller"
 GROUP = "größe".encode()
@@ -86,7 +86,7 @@ def test_a_role_whose_name_is_not_utf_8_comes_back_byte_for_byte(cluster, tmp_pa
     schema = server.program("pg_dump", "--create", "--schema-only", database="named")
     assert NAME in b"".join(before)
     assert b"f\xfcr \xfcns" in schema
-    place = ground.make(server, "named", tmp_path)
+    place = fault_fixtures.make(server, "named", tmp_path)
     try:
         place.back_up()
         proved = validation.validate(
@@ -127,7 +127,7 @@ def test_a_name_of_another_encoding_holds_up_no_other_database(cluster, database
         for name in (plain, latin):
             home = tmp_path / name
             home.mkdir()
-            place = ground.make(server, name, home)
+            place = fault_fixtures.make(server, name, home)
             place.back_up()
             request = asked.restore(
                 place.settings, server.login, "main", name, "db1", confirm=f"{name}@db1", force_disconnect=True

@@ -149,7 +149,7 @@ def test_a_database_that_takes_the_name_meanwhile_is_not_dropped(restorer, hosti
             other.execute("ALTER DATABASE live RENAME TO shop")
 
     meanwhile(monkeypatch, rename)
-    with pytest.raises(errors.DatabaseError, match="'shop' is not the one that was to be dropped"):
+    with pytest.raises(errors.DatabaseError, match="'shop' is not the one to drop"):
         restorer.restore(shop_backup, "shop", strategy="in_place")
     assert restorer.sql("SELECT count(*) FROM precious", "shop") == [(0,)]
 
@@ -179,6 +179,6 @@ def test_nobody_renames_a_database_that_is_being_dropped(restorer, hostile, monk
 def test_rows_that_come_into_an_empty_target_meanwhile_are_not_dropped(restorer, hostile, shop_backup, monkeypatch):
     session, _trace = hostile
     meanwhile(monkeypatch, lambda: session.execute("INSERT INTO public.second VALUES (1)"))
-    with pytest.raises(errors.DatabaseError, match="'shop' held no data when this restore began"):
+    with pytest.raises(errors.DatabaseError, match="'shop' was empty when this restore began"):
         restorer.restore(shop_backup, "shop", strategy="in_place")
     assert restorer.sql("SELECT a FROM public.second", "shop") == [(1,)]

@@ -145,7 +145,7 @@ def test_what_a_killed_lender_left_the_next_one_takes_back(place: Place, tmp_pat
 
 
 def test_a_lender_that_would_wait_for_nobody_is_refused(place: Place) -> None:
-    with pytest.raises(UsageError, match="waits for no restore") as caught:
+    with pytest.raises(UsageError, match="patience must be positive") as caught:
         lending.open_loan(place.request("aaaaaaaa", patience=0), WORLD)
     assert caught.value.details["field"] == "patience"
     assert not list(place.directory.glob("aaaaaaaa*"))
@@ -244,9 +244,9 @@ def plays(cluster: ClusterFactory, tmp_path: Path) -> Iterator[Plays]:
         "tasks": [{"name": "Keys", "ansible.builtin.include_role": keys}],
     }
     book.write_text(json.dumps([made, {"import_playbook": "lifeboat.recovery.backup"}]))
-    ground = Plays(tmp_path, server, role, gate)
-    ground.end(ground.start(str(book)), 0)
-    yield ground
+    plays = Plays(tmp_path, server, role, gate)
+    plays.end(plays.start(str(book)), 0)
+    yield plays
     gate.touch()
     for (name,) in server.execute(f"SELECT datname::text FROM pg_database WHERE datname LIKE '{role}%'"):
         server.drop(name)
@@ -265,7 +265,7 @@ def test_playbooks_side_by_side(plays: Plays) -> None:
     checked = plays.start("lifeboat.recovery.restore", "--check", lifeboat_target=f"{plays.role}_check")
     refused = plays.start("lifeboat.recovery.restore")
     assert "Would restore" in plays.end(checked, 0)
-    assert "give confirm" in plays.end(refused, 2)
+    assert "set confirm" in plays.end(refused, 2)
     assert is_superuser
     assert plays.server.execute(role) == [(True, version)], "the restore that runs has lost its rights"
     assert len(list(plays.home.glob("etc/keys/lent*"))) == 1

@@ -65,7 +65,7 @@ VIEWS = "".join(f"CREATE VIEW v{number} AS SELECT {number} AS n;" for number in 
 
 def test_a_backup_that_lies_about_its_views_does_not_fill_the_memory(restorer, database, place):
     backup = restore_fakes.back_up(restorer.cluster, database(sql=HOG + VIEWS))
-    with grown() as by, pytest.raises(errors.DatabaseError, match=r"took more than \d+ MiB of this process's memory"):
+    with grown() as by, pytest.raises(errors.DatabaseError, match=r"takes more than \d+ MiB of memory"):
         validated(backup, scratch_dir=str(place))
     assert by[0] < 1500
 
@@ -93,7 +93,7 @@ def test_an_answer_ends_where_no_catalogue_goes(place, query):
     programs, parent = server.programs(15), str(place)
     with (
         grown() as by,
-        pytest.raises(errors.DatabaseError, match=r"took more than 256 MiB of this process's memory"),
+        pytest.raises(errors.DatabaseError, match=r"takes more than 256 MiB of memory"),
         scratch.running(
             programs, parent=parent, chance=3, superuser="postgres", sleep=time.sleep, memory=256 * MIB
         ) as cluster,

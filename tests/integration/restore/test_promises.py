@@ -85,7 +85,7 @@ def test_in_place_keeps_what_it_put_into_use_when_its_session_ends_then(restorer
 
 
 def test_what_a_killed_run_left_is_dropped_by_a_rerun_that_has_nothing_to_do(restorer, shop, shop_backup):
-    # Else the disk stays full of a half-made copy although docs/restore.md says that the next restore drops it.
+    # Else the disk stays full of a staging database although docs/restore.md says that the next restore drops it.
     restorer.restore(shop_backup, "shop", confirm=CONFIRM, recovery_id="fire")
     kept = left_by_a_killed_run(restorer, "shop_lifeboat_00000001")
     assert not restorer.restore(shop_backup, "shop", recovery_id="fire").changed
@@ -111,7 +111,7 @@ def test_an_emergency_backup_that_was_made_is_told_whatever_comes_then(restorer,
 def test_a_restore_that_waits_for_another_is_not_shown_as_one_that_was_killed(
     restorer, shop, shop_backup, watching: t.Callable[[], list[status.Status]]
 ):
-    # Else the doctor says of a refused run that it was ended in the middle, and `lifeboat status` that it runs.
+    # Else the doctor says of a refused run that it was interrupted, and `lifeboat status` that it runs.
     with staging_database.manage(restorer.cluster.login) as other:
         other.lock("into shop")
         with pytest.raises(errors.Busy):
@@ -193,4 +193,4 @@ def test_a_note_of_the_cluster_that_words_were_compared_in_is_told(
         notes = validation.validate_chain(request, world, [t.cast("t.Any", spoilt_backup)]).warnings
     except errors.ProofMismatch as exc:
         notes = exc.details["validation"]["notes"]
-    assert any("stands in" in note for note in notes), notes
+    assert any("is not available here" in note for note in notes), notes

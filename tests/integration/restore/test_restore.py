@@ -18,9 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     connection,
     proof,
     staging_database,
-)
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.warrants import (
-    StagingWarrants,
+    staging_records,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
 
@@ -216,8 +214,8 @@ def left_by_a_killed_run(restorer, name, target="shop"):
     """A database as a run leaves it that is killed by -9. Keep the result: at its end it would tidy up."""
     properties = restorer.properties()
     session = contextlib.ExitStack()
-    warrants = StagingWarrants(str(restorer.state_dir))
-    managing = session.enter_context(staging_database.manage(restorer.cluster.login, warrants))
+    records = staging_records.StagingRecords(str(restorer.state_dir))
+    managing = session.enter_context(staging_database.manage(restorer.cluster.login, records))
     mark = staging_database.mark_of("backup-x", target, "-", "db1 pid 1", name)
     making = staging_database.making(managing, name, properties, mark, target=target)
     making.__enter__()
@@ -236,13 +234,13 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(restorer, shop, shop_back
     (told,) = (done.ended.facts["summary"] for done in restorer.recorded)
     assert "shop_lifeboat_00000001" in told
     assert ours(restorer) == {"shop_lifeboat_00000003", "shop_lifeboat_00000004"}
-    assert StagingWarrants(str(restorer.state_dir)).valid()[0].name == "shop_lifeboat_00000003"
-    assert len(StagingWarrants(str(restorer.state_dir)).valid()) == 2
+    assert staging_records.StagingRecords(str(restorer.state_dir)).unfinished()[0].name == "shop_lifeboat_00000003"
+    assert len(staging_records.StagingRecords(str(restorer.state_dir)).unfinished()) == 2
 
 
 def test_a_leftover_that_this_host_does_not_remember_is_told_and_stays(restorer, shop, shop_backup):
     kept = left_by_a_killed_run(restorer, "shop_lifeboat_00000001")
-    (restorer.state_dir / "half_made.jsonl").unlink()
+    (restorer.state_dir / "staging_databases.jsonl").unlink()
     outcome = restorer.restore(shop_backup, "shop", confirm=CONFIRM)
     assert outcome.facts["restore"]["dropped_leftovers"] == []
     assert any('DROP DATABASE "shop_lifeboat_00000001"' in warning for warning in outcome.warnings)
@@ -265,7 +263,7 @@ def test_nothing_that_an_owner_can_write_makes_a_restore_drop_a_database(restore
             for comment in (forged, mark):
                 session.execute(f"COMMENT ON DATABASE shop IS '{comment}'")
                 for strategy in ("swap", "in_place"):
-                    with pytest.raises(errors.UsageError, match="holds data"):
+                    with pytest.raises(errors.UsageError, match="contains data"):
                         restorer.restore(shop_backup, "shop", strategy=strategy)
                     planned = restorer.restore(shop_backup, "shop", strategy=strategy, dry_run=True)
                     assert planned.facts["restore"]["confirm"] == CONFIRM
@@ -279,11 +277,11 @@ def test_nothing_that_an_owner_can_write_makes_a_restore_drop_a_database(restore
 
 def test_a_finished_restore_leaves_no_warrant_to_drop_anything(restorer, shop, shop_backup):
     restorer.restore(shop_backup, "shop", confirm=CONFIRM, strategy="in_place")
-    assert StagingWarrants(str(restorer.state_dir)).valid() == []
+    assert staging_records.StagingRecords(str(restorer.state_dir)).unfinished() == []
     spoilt = dataclasses.replace(shop_backup, spoil=max(shop_backup.contents))
     with pytest.raises(errors.Tampered):
         restorer.restore(spoilt, "shop", target_db="other")
-    assert StagingWarrants(str(restorer.state_dir)).valid() == []
+    assert staging_records.StagingRecords(str(restorer.state_dir)).unfinished() == []
 
 
 def test_two_restores_into_one_target_do_not_meet(restorer, shop, shop_backup):
@@ -310,7 +308,7 @@ def test_failed_indexes_block_the_swap_unless_accepted(restorer, database, shop)
     assert caught.value.details["failed"] == ["INDEX public ub"]
     assert live(restorer)
     outcome = restorer.restore(backup, "shop", confirm=CONFIRM, accept_failed=("INDEX public ub",))
-    assert any("INDEX public ub could not be made" in warning for warning in outcome.warnings)
+    assert any("INDEX public ub could not be created" in warning for warning in outcome.warnings)
     assert restorer.sql("SELECT count(*) FROM t", "shop") == [(2,)]
 
 

@@ -69,8 +69,8 @@ def there(restorer: t.Any) -> dict[str, tuple[bool, ...]]:
 def test_only_needed_roles_are_made_and_none_rules_the_server(restorer, bare):
     plan = restorer.restore(bare, "shop", target_db="roles_back", dry_run=True)
     assert "  create role app\n" in plan.after
-    assert "roles that the database does not need are not made: stranger" in plan.after
-    assert "boss is made without SUPERUSER" in plan.after
+    assert "roles that the database does not need are not created: stranger" in plan.after
+    assert "boss is created without SUPERUSER" in plan.after
     assert there(restorer) == {}
     outcome = restorer.restore(bare, "shop", target_db="roles_back")
     assert outcome.facts["restore"]["roles"] == plan.facts["restore"]["roles"]
@@ -81,8 +81,8 @@ def test_only_needed_roles_are_made_and_none_rules_the_server(restorer, bare):
         "auditor": (True,) + (False,) * 5,
     }
     assert outcome.facts["restore"]["roles"]["left_out"] == ["stranger"]
-    assert any("app is made without membership in pg_read_all_data" in warning for warning in outcome.warnings)
-    assert any("app is made without membership in dba" in warning for warning in outcome.warnings)
+    assert any("app is created without membership in pg_read_all_data" in warning for warning in outcome.warnings)
+    assert any("app is created without membership in dba" in warning for warning in outcome.warnings)
     assert restorer.sql("SELECT pg_has_role('app', 'app_owner', 'MEMBER')") == [(True,)]
     assert restorer.sql("SELECT pg_has_role('app', 'dba', 'MEMBER')") == [(False,)]
 

@@ -17,8 +17,8 @@ import typing as t
 import modules
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices
-from faults import ground
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notification
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +66,12 @@ def stopped(process: subprocess.Popen[str]) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", result)
 
 
-def last(place: ground.Ground, operation: str) -> audit.Entry:
+def last(place: fault_fixtures.Fixture, operation: str) -> audit.Entry:
     entries = audit.AuditLog(str(place.home / "state")).entries()
     return [entry for entry in entries if entry.operation == operation][-1]
 
 
-def phase(place: ground.Ground) -> str:
+def phase(place: fault_fixtures.Fixture) -> str:
     """Return what a validation is about, as the status that others watch says."""
     for path in (place.home / "state" / "status").glob("validate-*.json"):
         return str(json.loads(path.read_text(encoding="utf-8"))["phase"])
@@ -83,7 +83,7 @@ def test_a_validation_that_is_stopped_in_a_check_is_no_failed_restore_test(
     cluster: t.Any, database: t.Any, tmp_path: Path, place: Path, where: str
 ) -> None:
     server, name = cluster(), database(sql="CREATE TABLE public.t AS SELECT 1 AS a")
-    shop = ground.make(server, name, tmp_path)
+    shop = fault_fixtures.make(server, name, tmp_path)
     backup_id = shop.back_up()
     options = shop.module_arguments(proof=None, login_db=None, database=name, checks=CHECKS, check_timeout="0s")
     options |= {"scratch_dir": str(place)}
@@ -95,9 +95,9 @@ def test_a_validation_that_is_stopped_in_a_check_is_no_failed_restore_test(
     try:
         with begun("restore_validate", options, shop.environ) as process:
             if where == "a database":
-                ground.wait_until(lambda: server.execute(ASLEEP.format(name)) == [(1,)], "the check")
+                fault_fixtures.wait_until(lambda: server.execute(ASLEEP.format(name)) == [(1,)], "the check")
             else:
-                ground.wait_until(lambda: phase(shop) == "checks", "the check")
+                fault_fixtures.wait_until(lambda: phase(shop) == "checks", "the check")
             result = stopped(process)
     finally:
         if where == "a database":
@@ -109,7 +109,7 @@ def test_a_validation_that_is_stopped_in_a_check_is_no_failed_restore_test(
     assert server.execute(ASLEEP.format(name)) == [(0,)]
     entry = last(shop, "validation")
     assert (entry.result, entry.message) == ("stopped", "SIGTERM ended this run.")
-    told = notices.from_entry(entry)
+    told = notification.from_entry(entry)
     assert told is not None
     assert (told.event, told.severity, told.went_wrong) == ("restore_test_stopped", "warning", True)
     assert not shop.open().marks(backup_id)
@@ -117,12 +117,12 @@ def test_a_validation_that_is_stopped_in_a_check_is_no_failed_restore_test(
 
 def test_a_restore_that_is_stopped_leaves_no_database(cluster: t.Any, database: t.Any, tmp_path: Path) -> None:
     server, name = cluster(), database(sql=SLEEPER)
-    shop = ground.make(server, name, tmp_path)
+    shop = fault_fixtures.make(server, name, tmp_path)
     shop.back_up()
     before = {each for (each,) in server.execute("SELECT datname FROM pg_database")}
     options = shop.module_arguments(proof=None, login_db=None, database=name, target_db="stopped")
     with begun("pg_restore", options, shop.environ) as process:
-        ground.wait_until(lambda: server.execute(ASLEEP.format("stopped")) == [(1,)], "the loading of rows")
+        fault_fixtures.wait_until(lambda: server.execute(ASLEEP.format("stopped")) == [(1,)], "the loading of rows")
         result = stopped(process)
     assert (result["error"], result["msg"].partition(".")[0]) == ("Ended", "SIGTERM ended this run")
     assert {each for (each,) in server.execute("SELECT datname FROM pg_database")} == before
@@ -133,14 +133,14 @@ def test_a_restore_in_place_that_is_stopped_says_that_the_database_is_gone(
     cluster: t.Any, database: t.Any, tmp_path: Path
 ) -> None:
     server, name = cluster(), database(sql=SLEEPER)
-    shop = ground.make(server, name, tmp_path)
+    shop = fault_fixtures.make(server, name, tmp_path)
     shop.back_up()
     options = shop.module_arguments(proof=None, login_db=None, database=name, strategy="in_place")
     options |= {"emergency_backup": "off", "force_disconnect": True}
     asked = modules.run("pg_restore", {key: value for key, value in options.items() if value is not None}, shop.environ)
     with begun("pg_restore", {**options, "confirm": asked["confirm"]}, shop.environ) as process:
-        ground.wait_until(lambda: server.execute(ASLEEP.format(name)) == [(1,)], "the loading of rows")
+        fault_fixtures.wait_until(lambda: server.execute(ASLEEP.format(name)) == [(1,)], "the loading of rows")
         result = stopped(process)
-    assert result["msg"].startswith(f"SIGTERM ended this run. What '{name}' held was already gone. Restore another")
-    assert last(shop, "restore").message.startswith(f"SIGTERM ended this run. What '{name}' held was already gone.")
+    assert result["msg"].startswith(f"SIGTERM ended this run. What '{name}' contained is already gone. Restore another")
+    assert last(shop, "restore").message.startswith(f"SIGTERM ended this run. What '{name}' contained is already gone.")
     assert server.execute(f"SELECT datname FROM pg_database WHERE datname ~ '^{name}'") == []

@@ -67,10 +67,10 @@ def test_a_server_without_the_tablespace_gets_everything_into_the_default_one(re
         (0,)
     ]
     assert restorer.sql("SELECT count(*) FROM public.fast", "away") == [(300,)]
-    assert [note for note in outcome.warnings if note.startswith("Tablespace quick is missing here")]
+    assert [note for note in outcome.warnings if note.startswith("Tablespace quick does not exist on this server")]
     # Chosen tables too.
     outcome = restorer.restore(placed, "placed", target_db="some", tables=("public.fast",))
-    assert [note for note in outcome.warnings if note.startswith("Tablespace quick is missing here")]
+    assert [note for note in outcome.warnings if note.startswith("Tablespace quick does not exist on this server")]
     assert restorer.sql("SELECT count(*) FROM public.fast", "some") == [(300,)]
 
 

@@ -58,9 +58,9 @@ def test_a_view_that_cannot_be_made_is_named_with_the_option_and_costs_no_rows(r
     assert restorer.sql("SELECT count(*) FROM t", "with_loss") == [(500,)]
     assert restorer.sql("SELECT to_regclass('public.fine') IS NOT NULL", "with_loss") == [(True,)]
     told = " ".join(outcome.warnings)
-    assert f"{ODD} could not be made and was accepted: operator does not exist" in told
+    assert f"{ODD} could not be created, which was accepted: operator does not exist" in told
     for name in ("VIEW public second", "MATERIALIZED VIEW public third", "INDEX public third_id"):
-        assert f"{name} could not be made either: it needs {ODD}." in told
+        assert f"{name} could not be created either: it needs {ODD}." in told
 
 
 def test_nothing_else_may_be_missing_when_one_thing_was_accepted(restorer, hidden):

@@ -135,13 +135,13 @@ def test_a_setting_in_our_own_words_hides_no_other_locale(restorer, shop_backup,
             recorded = roles.read(session)
     finally:
         restorer.sql("DROP ROLE tuned")
-    recorded = json.loads(json.dumps(recorded).replace("5MB", "it stands in"))
+    recorded = json.loads(json.dumps(recorded).replace("5MB", "it is not available here"))
     proof = shop_backup.details["proof"]
     proof = {**proof, "properties": {**proof["properties"], "collate": "C.of.the.source"}}
     other = dataclasses.replace(shop_backup, roles=recorded, details={**shop_backup.details, "proof": proof})
     with pytest.raises(errors.ProofMismatch, match="property collate of the database") as caught:
         prove(other, place)
-    assert any("stands in" in note for note in caught.value.details["validation"]["notes"])
+    assert any("is not available here" in note for note in caught.value.details["validation"]["notes"])
 
 
 def test_checks_ask_the_restored_data(shop_backup, place):

@@ -28,10 +28,10 @@ import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     checks,
+    sandbox,
     scratch,
     scratch_place,
     server,
-    walls,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     connect,
@@ -229,7 +229,7 @@ def test_a_socket_that_leads_to_another_server_is_not_talked_to(restorer, place)
             cluster,
             f"rm {cluster.login.unix_socket}/.s.PGSQL.5432; ln -s {theirs} {cluster.login.unix_socket}/.s.PGSQL.5432",
         )
-        with pytest.raises(errors.DatabaseError, match=f"and not as {cluster.uid}"):
+        with pytest.raises(errors.DatabaseError, match=f", not as {cluster.uid}"):
             connect(cluster.login, "postgres")
 
 
@@ -270,10 +270,7 @@ def test_the_last_room_on_a_disk_is_not_taken(place):
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=0700", "small", str(small)], check=True)
     try:
-        with (
-            pytest.raises(errors.DatabaseError, match=r"takes the room below .*/small/.*that others need"),
-            running(small) as cluster,
-        ):
+        with pytest.raises(errors.DatabaseError, match=r"fills up .*/small/"), running(small) as cluster:
             inside(cluster, f"cat /dev/zero > {cluster.directory}/data/fill; sleep 30")
         assert list(small.iterdir()) == []
     finally:
@@ -343,13 +340,16 @@ def test_without_the_right_to_build_walls_nothing_runs(place):
     """As in a container without CAP_SYS_ADMIN."""
     with start("setpriv", "--inh-caps=-all", "--bounding-set=-sys_admin", "--", place=place, token="none") as child:
         said = child.communicate()[0]
-    assert said.startswith("The walls around a scratch cluster cannot be built here: ")
+    assert said.startswith("The sandbox of a scratch cluster cannot be created on this host: ")
     assert "CAP_SYS_ADMIN" in said
 
 
-@pytest.mark.parametrize("program", walls.TOOLS)
+@pytest.mark.parametrize("program", sandbox.TOOLS)
 def test_a_missing_tool_is_named_with_its_package(place, monkeypatch, program):
     found = shutil.which
     monkeypatch.setattr(shutil, "which", lambda name, **options: None if name == program else found(name, **options))
-    with pytest.raises(errors.UsageError, match=f"{program} is not installed.*{walls.TOOLS[program]}"), running(place):
+    with (
+        pytest.raises(errors.UsageError, match=f"{program} is not installed.*{sandbox.TOOLS[program]}"),
+        running(place),
+    ):
         pass

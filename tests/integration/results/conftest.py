@@ -12,6 +12,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pinned"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bucket"))
 
-from bucket_ground import owner, place, user
+from bucket_fixtures import owner, place, user
 
 __all__ = ["owner", "place", "user"]

@@ -11,7 +11,7 @@ import os
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-import bucket_ground
+import bucket_fixtures
 import golden
 import warm
 from story import ASKED, Story
@@ -19,7 +19,7 @@ from story import ASKED, Story
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from bucket_ground import Place
+    from bucket_fixtures import Place
     from fixtures_s3 import S3
 
 POLICY = {"keep_within": "20d", "min_keep": 1, "max_delete_share": 100}
@@ -48,8 +48,8 @@ def guarding(story: Story, place: Place, attacker: str) -> None:
 
 def deleting(story: Story, place: Place, case: str) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
-    bucket_ground.back_up(place, now - timedelta(days=40))
-    bucket_ground.back_up(place, now)
+    bucket_fixtures.back_up(place, now - timedelta(days=40))
+    bucket_fixtures.back_up(place, now)
     # The old one claims to be older than the bucket, as in a copy.
     given = {**story.repository, **store_of(place), **ASKED, "policy": POLICY, "replica": True}
     story.run("s3_retention", f"{case}_planned", given, check=True)
@@ -59,7 +59,7 @@ def deleting(story: Story, place: Place, case: str) -> None:
 
 def hiding(story: Story, place: Place) -> None:
     given = {**story.repository, **store_of(place), **ASKED}
-    for hidden in bucket_ground.manifests(place):
+    for hidden in bucket_fixtures.manifests(place):
         place.client.delete_object(Bucket=place.name, Key=f"pre/shop/manifests/main/shop/{hidden}.json")
     story.run("s3_retention", "hidden", {**given, "bucket": GUARDS})
     story.run("s3_retention", "brought_back_planned", {**given, "bring_back": True}, check=True)
@@ -72,8 +72,8 @@ def test_s3_retention_gives_what_it_gave(s3: S3, place: Place, user: t.Callable[
     with warm.warm(["s3_retention"], tmp_path, environ) as running:
         story = Story(tmp_path, running, names)
         rights = [f"s3:{action}" for action in (*ATTACKER, *LOOKS)]
-        guarding(story, place, user(bucket_ground.allowing(place, *rights)))
+        guarding(story, place, user(bucket_fixtures.allowing(place, *rights)))
         deleting(story, place, "locked")
         hiding(story, place)
-        deleting(story, bucket_ground.Place(s3, s3.bucket, place.client), "deleted")
+        deleting(story, bucket_fixtures.Place(s3, s3.bucket, place.client), "deleted")
     golden.check("s3_retention", story.results["s3_retention"], story.names)

@@ -24,7 +24,7 @@ import golden
 import modules
 import pytest
 import warm
-from faults import ground
+from faults import fault_fixtures
 from story import ASKED, Story
 
 if t.TYPE_CHECKING:
@@ -188,7 +188,7 @@ def lending(story: Shop) -> None:
     borrowing = {**story.both, "login_user": "borrower", "database": "shop", "target_db": "lent", "loan": str(socket)}
     with ThreadPoolExecutor() as threads:
         lent = threads.submit(modules.run, "restore_loan", {**loan, "patience": "60s"}, story.server.environ)
-        ground.wait_until(lambda: lent.done() or socket.exists(), "the loan")
+        fault_fixtures.wait_until(lambda: lent.done() or socket.exists(), "the loan")
         story.run("pg_restore", "with_a_loan", borrowing)
         story.keep("restore_loan", "lent", lent.result())
     story.run("restore_loan", "closed", {**loan, "state": "closed"})

@@ -56,14 +56,14 @@ class Watched:
 def main() -> None:
     settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     store_lock.STALE = datetime.timedelta(0)
-    open_store = catalogue.opening.open_store
+    open_store = catalogue.factory.open_store
     watched: list[Watched] = []
 
     def opened(*given: t.Any, **named: t.Any) -> t.Any:
         watched.append(Watched(open_store(*given, **named), settings["at"]))
         return watched[-1]
 
-    catalogue.opening.open_store = opened  # type: ignore[assignment]
+    catalogue.factory.open_store = opened  # type: ignore[assignment]
     try:
         with patch_module_args(settings["options"]):
             store_retention.main()

@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipt
-from retention_ground import Ground
+from retention_fixtures import SampleStore
 
 POLICY = {"keep_within": "30d", "min_keep": 1}
 
@@ -56,22 +56,22 @@ def _touch_for_ever(home: Path) -> None:
 
 @pytest.mark.parametrize("names", [False, True])
 def test_retention_runs_in_a_store_that_is_completely_full(small, names):
-    ground = Ground(small)
-    stays = [ground.make(days) for days in (0, 1, 2)]
-    gone = [ground.make(days) for days in (40, 41, 42)]
+    sample_store = SampleStore(small)
+    stays = [sample_store.make(days) for days in (0, 1, 2)]
+    gone = [sample_store.make(days) for days in (40, 41, 42)]
     for identity in gone:
-        ground.opened().receipts.add(
+        sample_store.opened().receipts.add(
             Receipt("shop", "main/shop", identity, "0" * 64, "full", "scheduled", "2026", 1, 1)
         )
     fill(small, names=names)
     with pytest.raises(Full):
-        ground.store.put_new("shop/probe", b"x")
-    planned = prune.prune(ground.request(POLICY), ground.world(dry_run=True))
-    done = prune.prune(ground.request(POLICY), ground.world())
+        sample_store.store.put_new("shop/probe", b"x")
+    planned = prune.prune(sample_store.request(POLICY), sample_store.world(dry_run=True))
+    done = prune.prune(sample_store.request(POLICY), sample_store.world())
     assert planned.facts["deleted_backups"] == done.facts["deleted_backups"] == sorted(gone)
-    assert sorted(ground.listed()) == sorted(stays)
-    assert {identity for identity, said in ground.opened().marks().items() if said.expired} == set(gone)
-    assert repository.lock("shop", "retention") not in ground.objects()
-    found = listing.list_backups(listing.ListRequest(ground.settings), ground.world())
-    assert [one for one in found.facts["anomalies"] if one["kind"] == "missing"] == []
-    assert not prune.prune(ground.request(POLICY), ground.world()).changed
+    assert sorted(sample_store.listed()) == sorted(stays)
+    assert {identity for identity, said in sample_store.opened().marks().items() if said.expired} == set(gone)
+    assert repository.lock("shop", "retention") not in sample_store.objects()
+    found = listing.list_backups(listing.ListRequest(sample_store.settings), sample_store.world())
+    assert [one for one in found.facts["problems"] if one["kind"] == "missing"] == []
+    assert not prune.prune(sample_store.request(POLICY), sample_store.world()).changed

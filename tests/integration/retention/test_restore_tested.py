@@ -12,7 +12,7 @@ import time
 import asked
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import ProofMismatch
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import open_store
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import open_store
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
@@ -117,7 +117,7 @@ class Place:
     def listed(self):
         opened = catalogue.open_repository(self.settings, self.world())
         found = {backup.manifest.backup_id for backup in opened.backups()}
-        assert [anomaly for anomaly in opened.anomalies if anomaly.kind == "incomplete"] == []
+        assert [problem for problem in opened.problems if problem.kind == "incomplete"] == []
         return found
 
     def files(self):

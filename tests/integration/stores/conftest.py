@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.settings import Patience
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "rig" / "s3"))
@@ -31,19 +31,19 @@ IMPATIENT = Patience(connect=2, request=2, retries=3, retrying=10)
 
 
 @pytest.fixture(params=["directory", "s3"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> opening.StoreSettings:
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> factory.StoreSettings:
     """Return an empty store's settings."""
     if request.param == "directory":
         root = tmp_path / "store"
         root.mkdir()
-        return opening.StoreSettings(f"file://{root}")
-    found: opening.StoreSettings = request.getfixturevalue("s3").settings(f"test/{secrets.token_hex(6)}")
+        return factory.StoreSettings(f"file://{root}")
+    found: factory.StoreSettings = request.getfixturevalue("s3").settings(f"test/{secrets.token_hex(6)}")
     return found
 
 
 @pytest.fixture
-def store(settings: opening.StoreSettings) -> Store:
-    return opening.open_store(settings, environ={})
+def store(settings: factory.StoreSettings) -> Store:
+    return factory.open_store(settings, environ={})
 
 
 @pytest.fixture
@@ -58,14 +58,14 @@ def proxy(s3: t.Any) -> Iterator[FaultProxy]:
 def behind_proxy(s3: t.Any, proxy: FaultProxy) -> Store:
     """Return an empty store that is reached through the proxy, and gives up soon."""
     settings = s3.settings(f"test/{secrets.token_hex(6)}", endpoint=proxy.endpoint)
-    return opening.open_store(settings, environ={}, patience=IMPATIENT)
+    return factory.open_store(settings, environ={}, patience=IMPATIENT)
 
 
 @pytest.fixture
 def direct(s3: t.Any, behind_proxy: Store) -> Store:
     """Return the store of `behind_proxy`, reached without the proxy."""
     prefix = behind_proxy.url.removeprefix(f"s3://{s3.bucket}/")
-    return opening.open_store(s3.settings(prefix), environ={})
+    return factory.open_store(s3.settings(prefix), environ={})
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import versioned
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AlreadyExists,
@@ -279,14 +279,14 @@ SORTED_ODDLY = (
 )
 
 
-def test_a_listing_goes_on_after_any_name(settings: opening.StoreSettings, store: Store) -> None:
+def test_a_listing_goes_on_after_any_name(settings: factory.StoreSettings, store: Store) -> None:
     assert sorted(SORTED_ODDLY) == sorted(SORTED_ODDLY, key=str.encode) == list(SORTED_ODDLY)
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda name: store.put(name, [b"1"]), SORTED_ODDLY))
     stores = [
         store,
-        opening.open_store(settings, environ={}, thorough=True),
-        opening.open_store(settings, environ={}, dry_run=True),
+        factory.open_store(settings, environ={}, thorough=True),
+        factory.open_store(settings, environ={}, dry_run=True),
     ]
     gone = ["a", "a/", "a/.", "a/..", "a/b/", "a/b/b", "z/", "0", "~", "\u00e9/", "\U0001f600"]
     for number, after in enumerate([*SORTED_ODDLY, *gone]):
@@ -332,23 +332,23 @@ def test_an_error_in_the_middle_leaves_the_old_object(store: Store) -> None:
 
 UPLOAD = """
 import sys, time
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 def chunks():
     for _ in range(12):
         yield b"x" * (1 << 20)
     print("half", flush=True)
     time.sleep(600)
-opening.open_store(opening.StoreSettings(**eval(sys.argv[1])), environ={}).put("a/b", chunks(), part_size=5 << 20)
+factory.open_store(factory.StoreSettings(**eval(sys.argv[1])), environ={}).put("a/b", chunks(), part_size=5 << 20)
 """
 
 
-def test_a_killed_upload_leaves_no_object(settings: opening.StoreSettings, child_environment: dict[str, str]) -> None:
+def test_a_killed_upload_leaves_no_object(settings: factory.StoreSettings, child_environment: dict[str, str]) -> None:
     argv = [sys.executable, "-c", UPLOAD, repr(dataclasses.asdict(settings))]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, env=child_environment) as child:
         assert child.stdout
         assert child.stdout.readline() == b"half\n"
         os.kill(child.pid, signal.SIGKILL)
-    store = opening.open_store(settings, environ={})
+    store = factory.open_store(settings, environ={})
     assert names(store) == []
     store.put("a/b", [b"the next run succeeds"])
     assert names(store) == ["a/b"]
@@ -356,8 +356,8 @@ def test_a_killed_upload_leaves_no_object(settings: opening.StoreSettings, child
 
 TRANSFER = """
 import re, sys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
-store = opening.open_store(opening.StoreSettings(**eval(sys.argv[1])), environ={})
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
+store = factory.open_store(factory.StoreSettings(**eval(sys.argv[1])), environ={})
 size = store.put("big", (bytes(1 << 20) for _ in range(192)), part_size=8 << 20)
 if sum(map(len, store.get("big"))) != size:
     sys.exit("what was read is not what was put")
@@ -366,7 +366,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 
 
 def test_memory_does_not_grow_with_the_object(
-    settings: opening.StoreSettings, child_environment: dict[str, str]
+    settings: factory.StoreSettings, child_environment: dict[str, str]
 ) -> None:
     argv = [sys.executable, "-c", TRANSFER, repr(dataclasses.asdict(settings))]
     done = subprocess.run(argv, capture_output=True, env=child_environment, check=True)
@@ -388,9 +388,9 @@ def test_several_threads_share_a_store(store: Store) -> None:
         assert list(pool.map(lambda name: read(store, name), data)) == list(data.values())
 
 
-def test_a_dry_run_reads_and_does_not_write(settings: opening.StoreSettings, store: Store) -> None:
+def test_a_dry_run_reads_and_does_not_write(settings: factory.StoreSettings, store: Store) -> None:
     store.put("a", [b"x"])
-    dry = opening.open_store(settings, environ={}, dry_run=True)
+    dry = factory.open_store(settings, environ={}, dry_run=True)
     dry.put("b", [b"y"])
     dry.put_new("c", b"z")
     dry.delete("a")

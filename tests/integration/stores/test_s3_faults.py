@@ -10,7 +10,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.settings import Patience
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
@@ -118,7 +118,7 @@ def test_an_older_object_is_not_taken_for_the_one_that_failed(
 ) -> None:
     direct.put("a/b", [bytes(len(DATA))])
     proxy.add(Fault("^POST .*uploadId", answer=(404, b"<Error><Code>NoSuchUpload</Code></Error>")))
-    with pytest.raises(StoreError, match="forgot the upload"):
+    with pytest.raises(StoreError, match="lost the upload"):
         put(behind_proxy)
     assert read(direct) == bytes(len(DATA))
 
@@ -136,7 +136,7 @@ def test_a_store_that_shows_less_than_it_took_is_an_error(
     behind_proxy: Store, direct: Store, proxy: FaultProxy
 ) -> None:
     proxy.add(Fault("^PUT ", times=1, answer=(200, b"")))
-    with pytest.raises(StoreError, match="took 5 bytes of a and shows nothing"):
+    with pytest.raises(StoreError, match="accepted 5 bytes of a, but shows nothing"):
         behind_proxy.put("a", [b"small"])
     direct.put("a", [b"older"])
     direct.put("a", [b"other size"])
@@ -268,7 +268,7 @@ def test_a_wrong_clock_is_called_one(
 ) -> None:
     proxy.add(Fault("^HEAD", answer=(403, b"")))
     proxy.add(Fault(".", answer=SKEWED))
-    with pytest.raises(StoreError, match="clocks of this machine and of the store differ") as caught:
+    with pytest.raises(StoreError, match="clocks of this host and of the store differ") as caught:
         attempt(behind_proxy)
     assert not isinstance(caught.value, AccessDenied)
 
@@ -291,10 +291,10 @@ def test_all_parts_but_the_last_are_of_one_size(behind_proxy: Store, s3: t.Any) 
 
 def test_a_stalled_store_is_given_up_in_time(s3: t.Any, proxy: FaultProxy) -> None:
     patience = Patience(connect=1, request=1, retries=1, retrying=10)
-    store = opening.open_store(s3.settings("x", endpoint=proxy.endpoint), environ={}, patience=patience)
+    store = factory.open_store(s3.settings("x", endpoint=proxy.endpoint), environ={}, patience=patience)
     proxy.add(Fault(".", swallow=True, how="stall"))
     began = time.monotonic()
-    with pytest.raises(StoreError, match="does not answer in time"):
+    with pytest.raises(StoreError, match="does not respond in time"):
         store.head("a")
     assert time.monotonic() - began < 10
 
@@ -322,12 +322,12 @@ def test_ranges_that_cease_in_the_middle_of_a_download_do_not_end_it(behind_prox
 def test_what_can_not_be_read_back_was_not_written(behind_proxy: Store, direct: Store, proxy: FaultProxy) -> None:
     """A backup exists only where a reader would find it."""
     proxy.add(Fault("^GET .*/(a|b|c)[ ?]", lie=lambda head, body: told(head, bytes(len(body)))))
-    with pytest.raises(StoreError, match="took b and gives back other bytes"):
+    with pytest.raises(StoreError, match="accepted b, but returns other bytes"):
         behind_proxy.put("b", [b"small"])
-    with pytest.raises(StoreError, match="took c and gives back other bytes"):
+    with pytest.raises(StoreError, match="accepted c, but returns other bytes"):
         behind_proxy.put_new("c", b"create-only")
     proxy.add(Fault("^GET .*/a/b[ ?]", lie=lambda head, body: told(head, bytes(len(body)))))
-    with pytest.raises(StoreError, match="took a/b and gives back other bytes"):
+    with pytest.raises(StoreError, match="accepted a/b, but returns other bytes"):
         put(behind_proxy)
     assert list(direct.list("")) == []
 
@@ -335,7 +335,7 @@ def test_what_can_not_be_read_back_was_not_written(behind_proxy: Store, direct: 
 def test_the_end_of_what_was_written_is_read_back_too(behind_proxy: Store, direct: Store, proxy: FaultProxy) -> None:
     at_the_end = rf"^GET .*\r\n(?s:.*)bytes={len(DATA) - (64 << 10)}-"
     proxy.add(Fault(at_the_end, lie=lambda head, body: told(head, body[:-1] + b"?")))
-    with pytest.raises(StoreError, match="gives back other bytes"):
+    with pytest.raises(StoreError, match="returns other bytes"):
         put(behind_proxy)
     assert proxy.struck
     assert list(direct.list("")) == []

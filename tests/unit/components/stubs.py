@@ -120,7 +120,7 @@ class Physical:
 
     def require(self, chain: Sequence[Stored], world: World) -> None: ...
 
-    def look(self, known: Known, _world: World, /) -> Preview:
+    def preview(self, known: Known, _world: World, /) -> Preview:
         due = known.previous is None
         return Preview("incremental", (), 1, due=due, why="followed by all WAL that there is")
 
@@ -167,7 +167,7 @@ class Redis:
 
     def check(self) -> None: ...
 
-    def look(self, _known: Known, _world: World, /) -> Preview:
+    def preview(self, _known: Known, _world: World, /) -> Preview:
         return Preview("as a replica", (), 1)
 
     def capture(self, known: Known, sink: Sink, _world: World, /) -> Captured:
@@ -224,7 +224,7 @@ class Files:
 
     def check(self) -> None: ...
 
-    def look(self, known: Known, _world: World, /) -> Preview:
+    def preview(self, known: Known, _world: World, /) -> Preview:
         return Preview("what changed", (), 0, estimate=9 << 30, facts={"memory": known.state_dir})
 
     def capture(self, _known: Known, sink: BlobSink, _world: World, /) -> Captured:

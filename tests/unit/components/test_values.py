@@ -40,14 +40,14 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 from values import Values
 
 if t.TYPE_CHECKING:
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 
 class Shop:
-    """A directory of values, and the shelf that it is backed up to."""
+    """A directory of values, and the sample that it is backed up to."""
 
-    def __init__(self, shelf: Shelf, home: Path) -> None:
-        self.shelf = shelf
+    def __init__(self, sample: SampleHost, home: Path) -> None:
+        self.sample = sample
         self.directory = home / "prices"
         self.directory.mkdir()
         self.values = Values(self.directory)
@@ -61,23 +61,23 @@ class Shop:
         return {path.name: path.read_text() for path in self.directory.glob("*")}
 
     def back_up(self, **options: t.Any) -> t.Any:
-        self.shelf.now += datetime.timedelta(minutes=1)
-        world = self.shelf.world(dry_run=options.pop("dry_run", False))
-        return back_up(BackupRequest(self.shelf.settings, self.values, **options), world)
+        self.sample.now += datetime.timedelta(minutes=1)
+        world = self.sample.world(dry_run=options.pop("dry_run", False))
+        return back_up(BackupRequest(self.sample.settings, self.values, **options), world)
 
     def restore(self, *, dry_run: bool = False, **options: t.Any) -> t.Any:
-        self.shelf.now += datetime.timedelta(minutes=1)
-        request = RestoreRequest(self.shelf.settings, self.values, **options)
-        return restore(request, self.shelf.world(dry_run=dry_run))
+        self.sample.now += datetime.timedelta(minutes=1)
+        request = RestoreRequest(self.sample.settings, self.values, **options)
+        return restore(request, self.sample.world(dry_run=dry_run))
 
     def validate(self, **options: t.Any) -> t.Any:
-        request = validation.ValidateRequest(self.shelf.settings, self.values.name, self.values, **options)
-        return validation.validate(request, self.shelf.world())
+        request = validation.ValidateRequest(self.sample.settings, self.values.name, self.values, **options)
+        return validation.validate(request, self.sample.world())
 
 
 @pytest.fixture
-def shop(shelf: Shelf, tmp_path: Path) -> Shop:
-    return Shop(shelf, tmp_path)
+def shop(sample: SampleHost, tmp_path: Path) -> Shop:
+    return Shop(sample, tmp_path)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_preview_stores_nothing(shop: Shop) -> None:
     planned = shop.back_up(dry_run=True)
     assert "store tea" in planned.after
     assert planned.changed
-    assert listing.list_backups(listing.ListRequest(shop.shelf.settings), shop.shelf.world()).facts["backups"] == []
+    assert listing.list_backups(listing.ListRequest(shop.sample.settings), shop.sample.world()).facts["backups"] == []
 
 
 def test_a_backup_that_is_not_due_is_not_made(shop: Shop) -> None:
@@ -128,17 +128,17 @@ def test_whatever_is_said_of_a_backup_has_the_same_keys(shop: Shop) -> None:
 
 
 def test_a_backup_is_listed_and_verified_like_any_other(chained: Shop) -> None:
-    shelf = chained.shelf
-    rows = listing.list_backups(listing.ListRequest(shelf.settings), shelf.world()).facts["backups"]
+    sample = chained.sample
+    rows = listing.list_backups(listing.ListRequest(sample.settings), sample.world()).facts["backups"]
     assert [(row["component"], row["kind"]) for row in rows] == [("values/prices", "values")] * 2
-    verified = verification.verify(verification.VerifyRequest(shelf.settings), shelf.world())
+    verified = verification.verify(verification.VerifyRequest(sample.settings), sample.world())
     assert verified.facts["problems"] == []
     assert verified.facts["files_read"] == 4
 
 
 def test_what_a_backup_needs_is_restored_before_it_and_the_old_is_backed_up_first(chained: Shop) -> None:
     chained.write(tea="nonsense", rum="9")
-    with pytest.raises(UsageError, match="give confirm: prices@here"):
+    with pytest.raises(UsageError, match="set confirm: prices@here"):
         chained.restore()
     done = chained.restore(confirm="prices@here")
     assert chained.read() == {"tea": "5", "coffee": "4"}
@@ -164,7 +164,7 @@ def test_a_plan_says_what_goes_and_what_it_needs(chained: Shop) -> None:
 
 
 def test_a_lost_parent_stops_a_restore_before_anything_is_touched(chained: Shop) -> None:
-    first = min(Path(chained.shelf.home, "store").rglob("backup-*.json"))
+    first = min(Path(chained.sample.home, "store").rglob("backup-*.json"))
     first.unlink()
     with pytest.raises(NotFound):
         chained.restore(confirm="prices@here")
@@ -181,8 +181,8 @@ def test_a_backup_is_proved_by_its_proof_and_by_questions(chained: Shop) -> None
 
 def unread(shop: Shop) -> set[str]:
     """Return the last parts of the names of the stored files that the host does not remember reading."""
-    memory = reread.RereadFiles(shop.shelf.settings.state_dir, shop.shelf.settings.place).of("shop")
-    files = Path(shop.shelf.home, "store").rglob("*.lbx")
+    memory = reread.RereadFiles(shop.sample.settings.state_dir, shop.sample.settings.place).of("shop")
+    files = Path(shop.sample.home, "store").rglob("*.lbx")
     return {f"{path.parent.name}/{path.name}" for path in files if path.name not in memory.get(path.parent.name, ())}
 
 
@@ -191,10 +191,10 @@ def test_what_a_test_really_read_is_remembered_and_nothing_else(chained: Shop) -
     chained.validate()
     # The parent's record says what is in it, and a restore needs no more than its values.
     assert unread(chained) == {f"{first}/detail.lbx"}
-    chained.shelf.now += datetime.timedelta(minutes=1)
+    chained.sample.now += datetime.timedelta(minutes=1)
     chained.write(tea="6")
     third = chained.back_up(max_shrink=0).facts["backup"]["backup_id"]
-    path = chained.shelf.home / "store" / "shop" / "data" / third / "0001.lbx"
+    path = chained.sample.home / "store" / "shop" / "data" / third / "0001.lbx"
     path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
     with pytest.raises(Tampered):
         chained.validate()
@@ -203,7 +203,7 @@ def test_what_a_test_really_read_is_remembered_and_nothing_else(chained: Shop) -
 
 def is_tested(shop: Shop) -> bool:
     """Return whether the newest backup is restore-tested, as the list says it."""
-    facts = listing.list_backups(listing.ListRequest(shop.shelf.settings), shop.shelf.world()).facts
+    facts = listing.list_backups(listing.ListRequest(shop.sample.settings), shop.sample.world()).facts
     return bool(facts["latest"]["values/prices"]["restore_tested"])
 
 
@@ -230,9 +230,9 @@ def test_a_test_that_fails_takes_back_what_an_earlier_one_said(chained: Shop) ->
 
 def test_a_byte_that_is_not_as_signed_takes_it_back_too(chained: Shop) -> None:
     chained.validate()
-    facts = listing.list_backups(listing.ListRequest(chained.shelf.settings), chained.shelf.world()).facts
+    facts = listing.list_backups(listing.ListRequest(chained.sample.settings), chained.sample.world()).facts
     latest = facts["latest"]["values/prices"]["backup_id"]
-    path = chained.shelf.home / "store" / "shop" / "data" / latest / "0001.lbx"
+    path = chained.sample.home / "store" / "shop" / "data" / latest / "0001.lbx"
     path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
     with pytest.raises(Tampered):
         chained.validate()
@@ -240,17 +240,17 @@ def test_a_byte_that_is_not_as_signed_takes_it_back_too(chained: Shop) -> None:
 
 
 def test_a_backup_of_another_kind_is_refused_by_name(chained: Shop) -> None:
-    request = validation.ValidateRequest(chained.shelf.settings, chained.values.name, ScratchTrial())
+    request = validation.ValidateRequest(chained.sample.settings, chained.values.name, ScratchTrial())
     with pytest.raises(UsageError, match=r"is values, not logical\."):
-        validation.validate(request, chained.shelf.world())
+        validation.validate(request, chained.sample.world())
 
 
 def test_a_backup_that_was_named_is_the_one_that_is_restored_whatever_the_clock_was(chained: Shop) -> None:
     # Else a host whose clock was set back restores the parent in place of what was asked for, and calls it proved.
     chained.write(tea="6")
-    chained.shelf.now -= datetime.timedelta(hours=2)
+    chained.sample.now -= datetime.timedelta(hours=2)
     made = chained.back_up(max_shrink=0).facts["backup"]["backup_id"]
-    chained.shelf.now += datetime.timedelta(hours=2)
+    chained.sample.now += datetime.timedelta(hours=2)
     done = chained.restore(confirm="prices@here", backup=made, emergency_backup="off")
     assert done.facts["restore"]["backup_id"] == made
     assert chained.read() == {"tea": "6", "coffee": "4"}
@@ -271,7 +271,7 @@ def test_what_a_backup_needs_stays_announced_while_it_is_proved(chained: Shop, m
 
 
 def test_what_stands_on_another_backup_is_the_latest_all_the_same(chained: Shop) -> None:
-    shown = listing.list_backups(listing.ListRequest(chained.shelf.settings), chained.shelf.world()).facts
+    shown = listing.list_backups(listing.ListRequest(chained.sample.settings), chained.sample.world()).facts
     assert [row["scope"] for row in shown["backups"]] == ["full", "incremental"]
     assert shown["latest"]["values/prices"]["backup_id"] == shown["backups"][-1]["backup_id"]
 
@@ -291,9 +291,9 @@ def test_what_no_reader_would_accept_is_never_published(shop: Shop) -> None:
     wrong = [{"scope": "most"}, {"versions": {"server": 17}}, {"scope": "incremental"}]
     for says in wrong:
         shop.values = Odd(shop.directory, says=says)
-        with pytest.raises(RecoveryError, match=r"No reader would accept.*a mistake of this software"):
+        with pytest.raises(RecoveryError, match=r"This backup would be rejected.*Report this bug"):
             shop.back_up()
-    assert not [path for path in Path(shop.shelf.home, "store").rglob("*") if path.is_file()]
+    assert not [path for path in Path(shop.sample.home, "store").rglob("*") if path.is_file()]
 
 
 def test_a_backup_that_stands_alone_is_compared_with_the_last_one_that_did(shop: Shop) -> None:
@@ -309,22 +309,22 @@ def test_a_backup_that_stands_alone_is_compared_with_the_last_one_that_did(shop:
 
 def test_whoever_hides_the_newest_does_not_decide_what_is_restored(chained: Shop) -> None:
     # On the host of a disaster there are no receipts: what lies in the store without a manifest must tell.
-    made = max(chained.shelf.home.rglob("backup-*.json"))
+    made = max(chained.sample.home.rglob("backup-*.json"))
     made.unlink()
-    (chained.shelf.home / "state" / "receipts.jsonl").unlink()
-    chained.shelf.now += datetime.timedelta(hours=3)
+    (chained.sample.home / "state" / "receipts.jsonl").unlink()
+    chained.sample.now += datetime.timedelta(hours=3)
     with pytest.raises(UsageError, match=f"is not the newest backup of values/prices; {made.stem} came later"):
         chained.restore(confirm="prices@here")
 
 
 def test_the_record_of_another_component_hides_nothing_of_this_one(chained: Shop) -> None:
-    home = chained.shelf.home / "wages"
+    home = chained.sample.home / "wages"
     home.mkdir()
-    other = Shop(chained.shelf, home)
+    other = Shop(chained.sample, home)
     other.values = dataclasses.replace(other.values, name=("values", "wages"))
     made = other.back_up().facts["backup"]["backup_id"]
-    (chained.shelf.home / "store/shop/manifests/values/wages" / f"{made}.json").unlink()
-    (chained.shelf.home / "state" / "receipts.jsonl").unlink()
+    (chained.sample.home / "store/shop/manifests/values/wages" / f"{made}.json").unlink()
+    (chained.sample.home / "state" / "receipts.jsonl").unlink()
     (warning,) = chained.restore(dry_run=True).warnings
     assert warning.startswith("prices on here holds data")
 
@@ -348,5 +348,5 @@ def test_nothing_about_its_figures_fails_a_backup_that_exists(shop: Shop, monkey
     shop.write(tea="4")
     assert "was compared with nothing: ZeroDivisionError" in shop.back_up().warnings[-1]
     monkeypatch.undo()
-    world = shop.shelf.world()
-    assert len(listing.list_backups(listing.ListRequest(shop.shelf.settings), world).facts["backups"]) == 2
+    world = shop.sample.world()
+    assert len(listing.list_backups(listing.ListRequest(shop.sample.settings), world).facts["backups"]) == 2

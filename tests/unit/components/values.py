@@ -64,7 +64,7 @@ class Values:
         changed: dict[str, str | None] = {name: now[name] for name in now if before.get(name) != now[name]}
         return {**changed, **{name: None for name in before if name not in now}}
 
-    def look(self, known: source.Known, _world: World, /) -> source.Preview:
+    def preview(self, known: source.Known, _world: World, /) -> source.Preview:
         changes, count = self._changes(known), {"values": len(read(self.directory))}
         lines = tuple(f"{'remove' if value is None else 'store'} {name}" for name, value in changes.items())
         return source.Preview("values", lines, 1, facts=count, due=bool(changes), why="what is there still")

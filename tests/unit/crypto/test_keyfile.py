@@ -113,10 +113,10 @@ def test_what_an_editor_adds_is_no_matter(tmp_path: Path, recovery: keys.Recover
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("$ANSIBLE_VAULT;1.1;AES256\n" + "61" * 300, "is encrypted by Ansible Vault"),
-        ("\ufeff$ANSIBLE_VAULT;1.2;AES256;prod\n61", "is encrypted by Ansible Vault"),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "in PEM form"),
-        ("BACKUP_ENCRYPTION_KEY=" + "ab" * 32, "holds a setting"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n" + "61" * 300, "is encrypted with Ansible Vault"),
+        ("\ufeff$ANSIBLE_VAULT;1.2;AES256;prod\n61", "is encrypted with Ansible Vault"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "a PEM key or certificate"),
+        ("BACKUP_ENCRYPTION_KEY=" + "ab" * 32, "contains a setting"),
         ("1" * (2 << 20), "larger than 1048576 bytes"),
     ],
 )
@@ -128,7 +128,7 @@ def test_what_is_taken_for_a_key_file_is_named(tmp_path: Path, text: str, named:
 
 
 def test_a_vault_text_in_a_variable_is_named() -> None:
-    with pytest.raises(KeyRefused, match="encrypted by Ansible Vault"):
+    with pytest.raises(KeyRefused, match="encrypted with Ansible Vault"):
         keys.RecoveryKey.from_hex("$ANSIBLE_VAULT;1.1;AES256\n6162")
 
 

@@ -177,8 +177,8 @@ def test_head_of_one_and_body_of_another_are_refused(seal: Make, open_: Make) ->
 
 def test_an_unknown_signer_is_refused_before_its_header_is_read(seal: Make, open_: Make) -> None:
     data = seal(b"x")
-    assert "may not sign" in refused(data, open_, signers=frozenset({keys.Signer.generate().public}))
-    assert "may not sign" in refused(data, open_, signers=frozenset())
+    assert "not trusted for it" in refused(data, open_, signers=frozenset({keys.Signer.generate().public}))
+    assert "not trusted for it" in refused(data, open_, signers=frozenset())
 
 
 def test_a_signature_of_another_kind_is_no_head_s(seal: Make, open_: Make, recovery: keys.RecoveryKey) -> None:
@@ -232,7 +232,7 @@ def test_bytes_swapped_by_who_knows_the_data_key_never_end(recovery: keys.Recove
 def test_a_wrong_key_is_told_from_an_altered_file(seal: Make, open_: Make) -> None:
     data = seal(b"x")
     wrong = opener.KeyOpener([keys.OpeningKey.generate()])
-    with pytest.raises(KeyRefused, match="None of the keys"):
+    with pytest.raises(KeyRefused, match="None of the available keys"):
         open_(data, opener=wrong)
     altered = bytearray(data)
     altered[100] ^= 1
@@ -268,7 +268,7 @@ def test_wraps_that_nobody_here_can_open_are_carried(seal: Make, open_: Make, re
     data = resigned(seal(b"x"), recovery, add)
     head, _rest = lbx.read_head([data])
     assert [item.type for item in head.wraps] == ["hpke-mlkem768-x25519", "aws-kms", "hpke-x25519"]
-    # The head is another one now, so the stream refuses it; but the data key was found.
+    # The head is another one now, so the stream denies it; but the data key was found.
     assert opener.KeyOpener([recovery.opening]).data_key(head)
     refused(data, open_)
 

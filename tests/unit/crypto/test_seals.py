@@ -72,7 +72,7 @@ def test_a_record_of_one_kind_is_none_of_another(recovery: keys.RecoveryKey, kin
 def test_unknown_signers_and_nobody_are_refused(recovery: keys.RecoveryKey) -> None:
     envelope = seals.seal_record("manifest", b"{}", [OTHER])
     for allowed in ([recovery.root.public], []):
-        with pytest.raises(Tampered, match="not signed by any key"):
+        with pytest.raises(Tampered, match="not signed by a key"):
             seals.open_record("manifest", envelope, allowed)
 
 
@@ -111,5 +111,5 @@ def test_limits_hold_on_both_sides(recovery: keys.RecoveryKey) -> None:
 def test_a_false_signature_beside_a_true_one_is_refused(recovery: keys.RecoveryKey) -> None:
     fields = json.loads(seals.seal_record("trust", b"{}", [recovery.root, OTHER]))
     fields["signatures"][1]["sig"] = fields["signatures"][0]["sig"]
-    with pytest.raises(Tampered, match="not true"):
+    with pytest.raises(Tampered, match="invalid signature"):
         seals.open_record("trust", json.dumps(fields).encode(), [recovery.root.public, OTHER.public])

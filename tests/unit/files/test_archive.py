@@ -26,7 +26,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     stream,
     trust,
 )
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
@@ -132,7 +132,7 @@ def sealed_host(bench: Bench) -> Bench:
     host = trusted_keys.KeySettings(signer_file=str(bench.top / "signer"), roots=(RECOVERY.root.public.hex(),))
     since = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     publish(bench, 1, (RECOVERY.opening.recipient,), trust.SignerEntry(signer.public, ("archive",), since))
-    store = opening.StoreSettings(url=f"file://{bench.top}/store")
+    store = factory.StoreSettings(url=f"file://{bench.top}/store")
     return Bench(bench.top, dataclasses.replace(bench.settings, keys=host, store=store))
 
 
@@ -242,7 +242,7 @@ class TestSealingAgain:
         assert not sealed_host.seal().changed
         outcome = sealed_host.seal(settings=sealed_host.without_memory())
         assert outcome.changed
-        assert "can't be known" in outcome.facts["reason"]
+        assert "cannot tell" in outcome.facts["reason"]
         assert "state directory" in " ".join(outcome.warnings)
 
     @pytest.mark.parametrize("content", [b"", b"{}", b"[", b'{"format":"lifeboat-archive/1","stamp":1}'])
@@ -439,13 +439,13 @@ class TestWhatOpeningRefuses:
     def test_a_destination_of_the_other_kind(self, bench: Bench) -> None:
         bench.seal()
         bench.dest.write_text("precious")
-        with pytest.raises(UsageError, match="holds a directory"):
+        with pytest.raises(UsageError, match="contains a directory"):
             bench.open(force=True)
         assert bench.dest.read_text() == "precious"
         bench.dest.unlink()
         bench.dest.mkdir()
         bench.seal(paths=(str(bench.source / "file"),))
-        with pytest.raises(UsageError, match="holds one file"):
+        with pytest.raises(UsageError, match="contains one file"):
             bench.open(force=True)
 
     def test_a_destination_that_holds_the_archive(self, bench: Bench) -> None:

@@ -172,7 +172,7 @@ def test_an_entry_that_vanishes_is_an_error(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "a").write_bytes(b"x" * 5000)
     (tmp_path / "sub").mkdir()
     During(monkeypatch, (tmp_path / "sub").rmdir)
-    with pytest.raises(Busy, match="sub vanished"):
+    with pytest.raises(Busy, match="sub disappeared"):
         pack(tmp_path)
 
 

@@ -162,7 +162,7 @@ def test_an_old_directory_that_cannot_be_removed_is_named(tmp_path: Path, monkey
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(staging, "remove", refuse)
-    with pytest.raises(StoreError, match=r"is in place, but.*\.lifeboat-opening-"):
+    with pytest.raises(StoreError, match=r"is replaced, but.*\.lifeboat-opening-"):
         replace(tmp_path / "dest")
     assert os.listdir(tmp_path / "dest") == ["file"]
 

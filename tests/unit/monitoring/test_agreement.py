@@ -20,7 +20,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 from ansible_collections.lifeboat.recovery.plugins.modules import backup_metrics
 
 if t.TYPE_CHECKING:
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles" / "monitoring"
@@ -32,22 +32,22 @@ ENGINE = ROOT / "plugins" / "module_utils" / "_engine"
 
 
 @pytest.fixture
-def written(shelf: Shelf) -> dict[str, set[str]]:
+def written(sample: SampleHost) -> dict[str, set[str]]:
     """Every metric of a host on which everything happened, with its labels."""
     for hours in range(24 * 5, 0, -24):
-        newest = shelf.back_up(hours=hours)
-    shelf.log("backup", backup_id=newest, rows=1)
-    shelf.validated(newest)
-    shelf.schedule()
-    shelf.server("shop")
+        newest = sample.back_up(hours=hours)
+    sample.log("backup", backup_id=newest, rows=1)
+    sample.validated(newest)
+    sample.schedule()
+    sample.server("shop")
     found: dict[str, set[str]] = {}
-    for name in shelf.values(policy={"keep_within": "30d"}):
+    for name in sample.values(policy={"keep_within": "30d"}):
         metric, _brace, labels = name.partition("{")
         found.setdefault(metric, set()).update(re.findall(r"(\w+)=\"", labels))
     return found
 
 
-def test_the_documented_status_has_the_shape_of_the_real_one(shelf: Shelf) -> None:
+def test_the_documented_status_has_the_shape_of_the_real_one(sample: SampleHost) -> None:
     def shape(value: t.Any) -> t.Any:
         """Return the keys, and of a list what all of its items have in common."""
         if isinstance(value, dict):
@@ -55,15 +55,15 @@ def test_the_documented_status_has_the_shape_of_the_real_one(shelf: Shelf) -> No
         return [shape(item) for item in value][:1] if isinstance(value, list) else type(value)
 
     for day in range(9, 1, -1):
-        shelf.validated(shelf.back_up(hours=24 * day, data=100 << 20))
-    shelf.back_up(hours=1, data=10 << 20)
-    gone = shelf.back_up("shop", hours=29)
-    next((shelf.home / "store").rglob(f"{gone}.json")).unlink()
-    shelf.log("backup", "failed", message="The disk is full.")
-    shelf.schedule()
-    shelf.server("shop", left_out=("scratch",))
+        sample.validated(sample.back_up(hours=24 * day, data=100 << 20))
+    sample.back_up(hours=1, data=10 << 20)
+    gone = sample.back_up("shop", hours=29)
+    next((sample.home / "store").rglob(f"{gone}.json")).unlink()
+    sample.log("backup", "failed", message="The disk is full.")
+    sample.schedule()
+    sample.server("shop", left_out=("scratch",))
     documented = yaml.safe_load(backup_metrics.RETURN)["status"]["sample"]
-    assert shape(all_printable(shelf.watch().facts["status"])) == shape(documented)
+    assert shape(all_printable(sample.watch().facts["status"])) == shape(documented)
 
 
 def test_the_table_of_metrics_is_complete_and_right(written: dict[str, set[str]]) -> None:
@@ -150,7 +150,7 @@ def test_kinds_that_can_happen_are_shown_before_they_do() -> None:
     )
     source = "".join(path.read_text(encoding="utf-8") for path in places)
     raised = set(re.findall(r"IntegrityProblem\(\s*\"(\w+)\"", source)) | {catalogue.STRANGER, "manifest"}
-    assert raised <= set(families.ANOMALIES)
+    assert raised <= set(families.PROBLEMS)
     text = " ".join((judging.Suspicion.__doc__ or "").split())
     kinds = re.search(r"`kind` is `([a-z_ ]+)`", text)
     assert kinds

@@ -13,70 +13,70 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
 
 if t.TYPE_CHECKING:
-    from shelf import Shelf
+    from sample_host import SampleHost
 
 
-def facts(shelf: Shelf, **values: t.Any) -> dict[str, t.Any]:
-    request = listing.ListRequest(repository=shelf.settings, **{"cluster": "main", **values})
-    return listing.list_backups(request, shelf.world()).facts
+def facts(sample: SampleHost, **values: t.Any) -> dict[str, t.Any]:
+    request = listing.ListRequest(repository=sample.settings, **{"cluster": "main", **values})
+    return listing.list_backups(request, sample.world()).facts
 
 
-def test_a_database_without_a_backup_stands_first(shelf: Shelf) -> None:
-    shelf.back_up()
-    shelf.back_up("sessions", scope="partial")
-    shelf.server("shop", "sessions", "orders")
-    found = facts(shelf)
+def test_a_database_without_a_backup_stands_first(sample: SampleHost) -> None:
+    sample.back_up()
+    sample.back_up("sessions", scope="partial")
+    sample.server("shop", "sessions", "orders")
+    found = facts(sample)
     assert [each["database"] for each in found["missing"]] == ["sessions", "orders"]
     assert found["compared"]
     assert [line.split(":")[0] for line in found["table"][:2]] == [
         "NO BACKUP  main / sessions",
         "NO BACKUP  main / orders",
     ]
-    assert facts(shelf, database="shop")["missing"] == []
+    assert facts(sample, database="shop")["missing"] == []
 
 
 @pytest.mark.parametrize("hours", [None, 30])
-def test_what_could_not_be_compared_is_told(shelf: Shelf, hours: float | None) -> None:
-    shelf.back_up()
+def test_what_could_not_be_compared_is_told(sample: SampleHost, hours: float | None) -> None:
+    sample.back_up()
     if hours:
-        shelf.server("shop", hours=hours)
-    found = facts(shelf)
+        sample.server("shop", hours=hours)
+    found = facts(sample)
     assert not found["compared"]
-    assert found["table"][-1].startswith("NOT COMPARED  Whether cluster main has a database without a backup")
+    assert found["table"][-1].startswith("NOT COMPARED  Whether cluster main has databases without a backup")
 
 
-def test_many_databases_are_grouped_and_few_backups_of_each_shown(shelf: Shelf) -> None:
+def test_many_databases_are_grouped_and_few_backups_of_each_shown(sample: SampleHost) -> None:
     for database in ("one", "two"):
         for hours in (100, 76, 52, 28, 4):
-            shelf.back_up(database, hours=hours, files=1)
-    shelf.server("one", "two")
-    table = facts(shelf)["table"]
+            sample.back_up(database, hours=hours, files=1)
+    sample.server("one", "two")
+    table = facts(sample)["table"]
     assert len(table) == 2 * (1 + 3 + 1)
     assert table[0].startswith("main / one: 5 backups, ")
     assert table[0].endswith(" the newest 4 h old")
     assert table[1].lstrip().startswith("2026-11-21 04:00 UTC")
     assert table[4] == "  and 2 older"
-    assert len(facts(shelf, limit=1)["table"]) == 2 * (1 + 1 + 1)
-    assert len(facts(shelf, limit=0)["table"]) == 2 * (1 + 5)
-    assert len(facts(shelf, database="two")["table"]) == 1 + 5
+    assert len(facts(sample, limit=1)["table"]) == 2 * (1 + 1 + 1)
+    assert len(facts(sample, limit=0)["table"]) == 2 * (1 + 5)
+    assert len(facts(sample, database="two")["table"]) == 1 + 5
     with pytest.raises(UsageError):
-        facts(shelf, limit=-1)
+        facts(sample, limit=-1)
 
 
-def test_a_database_in_trouble_stands_before_one_that_is_well(shelf: Shelf) -> None:
+def test_a_database_in_trouble_stands_before_one_that_is_well(sample: SampleHost) -> None:
     for hours in range(24 * 9, 0, -24):
-        shelf.back_up("b", hours=hours, data=1 << 20, files=2)
-    shelf.back_up("b", hours=1, data=1 << 10)
-    shelf.back_up("a")
-    shelf.server("a", "b")
-    groups = [line for line in facts(shelf)["table"] if not line.startswith(" ")]
+        sample.back_up("b", hours=hours, data=1 << 20, files=2)
+    sample.back_up("b", hours=1, data=1 << 10)
+    sample.back_up("a")
+    sample.server("a", "b")
+    groups = [line for line in facts(sample)["table"] if not line.startswith(" ")]
     assert [line.split(":")[0] for line in groups] == ["main / b", "main / a"]
 
 
-def test_an_anomaly_names_its_object(shelf: Shelf) -> None:
-    identity = shelf.back_up()
-    (manifest,) = (shelf.home / "store").rglob(f"{identity}.json")
+def test_an_anomaly_names_its_object(sample: SampleHost) -> None:
+    identity = sample.back_up()
+    (manifest,) = (sample.home / "store").rglob(f"{identity}.json")
     manifest.write_bytes(b"{}")
-    lines = [line for line in facts(shelf)["table"] if line.startswith("ANOMALY")]
+    lines = [line for line in facts(sample)["table"] if line.startswith("PROBLEM")]
     assert len(lines) == 2  # the manifest, and that what was made here is not there
     assert all(identity in line for line in lines)

@@ -91,7 +91,7 @@ def test_what_is_no_url_is_refused_without_being_quoted(url):
 
 
 def test_one_of_two_ways_is_needed(tmp_path):
-    with pytest.raises(UsageError, match="one of url and url_file"):
+    with pytest.raises(UsageError, match="either url or url_file"):
         read_address(None, None, "channel a")
-    with pytest.raises(UsageError, match="one of url and url_file"):
+    with pytest.raises(UsageError, match="either url or url_file"):
         read_address("https://a/b", str(tmp_path), "channel a")

@@ -16,7 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.redaction import redacted
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.verbs import EVENTS
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notices
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import text as notice_text
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +27,7 @@ def body(notice, *, short=False):
 
 
 def test_the_short_body_of_a_backup(log):
-    notice = dataclasses.replace(notices.from_entry(log.backup()), tables=("Service", "Booking", "User"))
+    notice = dataclasses.replace(notification.from_entry(log.backup()), tables=("Service", "Booking", "User"))
     assert body(notice, short=True) == {
         "type": "backup_event",
         "event": "backup_created",
@@ -39,7 +39,7 @@ def test_the_short_body_of_a_backup(log):
 
 
 def test_the_short_body_of_a_failed_backup(log):
-    assert body(notices.from_entry(log.failure()), short=True) == {
+    assert body(notification.from_entry(log.failure()), short=True) == {
         "type": "backup_failure",
         "error": "Connection timeout",
         "timestamp": "2022-01-20T10:00:00.000Z",
@@ -48,7 +48,7 @@ def test_the_short_body_of_a_failed_backup(log):
 
 def test_the_whole_body_holds_the_short_one(log):
     for entry in (log.backup(), log.failure(), log.add("retention", facts={"deleted": 3, "changed": True})):
-        notice = notices.from_entry(entry)
+        notice = notification.from_entry(entry)
         whole, short = body(notice), body(notice, short=True)
         assert short.items() <= whole.items()
         assert whole["host"] == "db1"
@@ -76,7 +76,7 @@ def test_the_whole_body_holds_the_short_one(log):
     ],
 )
 def test_an_operation_becomes_an_event(log, operation, result, event, name):
-    notice = notices.from_entry(log.add(operation, result, facts={"proof": "counts"}))
+    notice = notification.from_entry(log.add(operation, result, facts={"proof": "counts"}))
     assert notice.event == event
     assert body(notice)["name"] == name
 
@@ -84,39 +84,39 @@ def test_an_operation_becomes_an_event(log, operation, result, event, name):
 def test_a_pin_or_a_hold_is_no_deletion(log):
     message = "The hold on the backup is gone."
     entry = log.add("retention", message=message, facts={"kind": "hold", "state": "absent", "changed": True})
-    notice = notices.from_entry(entry)
+    notice = notification.from_entry(entry)
     assert (notice.event, notice.severity, notice.message) == ("mark_changed", "warning", message)
     assert body(notice)["type"] == "mark_event"
 
 
 def test_what_changed_nothing_is_no_news_except_a_test(log):
     unchanged = {"facts": {"changed": False}}
-    assert notices.from_entry(log.add("backup", **unchanged)) is None
-    assert notices.from_entry(log.add("retention", **unchanged)) is None
+    assert notification.from_entry(log.add("backup", **unchanged)) is None
+    assert notification.from_entry(log.add("retention", **unchanged)) is None
     tested = {"facts": {"changed": False, "proof": "counts"}}
-    assert notices.from_entry(log.add("validation", **tested)).event == "restore_test_passed"
-    assert notices.from_entry(log.add("backup", "failed", **unchanged)).event == "backup_failed"
+    assert notification.from_entry(log.add("validation", **tested)).event == "restore_test_passed"
+    assert notification.from_entry(log.add("backup", "failed", **unchanged)).event == "backup_failed"
 
 
 def test_a_backup_that_was_compared_with_nothing_passed_no_test(log):
-    notice = notices.from_entry(log.add("validation", facts={"changed": False, "proof": "none"}))
+    notice = notification.from_entry(log.add("validation", facts={"changed": False, "proof": "none"}))
     assert (notice.event, notice.severity, notice.went_wrong) == ("restore_test_unproved", "info", False)
-    assert "restores, and was compared with nothing" in notice_text.subject(notice)
+    assert "restores, but could not be compared" in notice_text.subject(notice)
 
 
 def test_a_notification_is_never_news(log):
-    assert notices.from_entry(log.add("notification", "failed")) is None
+    assert notification.from_entry(log.add("notification", "failed")) is None
 
 
 def test_a_repetition_is_told_by_its_delivery(log):
     entry = log.backup()
-    assert body(notices.from_entry(entry))["delivery"] == body(notices.from_entry(entry))["delivery"]
-    assert body(notices.from_entry(entry))["delivery"] != body(notices.from_entry(log.backup()))["delivery"]
+    assert body(notification.from_entry(entry))["delivery"] == body(notification.from_entry(entry))["delivery"]
+    assert body(notification.from_entry(entry))["delivery"] != body(notification.from_entry(log.backup()))["delivery"]
 
 
 def test_a_summary_counts_and_names_what_is_urgent(log):
-    parts = [notices.from_entry(log.backup()) for _each in range(6)] + [notices.from_entry(log.failure())]
-    summary = notices.summarised(parts)
+    parts = [notification.from_entry(log.backup()) for _each in range(6)] + [notification.from_entry(log.failure())]
+    summary = notification.summarised(parts)
     assert summary.severity == "critical"
     assert body(summary)["counts"] == {"backup_created": 6, "backup_failed": 1}
     assert [part["event"] for part in body(summary)["events"]] == ["backup_created"] * 6 + ["backup_failed"]
@@ -126,8 +126,10 @@ def test_a_summary_counts_and_names_what_is_urgent(log):
 
 
 def test_a_summary_does_not_list_the_tables_of_a_hundred_backups(log):
-    parts = [dataclasses.replace(notices.from_entry(log.backup()), tables=("public.orders",)) for _each in range(3)]
-    assert "public.orders" not in notice_body.encode(notices.summarised(parts), short=False).decode()
+    parts = [
+        dataclasses.replace(notification.from_entry(log.backup()), tables=("public.orders",)) for _each in range(3)
+    ]
+    assert "public.orders" not in notice_body.encode(notification.summarised(parts), short=False).decode()
 
 
 def test_an_alarm_is_named_in_its_subject(clock):
@@ -135,14 +137,14 @@ def test_an_alarm_is_named_in_its_subject(clock):
         ("alarm_raised", "ALARM: restore_tested_age"),
         ("alarm_cleared", "alarm over: restore_tested_age"),
     ):
-        notice = notices.Notice(
+        notice = notification.Notification(
             event, clock.moment, "critical", application="shop", facts={"alarm": "restore_tested_age"}
         )
         assert notice_text.subject(notice) == f"[lifeboat] shop: {said}"
 
 
 def test_a_success_in_words(log):
-    notice = notices.from_entry(log.backup())
+    notice = notification.from_entry(log.backup())
     assert notice_text.subject(notice) == "[lifeboat] shop on db1: backup of main/shop created (8.8 MiB, 42 s)"
     assert notice_text.text(notice).splitlines() == [
         "Stored.",
@@ -161,19 +163,19 @@ def test_a_success_in_words(log):
 
 def test_a_failure_says_what_to_do_next(log):
     for operation in ("backup", "restore", "validation", "verification", "retention", "recovery", "key", "archive"):
-        notice = notices.from_entry(log.add(operation, "failed", message="It broke."))
+        notice = notification.from_entry(log.add(operation, "failed", message="It broke."))
         assert notice_text.text(notice).startswith("It broke.\n")
         assert "\nWhat to do next: " in notice_text.text(notice), operation
         assert notice.severity == "critical"
 
 
 def test_markdown_takes_nothing_for_markup(log):
-    notice = notices.from_entry(log.failure("no *such* `file` <!channel> _a_"))
+    notice = notification.from_entry(log.failure("no *such* `file` <!channel> _a_"))
     assert "`no *such* 'file' <!channel> _a_`" in notice_text.markdown(notice)
 
 
 def test_a_subject_is_one_short_line(log):
-    notice = notices.from_entry(log.backup(component="main/" + "x" * 200))
+    notice = notification.from_entry(log.backup(component="main/" + "x" * 200))
     assert len(notice_text.subject(notice)) == 120
 
 
@@ -201,25 +203,25 @@ def test_names_of_tables_and_values_stay_at_home(text, wanted):
 
 
 def test_a_redacted_notice_hides_them_in_its_parts_too(log):
-    notice = dataclasses.replace(notices.from_entry(log.failure("no table a.b")), tables=("a.b",))
-    hidden = notices.redact(notices.summarised([notice, notice]))
+    notice = dataclasses.replace(notification.from_entry(log.failure("no table a.b")), tables=("a.b",))
+    hidden = notification.redact(notification.summarised([notice, notice]))
     assert "a.b" not in notice_body.encode(hidden, short=False).decode()
     assert "a.b" in notice_body.encode(notice, short=False).decode()
 
 
 def test_a_channel_hears_what_it_asked_for(log):
-    failed, created = notices.from_entry(log.failure()), notices.from_entry(log.backup())
-    assert notices.wanted(created, ("all",), "info")
-    assert not notices.wanted(created, ("all",), "warning")
-    assert notices.wanted(failed, ("backup_*",), "critical")
-    assert not notices.wanted(failed, ("restore_*", "backup_created"), "info")
-    assert notices.wanted(dataclasses.replace(created, event="test"), ("restore_*",), "critical")
+    failed, created = notification.from_entry(log.failure()), notification.from_entry(log.backup())
+    assert notification.wanted(created, ("all",), "info")
+    assert not notification.wanted(created, ("all",), "warning")
+    assert notification.wanted(failed, ("backup_*",), "critical")
+    assert not notification.wanted(failed, ("restore_*", "backup_created"), "info")
+    assert notification.wanted(dataclasses.replace(created, event="test"), ("restore_*",), "critical")
 
 
 def test_a_pattern_that_fits_no_event_is_refused():
-    notices.check_patterns(("all", "backup_*", "*_failed", "alarm_raised"), "events")
+    notification.check_patterns(("all", "backup_*", "*_failed", "alarm_raised"), "events")
     with pytest.raises(UsageError, match="backup_succeeded") as caught:
-        notices.check_patterns(("backup_succeeded",), "channels.team.events")
+        notification.check_patterns(("backup_succeeded",), "channels.team.events")
     assert caught.value.details["field"] == "channels.team.events"
 
 
@@ -233,8 +235,8 @@ def test_the_bodies_in_the_documentation_are_real(log):
     text = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
     documented = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
     tables = ("public.Booking", "public.Service", "public.User")
-    created = dataclasses.replace(notices.from_entry(log.backup()), tables=tables)
-    failed = notices.from_entry(log.failure())
+    created = dataclasses.replace(notification.from_entry(log.backup()), tables=tables)
+    failed = notification.from_entry(log.failure())
     for notice in (created, failed):
         for short in (False, True):
             real = body(notice, short=short)

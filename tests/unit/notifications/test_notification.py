@@ -13,13 +13,15 @@ import os
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.channels.address import Undelivered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError, UsageError
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.notify import delivery, notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.notify import delivery, notify
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body as notice_body
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import (
     memory as notice_memory,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.channels import Channel
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.notices import Notice
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.notification import (
+    Notification,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.pending import Alarm
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.request import (
     NotifyRequest,
@@ -78,7 +80,7 @@ def tell(log, clock, receivers):
     def run(*channels, dry_run=False, **options):
         chosen = channels or (Channel("team", url=URL),)
         given = {"host": "db1", "user": "lifeboat", "state_dir": log.state_dir, **options}
-        return notification.notify(NotifyRequest(channels=chosen, **given), clock.world(dry_run=dry_run))
+        return notify.notify(NotifyRequest(channels=chosen, **given), clock.world(dry_run=dry_run))
 
     return run
 
@@ -87,7 +89,7 @@ def tell(log, clock, receivers):
 def tell_nobody(log, clock, receivers):
     def run(**options):
         given = {"host": "db1", "user": "lifeboat", "state_dir": log.state_dir, **options}
-        return notification.notify(NotifyRequest(**given), clock.world())
+        return notify.notify(NotifyRequest(**given), clock.world())
 
     return run
 
@@ -272,7 +274,7 @@ def test_a_slow_receiver_has_its_turn_and_no_more(log, tell, receivers, clock, m
     monkeypatch.setattr(delivery.webhook, "post", slow)
     outcome = tell()
     assert 5 < len(receivers.heard) < 20
-    assert "wait for the next run" in outcome.facts["failed_channels"][0]["error"]
+    assert "are sent by the next run" in outcome.facts["failed_channels"][0]["error"]
     monkeypatch.setattr(delivery.webhook, "post", quick)
     assert tell().facts["failed_channels"] == []
     assert receivers.events() == ["backup_created"] * 50
@@ -327,7 +329,7 @@ def test_what_concerns_the_whole_host_is_told_to_each_application(log, tell, rec
 
 
 def test_an_event_of_the_caller_is_told_at_once_even_without_a_memory(tell, receivers, clock):
-    notice = Notice(event="recovery_started", at=clock.moment, severity="warning", message="Off we go.")
+    notice = Notification(event="recovery_started", at=clock.moment, severity="warning", message="Off we go.")
     tell(notice=notice, state_dir=None)
     tell(notice=notice, state_dir=None)
     assert receivers.events() == ["recovery_started", "recovery_started"]
@@ -336,7 +338,7 @@ def test_an_event_of_the_caller_is_told_at_once_even_without_a_memory(tell, rece
 
 
 def test_a_failure_that_nobody_logged_is_told_and_one_that_was_logged_is_told_once(log, tell, receivers, clock):
-    failed = Notice(event="backup_failed", at=clock.moment, severity="critical", message="See the job's output.")
+    failed = Notification(event="backup_failed", at=clock.moment, severity="critical", message="See the job's output.")
     tell()
     tell(notice=failed, unless_logged=True)
     assert [body["error"] for _url, body in receivers.heard] == ["See the job's output."]
@@ -351,19 +353,21 @@ def test_a_failure_that_nobody_logged_is_told_and_one_that_was_logged_is_told_on
 
 def test_a_restore_that_was_refused_is_no_failure_besides(log, tell, receivers, clock):
     log.add("restore", "refused", message="The confirmation is wrong.")
-    tell(notice=Notice(event="restore_failed", at=clock.moment, severity="critical"), unless_logged=True)
+    tell(notice=Notification(event="restore_failed", at=clock.moment, severity="critical"), unless_logged=True)
     assert receivers.events() == ["restore_refused"]
 
 
 def test_a_ping_of_a_failure_that_nobody_logged_says_so(log, tell, receivers, clock):
     log.failure("This was another job.")
-    failed = Notice(event="retention_failed", at=clock.moment, severity="critical", message="See the job's output.")
+    failed = Notification(
+        event="retention_failed", at=clock.moment, severity="critical", message="See the job's output."
+    )
     tell(ping=Ping("fail", url="https://p.example.com/abc"), notice=failed, unless_logged=True)
     assert receivers.heard[0][1][1].startswith("See the job's output.")
 
 
 def test_an_event_without_history_leaves_the_history_to_the_next_run(log, tell, receivers, clock):
-    tell(notice=Notice(event="test", at=clock.moment, severity="info"), history=False)
+    tell(notice=Notification(event="test", at=clock.moment, severity="info"), history=False)
     log.failure(ago=86400)
     log.backup()
     tell()
@@ -445,7 +449,7 @@ def test_a_log_that_was_cut_is_said_and_does_not_silence_the_channel(log, tell, 
     os.unlink(os.path.join(log.state_dir, "audit.jsonl"))
     log.failure()
     outcome = tell()
-    assert any("it was cut" in warning for warning in outcome.warnings)
+    assert any("it was truncated" in warning for warning in outcome.warnings)
     assert receivers.events()[-1] == "backup_failed"
 
 
@@ -476,19 +480,19 @@ def test_a_damaged_memory_begins_anew_with_a_warning(log, tell, receivers, text)
     with open(os.path.join(log.state_dir, "notifications.json"), "w", encoding="utf-8") as file:
         file.write(text)
     outcome = tell(alarms=(Alarm("age", "Old."),))
-    assert any("could not be understood" in warning for warning in outcome.warnings)
+    assert any("is corrupted" in warning for warning in outcome.warnings)
     assert receivers.events() == ["backup_created", "alarm_raised"]
     assert tell().warnings == ()
 
 
 def test_two_runs_at_once_do_not_tell_twice(log, tell, receivers, clock):
     log.backup()
-    notice = Notice(event="test", at=clock.moment, severity="info")
+    notice = Notification(event="test", at=clock.moment, severity="info")
     handle = os.open(os.path.join(log.state_dir, "notifications.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
     outcome = tell(notice=notice)
     assert receivers.events() == ["test"]
-    assert any("not told now" in warning for warning in outcome.warnings)
+    assert any("not sent now" in warning for warning in outcome.warnings)
     # Longer than another run is held up by a few receivers that hang.
     assert 150 < sum(clock.pauses) < 200
     os.close(handle)
@@ -507,7 +511,7 @@ def test_a_ping_alone_waits_for_nobody(log, tell_nobody, receivers, clock):
 
 def test_a_state_directory_that_is_not_there_is_said(tell, tmp_path):
     outcome = tell(state_dir=str(tmp_path / "none"))
-    assert "is no directory" in outcome.warnings[0]
+    assert "is not a directory" in outcome.warnings[0]
     assert tell(state_dir=None).warnings == ()
 
 
@@ -515,7 +519,7 @@ def test_a_log_that_cannot_be_read_does_not_keep_a_ping_back(log, tell, receiver
     def refuse(*_given, **_named):
         raise StoreError("The disk is broken.")
 
-    monkeypatch.setattr(notification.audit.AuditLog, "entries", refuse)
+    monkeypatch.setattr(notify.audit.AuditLog, "entries", refuse)
     outcome = tell(ping=Ping("success", url="https://p.example.com/abc"))
     assert receivers.heard == [("https://p.example.com/abc", ("success", ""))]
     assert any("The disk is broken." in warning for warning in outcome.warnings)
@@ -573,14 +577,14 @@ def test_a_ping_that_does_not_arrive_is_a_warning(tell, receivers, log):
 )
 def test_what_can_never_work_is_refused(clock, changes, field):
     with pytest.raises(UsageError) as caught:
-        notification.notify(NotifyRequest(**changes), clock.world())
+        notify.notify(NotifyRequest(**changes), clock.world())
     assert caught.value.details.get("field") == field
 
 
 def test_a_json_body_for_something_that_is_no_web_address_is_said(log, tell):
     log.backup()
     outcome = tell(Channel("team", url="mailto://localhost?to=a@example.com", format="json"))
-    assert "needs a web address" in outcome.facts["failed_channels"][0]["error"]
+    assert "http or https URL" in outcome.facts["failed_channels"][0]["error"]
 
 
 def test_what_root_makes_belongs_to_the_owner_of_the_directory(log, tell):

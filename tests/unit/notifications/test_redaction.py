@@ -12,10 +12,10 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _notifying
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    failed_objects,
     grants,
     members,
     restorer,
-    unmade,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.differences import (
     Difference,
@@ -28,7 +28,11 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.r
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore.report import lost
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import auditing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body, notices, text
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import (
+    body,
+    notification,
+    text,
+)
 
 NOW = datetime.datetime(2022, 1, 20, 10, 0, tzinfo=datetime.UTC)
 
@@ -48,10 +52,10 @@ def proved(**findings: t.Any) -> errors.RecoveryError:
 
 
 def unmade_view() -> errors.RecoveryError:
-    loss = unmade.Loss(
+    loss = failed_objects.Loss(
         "VIEW public patients", "operator is hidden from billing", "VIEW public patients", accepted=False
     )
-    return raised(unmade.require, [loss])
+    return raised(failed_objects.require, [loss])
 
 
 def unreadable() -> errors.RecoveryError:
@@ -65,25 +69,25 @@ def unloaded() -> errors.RecoveryError:
 
 
 MESSAGES: dict[str, tuple[t.Callable[[], errors.RecoveryError], str]] = {
-    "an object that could not be made": (unmade_view, "1 objects could not be made, the first is …."),
+    "an object that could not be created": (unmade_view, "1 objects could not be created, the first is …."),
     "a difference": (
-        lambda: proved(differences=(str(Difference("patients on clinic.billing", "missing", "it is not there")),)),
-        "The backup b-1 does not restore to what was backed up: ….",
+        lambda: proved(differences=(str(Difference("patients on clinic.billing", "missing", "it does not exist")),)),
+        "The data restored from backup b-1 differs from the source: ….",
     ),
     "a check, and what it found": (
         lambda: proved(checks=({"name": "patients", "passed": False, "found": "Ann Billing", "wanted": 1},)),
-        "The check '…' fails on what was restored: ….",
+        "The check '…' fails on the restored data: ….",
     ),
     "a table that cannot be read": (
         unreadable,
         "Role lifeboat may not read 2 tables or sequences, such as ….",
     ),
-    "what a program was about": (unloaded, "pg_restore said 'the disk is full' while …."),
+    "what a program was about": (unloaded, "pg_restore failed while …: the disk is full."),
     "a table that cannot be told": (
         lambda: raised(members.Scope.of, (), ['"patients']),
         "The table … cannot be read.",
     ),
-    "a restore in place": (lambda: lost(unmade_view(), "shop", "b-2"), "already gone: 1 objects could not be made"),
+    "a restore in place": (lambda: lost(unmade_view(), "shop", "b-2"), "was dropped: 1 objects could not be created"),
 }
 
 
@@ -91,9 +95,9 @@ MESSAGES: dict[str, tuple[t.Callable[[], errors.RecoveryError], str]] = {
 def test_a_message_of_ours_names_no_object_where_none_may_be_named(log, make, told) -> None:
     error = make()
     [event] = auditing.events("restore", {}, error, now=NOW, host="db1", os_user="lifeboat", seconds=1.0)
-    notice = notices.from_entry(log.add("restore", "failed", message=event.message, facts=event.facts))
+    notice = notification.from_entry(log.add("restore", "failed", message=event.message, facts=event.facts))
     assert notice is not None
-    hidden = notices.redact(notice)
+    hidden = notification.redact(notice)
     said = text.text(hidden) + body.encode(hidden, short=False).decode()
     assert told in hidden.message
     for word in ("patients", "billing", "clinic"):

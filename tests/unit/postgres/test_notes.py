@@ -29,7 +29,7 @@ def test_what_a_new_major_writes_differently_is_one_line() -> None:
     said = told(proof(15, dict.fromkeys(names, "a")), proof(17, dict.fromkeys(names, "b")))
     (line,) = said
     assert line == (
-        "PostgreSQL 17 describes 87 objects in other words than 15, and from 17 on grants have the right MAINTAIN: "
+        "PostgreSQL 17 describes 87 objects differently from 15, and from 17 on grants have the right MAINTAIN: "
         "table public t000, table public t001, table public t002 and 84 more"
     )
     (said_of_one,) = told(proof(15, {"view public v": "a"}), proof(16, {"view public v": "b"}))

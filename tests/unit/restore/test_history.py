@@ -56,5 +56,5 @@ def test_without_a_directory_nothing_is_known_and_nothing_fails():
 
 def test_a_record_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "restores.jsonl").mkdir()
-    with pytest.raises(StoreError, match="restore is done"):
+    with pytest.raises(StoreError, match="restore is complete"):
         History(str(tmp_path)).add(ONE)

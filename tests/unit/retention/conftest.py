@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from retention_ground import Ground
+from retention_fixtures import SampleStore
 
 
 @pytest.fixture
-def ground(tmp_path):
-    return Ground(tmp_path)
+def sample_store(tmp_path):
+    return SampleStore(tmp_path)

@@ -67,37 +67,37 @@ class Mortal:
         return change
 
 
-def populate(ground):
+def populate(sample_store):
     """Fill the store; give what stays and what goes."""
-    full = ground.make(60)
-    child = ground.make(50, parents=(Parent(full, "0" * 64),))
-    gone = [full, child, ground.make(45), ground.make(40, "blog")]
-    stays = [ground.make(0), ground.make(1), ground.make(0, "blog")]
+    full = sample_store.make(60)
+    child = sample_store.make(50, parents=(Parent(full, "0" * 64),))
+    gone = [full, child, sample_store.make(45), sample_store.make(40, "blog")]
+    stays = [sample_store.make(0), sample_store.make(1), sample_store.make(0, "blog")]
     left = "backup-20200101T000000Z-0123456789abcdef"
-    ground.store.put(f"shop/data/{left}/0001.lbx", [b"12345"])
-    ground.age(f"shop/data/{left}/0001.lbx", 10)
+    sample_store.store.put(f"shop/data/{left}/0001.lbx", [b"12345"])
+    sample_store.age(f"shop/data/{left}/0001.lbx", 10)
     return stays, gone
 
 
-def run(ground, monkeypatch, store):
+def run(sample_store, monkeypatch, store):
     with monkeypatch.context() as patched:
-        patched.setattr(catalogue.opening, "open_store", lambda *given, **named: store)
-        return prune.prune(ground.request(POLICY), ground.world())
+        patched.setattr(catalogue.factory, "open_store", lambda *given, **named: store)
+        return prune.prune(sample_store.request(POLICY), sample_store.world())
 
 
-def steps(tmp_path_factory, monkeypatch, ground):
-    place = ground.copied(tmp_path_factory.mktemp("counted"))
+def steps(tmp_path_factory, monkeypatch, sample_store):
+    place = sample_store.copied(tmp_path_factory.mktemp("counted"))
     counted = Mortal(place.store, 0)
     run(place, monkeypatch, counted)
     return counted.changes
 
 
-def test_a_crash_at_every_step_leaves_nothing_listed_that_is_broken(tmp_path_factory, monkeypatch, ground):
-    stays, gone = populate(ground)
-    count = steps(tmp_path_factory, monkeypatch, ground)
+def test_a_crash_at_every_step_leaves_nothing_listed_that_is_broken(tmp_path_factory, monkeypatch, sample_store):
+    stays, gone = populate(sample_store)
+    count = steps(tmp_path_factory, monkeypatch, sample_store)
     assert count > 20
     for at in range(1, count + 1):
-        place = ground.copied(tmp_path_factory.mktemp("crashed"))
+        place = sample_store.copied(tmp_path_factory.mktemp("crashed"))
         with pytest.raises(Killed):
             run(place, monkeypatch, Mortal(place.store, at))
         listed = set(place.listed())

@@ -28,21 +28,21 @@ TOKEN = "0123456789abcdef"
 class Hosts:
     """A store with a trust file, and the hosts that it lists."""
 
-    def __init__(self, ground):
-        self.ground = ground
+    def __init__(self, sample_store):
+        self.sample_store = sample_store
         self.serial = 0
         self.entries = []
 
     def add(self, *scope, **changes):
         """List another host with these scopes; give its signer and its settings."""
         signer = Signer.generate()
-        begin = self.ground.now.replace(microsecond=0) - 100 * DAY
+        begin = self.sample_store.now.replace(microsecond=0) - 100 * DAY
         self.entries.append(trust.SignerEntry(signer.public, scope, begin, **changes))
         self.publish()
-        path = str(self.ground.home / f"signer-{len(self.entries)}.json")
-        keyfile.write(path, [keyfile.record("signer", signer.secret, created=self.ground.now)])
-        keys = KeySettings(signer_file=path, roots=(self.ground.key.root.public.hex(),))
-        return signer, dataclasses.replace(self.ground.settings, keys=keys)
+        path = str(self.sample_store.home / f"signer-{len(self.entries)}.json")
+        keyfile.write(path, [keyfile.record("signer", signer.secret, created=self.sample_store.now)])
+        keys = KeySettings(signer_file=path, roots=(self.sample_store.key.root.public.hex(),))
+        return signer, dataclasses.replace(self.sample_store.settings, keys=keys)
 
     def change(self, number, **changes):
         self.entries[number] = dataclasses.replace(self.entries[number], **changes)
@@ -50,116 +50,121 @@ class Hosts:
 
     def publish(self):
         self.serial += 1
-        key = self.ground.key
+        key = self.sample_store.key
         made = trust.TrustFile(
-            "shop", self.serial, self.ground.now, (key.opening.recipient,), (self.root_entry(), *self.entries)
+            "shop", self.serial, self.sample_store.now, (key.opening.recipient,), (self.root_entry(), *self.entries)
         )
-        self.ground.store.put_new(trusted_keys.trust_name("shop", self.serial), trust.sign(made, [key.root]))
+        self.sample_store.store.put_new(trusted_keys.trust_name("shop", self.serial), trust.sign(made, [key.root]))
 
     def root_entry(self):
         # The test's backups are signed by the root.
-        return trust.SignerEntry(self.ground.key.root.public, ("main/*",), self.ground.now - 1000 * DAY)
+        return trust.SignerEntry(self.sample_store.key.root.public, ("main/*",), self.sample_store.now - 1000 * DAY)
 
 
 @pytest.fixture
-def hosts(ground):
-    return Hosts(ground)
+def hosts(sample_store):
+    return Hosts(sample_store)
 
 
-def pin(settings, ground, identity, **changes):
-    return marking.mark(marking.MarkRequest(settings, "main", "shop", identity, **changes), ground.world())
+def pin(settings, sample_store, identity, **changes):
+    return marking.mark(marking.MarkRequest(settings, "main", "shop", identity, **changes), sample_store.world())
 
 
 @pytest.mark.parametrize("kind", ["pinned", "hold"])
-def test_check_mode_tells_what_the_run_then_does(ground, kind):
-    old = ground.make(40)
+def test_check_mode_tells_what_the_run_then_does(sample_store, kind):
+    old = sample_store.make(40)
     for state in ("present", "absent"):
-        request = marking.MarkRequest(ground.settings, "main", "shop", old, kind=kind, state=state)
-        before = ground.objects()
-        planned = marking.mark(request, ground.world(dry_run=True))
-        assert ground.objects() == before
-        done = marking.mark(request, ground.world())
+        request = marking.MarkRequest(sample_store.settings, "main", "shop", old, kind=kind, state=state)
+        before = sample_store.objects()
+        planned = marking.mark(request, sample_store.world(dry_run=True))
+        assert sample_store.objects() == before
+        done = marking.mark(request, sample_store.world())
         assert (planned.changed, planned.before, planned.after) == (True, done.before, done.after)
-        assert ground.objects() != before
-        assert not marking.mark(request, ground.world(dry_run=True)).changed
+        assert sample_store.objects() != before
+        assert not marking.mark(request, sample_store.world(dry_run=True)).changed
 
 
-def test_an_id_that_no_backup_has_is_told_with_what_to_do(ground):
-    ground.make(40)
+def test_an_id_that_no_backup_has_is_told_with_what_to_do(sample_store):
+    sample_store.make(40)
     unknown = "backup-20200101T000000Z-0000000000000000"
     with pytest.raises(NotFound, match=f"holds no backup of main/shop.*{unknown}") as caught:
-        pin(ground.settings, ground, unknown)
+        pin(sample_store.settings, sample_store, unknown)
     assert "lifeboat.recovery.list" in caught.value.remedy
 
 
-def test_a_host_signs_only_the_marks_that_it_may(ground, hosts):
-    old = ground.make(40)
+def test_a_host_signs_only_the_marks_that_it_may(sample_store, hosts):
+    old = sample_store.make(40)
     _signer, settings = hosts.add("main/*", "mark/pinned")
-    assert pin(settings, ground, old).changed
+    assert pin(settings, sample_store, old).changed
     with pytest.raises(KeyRefused, match="mark/hold"):
-        pin(settings, ground, old, kind="hold")
-    request = dataclasses.replace(ground.request({"keep_last": 1}), repository=settings)
+        pin(settings, sample_store, old, kind="hold")
+    request = dataclasses.replace(sample_store.request({"keep_last": 1}), repository=settings)
     with pytest.raises(KeyRefused, match="mark/expired"):
-        prune.prune(request, ground.world())
+        prune.prune(request, sample_store.world())
 
 
-def test_a_database_host_cannot_vouch_for_its_own_backups(ground, hosts):
-    identity = ground.make(1)
+def test_a_database_host_cannot_vouch_for_its_own_backups(sample_store, hosts):
+    identity = sample_store.make(1)
     signer, settings = hosts.add("main/*", "mark/expired", "mark/pinned", "mark/hold")
-    opened = ground_opened(ground, settings)
-    assert marking.vouch(opened.read("main/shop", identity), "restored", ground.world()) == (False, "")
-    assert ground.objects("marks") == []
-    forged = made(ground, identity, "restore_tested")
-    ground.store.put_new(forged.name, seals.seal_record("mark", forged.payload(), [signer]))
+    opened = opened_store(sample_store, settings)
+    assert marking.record_restore_test(opened.read("main/shop", identity), "restored", sample_store.world()) == (
+        False,
+        "",
+    )
+    assert sample_store.objects("marks") == []
+    forged = made(sample_store, identity, "restore_tested")
+    sample_store.store.put_new(forged.name, seals.seal_record("mark", forged.payload(), [signer]))
     said = opened.marks(identity)[identity]
     assert said.of("restore_tested") == ()
     assert said.doubtful == (forged.name,)
 
 
-def test_a_validator_vouches_for_all(ground, hosts):
-    identity = ground.make(1)
+def test_a_validator_vouches_for_all(sample_store, hosts):
+    identity = sample_store.make(1)
     _signer, settings = hosts.add("mark/restore_tested")
-    opened = ground_opened(ground, settings)
+    opened = opened_store(sample_store, settings)
     backup = opened.read("main/shop", identity)
-    assert marking.vouch(backup, "restored", ground.world()) == (True, "")
+    assert marking.record_restore_test(backup, "restored", sample_store.world()) == (True, "")
     assert opened.marks(identity)[identity].restore_test(backup.manifest_sha256).passed
 
 
-def test_a_host_that_may_not_vouch_takes_nothing_back_and_says_so(ground, hosts):
-    identity = ground.make(1)
+def test_a_host_that_may_not_vouch_takes_nothing_back_and_says_so(sample_store, hosts):
+    identity = sample_store.make(1)
     _signer, validator = hosts.add("mark/restore_tested")
-    backup = ground_opened(ground, validator).read("main/shop", identity)
-    marking.vouch(backup, "restored", ground.world())
+    backup = opened_store(sample_store, validator).read("main/shop", identity)
+    marking.record_restore_test(backup, "restored", sample_store.world())
     _signer, host = hosts.add("main/*")
-    read = ground_opened(ground, host).read("main/shop", identity)
-    marked, said = marking.vouch(read, "failed", ground.world(), passed=False)
+    read = opened_store(sample_store, host).read("main/shop", identity)
+    marked, said = marking.record_restore_test(read, "failed", sample_store.world(), passed=False)
     assert not marked
     assert "may still say that it is restore-tested" in said
-    assert marking.vouch(backup, "failed", ground.world(), passed=False) == (True, "")
-    assert not ground_opened(ground, validator).marks(identity)[identity].restore_test(backup.manifest_sha256).passed
-    assert marking.vouch(backup, "failed", ground.world(), passed=False) == (True, "")
+    assert marking.record_restore_test(backup, "failed", sample_store.world(), passed=False) == (True, "")
+    assert (
+        not opened_store(sample_store, validator).marks(identity)[identity].restore_test(backup.manifest_sha256).passed
+    )
+    assert marking.record_restore_test(backup, "failed", sample_store.world(), passed=False) == (True, "")
 
 
-def test_what_a_signer_said_in_its_time_still_counts(ground, hosts):
-    old = ground.make(40)
+def test_what_a_signer_said_in_its_time_still_counts(sample_store, hosts):
+    old = sample_store.make(40)
     _signer, settings = hosts.add("mark/pinned")
-    pin(settings, ground, old)
-    hosts.change(0, until=ground.now.replace(microsecond=0) + DAY)
-    assert ground_opened(ground, settings).marks(old)[old].of("pinned")
-    hosts.change(0, until=ground.now.replace(microsecond=0) - DAY)
-    said = ground_opened(ground, settings).marks(old)[old]
+    pin(settings, sample_store, old)
+    hosts.change(0, until=sample_store.now.replace(microsecond=0) + DAY)
+    assert opened_store(sample_store, settings).marks(old)[old].of("pinned")
+    hosts.change(0, until=sample_store.now.replace(microsecond=0) - DAY)
+    said = opened_store(sample_store, settings).marks(old)[old]
     assert not said.of("pinned")
     assert said.pinned  # what protects is believed too easily
 
 
-def test_a_mark_of_one_kind_lifts_none_of_another(ground, hosts):
-    old = ground.make(40)
+def test_a_mark_of_one_kind_lifts_none_of_another(sample_store, hosts):
+    old = sample_store.make(40)
     signer, settings = hosts.add("mark/pinned", "mark/hold")
-    pin(settings, ground, old, kind="hold")
-    opened = ground_opened(ground, settings)
+    pin(settings, sample_store, old, kind="hold")
+    opened = opened_store(sample_store, settings)
     token = opened.marks(old)[old].of("hold")[0].token
-    lift = made(ground, old, "pinned", lifts=token)
-    ground.store.put_new(lift.name, seals.seal_record("mark", lift.payload(), [signer]))
+    lift = made(sample_store, old, "pinned", lifts=token)
+    sample_store.store.put_new(lift.name, seals.seal_record("mark", lift.payload(), [signer]))
     assert opened.marks(old)[old].held
 
 
@@ -172,37 +177,37 @@ def test_a_mark_of_one_kind_lifts_none_of_another(ground, hosts):
         ("token", "f" * 16),
     ],
 )
-def test_a_mark_counts_only_in_its_place(ground, field, value):
-    old = ground.make(40)
-    mark = made(ground, old, "pinned")
+def test_a_mark_counts_only_in_its_place(sample_store, field, value):
+    old = sample_store.make(40)
+    mark = made(sample_store, old, "pinned")
     moved = dataclasses.replace(mark, **{field: value})
-    ground.store.put_new(mark.name, seals.seal_record("mark", moved.payload(), [ground.key.root]))
-    assert ground.opened().marks(old)[old].of("pinned") == ()
+    sample_store.store.put_new(mark.name, seals.seal_record("mark", moved.payload(), [sample_store.key.root]))
+    assert sample_store.opened().marks(old)[old].of("pinned") == ()
 
 
-def test_a_manifest_is_no_mark(ground):
+def test_a_manifest_is_no_mark(sample_store):
     """The kind of a record is signed too."""
-    old = ground.make(40)
-    mark = made(ground, old, "pinned")
-    ground.store.put_new(mark.name, seals.seal_record("trust", mark.payload(), [ground.key.root]))
-    assert ground.opened().marks(old)[old].of("pinned") == ()
+    old = sample_store.make(40)
+    mark = made(sample_store, old, "pinned")
+    sample_store.store.put_new(mark.name, seals.seal_record("trust", mark.payload(), [sample_store.key.root]))
+    assert sample_store.opened().marks(old)[old].of("pinned") == ()
 
 
-def test_names_that_are_none_of_ours_are_passed_over(ground):
-    old = ground.make(40)
+def test_names_that_are_none_of_ours_are_passed_over(sample_store):
+    old = sample_store.make(40)
     strange = [
         f"shop/marks/{old}/kept-{TOKEN}.json",
         f"shop/marks/{old}/pinned-0.json",
         f"shop/marks/x/pinned-{TOKEN}.json",
     ]
     for name in strange:
-        ground.store.put_new(name, b"{}")
+        sample_store.store.put_new(name, b"{}")
         assert repository.parse_mark("shop", name) is None
-    assert ground.opened().marks() == {}
+    assert sample_store.opened().marks() == {}
 
 
-def test_a_name_says_what_it_is(ground):
-    old = ground.make(40)
+def test_a_name_says_what_it_is(sample_store):
+    old = sample_store.make(40)
     name = repository.mark("shop", old, "hold", TOKEN)
     assert repository.parse_mark("shop", name) == (old, "hold", TOKEN)
 
@@ -221,10 +226,10 @@ def test_only_what_belongs_to_a_backup_can_be_a_leftover(name, owner):
     assert repository.owner("shop", name) == owner
 
 
-def made(ground, identity, kind, **changes):
-    at = ground.now.replace(microsecond=0)
+def made(sample_store, identity, kind, **changes):
+    at = sample_store.now.replace(microsecond=0)
     return marks.Mark("shop", "main/shop", identity, "0" * 64, kind, TOKEN, at, **changes)
 
 
-def ground_opened(ground, settings):
-    return prune.catalogue.open_repository(settings, ground.world())
+def opened_store(sample_store, settings):
+    return prune.catalogue.open_repository(settings, sample_store.world())

@@ -117,7 +117,7 @@ def test_pins_and_holds_stay_also_when_incomplete_and_beyond_the_limit():
 def test_an_incomplete_backup_counts_for_nothing_and_stays_a_week():
     backups = [made(0, failed=True), made(1, failed=True), made(2), made(8, failed=True)]
     found, _plan = judged(backups, keep_last=1)
-    assert found[0] == ("keep", ("incomplete, stays 7 days to be looked into",))
+    assert found[0] == ("keep", ("incomplete, kept 7 days for investigation",))
     assert found[2][1] == ("one of the newest 1", "one of the newest 1 (min_keep)")
     assert found[8] == ("delete", ("incomplete",))
 

@@ -83,7 +83,7 @@ def test_another_name_for_the_option_is_named():
 
 
 def test_a_policy_that_is_no_dictionary_is_refused():
-    with pytest.raises(UsageError, match="no dictionary"):
+    with pytest.raises(UsageError, match="not a dictionary"):
         retention_policy.parse("30d")
 
 

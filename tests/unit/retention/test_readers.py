@@ -32,106 +32,106 @@ TOKEN = "0123456789abcdef"
 
 
 @pytest.fixture
-def old(ground):
-    ground.make(0)
-    return ground.make(40)
+def old(sample_store):
+    sample_store.make(0)
+    return sample_store.make(40)
 
 
-def reading(ground, identity):
-    return readings.announced(ground.opened().read("main/shop", identity), "a restore", TOKEN)
+def reading(sample_store, identity):
+    return readings.announced(sample_store.opened().read("main/shop", identity), "a restore", TOKEN)
 
 
-def pruned(ground, **changes):
-    return prune.prune(ground.request(POLICY, **changes), ground.world())
+def pruned(sample_store, **changes):
+    return prune.prune(sample_store.request(POLICY, **changes), sample_store.world())
 
 
 def announcement(identity):
     return repository.reading("shop", identity, TOKEN)
 
 
-def test_what_is_being_read_stays_and_goes_afterwards(ground, old):
-    with reading(ground, old):
+def test_what_is_being_read_stays_and_goes_afterwards(sample_store, old):
+    with reading(sample_store, old):
         for dry_run in (True, False):
-            done = prune.prune(ground.request(POLICY), ground.world(dry_run=dry_run))
+            done = prune.prune(sample_store.request(POLICY), sample_store.world(dry_run=dry_run))
             assert (done.changed, done.facts["deleted"], done.facts["kept"]) == (False, 0, 2)
             [decision] = [one for one in done.facts["decisions"] if one["backup_id"] == old]
             assert decision["reasons"][0].startswith("in use: a restore on ")
-    assert pruned(ground).facts["deleted"] == 1
+    assert pruned(sample_store).facts["deleted"] == 1
 
 
-def test_a_reader_that_begins_while_retention_decides_keeps_it_listed(ground, old, monkeypatch):
+def test_a_reader_that_begins_while_retention_decides_keeps_it_listed(sample_store, old, monkeypatch):
     with pytest.MonkeyPatch.context() as patched:
         planned, held = prune._planned, []
 
         def between(*given, **named):
             made = planned(*given, **named)
-            held.append(reading(ground, old))
+            held.append(reading(sample_store, old))
             held[0].__enter__()
             return made
 
         patched.setattr(prune, "_planned", between)
-        done = pruned(ground)
+        done = pruned(sample_store)
     assert done.facts["deleted"] == 0
-    assert any("began to read it" in warning for warning in done.warnings)
-    assert old in ground.listed()
+    assert any("put on hold or read while this ran" in warning for warning in done.warnings)
+    assert old in sample_store.listed()
     held[0].__exit__(None, None, None)
-    assert pruned(ground).facts["deleted"] == 1
+    assert pruned(sample_store).facts["deleted"] == 1
 
 
-def test_a_reader_that_saw_the_manifest_before_it_went_can_end(ground, old, monkeypatch):
+def test_a_reader_that_saw_the_manifest_before_it_went_can_end(sample_store, old, monkeypatch):
     """The last moment at which a reader can believe that a backup is there."""
     held, unlist = [], removal.Removal._unlist
 
     def between(self, decisions, expired):
-        held.append(reading(ground, old))
+        held.append(reading(sample_store, old))
         held[0].__enter__()
         return unlist(self, decisions, expired)
 
     monkeypatch.setattr(removal.Removal, "_unlist", between)
-    done = pruned(ground)
+    done = pruned(sample_store)
     monkeypatch.undo()
-    assert old not in ground.listed()
-    assert any("stay for who reads them" in warning for warning in done.warnings)
-    left = [name for name in ground.objects("data", "details") if old in name]
+    assert old not in sample_store.listed()
+    assert any("are being read" in warning for warning in done.warnings)
+    left = [name for name in sample_store.objects("data", "details") if old in name]
     assert len(left) == 3
-    pruned(ground)
-    assert [name for name in ground.objects("data", "details") if old in name] == left
+    pruned(sample_store)
+    assert [name for name in sample_store.objects("data", "details") if old in name] == left
     held[0].__exit__(None, None, None)
-    assert pruned(ground).facts["garbage"] == 3
-    assert not [name for name in ground.objects("data", "details") if old in name]
+    assert pruned(sample_store).facts["garbage"] == 3
+    assert not [name for name in sample_store.objects("data", "details") if old in name]
 
 
-def test_who_comes_after_the_manifest_went_is_told_that_it_was_let_go(ground, old):
-    backup = ground.opened().read("main/shop", old)
-    pruned(ground)
-    with pytest.raises(NotFound, match=f"{old} was let go by retention"), readings.announced(backup, "a", TOKEN):
+def test_who_comes_after_the_manifest_went_is_told_that_it_was_let_go(sample_store, old):
+    backup = sample_store.opened().read("main/shop", old)
+    pruned(sample_store)
+    with pytest.raises(NotFound, match=f"{old} was deleted by retention"), readings.announced(backup, "a", TOKEN):
         raise AssertionError("it must not begin")
-    assert announcement(old) not in ground.objects()
+    assert announcement(old) not in sample_store.objects()
 
 
-def test_an_announcement_ends_by_itself_and_is_taken_away(ground, old):
-    ground.store.put_new(announcement(old), b"nonsense")
-    assert pruned(ground).facts["deleted"] == 0
-    ground.age(announcement(old), 1.1)
-    assert pruned(ground).facts["deleted"] == 1
-    assert announcement(old) not in ground.objects()
+def test_an_announcement_ends_by_itself_and_is_taken_away(sample_store, old):
+    sample_store.store.put_new(announcement(old), b"nonsense")
+    assert pruned(sample_store).facts["deleted"] == 0
+    sample_store.age(announcement(old), 1.1)
+    assert pruned(sample_store).facts["deleted"] == 1
+    assert announcement(old) not in sample_store.objects()
 
 
-def test_an_announcement_of_what_stays_is_taken_away_when_it_ended(ground, old):
-    [new] = [one for one in ground.listed() if one != old]
-    ground.store.put_new(announcement(new), b"nonsense")
-    ground.age(announcement(new), 1.1)
-    assert pruned(ground).facts["deleted"] == 1
-    assert announcement(new) not in ground.objects()
+def test_an_announcement_of_what_stays_is_taken_away_when_it_ended(sample_store, old):
+    [new] = [one for one in sample_store.listed() if one != old]
+    sample_store.store.put_new(announcement(new), b"nonsense")
+    sample_store.age(announcement(new), 1.1)
+    assert pruned(sample_store).facts["deleted"] == 1
+    assert announcement(new) not in sample_store.objects()
 
 
-def test_a_reader_that_died_on_this_machine_holds_nothing(ground, old):
+def test_a_reader_that_died_on_this_machine_holds_nothing(sample_store, old):
     program = "import json, sys; from {} import holder; print(json.dumps(holder.stamp()))"
     program = program.format(holder.__name__.rpartition(".")[0])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, check=True)
-    ground.store.put_new(announcement(old), done.stdout)
-    assert pruned(ground).facts["deleted"] == 1
+    sample_store.store.put_new(announcement(old), done.stdout)
+    assert pruned(sample_store).facts["deleted"] == 1
 
 
 @pytest.mark.parametrize(
@@ -164,35 +164,35 @@ class NotBelowMarks:
 
     def put_new(self, name, data):
         if "/marks/" in name:
-            raise AccessDenied("The store refuses it.", "Allow it.")
+            raise AccessDenied("Access is denied.", "Allow it.")
         self._store.put_new(name, data)
 
     def __getattr__(self, name):
         return getattr(self._store, name)
 
 
-def test_a_reader_without_the_right_to_announce_is_warned_and_may_not_replace_in_place(ground, old, monkeypatch):
-    monkeypatch.setattr(catalogue.opening, "open_store", lambda *given, **named: NotBelowMarks(ground.store))
-    backup = ground.opened().read("main/shop", old)
+def test_a_reader_without_the_right_to_announce_is_warned_and_may_not_replace_in_place(sample_store, old, monkeypatch):
+    monkeypatch.setattr(catalogue.factory, "open_store", lambda *given, **named: NotBelowMarks(sample_store.store))
+    backup = sample_store.opened().read("main/shop", old)
     monkeypatch.undo()
     with readings.announced(backup, "a restore", TOKEN) as found:
-        assert "retention may let it go" in found.warnings[0]
-        with pytest.raises(UsageError, match="in place") as caught:
+        assert "Retention may delete" in found.warnings[0]
+        with pytest.raises(UsageError, match="in-place") as caught:
             found.require()
         assert "pin" in caught.value.remedy
-        marking.mark(marking.MarkRequest(ground.settings, "main", "shop", old), ground.world())
+        marking.mark(marking.MarkRequest(sample_store.settings, "main", "shop", old), sample_store.world())
         found.require()
 
 
-def test_an_error_that_has_nothing_to_do_with_it_stays_what_it_is(ground, old):
-    with pytest.raises(StoreError, match="broke"), reading(ground, old):
+def test_an_error_that_has_nothing_to_do_with_it_stays_what_it_is(sample_store, old):
+    with pytest.raises(StoreError, match="broke"), reading(sample_store, old):
         raise StoreError("The connection broke.", "Run again.")
-    assert announcement(old) not in ground.objects()
+    assert announcement(old) not in sample_store.objects()
 
 
-def during(ground, monkeypatch, at):
+def during(sample_store, monkeypatch, at):
     """Let retention run right before the `at`-th look at the store's listing or file."""
-    store, seen = ground.store, [0]
+    store, seen = sample_store.store, [0]
 
     class Watching:
         def __getattr__(self, name):
@@ -210,67 +210,67 @@ def during(ground, monkeypatch, at):
             seen[0] += 1
             if seen[0] == at:
                 with monkeypatch.context() as plain:
-                    plain.setattr(catalogue.opening, "open_store", lambda *given, **named: store)
-                    pruned(ground)
+                    plain.setattr(catalogue.factory, "open_store", lambda *given, **named: store)
+                    pruned(sample_store)
 
-    monkeypatch.setattr(catalogue.opening, "open_store", lambda *given, **named: Watching())
+    monkeypatch.setattr(catalogue.factory, "open_store", lambda *given, **named: Watching())
     return seen
 
 
 @pytest.mark.parametrize("at", range(2, 9))
-def test_a_listing_beside_retention_reports_nothing_wrong(ground, old, monkeypatch, at):
-    seen = during(ground, monkeypatch, at)
-    found = listing.list_backups(listing.ListRequest(ground.settings), ground.world(dry_run=True))
+def test_a_listing_beside_retention_reports_nothing_wrong(sample_store, old, monkeypatch, at):
+    seen = during(sample_store, monkeypatch, at)
+    found = listing.list_backups(listing.ListRequest(sample_store.settings), sample_store.world(dry_run=True))
     assert seen[0] >= at
-    assert [one for one in found.facts["anomalies"] if one["kind"] != "detail"] == []
+    assert [one for one in found.facts["problems"] if one["kind"] != "detail"] == []
     assert found.facts["count"] in {1, 2}
 
 
-def test_verify_says_what_was_let_go_while_it_ran(ground, old, monkeypatch):
+def test_verify_says_what_was_let_go_while_it_ran(sample_store, old, monkeypatch):
     """The files of the test's backups are no real ones; what is wrong with those that stay is another matter."""
     read, problems = verification._read, []
 
     def beside(backup, file, level, note):
         if not problems:
-            pruned(ground)
+            pruned(sample_store)
         found = read(backup, file, level, note)
         problems.append((backup.manifest.backup_id, found))
         return [] if backup.manifest.backup_id != old else found
 
     monkeypatch.setattr(verification, "_read", beside)
-    done = verification.verify(verification.VerifyRequest(ground.settings), ground.world())
+    done = verification.verify(verification.VerifyRequest(sample_store.settings), sample_store.world())
     assert [found for identity, found in problems if identity == old and found]
-    assert done.facts["let_go"] == [old]
+    assert done.facts["expired"] == [old]
     assert old not in done.facts["backups"]
-    assert any(f"{old} was let go by retention" in warning for warning in done.warnings)
+    assert any(f"{old} was deleted by retention" in warning for warning in done.warnings)
     assert json.dumps(done.facts)
 
 
-def test_verify_of_what_is_all_gone_is_no_success(ground, old, monkeypatch):
+def test_verify_of_what_is_all_gone_is_no_success(sample_store, old, monkeypatch):
     read = verification._read
 
     def beside(*given):
-        pruned(ground)
+        pruned(sample_store)
         return read(*given)
 
     monkeypatch.setattr(verification, "_read", beside)
-    request = verification.VerifyRequest(ground.settings, "main", "shop", old)
-    with pytest.raises(NotFound, match="let go by retention"):
-        verification.verify(request, ground.world())
+    request = verification.VerifyRequest(sample_store.settings, "main", "shop", old)
+    with pytest.raises(NotFound, match="Retention deleted"):
+        verification.verify(request, sample_store.world())
 
 
-def test_what_is_missing_and_was_not_let_go_is_still_damage(ground, old):
-    ground.store.delete(repository.member("shop", old, 1))
-    found = listing.list_backups(listing.ListRequest(ground.settings), ground.world())
-    assert "incomplete" in {one["kind"] for one in found.facts["anomalies"]}
+def test_what_is_missing_and_was_not_let_go_is_still_damage(sample_store, old):
+    sample_store.store.delete(repository.member("shop", old, 1))
+    found = listing.list_backups(listing.ListRequest(sample_store.settings), sample_store.world())
+    assert "incomplete" in {one["kind"] for one in found.facts["problems"]}
 
 
-def test_a_long_reader_renews_its_announcement(ground, old, monkeypatch):
+def test_a_long_reader_renews_its_announcement(sample_store, old, monkeypatch):
     monkeypatch.setattr(readings, "RENEWED", datetime.timedelta(milliseconds=20))
-    with reading(ground, old):
-        ground.age(announcement(old), 2)
-        path = ground.root / announcement(old)
+    with reading(sample_store, old):
+        sample_store.age(announcement(old), 2)
+        path = sample_store.root / announcement(old)
         aged = path.stat().st_mtime
         while path.stat().st_mtime == aged:
             pass
-    assert announcement(old) not in ground.objects()
+    assert announcement(old) not in sample_store.objects()

@@ -18,8 +18,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
     Full,
+    InconsistentStore,
     StoreError,
-    Unbelievable,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
@@ -43,58 +43,58 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def holding(ground):
+def holding(sample_store):
     """Let another process of this machine hold the lock."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    argv = [sys.executable, "-c", HOLDER, str(ground.root), NAME]
+    argv = [sys.executable, "-c", HOLDER, str(sample_store.root), NAME]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout.readline() == b"held\n"
         yield process
         process.kill()
 
 
-def pruned(ground, **changes):
-    return prune.prune(ground.request(POLICY, **changes), ground.world())
+def pruned(sample_store, **changes):
+    return prune.prune(sample_store.request(POLICY, **changes), sample_store.world())
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, "end"])
-def test_the_lock_of_a_process_that_died_here_is_taken_over_at_once(ground, holding, how):
+def test_the_lock_of_a_process_that_died_here_is_taken_over_at_once(sample_store, holding, how):
     """Killed, or ended without being able to give it back."""
-    ground.make(0)
-    ground.make(40)
-    with pytest.raises(Busy, match=f"The host {os.uname().nodename} is at work"):
-        pruned(ground)
+    sample_store.make(0)
+    sample_store.make(40)
+    with pytest.raises(Busy, match=f"The host {os.uname().nodename} is using"):
+        pruned(sample_store)
     if how == "end":
         holding.stdin.close()
     else:
         holding.send_signal(how)
     holding.wait()
-    assert NAME in ground.objects()
-    assert pruned(ground).facts["deleted"] == 1
-    assert NAME not in ground.objects()
+    assert NAME in sample_store.objects()
+    assert pruned(sample_store).facts["deleted"] == 1
+    assert NAME not in sample_store.objects()
 
 
-def test_the_lock_of_another_machine_is_not(ground, holding):
-    ground.make(0)
+def test_the_lock_of_another_machine_is_not(sample_store, holding):
+    sample_store.make(0)
     holding.kill()
     holding.wait()
-    record = json.loads((ground.root / NAME).read_bytes())
-    (ground.root / NAME).write_text(json.dumps({**record, "machine": "0" * 32}))
+    record = json.loads((sample_store.root / NAME).read_bytes())
+    (sample_store.root / NAME).write_text(json.dumps({**record, "machine": "0" * 32}))
     with pytest.raises(Busy):
-        pruned(ground)
+        pruned(sample_store)
 
 
-def test_two_that_find_a_dead_one_do_not_both_go_on(ground, holding):
+def test_two_that_find_a_dead_one_do_not_both_go_on(sample_store, holding):
     """Both saw that it is dead; the second one removes the lock that the first one has by now."""
     holding.kill()
     holding.wait()
-    first = store_lock.StoreLock(ground.store, NAME, "first", ground.world())
-    second = store_lock.StoreLock(ground.store, NAME, "second", ground.world())
+    first = store_lock.StoreLock(sample_store.store, NAME, "first", sample_store.world())
+    second = store_lock.StoreLock(sample_store.store, NAME, "second", sample_store.world())
     first.take(0)
-    ground.store.delete(NAME)
+    sample_store.store.delete(NAME)
     second.take(0)
     second.check()
-    with pytest.raises(Busy, match="went over"):
+    with pytest.raises(Busy, match="has taken over"):
         first.check()
 
 
@@ -119,12 +119,12 @@ class Stale:
         assert self.deleted < 10, "it deletes the lock without end"
 
 
-def test_a_lock_that_was_deleted_and_is_shown_all_the_same_ends_the_wait(ground, holding):
+def test_a_lock_that_was_deleted_and_is_shown_all_the_same_ends_the_wait(sample_store, holding):
     holding.kill()
     holding.wait()
-    store = Stale(ground.store)
-    with pytest.raises(Unbelievable, match=f"deleted {NAME}.* cache between"):
-        store_lock.StoreLock(store, NAME, "mine", ground.world()).take(0)
+    store = Stale(sample_store.store)
+    with pytest.raises(InconsistentStore, match=f"deleted {NAME}.* cache between"):
+        store_lock.StoreLock(store, NAME, "mine", sample_store.world()).take(0)
     assert store.deleted == 1
 
 
@@ -163,70 +163,70 @@ class Crowded:
 
 
 def through(monkeypatch, store):
-    monkeypatch.setattr(catalogue.opening, "open_store", lambda *given, **named: store)
+    monkeypatch.setattr(catalogue.factory, "open_store", lambda *given, **named: store)
 
 
 @pytest.mark.parametrize("needed", range(1, 13))
-def test_retention_makes_the_room_that_it_needs(ground, monkeypatch, needed):
-    stays = [ground.make(0), ground.make(1)]
-    gone = {ground.make(days) for days in (40, 41, 42)}
+def test_retention_makes_the_room_that_it_needs(sample_store, monkeypatch, needed):
+    stays = [sample_store.make(0), sample_store.make(1)]
+    gone = {sample_store.make(days) for days in (40, 41, 42)}
     with monkeypatch.context() as patched:
-        through(patched, Crowded(ground.store, needed))
-        done = pruned(ground)
+        through(patched, Crowded(sample_store.store, needed))
+        done = pruned(sample_store)
     assert set(done.facts["deleted_backups"]) == gone
-    assert sorted(ground.listed()) == sorted(stays)
-    assert {identity for identity, said in ground.opened().marks().items() if said.expired} == gone
-    assert not [name for name in ground.objects("data", "details") if any(one in name for one in gone)]
-    assert NAME not in ground.objects()
+    assert sorted(sample_store.listed()) == sorted(stays)
+    assert {identity for identity, said in sample_store.opened().marks().items() if said.expired} == gone
+    assert not [name for name in sample_store.objects("data", "details") if any(one in name for one in gone)]
+    assert NAME not in sample_store.objects()
 
 
-def test_a_store_that_takes_nothing_at_all_is_told(ground, monkeypatch):
-    ground.make(0)
-    ids = {ground.make(days) for days in (40, 41, 42)}
+def test_a_store_that_takes_nothing_at_all_is_told(sample_store, monkeypatch):
+    sample_store.make(0)
+    ids = {sample_store.make(days) for days in (40, 41, 42)}
     with monkeypatch.context() as patched:
-        through(patched, Crowded(ground.store, 1000))
-        with pytest.raises(Full, match="no mark of 3 backups") as caught:
-            pruned(ground)
+        through(patched, Crowded(sample_store.store, 1000))
+        with pytest.raises(Full, match="the marks of 3 deleted backups") as caught:
+            pruned(sample_store)
     assert set(caught.value.details["deleted_backups"]) == ids
-    assert len(ground.listed()) == 1
+    assert len(sample_store.listed()) == 1
 
 
-def test_the_lock_is_taken_as_soon_as_there_is_room(ground, monkeypatch):
+def test_the_lock_is_taken_as_soon_as_there_is_room(sample_store, monkeypatch):
     """Who came meanwhile and holds it goes first."""
-    ground.make(0)
+    sample_store.make(0)
     for days in (40, 41, 42):
-        ground.make(days)
-    crowded = Crowded(ground.store, 2)
+        sample_store.make(days)
+    crowded = Crowded(sample_store.store, 2)
     delete = crowded.delete
 
     def and_lock(name):
         delete(name)
-        if not (ground.root / NAME).exists():
-            ground.store.put_new(NAME, b'{"owner": "x", "host": "db2"}')
+        if not (sample_store.root / NAME).exists():
+            sample_store.store.put_new(NAME, b'{"owner": "x", "host": "db2"}')
 
     crowded.delete = and_lock
     with monkeypatch.context() as patched:
         through(patched, crowded)
         with pytest.raises(Busy, match="db2"):
-            pruned(ground)
-    assert NAME in ground.objects()
-    assert len(ground.listed()) == 3
+            pruned(sample_store)
+    assert NAME in sample_store.objects()
+    assert len(sample_store.listed()) == 3
 
 
-def listed(ground):
+def listed(sample_store):
     """Return what a reader sees, none of it broken."""
-    opened = ground.opened()
+    opened = sample_store.opened()
     found = {backup.manifest.backup_id for backup in opened.backups()}
-    assert [anomaly for anomaly in opened.anomalies if anomaly.kind not in {"missing", "mark", "hidden"}] == []
+    assert [problem for problem in opened.problems if problem.kind not in {"missing", "mark", "hidden"}] == []
     return found
 
 
 def test_a_crash_at_every_step_of_a_crowded_store_leaves_nothing_listed_that_is_broken(
-    tmp_path_factory, monkeypatch, ground
+    tmp_path_factory, monkeypatch, sample_store
 ):
-    stays, gone = populate(ground)
+    stays, gone = populate(sample_store)
     for at in range(1, 100):
-        place = ground.copied(tmp_path_factory.mktemp("crashed"))
+        place = sample_store.copied(tmp_path_factory.mktemp("crashed"))
         mortal = Mortal(Crowded(place.store, 9), at)
         with monkeypatch.context() as patched:
             through(patched, mortal)
@@ -245,7 +245,7 @@ def test_a_crash_at_every_step_of_a_crowded_store_leaves_nothing_listed_that_is_
     assert at > 20
 
 
-def test_a_lock_that_cannot_be_read_back_is_an_error(ground, monkeypatch):
+def test_a_lock_that_cannot_be_read_back_is_an_error(sample_store, monkeypatch):
     class Blind(Crowded):
         def head(self, name):
             if name == NAME:
@@ -253,6 +253,6 @@ def test_a_lock_that_cannot_be_read_back_is_an_error(ground, monkeypatch):
             return self._store.head(name)
 
     with monkeypatch.context() as patched:
-        through(patched, Blind(ground.store, 0))
+        through(patched, Blind(sample_store.store, 0))
         with pytest.raises(StoreError, match="does not answer"):
-            pruned(ground)
+            pruned(sample_store)

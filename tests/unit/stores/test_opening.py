@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import object_store, opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory, object_store
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.dry_run import DryRunStore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import credentials
@@ -23,7 +23,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-%-v
 
 
 def opened(url: str, environ: dict[str, str] | None = None, **options: t.Any) -> t.Any:
-    return opening.open_store(opening.StoreSettings(url, **options), environ=environ or {})
+    return factory.open_store(factory.StoreSettings(url, **options), environ=environ or {})
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_impossible_urls_are_refused_and_not_repeated(url: str) -> None:
     "endpoint", ["localhost:9000", "ftp://x", "http://user:s3cr3t@host", "http://host/path", "http://"]
 )
 def test_impossible_endpoints_are_refused_and_not_repeated(endpoint: str) -> None:
-    with pytest.raises(UsageError, match="endpoint is refused") as caught:
+    with pytest.raises(UsageError, match="endpoint is invalid") as caught:
         opened("s3://bucket", KEYS, endpoint=endpoint)
     assert "s3cr3t" not in str(caught.value)
 
 
 def test_a_dry_run_wraps_the_store(tmp_path: Path) -> None:
-    settings = opening.StoreSettings(str(tmp_path))
-    assert isinstance(opening.open_store(settings, environ={}), DirectoryStore)
-    assert isinstance(opening.open_store(settings, environ={}, dry_run=True), DryRunStore)
+    settings = factory.StoreSettings(str(tmp_path))
+    assert isinstance(factory.open_store(settings, environ={}), DirectoryStore)
+    assert isinstance(factory.open_store(settings, environ={}, dry_run=True), DryRunStore)
 
 
 @dataclasses.dataclass
@@ -182,9 +182,9 @@ def test_a_file_for_everybody_is_refused(tmp_path: Path, mode: int) -> None:
         ("[other]\naws_access_key_id = A\n", "no profile default"),
         ("[default]\naws_access_key_id = A\n", "lacks aws_access_key_id or aws_secret_access_key"),
         ("[default]\nrole_arn = x\nsource_profile = y\n", "lacks"),
-        ("aws_secret_access_key = s3cr3t\n", "is no INI file"),
-        ("[default]\ns3cr3t without equals\n", "is no INI file"),
-        ("[default]\naws_secret_access_key = s3cr3t\naws_secret_access_key = s3cr3t\n", "is no INI file"),
+        ("aws_secret_access_key = s3cr3t\n", "is not an INI file"),
+        ("[default]\ns3cr3t without equals\n", "is not an INI file"),
+        ("[default]\naws_secret_access_key = s3cr3t\naws_secret_access_key = s3cr3t\n", "is not an INI file"),
     ],
 )
 def test_an_unusable_file_is_named_and_its_content_is_not(tmp_path: Path, text: str, told: str) -> None:
@@ -207,7 +207,7 @@ def test_credentials_do_not_show() -> None:
 
 def test_the_ca_certificate_is_checked(tmp_path: Path) -> None:
     (tmp_path / "ca").write_text("nonsense")
-    for path, told in ((str(tmp_path / "ca"), "holds no certificate"), (str(tmp_path / "none"), "No such file")):
+    for path, told in ((str(tmp_path / "ca"), "contains no certificate"), (str(tmp_path / "none"), "No such file")):
         with pytest.raises(UsageError, match=told):
             opened("s3://bucket", KEYS, ca_cert=path)
 

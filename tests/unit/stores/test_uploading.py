@@ -62,13 +62,13 @@ def test_each_is_asked_what_he_may_know(allowed: tuple[str, ...]) -> None:
 
 
 def test_who_may_neither_read_nor_list_cannot_say_that_it_is_written() -> None:
-    with pytest.raises(AccessDenied, match=r"neither look at it nor list it.*Allow them s3:ListBucket"):
+    with pytest.raises(AccessDenied, match=r"neither read nor list it.*Allow them s3:ListBucket"):
         check(Credentials(b"0123456789"), b"0123456789")
 
 
 @pytest.mark.parametrize("damaged", [b"x123456789", b"012345678x"])
 def test_both_ends_are_compared(damaged: bytes) -> None:
-    with pytest.raises(StoreError, match="gives back other bytes"):
+    with pytest.raises(StoreError, match="returns other bytes"):
         check(Credentials(damaged, "get", "head"), b"0123456789")
 
 

@@ -73,23 +73,23 @@ def side_by_side(
     ended: Callable[[End], None],
     *,
     now: Callable[[], datetime],
-    look: Callable[[Mapping[str, int]], None] = lambda _running: None,
+    watch: Callable[[Mapping[str, int]], None] = lambda _running: None,
 ) -> None:
     """
     Do all pieces, beginning them in this order as there are places, and tell `ended` of each.
 
-    `look` gets the ids of the processes that run, by the names of their pieces, about once a second. Whatever is raised
+    `watch` gets the ids of the running processes, by the names of their pieces, about once a second. Whatever is raised
     meanwhile, as by a signal's handler, is raised again when all children were asked to end, have ended, and were told
     of. No signal interrupts `ended`. A process with threads cannot be forked: it does the pieces itself, one by one.
     """
     if threading.current_thread() is not threading.main_thread() or _threads() > 1:
         _one_by_one(pieces, ended, now)
         return
-    crew = _Crew(places, ended, now)
+    children = _Children(places, ended, now)
     try:
-        crew.work(list(pieces), look)
+        children.work(list(pieces), watch)
     finally:
-        crew.wind_up()
+        children.stop()
 
 
 def await_session(session: int, seconds: float) -> None:
@@ -146,7 +146,7 @@ class _Child:
     said: bytearray = dataclasses.field(default_factory=bytearray)
 
 
-class _Crew:
+class _Children:
     """The children of one call."""
 
     def __init__(self, places: int, ended: Callable[[End], None], now: Callable[[], datetime]) -> None:
@@ -157,15 +157,15 @@ class _Crew:
         self._selector = selectors.DefaultSelector()
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
-    def work(self, waiting: list[Piece], look: Callable[[Mapping[str, int]], None]) -> None:
+    def work(self, waiting: list[Piece], watch: Callable[[Mapping[str, int]], None]) -> None:
         while waiting or self._children:
             while waiting and self._has_place(waiting[0]):
                 with self._undisturbed():
                     self._begin(waiting.pop(0))
             self._wait(LOOK)
-            look({child.piece.name: child.pid for child in self._children.values()})
+            watch({child.piece.name: child.pid for child in self._children.values()})
 
-    def wind_up(self) -> None:
+    def stop(self) -> None:
         """Ask those that still run to end, and wait until they have."""
         try:
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # another signal that was under way is raised here
@@ -244,7 +244,7 @@ def _understood(said: bytes, status: int) -> dict[str, t.Any]:
     try:
         return dict(json.loads(said))
     except ValueError:
-        return {"raised": "RuntimeError", "traceback": f"The process ended with {status} and without a word."}
+        return {"raised": "RuntimeError", "traceback": f"The process ended with {status} and without a message."}
 
 
 def _name(number: int) -> str:

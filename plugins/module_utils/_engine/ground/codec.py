@@ -74,7 +74,7 @@ class Codec:
         level = int(match[2]) if match and match[2] else DEFAULTS[name]
         if not match or level not in LEVELS[name]:
             raise UsageError(
-                f"{text!r} is no compression that is known.",
+                f"{text!r} is not a known compression.",
                 "Use zstd, zstd:1 to zstd:19, gzip, gzip:1 to gzip:9, or none.",
                 field="compression",
             )
@@ -126,7 +126,7 @@ def decompress(chunks: Iterable[bytes], *, limit: int | None = None) -> Iterator
             if limit is not None:
                 limit -= len(block)
                 if limit < 0:
-                    raise Tampered("The compressed stream holds more than it may.", _REMEDY)
+                    raise Tampered("The compressed stream contains more data than expected.", _REMEDY)
             yield block
         first = False
 
@@ -134,21 +134,21 @@ def decompress(chunks: Iterable[bytes], *, limit: int | None = None) -> Iterator
 def _next(source: Reader) -> bytes:
     """Take the next bytes. Raise Tampered when there are none, since only an unfinished frame asks."""
     if not (piece := source.block()):
-        raise Tampered("The compressed stream ends too early.", _REMEDY)
+        raise Tampered("The compressed stream is truncated.", _REMEDY)
     return piece
 
 
 def _frame(source: Reader, head: bytes) -> Iterator[bytes]:
     if head.startswith(ZSTD_MAGIC) and len(head) == HEAD_BYTES:
         if not head[4] & CHECKSUM_FLAG:
-            raise Tampered("A compressed frame carries no checksum.", _REMEDY)
+            raise Tampered("A compressed frame has no checksum.", _REMEDY)
         yield from _zstd_frame(source)
     elif head.startswith(GZIP_MAGIC):
         yield from _gzip_frame(source)
     elif not head:
         raise Tampered("The compressed stream is empty.", _REMEDY)
     else:
-        raise Tampered("The compressed stream holds bytes that belong to no frame.", _REMEDY)
+        raise Tampered("The compressed stream contains bytes outside of its frames.", _REMEDY)
 
 
 def _zstd_frame(source: Reader) -> Iterator[bytes]:
@@ -181,7 +181,7 @@ def _damage_named(library_error: type[Exception]) -> Iterator[None]:
     try:
         yield
     except library_error as exc:
-        raise Tampered("The compressed stream is damaged.", _REMEDY) from exc
+        raise Tampered("The compressed stream is corrupted.", _REMEDY) from exc
 
 
 def _compressor(codec: Codec) -> _Compressor:
@@ -200,4 +200,4 @@ def _library() -> t.Any:
     return zstd
 
 
-_REMEDY = "Nothing of it may be used: read another copy, or an older backup."
+_REMEDY = "Use another copy, or an older backup."

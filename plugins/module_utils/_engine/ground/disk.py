@@ -151,9 +151,9 @@ def shortage(path: str) -> str:
     found = os.statvfs(path)
     left = found.f_bavail * found.f_frsize
     if left < min(found.f_blocks * found.f_frsize // RESERVE_SHARE, RESERVE_BYTES):
-        return f"{human_size(left)} are left"
+        return f"{human_size(left)} are free"
     if found.f_favail < found.f_files // RESERVE_SHARE:
-        return f"{found.f_favail} files can still be made"
+        return f"{found.f_favail} files can still be created"
     return ""
 
 
@@ -163,7 +163,7 @@ def explained(path: str) -> Iterator[None]:
     try:
         yield
     except FileExistsError as exc:
-        raise AlreadyExists(f"{path} exists already.", "Nothing was written.", path=path) from exc
+        raise AlreadyExists(f"{path} already exists.", "Nothing was written.", path=path) from exc
     except OSError as exc:
         number = exc.errno or 0
         raise _KINDS.get(number, StoreError)(
@@ -180,17 +180,17 @@ _KINDS: dict[int, type[StoreError]] = {
     errno.EDQUOT: Full,
 }
 
-_REMEDY = "Look at that path and at the file system that it is on, and run again."
+_REMEDY = "Check that path and its file system, and run again."
 
 _REMEDIES = {
     errno.ENOSPC: "Free space on that file system, or apply the retention policy, and run again.",
     errno.EDQUOT: "Raise the quota or free space, and run again.",
     errno.EROFS: "Mount the file system read-write, and run again.",
-    errno.EACCES: "Give the user who runs this the right to it, and run again.",
-    errno.EPERM: "Give the user who runs this the right to it, and run again.",
-    errno.EIO: "The disk reports errors: check its health before trusting what it holds.",
+    errno.EACCES: "Grant the user who runs this access to it, and run again.",
+    errno.EPERM: "Grant the user who runs this access to it, and run again.",
+    errno.EIO: "The disk reports errors: check its health before you trust its data.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
-    errno.EISDIR: "A directory stands where a file belongs: move it away, and run again.",
-    errno.ENOTDIR: "Something that is no directory stands in the way: remove it, or correct the path.",
+    errno.EISDIR: "A directory is in the place of a file: move it away, and run again.",
+    errno.ENOTDIR: "Something that is not a directory is in its place: remove it, or correct the path.",
     errno.ENOENT: "Create the directory above it, or correct the path.",
 }

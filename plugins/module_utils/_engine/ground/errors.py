@@ -56,7 +56,7 @@ class UsageError(RecoveryError):
 def require_one_of(field: str, value: str, allowed: Collection[str]) -> None:
     """Raise UsageError unless the value of this field is one that is allowed."""
     if value not in allowed:
-        raise UsageError(f"The {field} {value!r} is unknown.", f"Give one of {', '.join(allowed)}.", field=field)
+        raise UsageError(f"The {field} {value!r} is unknown.", f"Use one of {', '.join(allowed)}.", field=field)
 
 
 class MissingLibrary(RecoveryError):
@@ -66,8 +66,8 @@ class MissingLibrary(RecoveryError):
 
     def __init__(self, library: str, purpose: str) -> None:
         super().__init__(
-            f"The Python library {library} is needed {purpose} and cannot be imported.",
-            "Install it where this module runs, or run playbook lifeboat.recovery.install for this host.",
+            f"The Python library {library} is needed {purpose}, but cannot be imported.",
+            "Install it on the host where this runs, or run playbook lifeboat.recovery.install for this host.",
             library=library,
         )
 
@@ -94,7 +94,7 @@ class Full(StoreError):
     """The store has no room for what was written."""
 
 
-class Unbelievable(StoreError):
+class InconsistentStore(StoreError):
     """The store shows less than it must hold: nothing may be concluded from what it does not show."""
 
 

@@ -49,7 +49,7 @@ def render(families: Iterable[Family]) -> str:
     seen: set[str] = set()
     for family in families:
         if not _METRIC.fullmatch(family.name) or family.name in seen:
-            raise ValueError(f"{family.name!r} is no metric's name, or stands twice")
+            raise ValueError(f"{family.name!r} is not a metric name, or is a duplicate")
         seen.add(family.name)
         if not family.samples:
             continue
@@ -66,7 +66,7 @@ def _labels(labels: Mapping[str, str]) -> str:
     pairs = []
     for name, value in sorted(labels.items()):
         if not _LABEL.fullmatch(name) or name.startswith("__"):
-            raise ValueError(f"{name!r} is no label's name")
+            raise ValueError(f"{name!r} is not a label name")
         if value:
             quoted = _escaped(value).replace('"', '\\"')
             pairs.append(f'{name}="{quoted}"')

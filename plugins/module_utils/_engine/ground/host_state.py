@@ -19,7 +19,7 @@ DIRECTORY = "/var/lib/lifeboat"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Kept:
+class StateFile:
     """A file of the host: its name below a directory, with words in braces where there are several of its kind."""
 
     name: str
@@ -43,29 +43,29 @@ class Kept:
         return os.path.join(directory, os.path.dirname(self.name))
 
 
-AUDIT = Kept("audit.jsonl", "every operation and how it ended, each entry sealed to the one before it")
-RECEIPTS = Kept("receipts.jsonl", "the backups that this host made")
-EXPIRED = Kept("expired.jsonl", "the backups that retention let go")
-MARKS = Kept("marks.jsonl", "the marks that protect backups, as they were seen last")
-TRUST = Kept("trust-{application}@{store}.serial", "the number of the newest trust file that was seen in a store")
-DATABASES = Kept("databases.jsonl", "which databases a server had when it was last asked")
-STATISTICS = Kept("statistics.jsonl", "the figures of each backup that anomalies are looked for in")
-REREAD = Kept("reread.jsonl", "the stored files that this host read again since they were written")
-RESTORES = Kept("restores.jsonl", "the restores that this host made")
-HALF_MADE = Kept("half_made.jsonl", "the databases that a restore began, and whether it ended")
-NOTIFICATIONS = Kept("notifications.json", "what each channel was told", "lifeboat-notifications/1")
-NOTIFICATIONS_LOCK = Kept("notifications.lock", "held by who sends notifications")
-ARCHIVE = Kept("archives/{path}.json", "what an encrypted archive was made of, as hashes", "lifeboat-archive/1")
-STATUS = Kept("status/{operation}-{subject}.json", "how far a run is, or how it ended", "lifeboat-status/1")
-LOCK = Kept("locks/{name}.lock", "held by a job of the schedule while it runs")
-METRICS = Kept("metrics/{application}.prom", "the metrics, as node_exporter reads them")
-PAGE = Kept("metrics/{application}.html", "the status page")
+AUDIT = StateFile("audit.jsonl", "every operation and its result, each entry chained to the one before it")
+RECEIPTS = StateFile("receipts.jsonl", "the backups that this host made")
+EXPIRED = StateFile("expired.jsonl", "the backups that retention deleted")
+MARKS = StateFile("marks.jsonl", "the marks that protect backups, as last seen")
+TRUST = StateFile("trust-{application}@{store}.serial", "the serial of the newest trust file seen in a store")
+DATABASES = StateFile("databases.jsonl", "the databases of a server when it was last asked")
+STATISTICS = StateFile("statistics.jsonl", "the figures of each backup, in which anomalies are detected")
+REREAD = StateFile("reread.jsonl", "the stored files that this host has verified since they were written")
+RESTORES = StateFile("restores.jsonl", "the restores that this host made")
+STAGING_DATABASES = StateFile("staging_databases.jsonl", "the staging databases that restores created")
+NOTIFICATIONS = StateFile("notifications.json", "what was sent to each channel", "lifeboat-notifications/1")
+NOTIFICATIONS_LOCK = StateFile("notifications.lock", "locked while notifications are sent")
+ARCHIVE = StateFile("archives/{path}.json", "the content of an encrypted archive, as hashes", "lifeboat-archive/1")
+STATUS = StateFile("status/{operation}-{subject}.json", "the progress of a run, or its result", "lifeboat-status/1")
+LOCK = StateFile("locks/{name}.lock", "locked while a job of the schedule runs")
+METRICS = StateFile("metrics/{application}.prom", "the metrics, as node_exporter reads them")
+PAGE = StateFile("metrics/{application}.html", "the status page")
 
-SETTINGS = Kept("host.json", "the settings of this host, for its own tools", "lifeboat-host/1")
-SCHEDULE = Kept("schedule.json", "the jobs of this host", "lifeboat-schedule/1")
-LOAN = Kept("loans/{run}.loan", "what is lent to a restore, locked while its lender lives")
-LOAN_SOCKET = Kept("loans/{run}.sock", "where a restore asks for what is lent")
-LOANS_LOCK = Kept("loans/ledger.lock", "held by who lends or takes back")
+SETTINGS = StateFile("host.json", "the settings of this host, for its own tools", "lifeboat-host/1")
+SCHEDULE = StateFile("schedule.json", "the jobs of this host", "lifeboat-schedule/1")
+LOAN = StateFile("loans/{run}.loan", "what is lent to a restore, locked while it is lent")
+LOAN_SOCKET = StateFile("loans/{run}.sock", "where a restore asks for what is lent")
+LOANS_LOCK = StateFile("loans/ledger.lock", "locked while something is lent or taken back")
 
 CONFIG = (SETTINGS, SCHEDULE, LOAN, LOAN_SOCKET, LOANS_LOCK)
 """What lies below `lifeboat_config_dir`; all else lies below `lifeboat_state_dir`."""

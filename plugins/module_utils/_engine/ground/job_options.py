@@ -30,7 +30,7 @@ def size(value: object, field: str) -> object:
 def names(value: object, field: str) -> object:
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list) or not listed or not all(isinstance(name, str) and name for name in listed):
-        raise _refused(value, field, "names or patterns, as a list")
+        raise _refused(value, field, "a list of names or patterns")
     return value
 
 
@@ -65,9 +65,9 @@ def whole(lowest: int, highest: int) -> Check:
 
 
 def _refused(value: object, field: str, wanted: str) -> UsageError:
-    return UsageError(f"The option {field} is {value!r}.", f"Give {wanted}.", field=field)
+    return UsageError(f"{field} cannot be {value!r}.", f"Use {wanted}.", field=field)
 
 
 text = _filled(str, "a text")
-mapping = _filled(dict, "a policy, as lifeboat_retention is one")
+mapping = _filled(dict, "a policy like lifeboat_retention")
 yes_or_no = _filled(bool, "true or false")

@@ -26,7 +26,8 @@ from .errors import Busy, StoreError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .host_state import Kept
+    from .host_state import StateFile
+
 
 Entry = t.TypeVar("Entry")
 
@@ -43,7 +44,7 @@ class Journal(t.Generic[Entry]):
     Without a directory nothing is kept and nothing is known; `path` is None then.
     """
 
-    def __init__(self, state_dir: str | None, kept: Kept, entry: type[Entry]) -> None:
+    def __init__(self, state_dir: str | None, kept: StateFile, entry: type[Entry]) -> None:
         self.path = kept.below(state_dir)
         self._entry = entry
 
@@ -76,7 +77,7 @@ class BoundedJournal(Journal[Entry]):
     def __init__(
         self,
         state_dir: str | None,
-        kept: Kept,
+        kept: StateFile,
         entry: type[Entry],
         *,
         largest: int,
@@ -188,7 +189,7 @@ def _open(path: str) -> int:
     try:
         state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
-            raise OSError(errno.EINVAL, "it is not a regular file with one name")
+            raise OSError(errno.EINVAL, "it is not a regular file with a single link")
         if os.geteuid() == 0 and state.st_size == 0:
             owner = os.stat(os.path.dirname(path))
             os.fchown(handle, owner.st_uid, owner.st_gid)
@@ -209,7 +210,7 @@ def _lock(
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
             return
         sleep(STEP)
-    raise Busy(f"Somebody holds the lock of {path}.", "Find the process with fuser, and end it.", path=path)
+    raise Busy(f"Another process holds the lock of {path}.", "Find the process with fuser, and stop it.", path=path)
 
 
 def _whole(handle: int, size: int) -> int:

@@ -85,7 +85,7 @@ class Child:
         except FileNotFoundError as exc:
             raise ProcessFailed(
                 f"The program {os.fsdecode(argv[0])} is not installed.",
-                "Install the package that brings it, and try again.",
+                "Install its package, and try again.",
                 program=self.program,
             ) from exc
         except (OSError, ValueError) as exc:
@@ -182,7 +182,7 @@ class Consumer(Child):
         except BrokenPipeError as exc:
             self.wait()
             raise ProcessFailed(
-                f"{self.program} ended before it had read its whole input.", program=self.program, exit_status=0
+                f"{self.program} exited before it had read all of its input.", program=self.program, exit_status=0
             ) from exc
 
     def finish(self) -> None:

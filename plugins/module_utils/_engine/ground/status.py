@@ -151,7 +151,7 @@ def line(status: Status, previous: Status | None = None) -> str:
 def report(statuses: list[Status], now: datetime.datetime) -> str:
     """Return what `lifeboat status` prints: an operation each, and below a running one its open members."""
     if not statuses:
-        return "Nothing has run here that left a status.\n"
+        return "No operation has run on this host yet.\n"
     lines: list[str] = []
     for status in statuses:
         lines.append(_ended(status, now) if status.result else line(status) + _silence(status, now))

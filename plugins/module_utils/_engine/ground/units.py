@@ -57,8 +57,8 @@ def parse_duration(text: str, field: str) -> float:
         if seconds <= LONGEST:
             return seconds
     raise UsageError(
-        f"The option {field} is {text!r}, which is no time.",
-        "Give numbers with the units s, m, h, d or w, such as 90s, 12h or 1h30m.",
+        f"{field}: {text!r} is not a duration.",
+        "Use numbers with the units s, m, h, d or w, such as 90s, 12h or 1h30m.",
         field=field,
     )
 
@@ -82,8 +82,8 @@ def parse_zone(name: object, field: str) -> datetime.tzinfo:
         if isinstance(name, str) and not zoneinfo.available_timezones():
             raise MissingLibrary("tzdata", f"to know the time zone {name!r}") from exc
         raise UsageError(
-            f"The option {field} is {name!r}, which is no time zone that this host knows.",
-            "Give a name such as UTC or Europe/Amsterdam; Debian's package tzdata brings them.",
+            f"{field}: {name!r} is not a time zone that this host knows.",
+            "Use a name such as UTC or Europe/Amsterdam; they are in Debian's package tzdata.",
             field=field,
         ) from exc
 
@@ -100,8 +100,8 @@ def parse_size(text: str, field: str) -> int:
         if size == int(size) and size <= LARGEST:
             return int(size)
     raise UsageError(
-        f"The option {field} is {text!r}, which is no size.",
-        "Give a number of bytes, or one with kB, MB, GB, TB (thousands) or KiB, MiB, GiB, TiB (1024s), such as 64MiB.",
+        f"{field}: {text!r} is not a size.",
+        "Use a number of bytes, or one with kB, MB, GB, TB (thousands) or KiB, MiB, GiB, TiB (1024s), such as 64MiB.",
         field=field,
     )
 

@@ -15,8 +15,8 @@ def refuse(text: str, path: str, field: str = "") -> None:
     """Raise UsageError when what was read from `path` is a vault."""
     if text.lstrip("\ufeff \n").startswith(MARK):
         raise UsageError(
-            f"{path} is an Ansible vault, which cannot be read here.",
-            f"Decrypt it into a file of mode 0600 with 'ansible-vault decrypt --output FILE {path}', and name that.",
+            f"{path} is encrypted with Ansible Vault, which cannot be read on this host.",
+            f"Decrypt it into a file of mode 0600 with 'ansible-vault decrypt --output FILE {path}', and use that.",
             path=path,
             **({"field": field} if field else {}),
         )

@@ -106,8 +106,8 @@ class Verb:
         return tuple(event for event in (self.done, self.failed, self.refused, self.stopped, *self.others) if event)
 
 
-_RUN_AGAIN = "Mend the cause and run playbook lifeboat.recovery.{} for this host; docs/troubleshooting.md has causes."
-_NOT_MEANT = "If nobody meant that, see docs/security.md."
+_RUN_AGAIN = "Fix the cause and run playbook lifeboat.recovery.{} for this host; see docs/troubleshooting.md."
+_NOT_MEANT = "If this was not intended, see docs/security.md."
 _critical = functools.partial(EventType, severity="critical")
 _warning = functools.partial(EventType, severity="warning")
 _JOBS = ("lifeboat_jobs", options.whole(1, 64))
@@ -117,7 +117,7 @@ MARK_CHANGED = _warning("mark_changed", "a mark of a backup of {} changed", _NOT
 
 UNPROVED = EventType(
     "restore_test_unproved",
-    "a backup of {} restores, and was compared with nothing",
+    "a backup of {} restores, but could not be compared",
     "Set lifeboat_proof to counts or content: the next backup then has a proof.",
 )
 """A restore test of a backup that has no proof, which says nothing of its data."""
@@ -162,9 +162,9 @@ VERBS = (
         figures=("chosen", "emergency_backup_id", "proved", "recovery_id", "strategy", "table_bytes", "target"),
         done=EventType("restore_finished", "restore of {} finished"),
         failed=_critical(
-            "restore_failed", "restore of {} FAILED", "Nothing was exchanged; docs/restore.md has every message."
+            "restore_failed", "restore of {} FAILED", "Nothing was replaced; docs/restore.md explains every message."
         ),
-        refused=_warning("restore_refused", "restore of {} was refused", "Nothing was touched: see the message."),
+        refused=_warning("restore_refused", "restore of {} was refused", "Nothing was changed: see the message."),
     ),
     Verb(
         operation="validation",
@@ -177,12 +177,12 @@ VERBS = (
         failed=_critical(
             "restore_test_failed",
             "restore test of {} FAILED",
-            "Do not count on this backup: test an earlier one and make another. See docs/validate.md.",
+            "Do not rely on this backup: test an earlier one and make another. See docs/validate.md.",
         ),
         stopped=_warning(
             "restore_test_stopped",
             "restore test of {} was stopped",
-            "It says nothing about the backup. Run playbook lifeboat.recovery.validate again.",
+            "The backup was not judged. Run playbook lifeboat.recovery.validate again.",
         ),
         others=(UNPROVED,),
         alert="LifeboatProofFailed",
@@ -205,13 +205,13 @@ VERBS = (
         done=EventType("verification_passed", "stored backups of {} are intact"),
         failed=_critical(
             "verification_failed",
-            "stored backups of {} are DAMAGED or unreadable",
-            "Keep all replicas, make another backup at once, and find out who or what changed the store.",
+            "stored backups of {} are CORRUPTED or unreadable",
+            "Keep all replicas, make a backup at once, and find out what changed the store.",
         ),
         stopped=_warning(
             "verification_stopped",
             "verification of {} was stopped",
-            "It says nothing about what it had not read. Run playbook lifeboat.recovery.verify again.",
+            "The rest was not verified. Run playbook lifeboat.recovery.verify again.",
         ),
         alert="LifeboatProofFailed",
         scheduled=Scheduled(
@@ -229,9 +229,7 @@ VERBS = (
         figures=("deleted", "expired", "freed", "garbage", "kept", "kind", "mark", "retained"),
         done=EventType("retention_applied", "retention of {} applied"),
         failed=_critical("retention_failed", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
-        refused=_warning(
-            "retention_refused", "retention of {} was refused", "Nothing was deleted. See whether the policy is meant."
-        ),
+        refused=_warning("retention_refused", "retention of {} was refused", "Nothing was deleted. Check the policy."),
         others=(MARK_CHANGED,),
         alert="LifeboatRunFailed",
         scheduled=Scheduled(
@@ -265,7 +263,7 @@ VERBS = (
         facts=("archive",),
         figures=("files",),
         done=EventType("archive_finished", "archive of {} finished"),
-        failed=_critical("archive_failed", "archive of {} FAILED", "Mend the cause and run it again."),
+        failed=_critical("archive_failed", "archive of {} FAILED", "Fix the cause and run it again."),
         alert="LifeboatRunFailed",
     ),
     Verb(
@@ -278,7 +276,7 @@ VERBS = (
         operation="recovery",
         on_request=True,
         done=_warning("recovery_finished", "recovery of {} finished"),
-        failed=_critical("recovery_failed", "recovery of {} FAILED", "Mend the cause; it resumes where it was."),
+        failed=_critical("recovery_failed", "recovery of {} FAILED", "Fix the cause and run it again; it resumes."),
         others=(_warning("recovery_started", "recovery of {} STARTED"),),
     ),
     Verb(

@@ -70,7 +70,7 @@ def test_roots_come_from_the_option_and_from_the_file(tmp_path):
 
 def test_a_file_without_roots_is_refused(tmp_path):
     (tmp_path / "roots").write_text("# none\n")
-    with pytest.raises(UsageError, match="holds no root"):
+    with pytest.raises(UsageError, match="contains no root"):
         given(keys=NO_KEYS | {"roots_file": str(tmp_path / "roots")}).keys()
 
 

@@ -196,10 +196,10 @@ def test_a_log_that_cannot_be_written_is_a_warning(run, tmp_path):
     ran = run(MADE)
     assert ran.entries == []
     assert ran.result["changed"]
-    assert "The audit log lacks what this run did." in str(ran.result["warnings"])
+    assert "This run could not be written to the audit log." in str(ran.result["warnings"])
 
 
 def test_half_a_line_that_was_cut_off_is_a_warning(run, tmp_path):
     (tmp_path / "audit.jsonl").write_text('{"seq')
-    assert "half a line of 5 bytes" in str(run(MADE).result["warnings"])
+    assert "an incomplete line of 5 bytes" in str(run(MADE).result["warnings"])
     assert "warnings" not in run(MADE).result

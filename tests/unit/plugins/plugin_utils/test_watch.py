@@ -30,7 +30,7 @@ class Host:
     def sleep(self, seconds):
         self.clock += seconds
 
-    def look(self, _job):
+    def poll(self, _job):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         answer = answer(self.clock - 1000) if callable(answer) else answer
         if isinstance(answer, Exception):

@@ -86,7 +86,7 @@ def test_weaker_is_what_lets_anything_go_earlier(has: tuple[str, int], wanted: t
     state = State(True, "enabled", True, Lock(*has))
     declared = {"object_lock": {"mode": wanted[0], "days": wanted[1]}}
     if weaker:
-        with pytest.raises(UsageError, match="weaker than what the bucket has") as caught:
+        with pytest.raises(UsageError, match="weaker than that of the bucket") as caught:
             changed(state, **declared)
         assert caught.value.details["field"] == "bucket.object_lock"
     assert len(changed(state, **declared, allow_weaker=True)) == 1

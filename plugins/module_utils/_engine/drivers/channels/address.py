@@ -87,14 +87,12 @@ class Address:
 def read_address(url: str | None, url_file: str | None, where: str) -> Address:
     """Return the address that a channel names in one of two ways. Raise UsageError when it is none."""
     if bool(url) == bool(url_file):
-        raise UsageError(
-            f"The {where} needs one of url and url_file.", "A file keeps the tokens out of the inventory.", field="url"
-        )
+        raise UsageError(f"The {where} needs either url or url_file.", "Set url_file or url.", field="url")
     text = url.strip() if url else read_secret(url_file or "", where)
     if not _SCHEME.fullmatch(text) or re.search(r"\s", text):
         raise UsageError(
-            f"The URL of the {where} is no URL.",
-            "Write it as https://host/path, mailtos://user:password@host?to=…, or as Apprise documents its services.",
+            f"The URL of the {where} is malformed.",
+            "Use https://host/path, mailtos://user:password@host?to=…, or a URL that Apprise documents.",
             field="url",
         )
     return Address(text)
@@ -109,15 +107,15 @@ def read_secret(path: str, where: str) -> str:
     except OSError as exc:
         raise UsageError(
             f"The file {path} of the {where} cannot be read: {exc.strerror}.",
-            "Correct the path, or give the user who runs this the file.",
+            "Correct the path, or make the file readable for this user.",
             field="url_file",
         ) from exc
     except UnicodeDecodeError:
         text = ""
     if stat.S_ISREG(state.st_mode) and state.st_mode & 0o077:
         raise UsageError(
-            f"The file {path} of the {where} can be used by others than its owner.",
-            f"Run chmod 0600 {path}, and replace what it holds if others may have read it.",
+            f"The file {path} of the {where} is accessible to users other than its owner.",
+            f"Run chmod 0600 {path}, and replace the secret in it if others may have read it.",
             field="url_file",
         )
     vaults.refuse(text, path, "url_file")

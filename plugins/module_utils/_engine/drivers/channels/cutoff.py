@@ -36,18 +36,18 @@ def within(seconds: float, work: Callable[[], None], environ: Mapping[str, str])
     try:
         child.start()
     except OSError as exc:
-        raise Undelivered(f"No process could be started for sending: {exc.strerror}.") from exc
+        raise Undelivered(f"The process that sends could not be started: {exc.strerror}.") from exc
     telling.close()
     try:
         if not hearing.poll(seconds):
             raise Undelivered(
                 f"The receiver did not answer within {human_duration(seconds)}.",
-                "See whether it is up and reachable from this host.",
+                "Check that it is up and reachable from this host.",
             )
         with contextlib.suppress(EOFError):
             _raise(hearing.recv())
             return
-        raise Undelivered("The process that was sending ended without a word.")
+        raise Undelivered("The process that sends ended without a result.")
     finally:
         child.kill()
         child.join()

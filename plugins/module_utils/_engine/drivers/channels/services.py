@@ -28,7 +28,7 @@ except ImportError:
 else:
     MISSING = False
 
-PURPOSE = "to send notifications to other receivers than plain webhooks"
+PURPOSE = "to send notifications to receivers other than webhooks"
 
 TYPES = {"info": "success", "warning": "warning", "critical": "failure"}
 """Apprise's word, and so colour and sign, for each severity."""
@@ -77,7 +77,7 @@ def send(address: Address, subject: str, body: str, *, severity: str, markdown: 
         said = f": {_joined(notes.lines)}" if notes.lines else ""
         raise Undelivered(
             f"Apprise cannot use the URL{said}.",
-            "Write it as Apprise documents that service; for a webhook with a JSON body, set format to json.",
+            "Use the form that Apprise documents; for a webhook with a JSON body, set format: json.",
             final=True,
         )
     _refuse_laxity(service)
@@ -87,8 +87,8 @@ def send(address: Address, subject: str, body: str, *, severity: str, markdown: 
     if not sender.notify(body=body, title=subject, notify_type=TYPES[severity], body_format=body_format):
         said = f": {_joined(notes.lines)}" if notes.lines else ""
         raise Undelivered(
-            f"{service.service_name} was not reached or refused the message{said}.",
-            "Check the URL, its token, and whether the service is reachable from this host.",
+            f"{service.service_name} could not be reached or rejected the message{said}.",
+            "Check the URL, its token, and that the service is reachable from this host.",
         )
 
 
@@ -130,8 +130,8 @@ def _refuse_laxity(service: t.Any) -> None:
     ]
     if lax:
         raise Undelivered(
-            f"The URL asks for {' and '.join(lax)}, which is not done.",
-            "Take that out; a certificate authority of your own is named by ca_cert.",
+            f"The URL requests {' and '.join(lax)}, which is refused.",
+            "Remove that from the URL; set ca_cert for a certificate authority of your own.",
             final=True,
         )
 

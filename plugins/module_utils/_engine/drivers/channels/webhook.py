@@ -69,8 +69,8 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         except ValueError:
             place = "nowhere"
         raise Undelivered(
-            f"The receiver redirects to {place} (status {code}), which is not followed.",
-            "Give the URL that it redirects to, if that is meant.",
+            f"The receiver redirects to {place} (status {code}), and redirects are not followed.",
+            "Set the URL that it redirects to, if it is the right one.",
             final=True,
         )
 
@@ -113,14 +113,14 @@ def _send(request: urllib.request.Request, trust: Trust, timeout: float) -> None
     except urllib.error.HTTPError as exc:
         again = exc.code >= 500 or exc.code in TRY_AGAIN
         reason = http.client.responses.get(exc.code, "")
-        remedy = "" if again else "Check the URL, and whether its token is still valid."
+        remedy = "" if again else "Check the URL, and that its token is still valid."
         raise Undelivered(f"The receiver answered {exc.code} {reason}".rstrip() + ".", remedy, final=not again) from exc
     except urllib.error.URLError as exc:
         raise _unreached(exc.reason) from exc
     except (OSError, http.client.HTTPException) as exc:
         raise _unreached(exc) from exc
     except ValueError as exc:
-        raise Undelivered("The URL or the token cannot be used for a request.", "Correct it.", final=True) from exc
+        raise Undelivered("The URL or its token is not valid in a request.", "Correct it.", final=True) from exc
 
 
 def _unreached(reason: object) -> Undelivered:
@@ -128,13 +128,13 @@ def _unreached(reason: object) -> Undelivered:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return Undelivered(
             f"The receiver's certificate is not trusted: {reason.verify_message}.",
-            "Give its certificate authority as ca_cert, or correct the host in the URL.",
+            "Set ca_cert to its certificate authority, or correct the host in the URL.",
             final=True,
         )
     if isinstance(reason, TimeoutError):
-        return Undelivered("The receiver did not answer in time.", "See whether it is up and reachable from this host.")
+        return Undelivered("The receiver did not answer in time.", "Check that it is up and reachable from this host.")
     said = reason.strerror if isinstance(reason, OSError) and reason.strerror else type(reason).__name__
-    return Undelivered(f"The receiver could not be reached: {said}.", "See whether it is up and reachable.")
+    return Undelivered(f"The receiver could not be reached: {said}.", "Check that it is up and reachable.")
 
 
 def _without_login(url: str) -> tuple[str, str]:

@@ -111,7 +111,7 @@ class Source(t.Protocol[SinkT_contra]):
     def check(self) -> None:
         """Raise UsageError for values that cannot be meant, before anything is touched."""
 
-    def look(self, known: Known, world: World, /) -> Preview:
+    def preview(self, known: Known, world: World, /) -> Preview:
         """Return what would be backed up. Raise what would keep a backup from being right; change nothing."""
 
     def capture(self, known: Known, sink: SinkT_contra, world: World, /) -> Captured:

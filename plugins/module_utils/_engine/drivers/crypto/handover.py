@@ -45,7 +45,7 @@ def make(old: OpeningKey, recipients: Sequence[Recipient]) -> bytes:
     """Encrypt `old` to `recipients`: the bytes to store. Read them back with `accept` before dropping the old key."""
     public = old.recipient.public
     if not recipients or any(recipient.type != HPKE_X25519 for recipient in recipients):
-        raise KeyRefused("An old key can be handed over to recipients of the type hpke-x25519 only.")
+        raise KeyRefused("Old keys can be handed over only to recipients of type hpke-x25519.")
     items = [
         wraps.Wrap(recipient.kid, recipient.type, primitives.hpke_seal(recipient.public, _INFO + public, old.secret))
         for recipient in recipients
@@ -66,10 +66,10 @@ def parse(data: bytes, old_kid: str) -> Handover:
         strict_json.loads(data, limit=LIMIT), {"format": str, "type": str, "public": str, "wraps": list}, what=_WHAT
     )
     if fields["format"] != FORMAT or fields["type"] != HPKE_X25519:
-        raise Tampered(f"{_WHAT} has a format that is not known here.")
+        raise Tampered(f"{_WHAT} has a format that this version does not support.")
     offer = Handover(strict_json.unbase64(fields["public"], what=_WHAT), wraps.parse_wraps(fields["wraps"]))
     if len(offer.public) != primitives.KEY_BYTES or offer.kid != old_kid:
-        raise Tampered(f"{_WHAT} stands under the name of another key.", "Nothing of it was used.")
+        raise Tampered(f"{_WHAT} is stored under the name of another key.", "Use another copy of it.")
     return offer
 
 

@@ -36,10 +36,10 @@ _SECRET = re.compile(r"[0-9a-f]{64}")
 _FIELDS = {"format": str, "type": str, "kid": str, "secret": str, "status": str, "created": str}
 
 _FOREIGN = {
-    vaults.MARK: ("is encrypted by Ansible Vault", VAULT_REMEDY),
-    "-----BEGIN": ("is a key or certificate in PEM form, and no key of backups", HOW_TO_MAKE_A_KEY),
-    "age-encryption": ("is a file of age, and no key of backups", HOW_TO_MAKE_A_KEY),
-    "BACKUP_ENCRYPTION_KEY": ("holds a setting, and not the key alone", "Leave the 64 digits in it, and nothing else."),
+    vaults.MARK: ("is encrypted with Ansible Vault", VAULT_REMEDY),
+    "-----BEGIN": ("is a PEM key or certificate, not a backup key", HOW_TO_MAKE_A_KEY),
+    "age-encryption": ("is an age file, not a backup key", HOW_TO_MAKE_A_KEY),
+    "BACKUP_ENCRYPTION_KEY": ("contains a setting, not just the key", "Keep only the 64 digits in it."),
 }
 """What people take for a key file, by how it begins."""
 
@@ -93,7 +93,7 @@ def read(path: str) -> list[KeyRecord]:
     except (Tampered, ValueError) as exc:
         raise KeyRefused(f"{path} is not a key file.", HOW_TO_MAKE_A_KEY, path=path) from exc
     if not records:
-        raise KeyRefused(f"{path} holds no keys.", HOW_TO_MAKE_A_KEY, path=path)
+        raise KeyRefused(f"{path} contains no keys.", HOW_TO_MAKE_A_KEY, path=path)
     return records
 
 
@@ -102,8 +102,8 @@ def read_one(path: str, type_: str) -> KeyRecord:
     found = [item for item in read(path) if item.type == type_ and item.status == "primary"]
     if len(found) != 1:
         raise KeyRefused(
-            f"{path} holds {len(found) or 'no'} {type_} keys with the status primary, and one is needed.",
-            "Give the file that was made for this purpose.",
+            f"{path} holds {len(found) or 'no'} {type_} keys with the status primary, and must contain exactly one.",
+            "Use the file that was made for this purpose.",
             path=path,
         )
     return found[0]
@@ -129,11 +129,11 @@ def _parse(value: object) -> KeyRecord:
     fields = strict_json.take(value, _FIELDS, what="A key")
     known = fields["format"] == FORMAT and fields["type"] in TYPES and fields["status"] in STATUSES
     if not known or not _SECRET.fullmatch(fields["secret"]):
-        raise Tampered("A key does not have the form that it must have.")
+        raise Tampered("A key is malformed.")
     created = datetime.strptime(fields["created"], _TIME).replace(tzinfo=UTC) if fields["created"] else None
     secret = bytes.fromhex(fields["secret"])
     if key_id(fields["type"], secret) != fields["kid"]:
-        raise Tampered("A key's kid is not that of its secret.")
+        raise Tampered("A key's kid does not match its secret.")
     return KeyRecord(fields["type"], fields["kid"], secret, fields["status"], created)
 
 
@@ -145,8 +145,8 @@ def _read_private(path: str) -> bytes:
             state = os.fstat(handle)
             if stat.S_ISREG(state.st_mode) and state.st_mode & 0o077:
                 raise KeyRefused(
-                    f"{path} can be used by others than its owner (mode {stat.S_IMODE(state.st_mode):04o}).",
-                    f"Run chmod 600 {path}, and think about who may have read it.",
+                    f"{path} is accessible to users other than its owner (mode {stat.S_IMODE(state.st_mode):04o}).",
+                    f"Run chmod 600 {path}, and consider who may have read it.",
                     path=path,
                 )
             return file.read(LIMIT + 1)
@@ -163,7 +163,7 @@ def _text(path: str, data: bytes) -> str:
     What is of another kind is named: its length alone, 613 characters say, tells nobody anything.
     """
     if len(data) > LIMIT:
-        raise KeyRefused(f"{path} is larger than {LIMIT} bytes, and no key file.", HOW_TO_MAKE_A_KEY, path=path)
+        raise KeyRefused(f"{path} is larger than {LIMIT} bytes, so it is not a key file.", HOW_TO_MAKE_A_KEY, path=path)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     else:

@@ -36,8 +36,8 @@ _PAPER_GROUP = 8
 _DISTINCT_BYTES = 18
 _ANY_SCALAR = bytes(range(32))
 
-VAULT_REMEDY = "Put its text into a variable, which Ansible decrypts by itself, or decrypt it: ansible-vault decrypt."
-HOW_TO_MAKE_A_KEY = "Make one with (umask 077; openssl rand -hex 32 > recovery.key), and keep a copy off this machine."
+VAULT_REMEDY = "Put its content into a variable, which Ansible decrypts, or run: ansible-vault decrypt."
+HOW_TO_MAKE_A_KEY = "Create one with (umask 077; openssl rand -hex 32 > recovery.key), and keep a copy elsewhere."
 
 
 def kid(type_: str, public: bytes) -> str:
@@ -60,7 +60,7 @@ def public_key(text: str, field: str) -> bytes:
     """Return a raw public key that was given in hex. Raise UsageError that names `field` on anything else."""
     if not _HEX_KEY.fullmatch(text.strip()):
         raise UsageError(
-            f"A key of {field} is not 64 hexadecimal digits.", "Give its public key, not a secret.", field=field
+            f"A key in {field} is not 64 hexadecimal digits.", "Use its public key, not a secret.", field=field
         )
     return bytes.fromhex(text.strip())
 
@@ -78,7 +78,7 @@ class Recipient:
                 raise KeyRefused("A recipient's public key is not 32 bytes.")
             primitives.x25519(_ANY_SCALAR, self.public)  # refuses points of low order
         elif self.type not in RECIPIENT_TYPES:
-            raise KeyRefused(f"Recipients of the type {self.type!r} are not known here.")
+            raise KeyRefused(f"Recipients of type {self.type!r} are not supported by this version.")
 
     @property
     def kid(self) -> str:
@@ -149,7 +149,7 @@ class RecoveryKey:
     def __post_init__(self) -> None:
         _require_length(self.seed, "A recovery key")
         if len(set(self.seed)) < _DISTINCT_BYTES:
-            raise KeyRefused("The recovery key is not random: it repeats itself.", HOW_TO_MAKE_A_KEY)
+            raise KeyRefused("The recovery key is not random: its digits repeat.", HOW_TO_MAKE_A_KEY)
 
     @classmethod
     def generate(cls) -> RecoveryKey:
@@ -161,7 +161,7 @@ class RecoveryKey:
         """Read 64 hexadecimal digits; white space around them, and an editor's mark before them, are ignored."""
         digits = text.strip().removeprefix("\ufeff")
         if digits.startswith(vaults.MARK):
-            raise KeyRefused("The recovery key is encrypted by Ansible Vault.", VAULT_REMEDY)
+            raise KeyRefused("The recovery key is encrypted with Ansible Vault.", VAULT_REMEDY)
         if not _HEX_KEY.fullmatch(digits):
             raise KeyRefused(
                 f"The recovery key is not 64 hexadecimal digits (it has {len(digits)} characters).", HOW_TO_MAKE_A_KEY
@@ -174,12 +174,12 @@ class RecoveryKey:
         digits = re.sub(r"[\s-]", "", text).lower()
         if not _PAPER.fullmatch(digits):
             raise KeyRefused(
-                "The paper form of a recovery key has 72 hexadecimal digits.", "Compare it with the sheet."
+                "The paper form of a recovery key has 72 hexadecimal digits.", "Compare it with the printed sheet."
             )
         key = cls(bytes.fromhex(digits[:64]))
         if not hmac.compare_digest(key._check_digits, digits[64:]):
             raise KeyRefused(
-                "The check digits do not fit the key: something was misread.", "Compare it with the sheet."
+                "The check digits do not match the key: a digit was misread.", "Compare it with the printed sheet."
             )
         return key
 

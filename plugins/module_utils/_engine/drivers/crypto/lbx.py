@@ -112,7 +112,7 @@ class SealedFile:
 
     def __iter__(self) -> Iterator[bytes]:
         if self._started:
-            raise UsageError("A sealed file can be read only once.", "Seal the plaintext again for another attempt.")
+            raise UsageError("An encrypted file can be read only once.", "Encrypt the plaintext again.")
         self._started = True
         return self._blocks()
 
@@ -169,8 +169,8 @@ def read_head(chunks: Iterable[bytes], expected: Expected | None = None) -> tupl
         raise _altered(expected)
     if expected is not None and signer not in expected.signers:
         raise Tampered(
-            f"{_called(expected)} is signed by a key that may not sign it here.",
-            "It is forged, or comes from a host that the trust file does not list: nothing of it was used.",
+            f"{_called(expected)} is signed by a key that is not trusted for it.",
+            "It was not used: it is forged, or comes from a host that the trust file does not list.",
         )
     if not verify(signer, signature, "lbx-head", body):
         raise _altered(expected)
@@ -179,8 +179,8 @@ def read_head(chunks: Iterable[bytes], expected: Expected | None = None) -> tupl
     head = _parse(raw, body[_LENGTH_END:-_SIGNER_BYTES], signer)
     if expected is not None and expected.name not in {None, head.name}:
         raise Tampered(
-            f"{_called(expected)} is a file that was sealed under another name.",
-            "Somebody moved or swapped stored files: nothing of it was used.",
+            f"{_called(expected)} was encrypted under another name.",
+            "It was not used: somebody moved or swapped stored files.",
         )
     return head, source.rest()
 
@@ -203,7 +203,7 @@ def open_file(chunks: Iterable[bytes], expected: Expected, opener: Opener) -> It
     head, rest = read_head(_watched(chunks, expected), expected)
     data_key = opener.data_key(head)
     if not wraps.fits(data_key, head.commit):
-        raise KeyRefused(f"The key that was found does not open {head.name or 'this file'}.")
+        raise KeyRefused(f"The key that was found does not decrypt {head.name or 'this file'}.")
     try:
         yield from stream.decrypt(data_key, head.aad, rest)
     except Tampered as exc:
@@ -233,11 +233,11 @@ def _parse(raw: bytes, text: bytes, signer: bytes) -> Head:
         strict_json.loads(text, limit=MAX_HEADER), required, {"digest": str}, what="A file's header"
     )
     if fields["format"] != FORMAT:
-        raise Tampered("The file has a format that is not known here.", "A later version of this software may read it.")
+        raise Tampered("The file has an unsupported format.", "Use a later version of the collection.")
     commitment, digest = fields["commit"], fields.get("digest")
     for value in (commitment, digest):
         if value is not None and (len(value) != _COMMIT_HEX or not set(value) <= set("0123456789abcdef")):
-            raise Tampered("A file's header does not have the form that it must have.", "Nothing of it was used.")
+            raise Tampered("A file's header is malformed.", "Use another copy of it.")
     return Head(raw, fields["name"], bytes.fromhex(commitment), wraps.parse_wraps(fields["wraps"]), signer, digest)
 
 

@@ -16,7 +16,7 @@ from .keys import HOW_TO_MAKE_A_KEY, OpeningKey, RecoveryKey, Signer, public_key
 
 Mode = t.Literal["single-key", "sealed-host", "reader"]
 
-_HOW_TO_PIN = "Give the root's public key (64 hexadecimal digits), which the recovery key's owner can show."
+_HOW_TO_PIN = "Set roots to the root's public key (64 hexadecimal digits), which the recovery key's owner knows."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ def read_roots(path: str) -> tuple[str, ...]:
     roots = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
     if not roots:
         raise UsageError(
-            f"The file {path} holds no root.", "Write a root's public key into it: 64 digits.", field="roots_file"
+            f"The file {path} contains no root.",
+            "Write a root's public key (64 digits) into it.",
+            field="roots_file",
         )
     return roots
 
@@ -81,7 +83,7 @@ def nothing_to_write_with() -> KeyRefused:
 def _read_opening(path: str) -> list[OpeningKey]:
     found = [OpeningKey(item.secret) for item in keyfile.read(path) if item.type == "opening"]
     if not found:
-        raise KeyRefused(f"{path} holds no opening key.", "Give the file that was made for opening.", path=path)
+        raise KeyRefused(f"{path} contains no opening key.", "Use the file of an opening key.", path=path)
     return found
 
 
@@ -94,7 +96,7 @@ def _read_recovery(keys: KeySettings) -> tuple[RecoveryKey | None, list[OpeningK
     primary = RecoveryKey(keyfile.read_one(keys.recovery_key_file, "recovery").secret)
     if given is not None and given != primary:
         raise UsageError(
-            "BACKUP_ENCRYPTION_KEY and the recovery key file hold two different keys.", "Give one of them."
+            "BACKUP_ENCRYPTION_KEY and the recovery key file contain different keys.", "Set only one of them."
         )
     return primary, [RecoveryKey(item.secret).opening for item in records]
 
@@ -104,7 +106,7 @@ def _mode(
 ) -> Mode:
     if signer is not None:
         if not roots:
-            raise KeyRefused("A host's signer needs a pinned root, and none is given.", _HOW_TO_PIN)
+            raise KeyRefused("A host's signer needs a pinned root, and none is set.", _HOW_TO_PIN)
         return "sealed-host"
     if recovery is not None:
         # A recovery key whose root is not pinned opens, but nobody would believe what it signs.
@@ -112,5 +114,5 @@ def _mode(
     if roots:
         return "reader"
     if opening:
-        raise KeyRefused("An opening key needs a pinned root beside it, and none is given.", _HOW_TO_PIN)
+        raise KeyRefused("An opening key needs a pinned root, and none is set.", _HOW_TO_PIN)
     raise nothing_to_write_with()

@@ -64,8 +64,8 @@ class KeyOpener:
             found = self._try(self._side_wraps(head), head.commit)
         if found is None:
             raise KeyRefused(
-                f"None of the keys at hand opens {head.name or 'this file'}.",
-                "It is encrypted to " + ", ".join(item.kid for item in head.wraps) + "; the keys at hand are "
+                f"None of the available keys decrypts {head.name or 'this file'}.",
+                "It is encrypted to " + ", ".join(item.kid for item in head.wraps) + "; the available keys are "
                 f"{', '.join(self._keys) or 'none'}.",
                 recipients=[item.kid for item in head.wraps],
             )

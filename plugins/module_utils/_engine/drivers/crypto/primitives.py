@@ -43,7 +43,7 @@ _SMALL_ORDER_Y = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_EIGHT_Y, _FIELD_PRIME
 def require() -> None:
     """Raise MissingLibrary unless `cryptography` could be imported."""
     if _IMPORT_ERROR is not None:
-        raise MissingLibrary("cryptography", "(47 or later) to encrypt, open and check backups") from _IMPORT_ERROR
+        raise MissingLibrary("cryptography", "(47 or later) to encrypt, decrypt and verify backups") from _IMPORT_ERROR
 
 
 def hkdf(ikm: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES) -> bytes:
@@ -156,7 +156,7 @@ def _suite() -> hpke.Suite:
 
 def _unusable() -> KeyRefused:
     return KeyRefused(
-        "A recipient's public key is not a usable X25519 key.", "Take the public key again from where it was made."
+        "A recipient's public key is not a usable X25519 key.", "Copy the public key again from where it was created."
     )
 
 

@@ -39,7 +39,7 @@ class OpenedRecord:
 def seal_record(kind: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
     """Sign `payload` as a record of this kind: the bytes to store."""
     if len(payload) > LIMITS[kind]:
-        raise UsageError(f"A {kind} of {len(payload)} bytes is larger than the {LIMITS[kind]} that readers accept.")
+        raise UsageError(f"A {kind} of {len(payload)} bytes is larger than the limit of {LIMITS[kind]}.")
     if not 1 <= len(signers) <= MAX_SIGNATURES:
         raise KeyRefused(f"A {kind} needs between 1 and {MAX_SIGNATURES} signers.")
     signatures = [
@@ -59,11 +59,11 @@ def open_record(kind: str, envelope: bytes, allowed: Collection[bytes]) -> Opene
         what=what,
     )
     if fields["payloadType"] != payload_type(kind):
-        raise Tampered(f"{what} is a record of another kind.", "Nothing of it was used.")
+        raise Tampered(f"{what} is a record of another kind.", "Use another copy of it.")
     payload = strict_json.unbase64(fields["payload"], what=what)
     signatures = fields["signatures"]
     if len(payload) > LIMITS[kind] or not 1 <= len(signatures) <= MAX_SIGNATURES:
-        raise Tampered(f"{what} does not have the form that it must have.", "Nothing of it was used.")
+        raise Tampered(f"{what} is malformed.", "Use another copy of it.")
     by_kid = {kid(ED25519, public): public for public in allowed}
     signers = tuple(
         dict.fromkeys(
@@ -72,8 +72,8 @@ def open_record(kind: str, envelope: bytes, allowed: Collection[bytes]) -> Opene
     )
     if not signers:
         raise Tampered(
-            f"{what} is not signed by any key that may sign it here.",
-            "It was altered, or comes from a host that the trust file does not list: nothing of it was used.",
+            f"{what} is not signed by a key that is trusted for it.",
+            "It was not used: it was altered, or comes from a host that the trust file does not list.",
             signer="unknown",
         )
     return OpenedRecord(payload, signers)
@@ -92,7 +92,7 @@ def _signer_of(item: object, kind: str, payload: bytes, by_kid: dict[str, bytes]
     if public is None:
         return None
     if len(signature) != _SIGNATURE_BYTES or not verify(public, signature, kind, payload):
-        raise Tampered(f"{what} carries a signature that is not true.", "Nothing of it was used.")
+        raise Tampered(f"{what} has an invalid signature.", "Use another copy of it.")
     return public
 
 

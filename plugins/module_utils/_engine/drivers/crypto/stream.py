@@ -41,7 +41,7 @@ def encrypt(data_key: bytes, aad: bytes, plaintext: Iterable[bytes], *, segment:
     capacity = segment - HEADER_BYTES - primitives.TAG_BYTES
     for number, (held, last) in enumerate(_cut(plaintext, capacity, segment - primitives.TAG_BYTES)):
         if number >= MAX_SEGMENTS:
-            raise UsageError("A stream cannot be longer than 256 GiB.", "Continue in a further volume.")
+            raise UsageError("A stream cannot be longer than 256 GiB.", "Use another volume.")
         yield seal(_nonce(prefix, number, last=last), held)
 
 

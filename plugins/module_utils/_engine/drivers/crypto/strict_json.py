@@ -29,7 +29,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 def loads(data: bytes, *, limit: int) -> object:
     """Parse `data`, at most `limit` bytes of it. Tampered for whatever is not strict JSON."""
     if len(data) > limit:
-        raise Tampered(f"A record is larger than {limit} bytes.", "Nothing of it was used.")
+        raise Tampered(f"A record is larger than {limit} bytes.", "Use another copy of it.")
     try:
         value = json.loads(
             data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_float=_refuse, parse_constant=_refuse
@@ -37,7 +37,7 @@ def loads(data: bytes, *, limit: int) -> object:
         if _SURROGATE.search(data):  # half a surrogate pair has no UTF-8 form
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as exc:
-        raise Tampered("A record is not the strict JSON that it must be.", "Nothing of it was used.") from exc
+        raise Tampered("A record is not strict JSON.", "Use another copy of it.") from exc
     return t.cast("object", value)
 
 
@@ -115,8 +115,8 @@ def _check(value: object) -> None:
         for item in value:
             _check(item)
     elif isinstance(value, float):
-        raise UsageError("A JSON record holds no floating point numbers.")
+        raise UsageError("A JSON record must not contain floating-point numbers.")
 
 
 def _misshapen(what: str) -> Tampered:
-    return Tampered(f"{what} does not have the form that it must have.", "Nothing of it was used.")
+    return Tampered(f"{what} is malformed.", "Use another copy of it.")

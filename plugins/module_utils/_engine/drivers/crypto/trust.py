@@ -41,7 +41,7 @@ class SignerEntry:
 
     def __post_init__(self) -> None:
         if not primitives.ed25519_acceptable(self.public):
-            raise KeyRefused("A signer's public key is not a usable Ed25519 key.", "Take it again from its host.")
+            raise KeyRefused("A signer's public key is not a usable Ed25519 key.", "Copy it again from its host.")
 
     def covers(self, scope: str) -> bool:
         """Whether the entry's scope includes this one."""
@@ -119,7 +119,7 @@ class TrustFile:
                 tuple(_parse_signer(item) for item in fields["signers"]),
             )
         except (KeyRefused, UsageError) as exc:
-            raise Tampered(f"{_WHAT} lists a key that cannot be used: {exc.cause}", "Nothing of it was used.") from exc
+            raise Tampered(f"{_WHAT} lists a key that cannot be used: {exc.cause}", "Use another copy of it.") from exc
 
 
 def sign(trust: TrustFile, roots: Sequence[Signer]) -> bytes:
@@ -131,7 +131,7 @@ def verify(envelope: bytes, roots: Collection[bytes], application: str) -> Trust
     """The trust file in `envelope`, if one of `roots` signed it for this application; Tampered otherwise."""
     trust = TrustFile.from_payload(seals.open_record("trust", envelope, roots).payload)
     if trust.application != application:
-        raise Tampered(f"{_WHAT} is that of another application.", "Nothing of it was used.")
+        raise Tampered(f"{_WHAT} belongs to another application.", "Use another copy of it.")
     return trust
 
 
@@ -148,7 +148,7 @@ def parse_time(text: str) -> datetime:
             return moment
     except ValueError:
         pass
-    raise Tampered(f"{_WHAT} holds a time that cannot be read.", "Nothing of it was used.")
+    raise Tampered(f"{_WHAT} contains a malformed time.", "Use another copy of it.")
 
 
 def _signer_json(item: SignerEntry) -> dict[str, object]:
@@ -164,10 +164,10 @@ def _signer_json(item: SignerEntry) -> dict[str, object]:
 def _parse_recipient(value: object) -> Recipient:
     fields = strict_json.take(value, {"kid": str, "type": str, "public": str}, what=_WHAT)
     if fields["type"] not in RECIPIENT_TYPES:
-        raise KeyRefused(f"recipients of the type {fields['type']!r} are not known here.")
+        raise KeyRefused(f"recipients of the type {fields['type']!r} are not supported by this version.")
     recipient = Recipient(fields["type"], strict_json.unbase64(fields["public"], what=_WHAT))
     if recipient.kid != fields["kid"]:
-        raise Tampered(f"{_WHAT} names a recipient by a kid that is not its own.", "Nothing of it was used.")
+        raise Tampered(f"{_WHAT} contains a recipient whose kid does not match its key.", "Use another copy of it.")
     return recipient
 
 
@@ -177,7 +177,7 @@ def _parse_signer(value: object) -> SignerEntry:
         value, {"public": str, "scope": list, "from": str, "until": moment, "compromised_since": moment}, what=_WHAT
     )
     if not all(isinstance(item, str) and item for item in fields["scope"]):
-        raise Tampered(f"{_WHAT} holds a scope that cannot be read.", "Nothing of it was used.")
+        raise Tampered(f"{_WHAT} contains a malformed scope.", "Use another copy of it.")
     return SignerEntry(
         strict_json.unbase64(fields["public"], what=_WHAT),
         tuple(fields["scope"]),

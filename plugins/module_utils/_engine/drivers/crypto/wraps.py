@@ -49,7 +49,7 @@ class Wrap:
         fields = strict_json.take(value, {"kid": str, "type": str, "ct": str}, what="A wrap")
         wrap = cls(fields["kid"], fields["type"], strict_json.unbase64(fields["ct"], what="A wrap"))
         if not (0 < len(wrap.kid) <= _MAX_KID and 0 < len(wrap.type) <= 64 and 0 < len(wrap.ct) <= _MAX_CT):
-            raise Tampered("A wrap does not have the form that it must have.", "Nothing of it was used.")
+            raise Tampered("A wrap is malformed.", "Use another copy of it.")
         return wrap
 
 
@@ -67,8 +67,8 @@ def wrap(recipient: Recipient, data_key: bytes) -> Wrap:
     """Encrypt `data_key` to `recipient`."""
     if recipient.type != HPKE_X25519:
         raise KeyRefused(
-            f"Recipients of the type {recipient.type} cannot be written to here.",
-            f"Take {recipient.kid} out of the trust file, or write with a version that supports its type.",
+            f"Recipients of the type {recipient.type} cannot be encrypted to by this version.",
+            f"Remove {recipient.kid} from the trust file, or use a version that supports its type.",
         )
     return Wrap(
         recipient.kid, recipient.type, primitives.hpke_seal(recipient.public, _INFO + commit(data_key), data_key)
@@ -98,10 +98,10 @@ def unwrap(item: Wrap, key: OpeningKey, commitment: bytes) -> bytes | None:
 def parse_wraps(value: object) -> tuple[Wrap, ...]:
     """Read the list of wraps of a header: 1 to 16, no kid twice."""
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_WRAPS:
-        raise Tampered("A list of wraps does not have the form that it must have.", "Nothing of it was used.")
+        raise Tampered("A list of wraps is malformed.", "Use another copy of it.")
     items = tuple(Wrap.from_json(item) for item in value)
     if len({item.kid for item in items}) != len(items):
-        raise Tampered("A list of wraps names one key twice.", "Nothing of it was used.")
+        raise Tampered("A list of wraps names a key twice.", "Use another copy of it.")
     return items
 
 
@@ -118,5 +118,5 @@ def parse_side_wraps(data: bytes) -> dict[str, Wrap]:
         strict_json.loads(data, limit=SIDE_WRAPS_LIMIT), {"format": str, "wraps": dict}, what="A file of wraps"
     )
     if fields["format"] != SIDE_WRAPS_FORMAT:
-        raise Tampered("A file of wraps has a format that is not known here.")
+        raise Tampered("A file of wraps has a format that this version does not support.")
     return {head: Wrap.from_json(item) for head, item in fields["wraps"].items()}

@@ -113,14 +113,14 @@ def steady(path: bytes, place: bytes = ROOT) -> Iterator[None]:
             yield
         except OSError as exc:
             if exc.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-                raise changed(whole, "vanished or was replaced") from exc
+                raise changed(whole, "disappeared or was replaced") from exc
             raise
 
 
 def changed(name: bytes, how: str) -> Busy:
     """Return the error for an entry that did not stay what it was."""
     return Busy(
-        f"{shown(name)} {how} while it was read, so the archive would not hold what was there.",
-        "Stop what writes to it or leave it out, and run again.",
+        f"{shown(name)} {how} while it was read, so the archive would be inconsistent.",
+        "Stop the program that writes to it or exclude it, and run again.",
         path=shown(name),
     )

@@ -102,7 +102,7 @@ class Guard:
         if self.members == 1:
             self._first(member)
         elif self.lone_file:
-            raise tar.refused("holds more than the one file that it began with")
+            raise tar.refused("contains more than the one file that it begins with")
         else:
             self._check_name(member.name)
         if member.uid > LARGEST_ID or member.gid > LARGEST_ID:
@@ -118,12 +118,12 @@ class Guard:
     def finish(self) -> None:
         """Check what only the whole shows."""
         if not self.members:
-            raise tar.refused("holds nothing, not even a directory")
+            raise tar.refused("is empty")
         outside = next(self._links.outside(), None)
         if outside is not None and not self._outside_links:
             raise UsageError(
-                f"The archive holds a symbolic link that leads out of it: {names.shown(outside)}.",
-                "Look at the list of its members, and allow links to the outside if they are meant to be there.",
+                f"The archive contains a symbolic link that points outside: {names.shown(outside)}.",
+                "Check the list of its members, and set outside_links: true if the links are intended.",
                 field="outside_links",
                 member=names.shown(outside),
             )
@@ -177,7 +177,7 @@ def _check_parts(name: bytes, parts: list[bytes]) -> None:
 
 def _too_much(what: str, field: str) -> UsageError:
     return UsageError(
-        f"The archive holds {what}, which is more than is allowed here.",
-        "Raise the limit if the archive is meant to be that large.",
+        f"The archive holds {what}, which is more than the limit.",
+        "Raise the limit if the archive is expected to be that large.",
         field=field,
     )

@@ -39,7 +39,9 @@ def _compile(pattern: str) -> re.Pattern[bytes]:
     text = os.fsencode(pattern).strip(b"/")
     if not text or b"\0" in text:
         raise UsageError(
-            f"The pattern {pattern!r} fits nothing.", "Give a name or a path below the source.", field="exclude"
+            f"The pattern {pattern!r} can match nothing.",
+            "Set a name or a path in the source.",
+            field="exclude",
         )
     out, at = b"", 0
     while at < len(text):

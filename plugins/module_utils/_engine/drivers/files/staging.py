@@ -61,7 +61,7 @@ class Staging:
             if error is None:  # else the error that is on its way says more
                 left = names.shown(os.path.join(self._parent_path, self._name))
                 raise StoreError(
-                    f"{names.shown(self._destination)} is in place, but what it replaced could not be removed: "
+                    f"{names.shown(self._destination)} is replaced, but its old data could not be removed: "
                     f"{exc.strerror}.",
                     f"Remove {left}.",
                     path=left,
@@ -82,8 +82,8 @@ class Staging:
                 self._move(replace=replace)
             except FileExistsError as exc:
                 raise Busy(
-                    f"{names.shown(self._destination)} appeared while the archive was opened.",
-                    "Nothing was replaced; look what made it, and run again.",
+                    f"{names.shown(self._destination)} appeared while the archive was extracted.",
+                    "Nothing was replaced; find out what created it, and run again.",
                     path=names.shown(self._destination),
                 ) from exc
             os.fsync(self._parent)

@@ -97,7 +97,7 @@ def read_members(chunks: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[byt
 
 def refused(what: str) -> Tampered:
     """Return the error for contents that no archive of ours has."""
-    return Tampered(f"The archive {what}.", "It was not made by this software: nothing of it was used.")
+    return Tampered(f"The archive {what}.", "It was not made by this software, and nothing was extracted.")
 
 
 def _take(source: Reader, size: int) -> bytes:
@@ -177,7 +177,7 @@ def _parse_records(body: bytes) -> dict[bytes, bytes]:
         if not equals or not value.endswith(b"\n") or end > len(body):
             raise refused("has a malformed pax record")
         if keyword not in _KEYWORDS or keyword in records:
-            raise refused("has a pax record that is not known here")
+            raise refused("has an unknown pax record")
         records[keyword] = value[:-1]
         at = end
     return records

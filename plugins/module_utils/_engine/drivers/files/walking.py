@@ -64,7 +64,7 @@ class Tree:
     def __init__(self, paths: Sequence[str], selection: Selection, warn: Callable[[str], None]) -> None:
         """Raise UsageError for a path that does not exist, is given twice, or is neither file nor directory."""
         if not paths:
-            raise UsageError("There is nothing to seal: no path is given.", "Give at least one path.", field="path")
+            raise UsageError("No path to archive is set.", "Set at least one path.", field="path")
         self._selection = selection
         self._warn = warn
         self._given = [(os.fsencode(path), _look(path)) for path in paths]
@@ -73,8 +73,8 @@ class Tree:
         for name in own:
             if own.count(name) > 1:
                 raise UsageError(
-                    f"Two of the paths end in {names.shown(name)}, and an archive holds each name once.",
-                    "Seal them apart, or seal a directory above both.",
+                    f"Two of the paths end in {names.shown(name)}, and names in an archive must be unique.",
+                    "Archive them separately, or archive a directory above both.",
                     field="path",
                 )
 
@@ -146,7 +146,7 @@ class Tree:
                 yield Entry(names.below(name, own), own, handle, info)
             else:
                 left_out = names.shown(os.path.join(path, names.below(place, own)))
-                self._warn(f"{left_out} is a socket, a pipe or a device and was left out.")
+                self._warn(f"{left_out} is a socket, pipe or device, and was skipped.")
         return inner
 
     def _file(self, path: bytes) -> Iterator[Entry]:
@@ -175,16 +175,16 @@ def _look(path: str) -> os.stat_result:
         info = os.stat(path)
     except FileNotFoundError as exc:
         raise UsageError(
-            f"{names.shown(path)} does not exist.", "Correct the path, or take it out of the list.", field="path"
+            f"{names.shown(path)} does not exist.", "Correct the path, or remove it from the list.", field="path"
         ) from exc
     except OSError as exc:
         raise UsageError(
             f"{names.shown(path)} cannot be read: {exc.strerror}.",
-            "Give the user who runs this the right to it.",
+            "Make it readable for the user who runs this.",
             field="path",
         ) from exc
     if not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):
         raise UsageError(
-            f"{names.shown(path)} is neither a file nor a directory.", "Give a file or a directory.", field="path"
+            f"{names.shown(path)} is neither a file nor a directory.", "Set a file or a directory.", field="path"
         )
     return info

@@ -125,17 +125,17 @@ def check_name(name: str) -> str:
     segments = name.split("/")
     reason = None
     if any(segment in {"", ".", ".."} for segment in segments):
-        reason = "holds an empty part, or one of dots alone"
+        reason = "contains an empty part, or one of dots only"
     elif any(segment.startswith(RESERVED) for segment in segments):
-        reason = f"holds a part that begins with {RESERVED}, as unfinished files do"
+        reason = f"contains a part that begins with {RESERVED}, which is reserved for unfinished files"
     elif any(ord(character) < 32 or ord(character) == 127 for character in name):
-        reason = "holds a control character"
+        reason = "contains a control character"
     elif any(0xD800 <= ord(character) <= 0xDFFF for character in name):
-        reason = "is no valid Unicode text"
+        reason = "is not valid Unicode"
     elif len(name.encode()) > NAME_BYTES or any(len(segment.encode()) > SEGMENT_BYTES for segment in segments):
         reason = f"is longer than {NAME_BYTES} bytes, or one of its parts than {SEGMENT_BYTES}"
     if reason:
-        raise UsageError(f"The object name {name!r} {reason}.", "Choose another name.", name=name)
+        raise UsageError(f"The object name {name!r} {reason}.", "Use another name.", name=name)
     return name
 
 

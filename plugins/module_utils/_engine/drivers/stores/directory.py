@@ -172,14 +172,14 @@ class DirectoryStore(base.PlainStore):
             except (FileNotFoundError, NotADirectoryError):
                 found = None
         if found is None or stat.S_ISDIR(found.st_mode):
-            raise NotFound(f"{self.url} holds no object {name}.", name=name)
+            raise NotFound(f"{self.url} does not contain the object {name}.", name=name)
         return _regular(path, found)
 
     def _check_root(self) -> None:
         if not os.path.isdir(self._root):
             raise StoreError(
                 f"The store's directory {self._root} does not exist.",
-                "Mount what belongs there, or create the directory for the user who runs this.",
+                "Mount it, or create the directory for the user who runs this.",
                 path=self._root,
             )
 
@@ -219,7 +219,7 @@ def _regular(path: str, found: os.stat_result) -> os.stat_result:
 def _strange(path: str, what: str) -> StoreError:
     return StoreError(
         f"{path} is {what}.",
-        "Put in its place what it stands for, by moving or mounting it there, or remove it: a store holds none.",
+        "Replace it by a directory or a regular file, or remove it; a store may contain nothing else.",
         path=path,
     )
 

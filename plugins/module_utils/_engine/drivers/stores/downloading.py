@@ -87,11 +87,11 @@ def cut_out(name: str, chunks: Iterable[bytes], size: int, start: int, length: i
         if position >= end:
             return
     if start < end:
-        raise StoreError(f"The store gave only a part of {name}.", "Read it again.", name=name)
+        raise StoreError(f"The store returned only a part of {name}.", "Run again.", name=name)
 
 
 def same_object(name: str, found: Mapping[str, t.Any], expected: Mapping[str, t.Any] | None) -> None:
     """Raise StoreError when an answer is about another object than the answer before it."""
     tags = {meta["e_tag"] for meta in (found, expected) if meta and meta["e_tag"]}
     if expected and (found["size"] != expected["size"] or len(tags) > 1):
-        raise StoreError(f"{name} was replaced while it was read.", "Read it again.", name=name)
+        raise StoreError(f"{name} was replaced while it was read.", "Run again.", name=name)

@@ -54,7 +54,7 @@ class DryRunStore:
         except (NotFound, AccessDenied):
             self._note("write", name, len(data))
         else:
-            raise AlreadyExists(f"{self.url} holds an object {name} already.", "Nothing was written.", name=name)
+            raise AlreadyExists(f"{self.url} already contains an object {name}.", "Nothing was written.", name=name)
 
     def delete(self, name: str) -> None:
         """Note the name."""

@@ -34,38 +34,38 @@ NO_ANSWER = 0
 _STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 
-CHECK_KEYS = "Check the access key, its secret and the profile; keys that were replaced no longer work."
+CHECK_KEYS = "Check the access key, its secret and the profile, and that the key was not replaced."
 
 STATUSES: dict[int, Judgement] = {
-    401: (AccessDenied, "The store does not accept the credentials.", CHECK_KEYS),
+    401: (AccessDenied, "The store rejects the credentials.", CHECK_KEYS),
     403: (
         AccessDenied,
-        "The store refuses it.",
+        "Access is denied.",
         "Check the credentials, and that their policy allows this on the bucket and prefix.",
     ),
-    404: (NotFound, "It is not there.", ""),
+    404: (NotFound, "It does not exist.", ""),
     301: (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
-    501: (StoreError, "The store does not know how to do this.", "Use another store, or a later version of it."),
+    501: (StoreError, "The store does not support this request.", "Use another store, or a later version of this one."),
     507: (Full, "The store is full.", "Free space there, and run again."),
 }
 
 TRANSIENT = {408, 425, 429}
 """Refusals that may end by themselves; what is refused with another 4xx will be refused again."""
 
-_UNFIT = "Run again; if it stays, use another store, or another way to it than through this proxy."
+_UNFIT = "Run again; if it persists, use another store, or another route to it than through this proxy."
 _ENDPOINT = "Correct store.endpoint and store.region."
 
 _OTHER_CERTIFICATE = ("its certificate is not valid for it", "Correct store.endpoint, or its certificate.")
 
 MARKS: dict[str, Judgement] = {
-    "source: NotPartial": (NoRange, "It answers a range with something else.", _UNFIT),
-    "source: UnexpectedRange": (StoreError, "It gives another range than it was asked for.", _UNFIT),
-    "source: NoContentRange": (StoreError, "It gives a range and does not say which.", _UNFIT),
-    "source: ParseContentRange": (StoreError, "It gives a range and does not say which.", _UNFIT),
-    "source: MissingContentLength": (StoreError, "It does not say how large its answer is.", _UNFIT),
-    "source: InvalidListResponse": (StoreError, "Its answer is no listing.", _UNFIT),
-    "error following redirect": (StoreError, "It sends from one address to the next.", _ENDPOINT),
-    "without LOCATION": (StoreError, "It sends elsewhere and does not say where.", _ENDPOINT),
+    "source: NotPartial": (NoRange, "It answers a range request with something else.", _UNFIT),
+    "source: UnexpectedRange": (StoreError, "It returns another range than the requested one.", _UNFIT),
+    "source: NoContentRange": (StoreError, "It returns a range without saying which one.", _UNFIT),
+    "source: ParseContentRange": (StoreError, "It returns a range without saying which one.", _UNFIT),
+    "source: MissingContentLength": (StoreError, "It does not say how large its response is.", _UNFIT),
+    "source: InvalidListResponse": (StoreError, "Its response is not a listing.", _UNFIT),
+    "error following redirect": (StoreError, "It redirects too often.", _ENDPOINT),
+    "without LOCATION": (StoreError, "It redirects without saying where to.", _ENDPOINT),
 }
 """What tells more than status and code, wherever it stands in the text."""
 
@@ -73,25 +73,25 @@ CONNECTIONS: tuple[tuple[str, str, str], ...] = (
     (
         "dns error|NameResolutionError|Name or service not known|Temporary failure in name resolution",
         "its host name cannot be resolved",
-        "Correct store.endpoint, or repair name resolution.",
+        "Correct store.endpoint, or fix name resolution.",
     ),
     ("Connection ?[Rr]efused", "nothing listens there", "Correct store.endpoint, or start the store."),
     ("(Network|Host)( is )?[Uu]nreachable|No route to host", "there is no route to it", "Check network and firewall."),
     ("(Hostname|IP address) mismatch", *_OTHER_CERTIFICATE),
     (
         "UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
-        "its certificate comes from an unknown authority",
-        "Set store.ca_cert to that authority's file.",
+        "its certificate is from an unknown authority",
+        "Set store.ca_cert to the file of that authority.",
     ),
     ("InvalidCertificate", *_OTHER_CERTIFICATE),
     (
         "InvalidContentType|WRONG_VERSION_NUMBER|record layer failure",
-        "it does not speak TLS",
-        "Begin store.endpoint with http:// if that is intended.",
+        "it does not use TLS",
+        "Use http:// in store.endpoint if that is intended.",
     ),
     (
         "Timeout|TimedOut|timed out|timeout on endpoint",
-        "it does not answer in time",
+        "it does not respond in time",
         "Check network, firewall and store, and run again.",
     ),
 )
@@ -152,11 +152,11 @@ class Judge:
             return self.codes[said]
         if answered:
             lasting = answered < 500 and answered not in TRANSIENT
-            remedy = "Find out from its manual what this store takes." if lasting else "Run again later."
-            plain = (StoreError, f"The store answers with status {answered}.", remedy)
+            remedy = "Check in its manual what this store accepts." if lasting else "Run again later."
+            plain = (StoreError, f"The store responds with status {answered}.", remedy)
             kind, cause, remedy = STATUSES.get(answered, plain)
             return kind, f"{cause[:-1]} ({said})." if said and said != "AccessDenied" else cause, remedy
         for words, cause, remedy in CONNECTIONS:
             if re.search(words, text):
                 return StoreError, f"{self.endpoint} cannot be reached, {cause}.", remedy
-        return StoreError, f"The connection to {self.endpoint} broke.", "Check the network, and run again."
+        return StoreError, f"The connection to {self.endpoint} was lost.", "Check the network, and run again."

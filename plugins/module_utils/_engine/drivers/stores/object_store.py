@@ -174,7 +174,7 @@ class ObjectStore(base.PlainStore):
             raise
         same_object(name, result.meta, expected)
         if len(data) != max(0, min(size, result.meta["size"] - start)):
-            raise StoreError(f"{self.url} gave only a part of {name}.", "Read it again.", name=name)
+            raise StoreError(f"{self.url} returned only a part of {name}.", "Run again.", name=name)
         return data, result.meta
 
     def _whole(
@@ -192,7 +192,7 @@ class ObjectStore(base.PlainStore):
             yield
         except _raised_by_obstore() as exc:
             if failures.status(exc) == 412:
-                raise StoreError(f"{name} was replaced while it was read.", "Read it again.", name=name) from exc
+                raise StoreError(f"{name} was replaced while it was read.", "Run again.", name=name) from exc
             raise self._judge.explain(exc, f"Reading {name}", name) from exc
 
     def _is_ours(self, key: str, token: str, data: bytes | None = None, *, certain: bool = False) -> bool:

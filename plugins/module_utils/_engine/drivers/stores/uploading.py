@@ -80,7 +80,7 @@ class Source:
         if self.size > self._limit:
             self.failed = True
             raise StoreError(
-                f"The object is larger than {self._limit} bytes, the most that parts of this size can hold.",
+                f"The object is larger than {self._limit} bytes, the maximum for parts of this size.",
                 "Use a larger part size or smaller volumes.",
             )
         return chunk
@@ -126,7 +126,9 @@ def confirm(store: Store, name: str, written: Written, *, whole: Callable[[], bo
         found = -1
     if found != written.size:
         shown = "nothing" if found < 0 else f"{found} bytes"
-        raise StoreError(f"{store.url} took {written.size} bytes of {name} and shows {shown}.", _UNTRUSTED, name=name)
+        raise StoreError(
+            f"{store.url} accepted {written.size} bytes of {name}, but shows {shown}.", _UNTRUSTED, name=name
+        )
 
 
 def _given_back(store: Store, name: str, written: Written, whole: Callable[[], bool]) -> int:
@@ -140,7 +142,7 @@ def _given_back(store: Store, name: str, written: Written, whole: Callable[[], b
         start = size - len(written.last)
         last = b"".join(store.get(name, start)) if size > len(first) and whole() else written.last
         if (first, last) != (written.first, written.last):
-            raise StoreError(f"{store.url} took {name} and gives back other bytes.", _UNTRUSTED, name=name)
+            raise StoreError(f"{store.url} accepted {name}, but returns other bytes.", _UNTRUSTED, name=name)
     return size
 
 
@@ -156,8 +158,8 @@ def _listed(store: Store, name: str, denied: AccessDenied, right: str) -> int:
         return next((info.size for info in store.list(name) if info.name == name), -1)
     except AccessDenied as exc:
         raise AccessDenied(
-            f"{store.url} took {name}, and these credentials may neither look at it nor list it.",
-            f"Allow them {right} on the prefix, so that a write can be told from a loss.",
+            f"{store.url} accepted {name}, but these credentials may neither read nor list it.",
+            f"Allow them {right} on the prefix, so that writes can be confirmed.",
             **denied.details,
         ) from exc
 
@@ -170,11 +172,11 @@ def settle(url: str, name: str, is_ours: Callable[[], bool], earlier: StoreError
     except AccessDenied as exc:
         if earlier:
             raise StoreError(
-                f"The answer to writing {name} was lost, and these credentials may not read what is stored.",
-                "Look with other credentials whether it is there.",
+                f"The response to writing {name} was lost, and these credentials may not read it back.",
+                "Check with other credentials whether it exists.",
                 name=name,
             ) from exc
-    raise AlreadyExists(f"{url} holds an object {name} already.", "Nothing was written.", name=name)
+    raise AlreadyExists(f"{url} already contains an object {name}.", "Nothing was written.", name=name)
 
 
-_UNTRUSTED = "Run again; if it stays, this store cannot be trusted with backups."
+_UNTRUSTED = "Run again; if it persists, do not store backups there."

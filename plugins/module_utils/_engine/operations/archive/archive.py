@@ -140,8 +140,8 @@ def _recipients(given: Sequence[str], keys: TrustedKeys) -> list[Recipient]:
         return [Recipient(HPKE_X25519, public_key(text, "recipients")) for text in given]
     if keys.trust is None:
         raise UsageError(
-            "There is nobody to rewrap the archive for: no recipient is given, and there is no trust file.",
-            "Give the public keys of the recipients.",
+            "There is no recipient to rewrap the archive for: none is set, and there is no trust file.",
+            "Set recipients to their public keys.",
             field="recipients",
         )
     return list(keys.trust.recipients)

@@ -20,7 +20,7 @@ import typing as t
 
 from ...drivers.crypto import lbx, wraps
 from ...drivers.files import names, tar
-from ...drivers.stores import opening
+from ...drivers.stores import factory
 from ...ground import codec, disk
 from ...ground.errors import KeyRefused, Tampered, UsageError
 from ...ground.streams import Tally
@@ -54,13 +54,13 @@ class ArchiveSettings:
 
     application: str
     keys: trusted_keys.KeySettings
-    store: opening.StoreSettings | None = None
+    store: factory.StoreSettings | None = None
     state_dir: str | None = None
 
     def trusted_keys(self, world: World) -> trusted_keys.TrustedKeys:
         """Read the keys and the trust that they are under. Raise KeyRefused when they do not fit."""
         # An archive writes nothing there.
-        store = opening.open_store(self.store, environ=world.environ, dry_run=True) if self.store else None
+        store = factory.open_store(self.store, environ=world.environ, dry_run=True) if self.store else None
         return trusted_keys.load(self.keys, store, check_application(self.application))
 
 
@@ -79,12 +79,12 @@ class ArchiveFile:
         except OSError as exc:
             raise UsageError(
                 f"The archive {names.shown(self.path)} cannot be used: {exc.strerror}.",
-                "Correct the path, or give the user who runs this the right to it.",
+                "Correct the path, or grant the user who runs this access to it.",
                 field="path",
             ) from exc
         if not stat.S_ISREG(info.st_mode):
             raise UsageError(
-                f"{names.shown(self.path)} is not a file.", "Give the path of an .lbx archive.", field="path"
+                f"{names.shown(self.path)} is not a file.", "Set the path of an .lbx archive.", field="path"
             )
 
     def head(self) -> Head:
@@ -92,8 +92,8 @@ class ArchiveFile:
         head, _rest = lbx.read_head(disk.read_blocks(self.path, 0, lbx.MAX_HEADER + 1024))
         if head.signer not in self._keys.record_signers(SCOPE) or head.name:
             raise Tampered(
-                f"{names.shown(self.path)} is not an archive that a trusted signer sealed.",
-                "Check which application and which root it belongs to: nothing of it was used.",
+                f"{names.shown(self.path)} is not an archive of a trusted signer.",
+                "It was not used. Check which application and which root it belongs to.",
                 path=names.shown(self.path),
             )
         return head

@@ -112,12 +112,12 @@ class _Sealing:
         dest = self._request.dest
         if os.path.lexists(dest) and (os.path.islink(dest) or not os.path.isfile(dest)):
             raise UsageError(
-                f"{names.shown(dest)} exists and is not a regular file.", "Give another destination.", field="dest"
+                f"{names.shown(dest)} exists and is not a regular file.", "Set another destination.", field="dest"
             )
         if self._tree.holds(dest) or self._tree.is_source(dest):
             raise UsageError(
                 f"The archive {names.shown(dest)} would be part of its own source.",
-                "Give a destination outside of it.",
+                "Set a destination outside of it.",
                 field="dest",
             )
 
@@ -130,15 +130,15 @@ class _Sealing:
             if self._request.force:
                 return None
             raise UsageError(
-                f"{names.shown(self._request.dest)} exists and is not an archive that a trusted signer sealed.",
-                "Give another destination, or set force to replace it.",
+                f"{names.shown(self._request.dest)} exists and is not an archive of a trusted signer.",
+                "Set another destination, or force: true to replace it.",
                 field="dest",
             ) from exc
 
     def _reason(self, head: Head | None, listing: Listing, started: int) -> str:
         """Say why the archive must be made, or nothing."""
         if head is None:
-            return "there is no archive"
+            return "the archive does not exist"
         if {item.kid for item in head.wraps} != {item.kid for item in self._writer.recipients}:
             return "the recipients changed"
         known = self._memory.recall(self._request.dest)
@@ -155,15 +155,15 @@ class _Sealing:
 
     def _reason_by_reading(self) -> str:
         if not self._keys.can_open:
-            return "whether the source changed can't be known here"
+            return "this host cannot tell whether the source changed"
         identity = Identity(Rules())
         try:
             for _member in self._archive.admitted(Guard(Limits(), outside_links=True), identity):
                 pass
         except KeyRefused:
-            return "no key at hand opens the archive that is there"
+            return "no available key decrypts the existing archive"
         except Tampered:
-            return "the archive that is there is damaged"
+            return "the existing archive is corrupted"
         return "" if identity.hexdigest == self._source_identity() else "the source changed"
 
     def _is_stored(self, known: memory.Sealed) -> bool:
@@ -223,26 +223,24 @@ class _Sealing:
         try:
             self._memory.keep(self._request.dest, sealed)
         except StoreError as exc:  # the archive is whole, and only the next run has more to do
-            self._forgotten.append(f"The sealing could not be remembered: {exc.cause}")
+            self._forgotten.append(f"The archive could not be recorded on this host: {exc.cause}")
 
     def _warnings(self) -> list[str]:
         warnings = list(self._forgotten)
         outside = list(self._packer.links.outside())
         if outside:
             warnings.append(
-                f"{len(outside)} symbolic links lead out of the archive, such as {names.shown(outside[0])}: "
-                "opening it needs outside_links."
+                f"{len(outside)} symbolic links point outside the archive, such as {names.shown(outside[0])}: extract "
+                "it with outside_links: true."
             )
         stale = self._archive.stale_side_wraps(self._archive.head())
         if stale:
             warnings.append(
-                f"{len(stale)} files of wraps beside the archive fit the one that was replaced, such as "
+                f"{len(stale)} files of wraps beside the archive belong to the replaced one, such as "
                 f"{names.shown(stale[0])}: rewrap it for those recipients."
             )
         if not self._memory.usable and not self._keys.can_open:
-            warnings.append(
-                "There is no state directory and no key that opens, so every run seals again: make the directory."
-            )
+            warnings.append("Without a state directory or a key to decrypt with, every run writes the archive again.")
         return warnings
 
     def _facts(self, head: Head) -> dict[str, t.Any]:
@@ -268,4 +266,4 @@ def _settled(listing: Listing, started: int) -> str:
 
 def _summary(left_out: list[str]) -> tuple[str, ...]:
     more = len(left_out) - WARNINGS
-    return (*left_out[:WARNINGS], *([f"{more} more entries were left out."] if more > 0 else ()))
+    return (*left_out[:WARNINGS], *([f"{more} more entries are omitted."] if more > 0 else ()))

@@ -68,14 +68,14 @@ class _Opening:
         self._request = request
         self._world = world
         if request.owners and os.geteuid() != 0:
-            raise UsageError("Only root can restore owners.", "Run this as root, or leave owners out.", field="owners")
+            raise UsageError("Only root can restore owners.", "Set become: true, or owners: false.", field="owners")
         self._rules = Rules(owners=request.owners, set_id=request.set_id, times=False)
         self._archive = ArchiveFile(request.path, request.settings.trusted_keys(world))
         self._guard = self._new_guard()
 
     def run(self) -> Outcome:
         self._archive.check_present()
-        there = self._look()
+        there = self._inspect()
         before = f"{names.shown(self._request.dest)}: {_kind(there)}\n"
         if there is not None or self._world.dry_run:
             if self._survey(there):
@@ -87,10 +87,10 @@ class _Opening:
         after = f"{names.shown(self._request.dest)}: {self._guard.members} members, {self._guard.bytes} bytes\n"
         return Outcome(True, self._facts(), before, after, warnings)
 
-    def _look(self) -> os.stat_result | None:
+    def _inspect(self) -> os.stat_result | None:
         dest = self._request.dest
         if not os.path.basename(os.path.abspath(dest)):
-            raise UsageError("An archive can't become the root directory.", "Give another destination.", field="dest")
+            raise UsageError("An archive cannot replace the root directory.", "Set another destination.", field="dest")
         try:
             there = os.lstat(os.path.abspath(dest))
         except FileNotFoundError:
@@ -102,7 +102,7 @@ class _Opening:
         if not (stat.S_ISDIR(there.st_mode) or stat.S_ISREG(there.st_mode)):
             raise UsageError(
                 f"{names.shown(dest)} is neither a file nor a directory.",
-                "Give the path of one, not of a link to it.",
+                "Set the path of one, not of a link to it.",
                 field="dest",
             )
         self._check_safe_to_replace()
@@ -112,15 +112,15 @@ class _Opening:
         dest = self._request.dest
         if os.path.realpath(self._request.path).startswith(os.path.join(os.path.realpath(dest), "")):
             raise UsageError(
-                f"The archive itself lies in {names.shown(dest)}, which it would replace.",
-                "Move the archive out of it, or give another destination.",
+                f"The archive itself is in {names.shown(dest)}, which it would replace.",
+                "Move the archive elsewhere, or set another destination.",
                 field="dest",
             )
         mounts = mounts_below(dest)
         if mounts:
             raise UsageError(
-                f"{names.shown(mounts[0])} is a mount point, and can't be replaced.",
-                "Open the archive to a directory that is not one and holds none.",
+                f"{names.shown(mounts[0])} is a mount point, which cannot be replaced.",
+                "Extract the archive to a directory that is not a mount point and contains none.",
                 field="dest",
             )
 
@@ -149,8 +149,8 @@ class _Opening:
         if stat.S_ISDIR(there.st_mode) == self._guard.lone_file:
             what = "one file" if self._guard.lone_file else "a directory"
             raise UsageError(
-                f"The archive holds {what}, and {names.shown(self._request.dest)} is {_kind(there)}.",
-                "Give a destination of the same kind, or one that does not exist.",
+                f"The archive contains {what}, and {names.shown(self._request.dest)} is {_kind(there)}.",
+                "Set a destination of the same kind, or one that does not exist.",
                 field="dest",
             )
 
@@ -161,8 +161,8 @@ class _Opening:
             if stat.S_ISDIR(there.st_mode) and not os.listdir(self._request.dest):
                 return
         raise UsageError(
-            f"{names.shown(self._request.dest)} exists and differs from what the archive holds.",
-            "Set force to replace it, or give another destination.",
+            f"{names.shown(self._request.dest)} exists and differs from the content of the archive.",
+            "Set force: true to replace it, or set another destination.",
             field="force",
         )
 
@@ -176,7 +176,7 @@ class _Opening:
                 self._check_kind(there)
             staging.place(replace=there is not None)
         removed = extractor.set_id_removed
-        return (f"The set-user-id or set-group-id bit of {removed} members was left out.",) if removed else ()
+        return (f"The set-user-ID or set-group-ID bit of {removed} members was not restored.",) if removed else ()
 
     def _new_guard(self) -> Guard:
         limits = Limits(self._request.max_members, self._request.max_bytes)

@@ -22,7 +22,7 @@ from ...ground.model import Outcome
 from ...ground.verbs import that
 from ...records.audit.log import LARGEST, AuditLog, Entry, one_line
 from ...records.repository import protection
-from ...records.retention import forecast as outlook
+from ...records.retention import forecast
 from ...records.retention.planner import Candidate
 
 if t.TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _Done:
     rows: int = 0
     settled: int = 0
     last: tuple[int, str] | None = None
-    doubts: list[str] = dataclasses.field(default_factory=list)
+    contradictions: list[str] = dataclasses.field(default_factory=list)
 
 
 def sync(request: SyncRequest, world: World) -> Outcome:
@@ -81,7 +81,7 @@ def sync(request: SyncRequest, world: World) -> Outcome:
         done = _write(session, request, log, dry_run=world.dry_run)
         done.settled += _look_ahead(session, request, done, world)
     known = dict([done.last]) if done.last else {}
-    problems = [*log.verify(known, sleep=world.sleep), *done.doubts]
+    problems = [*log.verify(known, sleep=world.sleep), *done.contradictions]
     return _report(request, done, problems, dry_run=world.dry_run)
 
 
@@ -96,7 +96,7 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
     done = _Done(missing, first.hash if first else "", there=bool(found) or not dry_run)
     if done.statements and not request.create:
         raise DatabaseError(
-            f"The table {table.identifier} is not there in version {len(log_table.MIGRATIONS)}.",
+            f"The table {table.identifier} does not exist in version {len(log_table.MIGRATIONS)}.",
             "Run once with create: true, as a role that may create it.",
             statements=done.statements,
         )
@@ -113,7 +113,7 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
         if ids:
             done.settled = log_table.settle(session, table, ids, _tests(session, table, ids))
     if done.there:
-        done.doubts = _doubts(session, request, done.log)
+        done.contradictions = _contradictions(session, request, done.log)
     return done
 
 
@@ -127,20 +127,20 @@ def _tests(session: Connection, table: log_table.Table, ids: list[int]) -> Itera
     return words.values()
 
 
-def _doubts(session: Connection, request: SyncRequest, log: str) -> list[str]:
+def _contradictions(session: Connection, request: SyncRequest, log: str) -> list[str]:
     """Return what the rows that are there say against this log, for as long as they are there."""
     name, found = request.table.identifier, []
     strangers = log_table.of_another_log(session, request.table, request.host, log)
     if strangers:
         found.append(
-            f"The table {name} holds {strangers} rows of another log of host {request.host}: "
-            "its log was removed or begun anew, or two hosts have one name."
+            f"The table {name} contains {strangers} rows of another log of host {request.host}: its log was removed or "
+            "started anew, or two hosts have the same name."
         )
     twice = log_table.doubled(session, request.table, log)
     if twice is not None:
         found.append(
-            f"The table {name} holds two entries with number {twice} of this log: "
-            "it was cut or written anew, or the host was set back to an earlier state."
+            f"The table {name} contains two entries with number {twice} of this log: it was truncated or rewritten, or "
+            "the host was reset to an earlier state."
         )
     return found
 
@@ -156,19 +156,19 @@ def _look_ahead(session: Connection, request: SyncRequest, done: _Done, world: W
     changes = []
     for application in {application for application, _one in known}:
         group = [one for of, one in known if of == application]
-        for one, seen in outlook.outlook(group, request.policy, world.now()).items():
+        for one, seen in forecast.forecast(group, request.policy, world.now()).items():
             identity, *before = known[application, one]
             if before != [seen.type, seen.expires]:
                 end = seen.expires.isoformat() if seen.expires else None
                 changes.append({"id": identity, "retention_type": seen.type, "retention_expires_at": end})
     if not world.dry_run:
-        log_table.set_outlook(session, request.table, changes)
+        log_table.set_forecasts(session, request.table, changes)
     return len(changes)
 
 
 def _candidate(row: tuple[t.Any, ...]) -> Candidate:
     """Return a backup as its log tells it: what the store alone knows of it, such as a pin, is not asked for here."""
-    _id, _application, component, backup_id, at, scope, reason, size, tested_at, *_outlook = row
+    _id, _application, component, backup_id, at, scope, reason, size, tested_at, *_forecast = row
     return Candidate.of(
         protection.KnownBackup(component, backup_id, at, at, scope, reason, size, 0, restore_tested_at=tested_at)
     )
@@ -228,11 +228,11 @@ def _size(value: object) -> int | None:
 
 def _report(request: SyncRequest, done: _Done, problems: list[str], *, dry_run: bool) -> Outcome:
     name = request.table.identifier
-    warnings = [f"The audit log of this host is not to be relied upon. {problem}" for problem in problems]
+    warnings = [f"The audit log of this host cannot be trusted. {problem}" for problem in problems]
     verb = "would be" if dry_run else "were"
     summary = f"{done.rows} rows {verb} written to {name} in {request.database}"
     if done.statements:
-        summary += ", which would be made" if dry_run else ", which was made"
+        summary += ", which would be created" if dry_run else ", which was created"
     facts = {
         "rows": done.rows,
         "settled": done.settled,

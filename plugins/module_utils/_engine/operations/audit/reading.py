@@ -55,7 +55,7 @@ def read(request: ReadRequest, world: World) -> Outcome:
         "problems": problems,
         "verified": not problems,
         "summary": f"{len(chosen)} of {every} entries are of {period.name}; "
-        + (f"the chain is broken: {problems[0]}" if problems else "the chain is whole."),
+        + (f"the chain is broken: {problems[0]}" if problems else "the chain is intact."),
     }
     return Outcome(changed=False, facts=facts, warnings=tuple(problems[:1]))
 
@@ -66,5 +66,5 @@ def known_hash(given: dict[str, t.Any] | None) -> tuple[int, str] | None:
         return None
     sequence, text = given.get("sequence"), given.get("hash")
     if not isinstance(sequence, int) or not isinstance(text, str):
-        raise UsageError("The option known lacks sequence or hash.", "Give both, of one entry.", field="known")
+        raise UsageError("known has no sequence or no hash.", "Set both, from the same entry.", field="known")
     return sequence, text

@@ -58,7 +58,7 @@ def report(request: ReportRequest, world: World) -> Outcome:
     Raise UsageError on a bad period, on no hosts, or on a file of heads that is none; StoreError when the disk refuses.
     """
     if not request.hosts:
-        raise UsageError("There is no host to report on.", "Give what module audit_info returned.", field="hosts")
+        raise UsageError("There is no host to report on.", "Set hosts to the results of audit_info.", field="hosts")
     period = audit_period.parse(request.period, world.now(), request.zone)
     heads = _read_heads(request.dest)
     hosts = [
@@ -96,7 +96,7 @@ def _read_heads(dest: str) -> dict[str, t.Any]:
         heads = None
     if not isinstance(heads, dict):
         raise UsageError(
-            f"The file {path} is no file of heads.", "Restore it, or move it away to begin anew.", field="dest"
+            f"The file {path} is not a file of heads.", "Restore it, or move it away to start anew.", field="dest"
         )
     return heads
 

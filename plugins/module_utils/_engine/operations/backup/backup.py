@@ -22,7 +22,7 @@ from ...drivers.components.source import Known
 from ...drivers.crypto import seals
 from ...drivers.stores.base import is_there
 from ...ground import units
-from ...ground.errors import AccessDenied, NotFound, RecoveryError, StoreError, Tampered, TooSmall, Unbelievable
+from ...ground.errors import AccessDenied, InconsistentStore, NotFound, RecoveryError, StoreError, Tampered, TooSmall
 from ...ground.model import Outcome
 from ...ground.printing import printable
 from ...ground.progress import Progress, status_directory
@@ -71,7 +71,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
         if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
             return _nothing_to_do(request, previous, f"{units.human_duration(age)} old, younger than max_age")
-    preview = request.source.look(known, world)
+    preview = request.source.preview(known, world)
     if previous and not preview.due:
         return _nothing_to_do(request, previous, preview.why)
     if world.dry_run:
@@ -103,14 +103,14 @@ def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest)
     # A host that may only write cannot list; each of its uploads was checked as it ended.
     with contextlib.suppress(AccessDenied):
         if problem := incomplete(record, opened.store):
-            raise StoreError(problem, "Something removed it during the backup: find out what, and run again.")
+            raise StoreError(problem, "It was removed during the backup: find out by what, and run again.")
     payload = record.payload()
     place = (record.application, record.component, record.backup_id)
     try:
         manifest.parse(payload, *place)
     except Tampered as exc:
-        remedy = "It is a mistake of this software: report it. Nothing was listed as a backup."
-        raise RecoveryError(f"No reader would accept this backup. {exc.cause}", remedy) from exc
+        remedy = "The backup was discarded. Report this bug."
+        raise RecoveryError(f"This backup would be rejected by readers. {exc.cause}", remedy) from exc
     envelope = seals.seal_record("manifest", payload, [writer.signer])
     opened.store.put_new(repository.manifest(*place), envelope)
     return envelope
@@ -127,7 +127,7 @@ def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
     """Return the newest full backup: the store's own word, or this host's memory where it may only write."""
     try:
         found = opened.find(component, "latest")
-    except (NotFound, Unbelievable):
+    except (NotFound, InconsistentStore):
         return None  # where backups are hidden, one more is what helps
     except AccessDenied:
         return choosing.newest(opened.receipts.of(opened.application, component))
@@ -161,8 +161,8 @@ def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -
     size = record.plain_size
     if size < request.min_bytes:
         raise TooSmall(
-            f"The backup has only {units.human_size(size)}, less than min_bytes asks for.",
-            "Look at what is backed up before you lower min_bytes: nothing was listed as a backup.",
+            f"The backup has only {units.human_size(size)}, less than min_bytes.",
+            "The backup was discarded. Check the source before you lower min_bytes.",
             plain_size=size,
         )
     if previous is None or not choosing.is_comparable(record) or request.accept_shrink or not request.max_shrink:
@@ -172,7 +172,7 @@ def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -
         raise TooSmall(
             f"The backup shrank from {units.human_size(previous.plain_size)} to {units.human_size(size)}, "
             f"by more than {request.max_shrink} percent.",
-            "If that is right, run once with accept_shrink: true; nothing was listed as a backup.",
+            "The backup was discarded. If this is expected, run once with accept_shrink: true.",
             plain_size=size,
             previous=previous.plain_size,
         )

@@ -45,6 +45,6 @@ class BackupRequest:
         self.source.check()
         if not 0 <= self.max_shrink <= 100:
             raise UsageError(
-                f"A shrink of {self.max_shrink} percent is impossible.", "Give 0 to 100.", field="max_shrink"
+                f"max_shrink: {self.max_shrink} is not a percentage.", "Use a value from 0 to 100.", field="max_shrink"
             )
         return codec.Codec.parse(self.compression)

@@ -96,7 +96,7 @@ class BackupFiles:
         data = strict_json.dumps({**body, **whose}, raw_names=True)
         if len(data) > RECORD_BYTES:
             raise UsageError(
-                f"The record {what} of the backup would have {len(data)} bytes, and readers take {RECORD_BYTES}.",
+                f"The record {what} of the backup would have {len(data)} bytes, more than the limit of {RECORD_BYTES}.",
                 "Back up less of it at once.",
             )
         self._store_file(name, what, 1, Peekable([data]), limit=None)

@@ -52,7 +52,7 @@ def find_databases(request: DiscoveryRequest, world: World) -> Outcome:
 
     Raise DatabaseError when the server cannot be asked.
     """
-    server = _look(request)
+    server = _inspect(request)
     found = server.databases
     wanted = [
         database
@@ -90,7 +90,7 @@ class _Found:
         ]
 
 
-def _look(request: DiscoveryRequest) -> _Found:
+def _inspect(request: DiscoveryRequest) -> _Found:
     kept: frozenset[tuple[int, str]] = frozenset()
     with contextlib.suppress(RecoveryError):  # what cannot be read is not known: it is listed, with a warning
         kept = History(request.state_dir).kept()
@@ -99,17 +99,17 @@ def _look(request: DiscoveryRequest) -> _Found:
         for oid, broken, of_ours, *row in rows(session, _DATABASES):
             database = dict(zip(("name", "size", "owner", "encoding"), row, strict=True))
             name = database["name"]
-            looks_kept, looks_half_made = (bool(form.search(name)) for form in (_KEPT, _HALF_MADE))
+            looks_kept, looks_staging = (bool(form.search(name)) for form in (_KEPT, _STAGING))
             if not is_text(name):
                 found.unreachable.append(readable(name))
-            elif (looks_kept and (int(oid), name) in kept) or (looks_half_made and of_ours):
+            elif (looks_kept and (int(oid), name) in kept) or (looks_staging and of_ours):
                 pass
             elif broken:
                 found.invalid.append(name)
             else:
                 owner = readable(database["owner"])
                 found.databases.append({**database, "size": int(database["size"]), "owner": owner})
-                if looks_kept or looks_half_made:
+                if looks_kept or looks_staging:
                     found.doubted.append(name)
     return found
 
@@ -155,20 +155,20 @@ def _fits(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 _INVALID = (
-    "The database {name} is left out: a DROP DATABASE of it was interrupted, and nobody can connect to it. Drop it."
+    "The database {name} is not backed up: its DROP DATABASE was interrupted, so nobody can connect to it. Drop it."
 )
 
 _KEPT = re.compile(r"_before_[0-9]{8}_[0-9]{6}\Z")
-_HALF_MADE = re.compile(r"_lifeboat_[0-9a-f]{8}\Z")
+_STAGING = re.compile(r"_lifeboat_[0-9a-f]{8}\Z")
 
 _UNREACHABLE = (
-    "The database {name} is NOT backed up: its name is not UTF-8, so nothing here can connect to it. Rename it from a "
-    "session of its own encoding, or dump it by pg_dump."
+    "The database {name} is NOT backed up: its name is not UTF-8, so this software cannot connect to it. Rename it in "
+    "a session with its encoding, or dump it with pg_dump."
 )
 
 _DOUBTED = (
-    "The database {name} is named like one that a restore fills or keeps, and this host remembers no such restore, so "
-    "it counts like any other. Drop it if you need it no more, or name it in lifeboat_databases_exclude."
+    "The database {name} has a name like those that a restore creates, but this host has no record of such a restore, "
+    "so it is backed up like any other. Drop it if you no longer need it, or add it to lifeboat_databases_exclude."
 )
 
 # The size of a database that the role may not connect to is not for it to know. What a restore fills belongs to the

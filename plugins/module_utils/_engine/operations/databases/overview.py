@@ -69,7 +69,7 @@ def summary(backups: Sequence[Mapping[str, t.Any]], failures: Sequence[object], 
             stored, size = (sum(backup[name] for backup in made) for name in ("size", "plain_size"))
             said += f" in {human_duration(seconds)}: {human_size(size)} of data stored as {human_size(stored)}"
     young = sum(1 for backup in backups if not backup["made"])
-    return said + (f"; {young} {'have' if young > 1 else 'has'} a backup that is young enough." if young else ".")
+    return said + (f"; {young} {'have' if young > 1 else 'has'} a recent enough backup." if young else ".")
 
 
 def message(errors: Mapping[str, RecoveryError], total: int) -> tuple[str, str]:

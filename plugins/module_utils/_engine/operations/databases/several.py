@@ -55,7 +55,7 @@ def back_up_several(request: SeveralRequest, world: World) -> Outcome:
     """
     names = tuple(dict.fromkeys(request.databases))
     if not names:
-        raise UsageError("The option databases is empty.", "Name a database at least.", field="databases")
+        raise UsageError("databases is empty.", "Set at least one database.", field="databases")
     request.each.check()
     began = world.now()
     try:
@@ -71,7 +71,7 @@ def back_up_several(request: SeveralRequest, world: World) -> Outcome:
         run.progress.plan({share.database: share.size for share in shares})
         run.progress.phase("backups")
         pieces = [Piece(share.database, share.places, run.work(share.database, share.jobs)) for share in shares]
-        side_by_side(pieces, most, run.ended, now=world.now, look=run.look)
+        side_by_side(pieces, most, run.ended, now=world.now, watch=run.report)
         if run.failed:
             run.progress.fail()
     narrow = sharing.narrowness(server, most, min(len(names), jobs))
@@ -128,7 +128,7 @@ class _Run:
             member.stand(member.done, member.done)
         member.finish()
 
-    def look(self, running: Mapping[str, int]) -> None:
+    def report(self, running: Mapping[str, int]) -> None:
         """Bring the progress up to date by what the children say of theirs."""
         for name, pid in running.items():
             member = self._member(name)
@@ -209,15 +209,14 @@ def _result(end: End) -> Outcome | RecoveryError:
     if end.killed:
         return ProcessFailed(
             f"The backup of {name!r} was killed by {end.killed}.",
-            "Look into the kernel's log for whether memory ran out, and run it again, with fewer jobs if it did: what "
-            "it left is listed nowhere, and retention removes it.",
+            "Run again, with fewer jobs if the kernel log shows an out-of-memory kill; retention removes what is left.",
         )
     if end.asked:
-        return RecoveryError(f"{end.asked} ended this run.", "What it had not finished was taken back.", error="Ended")
+        return RecoveryError(f"{end.asked} ended this run.", "Unfinished work was rolled back.", error="Ended")
     if end.raised:
         return RecoveryError(
             f"An unexpected error, {end.raised}; the output of the run shows it.",
-            "It is a mistake of this software: run again with -vvv, and report what it shows.",
+            "This is a bug: run again with -vvv, and report the output.",
             error=end.raised,
         )
     if "error" in end.answer:

@@ -38,9 +38,7 @@ def narrowness(server: Capacity | None, most: int, wanted: int) -> tuple[str, ..
     """Return a warning when fewer run at a time than could."""
     if server is None or most >= wanted:
         return ()
-    said = (
-        f"Fewer databases than jobs are backed up at a time, {most}: the limit of {server.limit} leaves {server.free}"
-    )
+    said = f"Databases backed up at a time: {most}, as the limit of {server.limit} leaves {server.free}"
     return (f"{said} sessions.",)
 
 

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ...drivers.components.postgres import connection, grants, locks, server, snapshot, staging_database
-from ...drivers.components.postgres.warrants import StagingWarrants
+from ...drivers.components.postgres.staging_records import StagingRecords
 from ...ground.errors import DatabaseError, RecoveryError
 from ...ground.units import human_count
 from ..databases.discovery import DiscoveryRequest, find_databases
@@ -60,33 +60,33 @@ def _chosen(found: Mapping[str, t.Any]) -> Iterator[Check]:
     if not found["names"]:
         yield failed(
             "databases",
-            f"None of the {found['all']} databases of this server is chosen for backups.",
+            f"None of the {found['all']} databases of this server is selected for backups.",
             "Correct lifeboat_databases or lifeboat_databases_exclude.",
         )
     for name in found["absent"]:
         yield failed(
             "databases",
-            f"lifeboat_databases names {name!r}, and this server has no such database.",
-            "Correct the name, or take it out.",
+            f"lifeboat_databases contains {name!r}, and this server has no such database.",
+            "Correct the name, or remove it.",
             database=name,
         )
     if found["names"] and not found["absent"]:
-        left_out = f"; left out by choice: {', '.join(found['left_out'])}" if found["left_out"] else ""
+        left_out = f"; excluded: {', '.join(found['left_out'])}" if found["left_out"] else ""
         yield ok(
             "databases",
-            f"{human_count(len(found['names']), 'database')} of {found['all']} chosen for backups{left_out}.",
+            f"{human_count(len(found['names']), 'database')} of {found['all']} selected for backups{left_out}.",
             left_out=found["left_out"],
         )
 
 
 def _identity(facts: ServerInfo) -> Check:
-    said = f"PostgreSQL {facts.version} answers, and this is role {facts.user}"
+    said = f"PostgreSQL {facts.version} responds, and the role is {facts.user}"
     told = {"server_version": facts.version, "role": facts.user, "in_recovery": facts.in_recovery}
     if facts.superuser:
         return warning(
             "connection",
             f"{said}, a superuser; a backup needs none.",
-            "Let playbook lifeboat.recovery.install make a role that only reads, and set lifeboat_login_user.",
+            "Set lifeboat_login_user to a read-only role, which playbook lifeboat.recovery.install creates.",
             **told,
         )
     return ok("connection", f"{said}.", **told)
@@ -96,7 +96,7 @@ def _programs(facts: ServerInfo, programs: Programs) -> Check:
     told = {"server_version": facts.version, "client_version": programs.version, "directory": programs.directory}
     for finding in grants.outdated(programs):
         return warning("programs", finding.cause, finding.remedy, **told, code=finding.code)
-    return ok("programs", f"pg_dump {programs.version} fits the server.", **told)
+    return ok("programs", f"pg_dump {programs.version} matches the server.", **told)
 
 
 def _rights(case: Case) -> Iterator[Check]:
@@ -115,7 +115,7 @@ def _rights(case: Case) -> Iterator[Check]:
         yield from (_finding(name, finding) for finding in left)
         read += not any(finding.severity == "error" for finding in left)
     if read and read == len(case.databases):
-        yield ok("rights", f"{human_count(read, 'database')} can be read whole.", databases=list(case.databases))
+        yield ok("rights", f"{human_count(read, 'database')} can be read completely.", databases=list(case.databases))
 
 
 def _accepted(finding: Finding, patterns: tuple[str, ...]) -> bool:
@@ -130,9 +130,9 @@ def _finding(database: str, finding: Finding) -> Check:
 
 def _leftovers(case: Case) -> Iterator[Check]:
     """Find databases that an interrupted restore left half made, or that only look so, and that nobody locks."""
-    warrants = StagingWarrants(case.request.repository.state_dir)
+    records = StagingRecords(case.request.repository.state_dir)
     try:
-        with staging_database.manage(t.cast("t.Any", case.request.login), warrants) as session:
+        with staging_database.manage(t.cast("t.Any", case.request.login), records) as session:
             left = staging_database.left(session)
     except RecoveryError as exc:
         yield refused("leftovers", exc)
@@ -140,11 +140,11 @@ def _leftovers(case: Case) -> Iterator[Check]:
     for name, ours in left.items():
         by_hand = f"DROP DATABASE {connection.quote_identifier(name)}."
         if ours:
-            cause = f"An interrupted restore left the half-made database {name}."
+            cause = f"An interrupted restore left the staging database {name}."
             remedy = f"The next restore into the same target drops it; or drop it by hand: {by_hand}"
         else:
-            cause = f"The database {name} looks half made, and this host does not remember a restore that made it."
-            remedy = f"Look into it; nothing drops it by itself. If it is the rest of a restore: {by_hand}"
+            cause = f"The database {name} looks like a staging database, and this host has no record of it."
+            remedy = f"It is kept. If it is a leftover of a restore: {by_hand}"
         yield warning("leftovers", cause, remedy, database=name)
     if not left:
-        yield ok("leftovers", "No restore left a half-made database.")
+        yield ok("leftovers", "No restore left a staging database.")

@@ -54,7 +54,7 @@ def limits(options: Mapping[str, t.Any] | None, field: str = "limits") -> Limits
         low, high = _NUMBERS.get(key, (0, -1))
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             known = ", ".join([*_DURATIONS, *_NUMBERS])
-            wanted = f"Give a number from {low} to {high}." if key in _NUMBERS else f"Give some of {known}."
+            wanted = f"Use a number from {low} to {high}." if key in _NUMBERS else f"Use some of {known}."
             raise UsageError(f"{field}.{key} cannot be {value!r}.", wanted, field=f"{field}.{key}")
         read[key] = value
     return Limits(**read)
@@ -69,13 +69,13 @@ def examine(request: ExamineRequest, world: World) -> Outcome:
     """
     unknown = sorted(set(request.only) - set(NAMES))
     if unknown:
-        raise UsageError(f"There is no check {unknown[0]!r}.", f"Give some of {', '.join(NAMES)}.", field="checks")
+        raise UsageError(f"There is no check {unknown[0]!r}.", f"Use some of {', '.join(NAMES)}.", field="checks")
     if request.fail_on not in FAIL_ON:
-        raise UsageError(f"fail_on cannot be {request.fail_on!r}.", f"Give {', '.join(FAIL_ON)}.", field="fail_on")
+        raise UsageError(f"fail_on cannot be {request.fail_on!r}.", f"Use {', '.join(FAIL_ON)}.", field="fail_on")
     checks = make_checks(request, world)
     found = worst(checks)
     counts = {name: sum(check.result == name for check in checks) for name in ORDER}
-    said = f"{counts['failed']} failed, {counts['warning']} warn, {counts['ok']} in order."
+    said = f"{counts['failed']} failed, {counts['warning']} warnings, {counts['ok']} ok."
     summary = f"{human_count(len(checks), 'check')}: {said}"
     facts = {
         "health": found,
@@ -140,8 +140,8 @@ def _configuration(case: Case) -> Check:
     except RecoveryError as exc:
         # The settings make sense; what else stands in the way is the business of the store or of the keys.
         case.problem = exc
-        return ok("configuration", f"The settings of {case.application} make sense.")
-    return ok("configuration", f"The settings of {case.application} make sense.", store=case.opened.store.url)
+        return ok("configuration", f"The settings of {case.application} are valid.")
+    return ok("configuration", f"The settings of {case.application} are valid.", store=case.opened.store.url)
 
 
 class _Area(t.NamedTuple):
@@ -162,11 +162,11 @@ def _made(area: _Area, case: Case) -> list[Check]:
         made.append(refused(name, exc))
     except Exception as exc:  # noqa: BLE001 - whoever watches a host must hear of it, and of the other checks
         said = exc.strerror if isinstance(exc, OSError) and exc.strerror else f"{type(exc).__name__}: {exc}"
-        made.append(failed(name, f"A check could not be made: {said}.", _LOOK))
+        made.append(failed(name, f"A check could not be run: {said}.", _LOOK))
     return made
 
 
-_LOOK = "Look into the path it names, or report it if it names none."
+_LOOK = "Check the path in the message, or report a bug if it has none."
 
 _FIRST = frozenset({"configuration", "connection", "databases", "store"})
 """What fails so that other checks cannot be made."""

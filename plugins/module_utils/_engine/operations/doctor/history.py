@@ -35,8 +35,8 @@ LEAST_RUNS = 5
 NEWS = datetime.timedelta(days=7)
 """How long a failure of what people asked for is told."""
 
-_LOOK = "Look at the database first. If the change was meant, set since in lifeboat_anomalies to this time."
-_RUN = "Run playbook lifeboat.recovery.{playbook} and look at what it says."
+_LOOK = "Check the database first. If the change was intended, set since in lifeboat_anomalies to this time."
+_RUN = "Run playbook lifeboat.recovery.{playbook} and check its messages."
 
 
 def examine(case: Case) -> Iterator[Check]:
@@ -109,8 +109,8 @@ def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
         if ages[component] > limit:
             yield failed(
                 "backup_age",
-                f"The newest backup of {component} is {human_duration(ages[component])} old, and "
-                f"{human_duration(limit)} are allowed.",
+                f"The newest backup of {component} is {human_duration(ages[component])} old; the limit is "
+                f"{human_duration(limit)}.",
                 _RUN.format(playbook="backup"),
                 component=component,
                 seconds=round(ages[component]),
@@ -119,7 +119,7 @@ def _backup_age(case: Case, known: _Known) -> Iterator[Check]:
         oldest = human_duration(max(ages.values()))
         yield ok(
             "backup_age",
-            f"{human_count(len(ages), 'database')} looked at: no newest backup is older than {oldest}.",
+            f"{human_count(len(ages), 'database')} checked: no newest backup is older than {oldest}.",
             seconds=ages,
         )
 
@@ -139,17 +139,17 @@ def _restore_tested_age(case: Case, known: _Known) -> Iterator[Check]:
             recent = False
             said = f"The newest one is {human_duration(age)} old." if age is not None else "There is none."
             if not case.listed:
-                said += " This host cannot read the marks in the store, and goes by its own log."
+                said += " This host cannot read the marks in the store, and uses its own log."
             yield warning(
                 "restore_tested_age",
-                f"No backup of {component} from the last {human_duration(limit)} was restored for a test. {said}",
+                f"No backup of {component} from the last {human_duration(limit)} is restore-tested. {said}",
                 _RUN.format(playbook="validate"),
                 component=component,
                 seconds=round(age) if age is not None else None,
             )
     if known.components and recent:
         looked = human_count(len(known.components), "database")
-        yield ok("restore_tested_age", f"{looked} looked at: of each a recent backup was restored for a test.")
+        yield ok("restore_tested_age", f"{looked} checked: each has a recent restore-tested backup.")
 
 
 def _suspicions(case: Case, known: _Known) -> Iterator[Check]:
@@ -171,7 +171,7 @@ def _suspicions(case: Case, known: _Known) -> Iterator[Check]:
             )
     if case.listed and known.newest and not any(newest.suspicions for _one, newest in known.newest):
         looked = human_count(len(known.newest), "database")
-        yield ok("anomalies", f"{looked} looked at: the newest backup looks like the ones before it.")
+        yield ok("anomalies", f"{looked} checked: the newest backup of each looks like the ones before it.")
 
 
 def _last_runs(case: Case, entries: list[Entry], components: list[str]) -> Iterator[Check]:
@@ -185,20 +185,20 @@ def _last_runs(case: Case, entries: list[Entry], components: list[str]) -> Itera
         how = "failed" if entry.result == "failed" else f"was {entry.result}"
         make = failed if operation == "backup" else warning
         said = f": {entry.message.rstrip('.')}." if entry.message else "."
-        yield make("last_runs", f"{what} {how} {ago} ago{said}", "Mend the cause, and run it again.", **_of(entry))
+        yield make("last_runs", f"{what} {how} {ago} ago{said}", "Fix the cause, and run it again.", **_of(entry))
     backups = [entry for entry in entries if entry.operation == "backup" and entry.result != "refused"][-LOOKED_AT:]
     rate = round(100 * sum(entry.result == "ok" for entry in backups) / len(backups)) if backups else 100
     if len(backups) >= LEAST_RUNS and rate < case.request.limits.success_rate:
         yield warning(
             "success_rate",
             f"Of the last {len(backups)} backups {rate} % succeeded, "
-            f"and {case.request.limits.success_rate} % are wanted.",
-            "Look into the audit log for what failed.",
+            f"and the minimum is {case.request.limits.success_rate} %.",
+            "Check the audit log for what failed.",
             percent=rate,
         )
     if last and all(entry.result == "ok" for entry in last.values()):
         times = {f"{operation} {component}".strip(): entry.time for (operation, component), entry in last.items()}
-        said = f"All of the last runs succeeded ({human_count(len(last), 'kind')})."
+        said = f"All last runs succeeded ({human_count(len(last), 'kind')})."
         yield ok("last_runs", said, last=times, percent=rate)
 
 
@@ -223,9 +223,9 @@ def _chain(case: Case) -> Iterator[Check]:
     if problems:
         yield failed(
             "audit_log",
-            f"The audit log is not whole: {problems[0]}",
+            f"The audit log is not intact: {problems[0]}",
             "Compare it with the backup_logs table or the last audit report, and find out who changed it.",
             problems=problems,
         )
     else:
-        yield ok("audit_log", "The audit log is whole.")
+        yield ok("audit_log", "The audit log is intact.")

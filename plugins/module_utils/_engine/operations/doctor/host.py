@@ -13,7 +13,7 @@ import shutil
 import stat
 import typing as t
 
-from ...drivers.stores import opening
+from ...drivers.stores import factory
 from ...ground import holder, status
 from ...ground.host_state import LOAN
 from ...ground.units import human_count, human_duration, human_size
@@ -55,13 +55,13 @@ def _libraries(case: Case) -> Check:
     if missing:
         return failed(
             "libraries",
-            f"Python libraries are missing here: {', '.join(missing)}.",
+            f"Python libraries are missing on this host: {', '.join(missing)}.",
             "Run playbook lifeboat.recovery.install for this host.",
             missing=missing,
         )
     versions = {name: importlib.metadata.version(name) for _module, name in wanted}
     said = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return ok("libraries", f"The libraries are there: {said}.", **versions)
+    return ok("libraries", f"The libraries are installed: {said}.", **versions)
 
 
 def _found(module: str) -> bool:
@@ -84,7 +84,7 @@ def _keys(case: Case) -> Iterator[Check]:
     if not found:
         yield ok(
             "key_files",
-            f"{human_count(len(looked), 'file')} with secrets can be read by their owner only.",
+            f"{human_count(len(looked), 'file')} with secrets can only be read by their owner.",
             files=len(looked),
         )
 
@@ -93,25 +93,27 @@ def _secret(path: str) -> Iterator[Check]:
     try:
         state = os.stat(path)
     except OSError as exc:
-        yield failed("key_files", f"{path} cannot be looked at: {exc.strerror}.", "Correct the path or its owner.")
+        yield failed("key_files", f"{path} cannot be checked: {exc.strerror}.", "Correct the path or its owner.")
         return
     mode = stat.S_IMODE(state.st_mode)
     if mode & 0o077:
         yield failed(
             "key_files",
-            f"{path} can be used by others than its owner (mode {mode:04o}).",
-            f"Run chmod 600 {path}, and think about who may have read it.",
+            f"{path} is accessible to users other than its owner (mode {mode:04o}).",
+            f"Run chmod 600 {path}, and consider who may have read it.",
             path=path,
         )
     elif not os.access(path, os.R_OK):
         yield failed(
-            "key_files", f"{path} cannot be read by {_user(os.geteuid())}.", f"Give it to {_user(os.geteuid())}."
+            "key_files",
+            f"{path} cannot be read by {_user(os.geteuid())}.",
+            f"Change its owner to {_user(os.geteuid())}.",
         )
     elif state.st_uid not in {os.geteuid(), 0}:
         yield warning(
             "key_files",
             f"{path} belongs to {_user(state.st_uid)}, and the backups run as {_user(os.geteuid())}.",
-            "Give it to the user of the backups.",
+            "Change its owner to the backup user.",
             path=path,
         )
 
@@ -125,8 +127,8 @@ def _place(path: str) -> Iterator[Check]:
     if mode & 0o022 and not mode & stat.S_ISVTX:
         yield failed(
             "key_files",
-            f"Others may exchange the files in {path} (mode {stat.S_IMODE(mode):04o}).",
-            f"Run chmod go-w {path}, and check what is in it.",
+            f"Other users may replace the files in {path} (mode {stat.S_IMODE(mode):04o}).",
+            f"Run chmod go-w {path}, and check its content.",
             path=path,
         )
 
@@ -135,8 +137,8 @@ def _lent(case: Case) -> Iterator[Check]:
     for path in abandoned(LOAN.folder(case.request.config_dir)):
         yield failed(
             "leftovers",
-            f"An interrupted restore left {path}: it may have a superuser's rights, or a key that opens the backups.",
-            "Run playbook lifeboat.recovery.restore with --check, which takes back what it had borrowed.",
+            f"An interrupted restore left {path}: it may contain superuser rights, or a key that decrypts the backups.",
+            "Run playbook lifeboat.recovery.restore with --check, which revokes what was lent to it.",
         )
 
 
@@ -148,8 +150,8 @@ def _interrupted(case: Case) -> Iterator[Check]:
             ago = human_duration(max((now - run.updated).total_seconds(), 0))
             yield warning(
                 "leftovers",
-                f"The {run.title} of {ago} ago was ended in the middle.",
-                "Run it again: what it left is removed or reused by the next run.",
+                f"The {run.title} of {ago} ago was interrupted.",
+                "Run it again; the next run removes or reuses what it left.",
             )
 
 
@@ -159,34 +161,34 @@ def _state(case: Case) -> Iterator[Check]:
     if not os.path.isdir(case.state_dir):
         yield failed(
             "state",
-            f"The directory {case.state_dir} is missing, so this host remembers nothing.",
+            f"The directory {case.state_dir} is missing, so this host keeps no records.",
             "Run playbook lifeboat.recovery.install for this host.",
         )
     elif not os.access(case.state_dir, os.W_OK):
-        yield failed("state", f"{case.state_dir} cannot be written here.", "Give it to the user of the backups.")
+        yield failed("state", f"{case.state_dir} is not writable.", "Change its owner to the backup user.")
     else:
         free = shutil.disk_usage(case.state_dir).free
         if free < LEAST_STATE:
-            yield failed("state", f"{case.state_dir} has {human_size(free)} left.", "Make room there.", free=free)
+            yield failed("state", f"{case.state_dir} has {human_size(free)} free.", "Free space there.", free=free)
         else:
-            yield ok("state", f"{case.state_dir} can be written and has {human_size(free)} left.", free=free)
+            yield ok("state", f"{case.state_dir} is writable and has {human_size(free)} free.", free=free)
 
 
 def room(case: Case) -> Iterator[Check]:
     """Compare what is free with what the next backup and the next validation need, by the last ones."""
     sizes, plain = _expected(case)
-    directory = opening.directory_of(case.request.repository.store) if case.opened else None
+    directory = factory.directory_of(case.request.repository.store) if case.opened else None
     if directory and os.path.isdir(directory):
         yield _store_room(case, directory, round(ROOM * sizes))
     if case.request.scratch_dir and plain:
         parent = _existing(case.request.scratch_dir)
         free, needed = shutil.disk_usage(parent).free, round(SCRATCH_ROOM * plain)
-        said = f"{case.request.scratch_dir} has {human_size(free)} left"
+        said = f"{case.request.scratch_dir} has {human_size(free)} free"
         if free < needed:
             yield warning(
                 "scratch_space",
                 f"{said}, and validating the largest database takes about {human_size(needed)}.",
-                "Make room there, or set lifeboat_scratch_dir to a place that has it.",
+                "Free space there, or set lifeboat_scratch_dir to a directory with more space.",
                 free=free,
                 needed=needed,
             )
@@ -200,16 +202,16 @@ def _store_room(case: Case, directory: str, needed: int) -> Check:
     usage = shutil.disk_usage(directory)
     used = round(100 * (usage.total - usage.free) / usage.total) if usage.total else 100
     facts = {"free": usage.free, "needed": needed, "used_percent": used}
-    said = f"The store has {human_size(usage.free)} left and is {used} % full"
+    said = f"The store has {human_size(usage.free)} free and is {used} % full"
     if usage.free < needed:
         return failed(
             "store_space",
             f"{said}; the next backup takes about {human_size(needed)}.",
-            "Make room, or shorten the retention.",
+            "Free space, or shorten the retention.",
             **facts,
         )
     if used > case.request.limits.storage_used:
-        return warning("store_space", f"{said}.", "Make room, or shorten the retention.", **facts)
+        return warning("store_space", f"{said}.", "Free space, or shorten the retention.", **facts)
     return ok("store_space", f"{said}; the next backup takes about {human_size(needed)}.", **facts)
 
 

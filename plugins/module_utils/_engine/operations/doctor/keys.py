@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 SOON = datetime.timedelta(days=14)
 """Before a signer's time is over there should be time for two working weeks."""
 
-_ISSUE = "Run playbook lifeboat.recovery.install, which issues the next trust file, with the recovery key at hand."
+_ISSUE = "Run playbook lifeboat.recovery.install, with the recovery key, which issues the next trust file."
 
 
 def examine(case: Case) -> Iterator[Check]:
@@ -53,11 +53,11 @@ def _trust(trusted_keys: TrustedKeys) -> Check:
             "Find out who wrote them: only the recovery key may.",
             **facts,
         )
-    opens = "it can open its backups" if trusted_keys.can_open else "it cannot open its backups"
+    opens = "it can decrypt its backups" if trusted_keys.can_open else "it cannot decrypt its backups"
     if trusted_keys.trust is None:
         return ok("trust", f"This host is in mode {trusted_keys.mode} without a trust file; {opens}.", **facts)
     signers = human_count(len(trusted_keys.trust.signers), "signer")
-    said = f"This host is in mode {trusted_keys.mode}; trust file {serial} counts, with {signers}; {opens}."
+    said = f"This host is in mode {trusted_keys.mode}; trust file {serial} is valid, with {signers}; {opens}."
     return ok("trust", said, **facts)
 
 
@@ -74,7 +74,7 @@ def _signer(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
     ends = [entry.until for entry in listed if entry.public == trusted_keys.signer.public and entry.until]
     if ends and min(ends) - now < SOON:
         left = human_duration((min(ends) - now).total_seconds())
-        yield warning("signer", f"The signer {kid} of this host counts for another {left} only.", _ISSUE, kid=kid)
+        yield warning("signer", f"The signer {kid} of this host is valid for another {left} only.", _ISSUE, kid=kid)
     else:
         yield ok("signer", f"The signer {kid} of this host may sign its backups.", kid=kid)
 
@@ -87,17 +87,17 @@ def _recipients(case: Case, trusted_keys: TrustedKeys) -> Check:
     wanted = case.request.limits.min_recipients or (1 if trusted_keys.mode == "single-key" else 2)
     facts = {"recipients": kids, "count": len(kids), "wanted": wanted}
     if not kids:
-        return failed("recipients", "Nobody is known to encrypt to.", _ISSUE, **facts)
+        return failed("recipients", "There are no recipients to encrypt for.", _ISSUE, **facts)
     if len(kids) < wanted:
         return warning(
             "recipients",
-            f"{human_count(len(kids), 'key')} can open the backups of this host, and {wanted} are wanted: "
-            "who loses that one loses every backup.",
+            f"{human_count(len(kids), 'key')} can decrypt the backups of this host; the minimum is {wanted}. Losing "
+            "that key means losing every backup.",
             "Add an escrowed key to lifeboat_recipients and run playbook lifeboat.recovery.install; "
-            "or set min_recipients in lifeboat_doctor_limits if copies of the one key are kept in two places.",
+            "or set min_recipients in lifeboat_doctor_limits if copies of the key are kept in two places.",
             **facts,
         )
-    return ok("recipients", f"{human_count(len(kids), 'key')} can open the backups of this host.", **facts)
+    return ok("recipients", f"{human_count(len(kids), 'key')} can decrypt the backups of this host.", **facts)
 
 
 def _newest(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
@@ -109,8 +109,8 @@ def _newest(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
     if lacking:
         yield warning(
             "recipients",
-            f"The newest backup, {record.backup_id}, is from before {len(lacking)} of the recipients were added.",
-            "Make a backup now, or add the recipients to what is stored.",
+            f"The newest backup, {record.backup_id}, was made before {len(lacking)} of the recipients were added.",
+            "Make a backup now, or rewrap the stored backups for the recipients.",
             lacking=lacking,
         )
 

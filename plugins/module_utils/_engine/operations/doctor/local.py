@@ -9,7 +9,7 @@ import typing as t
 
 from ...drivers.components.postgres.connection import Login
 from ...drivers.crypto import local_keys
-from ...drivers.stores.opening import StoreSettings
+from ...drivers.stores.factory import StoreSettings
 from ...ground import host_state
 from ...ground.errors import UsageError
 from ...records.anomalies import thresholds
@@ -39,7 +39,8 @@ def request_of(settings: HostSettings, config_dir: str, only: tuple[str, ...] = 
         login = Login(**{**settings.login, "port": int(settings.login.get("port", 5432))}) if settings.login else None
     except TypeError as exc:
         raise UsageError(
-            f"{settings.path} holds a setting that is not known here.", "Run playbook lifeboat.recovery.install again."
+            f"{settings.path} contains an unknown setting.",
+            "Run playbook lifeboat.recovery.install again.",
         ) from exc
     return ExamineRequest(
         repository=repository,

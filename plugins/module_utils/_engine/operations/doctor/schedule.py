@@ -53,14 +53,14 @@ def examine(case: Case) -> Iterator[Check]:
             yield make(
                 "schedule",
                 f"The job {job.name} was due {ago} ago and did not run.",
-                f"Look into {os.path.join(known.places.log_dir, job.name)}.log, and whether {known.scheduler} runs.",
+                f"Check {os.path.join(known.places.log_dir, job.name)}.log, and whether {known.scheduler} runs.",
                 job=job.name,
                 due=due.isoformat(),
             )
     if not missed:
         first = min(upcoming.items(), key=lambda item: item[1], default=("", ""))
-        coming = f"next comes {first[0]} at {first[1][:16].replace('T', ' ')} UTC" if upcoming else "it has no jobs"
-        yield ok("schedule", f"The schedule was kept; {coming}.", upcoming=upcoming, scheduler=known.scheduler)
+        coming = f"next is {first[0]} at {first[1][:16].replace('T', ' ')} UTC" if upcoming else "it has no jobs"
+        yield ok("schedule", f"All jobs ran on schedule; {coming}.", upcoming=upcoming, scheduler=known.scheduler)
 
 
 def _is_missed(case: Case, known: Schedule, job: Job, due: datetime.datetime, entries: list[Entry]) -> bool:

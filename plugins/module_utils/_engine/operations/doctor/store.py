@@ -50,25 +50,25 @@ def examine(case: Case) -> Iterator[Check]:
 def _catalogue(case: Case) -> Iterator[Check]:
     """Tell what is wrong with what is stored, by its kind: one cause may spoil every backup."""
     kinds: dict[str, list[IntegrityProblem]] = {}
-    for anomaly in t.cast("t.Any", case.opened).anomalies:
-        if anomaly.kind != TRUST:  # the keys' own check tells of those
-            kinds.setdefault(anomaly.kind, []).append(anomaly)
+    for problem in t.cast("t.Any", case.opened).problems:
+        if problem.kind != TRUST:  # the keys' own check tells of those
+            kinds.setdefault(problem.kind, []).append(problem)
     strangers = kinds.get(STRANGER, [])
     if strangers and not case.backups:
         yield failed(
             "catalogue",
-            f"None of the {human_count(len(strangers), 'backup')} in the store is signed by a key that counts here.",
-            "Give this host the key that belongs to them; if it has that one, find out who wrote there.",
-            names=[anomaly.name for anomaly in strangers],
+            f"None of the {human_count(len(strangers), 'backup')} in the store is signed by a trusted key.",
+            "Set the key of this application; if it is set, find out who wrote to the store.",
+            names=[problem.name for problem in strangers],
         )
         return
     for alike in kinds.values():
         first = alike[0]
         yield failed(
             "catalogue",
-            first.sentence + (f" The same goes for {len(alike) - 1} more." if len(alike) > 1 else ""),
+            first.sentence + (f" The same applies to {len(alike) - 1} more." if len(alike) > 1 else ""),
             "Run playbook lifeboat.recovery.verify, and find out who did that.",
-            names=[anomaly.name for anomaly in alike],
+            names=[problem.name for problem in alike],
         )
 
 
@@ -90,13 +90,15 @@ def _reach(case: Case) -> Check:
     if not case.wants("store"):
         return ok("store", f"{opened.store.url} holds {held}.")
     if case.world.dry_run or opened.trusted_keys.mode == "reader":
-        why = "check mode writes nothing" if case.world.dry_run else "this host has no key to write with"
-        return ok("store", f"{opened.store.url} holds {held}; writing was not tried: {why}.", backups=len(case.backups))
+        why = "check mode writes nothing" if case.world.dry_run else "this host has no key to sign with"
+        return ok(
+            "store", f"{opened.store.url} holds {held}; writes were not tested: {why}.", backups=len(case.backups)
+        )
     try:
         how = _write(case)
     except StoreError as exc:
-        return failed("store", f"{opened.store.url} cannot be written: {exc.cause}", exc.remedy)
-    return ok("store", f"{opened.store.url} holds {held} and can be written ({how}).", backups=len(case.backups))
+        return failed("store", f"{opened.store.url} cannot be written to: {exc.cause}", exc.remedy)
+    return ok("store", f"{opened.store.url} holds {held} and is writable ({how}).", backups=len(case.backups))
 
 
 def _write(case: Case) -> str:
@@ -118,13 +120,13 @@ def _write(case: Case) -> str:
         try:
             opened.store.put_new(smallest.name, content)
         except AlreadyExists:
-            return "tried by a write that the store had to turn down"
-        return "tried by writing a file again as it was"
+            return "tested by a write that the store had to reject"
+        return "tested by writing a file again unchanged"
     try:
         opened.store.put(f"{case.application}/data/probe.lbx", _broken_off(), part_size=PART)
     except _BrokenOff:
-        return "tried by an upload that was broken off"
-    return "tried by an upload"
+        return "tested by an upload that was aborted"
+    return "tested by an upload"
 
 
 def _broken_off() -> Iterator[bytes]:
@@ -139,13 +141,13 @@ def _clock(case: Case) -> Iterator[Check]:
         return
     skew = clock.ahead(settings, case.world.environ, case.world.now)
     if skew is None:
-        yield ok("clock", "The store does not tell its time, so it was not compared.")
+        yield ok("clock", "The store does not report its time, so the clocks were not compared.")
         return
     said = f"This host's clock is {human_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the store's"
-    remedy = "Have the clock set by NTP, such as systemd-timesyncd or chrony."
+    remedy = "Synchronize the clock by NTP, such as with systemd-timesyncd or chrony."
     if abs(skew) > SKEW_LIMIT:
-        yield failed("clock", f"{said}; the store refuses requests signed so.", remedy, seconds=round(skew, 1))
+        yield failed("clock", f"{said}; the store rejects requests signed so.", remedy, seconds=round(skew, 1))
     elif abs(skew) > case.request.limits.clock_skew:
         yield warning("clock", f"{said}.", remedy, seconds=round(skew, 1))
     else:
-        yield ok("clock", "This host's clock agrees with the store's.", seconds=round(skew, 1))
+        yield ok("clock", "The clocks of this host and of the store agree.", seconds=round(skew, 1))

@@ -17,7 +17,7 @@ import typing as t
 
 from ...drivers.crypto import local_keys, trust
 from ...drivers.crypto.keys import HPKE_X25519, Recipient, public_key
-from ...drivers.stores import opening
+from ...drivers.stores import factory
 from ...ground.errors import AlreadyExists, KeyRefused, Tampered, UsageError
 from ...ground.model import Outcome
 from ...records.repository import trusted_keys
@@ -37,7 +37,7 @@ class PublishedTrust:
     """Read the newest trust file in a store, or publish `envelope` there; `roots` are the public keys that count."""
 
     application: str
-    store: opening.StoreSettings
+    store: factory.StoreSettings
     roots: tuple[str, ...]
     envelope: str = ""
 
@@ -88,8 +88,8 @@ def sign_trust(request: SignRequest, world: World) -> Outcome:
     held = local_keys.read(request.keys)
     if held.recovery is None:
         raise KeyRefused(
-            "The recovery key is needed to sign a trust file, and is not given.",
-            "Run this where it is kept, and name its file.",
+            "The recovery key is needed to sign a trust file, and is not set.",
+            "Run this where it is kept, and set recovery_key_file.",
         )
     roots = {*held.roots, held.recovery.root.public}
     current = trust.verify(request.envelope.encode(), roots, application) if request.envelope else None
@@ -122,8 +122,8 @@ def publish_trust(request: PublishedTrust, world: World) -> Outcome:
         return Outcome(False, _facts(newest), before, before)
     if newest is not None and newest.serial >= offered.serial:
         raise AlreadyExists(
-            f"The store has trust file {newest.serial} of {request.application}, which says something else.",
-            "Read it, sign the next one on top of it, and publish that.",
+            f"The store has trust file {newest.serial} of {request.application}, which has a different content.",
+            "Read it, sign the next one based on it, and publish that.",
             serial=newest.serial,
         )
     store.put_new(trusted_keys.trust_name(request.application, offered.serial), request.envelope.encode())
@@ -132,7 +132,7 @@ def publish_trust(request: PublishedTrust, world: World) -> Outcome:
 
 def _open(request: PublishedTrust, world: World) -> Store:
     check_application(request.application)
-    return opening.open_store(request.store, environ=world.environ, dry_run=world.dry_run)
+    return factory.open_store(request.store, environ=world.environ, dry_run=world.dry_run)
 
 
 def _fetch(store: Store, application: str, serial: int) -> str:
@@ -140,7 +140,7 @@ def _fetch(store: Store, application: str, serial: int) -> str:
         return b"".join(store.get(trusted_keys.trust_name(application, serial))).decode()
     except UnicodeDecodeError as exc:
         raise Tampered(
-            f"Trust file {serial} of {application} changed while it was read.", "Look into who writes to the store."
+            f"Trust file {serial} of {application} changed while it was read.", "Find out who writes to the store."
         ) from exc
 
 
@@ -152,7 +152,9 @@ def _recipients(
     listed += [own, *(Recipient(HPKE_X25519, public_key(text, "recipients")) for text in request.recipients)]
     if own.public in retired:
         raise UsageError(
-            "The recovery key that signs cannot be retired by itself.", "Sign with the next one.", field="retired"
+            "The signing recovery key cannot retire itself.",
+            "Sign with the next recovery key.",
+            field="retired",
         )
     return [item for item in {item.kid: item for item in listed}.values() if item.public not in retired]
 

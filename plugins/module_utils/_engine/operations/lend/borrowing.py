@@ -65,8 +65,8 @@ def borrowing(path: str) -> Iterator[Borrower]:
                 connection.connect(f"/proc/self/fd/{handle}/{os.path.basename(path)}")
         except OSError as exc:
             raise UsageError(
-                f"Nobody lends at {path}: {exc.strerror or exc}.",
-                "Open a loan there with module restore_loan, and run again.",
+                f"There is no loan at {path}: {exc.strerror or exc}.",
+                "Open a loan with module restore_loan, and run again.",
                 field="loan",
             ) from exc
         yield Borrower(connection)

@@ -64,7 +64,7 @@ class Ledger:
             found = os.stat(directory)
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise UsageError(
-                f"The directory {directory} is not root's alone.",
+                f"The directory {directory} is accessible to users other than root.",
                 f"Run: chown root {directory}; chmod 0755 {directory}",
                 field="directory",
             )
@@ -220,7 +220,7 @@ def _read(entry: int) -> Loan:
         # Its maker died before it had written: then nothing was lent.
         if os.fstat(entry).st_size == 0:
             return Loan("0" * 8)
-        raise UsageError("A file of the loans is damaged.", "Look at it, take back by hand, and remove it.") from exc
+        raise UsageError("A file of the loans is corrupted.", "Revoke the loan by hand, and remove it.") from exc
 
 
 def _write(entry: int, loan: Loan) -> None:
@@ -254,6 +254,6 @@ def _ask(loan: Loan, statement: str) -> str:
     except ProcessFailed as exc:
         raise DatabaseError(
             f"The rights of role {loan.role} could not be changed as {loan.postgres_user}: {exc.cause}",
-            f'Mend that; if a restore had them, run as a superuser: ALTER ROLE "{loan.role}" NOSUPERUSER',
+            f'Fix that; if a restore had them, run as a superuser: ALTER ROLE "{loan.role}" NOSUPERUSER',
             role=loan.role,
         ) from exc

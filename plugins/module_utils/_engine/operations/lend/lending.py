@@ -55,7 +55,7 @@ def open_loan(request: LoanRequest, world: World) -> Outcome:
     """Lend until the borrower is gone. Return what was lent; raise DatabaseError when it cannot be taken back."""
     _check(request)
     if request.patience <= 0:
-        raise UsageError("A loan with no patience waits for no restore.", "Give a time, such as 5m.", field="patience")
+        raise UsageError("patience must be positive.", "Set a duration such as 5m.", field="patience")
     if world.dry_run:
         return Outcome(changed=False, facts={"lent": False})
     ledger = Ledger(request.directory)
@@ -85,8 +85,8 @@ def close_loan(request: LoanRequest, world: World) -> Outcome:
     while ledger.lives(request.loan.run):
         if waited >= request.patience:
             raise Busy(
-                f"The restore {request.loan.run} still runs on this host and keeps what it borrowed.",
-                "It is taken back when the restore ends; lifeboat status shows how far it is.",
+                f"The restore {request.loan.run} is still running on this host and keeps what was lent to it.",
+                "It is revoked when the restore ends; lifeboat status shows its progress.",
             )
         world.sleep(STEP)
         waited += STEP
@@ -143,7 +143,9 @@ def _opened(path: str) -> Iterator[int]:
 
 def _check(request: LoanRequest) -> None:
     if not re.fullmatch(r"[0-9a-f]{8,64}", request.loan.run, re.ASCII):
-        raise UsageError(f"The run {request.loan.run!r} is no name of a loan.", "Give 8 to 64 hex digits.", field="run")
+        raise UsageError(
+            f"The run {request.loan.run!r} is not a loan's name.", "Use 8 to 64 hexadecimal digits.", field="run"
+        )
     if os.geteuid() != 0:
         raise UsageError("Only root can lend a superuser's rights.", "Run with become: true.", field="user")
     for field, name in (("user", request.user), ("postgres_user", request.loan.postgres_user)):
@@ -151,5 +153,5 @@ def _check(request: LoanRequest) -> None:
             pwd.getpwnam(name)
         except KeyError as exc:
             raise UsageError(
-                f"The operating system has no user {name!r}.", f"Correct {field}, or make the user.", field=field
+                f"The operating system has no user {name!r}.", f"Correct {field}, or create the user.", field=field
             ) from exc

@@ -61,7 +61,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
     """
     query = _compiled(request.query)
     if request.limit is not None and request.limit < 0:
-        raise UsageError(f"A limit of {request.limit} is impossible.", "Give 0 for all, or more.", field="limit")
+        raise UsageError(f"limit: {request.limit} is negative.", "Use 0 for all, or a positive number.", field="limit")
     opened = catalogue.open_repository(request.repository, world)
     backups = _chosen(request, opened)
     passed = newer.notice(opened, backups, request.as_of)
@@ -79,15 +79,15 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "latest": latest,
         "clean": clean,
         "passed_over": {name: [dataclasses.asdict(one) for one in over] for name, over in passed.items()},
-        "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
+        "problems": [dataclasses.asdict(problem) for problem in opened.problems],
         "missing": [dataclasses.asdict(each) for each in missing],
         "compared": not unseen,
-        "table": [*table.lines(rows, latest, opened.anomalies, missing, now=world.now(), limit=request.limit), *unseen],
+        "table": [*table.lines(rows, latest, opened.problems, missing, now=world.now(), limit=request.limit), *unseen],
         **({"matches": query.search(rows)} if query is not None else {}),
     }
     said = [
-        *(anomaly.sentence for anomaly in opened.anomalies),
-        *(f"There is no backup of {each.cluster}/{each.database}, and the server has it." for each in missing),
+        *(problem.sentence for problem in opened.problems),
+        *(f"There is no backup of {each.cluster}/{each.database}, which exists on the server." for each in missing),
         *(_suspicious(row, clean.get(name)) for name, row in newest.items() if row["suspicions"]),
     ]
     return Outcome(changed=False, facts=facts, warnings=tuple(said))
@@ -127,7 +127,7 @@ def _missing(
     known = Inventories(request.repository.state_dir).of(application)
     clusters = {repository.cluster_and_database(name)[0] for name in newest} | ({request.cluster} - {None})
     unseen = [
-        f"NOT COMPARED  Whether cluster {name} has a database without a backup: its server was not asked lately."
+        f"NOT COMPARED  Whether cluster {name} has databases without a backup: its server was not queried lately."
         for name in sorted(t.cast("set[str]", clusters))
         if name not in known or not known[name].is_current(now)
     ]

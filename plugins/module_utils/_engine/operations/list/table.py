@@ -35,7 +35,7 @@ class Missing:
 def lines(
     rows: Iterable[Row],
     latest: Mapping[str, Row],
-    anomalies: Sequence[IntegrityProblem],
+    problems: Sequence[IntegrityProblem],
     missing: Sequence[Missing],
     *,
     now: datetime.datetime,
@@ -52,9 +52,9 @@ def lines(
         by_database.setdefault((row["cluster"], row["database"]), []).append(row)
     if limit is None:
         limit = 0 if len(by_database) + len(missing) <= 1 else FEW
-    said = [f"ANOMALY  {printable(anomaly.sentence)}" for anomaly in anomalies]
+    said = [f"PROBLEM  {printable(problem.sentence)}" for problem in problems]
     said += [
-        f"NO BACKUP  {_name(each.cluster, each.database)}: the server has it, and the store no full backup of it."
+        f"NO BACKUP  {_name(each.cluster, each.database)}: exists on the server, without a full backup in the store."
         for each in missing
     ]
     newest = {name: latest.get(own[0]["component"]) for name, own in by_database.items()}

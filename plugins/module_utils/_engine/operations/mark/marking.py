@@ -63,7 +63,9 @@ def mark(request: MarkRequest, world: World) -> Outcome:
     return _outcome(request, chosen, standing, changed=False)
 
 
-def vouch(backup: catalogue.Backup, reason: str, world: World, *, passed: bool = True) -> tuple[bool, str]:
+def record_restore_test(
+    backup: catalogue.Backup, reason: str, world: World, *, passed: bool = True
+) -> tuple[bool, str]:
     """
     Mark a backup as restore-tested, or take that back, unless it is so already or the keys at hand may not sign it.
 
@@ -81,7 +83,7 @@ def vouch(backup: catalogue.Backup, reason: str, world: World, *, passed: bool =
             return False, f"A mark in the store may still say that it is restore-tested: {exc.cause}"
         if isinstance(exc, KeyRefused):
             return False, ""
-        return False, f"The backup is right, and the store did not take the mark that says so: {exc.cause}"
+        return False, f"The backup is restore-tested, but the store rejected the mark that says so: {exc.cause}"
     return True, ""
 
 
@@ -90,8 +92,8 @@ def _check(request: MarkRequest) -> None:
     require_one_of("state", request.state, STATES)
     if len(request.reason) > marks.REASON_LENGTH or not request.reason.isprintable():
         raise UsageError(
-            "The reason is too long, or holds line breaks.",
-            f"Give one sentence of at most {marks.REASON_LENGTH} letters.",
+            "The reason is too long, or contains line breaks.",
+            f"Use one sentence of at most {marks.REASON_LENGTH} characters.",
             field="reason",
         )
 

@@ -15,7 +15,7 @@ import dataclasses
 import os
 import typing as t
 
-from ...drivers.stores import opening
+from ...drivers.stores import factory
 from ...drivers.stores.s3.bucket import CODES
 from ...ground.errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, StoreError, UsageError
 from ...ground.verbs import operation_of
@@ -24,7 +24,7 @@ from ...records.anomalies.backup_figures import Statistics
 from ...records.repository import catalogue, newer, protection, reread
 from ...records.repository import names as repository
 from ...records.repository.inventory import Inventories
-from ...records.retention import forecast as outlook
+from ...records.retention import forecast
 from ...records.retention.planner import Candidate
 from ...records.schedule import jobs as schedule_jobs
 from ..databases import discovery
@@ -92,7 +92,7 @@ def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]
         own=protection_status.own(shown, entries, sources.cluster),
         jobs=jobs,
         store=found.use,
-        anomalies=found.anomalies,
+        problems=found.problems,
         unreadable=found.unreadable,
         remembered=found.remembered,
         inventories=inventories,
@@ -118,7 +118,7 @@ def _inventories(sources: Sources, world: World) -> tuple[tuple[Inventory, ...],
             asked[server.cluster], unwritten = discovery.ask(wanted, world)
             warnings += unwritten
         except RecoveryError as exc:
-            warnings.append(f"Which databases cluster {server.cluster} has was not seen. {exc.cause}")
+            warnings.append(f"The databases of cluster {server.cluster} could not be listed. {exc.cause}")
     known = {**Inventories(settings.state_dir).of(settings.application), **asked}
     return tuple(known[name] for name in sorted(known)), warnings
 
@@ -135,7 +135,7 @@ class _Found:
 
     backups: tuple[KnownBackup, ...] = ()
     use: StoreUse | None = None
-    anomalies: tuple[catalogue.IntegrityProblem, ...] = ()
+    problems: tuple[catalogue.IntegrityProblem, ...] = ()
     unreadable: str = ""
     remembered: bool = False
 
@@ -150,7 +150,7 @@ def _found(sources: Sources, world: World, entries: Sequence[Entry]) -> tuple[_F
         found = _remembered(sources, entries, world.now())
         if _may_only_write(exc):
             return found, []
-        warning = f"The backups shown are those that this host remembers. {exc.cause}"
+        warning = f"Only the backups that this host has recorded are shown. {exc.cause}"
         return dataclasses.replace(found, unreadable=exc.cause), [warning]
 
 
@@ -170,7 +170,7 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
         for one, backup in zip(known, backups, strict=True)
     ]
     dated = _dated(shown, opened, sources.policy, world.now())
-    return _Found(dated, _use(sources, opened), tuple(opened.anomalies))
+    return _Found(dated, _use(sources, opened), tuple(opened.problems))
 
 
 def _dated(
@@ -182,7 +182,7 @@ def _dated(
     candidates = [Candidate.of(backup) for backup in backups]
     with contextlib.suppress(StoreError, MissingLibrary):  # who cannot see locks does not know of them
         candidates = survey.with_locks(opened, candidates, policy, now)
-    seen = outlook.outlook(candidates, policy, now)
+    seen = forecast.forecast(candidates, policy, now)
     return tuple(
         dataclasses.replace(backup, expires=seen[one].expires) for backup, one in zip(backups, candidates, strict=True)
     )
@@ -213,7 +213,7 @@ def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
     size, capacity, available = sum(sizes), sources.capacity, None
     if capacity is not None:
         available = max(capacity - size, 0)
-    elif directory := opening.directory_of(sources.repository.store):
+    elif directory := factory.directory_of(sources.repository.store):
         room = os.statvfs(directory)
         # What is kept for root is room for nobody here.
         available = room.f_bavail * room.f_frsize

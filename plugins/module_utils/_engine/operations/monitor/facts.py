@@ -34,7 +34,7 @@ CHARTED = 30
 """Backups of a database that are told in detail."""
 
 STATES = {"yes": "restorable", "no": "no backup", "unknown": "unknown"}
-DOUBTS = {"never": "never restore-tested", "suspicious": "suspicious", "old": "not restore-tested lately"}
+CONCERNS = {"never": "never restore-tested", "suspicious": "suspicious", "old": "not restore-tested lately"}
 
 
 def status(seen: ProtectionStatus, restore_tested_age: float, stale_age: float) -> Facts:
@@ -48,7 +48,7 @@ def status(seen: ProtectionStatus, restore_tested_age: float, stale_age: float) 
             "answer": found.answer,
             "sentence": found.sentence,
             "unreadable": seen.unreadable,
-            "problems": [anomaly.sentence for anomaly in seen.anomalies],
+            "problems": [problem.sentence for problem in seen.problems],
             "databases": _databases(seen, restore_tested_age),
             "servers": [_server(inventory) for inventory in seen.inventories],
             "store": _store(seen.store) if seen.store else None,
@@ -68,7 +68,7 @@ def _databases(seen: ProtectionStatus, restore_tested_age: float) -> list[Facts]
     told = []
     for one in worst_first:
         answer = answers[one.component]
-        state = STATES.get(answer) or DOUBTS[verdict.doubt(one, seen, restore_tested_age)]
+        state = STATES.get(answer) or CONCERNS[verdict.concern(one, seen, restore_tested_age)]
         told.append({"answer": answer, "state": state, **_database(one, detailed=one in detailed)})
     return told
 

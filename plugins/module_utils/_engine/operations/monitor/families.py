@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ...records.repository.protection import KnownBackup, Protection, Runs
     from .protection_status import ProtectionStatus
 
-ANOMALIES = (
+PROBLEMS = (
     "detail",
     "exchanged",
     "hidden",
@@ -109,10 +109,10 @@ def _schedule(status: ProtectionStatus) -> Iterable[Family]:
 def _store(status: ProtectionStatus) -> Iterable[Family]:
     labels = {"application": status.application}
     if not status.remembered:
-        counts = _counted((anomaly.kind for anomaly in status.anomalies), ANOMALIES)
+        counts = _counted((problem.kind for problem in status.problems), PROBLEMS)
         yield _gauge(
-            "lifeboat_store_anomalies",
-            "Things in the store that are not as they must be.",
+            "lifeboat_store_problems",
+            "Problems in the store.",
             (({**labels, "kind": kind}, count) for kind, count in counts),
         )
     if status.store:
@@ -149,7 +149,7 @@ def _finished(backup: KnownBackup | None) -> float:
 _OF_HOST: tuple[Gauge, ...] = (
     (
         "lifeboat_databases",
-        "Databases that this host speaks about.",
+        "Databases that this host reports on.",
         lambda s: sum(subject.component in s.own for subject in s.subjects),
     ),
     ("lifeboat_metrics_written_timestamp_seconds", "When these metrics were written.", lambda s: s.at.timestamp()),
@@ -163,28 +163,24 @@ _OF_HOST: tuple[Gauge, ...] = (
 _OF_SERVER: tuple[Gauge, ...] = (
     (
         "lifeboat_server_asked_timestamp_seconds",
-        "When the server was last asked which databases it has.",
+        "When the databases of the server were last listed.",
         lambda asked: asked[1].at.timestamp(),
     ),
     (
         "lifeboat_databases_without_backup",
-        "Databases of the server that should have a backup and have none.",
+        "Databases of the server that are selected for backups and have none.",
         lambda asked: _without_backup(*asked),
     ),
     (
         "lifeboat_databases_left_out",
-        "Databases of the server that nobody chose for backups.",
+        "Databases of the server that are not selected for backups.",
         lambda asked: len(asked[1].left_out),
     ),
 )
 
 _OF_SUBJECT: tuple[Gauge, ...] = (
     ("lifeboat_backups", "Backups that are authentic and complete.", lambda s: len(s.backups)),
-    (
-        "lifeboat_backups_restore_tested",
-        "Those that were restored and compared.",
-        lambda s: sum(b.restore_tested for b in s.backups),
-    ),
+    ("lifeboat_backups_restore_tested", "Restore-tested backups.", lambda s: sum(b.restore_tested for b in s.backups)),
     (
         "lifeboat_backup_newest_timestamp_seconds",
         "When the newest full backup ended, 0 for never; emergency backups do not count.",
@@ -192,28 +188,28 @@ _OF_SUBJECT: tuple[Gauge, ...] = (
     ),
     (
         "lifeboat_backup_newest_restore_tested_timestamp_seconds",
-        "When the newest full backup ended whose restore was seen to give its data, 0 for never.",
+        "When the newest full restore-tested backup ended, 0 for never.",
         lambda s: _finished(s.newest_restore_tested),
     ),
     (
         "lifeboat_backup_newest_reread_timestamp_seconds",
-        "When the newest full backup ended of which every stored byte was read again, 0 for never.",
+        "When the newest full backup ended whose stored bytes were all verified, 0 for never.",
         lambda s: None if s.total(lambda b: b.unread) is None else _finished(s.newest_reread),
     ),
     (
         "lifeboat_backups_stored_bytes",
-        "What all its backups take in the store.",
+        "Size of all its backups in the store.",
         lambda s: sum(b.size for b in s.backups),
     ),
     ("lifeboat_objects", "Stored files of all its backups.", lambda s: s.total(lambda b: b.files)),
     (
         "lifeboat_objects_never_reread",
-        "Stored files that nothing on this host has read again since they were written.",
+        "Stored files that this host has not verified since they were written.",
         lambda s: s.total(lambda b: b.unread),
     ),
     (
         "lifeboat_backup_next_expiry_timestamp_seconds",
-        "When retention may next let one of its backups go; missing where a policy gives no date.",
+        "When retention may next delete one of its backups; missing where a policy has no date.",
         lambda s: s.next_expiry.timestamp() if s.next_expiry else None,
     ),
     (
@@ -228,11 +224,7 @@ _OF_NEWEST: tuple[Gauge, ...] = (
     ("lifeboat_backup_newest_data_bytes", "Size of the data in the newest full backup.", lambda b: b.plain_size),
     ("lifeboat_backup_newest_duration_seconds", "How long the newest full backup took.", lambda b: b.seconds),
     ("lifeboat_backup_newest_rows", "Rows in the newest full backup.", lambda b: b.rows),
-    (
-        "lifeboat_backup_newest_compression_ratio",
-        "Bytes of data in one stored byte of the newest full backup.",
-        lambda b: b.ratio,
-    ),
+    ("lifeboat_backup_newest_compression_ratio", "Compression ratio of the newest full backup.", lambda b: b.ratio),
 )
 
 _COUNTS: tuple[tuple[str, t.Literal["gauge", "counter"], str, Callable[[Runs], t.Any]], ...] = (
@@ -258,16 +250,12 @@ _OF_JOB: tuple[Gauge, ...] = (
         "When it is due next.",
         lambda j: j.following.timestamp() if j.following else None,
     ),
-    (
-        "lifeboat_schedule_last_run_timestamp_seconds",
-        "When what it does last ended, 0 for never.",
-        lambda j: _when(j.last),
-    ),
+    ("lifeboat_schedule_last_run_timestamp_seconds", "When it last ended, 0 for never.", lambda j: _when(j.last)),
 )
 
 _OF_STORE: tuple[Gauge, ...] = (
-    ("lifeboat_store_bytes", "What the application takes in the store.", lambda s: s.size),
+    ("lifeboat_store_bytes", "Size of the application's objects in the store.", lambda s: s.size),
     ("lifeboat_store_objects", "Objects of the application in the store.", lambda s: s.objects),
-    ("lifeboat_store_capacity_bytes", "What fits into the store.", lambda s: s.capacity),
-    ("lifeboat_store_available_bytes", "What still fits into the store.", lambda s: s.available),
+    ("lifeboat_store_capacity_bytes", "Capacity of the store.", lambda s: s.capacity),
+    ("lifeboat_store_available_bytes", "Free space of the store.", lambda s: s.available),
 )

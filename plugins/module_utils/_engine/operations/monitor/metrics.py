@@ -56,7 +56,9 @@ def watch(request: WatchRequest, world: World) -> Outcome:
     """
     if not request.path.endswith(".prom"):
         raise UsageError(
-            f"The file {request.path!r} would not be read.", "node_exporter reads *.prom only.", field="path"
+            f"The name {request.path!r} does not end in .prom.",
+            "node_exporter reads *.prom only.",
+            field="path",
         )
     seen, warnings = collecting.collect(request.sources, world)
     text = exposition.render(families.families(seen))

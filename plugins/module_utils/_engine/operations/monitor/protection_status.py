@@ -81,7 +81,7 @@ class ProtectionStatus:
     own: frozenset[str] = frozenset()
     jobs: tuple[Job, ...] = ()
     store: StoreUse | None = None
-    anomalies: tuple[IntegrityProblem, ...] = ()
+    problems: tuple[IntegrityProblem, ...] = ()
     unreadable: str = ""
     remembered: bool = False
     inventories: tuple[Inventory, ...] = ()

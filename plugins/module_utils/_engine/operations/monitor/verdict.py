@@ -25,7 +25,7 @@ Answer = t.Literal["yes", "probably", "no", "unknown"]
 WORST_FIRST: tuple[Answer, ...] = ("no", "unknown", "probably", "yes")
 
 
-Doubt = t.Literal["never", "suspicious", "old"]
+Concern = t.Literal["never", "suspicious", "old"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def of_subject(subject: Protection, status: ProtectionStatus, restore_tested_age
     return "yes" if _young(subject.newest_sound, status, restore_tested_age) else "probably"
 
 
-def doubt(subject: Protection, status: ProtectionStatus, restore_tested_age: float) -> Doubt:
+def concern(subject: Protection, status: ProtectionStatus, restore_tested_age: float) -> Concern:
     """Return why the answer for a database that has a backup is no yes."""
     if subject.newest_restore_tested is None:
         return "never"
@@ -66,7 +66,7 @@ def of(status: ProtectionStatus, restore_tested_age: float, *, dated: bool = Fal
     old = _dated(status) if dated else _aged
     if status.unreadable:
         return Verdict(
-            "unknown", "Unknown. The store cannot be read: nobody knows whether the backups are still there."
+            "unknown", "Unknown. The store cannot be read, so it is unknown whether the backups still exist."
         )
     if not status.subjects:
         return _nothing(status)
@@ -94,7 +94,7 @@ def _young(backup: KnownBackup | None, status: ProtectionStatus, restore_tested_
 
 def _nothing(status: ProtectionStatus) -> Verdict:
     if status.remembered:
-        cause = f"This host may not read the store, and remembers no backup of {status.application}."
+        cause = f"This host may not read the store, and has no record of a backup of {status.application}."
         return Verdict("unknown", f"Unknown. {cause}")
     return Verdict("no", f"No. There is no backup of {status.application}.")
 
@@ -110,16 +110,16 @@ def _proved(status: ProtectionStatus, old: Old) -> str:
 
 
 def _unproved(status: ProtectionStatus, troubled: list[Protection], restore_tested_age: float, old: Old) -> str:
-    every = f"Each database {'that is known here ' if status.uncompared else ''}has a backup"
+    every = f"Each database {'known here ' if status.uncompared else ''}has a backup"
     if len(status.subjects) == 1:
         every = "A backup is there"
-    doubts: dict[Doubt, list[Protection]] = {"never": [], "suspicious": [], "old": []}
+    concerns: dict[Concern, list[Protection]] = {"never": [], "suspicious": [], "old": []}
     for subject in troubled:
-        doubts[doubt(subject, status, restore_tested_age)].append(subject)
-    if never := doubts["never"]:
+        concerns[concern(subject, status, restore_tested_age)].append(subject)
+    if never := concerns["never"]:
         return f"{every}, but no backup of {_names(never, status)} was ever restore-tested."
-    if odd := doubts["suspicious"]:
-        return f"{every}, but nothing that was lately restore-tested of {_names(odd, status)} is free of suspicion."
+    if odd := concerns["suspicious"]:
+        return f"{every}, but every recent restore-tested backup of {_names(odd, status)} is suspicious."
     tested = {subject.component: t.cast("KnownBackup", subject.newest_restore_tested) for subject in troubled}
     oldest = max(troubled, key=lambda subject: age(tested[subject.component], status))
     days = old(age(tested[oldest.component], status))
@@ -138,7 +138,7 @@ def _suspicious(status: ProtectionStatus) -> str:
     found = [subject for subject in status.subjects if subject.newest and subject.newest.suspicions]
     if not found:
         return ""
-    return f" The newest backup of {_names(found, status)} is suspicious: look at it before you restore it."
+    return f" The newest backup of {_names(found, status)} is suspicious: check it before you restore it."
 
 
 def _uncompared(status: ProtectionStatus, old: Old) -> str:
@@ -154,7 +154,7 @@ def _uncompared(status: ProtectionStatus, old: Old) -> str:
 
 
 def _hearsay(status: ProtectionStatus) -> str:
-    return " This host may not read the store, and says what it remembers." if status.remembered else ""
+    return " This host may not read the store, and reports what it has recorded." if status.remembered else ""
 
 
 def _names(subjects: Iterable[Protection], status: ProtectionStatus) -> str:

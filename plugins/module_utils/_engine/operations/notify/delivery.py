@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from ...drivers.channels.address import Address
     from ...ground.model import World
     from ...records.notifications.channels import Channel
-    from ...records.notifications.notices import Notice
+    from ...records.notifications.notification import Notification
     from ...records.notifications.request import Patience
 
 FIRST_PAUSE = 2.0
@@ -37,7 +37,7 @@ def posts(channel: Channel, address: Address) -> bool:
     return channel.format in {"json", "json_short"}
 
 
-def deliver(channel: Channel, address: Address, notice: Notice, patience: Patience, world: World) -> None:
+def deliver(channel: Channel, address: Address, notice: Notification, patience: Patience, world: World) -> None:
     """
     Send a notice. Raise Undelivered, without anything of the URL, when no attempt succeeds.
 
@@ -64,7 +64,7 @@ def deliver(channel: Channel, address: Address, notice: Notice, patience: Patien
 
     by_post = posts(channel, address)
     if by_post and not address.web:
-        raise Undelivered("A JSON body needs a web address.", "Give an https URL, or another format.", final=True)
+        raise Undelivered("A JSON body needs an http or https URL.", "Use an https URL, or another format.", final=True)
     if not by_post:
         services.ready()
     persist(post if by_post else tell, address, patience, world, ca_cert=channel.ca_cert)

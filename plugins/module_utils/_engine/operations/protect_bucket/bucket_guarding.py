@@ -11,7 +11,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ...drivers.stores.s3 import bucket_state, guards, immutability, opening, versions
+from ...drivers.stores.s3 import bucket_state, factory, guards, immutability, versions
 from ...drivers.stores.s3.lifecycle import Area
 from ...ground.errors import AccessDenied, StoreError
 from ...ground.model import Outcome
@@ -48,7 +48,7 @@ class GuardedBucket:
 def open_bucket(store: StoreSettings, application: str, world: World) -> GuardedBucket:
     """Open the bucket of a store. Raise UsageError when it is no bucket, or the application's name is none."""
     name = repository.check_application(application)
-    control = opening.open_control(store, environ=world.environ)
+    control = factory.open_control(store, environ=world.environ)
     area = Area(control.prefix + repository.root(name), control.prefix + repository.data(name))
     return GuardedBucket(control, name, area)
 
@@ -85,19 +85,19 @@ def prove(bucket: GuardedBucket, world: World) -> Outcome:
     Raise StoreError when it can be.
     """
     if world.dry_run:
-        summary = "Check mode writes nothing, so nothing is proved."
+        summary = "Check mode writes nothing, so the lock was not tested."
         return Outcome(changed=False, facts={"immutability": None, "summary": summary})
     proof = immutability.prove(bucket.control, repository.canary(bucket.application), world.now)
     found = []
     if not proof.by_lock:
         found.append(
-            f"{bucket.control.url} was not seen to enforce a lock: these credentials may not delete at all, which is "
-            "good, and proves nothing about the lock. Prove it once with credentials that may delete versions."
+            f"{bucket.control.url} could not be tested: these credentials may not delete at all, so the lock was not "
+            "reached. Test it once with credentials that may delete versions."
         )
     if abs(proof.skew) > SKEW:
         found.append(_skewed(proof.skew))
-    how = "by its lock" if proof.by_lock else "by lack of rights"
-    summary = f"What is written to {bucket.control.url} can be neither deleted nor unlocked, {how}."
+    how = "because of the lock" if proof.by_lock else "because these credentials lack the rights"
+    summary = f"Objects written to {bucket.control.url} can be neither deleted nor unlocked, {how}."
     facts = {"immutability": _described(proof), "proved": proof.by_lock, "summary": summary}
     return Outcome(changed=False, facts=facts, warnings=tuple(found))
 
@@ -121,10 +121,10 @@ def check_clock(bucket: GuardedBucket, world: World) -> None:
     theirs = bucket.control.time()
     skew = (world.now() - theirs).total_seconds()
     if abs(skew) > MOST_SKEW:
-        raise StoreError(_skewed(skew), "Set this machine's clock right; nothing was deleted.", clock_skew=skew)
+        raise StoreError(_skewed(skew), "Correct the clock of this host; nothing was deleted.", clock_skew=skew)
 
 
-def look(bucket: GuardedBucket) -> Outcome:
+def find_covered(bucket: GuardedBucket) -> Outcome:
     """
     Look for backups that were hidden under delete markers or overwritten: nobody but an attacker or a mistake does so.
 
@@ -146,9 +146,9 @@ def look(bucket: GuardedBucket) -> Outcome:
         f"{count} {word}" for count, word in ((hidden, "hidden"), (len(found) - hidden, "overwritten")) if count
     )
     warning = (
-        f"Objects of backups in {bucket.control.url} are not as they were written: {how}, the first of them, "
-        f"{first.name}, at {first.since.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC. If that was nobody of yours, "
-        "somebody has the credentials of a writer."
+        f"Objects of backups in {bucket.control.url} were changed after they were written: {how}, the first of them, "
+        f"{first.name}, at {first.since.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC. If nobody of your team did that, "
+        "somebody has stolen credentials that may write."
     )
     return Outcome(changed=False, facts=facts, warnings=(warning,))
 
@@ -162,7 +162,7 @@ def bring_back(bucket: GuardedBucket, world: World) -> Outcome:
     names = [one.name for one in hidden]
     return Outcome(
         changed=bool(hidden),
-        facts={"brought_back": names, "summary": f"{len(names)} hidden objects are brought back."},
+        facts={"brought_back": names, "summary": f"{len(names)} hidden objects are restored."},
         before="".join(f"hidden: {name}\n" for name in names),
         after="".join(f"visible: {name}\n" for name in names),
     )
@@ -170,9 +170,9 @@ def bring_back(bucket: GuardedBucket, world: World) -> Outcome:
 
 def _summary(bucket: GuardedBucket, changes: tuple[guards.Change, ...], world: World) -> str:
     if not changes:
-        return f"The bucket {bucket.control.bucket} is guarded as declared."
+        return f"The bucket {bucket.control.bucket} is protected as declared."
     verb = "would change" if world.dry_run else "changed"
-    return f"Guards of the bucket {bucket.control.bucket} {verb}: {', '.join(change.key for change in changes)}."
+    return f"Protection of the bucket {bucket.control.bucket} {verb}: {', '.join(change.key for change in changes)}."
 
 
 def _covered(bucket: GuardedBucket) -> list[versions.Covered]:
@@ -210,4 +210,4 @@ def _fact(one: versions.Covered) -> dict[str, t.Any]:
 
 def _skewed(skew: float) -> str:
     where = "ahead of" if skew > 0 else "behind"
-    return f"This machine's clock is {human_duration(abs(skew))} {where} the store's."
+    return f"This host's clock is {human_duration(abs(skew))} {where} the store's."

@@ -24,7 +24,7 @@ from . import bucket_guarding
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...drivers.stores.opening import StoreSettings
+    from ...drivers.stores.factory import StoreSettings
     from ...drivers.stores.s3.guards import BucketGuards, Lock
     from ...ground.model import World
     from ...records.retention.calendar import Age
@@ -56,9 +56,7 @@ def keep(request: S3RetentionRequest, world: World) -> Outcome:
     Raise UsageError when nothing is asked for, and what the parts raise; what comes before the failure stays done.
     """
     if request.prune is None and request.guards is None and not (request.prove_immutability or request.bring_back):
-        raise UsageError(
-            "Nothing is asked for.", "Give policy, bucket, prove_immutability or bring_back.", field="policy"
-        )
+        raise UsageError("No action is set.", "Set policy, bucket, prove_immutability or bring_back.", field="policy")
     bucket = bucket_guarding.open_bucket(request.store, request.application, world)
     parts: list[Outcome] = []
     if request.guards is not None:
@@ -70,7 +68,7 @@ def keep(request: S3RetentionRequest, world: World) -> Outcome:
     if request.bring_back:
         parts.append(bucket_guarding.bring_back(bucket, world))
     if not (request.bring_back and world.dry_run):
-        parts.append(bucket_guarding.look(bucket))
+        parts.append(bucket_guarding.find_covered(bucket))
     if request.prune is not None:
         bucket_guarding.check_clock(bucket, world)
         parts.append(_lock_against_promise(bucket, request.prune.policy))
@@ -141,8 +139,8 @@ def _too_short(bucket: GuardedBucket, lock: Lock | None, promised: float) -> lis
         return []
     span = "for ever" if math.isinf(promised) else f"for {in_days(promised)}"
     text = (
-        f"{bucket.control.url} locks what is written for {in_days(lock.days)}, and the policy keeps every backup "
-        f"{span}. Once its lock has ended, only missing rights protect it: raise bucket.object_lock.days."
+        f"{bucket.control.url} locks objects for {in_days(lock.days)}, and the policy keeps every backup {span}. After "
+        "its lock has ended, a backup is protected only by access rights: raise bucket.object_lock.days."
     )
     return [text]
 

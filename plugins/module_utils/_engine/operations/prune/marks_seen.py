@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ...ground.errors import Unbelievable
+from ...ground.errors import InconsistentStore
 from ...records.repository import marks
 from ...records.repository import names as repository
 
@@ -24,19 +24,19 @@ if t.TYPE_CHECKING:
     from ...records.repository.receipts import MarkSeen
     from .survey import Survey
 
-SAID = {marks.RESTORE_TESTED: "was restored and was right", "pinned": "is pinned", "hold": "is on hold"}
+SAID = {marks.RESTORE_TESTED: "is restore-tested", "pinned": "is pinned", "hold": "is on hold"}
 
 
 def require(opened: Repository, found: Survey) -> None:
-    """Raise Unbelievable when the store does not show what is known to be said of a backup that it lists."""
+    """Raise InconsistentStore when the store does not show what is known to be said of a backup that it lists."""
     here = {entry.backup.manifest.backup_id for entry in found.listed}
     for (identity, kind), seen in sorted(opened.receipts.marks(opened.application).items()):
         if identity in here and not _is_shown(found, seen):
-            raise Unbelievable(
+            raise InconsistentStore(
                 f"{opened.store.url} does not show {seen.name}, by which {identity} {SAID[kind]}, nor that anybody "
-                "took it back: what else is said about backups there cannot be known.",
-                "Nothing was deleted; find out what hides its marks (moved, not mounted, removed) and bring them back. "
-                + _way_out(kind),
+                "removed it, so its marks cannot be relied on.",
+                "Nothing was deleted. Find out why its marks are missing (moved, not mounted, removed), and restore "
+                "them. " + _way_out(kind),
                 name=seen.name,
             )
 
@@ -60,5 +60,5 @@ def _is_shown(found: Survey, seen: MarkSeen) -> bool:
 
 def _way_out(kind: str) -> str:
     if kind == marks.RESTORE_TESTED:
-        return "If they are gone for good, validate that backup again (playbook lifeboat.recovery.validate)."
-    return "If they are gone for good, set it again (module backup_mark), and take it back if it may go."
+        return "If they are lost, validate that backup again (playbook lifeboat.recovery.validate)."
+    return "If they are lost, set it again (module backup_mark), and remove it if the backup may be deleted."

@@ -35,12 +35,11 @@ if t.TYPE_CHECKING:
 
 
 REMEDIES = {
-    "clock": "Set this machine's clock right (chronyd or systemd-timesyncd), and run again: nothing was deleted.",
+    "clock": "Nothing was deleted. Correct the clock of this host (chronyd or systemd-timesyncd), and run again.",
     "listing": (
-        "Find out what hides their manifests, and bring them back; if they are gone for good, run once with force. "
-        "Nothing was deleted."
+        "Nothing was deleted. Find out why their manifests are missing, and restore them, or set force: true once."
     ),
-    "share": "Look at the decisions; if they are meant, run once with force. Nothing was deleted.",
+    "share": "Nothing was deleted. Check the decisions; if they are intended, set force: true once.",
 }
 
 
@@ -120,11 +119,11 @@ def _place(request: PruneRequest) -> str | None:
 
 def _believed(opened: catalogue.Repository, found: survey.Survey) -> None:
     """Raise KeyRefused where strangers signed all: then the key is wrong, and nothing that follows would be right."""
-    strangers = sum(anomaly.kind == catalogue.STRANGER for anomaly in opened.anomalies)
+    strangers = sum(problem.kind == catalogue.STRANGER for problem in opened.problems)
     if strangers and not found.listed:
         raise KeyRefused(
-            f"None of the {strangers} backups of {opened.application} is signed by a key that counts here.",
-            "Give the root that belongs to them.",
+            f"None of the {strangers} backups of {opened.application} is signed by a trusted key.",
+            "Set roots to the root of this application.",
         )
 
 
@@ -141,8 +140,8 @@ def _planned(
     local = opened.store.url.startswith("file://")
     candidates = found.candidates(runs, replica=request.replica, local=local)
     known = survey.with_locks(opened, candidates, request.policy, now)
-    doubts = found.doubts(request.policy.max_delete_share, force=request.force)
-    return planner.plan(known, request.policy, now, force=request.force, store_time=store_time, refused=doubts)
+    refusals = found.refusals(request.policy.max_delete_share, force=request.force)
+    return planner.plan(known, request.policy, now, force=request.force, store_time=store_time, refused=refusals)
 
 
 def _remove(removal: Removal, plan: planner.Plan, found: survey.Survey, old: datetime.datetime) -> None:
@@ -189,7 +188,7 @@ def _outcome(
         "freed": removed.freed,
         "garbage": removed.garbage,
         "hidden": [one.backup_id for one in found.leftovers if one.hidden],
-        "anomalies": [dataclasses.asdict(anomaly) for anomaly in opened.anomalies],
+        "problems": [dataclasses.asdict(problem) for problem in opened.problems],
         "table": report.table(plan, found),
     }
     facts["summary"] = report.summary(facts, dry_run=world.dry_run)
@@ -206,24 +205,23 @@ def _warnings(
     opened: catalogue.Repository, plan: planner.Plan, found: survey.Survey, removed: Removed
 ) -> tuple[str, ...]:
     misdated = sum(decision.candidate.misdated for decision in plan.decisions)
-    said = [anomaly.sentence for anomaly in opened.anomalies]
-    told = {anomaly.name for anomaly in opened.anomalies}
+    said = [problem.sentence for problem in opened.problems]
+    told = {problem.name for problem in opened.problems}
     said += [evidence.hidden(one.backup_id) for one in found.leftovers if one.hidden and one.backup_id not in told]
     said += [
-        f"{len(kept)} leftovers stay: {why}. Look at what is listed; if they are meant to go, run once with force."
+        f"{len(kept)} leftovers are kept: {why}. Check the list; if they may be deleted, set force: true once."
         for why in sorted({one.stays for one in found.leftovers if one.stays and one.backup_id not in found.in_use})
         for kept in [[one for one in found.leftovers if one.stays == why]]
     ]
     said += [
-        f"{identity} stays: it was pinned or put on hold, or somebody began to read it, while this ran."
-        for identity in removed.protected
+        f"{identity} is kept: it was pinned, put on hold or read while this ran." for identity in removed.protected
     ]
-    said += [f"{one} is let go; its files stay for who reads them, and go in a later run." for one in removed.read]
-    said += [f"{identity} stays: it is needed by {child}, which stays." for identity, child in removed.needed.items()]
+    said += [f"{one} is deleted; its files are being read, and are deleted in a later run." for one in removed.read]
+    said += [f"{identity} is kept: {child}, which is kept, needs it." for identity, child in removed.needed.items()]
     if misdated:
         said.append(
-            f"{misdated} backups claim a time that the store contradicts, and stay. If it is a copy of another store, "
-            "set replica."
+            f"{misdated} backups are kept, because the store contradicts their time. If the store is a copy, set "
+            "replica: true."
         )
     return tuple(said)
 

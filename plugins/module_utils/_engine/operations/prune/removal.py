@@ -104,8 +104,8 @@ class Removal:
             order.done(*ready)
         if owed := [decision.candidate.backup_id for decision in self._owed if self._expire(decision) is None]:
             raise Full(
-                f"{self._opened.store.url} is still full: it took no mark of {len(owed)} backups that went, so the "
-                "hosts that made them will miss them.",
+                f"{self._opened.store.url} is still full: it rejected the marks of {len(owed)} deleted backups, so the "
+                "hosts that made them will report them as missing.",
                 "Free space there.",
             )
 

@@ -42,14 +42,14 @@ def table(plan: Plan, found: Survey) -> list[str]:
     """Return each decision as a line for people."""
     lines = [f"{decision.action:<8}  {_what(decision)}: {'; '.join(decision.reasons)}" for decision in plan.decisions]
     for leftover in found.leftovers:
-        why = "left of a backup that expired" if leftover.expired else "no manifest lists them"
+        why = "leftover of an expired backup" if leftover.expired else "no manifest lists them"
         if leftover.hidden:
             lines.append(f"hidden    {_left(leftover)}: {why}. {evidence.ADVICE}")
         elif leftover.stays:
             lines.append(f"keep      {_left(leftover)}: {why}, and {leftover.stays}")
         else:
             lines.append(f"collect   {_left(leftover)}: {why}")
-    return lines + [f"collect   {_unfinished(info)}: its writer never ended" for info in found.abandoned]
+    return lines + [f"collect   {_unfinished(info)}: its writer never finished" for info in found.abandoned]
 
 
 def before(plan: Plan, found: Survey) -> str:

@@ -18,7 +18,7 @@ import functools
 import typing as t
 
 from ...drivers.stores.base import is_there
-from ...ground.errors import Unbelievable
+from ...ground.errors import InconsistentStore
 from ...ground.workers import at_once
 from ...records.repository import marks, protection, readings
 from ...records.repository import names as repository
@@ -83,12 +83,12 @@ class Survey:
         )
         return dataclasses.replace(self, leftovers=tuple(kept))
 
-    def doubts(self, share: int, *, force: bool) -> list[Refusal]:
+    def refusals(self, share: int, *, force: bool) -> list[Refusal]:
         """Return what speaks against believing the listing: more backups are missing in it than may go at once."""
         total = len(self.known) + len(self.missing)
         if force or not _beyond(len(self.missing), total, share):
             return []
-        text = f"{len(self.missing)} of {total} backups that must be there are not listed, more than {share} percent."
+        text = f"{len(self.missing)} of {total} expected backups are not listed, more than {share} percent."
         return [Refusal("listing", text)]
 
     def candidates(self, runs: Iterable[Entry], *, replica: bool, local: bool) -> list[Candidate]:
@@ -121,7 +121,7 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
     Look at all of it. `place` limits the backups to a cluster or a component; what nothing lists is looked for
     everywhere, and counts when its newest object is from before `old`.
 
-    Raise StoreError when a listing does not come to its end, Unbelievable when it does not show what is there.
+    Raise StoreError when a listing does not come to its end, InconsistentStore when it does not show what is there.
     """
     objects: dict[str, list[ObjectInfo]] = collections.defaultdict(list)
 
@@ -139,9 +139,9 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
     known = frozenset(components)
     here = {entry.backup.manifest.backup_id for entry in listed}
     if vanished := sorted(here - known):
-        raise Unbelievable(
-            f"{opened.store.url} shows the manifest of {vanished[0]} once and not again.",
-            "Nothing was deleted; find out who removes backups beside this, and run again.",
+        raise InconsistentStore(
+            f"{opened.store.url} listed the manifest of {vanished[0]} once, but not again.",
+            "Nothing was deleted. Find out who else deletes backups, and run again.",
         )
     said = _judged(opened, marked, here, objects.keys() - known)
     times = [info.modified for group in (manifests, *objects.values(), *marked.values()) for info in group]
@@ -152,7 +152,7 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
     names = leftovers.names(opened, left, said, {*components.values(), *leftovers.remembered(opened).values()})
     _ask_for_each(opened, names | _names_of_missing(listed, objects))
     missing = {one.backup_id for one in left if one.hidden}
-    missing |= {anomaly.name for anomaly in opened.anomalies if anomaly.kind == "missing"}
+    missing |= {problem.name for problem in opened.problems if problem.kind == "missing"}
     return Survey(
         tuple(listed),
         said,
@@ -180,14 +180,13 @@ def _names_of_missing(listed: Iterable[Listed], objects: Mapping[str, list[Objec
 
 
 def _ask_for_each(opened: Repository, names: Mapping[str, str]) -> None:
-    """Raise Unbelievable when the store holds any of these, which its listings do not show."""
+    """Raise InconsistentStore when the store holds any of these, which its listings do not show."""
     there = at_once(functools.partial(is_there, opened.store), names)
     for (name, identity), found in zip(names.items(), there, strict=True):
         if found:
-            raise Unbelievable(
-                f"{opened.store.url} does not list {name} and holds it: what else of {identity} and others is there "
-                "cannot be known.",
-                "Nothing was deleted; find out why its listing is not complete.",
+            raise InconsistentStore(
+                f"{opened.store.url} contains {name} of {identity}, but does not list it.",
+                "Nothing was deleted. Find out why its listing is incomplete.",
                 name=name,
             )
 
@@ -215,7 +214,7 @@ def _judged(
         if identity in here or (identity in unlisted and leftovers.is_tombstone(opened.application, info))
     ]
     said = marks.judge(opened.store, opened.trusted_keys, opened.application, wanted)
-    opened.doubt(said.values())
+    opened.report_unsigned(said.values())
     return said
 
 

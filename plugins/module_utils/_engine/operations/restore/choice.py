@@ -30,21 +30,21 @@ if t.TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Choice:
     """
-    The backup that is meant, last in the `chain` of all that it needs, and what speaks `against` it.
+    The backup to restore, last in the `chain` of all that it needs, and `cautions` about it.
 
     `read` finds another backup of the same component by its id.
     """
 
     chain: tuple[catalogue.Backup, ...]
     read: Callable[[str], catalogue.Backup]
-    against: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
 
 def choose(
     settings: catalogue.RepositorySettings, component: str, selector: str, thresholds: judging.Thresholds, world: World
 ) -> Choice:
     """
-    Return the backup that is meant, and what speaks against it or should be known.
+    Return the backup to restore, with cautions about it.
 
     Raise UsageError when a newer one is known to have been made and cannot be had: then it must be named.
     """
@@ -53,25 +53,26 @@ def choose(
     if chosen.certain and not world.dry_run:
         raise UsageError(
             chosen.notes[0],
-            "If it is the one to restore, name it: "
-            f"backup: {chosen.backup.manifest.backup_id} (lifeboat_restore_from).",
+            f"To restore it anyway, set backup: {chosen.backup.manifest.backup_id} (lifeboat_restore_from).",
             field="backup",
             backup_id=chosen.backup.manifest.backup_id,
             passed_over=[passed.backup_id for passed in chosen.passed],
         )
-    against = doubts(opened, chosen.backup, Statistics(settings.state_dir, settings.place), thresholds)
+    suspicions = find_suspicions(opened, chosen.backup, Statistics(settings.state_dir, settings.place), thresholds)
     needed = chain(opened.read, chosen.backup)
-    return Choice(needed, functools.partial(opened.read, component), (*chosen.notes, *against))
+    return Choice(needed, functools.partial(opened.read, component), (*chosen.notes, *suspicions))
 
 
-def doubts(opened: Repository, backup: Backup, memory: Statistics, thresholds: judging.Thresholds) -> tuple[str, ...]:
-    """Return a sentence when `backup` is suspicious, or when nobody can tell; a doubt never stops a restore."""
+def find_suspicions(
+    opened: Repository, backup: Backup, memory: Statistics, thresholds: judging.Thresholds
+) -> tuple[str, ...]:
+    """Return a sentence when `backup` is suspicious, or when that cannot be told; neither stops a restore."""
     record = backup.manifest
     try:
         together = opened.until(backup, judging.DEPTH * thresholds.window)
         found = assessment.assess(opened, together, memory, thresholds, keep=False)
     except RecoveryError as exc:
-        return (f"Whether {record.backup_id} looks like the ones before it is not known: {exc.cause}",)
+        return (f"Whether {record.backup_id} is suspicious is unknown: {exc.cause}",)
     suspicions = judging.shown(found.get(record.backup_id, ()))
     if not suspicions:
         return ()

@@ -49,7 +49,7 @@ def make(request: RestoreRequest, plan: Plan, world: World, back_up: BackUp) -> 
     except RecoveryError as exc:
         world.record(Done("backup", exc, about, (world.now() - began).total_seconds()))
         cause = f"The emergency backup of {plan.target!r} failed: {exc.cause}"
-        remedy = "Nothing was touched. If what is there is broken beyond a backup, give emergency_backup: off to go on."
+        remedy = "Nothing was changed. If the target is too corrupted to be backed up, set emergency_backup: off."
         told = {"cause": cause, "remedy": remedy, "details": {"failure": exc.cause}}
         raise rebuilt({**exc.record(), **told}) from exc
     world.record(Done("backup", outcome, about, (world.now() - began).total_seconds()))

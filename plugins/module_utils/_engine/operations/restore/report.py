@@ -38,7 +38,7 @@ class Announced:
     request: RestoreRequest
     plan: Plan
     backup: Stored
-    against: tuple[str, ...]
+    cautions: tuple[str, ...]
     confirm: str
     why: str
     estimate_seconds: float | None
@@ -46,7 +46,7 @@ class Announced:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is worth knowing before."""
-        return (*self.against, *self.plan.warnings)
+        return (*self.cautions, *self.plan.warnings)
 
     @property
     def before(self) -> str:
@@ -58,9 +58,9 @@ class Announced:
         """Say it to people; no name in it forges a line."""
         record = self.backup.manifest
         lines = [f"restore {record.backup_id} of {record.component} into {self.plan.target}"]
-        lines += [f"  CAUTION: {doubt}" for doubt in self.against]
+        lines += [f"  CAUTION: {caution}" for caution in self.cautions]
         if self.estimate_seconds is not None:
-            lines.append(f"  about {human_duration(self.estimate_seconds)}, going by past restores")
+            lines.append(f"  about {human_duration(self.estimate_seconds)}, judging by past restores")
         lines += [f"  {line}" for line in self.plan.lines]
         if self.confirm:
             lines.append(f"  needs confirm: {self.confirm}")
@@ -108,15 +108,15 @@ def done(
 ) -> Outcome:
     """Say what was done."""
     record, plan = announced.backup.manifest, announced.plan
-    compared = "compared with nothing"
+    compared = "not compared"
     if results["proved"] != "none":
-        compared = f"{contents} as they were backed up (proof {results['proved']})"
+        compared = f"{contents} identical to the source (proof {results['proved']})"
     emergency_id = results["emergency_backup_id"]
     said = (
         f"{record.backup_id} is restored as {plan.target}, usable after "
         f"{human_duration(results['seconds_until_usable'])}, {compared}"
-        + (f"; the old one is {committed.kept}" if committed.kept else "")
-        + (f"; the emergency backup of it is {emergency_id}." if emergency_id else ".")
+        + (f"; the replaced database is {committed.kept}" if committed.kept else "")
+        + (f"; its emergency backup is {emergency_id}." if emergency_id else ".")
     )
     return Outcome(
         changed=True,
@@ -129,16 +129,16 @@ def done(
 
 def lost(error: RecoveryError, target: str, emergency_id: str) -> RecoveryError:
     """Return the same kind of error, but say that the old data is gone and what it can be had back from."""
-    cause = f"The restore in place failed when {target!r} was already gone: {error.cause}"
-    remedy = f"Restore {_instead(emergency_id)} into it, or mend the cause and run again: no confirm is needed now."
+    cause = f"The in-place restore failed after {target!r} was dropped: {error.cause}"
+    remedy = f"Restore {_instead(emergency_id)} into it, or fix the cause and run again; confirm is no longer needed."
     return rebuilt({**error.record(), "cause": cause, "remedy": remedy})
 
 
 def gone(target: str, emergency_id: str) -> str:
     """Return what there is to say when somebody stops a restore in place after the old data went."""
     return (
-        f"What {target!r} held was already gone. "
-        f"Restore {_instead(emergency_id)} into it, or run again: no confirm is needed now."
+        f"What {target!r} contained is already gone. Restore {_instead(emergency_id)} into it, or run again; confirm "
+        "is no longer needed."
     )
 
 

@@ -27,8 +27,8 @@ from ..backup import backup as backups
 from ..lend.borrowing import Borrower, borrowing
 from . import emergency, report
 from .choice import Choice, choose
+from .read_progress import expect, tracked
 from .request import RestoreRequest
-from .watched import expect, watched
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def restore_chain(
     state_dir = request.repository.state_dir
     progress = Progress(status_directory(state_dir, world), "restore", record.component, world.now)
     run = Run(world, progress, Phases(world.now, progress), state_dir, request.recovery_id, (loan or Borrower()).rights)
-    chain = watched(chosen.chain, progress)
+    chain = tracked(chosen.chain, progress)
     with request.target.plan(chain, run) as plan:
         history = History(state_dir)
         last = history.last(plan.host, plan.target, plan.identity, plan.selection)
@@ -111,7 +111,7 @@ def require_kind(chain: Sequence[Stored], kinds: frozenset[str]) -> None:
         if backup.manifest.kind not in kinds:
             raise UsageError(
                 f"The backup {backup.manifest.backup_id} is {backup.manifest.kind}, not {' or '.join(sorted(kinds))}.",
-                "Use the module for that kind, or choose another backup.",
+                "Use the module for that kind, or another backup.",
                 field="backup",
             )
 
@@ -122,7 +122,7 @@ def _announced(
     backup = chosen.chain[-1]
     confirm, why = _confirmation(plan, last, backup)
     estimate = history.estimate(backup.manifest.plain_size)
-    return report.Announced(request, plan, backup, chosen.against, confirm, why, estimate)
+    return report.Announced(request, plan, backup, chosen.cautions, confirm, why, estimate)
 
 
 def _confirmation(plan: Plan, last: Restored | None, backup: Stored) -> tuple[str, str]:
@@ -134,15 +134,15 @@ def _confirmation(plan: Plan, last: Restored | None, backup: Stored) -> tuple[st
         recovery = f" by recovery {last.recovery_id}" if last.recovery_id else ""
         why = f"The same backup was restored into {plan.target} at {last.finished}{recovery}"
         return f"{token} after {last.finished}", why
-    return token, f"{plan.target} on {plan.host} holds data that this restore replaces"
+    return token, f"{plan.target} on {plan.host} contains data that this restore replaces"
 
 
 def _require_confirm(announced: Announced) -> None:
     """Raise UsageError that tells the exact token, unless it was given."""
     if announced.confirm and announced.request.confirm != announced.confirm:
         raise UsageError(
-            " ".join((f"{announced.why}.", *announced.against)),
-            f"If that is meant, give confirm: {announced.confirm}",
+            " ".join((f"{announced.why}.", *announced.cautions)),
+            f"To replace it, set confirm: {announced.confirm}",
             field="confirm",
             confirm=announced.confirm,
         )
@@ -215,8 +215,8 @@ class _Restore:
         self._warnings += found.notes
         if found.differences:
             raise ProofMismatch(
-                f"What was restored is not what was backed up: {found.differences[0]}.",
-                "Nothing was replaced, and it is removed again; try an earlier backup, and look into why.",
+                f"The restored data differs from the backup: {found.differences[0]}.",
+                "Nothing was replaced, and the restored data was removed. Try an earlier backup, and find out why.",
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
             ).naming(found.differences[0])

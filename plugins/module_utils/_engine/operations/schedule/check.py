@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
     from ...ground.model import World
 
-_OTHER_SCHEDULER = "Set lifeboat_scheduler to systemd, or leave {variable} out."
+_OTHER_SCHEDULER = "Set lifeboat_scheduler to systemd, or omit {variable}."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ def _read(request: ScheduleRequest) -> Schedule:
     if request.scheduler == "cron":
         if zone and not cron.is_system_zone(zone):
             raise UsageError(
-                f"The option lifeboat_schedule_zone is {zone!r}, and cron knows only this host's own zone.",
+                f"lifeboat_schedule_zone is {zone!r}, but cron supports only this host's own zone.",
                 _OTHER_SCHEDULER.format(variable="lifeboat_schedule_zone"),
                 field="lifeboat_schedule_zone",
             )
         if catch_up:
             raise UsageError(
-                "The option lifeboat_schedule_catch_up is true, and cron does not catch up what it missed.",
+                "lifeboat_schedule_catch_up is true, but cron does not catch up on missed runs.",
                 _OTHER_SCHEDULER.format(variable="lifeboat_schedule_catch_up"),
                 field="lifeboat_schedule_catch_up",
             )

@@ -118,7 +118,7 @@ class Log:
     def _complain(self, error: OSError) -> None:
         if not self._failure:
             self._failure = str(error.strerror)
-            sys.stderr.write(f"lifeboat-run: the log {self.path} cannot be written: {self._failure}.\n")
+            sys.stderr.write(f"lifeboat-run: the log {self.path} cannot be written to: {self._failure}.\n")
 
 
 @dataclasses.dataclass
@@ -165,7 +165,8 @@ class Run:
             own = stack.enter_context(_open_lock(folder, f"job-{self.job.name}"))
             if not _lock(own):
                 raise Busy(
-                    f"The job {self.job.name} still runs{_holder(own)}.", "Nothing was done; its next time comes."
+                    f"The job {self.job.name} is still running{_holder(own)}.",
+                    "It runs again at its next time.",
                 )
             _name_holder(own, self.job.name)
             kind = stack.enter_context(_open_lock(folder, f"kind-{self.job.kind}"))
@@ -180,8 +181,9 @@ class Run:
             while not _lock(lock):
                 if time.monotonic() > deadline:
                     raise Busy(
-                        f"Another {self.job.kind} still runs{_holder(lock)}, after {human_duration(self.places.wait)}.",
-                        "Give the jobs other times, or raise lifeboat_schedule_wait.",
+                        f"Another {self.job.kind} is still running{_holder(lock)}, after "
+                        f"{human_duration(self.places.wait)}.",
+                        "Schedule the jobs at other times, or raise lifeboat_schedule_wait.",
                     )
                 time.sleep(POLL)
 
@@ -207,7 +209,7 @@ class Run:
                 start_new_session=True,
             )
         except OSError as exc:
-            raise ProcessFailed(f"{argv[0]} cannot be started: {exc.strerror}.", "Run the install playbook.") from exc
+            raise ProcessFailed(f"{argv[0]} cannot be started: {exc.strerror}.", "Run playbook install.") from exc
         with self._handing_on(child), t.cast("t.IO[bytes]", child.stdout) as out:
             error = self._follow(out)
             status = child.wait()
@@ -279,7 +281,7 @@ def _open_lock(folder: str, name: str) -> Iterator[int]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as exc:
         raise UsageError(
-            f"The lock of {name} in {folder} cannot be opened: {exc.strerror}.", "Look at that directory's owner."
+            f"The lock of {name} in {folder} cannot be opened: {exc.strerror}.", "Check the owner of that directory."
         ) from exc
     with disk.closing(handle):
         yield handle

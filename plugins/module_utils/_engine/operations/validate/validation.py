@@ -24,15 +24,15 @@ from ...records.repository import names as repository
 from ...records.repository.reread import RereadFiles
 from ...records.repository.stored_backup import chain
 from ..mark import marking
+from ..restore.read_progress import expect, tracked
 from ..restore.restore import require_kind
-from ..restore.watched import expect, watched
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...drivers.components.base import Answering, Trial
     from ...ground.model import World
-    from ..restore.watched import Watched
+    from ..restore.read_progress import Tracked
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
     progress = Progress(directory, "validate", record.component, world.now)
     run = Run(world, progress, Phases(world.now, progress), request.repository.state_dir)
     began = world.now()
-    stored = watched(chain, progress)
+    stored = tracked(chain, progress)
     if trial.reads_all:
         expect(stored, progress)
     with progress.running():
@@ -122,7 +122,7 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
         return outcome(findings, contents)
 
 
-def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup], stored: Sequence[Watched]) -> None:
+def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup], stored: Sequence[Tracked]) -> None:
     """Remember which files were read to their ends, whatever the data turned out to be."""
     pairs = zip(chain, stored, strict=True)
     names = (file.name for backup, seen in pairs for file in backup.manifest.files if file.member in seen.read)
@@ -145,7 +145,9 @@ def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.B
     except (ProofMismatch, Tampered) as exc:
         facts = {"error": type(exc).__name__, "mode": mode}
         if not world.dry_run and protection.test_result(operation_of("validate"), "failed", facts) is False:
-            _said, problem = marking.vouch(backup, f"restored, {mode}: {facts['error']}", world, passed=False)
+            _said, problem = marking.record_restore_test(
+                backup, f"restored, {mode}: {facts['error']}", world, passed=False
+            )
             exc.remedy = f"{exc.remedy} {problem}".strip()
         raise
     if world.dry_run:
@@ -153,7 +155,9 @@ def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.B
     result = done.facts["validation"]
     marked, problem = False, ""
     if result["proof"] != "none":
-        marked, problem = marking.vouch(backup, f"restored, {result['mode']}, proof {result['proof']}", world)
+        marked, problem = marking.record_restore_test(
+            backup, f"restored, {result['mode']}, proof {result['proof']}", world
+        )
     warnings = (*done.warnings, problem) if problem else done.warnings
     return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
 
@@ -169,22 +173,22 @@ def outcome(findings: Findings, contents: str) -> Outcome:
     result = {**dataclasses.asdict(findings), "passed": first is None and not failed, "first_difference": first}
     if first is not None:
         raise ProofMismatch(
-            f"The backup {findings.backup_id} does not restore to what was backed up: {first}.",
-            "Look into it before you need it; earlier backups may be better.",
+            f"The data restored from backup {findings.backup_id} differs from the source: {first}.",
+            "Find out why before you need it; earlier backups may be better.",
             validation=result,
             first_difference=first,
         ).naming(first)
     if failed:
-        said = failed[0].get("error") or f"it gave {failed[0]['found']!r}, not {failed[0]['wanted']!r}"
+        said = failed[0].get("error") or f"it returned {failed[0]['found']!r} instead of {failed[0]['wanted']!r}"
         raise ProofMismatch(
-            f"The check {failed[0]['name']!r} fails on what was restored: {said}.",
-            "The data is as it was backed up; look into what the application wrote.",
+            f"The check {failed[0]['name']!r} fails on the restored data: {said}.",
+            "The data is identical to the source; check what the application wrote.",
             validation=result,
             first_difference=None,
         ).naming(said, failed[0]["name"])
-    compared = f"{contents} are as they were backed up (proof {findings.proof})"
+    compared = f"{contents} are identical to the source (proof {findings.proof})"
     if findings.proof == "none":
-        compared = "it has no proof and was compared with nothing"
+        compared = "it has no proof, so nothing was compared"
     summary = (
         f"{findings.backup_id} restores: {compared}, {len(findings.checks)} checks passed, "
         f"{units.human_duration(findings.seconds)}."

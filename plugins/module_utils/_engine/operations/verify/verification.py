@@ -54,14 +54,14 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
     """
     Read the chosen backups. Raise Tampered when one is damaged, after all were read; `details["problems"]` names each.
 
-    Nothing is lost when retention takes one away meanwhile, so it may: that one is in `let_go` then, and no problem.
+    Nothing is lost when retention takes one away meanwhile, so it may: that one is in `expired` then, and no problem.
 
     Raise UsageError on a bad level or sample, NotFound when nothing fits, KeyRefused when `opens` lacks a key.
     """
     if request.level not in verbs.LEVELS:
-        raise UsageError(f"The level {request.level!r} is unknown.", "Give intact or opens.", field="level")
+        raise UsageError(f"level: {request.level!r} is unknown.", "Use intact or opens.", field="level")
     if not 1 <= request.sample <= 100:
-        raise UsageError(f"A sample of {request.sample} percent is impossible.", "Give 1 to 100.", field="sample")
+        raise UsageError(f"sample: {request.sample} is not a percentage.", "Use a value from 1 to 100.", field="sample")
     started = world.now()
     opened = catalogue.open_repository(request.repository, world)
     chosen, passed = _choose(opened, request, started)
@@ -74,7 +74,7 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
         sound, damages, gone = _read_all(picked, request.level, progress)
     if not world.dry_run:
         RereadFiles(request.repository.state_dir, request.repository.place).add(opened.application, sound)
-    problems = [*passed, *(anomaly.sentence for anomaly in opened.anomalies), *damages]
+    problems = [*passed, *(problem.sentence for problem in opened.problems), *damages]
     return _report(request, chosen, picked, gone, problems, (world.now() - started).total_seconds())
 
 
@@ -90,7 +90,7 @@ def _read_all(
         found = _read(backup, file, level, member.note)
         if not found:
             sound.append(file.name)
-        elif backup.manifest.backup_id in gone or readings.let_go(backup):
+        elif backup.manifest.backup_id in gone or readings.is_expired(backup):
             gone.add(backup.manifest.backup_id)
         else:
             damages += found
@@ -111,7 +111,7 @@ def _report(  # noqa: PLR0917
     read = sum(file.size for file in files)
     facts = {
         "backups": [backup.manifest.backup_id for backup in left],
-        "let_go": sorted(gone),
+        "expired": sorted(gone),
         "files_read": len(files),
         "bytes_read": read,
         "level": request.level,
@@ -121,22 +121,22 @@ def _report(  # noqa: PLR0917
     }
     if problems:
         raise Tampered(
-            f"{len(problems)} of the things that were read are damaged or missing; the first: {problems[0]}",
-            "Do not count on the backups named; keep their replicas, make a fresh backup, and look into the store.",
+            f"{len(problems)} of the files read are corrupted or missing; the first: {problems[0]}",
+            "Do not rely on these backups; keep their replicas, make a new backup, and check the store.",
             **facts,
         )
     if chosen and not left:
         raise NotFound(
-            f"All that was to be read was let go by retention while this ran: {', '.join(sorted(gone))}.",
-            "Run again, with a backup that stays.",
+            f"Retention deleted all selected backups while this ran: {', '.join(sorted(gone))}.",
+            "Run again with a backup that retention keeps.",
             **facts,
         )
-    what = "authentic, complete and opening" if request.level == "opens" else "authentic and complete"
+    what = "authentic, complete and decryptable" if request.level == "opens" else "authentic and complete"
     facts["summary"] = (
         f"{human_count(len(left), 'backup')}, {human_count(len(files), 'file')}, {human_size(read)} read in "
         f"{human_duration(seconds)}: all {what}."
     )
-    warnings = [f"{identity} was let go by retention while this ran." for identity in sorted(gone)]
+    warnings = [f"{identity} was deleted by retention while this ran." for identity in sorted(gone)]
     return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
 
 
@@ -150,8 +150,8 @@ def _choose(
     if request.backup != "all":
         if component is None:
             raise UsageError(
-                f"The backup {request.backup!r} can be found only in one database.",
-                "Give cluster and database too, or the backup all.",
+                f"The backup {request.backup!r} can only be found with a database.",
+                "Set cluster and database too, or backup: all.",
                 field="backup",
             )
         chosen = newer.choose(opened, component, request.backup, now)
@@ -161,9 +161,9 @@ def _choose(
         for backup in opened.backups(component)
         if request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
     ]
-    if not found and not opened.anomalies:
+    if not found and not opened.problems:
         raise NotFound(
-            f"The store holds no backup of {opened.application} to read.",
+            f"The store contains no backup of {opened.application} to verify.",
             "Check application, cluster and database, or make a backup first.",
         )
     return found, ()
@@ -188,7 +188,7 @@ def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int]
         if level == "opens":
             plain = lbx.open_file(stored, backup.expected(file), backup.trusted_keys.opener)
             size = sum(len(block) for block in codec.decompress(plain, limit=file.plain_size))
-            return [] if size == file.plain_size else [f"{file.name} holds {size} bytes instead of {file.plain_size}."]
+            return [] if size == file.plain_size else [f"{file.name} has {size} bytes instead of {file.plain_size}."]
         lbx.check_intact(stored, backup.expected(file))
     except (Tampered, NotFound) as exc:
         return [exc.cause]

@@ -109,7 +109,7 @@ def _opened(opened: catalogue.Repository, backup: catalogue.Backup) -> Statistic
     try:
         return of(backup.manifest, figures(backup.detail())) if figures else None
     except Tampered as exc:
-        opened.anomalies.append(catalogue.IntegrityProblem("detail", backup.manifest.backup_id, exc.cause))
+        opened.problems.append(catalogue.IntegrityProblem("detail", backup.manifest.backup_id, exc.cause))
     except (RecoveryError, KeyError, TypeError, ValueError):
         # One that another key opens, or that is not as its kind has it: its manifest has to do.
         pass

@@ -103,7 +103,7 @@ class Statistics:
         self._journal.add(
             dataclasses.replace(statistic, store=statistic.store or self._store),
             unwritten="The figures of the backup cannot be written to",
-            remedy="The backup itself is complete; make room or give the right to write there.",
+            remedy="The backup itself is complete; free space or grant write access there.",
         )
 
     def of(self, application: str, component: str | None = None) -> list[Statistic]:

@@ -192,7 +192,7 @@ class _Judge:
         if self._habitual(lambda entry: entry.tables.get(name, 0) if entry.tables else None, rows or 0, usual):
             return
         if rows is None:
-            yield Suspicion("table_vanished", name, 0, usual, f"Table {name} is gone; it had {_rows(usual)}.")
+            yield Suspicion("table_vanished", name, 0, usual, f"Table {name} is missing; it had {_rows(usual)}.")
         else:
             cause = _fell(f"Table {name} shrank", rows, usual, _rows)
             yield Suspicion("table_rows_drop", name, rows, usual, cause)
@@ -233,10 +233,7 @@ class _Judge:
         said = f"The data {whose}".strip()
         told = f"{100 * value:.0f} % of it is stored, where {100 * usual:.0f} % are usual."
         if value >= RATIO_LEAST and value > highest_ratio(series, self._set):
-            cause = (
-                f"{said} hardly compresses any more: {told} "
-                "Encrypted data looks like this: a possible sign of ransomware."
-            )
+            cause = f"{said} hardly compresses any more: {told} This can be a sign of ransomware that encrypted it."
             yield Suspicion("compression_collapse", subject, round(value, 4), round(usual, 4), cause)
         elif value * RATIO_FALL < min(series.recent) and min(series.recent) - value > max(0.05, noise):
             cause = f"{said} compresses much better than before: {told} It may have been overwritten."

@@ -60,19 +60,19 @@ def parse(options: Mapping[str, t.Any] | None, field: str = "anomalies") -> Thre
             continue
         if key not in _LIMITS:
             raise UsageError(
-                f"{field} has no key {key!r}.", f"Give some of {', '.join(_LIMITS)}, since.", field=f"{field}.{key}"
+                f"{field} has no key {key!r}.", f"Use some of {', '.join(_LIMITS)}, since.", field=f"{field}.{key}"
             )
         low, high = _LIMITS[key]
         number = isinstance(value, int) or (key == "deviations" and isinstance(value, float))
         if not number or isinstance(value, bool) or not low <= value <= high:
             raise UsageError(
-                f"{field}.{key} is {value!r}.", f"Give a number from {low} to {high}.", field=f"{field}.{key}"
+                f"{field}.{key} is {value!r}.", f"Use a number from {low} to {high}.", field=f"{field}.{key}"
             )
     made = Thresholds(**given)
     if made.window and made.window < made.minimum:
         raise UsageError(
             f"{field}.window is smaller than {field}.minimum.",
-            "Look back on as many at least.",
+            "Set window to at least minimum.",
             field=f"{field}.window",
         )
     return made
@@ -82,6 +82,6 @@ def _time(value: object, field: str) -> datetime.datetime:
     at = point_in_time(str(value))
     if at is None:
         raise UsageError(
-            f"{field} is {value!r}, which is no point in time.", "Give one such as 2026-11-20T10:00:00Z.", field=field
+            f"{field} is {value!r}, which is not a time.", "Use one such as 2026-11-20T10:00:00Z.", field=field
         )
     return at

@@ -143,8 +143,8 @@ class AuditLog:
             journal.append_line(self.path, make, sleep=sleep)
         except OSError as exc:
             raise StoreError(
-                f"The audit log {self.path} cannot be written: {exc.strerror}.",
-                "Make room there, or give the user who runs this the right to write it.",
+                f"The audit log {self.path} cannot be written to: {exc.strerror}.",
+                "Free space there, or grant the user who runs this write access.",
                 path=self.path,
             ) from exc
         return made
@@ -210,12 +210,12 @@ def problems(lines: Iterator[bytes], known: Mapping[int, str]) -> list[str]:
     for number, line in enumerate(lines, 1):
         entry = parse(line)
         if entry is None:
-            found.append(f"Line {number} is no entry: something else was written there.")
+            found.append(f"Line {number} is not an entry: something else was written there.")
             continue
         found += _link_problems(entry, line, sequence, previous, dated)
         expected = unseen.pop(entry.sequence, entry.hash)
         if expected != entry.hash:
-            found.append(f"Entry {entry.sequence} is not the one that was known before: the log was written anew.")
+            found.append(f"Entry {entry.sequence} is not the one known before: the log was rewritten.")
         sequence, previous, dated = entry.sequence, entry.hash, f" of {entry.time}"
     found += [_gone(number) for number in sorted(unseen)]
     hidden = len(found) - MOST_PROBLEMS
@@ -252,15 +252,15 @@ def _link_problems(entry: Entry, line: bytes, sequence: int, previous: str, date
     """Return what is wrong with one entry: itself, or its place after the entry `sequence`."""
     where = f"Entry {entry.sequence} of {entry.time}"
     if digest(entry) != entry.hash or journal.line(entry) != line + b"\n":
-        return [f"{where} was changed: its hash does not fit."]
+        return [f"{where} was changed: its hash does not match."]
     if entry.previous == previous and entry.sequence == sequence + 1:
         return []
     after = f"entry {sequence}{dated}" if sequence else "the beginning"
-    return [f"{where} does not follow {after}: something between them was removed, added or exchanged."]
+    return [f"{where} does not follow {after}: entries between them were removed, added or replaced."]
 
 
 def _gone(number: int) -> str:
-    return f"Entry {number}, which was known before, is missing: the log was cut or removed."
+    return f"Entry {number}, which was known before, is missing: the log was truncated or removed."
 
 
 def _follow(last: Entry | None, event: Event, torn: int) -> Entry:
@@ -295,4 +295,4 @@ _ACCEPTED: dict[str, t.Any] = {field.name: str for field in dataclasses.fields(E
     "facts": dict,
 }
 
-_TORN = "The log ends in half a line, as a power cut leaves it; the next entry will mend that."
+_TORN = "The log ends in an incomplete line, as after a power failure; the next entry repairs that."

@@ -53,8 +53,8 @@ def parse(text: str, now: datetime.datetime, zone: str = "UTC") -> Period:
     except (ValueError, OverflowError):
         pass
     raise UsageError(
-        f"The period {text!r} is none.",
-        "Give one such as 2026-Q4, 2026-11, 2026 or 2026-10-01..2026-12-31, whose last day belongs to it.",
+        f"period: {text!r} is not a period.",
+        "Use one such as 2026-Q4, 2026-11, 2026 or 2026-10-01..2026-12-31, which includes its last day.",
         field="period",
     )
 

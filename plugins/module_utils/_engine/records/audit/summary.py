@@ -67,14 +67,14 @@ def collected(name: str, given: Mapping[str, t.Any], known: Head | None = None) 
     """
     entries = given.get("entries")
     if not isinstance(entries, list):
-        return Collected(name, error=audit.one_line(str(given.get("msg") or "It gave no answer.")))
+        return Collected(name, error=audit.one_line(str(given.get("msg") or "It did not respond.")))
     told = given.get("problems") or []
     problems = [audit.one_line(str(problem)) for problem in (told if isinstance(told, list) else [told])]
     parsed: list[Entry] = []
     for record in entries:
         entry = audit.parse(json.dumps(record).encode())
         if entry is None or audit.digest(entry) != entry.hash:
-            problems.append("An entry that the host handed in does not fit its hash.")
+            problems.append("An entry of the host does not match its hash.")
         else:
             parsed.append(entry)
     head, total = read_head(given.get("head")), given.get("total")
@@ -102,7 +102,7 @@ def sections(hosts: Sequence[Collected], period: Period) -> list[Section]:
         _integrity(hosts, period),
         _operations(entries),
         _components(entries),
-        _listed("Asked for by people", entries, _by_people, "Nothing but scheduled work was done."),
+        _listed("Requested by people", entries, _by_people, "Only scheduled work was done."),
         _listed("Failed and refused", entries, lambda entry: entry.result != "ok", "Nothing failed."),
         _deletions(entries),
         _people(entries),
@@ -115,13 +115,13 @@ def verdict(hosts: Sequence[Collected]) -> str:
     missing = [host.name for host in hosts if host.error]
     broken = [host.name for host in hosts if host.problems]
     if not missing and not broken:
-        return f"The audit log of every host is here ({len(hosts)}), and every chain is whole."
+        return f"The audit log of every host was collected ({len(hosts)}), and every chain is intact."
     parts = []
     if broken:
         parts.append(f"the chain is broken on {', '.join(broken)}")
     if missing:
-        parts.append(f"no log came from {', '.join(missing)}")
-    return f"This report is not to be relied upon: {' and '.join(parts)}."
+        parts.append(f"no log was received from {', '.join(missing)}")
+    return f"This report cannot be relied on: {' and '.join(parts)}."
 
 
 def _gaps(entries: Sequence[Entry]) -> list[str]:
@@ -131,8 +131,7 @@ def _gaps(entries: Sequence[Entry]) -> list[str]:
         follows = after.sequence == before.sequence + 1
         if after.sequence <= before.sequence or (follows and after.previous != before.hash):
             found.append(
-                f"Entry {after.sequence} does not follow entry {before.sequence}: "
-                "something was removed, added or exchanged."
+                f"Entry {after.sequence} does not follow entry {before.sequence}: entries are missing or changed."
             )
     return found
 
@@ -143,7 +142,7 @@ def _beyond(entries: Sequence[Entry], head: Head | None) -> list[str]:
         return []
     if head == (entries[-1].sequence, entries[-1].hash, entries[-1].time):
         return []
-    return [f"Entry {entries[-1].sequence} does not fit what the host calls its newest one."]
+    return [f"Entry {entries[-1].sequence} does not match the newest entry that the host reports."]
 
 
 def _forgotten(entries: Sequence[Entry], head: Head | None, known: Head | None) -> list[str]:
@@ -151,10 +150,10 @@ def _forgotten(entries: Sequence[Entry], head: Head | None, known: Head | None) 
     if known is None:
         return []
     if head is None or head[0] < known[0]:
-        return [f"Entry {known[0]}, which was known before, is missing: the log was cut or removed."]
+        return [f"Entry {known[0]}, which was known before, is missing: the log was truncated or removed."]
     here = {entry.sequence: entry.hash for entry in entries} | {head[0]: head[1]}
     if here.get(known[0], known[1]) != known[1]:
-        return [f"Entry {known[0]} is not the one that was known before: the log was written anew."]
+        return [f"Entry {known[0]} is not the one known before: the log was rewritten."]
     return []
 
 
@@ -166,10 +165,10 @@ def _integrity(hosts: Sequence[Collected], period: Period) -> Section:
         rows.append((host.name, str(len(host.entries)), str(host.total), chain, newest))
     text = [verdict(hosts), *(f"{host.name}: {problem}" for host in hosts for problem in host.problems)]
     text.append(
-        "Keep the newest entry's hash apart from the host: a later log that lacks it was cut or written anew, "
-        "which its chain alone cannot show."
+        "Keep the newest entry's hash outside the host: a later log without it was truncated or rewritten, which the "
+        "chain alone cannot show."
     )
-    columns = ("Host", f"Entries of {period.name}", "Entries in all", "Chain", "Newest entry")
+    columns = ("Host", f"Entries of {period.name}", "Entries in total", "Chain", "Newest entry")
     return Section("Integrity", tuple(text), columns, tuple(rows))
 
 
@@ -269,8 +268,8 @@ def _people(entries: Sequence[tuple[str, Entry]]) -> Section:
 
 def _repairs(entries: Sequence[tuple[str, Entry]]) -> Section:
     text = tuple(
-        f"{host}: before entry {entry.sequence} of {entry.time}, half a line of {entry.facts['torn_bytes']} bytes was "
-        "cut off, as a power cut leaves it. What it would have said is not known."
+        f"{host}: before entry {entry.sequence} of {entry.time}, an incomplete line of {entry.facts['torn_bytes']} "
+        "bytes was removed, as after a power failure. Its content is unknown."
         for host, entry in entries
         if "torn_bytes" in entry.facts
     )

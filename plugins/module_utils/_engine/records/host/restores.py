@@ -48,8 +48,8 @@ class History:
         """Append durably. Raise StoreError when the disk refuses."""
         self._journal.add(
             restored,
-            unwritten="The restore is done, but its record cannot be written to",
-            remedy="Make room or give the right to write there; a rerun would restore again.",
+            unwritten="The restore is complete, but cannot be recorded in",
+            remedy="Free space or grant write access there; a rerun would restore again.",
         )
 
     def last(self, host: str, target: str, identity: int, selection: str = "") -> Restored | None:

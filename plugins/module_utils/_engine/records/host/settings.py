@@ -104,15 +104,17 @@ def read(config_dir: str) -> HostSettings:
             raise ValueError(path)
     except NotFound as exc:
         raise NotFound(
-            f"There is no {path}, so nothing is known about this host.",
-            "Run playbook lifeboat.recovery.install for it, or name the directory with --config-dir.",
+            f"There is no {path}, so the settings of this host are unknown.",
+            "Run playbook lifeboat.recovery.install for it, or set --config-dir.",
             path=path,
         ) from exc
     except StoreError as exc:
         raise UsageError(exc.cause, "Run this as root or as the user of the backups.", path=path) from exc
     except (ValueError, TypeError, KeyError) as exc:
         raise UsageError(
-            f"{path} does not hold the settings of a host.", "Run playbook lifeboat.recovery.install again.", path=path
+            f"{path} does not contain a host's settings.",
+            "Run playbook lifeboat.recovery.install again.",
+            path=path,
         ) from exc
     return made
 

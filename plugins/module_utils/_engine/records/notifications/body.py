@@ -14,13 +14,13 @@ import typing as t
 from ...ground.verbs import EVENTS
 
 if t.TYPE_CHECKING:
-    from .notices import Notice
+    from .notification import Notification
 
 MOST_PARTS = 100
 """Events whose bodies a summary carries, the newest ones; how many there were stands beside them."""
 
 
-def encode(notice: Notice, *, short: bool) -> bytes:
+def encode(notice: Notification, *, short: bool) -> bytes:
     """Return the body byte for byte."""
     body = _short(notice) if short else _whole(notice)
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
@@ -36,11 +36,11 @@ def timestamp(at: datetime.datetime) -> str:
     return at.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _type(notice: Notice) -> str:
+def _type(notice: Notification) -> str:
     return f"{notice.kind.group}_{'failure' if notice.failure else 'event'}"
 
 
-def _short(notice: Notice) -> dict[str, t.Any]:
+def _short(notice: Notification) -> dict[str, t.Any]:
     body: dict[str, t.Any] = {"type": _type(notice)}
     if notice.event != "backup_failed":
         body["event"] = notice.event
@@ -52,7 +52,7 @@ def _short(notice: Notice) -> dict[str, t.Any]:
     return body | {"timestamp": timestamp(notice.at)}
 
 
-def _whole(notice: Notice) -> dict[str, t.Any]:
+def _whole(notice: Notification) -> dict[str, t.Any]:
     body: dict[str, t.Any] = {
         "type": _type(notice),
         "event": notice.event,
@@ -78,5 +78,5 @@ def _whole(notice: Notice) -> dict[str, t.Any]:
     return body | {"delivery": notice.delivery}
 
 
-def _content(notice: Notice) -> dict[str, t.Any]:
+def _content(notice: Notification) -> dict[str, t.Any]:
     return {"tables": list(notice.tables), "recordCount": notice.facts.get("rows")}

@@ -19,7 +19,7 @@ import typing as t
 
 from ...ground import disk, journal
 from ...ground.host_state import NOTIFICATIONS, NOTIFICATIONS_LOCK
-from .notices import SEVERITIES
+from .notification import SEVERITIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from . import notices
+from . import notification
 from .memory import NEVER, DeliveryState, Raised
-from .notices import SEVERITIES, Notice
+from .notification import SEVERITIES, Notification
 
 if t.TYPE_CHECKING:
     import datetime
@@ -47,7 +47,7 @@ class Alarm:
 class Step:
     """A message, and what the channel has been told once it arrived. Without a notice there is only that."""
 
-    notice: Notice | None
+    notice: Notification | None
     sequence: int = NEVER
     raised: tuple[str, Raised] | None = None
     cleared: str = ""
@@ -119,7 +119,7 @@ def pending(
     told: DeliveryState,
     happened: History | None,
     alarms: Sequence[Alarm] | None,
-    notice: Notice | None,
+    notice: Notification | None,
     *,
     rules: Rules,
 ) -> Pending:
@@ -140,19 +140,20 @@ def pending(
         steps += _news(channel, told, happened, rules)
     if alarms is not None:
         steps += _alarms(channel, told, alarms, rules)
-    if notice and not logged and notices.wanted(notice, channel.events, channel.minimum_severity):
+    if notice and not logged and notification.wanted(notice, channel.events, channel.minimum_severity):
         steps.append(Step(notice))
     if not channel.tables:
         steps = [
-            dataclasses.replace(step, notice=notices.redact(step.notice)) if step.notice else step for step in steps
+            dataclasses.replace(step, notice=notification.redact(step.notice)) if step.notice else step
+            for step in steps
         ]
-    warnings = (f"The audit log is shorter than what the channel {channel.name} was told of: it was cut.",)
+    warnings = (f"The audit log is shorter than what was sent to the channel {channel.name}: it was truncated.",)
     return Pending(tuple(steps), begins, warnings if cut else ())
 
 
-def _tells_of(happened: History, told: DeliveryState, notice: Notice) -> bool:
+def _tells_of(happened: History, told: DeliveryState, notice: Notification) -> bool:
     """Whether something that went wrong waits to be told, of the same kind of work as the notice."""
-    waiting = (notices.from_entry(entry) for entry in happened.entries if entry.sequence > told.sequence)
+    waiting = (notification.from_entry(entry) for entry in happened.entries if entry.sequence > told.sequence)
     return any(news.kind.group == notice.kind.group and news.went_wrong for news in waiting if news)
 
 
@@ -161,12 +162,12 @@ def _news(channel: Channel, told: DeliveryState, happened: History, rules: Rules
         Step(dataclasses.replace(notice, tables=happened.tables.get(entry.backup_id, ())), entry.sequence)
         for entry in happened.entries
         if entry.sequence > told.sequence
-        and (notice := notices.from_entry(entry))
-        and notices.wanted(notice, channel.events, channel.minimum_severity)
+        and (notice := notification.from_entry(entry))
+        and notification.wanted(notice, channel.events, channel.minimum_severity)
     ]
     if len(heard) > rules.summarise_above:
         parts = [step.notice for step in heard if step.notice]
-        yield Step(notices.summarised(parts), heard[-1].sequence)
+        yield Step(notification.summarised(parts), heard[-1].sequence)
     else:
         yield from heard
     yield Step(None, happened.last)
@@ -181,18 +182,18 @@ def _alarms(channel: Channel, told: DeliveryState, alarms: Sequence[Alarm], rule
             yield Step(None, raised=(alarm.name, Raised(before.at, alarm.severity, alarm.about)))
             continue
         raised = _notice("alarm_raised", alarm, rules)
-        if notices.wanted(raised, channel.events, channel.minimum_severity):
+        if notification.wanted(raised, channel.events, channel.minimum_severity):
             yield Step(raised, raised=(alarm.name, Raised(rules.now, alarm.severity, alarm.about)))
     gone = told.alarms.keys() - {alarm.name for alarm in alarms}
     for name in sorted(gone if rules.over is None else gone & set(rules.over)):
-        over = _notice("alarm_cleared", Alarm(name, f"{name}: this is no longer so.", SEVERITIES[0]), rules)
+        over = _notice("alarm_cleared", Alarm(name, f"{name}: this is resolved.", SEVERITIES[0]), rules)
         # Who was told of an alarm is told of its end, however unimportant that is.
-        listens = notices.wanted(over, channel.events, SEVERITIES[0])
+        listens = notification.wanted(over, channel.events, SEVERITIES[0])
         yield Step(over if listens else None, cleared=name)
 
 
-def _notice(event: str, alarm: Alarm, rules: Rules) -> Notice:
-    return Notice(
+def _notice(event: str, alarm: Alarm, rules: Rules) -> Notification:
+    return Notification(
         event=event,
         at=rules.now,
         severity=alarm.severity,

@@ -13,11 +13,11 @@ import typing as t
 from ...drivers.channels import webhook
 from ...ground.errors import UsageError
 from ...ground.host_state import DIRECTORY
-from . import notices
+from . import notification
 from .channels import FORMATS, Channel
 
 if t.TYPE_CHECKING:
-    from .notices import Notice
+    from .notification import Notification
     from .pending import Alarm
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -61,7 +61,7 @@ class NotifyRequest:
     channels: tuple[Channel, ...] = ()
     application: str | None = None
     history: bool = True
-    notice: Notice | None = None
+    notice: Notification | None = None
     unless_logged: bool = False
     alarms: tuple[Alarm, ...] | None = None
     over: tuple[str, ...] | None = None
@@ -82,26 +82,26 @@ def check(request: NotifyRequest) -> None:
     for name in names:
         if not NAME.fullmatch(name) or names.count(name) > 1:
             raise UsageError(
-                f"The name of the channel {name!r} is not usable, or two have it.",
-                "Give each its own, of letters, digits, dots, underscores and hyphens.",
+                f"The name of the channel {name!r} is invalid or used twice.",
+                "Use a different name for each, of letters, digits, dots, underscores and hyphens.",
                 field="channels.name",
             )
     for channel in request.channels:
-        notices.check_patterns(channel.events, f"channels.{channel.name}.events")
-        if channel.format not in FORMATS or channel.minimum_severity not in notices.SEVERITIES:
+        notification.check_patterns(channel.events, f"channels.{channel.name}.events")
+        if channel.format not in FORMATS or channel.minimum_severity not in notification.SEVERITIES:
             raise UsageError(
                 f"The channel {channel.name} has an unknown format or severity.",
-                f"Give one of {', '.join(FORMATS)}, and one of {', '.join(notices.SEVERITIES)}.",
+                f"Use one of {', '.join(FORMATS)}, and one of {', '.join(notification.SEVERITIES)}.",
                 field="channels",
             )
     alarms = [alarm.name for alarm in request.alarms or ()]
     if len(set(alarms)) < len(alarms):
-        raise UsageError("Two alarms have the same name.", "Give each its own: by it its end is known.", field="alarms")
+        raise UsageError("Two alarms have the same name.", "Use a different name for each.", field="alarms")
     if request.ping and (request.ping.signal not in webhook.SIGNALS or not NAME.fullmatch(request.ping.name)):
         raise UsageError(
-            f"A ping of {request.ping.name!r} cannot say {request.ping.signal!r}.",
-            "Give start, success or fail, and a name of letters, digits, dots, underscores and hyphens.",
+            f"A ping of {request.ping.name!r} has no signal {request.ping.signal!r}.",
+            "Use start, success or fail, and a name of letters, digits, dots, underscores and hyphens.",
             field="ping",
         )
     if not 1 <= request.patience.attempts <= 10 or not 0 < request.patience.timeout <= 300:
-        raise UsageError("That patience has no end.", "Give 1 to 10 attempts and a timeout of at most 5m.")
+        raise UsageError("attempts must be 1 to 10, and timeout at most 5m.", "Correct these options.")

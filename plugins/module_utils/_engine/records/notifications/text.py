@@ -15,14 +15,14 @@ from ...ground.units import human_duration, human_size
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .notices import Notice
+    from .notification import Notification
 
 LONGEST_SUBJECT = 120
 MOST_LINES = 10
 """Urgent events that a summary lists one by one."""
 
 
-def subject(notice: Notice) -> str:
+def subject(notice: Notification) -> str:
     """Return one short line: what, of whom, and how much of it."""
     headline = notice.kind.headline.format(notice.subject)
     if notice.parts:
@@ -36,7 +36,7 @@ def subject(notice: Notice) -> str:
     return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1] + "…"
 
 
-def text(notice: Notice) -> str:
+def text(notice: Notification) -> str:
     """Return the message."""
     blocks = [printable(notice.message)] if notice.message else []
     if notice.parts:
@@ -48,7 +48,7 @@ def text(notice: Notice) -> str:
     return "\n\n".join(blocks)
 
 
-def markdown(notice: Notice) -> str:
+def markdown(notice: Notification) -> str:
     """Return the message in Markdown; what others named stands in code, where no letter of it means anything else."""
     blocks = [_code(printable(notice.message))] if notice.message else []
     if notice.parts:
@@ -60,7 +60,7 @@ def markdown(notice: Notice) -> str:
     return "\n\n".join(blocks)
 
 
-def _facts(notice: Notice) -> Iterable[tuple[str, str]]:
+def _facts(notice: Notification) -> Iterable[tuple[str, str]]:
     facts = notice.facts
     told = (
         ("Component", notice.component),
@@ -71,7 +71,7 @@ def _facts(notice: Notice) -> Iterable[tuple[str, str]]:
         ("Deleted", _count(facts.get("deleted"))),
         ("Freed", _size(facts.get("freed"))),
         ("Kept", _count(facts.get("kept"))),
-        ("Locked, so kept", _count(facts.get("retained"))),
+        ("Kept by a lock", _count(facts.get("retained"))),
         ("Tables", ", ".join(notice.tables)),
         ("Took", human_duration(notice.seconds) if notice.seconds else ""),
         ("Reason", notice.reason),
@@ -91,7 +91,7 @@ def _count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else ""
 
 
-def _summary(parts: tuple[Notice, ...]) -> Iterable[str]:
+def _summary(parts: tuple[Notification, ...]) -> Iterable[str]:
     counts = collections.Counter(part.event for part in parts)
     yield from (f"{count} x {event.replace('_', ' ')}" for event, count in counts.most_common())
     urgent = [part for part in parts if part.urgent]

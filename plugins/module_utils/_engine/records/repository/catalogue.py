@@ -6,7 +6,7 @@
 The backups that a store holds, as a reader may believe them.
 
 Nothing is listed on a file's word: a manifest counts when its seal, its signer and its place are right. What fails
-is not silently left out but reported as an anomaly. The catalogue has no state of its own; it is the store, read.
+is not silently left out but reported as a problem. The catalogue has no state of its own; it is the store, read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ...drivers.stores import opening
+from ...drivers.stores import factory
 from ...ground.errors import KeyRefused, NotFound, Tampered
 from ...ground.workers import at_once
 from . import choosing, evidence, readings, trusted_keys
@@ -35,10 +35,10 @@ if t.TYPE_CHECKING:
 __all__ = ["Backup", "IntegrityProblem", "Listed", "Repository", "RepositorySettings", "open_repository"]
 
 STRANGER = "stranger"
-"""The kind of anomaly that a wrong key makes of every backup."""
+"""The kind of problem that a wrong key makes of every backup."""
 
 TRUST = "trust"
-"""The kind of anomaly that a trust file is which no root signed."""
+"""The kind of problem that a trust file is which no root signed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class RepositorySettings:
     """Where the backups of an application are and which keys belong to it. `state_dir` is the host's own memory."""
 
     application: str
-    store: opening.StoreSettings
+    store: factory.StoreSettings
     keys: trusted_keys.KeySettings
     state_dir: str | None = None
 
     @property
     def place(self) -> str:
         """What tells the store from others in the host's memory."""
-        return opening.identity(self.store)
+        return factory.identity(self.store)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Repository:
         self.store = store
         self.trusted_keys = keys
         self.receipts = receipts
-        self.anomalies: list[IntegrityProblem] = []
+        self.problems: list[IntegrityProblem] = []
         self._now = now
 
     def backups(self, component: str | None = None) -> list[Backup]:
@@ -107,7 +107,7 @@ class Repository:
         Return the authentic and complete backups, of one component or all, oldest first.
 
         What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end, and
-        Unbelievable when it lists none and holds some.
+        InconsistentStore when it lists none and holds some.
         """
         listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
         return sorted(listed, key=_age)
@@ -131,8 +131,8 @@ class Repository:
         """
         Return the authentic backups, those with missing files too; `component` may be its cluster's part alone.
 
-        `all_files` is asked for all files once the manifests are read, in place of a listing. Raise Unbelievable when
-        none is listed and some are there.
+        `all_files` returns all files once the manifests are read, in place of a listing. Raise InconsistentStore
+        when none is listed and some are there.
         """
         places = self._places(component)
         read = at_once(self._believed, places)
@@ -143,24 +143,24 @@ class Repository:
         for place, backup in zip(places, read, strict=True):
             problem = missing_file(backup.manifest, sizes) if backup else None
             # What retention takes away while this runs is neither there nor damaged.
-            if backup and not (problem and readings.let_go(backup)):
+            if backup and not (problem and readings.is_expired(backup)):
                 listed.append(Listed(backup, place.stored, problem))
                 if problem:
                     record = backup.manifest
-                    self.anomalies.append(IntegrityProblem("incomplete", record.backup_id, problem, record.component))
+                    self.problems.append(IntegrityProblem("incomplete", record.backup_id, problem, record.component))
         return listed
 
     def marks(self, backup_id: str | None = None, *, kinds: tuple[str, ...] = sealed.KINDS) -> dict[str, sealed.Marks]:
-        """Return what is said about one backup, or about all, by backup id; a mark not to be believed is an anomaly."""
+        """Return what is said about one backup, or about all, by backup id; a mark not to be believed is a problem."""
         found = sealed.read(self.store, self.trusted_keys, self.application, backup_id, kinds=kinds)
-        self.doubt(found.values())
+        self.report_unsigned(found.values())
         return found
 
-    def doubt(self, found: Iterable[sealed.Marks]) -> None:
+    def report_unsigned(self, found: Iterable[sealed.Marks]) -> None:
         """Count the marks that are not to be believed among the anomalies."""
         for name in (name for said in found for name in said.doubtful):
-            self.anomalies.append(
-                IntegrityProblem("mark", name, f"The mark {name} is not signed by a key that may sign it.")
+            self.problems.append(
+                IntegrityProblem("mark", name, f"The mark {name} is not signed by a key that is trusted for it.")
             )
 
     def find(self, component: str, selector: str) -> Backup:
@@ -168,26 +168,26 @@ class Repository:
         Return the backup of `component` that `selector` names: `latest`, a backup id, or `latest before <time>`.
 
         The latest is the newest full one that is no emergency backup. Raise NotFound when there is none,
-        Unbelievable when none is listed and some are there, KeyRefused when there are some and strangers signed them
-        all, UsageError when the selector is none of the three, Tampered when the named one is not to be believed.
+        InconsistentStore when none is listed and some are there, KeyRefused when there are some and none is signed by a
+        trusted key, UsageError when the selector is malformed, Tampered when the named one cannot be trusted.
         """
         if repository.BACKUP_ID.fullmatch(selector):
             try:
                 return self.read(component, selector)
             except NotFound as exc:
                 raise _none(component, selector) from exc
-        before, known = choosing.deadline(selector), len(self.anomalies)
+        before, known = choosing.deadline(selector), len(self.problems)
         places = self._places(component)
         for begun_at_once in choosing.newest_first(places):
             read = [backup for place in begun_at_once if (backup := self._believed(place))]
             for backup in sorted(read, key=_age, reverse=True):
                 if choosing.is_latest_before(backup.manifest, before) and self._present(backup):
                     return backup
-        strangers = sum(anomaly.kind == STRANGER for anomaly in self.anomalies[known:])
+        strangers = sum(problem.kind == STRANGER for problem in self.problems[known:])
         if places and strangers == len(places):
             raise KeyRefused(
-                f"None of the {strangers} backups of {component} is signed by a key that counts here.",
-                "Give the key that belongs to them; a new one comes by a trust file, or with another application name.",
+                f"None of the {strangers} backups of {component} is signed by a trusted key.",
+                "Set the key of this application; a new key needs a trust file, or another application name.",
                 component=component,
             )
         if not places:
@@ -211,18 +211,18 @@ class Repository:
         try:
             return self._read(place)
         except (Tampered, NotFound) as exc:
-            if isinstance(exc, NotFound) and self._let_go({place.backup_id}):
+            if isinstance(exc, NotFound) and self._expired_among({place.backup_id}):
                 return None
             name = repository.manifest(self.application, place.component, place.backup_id)
             kind = STRANGER if exc.details.get("signer") == "unknown" else "manifest"
-            self.anomalies.append(IntegrityProblem(kind, name, exc.cause, place.component))
+            self.problems.append(IntegrityProblem(kind, name, exc.cause, place.component))
             return None
 
     def _present(self, backup: Backup) -> bool:
         try:
             backup.check_present()
         except Tampered as exc:
-            self.anomalies.append(
+            self.problems.append(
                 IntegrityProblem("incomplete", backup.manifest.backup_id, exc.cause, backup.manifest.component)
             )
             return False
@@ -235,13 +235,13 @@ class Repository:
     def _look_for_hidden(
         self, component: str | None, places: list[Place], files: Iterable[ObjectInfo], missing: set[str]
     ) -> None:
-        """Report complete backups that no manifest lists. Raise Unbelievable when nothing at all is listed beside."""
+        """Report complete backups that no manifest lists. Raise InconsistentStore when nothing else is listed."""
         every = places if component is None else self._places(None)
         known = {place.backup_id for place in every}
         found = evidence.unlisted(self.application, files, known, self._now())
-        whole = found.complete - self._let_go(found.complete)
+        whole = found.complete - self._expired_among(found.complete)
         for identity in sorted(whole - missing):
-            self.anomalies.append(IntegrityProblem("hidden", identity, evidence.hidden(identity)))
+            self.problems.append(IntegrityProblem("hidden", identity, evidence.hidden(identity)))
         stored = whole if every else whole | found.partial
         if not places and (stored or missing):
             what = component or self.application
@@ -257,23 +257,23 @@ class Repository:
             if receipt.backup_id in expired:
                 continue
             if receipt.backup_id not in found:
-                cause = f"{receipt.backup_id} was made here at {receipt.finished} and is not in the store."
-                self.anomalies.append(IntegrityProblem("missing", receipt.backup_id, cause, receipt.component))
+                cause = f"{receipt.backup_id} was made by this host at {receipt.finished} and is not in the store."
+                self.problems.append(IntegrityProblem("missing", receipt.backup_id, cause, receipt.component))
                 missing.add(receipt.backup_id)
             elif found[receipt.backup_id] != receipt.manifest_sha256:
                 cause = f"The manifest of {receipt.backup_id} is not the one that was written."
-                self.anomalies.append(IntegrityProblem("exchanged", receipt.backup_id, cause, receipt.component))
+                self.problems.append(IntegrityProblem("exchanged", receipt.backup_id, cause, receipt.component))
         return missing
 
     def _expired(self, missing: set[str]) -> set[str]:
         """Return those of the missing backups that retention let go; the host need not ask for one twice."""
         known = self.receipts.expired(self.application) & missing
-        gone = self._let_go(missing - known)
+        gone = self._expired_among(missing - known)
         self.receipts.forget(self.application, gone)
         return known | gone
 
-    def _let_go(self, wanted: Collection[str]) -> set[str]:
-        return sealed.let_go(self.store, self.trusted_keys, self.application, wanted)
+    def _expired_among(self, wanted: Collection[str]) -> set[str]:
+        return sealed.expired(self.store, self.trusted_keys, self.application, wanted)
 
 
 def open_repository(
@@ -285,7 +285,7 @@ def open_repository(
     `thorough` lets each listing be proved to be whole, for those who delete because of it.
     """
     application = repository.check_application(settings.application)
-    store = opening.open_store(
+    store = factory.open_store(
         settings.store, environ=world.environ, dry_run=world.dry_run, patience=patience, thorough=thorough
     )
     receipts = Receipts(settings.state_dir, settings.place, read_only=world.dry_run)
@@ -293,15 +293,15 @@ def open_repository(
     if keys.trust is not None and not world.dry_run:
         receipts.saw_trust(application, keys.trust.serial)
     opened = Repository(application, store, keys, receipts, world.now)
-    cause = "It is not signed by the root that counts here, and was passed over."
-    opened.anomalies += [IntegrityProblem(TRUST, name, f"{name}: {cause}") for name in keys.ignored_trust_files]
+    cause = "It is not signed by the pinned root, and was ignored."
+    opened.problems += [IntegrityProblem(TRUST, name, f"{name}: {cause}") for name in keys.ignored_trust_files]
     return opened
 
 
 def _none(component: str, selector: str) -> NotFound:
     return NotFound(
-        f"The store holds no backup of {component} that {selector!r} names.",
-        "List what there is with playbook lifeboat.recovery.list, and check application, cluster and database.",
+        f"The store contains no backup {selector!r} of {component}.",
+        "List the backups with playbook lifeboat.recovery.list, and check application, cluster and database.",
         component=component,
         selector=selector,
     )

@@ -134,8 +134,8 @@ def deadline(selector: str) -> datetime.datetime | None:
     at = point_in_time(match[1]) if match else None
     if at is None:
         raise UsageError(
-            f"The backup {selector!r} is not understood.",
-            "Give latest, a backup id, or 'latest before 2026-11-20T10:00:00Z' with a zone or Z.",
+            f"backup: {selector!r} is not a backup.",
+            "Use latest, a backup id, or 'latest before 2026-11-20T10:00:00Z', with Z or an offset.",
             field="backup",
         )
     return at

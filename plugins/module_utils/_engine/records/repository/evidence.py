@@ -15,7 +15,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ...ground.errors import Unbelievable
+from ...ground.errors import InconsistentStore
 from . import names as repository
 
 if t.TYPE_CHECKING:
@@ -27,8 +27,8 @@ GRACE = datetime.timedelta(hours=1)
 """For how long files without a manifest may belong to a backup that is under way."""
 
 ADVICE = (
-    "Bring its manifest back: from where it was moved or mounted, an earlier version, or a replica. If that backup was "
-    "never finished, remove its files by hand."
+    "Restore its manifest from where it was moved, an earlier version, or a replica. If that backup was never "
+    "finished, remove its files by hand."
 )
 
 
@@ -57,17 +57,17 @@ def unlisted(application: str, files: Iterable[ObjectInfo], known: Collection[st
 
 def hidden(identity: str) -> str:
     """Say what is wrong with a complete backup that no manifest lists."""
-    return f"{identity} is stored whole, and no manifest lists it: the manifest is hidden or was removed. {ADVICE}"
+    return f"{identity} is stored completely, but no manifest lists it: the manifest is hidden or was removed. {ADVICE}"
 
 
-def nothing_listed(url: str, what: str, stored: int, remembered: int) -> Unbelievable:
+def nothing_listed(url: str, what: str, stored: int, remembered: int) -> InconsistentStore:
     """Return the error for a listing that shows no backup at all, while so many must be there."""
-    seen = [f"holds the files of {stored} that no manifest lists"] if stored else []
-    seen += [f"was given {remembered} by this host"] if remembered else []
-    return Unbelievable(
-        f"{url} shows no backup of {what}, yet it {' and '.join(seen)}.",
-        f"Find out what hides {what}'s manifests (moved, not mounted, removed, a right to list that is missing) and "
-        "bring them back; if none was ever finished, or they are gone on purpose, make a backup now.",
+    seen = [f"contains the files of {stored} that no manifest lists"] if stored else []
+    seen += [f"received {remembered} from this host"] if remembered else []
+    return InconsistentStore(
+        f"{url} lists no backup of {what}, but {' and '.join(seen)}.",
+        f"Find out why {what}'s manifests are missing (moved, not mounted, removed, no right to list), and restore "
+        "them; if none was ever finished, or they were removed on purpose, make a backup now.",
         stored=stored,
         remembered=remembered,
     )

@@ -60,8 +60,8 @@ class Inventories:
         """Append durably. Raise StoreError when the disk refuses."""
         self._journal.add(
             inventory,
-            unwritten="The server's databases cannot be written to",
-            remedy="Make room or give the right to write there: what has no backup is found by them.",
+            unwritten="The databases of the server cannot be recorded in",
+            remedy="Free space or grant write access there; databases without a backup are found by this record.",
         )
 
     def of(self, application: str) -> dict[str, Inventory]:

@@ -103,7 +103,7 @@ class Manifest:
         if not volumes or [file.volume for file in volumes] != list(range(1, len(volumes) + 1)):
             raise Tampered(
                 f"The manifest of {self.backup_id} lists no complete member {member}.",
-                "Use another backup; this one was not made by this software or was damaged before it was signed.",
+                "Use another backup; this one was not made by this software, or was corrupted before it was signed.",
                 backup_id=self.backup_id,
             )
         return tuple(volumes)
@@ -141,7 +141,7 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
     Raise Tampered when it is of an unknown format, of another place, or inconsistent in itself.
     """
     record = strict_json.take(strict_json.loads(payload, limit=LIMIT), _FIELDS)
-    _require(record.pop("format") == FORMAT, backup_id, "is of a format that this version does not know")
+    _require(record.pop("format") == FORMAT, backup_id, "has a format that this version does not support")
     totals = strict_json.take(record.pop("totals"), {"size": int, "plain_size": int, "files": int})
     versions = record.pop("versions")
     _require(all(isinstance(value, str) for value in versions.values()), backup_id, "has malformed versions")
@@ -185,7 +185,7 @@ def _require(condition: bool, backup_id: str, what: str) -> None:
     if not condition:
         raise Tampered(
             f"The manifest of {backup_id} {what}.",
-            "Use a version that knows it, or another backup.",
+            "Use a version that supports it, or another backup.",
             backup_id=backup_id,
         )
 

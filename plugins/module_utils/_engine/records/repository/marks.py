@@ -8,7 +8,7 @@ Marks: small signed records that say something about a backup without touching i
 `restore_tested`: it was restored and compared with its proof, and no test failed since. `pinned`: it stays until
 somebody takes that back. `hold`: the same, for the law. `expired`: retention let it go, so that its absence is no loss.
 A mark is never changed; taking one back is another mark, which lifts it. Each kind is a scope of its own in the trust
-file (`mark/restore_tested`), so a database host need not be able to vouch for itself.
+file (`mark/restore_tested`), so a database host cannot attest to its own restore tests.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def parse(payload: bytes, application: str, backup_id: str, kind: str, token: st
     record = strict_json.take(strict_json.loads(payload, limit=seals.LIMITS["mark"]), _FIELDS, what="The mark")
     place = (record.pop("format"), record["application"], record["backup_id"], record["kind"], record["token"])
     if place != (FORMAT, application, backup_id, kind, token):
-        raise Tampered("The mark belongs to another place.", "Nothing of it was used.")
+        raise Tampered("The mark belongs to another backup.", "Use another copy of it.")
     return Mark(**{**record, "at": parse_time(record["at"])})
 
 
@@ -175,7 +175,7 @@ def of(backup: Backup, *kinds: str) -> Marks:
     return said.get(identity, Marks())
 
 
-def let_go(store: Store, trusted_keys: TrustedKeys, application: str, wanted: Collection[str]) -> set[str]:
+def expired(store: Store, trusted_keys: TrustedKeys, application: str, wanted: Collection[str]) -> set[str]:
     """Return those of these backup ids of which a mark says that retention let them go."""
     if not wanted:
         return set()

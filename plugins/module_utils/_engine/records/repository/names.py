@@ -44,8 +44,8 @@ def check_application(name: str) -> str:
     """Return `name`. Raise UsageError unless it can be a directory, a prefix and a label everywhere."""
     if not _APPLICATION.fullmatch(name):
         raise UsageError(
-            f"The application name {name!r} is not usable.",
-            "Give 1 to 63 lower-case letters, digits, dots, underscores and hyphens that begin with a letter or digit.",
+            f"The application name {name!r} is invalid.",
+            "Use 1 to 63 lower-case letters, digits, dots, underscores and hyphens, beginning with a letter or digit.",
             field="application",
         )
     return name
@@ -66,8 +66,8 @@ def component(cluster: str, database: str) -> str:
     Return the component `<cluster>/<database>` with both parts percent-encoded. Raise UsageError on an empty part.
     """
     if not cluster or not database:
-        told = f"The component {cluster}/{database} has a part without a name."
-        raise UsageError(told, "Give both parts a name.", field="component")
+        told = f"The component {cluster}/{database} has an empty part."
+        raise UsageError(told, "Set both parts.", field="component")
     return f"{_encoded(cluster)}/{_encoded(database)}"
 
 

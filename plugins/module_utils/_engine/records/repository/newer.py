@@ -79,52 +79,52 @@ def choose(opened: Repository, component: str, selector: str, now: datetime.date
 
     A backup that is named by its id passes nothing over.
     """
-    before = len(opened.anomalies)
+    before = len(opened.problems)
     try:
         backup = opened.find(component, selector)
     except NotFound as exc:
-        lost = [anomaly for anomaly in opened.anomalies[before:] if anomaly.component == component]
+        lost = [problem for problem in opened.problems[before:] if problem.component == component]
         if not lost:
             raise
         raise NotFound(
-            f"{exc.cause} {len(lost)} are there and cannot be used; the first: {lost[0].cause}",
-            "Read them from a replica, or see what playbook lifeboat.recovery.verify says.",
+            f"{exc.cause} {len(lost)} exist but cannot be used; the first: {lost[0].cause}",
+            "Use a replica, or check the messages of playbook lifeboat.recovery.verify.",
             **exc.details,
         ) from exc
     if repository.BACKUP_ID.fullmatch(selector):
         return Chosen(backup)
     until = choosing.deadline(selector)
     found = {one.backup_id: one for one in _looked_for(opened, backup, until, now)}
-    found |= {one.backup_id: one for one in among(opened, opened.anomalies[before:], backup, until)}
+    found |= {one.backup_id: one for one in among(opened, opened.problems[before:], backup, until)}
     return Chosen(backup, tuple(found[identity] for identity in sorted(found)))
 
 
 def notice(
     opened: Repository, backups: Iterable[Backup], until: datetime.datetime | None = None
 ) -> dict[str, tuple[Passed, ...]]:
-    """Count it among the anomalies where the latest of a component is not the newest; give what it passes over."""
+    """Count it among the problems where the latest of a component is not the newest; give what it passes over."""
     latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest)}
-    found = {component: among(opened, opened.anomalies, backup, until) for component, backup in latest.items()}
+    found = {component: among(opened, opened.problems, backup, until) for component, backup in latest.items()}
     for component, passed in found.items():
         if passed:
             identity = latest[component].manifest.backup_id
-            opened.anomalies.append(IntegrityProblem("latest", identity, said(component, identity, passed), component))
+            opened.problems.append(IntegrityProblem("latest", identity, said(component, identity, passed), component))
     return {component: passed for component, passed in found.items() if passed}
 
 
 def among(
-    opened: Repository, anomalies: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None
+    opened: Repository, problems: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None
 ) -> tuple[Passed, ...]:
-    """Return what the anomalies of a listing say of newer backups of the same component, or of one that may be."""
+    """Return what the problems of a listing say of newer backups of the same component, or of one that may be."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
     is_newer = _newer_than(opened, chosen, until)
     found: dict[str, Passed] = {}
-    for anomaly in anomalies:
-        match = repository.BACKUP_ID.search(anomaly.name)
-        if match and anomaly.component in {"", component} and anomaly.kind not in {"mark", "latest"}:
-            own = match[0] == identity and anomaly.kind == "exchanged"
+    for problem in problems:
+        match = repository.BACKUP_ID.search(problem.name)
+        if match and problem.component in {"", component} and problem.kind not in {"mark", "latest"}:
+            own = match[0] == identity and problem.kind == "exchanged"
             if own or is_newer(match[0]):
-                found[match[0]] = Passed(match[0], anomaly.cause, bool(anomaly.component))
+                found[match[0]] = Passed(match[0], problem.cause, bool(problem.component))
     return tuple(found.values())
 
 
@@ -156,17 +156,17 @@ def _looked_for(
         listed = dict(_listed(opened)) if traces or made else {}
         marked = _marks(opened, {*traces, *made} - listed.keys())
     except AccessDenied as exc:
-        yield Passed(identity, f"Whether there is a newer one cannot be told: {exc.cause}", certain=False)
+        yield Passed(identity, f"Whether there is a newer one is unknown: {exc.cause}", certain=False)
         return
     here = [one for one, of in listed.items() if of == component and is_newer(one)]
     yield from _unseen(opened, chosen, here, until)
     lost = sorted(({*traces, *made} - listed.keys()) - {one for one, found in marked.items() if found.expired})
     for number, one in enumerate(reversed(lost)):
         if one in made:
-            yield Passed(one, f"It was made here at {made[one]} and is not in the store.")
+            yield Passed(one, f"It was made by this host at {made[one]} and is not in the store.")
         elif one in marked and marked[one].standing:
             if component in {mark.component for mark in marked[one].standing}:
-                yield Passed(one, "It bears a mark, and its manifest is gone.")
+                yield Passed(one, "It has a mark, but its manifest is missing.")
         elif "detail" in traces[one]:
             yield from _by_its_record(opened, chosen, one, open_it=number < OPENED)
 
@@ -187,7 +187,7 @@ def _unseen(
             continue
         record = backup.manifest
         if choosing.is_latest_before(record, until) and choosing.age(record) > choosing.age(chosen.manifest):
-            yield Passed(identity, "The store did not show it at first: it was just finished, or kept back.")
+            yield Passed(identity, "The store did not list it at first: it was just finished, or withheld.")
 
 
 def _traces(
@@ -226,12 +226,12 @@ def _marks(opened: Repository, identities: Iterable[str]) -> dict[str, sealed.Ma
 
 def _by_its_record(opened: Repository, chosen: Backup, identity: str, *, open_it: bool) -> Iterator[Passed]:
     """Tell by its record whether a backup without a manifest is one of the same component, where a key opens it."""
-    cause = "All of it is stored, and its manifest is missing."
+    cause = "All of it is stored, but its manifest is missing."
     name = repository.detail(opened.application, identity, "detail")
     signers = opened.trusted_keys.record_signers(chosen.manifest.component, None)
     try:
         if not open_it or not opened.trusted_keys.can_open:
-            raise AccessDenied("Nobody here can open it.", "")
+            raise AccessDenied("No available key decrypts it.", "")
         stored = opened.store.get(name)
         sealed = lbx.open_file(stored, lbx.Expected(name, signers), opened.trusted_keys.opener)
         whose = parse_record(b"".join(codec.decompress(sealed, limit=RECORD_BYTES))).get("component")

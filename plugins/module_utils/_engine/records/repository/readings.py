@@ -58,7 +58,7 @@ class Reading:
         if not self.problem:
             return ()
         identity = self._backup.manifest.backup_id
-        return (f"Nobody is told that {identity} is being read, so retention may let it go meanwhile: {self.problem}",)
+        return (f"Retention may delete {identity} while it is read, as no mark could be written: {self.problem}",)
 
     def require(self) -> None:
         """Raise UsageError unless the backup surely stays while it is read: announced, pinned, on hold, or locked."""
@@ -69,10 +69,9 @@ class Reading:
         name = repository.manifest(record.application, record.component, record.backup_id)
         if not (read.pinned or read.held or store.locked_until(name)):
             raise UsageError(
-                f"A restore in place loses the target if retention lets {record.backup_id} go meanwhile, and it cannot "
-                f"announce that it reads it: {self.problem}",
-                "Allow these credentials to write below marks/, pin that backup (module backup_mark), or use the "
-                "strategy swap.",
+                f"Retention could delete {record.backup_id} during the in-place restore, as no mark can be written: "
+                f"{self.problem}",
+                "Allow these credentials to write below marks/, pin the backup (backup_mark), or use strategy: swap.",
                 field="strategy",
             )
 
@@ -114,7 +113,7 @@ def announced(backup: Backup, doing: str, token: str) -> Iterator[Reading]:
         reading.begin()
         yield reading
     except RecoveryError as exc:
-        if let_go(backup):
+        if is_expired(backup):
             raise gone(backup, exc) from exc
         raise
     finally:
@@ -128,7 +127,7 @@ def announced_all(chain: Iterable[Backup], doing: str, token: str) -> Iterator[l
         yield [stack.enter_context(announced(backup, doing, token)) for backup in chain]
 
 
-def let_go(backup: Backup) -> bool:
+def is_expired(backup: Backup) -> bool:
     """Whether retention took the backup away; what cannot be found out is not said."""
     record = backup.manifest
     with contextlib.suppress(RecoveryError):
@@ -142,8 +141,8 @@ def gone(backup: Backup, error: RecoveryError) -> NotFound:
     identity = backup.manifest.backup_id
     lost = error.details.get("emergency_backup_id") is not None
     return NotFound(
-        f"{identity} was let go by retention while this ran." + (f" {error.cause}" if lost else ""),
-        error.remedy if lost else "Choose a backup that stays, or pin one, and run again.",
+        f"{identity} was deleted by retention while this ran." + (f" {error.cause}" if lost else ""),
+        error.remedy if lost else "Choose a backup that retention keeps, or pin one, and run again.",
         **{**error.details, "backup_id": identity},
     )
 

@@ -99,7 +99,7 @@ class Receipts:
         self._journal.add(
             dataclasses.replace(receipt, store=receipt.store or self._store),
             unwritten="The receipt cannot be written to",
-            remedy="The backup itself is complete; make room or give the right to write there.",
+            remedy="The backup itself is complete; free space or grant write access there.",
         )
 
     def of(self, application: str, component: str | None = None) -> list[Receipt]:
@@ -126,7 +126,9 @@ class Receipts:
         with contextlib.suppress(StoreError):
             for backup_id in () if self._read_only else sorted(backup_ids):
                 entry = Expired(application, backup_id, self._store)
-                self._expired.add(entry, unwritten="What expired cannot be remembered in", remedy="Give the right to.")
+                self._expired.add(
+                    entry, unwritten="Deletions cannot be recorded in", remedy="Grant write access there."
+                )
 
     def marks(self, application: str) -> dict[tuple[str, str], MarkSeen]:
         """Return the last mark of each kind that this host saw on each backup, by backup id and kind."""
@@ -142,7 +144,7 @@ class Receipts:
                 at = mark.at.isoformat()
                 seen = MarkSeen(mark.application, mark.backup_id, mark.kind, mark.name, at, self._store)
                 if not self._read_only and mark.name not in known:
-                    self._marks.add(seen, unwritten="What is marked cannot be remembered in", remedy="Give the right.")
+                    self._marks.add(seen, unwritten="Marks cannot be recorded in", remedy="Grant write access there.")
 
     def trust_serial(self, application: str) -> int:
         """Return the serial of the newest trust file that this host has seen, or 0."""

@@ -56,7 +56,7 @@ class RereadFiles:
         if read:
             with contextlib.suppress(StoreError):
                 entry = Reread(application, read, self._store)
-                self._journal.add(entry, unwritten="What was read cannot be remembered in", remedy="Give the right.")
+                self._journal.add(entry, unwritten="Reads cannot be recorded in", remedy="Grant write access there.")
 
     def of(self, application: str) -> dict[str, set[str]]:
         """Return the last parts of the names of the files that were read, by backup id."""

@@ -63,8 +63,8 @@ class Backup:
         size = sum(file.plain_size for file in self.manifest.of_member(name))
         if size > RECORD_BYTES:
             raise Tampered(
-                f"The record {name} of {self.manifest.backup_id} has {size} bytes, more than a record may.",
-                "Nothing of it was used: find out who made it, and use another backup.",
+                f"The record {name} of {self.manifest.backup_id} has {size} bytes, more than the limit.",
+                "It was not used: find out who made it, and use another backup.",
                 backup_id=self.manifest.backup_id,
             )
         return parse_record(b"".join(self._stream(name, None)))
@@ -102,7 +102,7 @@ class Backup:
                 yield block
             if size != file.plain_size:
                 raise Tampered(
-                    f"{file.name} holds {size} bytes of data where its manifest says {file.plain_size}.",
+                    f"{file.name} contains {size} bytes of data instead of {file.plain_size}.",
                     "Use another backup or a replica of this one.",
                     name=file.name,
                 )
@@ -115,7 +115,7 @@ def parse_record(data: bytes) -> dict[str, t.Any]:
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
-        raise Tampered("A record of the backup is not the JSON that it must be.", "Nothing of it was used.")
+        raise Tampered("A record of the backup is not valid JSON.", "Use another copy of it.")
     return record
 
 
@@ -153,7 +153,7 @@ def _collect(find: Callable[[str, str], Backup], backup: Backup, found: dict[str
         read = find(backup.manifest.component, parent.backup_id)
         if read.manifest_sha256 != parent.manifest_sha256:
             raise Tampered(
-                f"{parent.backup_id}, which {backup.manifest.backup_id} needs, is not the one that it was made on.",
+                f"{parent.backup_id}, which {backup.manifest.backup_id} needs, is not the one it was based on.",
                 "Use another backup or a replica of this one.",
                 backup_id=parent.backup_id,
             )
@@ -193,6 +193,6 @@ def _signer(
             return signer
     raise Tampered(
         f"The signer of {record.backup_id} was not trusted at the time that it claims.",
-        "Look into the trust file: a compromised or retired signer may have made it.",
+        "Check the trust file: a compromised or retired signer may have made it.",
         backup_id=record.backup_id,
     )

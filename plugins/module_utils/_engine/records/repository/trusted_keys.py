@@ -67,8 +67,8 @@ class TrustedKeys:
         """What `lbx.open_file` takes. KeyRefused when no key at hand opens anything."""
         if not self._held.opening:
             raise KeyRefused(
-                "A key that opens backups is needed here, and none is given.",
-                "Give a recovery key or an opening key; a sealed host has none on purpose: use a validator host.",
+                "A key that decrypts backups is needed, and none is set.",
+                "Set a recovery key or an opening key; a sealed host has none on purpose: use a validator host.",
             )
         return self._opener
 
@@ -84,8 +84,8 @@ class TrustedKeys:
         """The key of plaintext digests (WAL and blobs)."""
         if self._held.digest_key is None:
             raise KeyRefused(
-                "A digest key is needed to write WAL or files, and none is given.",
-                "Give this host the application's digest key file.",
+                "A digest key is needed to write WAL or files, and none is set.",
+                "Set digest_key_file to the application's digest key.",
             )
         return self._held.digest_key
 
@@ -98,7 +98,7 @@ class TrustedKeys:
                 raise KeyRefused(
                     f"The store has no trust file for {self.application}"
                     + (f" that the pinned root signed, and {others} others" if others else "")
-                    + ", so nobody is known to encrypt to.",
+                    + ", so there are no recipients to encrypt for.",
                     "Issue one with the root key (module recovery_trust), then run again.",
                 )
             return Writer((self._held.recovery.opening.recipient,), signer)
@@ -143,8 +143,8 @@ def load(keys: KeySettings, store: Store | None, application: str, *, last_seen_
     serial = found.serial if found else 0
     if serial < last_seen_serial:
         raise Tampered(
-            f"The newest trust file of {application} has serial {serial}, and {last_seen_serial} was seen before.",
-            "Somebody removed or replaced trust files in the store: find out who before going on.",
+            f"The newest trust file of {application} has serial {serial}, but {last_seen_serial} was seen before.",
+            "Trust files in the store were removed or replaced: find out by whom before you go on.",
             last_seen_serial=last_seen_serial,
             serial=serial,
         )

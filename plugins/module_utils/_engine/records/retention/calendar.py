@@ -72,8 +72,8 @@ def parse_age(value: object, field: str) -> Age:
         if 0 < age.hours <= LONGEST_YEARS * 8766 or 0 < age.months <= LONGEST_YEARS * 12:
             return age
     raise UsageError(
-        f"The option {field} is {value!r}, which is no age.",
-        "Give a number above 0 and one of the units h, d, w, mo (months) or y, such as 30d or 12mo, or forever.",
+        f"{field}: {value!r} is not an age.",
+        "Use a number above 0 with the unit h, d, w, mo (months) or y, such as 30d or 12mo, or forever.",
         field=field,
     )
 

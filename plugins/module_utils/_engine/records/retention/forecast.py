@@ -27,7 +27,7 @@ ORDER = ("yearly", "monthly", "weekly", "daily", "hourly", "keep_within", "keep_
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Outlook:
+class Forecast:
     """
     `type` is one of ORDER, `count` for a backup that stays by number alone, or `none` for one that no rule keeps.
 
@@ -38,25 +38,25 @@ class Outlook:
     expires: datetime.datetime | None
 
 
-def outlook(candidates: Iterable[Candidate], policy: Policy, now: datetime.datetime) -> dict[Candidate, Outlook]:
-    """Return each backup's outlook. Nothing is deleted by it, so limits on how much goes at once have no say."""
+def forecast(candidates: Iterable[Candidate], policy: Policy, now: datetime.datetime) -> dict[Candidate, Forecast]:
+    """Return each backup's forecast. Nothing is deleted by it, so limits on how much goes at once have no say."""
     plan = planner.plan(candidates, policy, now, force=True)
     return {decision.candidate: _of(decision, policy) for decision in plan.decisions}
 
 
-def _of(decision: Decision, policy: Policy) -> Outlook:
+def _of(decision: Decision, policy: Policy) -> Forecast:
     one = decision.candidate
     section = policy.section(one.component)
     rules = dict(section.by_reason).get(one.reason, section.rules)
     if decision.action == "retained":
-        return Outlook("none", one.locked_until)
+        return Forecast("none", one.locked_until)
     if decision.action != "keep":
         age = rules.keep_within
-        return Outlook("none", age.after(one.finished, policy.zone) if age else one.finished)
+        return Forecast("none", age.after(one.finished, policy.zone) if age else one.finished)
     spans = {**dict(rules.slots), "keep_within": rules.keep_within, "keep_partial": section.keep_partial}
     found = {rule: span for rule in decision.rules if (span := spans.get(rule))}
     named = [name for name in ORDER if name in found]
     ends = [span.after(one.finished, policy.zone) for span in found.values() if not isinstance(span, int)]
     dated = [end for end in ends if end is not None]
     # Forever among them, or a rule that counts and nothing else, is no date.
-    return Outlook(named[0] if named else "count", max(dated) if dated and len(dated) == len(ends) else None)
+    return Forecast(named[0] if named else "count", max(dated) if dated and len(dated) == len(ends) else None)

@@ -169,7 +169,7 @@ class _Component:
             self._note(one, strange)
         elif one.failed:
             if one.finished > self.now - FAILED_STAYS:
-                self._note(one, f"incomplete, stays {FAILED_STAYS.days} days to be looked into")
+                self._note(one, f"incomplete, kept {FAILED_STAYS.days} days for investigation")
         elif not choosing.is_whole(one):
             if self._is_young(one, partial := self.section.keep_partial):
                 self._note(one, f"partial, younger than {partial.text}", "keep_partial")
@@ -275,10 +275,10 @@ def _wrong_clock(
 ) -> Iterable[Refusal]:
     if store_time is not None and abs(store_time - now) > CLOCKS:
         ours, theirs = f"{now:%Y-%m-%d %H:%M:%S}", f"{store_time:%Y-%m-%d %H:%M:%S}"
-        yield Refusal("clock", f"This machine's clock says {ours} UTC, the store's {theirs} UTC.")
+        yield Refusal("clock", f"This host's clock says {ours} UTC, the store's {theirs} UTC.")
     future = sum(max(one.started, one.finished) > now + CLOCKS for one in ordered)
     if future * 2 > len(ordered):
-        yield Refusal("clock", f"{future} of {len(ordered)} backups lie in the future of this machine's clock.")
+        yield Refusal("clock", f"{future} of {len(ordered)} backups are in the future of this host's clock.")
 
 
 def _too_many(

@@ -121,11 +121,7 @@ def _section(given: Mapping[str, t.Any], field: str, main: Section | None) -> Se
     for reason, parts in _mapping(given.get("by_reason", {}), f"{field}.by_reason").items():
         at = f"{field}.by_reason.{reason}"
         if reason not in REASONS:
-            raise UsageError(
-                f"The option {field}.by_reason names the unknown reason {reason!r}.",
-                f"Give rules for {', '.join(REASONS)}.",
-                field=at,
-            )
+            raise UsageError(f"{field}.by_reason: {reason!r} is not a reason.", f"Use {', '.join(REASONS)}.", field=at)
         by_reason.append((reason, _rules(_with_preset(_taken(parts, (*_RULES, "preset"), at), at), at)))
     partial = given.get("keep_partial")
     inherited = main.keep_partial if main else parse_age(KEEP_PARTIAL, field)
@@ -143,8 +139,8 @@ def _with_preset(given: Mapping[str, t.Any], field: str) -> dict[str, t.Any]:
         return dict(given)
     if not isinstance(name, str) or name not in PRESETS:
         raise UsageError(
-            f"The option {field}.preset is {name!r}, which is no preset.",
-            f"Give one of {', '.join(PRESETS)}.",
+            f"{field}.preset: {name!r} is not a preset.",
+            f"Use one of {', '.join(PRESETS)}.",
             field=f"{field}.preset",
         )
     return {**PRESETS[name], **given}
@@ -161,7 +157,7 @@ def _rules(given: Mapping[str, t.Any], field: str) -> Rules:
     )
     if rules.only_limits and rules.max_count is None:
         raise UsageError(
-            f"The option {field} keeps nothing.", f"Give at least one of {', '.join(_RULES)}, or a preset.", field=field
+            f"{field} keeps nothing.", f"Set at least one of {', '.join(_RULES)}, or a preset.", field=field
         )
     if rules.max_count is not None:
         promised = {slot: span for slot, span in rules.slots if isinstance(span, int)} | {"keep_last": rules.keep_last}
@@ -181,11 +177,7 @@ def _number(value: object, field: str, least: int, most: int = 1_000_000) -> int
     number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
     if isinstance(number, int) and not isinstance(number, bool) and least <= number <= most:
         return number
-    raise UsageError(
-        f"The option {field} is {value!r}, which is no possible number.",
-        f"Give a whole number from {least} to {most}.",
-        field=field,
-    )
+    raise UsageError(f"{field} cannot be {value!r}.", f"Use a whole number from {least} to {most}.", field=field)
 
 
 def _taken(options: object, known: tuple[str, ...], field: str) -> dict[str, t.Any]:
@@ -193,23 +185,15 @@ def _taken(options: object, known: tuple[str, ...], field: str) -> dict[str, t.A
     given = _mapping(options, field)
     for key in given:
         if key not in known:
-            raise UsageError(
-                f"The option {field} holds {key!r}, which is unknown here.",
-                f"Known are {', '.join(known)}.",
-                field=f"{field}.{key}",
-            )
+            raise UsageError(f"{field} has no key {key!r}.", f"Use {', '.join(known)}.", field=f"{field}.{key}")
     return given
 
 
 def _mapping(value: object, field: str) -> dict[str, t.Any]:
     if not hasattr(value, "items"):
-        raise UsageError(f"The option {field} is no dictionary.", "Give keys with values.", field=field)
+        raise UsageError(f"{field} is not a dictionary.", "Use keys with values.", field=field)
     return {str(key): item for key, item in value.items() if item is not None}
 
 
 def _contradiction(field: str, limit: int, name: str, count: int) -> UsageError:
-    return UsageError(
-        f"The option {field} is {limit}, and {name} asks for {count}.",
-        "Raise the one or lower the other: both cannot hold.",
-        field=field,
-    )
+    return UsageError(f"{field} is {limit}, but {name} is {count}.", f"Raise {field}, or lower {name}.", field=field)

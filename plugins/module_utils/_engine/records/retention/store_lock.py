@@ -22,7 +22,7 @@ import threading
 import typing as t
 
 from ...ground import holder
-from ...ground.errors import AlreadyExists, Busy, Full, NotFound, RecoveryError, StoreError, Unbelievable
+from ...ground.errors import AlreadyExists, Busy, Full, InconsistentStore, NotFound, RecoveryError, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ class StoreLock:
         """
         Wait at most so many seconds for the lock, which is taken over from the dead at once.
 
-        Raise Busy that names who has it, Unbelievable where the store shows a lock that it said is deleted.
+        Raise Busy that names who has it, InconsistentStore where the store shows a lock that it said is deleted.
         """
         deadline = self._world.now() + datetime.timedelta(seconds=patience)
         taken_away: set[bytes] = set()
@@ -79,14 +79,14 @@ class StoreLock:
 
     def _refusal(self, found: tuple[bytes, datetime.datetime] | None, taken_away: set[bytes]) -> RecoveryError:
         if found is not None and found[0] in taken_away:
-            return Unbelievable(
-                f"{self._store.url} deleted {self._name}, the lock of {_owner(found)}, and still shows it.",
-                "Look for a cache between here and the store, and run again.",
+            return InconsistentStore(
+                f"{self._store.url} deleted {self._name}, the lock of {_owner(found)}, but still shows it.",
+                "Look for a cache between this host and the store, and run again.",
                 name=self._name,
             )
         return Busy(
-            f"{_owner(found)} is at work on {self._store.url} and holds its lock.",
-            f"Run again later; a lock of somebody who died ends after {STALE.seconds // 60} minutes.",
+            f"{_owner(found)} is using {self._store.url} and holds its lock.",
+            f"Run again later; the lock of a killed run expires after {STALE.seconds // 60} minutes.",
             name=self._name,
         )
 
@@ -96,8 +96,8 @@ class StoreLock:
             found = self._found() if self.stored is not None else self._put()
             if found is None or found[0] != self._data:
                 raise Busy(
-                    f"The lock of {self._store.url} went over to {_owner(found)}.",
-                    "Run again: what is left is done then.",
+                    f"{_owner(found)} has taken over the lock of {self._store.url}.",
+                    "Run again to finish the rest.",
                     name=self._name,
                 )
             now = self._world.now()

@@ -92,8 +92,8 @@ def parse(text: str, field: str) -> Cron:
 
     def refuse(why: str) -> UsageError:
         return UsageError(
-            f"The option {field} is {text!r}, which is no cron expression: {why}.",
-            "Give minute, hour, day of the month, month and day of the week, such as '30 2 * * *' or '0 */6 * * *'.",
+            f"{field}: {text!r} is not a cron expression: {why}.",
+            "Use minute, hour, day of the month, month and day of the week, such as '30 2 * * *' or '0 */6 * * *'.",
             field=field,
         )
 
@@ -103,7 +103,7 @@ def parse(text: str, field: str) -> Cron:
             raise refuse(f"the names are {', '.join(NICKNAMES)}")
         words = NICKNAMES[words[0].lower()].split()
     if len(words) != len(_FIELDS):
-        raise refuse(f"it has {len(words)} fields and not five")
+        raise refuse(f"it has {len(words)} fields instead of five")
     read = [_read(word.lower(), known, refuse) for word, known in zip(words, _FIELDS, strict=True)]
     minutes, hours, days, months, weekdays = (values for values, _text in read)
     day_text, weekday_text = read[2][1], read[4][1]
@@ -118,7 +118,7 @@ def parse(text: str, field: str) -> Cron:
         wild=read[0][1].startswith("*") or read[1][1].startswith("*"),
     )
     if not cron.either and all(min(days) > LONGEST_MONTH[month - 1] for month in months):
-        raise refuse("it never comes, because no such month has that day")
+        raise refuse("it never occurs, because no such month has that day")
     return cron
 
 
@@ -129,7 +129,7 @@ def _read(word: str, known: _Field, refuse: Refusal) -> tuple[frozenset[int], st
     for item in word.split(","):
         match = _ITEM.fullmatch(item)
         if match is None:
-            raise refuse(f"the {known.name} {word!r} cannot be read")
+            raise refuse(f"the {known.name} {word!r} is malformed")
         whole, first, last, step = match.groups()
         if step is not None and first is not None and last is None:
             raise refuse(f"a step such as {item!r} needs a range: write {first}-{known.highest}/{step}")
@@ -154,7 +154,7 @@ def _number(text: str, known: _Field, refuse: Refusal) -> int:
         raise refuse(f"the {known.name} {text!r} is neither a number nor a name")
     value = int(text)
     if not known.lowest <= value <= known.highest:
-        raise refuse(f"the {known.name} is {known.lowest} to {known.highest}, and not {text}")
+        raise refuse(f"the {known.name} is {known.lowest} to {known.highest}, not {text}")
     return value
 
 
@@ -195,7 +195,7 @@ def _nearest(cron: Cron, at: datetime, local: tzinfo, clock: Clock, way: int) ->
             return min(found) if way > 0 else max(found)
         if found:
             best = min(found) if way > 0 else max(found)
-    raise ValueError(f"{cron.text} does not come within {LONGEST_WAIT} days")  # parse lets no such one through
+    raise ValueError(f"{cron.text} does not occur within {LONGEST_WAIT} days")  # parse lets no such one through
 
 
 def _moments(cron: Cron, day: date, local: tzinfo, clock: Clock) -> set[datetime]:

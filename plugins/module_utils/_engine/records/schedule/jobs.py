@@ -74,7 +74,7 @@ class Schedule:
             if job.name == name:
                 return job
         known = ", ".join(job.name for job in self.jobs) or "none"
-        raise UsageError(f"There is no job {name!r} in the schedule of this host.", f"Its jobs: {known}.", field="job")
+        raise UsageError(f"There is no job {name!r} in this host's schedule.", f"Its jobs are {known}.", field="job")
 
     def local_zone(self, localtime: str = "/etc/localtime") -> datetime.tzinfo:
         """Return the zone that the times of the jobs are in."""
@@ -126,7 +126,7 @@ def read(config_dir: str) -> Schedule:
         return Schedule(record["scheduler"], record["zone"], record["catch_up"], places, jobs)
     except (KeyError, TypeError, ValueError, RecoveryError) as exc:
         raise UsageError(
-            f"The file {path} is no schedule that this version reads: {exc}.",
+            f"The file {path} is not a schedule that this version supports: {exc}.",
             "Run playbook lifeboat.recovery.install for this host, which writes it.",
             path=path,
         ) from exc
@@ -148,8 +148,8 @@ def parse(entries: Iterable[Mapping[str, t.Any]], user: str, field: str) -> tupl
         job = _job(entry, user, f"{field}[{number}]")
         if any(job.name == other.name for other in jobs):
             raise UsageError(
-                f"The option {field} has two jobs named {job.name!r}.",
-                "Give each a name of its own.",
+                f"{field} has two jobs named {job.name!r}.",
+                "Use a different name for each.",
                 field=f"{field}[{number}].name",
             )
         jobs.append(job)
@@ -160,29 +160,29 @@ def _job(entry: Mapping[str, t.Any], user: str, field: str) -> Job:
     kind = JOBS.get(str(entry.get("job")))
     if kind is None:
         raise UsageError(
-            f"The option {field}.job is {entry.get('job')!r}, which is no job.",
-            f"Give one of {', '.join(sorted(JOBS))}.",
+            f"{field}.job: {entry.get('job')!r} is not a job.",
+            f"Use one of {', '.join(sorted(JOBS))}.",
             field=f"{field}.job",
         )
     name = entry.get("name", entry["job"])
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
-            f"The option {field}.name is {name!r}, which is no name for a job.",
-            "Take small letters, digits, - and _, at most 50.",
+            f"{field}.name: {name!r} is not a valid job name.",
+            "Use lower-case letters, digits, - and _, at most 50 in all.",
             field=f"{field}.name",
         )
     if not isinstance(entry.get("cron"), str):
         raise UsageError(
-            f"The option {field}.cron of the job {name} is missing, or is no text.",
-            "Say when it runs, such as '30 2 * * *', in quotes.",
+            f"{field}.cron of the job {name} is missing or not a string.",
+            "Set when it runs, such as '30 2 * * *', in quotes.",
             field=f"{field}.cron",
         )
     variables: dict[str, object] = {"lifeboat_hosts": kind.hosts, **kind.fixed}
     for key in sorted(set(entry) - {"name", "job", "cron"}):
         if key not in kind.options:
             raise UsageError(
-                f"The option {field}.{key} is not known: the job {name} is a {entry['job']} job.",
-                f"It can have name, job, cron, {', '.join(kind.options)}.",
+                f"{field}.{key} is unknown: the job {name} is a {entry['job']} job.",
+                f"Use name, job, cron, {', '.join(kind.options)}.",
                 field=f"{field}.{key}",
             )
         variable, check = kind.options[key]

@@ -55,8 +55,8 @@ def parse(
     for check in found:
         if not check.query or (check.expect is None) == (check.minimum is None):
             raise UsageError(
-                f"The check {check.name!r} needs a query and either expect or minimum.",
-                "Give it both, and not all three.",
+                f"The check {check.name!r} needs a query, and either expect or minimum.",
+                "Set query, and one of expect and minimum.",
                 field="checks",
             )
     return (*found, *(_of_table(CriticalTable(**table)) for table in _meant_for(database, tables)))
@@ -79,7 +79,7 @@ def run(connection: Connection, check: Check, *, timeout: float) -> dict[str, t.
     except RecoveryError as exc:
         error = exc.cause
         if exc.details.get("sqlstate") == _CANCELED:
-            error = f"It took longer than check_timeout, {human_duration(timeout)}, or somebody ended it."
+            error = f"It took longer than check_timeout ({human_duration(timeout)}), or was canceled."
         return {**result, "passed": False, "found": None, "error": error}
     if check.minimum is not None:
         passed = isinstance(found, int | float) and not isinstance(found, bool) and found >= check.minimum
@@ -121,8 +121,7 @@ def refuse_powers(connection: Connection, database: str) -> None:
     login, power = server.power(connection)
     if power:
         raise UsageError(
-            f"Checks in the database {database!r} can run code of its owners, and the login {login!r} {power}.",
-            "Give login_user a role that may read these tables and nothing else, or leave the checks out: without "
-            "target_db they run in a scratch cluster.",
+            f"Checks in the database {database!r} can run code of its owners, and role {login!r} {power}.",
+            "Set login_user to a role that may only read these tables, or omit target_db to use a scratch cluster.",
             field="login_user",
         )

@@ -85,7 +85,7 @@ def connect(
         state = refused_with(psycopg.pq.PGconn.connect_start, conninfo) if "FATAL:" in str(exc) else ""
         raise _refused(login, database, str(exc), state) from exc
     except UnicodeEncodeError as exc:
-        raise UsageError("A name in the login is not text.", "Give it as UTF-8.", field="login_db") from exc
+        raise UsageError("A login option is not valid UTF-8.", "Correct its encoding.", field="login_db") from exc
     try:
         if login.server_uid is not None:
             _require_owner(connection, login.server_uid)
@@ -120,8 +120,8 @@ def explained(doing: str) -> Iterator[None]:
         raise explain_query(exc.sqlstate or "", str(exc), doing) from exc
     except UnicodeError as exc:
         raise DatabaseError(
-            f"The server sent text that is not in its own encoding while {doing}.",
-            "Find and repair the value: dumps of this database cannot be restored either.",
+            f"The server sent text that is invalid in its encoding while {doing}.",
+            "Find and repair the value; dumps of this database cannot be restored with it.",
         ) from exc
 
 
@@ -263,8 +263,8 @@ def _require_owner(connection: Connection, uid: int) -> None:
         _pid, found, _gid = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if found != uid:
         raise DatabaseError(
-            f"The server that answered runs as user {found}, and not as {uid}.",
-            "The backup has functions that lead a validation astray: look who may create objects in its database.",
+            f"The server that answered runs as user {found}, not as {uid}.",
+            "Functions in the backup interfere with the validation; check who may create objects in its database.",
         )
 
 

@@ -83,7 +83,7 @@ def read(connection: Connection, copy: str, each: Callable[[memoryview], None] |
         while server.get_result() is not None:
             pass
     if told != count:
-        raise DatabaseError(f"PostgreSQL sent {count} rows of a table and spoke of {told}.", "See the server's log.")
+        raise DatabaseError(f"PostgreSQL sent {count} rows, but reported {told}.", "Check the PostgreSQL server log.")
     return count
 
 

@@ -12,7 +12,7 @@ import typing as t
 
 from ....ground.units import human_list
 from ..base import Comparison
-from . import checks, proof, unmade, wording
+from . import checks, failed_objects, proof, wording
 from .connection import connect
 from .differences import major
 
@@ -39,7 +39,7 @@ class DatabasePlace:
         login: Login,
         database: str,
         contents: BackupContents,
-        lost: Collection[unmade.Loss] = (),
+        lost: Collection[failed_objects.Loss] = (),
         *,
         ignored: Collection[str] = (),
         empty: Empty | None = None,
@@ -62,7 +62,7 @@ class DatabasePlace:
         """Take the proof again and compare it; what only PostgreSQL words otherwise is no difference."""
         before = self._backup.detail["proof"]
         refused = tuple(
-            proof.Difference(loss.name, "missing", f"it could not be made: {loss.reason}. {ACCEPT}")
+            proof.Difference(loss.name, "missing", f"it could not be created: {loss.reason}. {ACCEPT}")
             for loss in self._lost
             if not loss.accepted
         )
@@ -73,7 +73,7 @@ class DatabasePlace:
             after = proof.take(self.login, self.database, None, before["level"], like=before, partial=partial)
             found = proof.compare(before, after, ignored_kinds=self._ignored)
             again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
-        found = [each for each in proof.excuse(found, again) if not unmade.excuses(self._lost, each)]
+        found = [each for each in proof.excuse(found, again) if not failed_objects.excuses(self._lost, each)]
         differences = (*refused, *(each for each in found if not each.note))
         said = (*self._told, *told(found, before, after))
         return Comparison(tuple(map(str, differences)), said, tuple(_parts(before, after)))
@@ -95,8 +95,8 @@ class DatabasePlace:
         return connect(self.login, self.database, read_only=True)
 
 
-NO_PROOF = "The backup has no proof: it restores, and nothing says that the data is right."
-ACCEPT = "A restore needs accept_failed (lifeboat_accept_failed) with this name, and goes without it"
+NO_PROOF = "The backup has no proof: it can be restored, but its data cannot be compared."
+ACCEPT = "To restore without it, add this name to accept_failed (lifeboat_accept_failed)"
 
 
 def _parts(before: dict[str, t.Any], after: dict[str, t.Any]) -> Iterator[dict[str, t.Any]]:
@@ -140,6 +140,6 @@ def _sentence(group: list[Difference], majors: tuple[int, int]) -> str:
     if first.what == "changed" and majors[0] != majors[1]:
         older, newer = sorted(majors)
         rights = f", and from {MAINTAIN} on grants have the right MAINTAIN" if older < MAINTAIN <= newer else ""
-        cause = f"PostgreSQL {newer} describes {len(group)} objects in other words than {older}{rights}"
+        cause = f"PostgreSQL {newer} describes {len(group)} objects differently from {older}{rights}"
         return f"{cause}: {names}"
     return f"{names}: {first.detail}"

@@ -13,10 +13,10 @@ import typing as t
 from ....ground.errors import DatabaseError
 from ....ground.units import human_size
 from ..target import Committed
-from . import server, staging_database, swap, target, unmade
+from . import failed_objects, server, staging_database, swap, target
 from .connection import execute, rows
 from .database_place import DatabasePlace
-from .decision import Decision, decide, look
+from .decision import Decision, decide, inspect
 from .restore_plan import RestorePlan
 from .source import DatabaseSource
 
@@ -118,7 +118,7 @@ class DatabasePlan(RestorePlan):
         spaces = {name for (name,) in rows(self._session.connection, "SELECT spcname::text FROM pg_tablespace")}
         with self._making(self._decision.temporary, spaces):
             loaded = self._loader.load(self._decision.temporary)
-            unmade.require(loaded.losses)
+            failed_objects.require(loaded.losses)
             yield DatabasePlace(self._wanted.login, self._decision.temporary, self._contents, loaded.losses)
 
     def commit(self, _place: Place, /) -> Committed:
@@ -140,8 +140,8 @@ class DatabasePlan(RestorePlan):
     def _require_unchanged(self) -> None:
         """Raise Busy or DatabaseError when somebody came, or data came into a target that had none, meanwhile."""
         self.require_free()
-        if not self._decision.target.holds_data and look(self._session, self.target).holds_data:
+        if not self._decision.target.holds_data and inspect(self._session, self.target).holds_data:
             raise DatabaseError(
-                f"The database {self.target!r} held no data when this restore began, and holds some now.",
-                "Nothing was touched. Find out who writes there, and run again.",
+                f"The database {self.target!r} was empty when this restore began, and now holds data.",
+                "Nothing was changed. Find out who writes to it, and run again.",
             )

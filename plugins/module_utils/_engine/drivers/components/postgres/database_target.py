@@ -15,7 +15,7 @@ from . import staging_database, tables_plan
 from .database_plan import DatabasePlan
 from .layout import KIND, BackupContents
 from .restore_options import RestoreOptions
-from .warrants import StagingWarrants
+from .staging_records import StagingRecords
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,12 +48,12 @@ class DatabaseTarget(RestoreOptions):
         contents = BackupContents.of(chain[-1])
         kind = tables_plan.TablesPlan if self.tables else DatabasePlan
         with (
-            staging_database.manage(self.login, StagingWarrants(run.state_dir)) as session,
+            staging_database.manage(self.login, StagingRecords(run.state_dir)) as session,
             contextlib.ExitStack() as stack,
         ):
             plan = kind(session, self, contents, run, stack)
             if not session.lock(f"into {plan.target}"):
-                raise Busy(f"Another restore into {plan.target!r} is running.", "Wait for it to end.")
+                raise Busy(f"Another restore into {plan.target!r} is running.", "Wait for it to finish.")
             # What killed runs left. Only where there is any are the rights asked for.
             if not run.world.dry_run and any(staging_database.left(session).values()):
                 with run.rights():

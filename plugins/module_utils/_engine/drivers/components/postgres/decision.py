@@ -43,7 +43,7 @@ class Decision:
         yield from (f"create role {role}" for role in self.roles.created)
         yield from self.roles.withheld
         if self.roles.left_out:
-            yield f"roles that the database does not need are not made: {', '.join(self.roles.left_out)}"
+            yield f"roles that the database does not need are not created: {', '.join(self.roles.left_out)}"
         if self.temporary != name:
             yield f"fill {self.temporary}, compare it with the proof, then rename it to {name}"
         elif self.target.exists:
@@ -86,7 +86,7 @@ def tablespace_notes(session: staging_database.Session, contents: BackupContents
     """Say which tablespaces the backup's objects lie in and this server lacks, and what that means."""
     used = contents.detail.get("tablespaces")
     return [
-        f"Tablespace {name} is missing here; all tables and indexes go to the default one."
+        f"Tablespace {name} does not exist on this server; its tables and indexes go to the default tablespace."
         for name in roles.missing_tablespaces(session.connection, dict(contents.roles), used)
     ]
 
@@ -97,7 +97,7 @@ def decide(
     """Look at everything and decide. Raise DatabaseError or UsageError for what stands in the way."""
     info = server.inspect(session.connection)
     tools = make_tools(session, wanted, contents, world)
-    found = look(session, wanted.target)
+    found = inspect(session, wanted.target)
     _refuse(found, wanted, contents)
     kept = None
     if found.exists and not wanted.in_place:
@@ -114,20 +114,20 @@ def decide(
         target.collation_note(session.connection, contents.detail["properties"]),
         *tablespace_notes(session, contents),
         *preloading.check(session.connection, contents.detail, target=wanted.target, filled=temporary),
-        *(f"The {what} stays with the old database." for what in found.stays),
-        *(f"{sentence}: give role_privileges if it is meant to have it." for sentence in chosen.withheld),
+        *(f"The {what} stays with the replaced database." for what in found.stays),
+        *(f"{sentence}: set role_privileges if it should have it." for sentence in chosen.withheld),
         *found.notes,
-        *staging_database.doubts(session, wanted.target),
-        f"pg_restore {tools.programs.version} has known security holes." if tools.programs.outdated else "",
+        *staging_database.unknown_leftovers(session, wanted.target),
+        f"pg_restore {tools.programs.version} has known vulnerabilities." if tools.programs.outdated else "",
     ]
     warnings = tuple(note for note in notes if note)
     return Decision(wanted, contents, tools, found, temporary, kept, chosen, warnings)
 
 
-def look(session: staging_database.Session, name: str) -> target.Target:
+def inspect(session: staging_database.Session, name: str) -> target.Target:
     """Return the target as it is; what a restore left half made holds no data."""
     found = target.inspect_target(session, name)
-    if found.exists and staging_database.is_half_made(session, name):
+    if found.exists and staging_database.is_unfinished(session, name):
         return dataclasses.replace(found, holds_data=False)
     return found
 
@@ -135,14 +135,14 @@ def look(session: staging_database.Session, name: str) -> target.Target:
 def _refuse(found: target.Target, wanted: RestoreOptions, contents: BackupContents) -> None:
     if found.exists and contents.partial:
         raise UsageError(
-            f"The backup holds only a part of a database and {wanted.target!r} exists.",
-            "Give a target_db that does not exist, or choose tables of it.",
+            f"The backup is partial, and the database {wanted.target!r} exists.",
+            "Set target_db to a name that does not exist, or select tables to restore.",
             field="target_db",
         )
     if wanted.in_place and found.stays:
         raise DatabaseError(
-            f"The database {wanted.target!r} has the {found.stays[0]}, so a restore in place cannot drop it.",
-            "Drop it there first, or use strategy: swap, which keeps it with the old database.",
+            f"The database {wanted.target!r} has the {found.stays[0]}, so an in-place restore cannot drop it.",
+            "Drop it first, or use strategy: swap, which keeps it with the replaced database.",
             stays=list(found.stays),
         )
 

@@ -61,9 +61,9 @@ def compare(
     """
     for proof in (source, restored):
         if proof.get("format") != FORMAT:
-            raise Tampered("A proof is of a format that this version does not know.", "Use the version that made it.")
+            raise Tampered("The proof has an unsupported format.", "Use the version that made it.")
     if "none" in {source["level"], restored["level"]}:
-        return [Difference("the backup", "level", "it was made without a proof, so nothing was compared", note=True)]
+        return [Difference("the backup", "level", "it has no proof, so nothing was compared", note=True)]
     found = [
         *_tables(source, restored),
         *_sequences(source, restored),
@@ -87,7 +87,7 @@ def excuse(found: Collection[Difference], read_again: Collection[str] | None = N
     if not alike:
         return list(found)
     names = human_list([one.object for one in alike], NAMED)
-    detail = "PostgreSQL words the definition otherwise after its own dump and restore"
+    detail = "PostgreSQL writes the definition differently after a dump and restore"
     return [*(one for one in found if one not in alike), Difference(names, "changed", detail, note=True)]
 
 
@@ -120,7 +120,7 @@ def _tables(source: Record, restored: Record) -> Iterator[Difference]:
     moved = dict(_moved(before, after))
     for root in sorted(set(moved.values())):
         yield Difference(
-            f"table {qualified(*root)}", "rows", "its rows lie in other partitions, and all are there", True
+            f"table {qualified(*root)}", "rows", "its rows are in other partitions, and all are there", True
         )
     compared = source["level"] == restored["level"] == "content"
     for name, entry in before.items():
@@ -128,24 +128,24 @@ def _tables(source: Record, restored: Record) -> Iterator[Difference]:
             yield from _table(f"{entry['sort']} {qualified(*name)}", entry, after.get(name), compared=compared)
     if not source["partial"]:
         for name in sorted(after.keys() - before.keys()):
-            yield Difference(f"{after[name]['sort']} {qualified(*name)}", "extra", "it was not in the backup")
+            yield Difference(f"{after[name]['sort']} {qualified(*name)}", "extra", "it is not in the backup")
 
 
 def _table(label: str, entry: Record, found: Record | None, *, compared: bool) -> Iterator[Difference]:
     # What an extension or a matview's query decides, and what a crash empties, is told but fails nothing.
     apart = entry["sort"] != "table"
     if found is None:
-        yield Difference(label, "missing", "it is not there", note=apart and entry["sort"] != "unlogged table")
+        yield Difference(label, "missing", "it is missing", note=apart and entry["sort"] != "unlogged table")
     elif entry.get("populated") != found.get("populated"):
         state = "populated" if entry["populated"] else "without data"
         yield Difference(label, "changed", f"it was {state} and now is not", note=True)
     elif "rows" in entry and "rows" in found and entry["rows"] != found["rows"]:
-        yield Difference(label, "rows", f"{entry['rows']} rows were backed up, {found['rows']} are here", apart)
+        yield Difference(label, "rows", f"{entry['rows']} rows were backed up, {found['rows']} were restored", apart)
     elif "sum" in entry and "sum" in found:
         if entry["sum"] != found["sum"]:
-            yield Difference(label, "content", f"its {entry['rows']} rows hold other values than before", apart)
+            yield Difference(label, "content", f"its {entry['rows']} rows have other values than before", apart)
     elif compared and entry["sort"] != "materialized view":
-        why = entry.get("unsummed", "they were summed up in different ways")
+        why = entry.get("unsummed", "their checksums were computed in different ways")
         yield Difference(label, "content", f"its values were not compared: {why}", note=True)
 
 
@@ -184,14 +184,14 @@ def _sequences(source: Record, restored: Record) -> Iterator[Difference]:
         found = after.get((entry["schema"], entry["name"]))
         if found is None:
             if not source["partial"]:
-                yield Difference(label, "missing", "it is not there")
+                yield Difference(label, "missing", "it is missing")
             continue
         wanted, got = _next(entry), _next(found)
         if wanted is None or (got is None and not entry["is_called"]):
             continue
         if got is None or (got < wanted if entry["increment"] > 0 else got > wanted):
             # A cycled sequence may have begun again between the proof and the dump.
-            stands = "was never called" if got is None else f"would give {got} next"
+            stands = "was never used" if got is None else f"would give {got} next"
             detail = f"it {stands}, and {wanted} or beyond was due"
             yield Difference(label, "sequence", detail, note=bool(entry["cycled"]))
 
@@ -206,7 +206,7 @@ def _extensions(source: Record, restored: Record) -> Iterator[Difference]:
     for name, version in source["extensions"].items():
         found = restored["extensions"].get(name)
         if found is None:
-            yield Difference(f"extension {name}", "extension", f"it is missing here (was {version})", source["partial"])
+            yield Difference(f"extension {name}", "extension", f"it is missing (was {version})", source["partial"])
         elif found != version:
             # A dump names no version: a restore installs what the target's packages bring.
             yield Difference(f"extension {name}", "extension", f"its version was {version} and is {found}", note=True)
@@ -221,15 +221,15 @@ def _large_objects(source: Record, restored: Record) -> Iterator[Difference]:
             return
     compared = "content" in before and "content" in after
     if source["level"] == restored["level"] == "content" and before.get("count") and not compared:
-        detail = "their content was not compared: a role that may not read pg_largeobject made the proof"
+        detail = "their content was not compared: the proof was taken by a role that may not read pg_largeobject"
         yield Difference("large objects", "large_objects", detail, note=True)
 
 
 _LARGE_OBJECT_FIELDS = (
     ("count", ""),
-    ("owners", "their owners or grants are not as before"),
-    ("content", "their content is not as before"),
-    ("sizes", "their sizes are not as before"),
+    ("owners", "their owners or grants differ"),
+    ("content", "their content differs"),
+    ("sizes", "their sizes differ"),
 )
 
 
@@ -243,15 +243,15 @@ def _objects(source: Record, restored: Record, ignored: frozenset[str]) -> Itera
         if ignored & _kinds(identity):
             continue
         if identity not in after:
-            yield Difference(identity, "missing", "it is not there")
+            yield Difference(identity, "missing", "it is missing")
         elif after[identity] != digest:
             # Each major may put the same definition into other words.
-            detail = "its definition, owner or grants are not as before"
+            detail = "its definition, owner or grants differ"
             words = identity in frames and frames[identity] == kept.get(identity)
             yield Difference(identity, "changed", detail, note=not same_major, words=words)
     for identity in after.keys() - before.keys():
         if not ignored & _kinds(identity):
-            yield Difference(identity, "extra", "it was not in the backup")
+            yield Difference(identity, "extra", "it is not in the backup")
 
 
 def _tablespaces(source: Record, restored: Record) -> Iterator[Difference]:

@@ -16,7 +16,7 @@ import re
 import typing as t
 
 from ....ground.errors import Busy, DatabaseError, ProcessFailed, UsageError
-from . import complaints
+from . import diagnostics
 from .connection import child_environment, one, qualified, quote_identifier, rows
 
 if t.TYPE_CHECKING:
@@ -78,20 +78,20 @@ def lock_refused(error: ProcessFailed) -> bool:
     server's words are, another session is in the way, unless the server has no room for more locks.
     """
     said = str(error.details.get("stderr", ""))
-    asked = any("Query was: LOCK TABLE" in detail for one in complaints.read(said) for detail in one.details)
+    asked = any("Query was: LOCK TABLE" in detail for one in diagnostics.read(said) for detail in one.details)
     return asked and "out of shared memory" not in said
 
 
 def explain(error: ProcessFailed, database: str) -> DatabaseError | Busy:
     """Return a pg_dump's failure as what it means to the user, with all that it said about it."""
     said = str(error.details.get("stderr", ""))
-    cause = f"pg_dump of database {database!r} failed: {complaints.failure(error)}."
+    cause = f"pg_dump of database {database!r} failed: {diagnostics.failure(error)}."
     if lock_refused(error):
-        return Busy(cause, "Try again when no schema change is waiting, or raise lock_timeout.", stderr=said)
+        return Busy(cause, "Try again when no schema change is pending, or raise lock_timeout.", stderr=said)
     for pattern, remedy in _REMEDIES:
         if re.search(pattern, said):
             return DatabaseError(cause, remedy, stderr=said)
-    return DatabaseError(cause, "See the server's log.", stderr=said)
+    return DatabaseError(cause, "Check the PostgreSQL server log.", stderr=said)
 
 
 def unaccepted_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
@@ -101,7 +101,7 @@ def unaccepted_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
     Any of them fails the backup: pg_dump warns where it leaves something out.
     """
     patterns = [_compiled(pattern) for pattern in (*accepted, *ACCEPTED, *TOLD)]
-    return [text for text in map(str, complaints.read(stderr)) if not any(one.search(text) for one in patterns)]
+    return [text for text in map(str, diagnostics.read(stderr)) if not any(one.search(text) for one in patterns)]
 
 
 def told_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
@@ -110,7 +110,7 @@ def told_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
     told = [re.compile(pattern) for pattern in TOLD]
     return [
         f"pg_dump warned: {text}."
-        for text in map(str, complaints.read(stderr))
+        for text in map(str, diagnostics.read(stderr))
         if any(one.search(text) for one in told) and not any(one.search(text) for one in known)
     ]
 
@@ -186,16 +186,16 @@ SELECT datcollversion::text, pg_database_collation_actual_version(oid)::text
 """
 
 _REMEDIES = (
-    (r"permission denied", "Grant pg_read_all_data to the role of the backup, or make the owner of it dump it."),
-    (r"row-level security", "Give the role of the backup BYPASSRLS."),
-    (r"invalid snapshot identifier", "The session that held the snapshot is gone: see the server's log."),
+    (r"permission denied", "Grant pg_read_all_data to the backup role, or back up as the owner."),
+    (r"row-level security", "Grant BYPASSRLS to the backup role."),
+    (r"invalid snapshot identifier", "The session that held the snapshot ended; check the PostgreSQL server log."),
     (
         r"could not find block|invalid page|could not read block|missing chunk|unexpected chunk|compressed \w+ data is",
-        "The server's data is damaged: check its disks, find the rows, and restore them from an earlier backup.",
+        "The server's data is corrupted: check its disks, find the rows, and restore them from an earlier backup.",
     ),
     (
         r"Cannot enlarge string buffer|exceeds maximum allowed length|invalid memory alloc request",
-        "No dump can carry a row of more than 1 GiB: find it in the table named, and divide or shorten its values.",
+        "pg_dump cannot dump a row larger than 1 GiB; find it in that table, and split or shorten its values.",
     ),
     (r"out of shared memory", "Raise max_locks_per_transaction on the server (a restart), and try again."),
     (r"server version mismatch", "Install the client programs of the server's version."),

@@ -28,8 +28,8 @@ _CONNECT: tuple[tuple[str, str, str], ...] = (
     (
         # The second is PgBouncer's, which knows one language.
         r"^pooler$|unsupported startup parameter",
-        "A connection pooler answers at {where} port {port}, not PostgreSQL itself.",
-        "Give login_host and login_port, or login_unix_socket, of the server behind it.",
+        "A connection pooler answers at {where} port {port}, not PostgreSQL.",
+        "Set login_host and login_port, or login_unix_socket, to the server behind it.",
     ),
     (
         r"Connection refused",
@@ -39,21 +39,21 @@ _CONNECT: tuple[tuple[str, str, str], ...] = (
     (
         r"could not translate host name|failed to resolve host|Name or service not known",
         "The host name {where} cannot be resolved.",
-        "Correct login_host, or repair name resolution.",
+        "Correct login_host, or fix name resolution.",
     ),
     (
         r"timeout expired|timed out|No route to host|Network is unreachable",
         "The host {where} does not answer on port {port}.",
-        "Check the network and firewalls between here and there.",
+        "Check the network and the firewalls between this host and the server.",
     ),
     (
         r"no password supplied|fe_sendauth",
-        "The server at {where} wants a password for role {user} and none was given.",
-        "Give login_password_file, or allow peer authentication in pg_hba.conf.",
+        "The server at {where} requires a password for role {user}, and none is set.",
+        "Set login_password_file, or allow peer authentication in pg_hba.conf.",
     ),
     (
         r"certificate verify failed|root certificate file|does not support SSL|SSL error",
-        "The encrypted connection to {where} could not be made.",
+        "The TLS connection to {where} could not be established.",
         "Check ssl_mode and ca_cert against the server's certificate.",
     ),
 )
@@ -61,10 +61,10 @@ _CONNECT: tuple[tuple[str, str, str], ...] = (
 _REFUSED: Mapping[str, tuple[str, str]] = {
     "3D000": (
         "The database {database!r} does not exist on the server at {where} port {port}.",
-        "Correct login_db: the name is taken exactly as it is given.",
+        "Correct login_db: the name is used exactly as written.",
     ),
     "28P01": (
-        "The server at {where} refuses the password of role {user}.",
+        "The server at {where} rejected the password of role {user}.",
         "Correct login_password_file or the role's password.",
     ),
     "42501": (
@@ -73,23 +73,23 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
     ),
     "55000": (
         "The database {database!r} accepts no connections.",
-        "Allow them with ALTER DATABASE ... ALLOW_CONNECTIONS true, or leave this database out.",
+        "Allow them with ALTER DATABASE ... ALLOW_CONNECTIONS true, or exclude this database.",
     ),
     "53300": (
-        "The server at {where} has no connection left.",
-        "Raise max_connections or the limit of the role or database, or run when there is less load.",
+        "The server at {where} has no free connections.",
+        "Raise max_connections or the connection limit of the role or database, or run when the load is lower.",
     ),
     "57P03": ("The server at {where} is starting or stopping.", "Try again when it accepts connections."),
     "28000": (
-        "The server at {where} does not let role {user} into database {database!r}: {said}.",
-        "Create the role or let it log in (ALTER ROLE ... LOGIN), and look into pg_hba.conf and pg_ident.conf.",
+        "The server at {where} does not allow role {user} to connect to database {database!r}: {said}.",
+        "Create the role or allow it to log in (ALTER ROLE ... LOGIN), and check pg_hba.conf and pg_ident.conf.",
     ),
 }
 """What a SQLSTATE at the start of a session means, in whatever language the server speaks."""
 
 _UNKNOWN = (
     "The server at {where} port {port} refused the connection: {line}.",
-    "Correct the login, or the server's configuration.",
+    "Correct the login options, or the server's configuration.",
 )
 
 _NOT_LET_IN: tuple[tuple[str, str, str], ...] = (
@@ -100,13 +100,13 @@ _NOT_LET_IN: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"Peer authentication failed|Ident authentication failed",
-        "The server at {where} does not let this operating system user be role {user}.",
+        "The server at {where} does not allow this operating system user to connect as role {user}.",
         "Run as the user of that name, add a map in pg_ident.conf, or use a password.",
     ),
     (
         r"no pg_hba\.conf entry|pg_hba\.conf rejects",
-        "No line in the server's pg_hba.conf lets role {user} from here into database {database!r}.",
-        "Add one and reload the server.",
+        "No line in the server's pg_hba.conf allows role {user} to connect to database {database!r}.",
+        "Add one, and reload the server.",
     ),
     (
         r"is not permitted to log in",
@@ -120,16 +120,15 @@ _BUSY = frozenset({"55P03", "40P01", "57014"})
 """lock_not_available, deadlock_detected, and query_canceled, which is how a timeout shows."""
 
 _STATES = {
-    "40001": "On a standby, replay ended the query: set hot_standby_feedback = on there, or raise its "
-    "max_standby_streaming_delay, and try again.",
-    "42501": "Grant it to the role that makes the backup, or use another role.",
-    "42P01": "Something dropped or renamed it meanwhile: try again.",
+    "40001": "Replay canceled the query: set hot_standby_feedback = on at the standby, and try again.",
+    "42501": "Grant it to the backup role, or use another role.",
+    "42P01": "It was dropped or renamed in the meantime: try again.",
     "53100": "Free space on the server's disk, and try again.",
     "53200": "Raise max_locks_per_transaction on the server (a restart), and try again.",
-    "57P01": "Try again when nobody ends sessions on that server.",
+    "57P01": "Find out who terminates sessions on that server, and try again.",
     "57P03": "Try again when the server accepts connections.",
-    "XX001": "The server reports damaged data: check its disks, and restore from an earlier backup.",
-    "XX002": "The server reports a damaged index: REINDEX it, check its disks, and try again.",
+    "XX001": "The server reports corrupted data: check its disks, and restore from an earlier backup.",
+    "XX002": "The server reports a corrupted index: REINDEX it, check its disks, and try again.",
 }
 
 
@@ -149,14 +148,14 @@ def explain_query(sqlstate: str, said: str, doing: str) -> DatabaseError | Busy:
     """Return the error for a statement that failed; `doing` completes the sentence "... while"."""
     cause = f"PostgreSQL said {_first_line(said)!r} while {doing}."
     if sqlstate in _BUSY:
-        return Busy(cause, "Try again when the other session is done.", sqlstate=sqlstate)
+        return Busy(cause, "Try again when the other session has finished.", sqlstate=sqlstate)
     if not sqlstate or sqlstate.startswith("08"):
         return DatabaseError(
-            f"The connection to PostgreSQL broke while {doing}: {_first_line(said)}.",
-            "See the server's log, and try again.",
+            f"The connection to PostgreSQL was lost while {doing}: {_first_line(said)}.",
+            "Check the PostgreSQL server log, and try again.",
             sqlstate=sqlstate,
         )
-    return DatabaseError(cause, _STATES.get(sqlstate, "See the server's log."), sqlstate=sqlstate)
+    return DatabaseError(cause, _STATES.get(sqlstate, "Check the PostgreSQL server log."), sqlstate=sqlstate)
 
 
 def _first_line(said: str) -> str:

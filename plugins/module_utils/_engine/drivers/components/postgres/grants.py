@@ -34,11 +34,7 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     `sessions` is how many will be open at once beside this one.
     """
     server = inspect(connection)
-    found = [
-        *_kept_back(connection, server),
-        *_surroundings(connection),
-        *unrestorable.findings(connection),
-    ]
+    found = [*_kept_back(connection, server), *_surroundings(connection), *unrestorable.findings(connection)]
     found += _exposed(server)
     if programs is not None:
         found += outdated(programs)
@@ -92,7 +88,7 @@ def _kept_back(connection: Connection, server: ServerInfo) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "role_passwords",
-            f"Role {role} may not read password hashes, so restored roles have none.",
+            f"Role {role} may not read password hashes, so restored roles have no passwords.",
             f"Run: GRANT pg_read_all_data TO {role}, or set passwords after a restore.",
         )
 
@@ -102,15 +98,15 @@ def _surroundings(connection: Connection) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "collation_version",
-            f"Database {quote_identifier(name)} was made with collation version {found}, and the system has {actual}.",
-            "Its indexes on text may be out of order: REINDEX, then ALTER DATABASE ... REFRESH COLLATION VERSION.",
+            f"Database {quote_identifier(name)} has collation version {found}, and the system {actual}.",
+            "Its text indexes may be out of order: run REINDEX, then ALTER DATABASE ... REFRESH COLLATION VERSION.",
         )
     for (name,) in rows(connection, "SELECT extname::text FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'"):
         yield Finding(
             "warning",
             "extension_hooks",
-            f"Extension {name} wants its own steps around a restore.",
-            "Run timescaledb_pre_restore() before a restore of the data and timescaledb_post_restore() after it.",
+            f"Extension {name} requires its own steps around a restore.",
+            "Run timescaledb_pre_restore() before the data is restored, and timescaledb_post_restore() afterwards.",
         )
 
 
@@ -121,8 +117,8 @@ def _room(connection: Connection, server: ServerInfo, sessions: int) -> Iterator
             yield Finding(
                 "error",
                 "connection_limit",
-                f"The backup needs {sessions} more sessions, and the limit of {limit} leaves {max(free, 0)}.",
-                "Raise that limit, wait for less load, or give fewer jobs.",
+                f"The backup needs {sessions} more sessions, and the limit of {limit} leaves only {max(free, 0)}.",
+                "Raise that limit, wait until the load is lower, or set fewer jobs.",
             )
 
 
@@ -131,16 +127,16 @@ def _exposed(server: ServerInfo) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "unsupported_server",
-            f"PostgreSQL {server.version} gets no security fixes any more, and this was not tested with it.",
-            f"Move to PostgreSQL {OLDEST_MAJOR} or later, where a backup of this server can be restored.",
+            f"PostgreSQL {server.version} receives no security fixes any more, and is not tested here.",
+            f"Upgrade to PostgreSQL {OLDEST_MAJOR} or later; a backup of this server can be restored there.",
         )
     if not server.restricted:
         yield Finding(
             "warning",
             "unrestricted_server",
-            f"PostgreSQL {server.version} cannot keep a session out of views: a table's owner can make it one, "
-            f"and run SQL as role {quote_identifier(server.user)} during a backup (CVE-2024-7348).",
-            "Update the server to PostgreSQL 15.8, 16.4, or any later release.",
+            f"PostgreSQL {server.version} cannot keep sessions from reading views: a table's owner can replace it by a "
+            f"view, and run SQL as role {quote_identifier(server.user)} during a backup (CVE-2024-7348).",
+            "Update the server to PostgreSQL 15.8, 16.4, or a later release.",
         )
 
 
@@ -151,7 +147,7 @@ def outdated(programs: Programs) -> Iterator[Finding]:
             "warning",
             "outdated_programs",
             f"pg_dump {programs.version} lacks security fixes of {programs.outdated}.",
-            f"Update PostgreSQL's client package to {programs.outdated} or later, unless it was patched in place.",
+            f"Update the PostgreSQL client package to {programs.outdated} or later, unless the fixes were backported.",
         )
 
 
@@ -211,7 +207,7 @@ _QUESTIONS: tuple[tuple[t.Literal["error", "warning"], str, str, str, str], ...]
         "error",
         "row_security",
         _ROW_SECURITY,
-        "Row security hides rows of {count} tables, such as {example}, from role {role}.",
+        "Row-level security hides rows of {count} tables, such as {example}, from role {role}.",
         "Run as a superuser: ALTER ROLE {role} BYPASSRLS",
     ),
     (
@@ -228,15 +224,15 @@ _QUESTIONS: tuple[tuple[t.Literal["error", "warning"], str, str, str, str], ...]
         "error",
         "subscriptions",
         _SUBSCRIPTIONS,
-        "{count} subscriptions, such as {example}, are left out: role {role} is no superuser.",
-        "Make the backup as a superuser, or accept it in accept_warnings and make them by hand after a restore.",
+        "{count} subscriptions, such as {example}, are not dumped: role {role} is not a superuser.",
+        "Back up as a superuser, or accept this in accept_warnings and create them by hand after a restore.",
     ),
     (
         "warning",
         "user_mappings",
         _USER_MAPPINGS,
-        "The options (passwords) of {count} user mappings, such as on server {example}, are left out of the dump.",
-        "Make the backup as a superuser, or keep those passwords elsewhere.",
+        "The options (passwords) of {count} user mappings, such as on server {example}, are not dumped.",
+        "Back up as a superuser, or keep those passwords elsewhere.",
     ),
 )
 """Each with the count and an example that its query gives. The first two are for superusers as well."""

@@ -51,7 +51,7 @@ class Layout:
         for member in members:
             by_role.setdefault(member["role"], []).append(member)
         if not by_role.get("schema") or not by_role.get("rest"):
-            raise UsageError("There is nothing to restore in this backup.", "Choose a logical backup.", field="backup")
+            raise UsageError("This backup contains nothing to restore.", "Select a logical backup.", field="backup")
         parts = tuple(
             Part(member["number"], member["tables"][0][0], member["tables"][0][1], member["estimate"])
             for member in by_role.get("table", ())

@@ -19,15 +19,15 @@ import typing as t
 from ....ground.errors import DatabaseError, ProcessFailed
 from ....ground.workers import WorkerPool
 from . import freeze, restorer, toc
+from .failed_objects import Losses
 from .layout import Choice
-from .unmade import Losses
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ....ground.progress import Phases
+    from .failed_objects import Loss
     from .layout import BackupContents, Part
-    from .unmade import Loss
 
     Again: t.TypeAlias = list[tuple[Part, list[int] | None]]
     """Members that are to be loaded once more, and the numbers of their entries where not all."""
@@ -97,7 +97,7 @@ class Loader:
 
     def _structure(self, database: str, chosen: Choice) -> None:
         numbers = self._ordered(chosen.structure)
-        self._losses.add(self._pass(database, numbers, "pre-data", jobs=1, doing="making the structure"))
+        self._losses.add(self._pass(database, numbers, "pre-data", jobs=1, doing="creating the schema"))
         self._losses.require()
 
     def _data(self, database: str, chosen: Choice) -> None:
@@ -162,7 +162,7 @@ class Loader:
     def _unloaded(self, part: Part, error: ProcessFailed) -> DatabaseError:
         what = f"loading {part.schema}.{part.name}" if part.name else "loading the smaller tables"
         refused = [loss.name for loss in self._losses.found if not loss.accepted]
-        remedy = f"Nothing was replaced. Mend the cause, or go without, by accept_failed: {'; '.join(refused[:10])}."
+        remedy = f"Nothing was replaced. Fix the cause, or accept the loss by accept_failed: {'; '.join(refused[:10])}."
         doing = self._where(error, () if part.name else self.rest_entries, what)
         return restorer.explain(error, doing, remedy) if refused else restorer.explain(error, doing)
 
@@ -212,7 +212,7 @@ class Loader:
 
     def _later(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[int, str]]:
         """Make entries, and give what failed twice: beside others it may have met a lock or a deadlock."""
-        doing = "making indexes and constraints"
+        doing = "creating indexes and constraints"
         failed = self._pass(database, numbers, "post-data", jobs=jobs, doing=doing, last=False)
         if not failed:
             return []

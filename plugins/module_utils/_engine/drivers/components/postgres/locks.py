@@ -44,10 +44,9 @@ def findings(connection: Connection, tables: Sequence[Table]) -> Iterator[Findin
         yield Finding(
             "error" if impossible else "warning",
             "locks",
-            f"A backup {verb} {locked} tables at once: the server has room for about {places} locks, "
-            f"and {needed} are needed.",
+            f"A backup {verb} {locked} tables at once: the server has room for about {places} locks of {needed}.",
             "Set max_locks_per_transaction on the server to "
-            f"{math.ceil(needed * SPARE / sessions)} or more (now {setting}), and restart it.",
+            f"{math.ceil(needed * SPARE / sessions)} or more (now {setting}), and restart the server.",
         )
 
 

@@ -122,9 +122,9 @@ def refuse_owners(session: Connection, table: Table) -> None:
     login, power = server.power(session)
     for name, owner in rows(session, _OWNERS, [table.schema, table.identifier, table.versions]) if power else ():
         raise UsageError(
-            f"The {name} belongs to {owner!r}, whose triggers would run as the login {login!r}, which {power}.",
-            "Give the history a login_user of its own that may write this table and nothing else, or make this one the "
-            "owner of the schema and of both tables.",
+            f"The {name} belongs to {owner!r}, whose triggers would run as role {login!r}, which {power}.",
+            "Use a login_user for the history that may only write this table, or make this role the owner of the "
+            "schema and of both tables.",
             field="login_user",
         )
 
@@ -138,15 +138,15 @@ def version(session: Connection, table: Table) -> int:
         raise _of_others(table, table.identifier)
     if remembered and not there:
         raise DatabaseError(
-            f"The table {table.identifier} is gone, and {table.versions} beside it is still there.",
-            f"Drop {table.versions} and run again, which makes both and fills them from the log.",
+            f"The table {table.identifier} is missing, but {table.versions} beside it exists.",
+            f"Drop {table.versions} and run again, which creates both and fills them from the log.",
             table=table.identifier,
         )
     found = int(one(session, f"SELECT max(version) FROM {table.versions}") or 0) if ours else 0  # noqa: S608 - quoted
     if found > len(MIGRATIONS):
         raise DatabaseError(
-            f"The table {table.identifier} has version {found}, and this release knows {len(MIGRATIONS)}.",
-            "Update the collection on this host: a later one made the table.",
+            f"The table {table.identifier} has version {found}, and this release supports up to {len(MIGRATIONS)}.",
+            "Update the collection on this host: a later version created the table.",
             table=table.identifier,
         )
     return found
@@ -154,8 +154,8 @@ def version(session: Connection, table: Table) -> int:
 
 def _of_others(table: Table, name: str) -> DatabaseError:
     return DatabaseError(
-        f"The table {name} is there, and it was not made by this module.",
-        "Choose another table or schema for the history; that one stays as it is.",
+        f"The table {name} exists, and this module did not create it.",
+        "Choose another table or schema for the history; this one is not changed.",
         table=table.identifier,
     )
 
@@ -238,9 +238,9 @@ def backups(session: Connection, table: Table, log: str) -> list[tuple[t.Any, ..
     return rows(session, _BACKUPS.format(table=table.in_query), [log])
 
 
-def set_outlook(session: Connection, table: Table, outlooks: Iterable[dict[str, t.Any]]) -> None:
+def set_forecasts(session: Connection, table: Table, forecasts: Iterable[dict[str, t.Any]]) -> None:
     """Write `retention_type` and `retention_expires_at` of rows by their `id`."""
-    for batch in _batches(outlooks):
+    for batch in _batches(forecasts):
         rows(session, _OUTLOOK.format(table=table.in_query), [json.dumps(batch)])
 
 

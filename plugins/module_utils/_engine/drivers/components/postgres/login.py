@@ -57,13 +57,13 @@ class Login:
 def check_name(name: str, field: str) -> str:
     """Return `name`. Raise UsageError when PostgreSQL could not hold it is."""
     if not name:
-        raise UsageError(f"The option {field} is empty.", "Give it a name.", field=field)
+        raise UsageError(f"{field} is empty.", "Set a name.", field=field)
     if "\0" in name:
-        raise UsageError(f"The option {field} holds a NUL byte.", "No name in PostgreSQL can hold one.", field=field)
+        raise UsageError(f"{field} contains a NUL byte.", "PostgreSQL names cannot contain one.", field=field)
     if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
         raise UsageError(
-            f"The option {field} is longer than {NAME_BYTES} bytes.",
-            "PostgreSQL would cut it and mean another one; give the name that the server shows.",
+            f"{field} is longer than {NAME_BYTES} bytes.",
+            "PostgreSQL would truncate it; use the name that the server shows.",
             field=field,
         )
     return name
@@ -85,12 +85,14 @@ def _read_password(path: str) -> str:
     except (OSError, UnicodeError) as exc:
         raise UsageError(
             f"The password file {path} cannot be read.",
-            "Correct login_password_file, or let the user who runs this read it.",
+            "Correct login_password_file, or make the file readable for this user.",
             field="login_password_file",
         ) from exc
     if stat.S_IMODE(mode) & 0o077:
         raise UsageError(
-            f"The password file {path} is open to other users.", f"Run chmod 0600 {path}.", field="login_password_file"
+            f"The password file {path} is accessible to others.",
+            f"Run chmod 0600 {path}.",
+            field="login_password_file",
         )
     vaults.refuse(password, path, "login_password_file")
     return password

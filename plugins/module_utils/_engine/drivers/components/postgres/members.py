@@ -55,8 +55,8 @@ class Scope:
         )
         if scope.schemas and scope.tables:
             raise UsageError(
-                "The options schemas and tables are both given.",
-                "Make one backup of the schemas and another one of the tables: pg_dump cannot do both at once.",
+                "The options schemas and tables are mutually exclusive.",
+                "Make one backup of the schemas and another of the tables; pg_dump cannot select both at once.",
                 field="tables",
             )
         return scope
@@ -74,10 +74,10 @@ class Scope:
         common = (
             "large objects are left out",
             "extensions, event triggers, publications, foreign servers, casts and languages are left out",
-            "foreign keys to tables outside of the selection fail in a restore where those tables are missing",
+            "foreign keys to tables outside the selection fail in a restore where those tables are missing",
         )
         if self.schemas:
-            return (*common, "objects in other schemas that the chosen ones use are left out")
+            return (*common, "objects in other schemas that the selected schemas use are left out")
         return (*common, "schemas, functions, types, views and policies' functions that the tables use are left out")
 
 
@@ -109,7 +109,7 @@ def select(connection: Connection, tables: Sequence[Table], scope: Scope) -> tup
         if (schema, name) not in known:
             raise UsageError(
                 f"There is no table {name!r} in schema {schema!r}.",
-                "Correct the option tables: names are taken exactly as they are given.",
+                "Correct the option tables: names are used exactly as written.",
                 field="tables",
             ).naming(name, schema)
     roots = [known[name] for name in scope.tables]
@@ -171,7 +171,8 @@ def _check_partition(dumped: Sequence[Table], members: Sequence[Member]) -> None
     names = {(table.schema, table.name) for table in dumped}
     if placed != sorted(table.oid for table in dumped) or excluded != own or len(names) != len(dumped):
         raise DatabaseError(
-            "The members do not hold every table exactly once.", "Nothing was dumped; report this with the table list."
+            "The members do not contain every table exactly once.",
+            "Report this bug with the list of tables.",
         )
 
 
@@ -181,7 +182,7 @@ def _require(connection: Connection, schemas: Sequence[str]) -> None:
         if schema not in found:
             raise UsageError(
                 f"There is no schema {schema!r}.",
-                "Correct the option schemas: names are taken exactly as they are given.",
+                "Correct the option schemas: names are used exactly as written.",
                 field="schemas",
             ).naming(schema)
 
@@ -190,8 +191,8 @@ def _table_name(text: str) -> tuple[str, str]:
     match = _WRITTEN.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"The table {text!r} cannot be read.",
-            "Give it as schema.table or table; a part with a dot or beginning with a quote goes in double quotes.",
+            f"The table {text!r} is malformed.",
+            "Write schema.table or table; put a part that contains a dot or begins with a quote in double quotes.",
             field="tables",
         ).naming(text)
     schema = _bare(match["schema"]) if match["schema"] else "public"

@@ -84,8 +84,8 @@ def check(connection: Connection, detail: Mapping[str, t.Any], *, target: str, f
         _check_cron(connection, target, filled)
     here = _preloaded(connection) if "preload" in detail else None
     return [
-        f"The source preloads {name} for an extension and this server does not: add it to shared_preload_libraries "
-        "and restart, if the extension cannot be made."
+        f"The source server preloads {name} for an extension, and this server does not: add it to "
+        "shared_preload_libraries if the extension cannot be created."
         for name in wanted
         if here is not None and name not in here
     ]
@@ -103,16 +103,16 @@ def _check_cron(connection: Connection, target: str, filled: str) -> None:
     home = one(connection, "SELECT current_setting('cron.database_name', true)")
     if home is None:
         raise DatabaseError(
-            f"The backup has the extension {CRON}, and this server has no {CRON} in shared_preload_libraries.",
-            f"Add it there, set cron.database_name to {target!r}, restart the server, and restore with "
-            "strategy: in_place.",
+            f"The backup has the extension {CRON}, which this server does not have in shared_preload_libraries.",
+            f"Add it there, set cron.database_name to {target!r}, restart the server, and restore with strategy: "
+            "in_place.",
         )
     if home == filled:
         return
     first = "" if home == target else f"Set cron.database_name to {target!r} and restart the server. Then restore "
     raise DatabaseError(
-        f"The backup has the extension {CRON}, which this server makes only in the database {home!r}, and the restore "
-        f"fills {filled!r}.",
+        f"The backup has the extension {CRON}, which is allowed only in {home!r} here, and the restore fills "
+        f"{filled!r}.",
         f"{first or 'Restore '}with strategy: in_place, which fills {target!r} itself.",
     )
 

@@ -70,7 +70,7 @@ def take(
     is given the session that the work is done in, for whoever may have to end it.
     """
     if level not in PROOFS:
-        raise UsageError(f"The proof level {level!r} is unknown.", f"Give one of {', '.join(PROOFS)}.", field="proof")
+        raise UsageError(f"The proof level {level!r} is unknown.", f"Use one of {', '.join(PROOFS)}.", field="proof")
     if level == "none":
         return {"format": FORMAT, "level": level}
     with contextlib.closing(connect(login, database)) as connection:
@@ -152,7 +152,7 @@ class _Reader:
         if self._level == "counts" or (before is not None and "sum" not in before):
             return {**entry, "rows": self._copy(table, narrow=True)}
         if before is None and not self._fits(table):
-            return {**entry, "rows": self._copy(table, narrow=True), "unsummed": "there was no time"}
+            return {**entry, "rows": self._copy(table, narrow=True), "unsummed": "the time limit was reached"}
         summed = copying.Sum()
         entry["rows"] = self._copy(table, narrow=False, each=summed.add)
         self._summed += table.bytes
@@ -184,7 +184,7 @@ def _transaction(connection: Connection, snapshot_id: str | None) -> Iterator[No
     execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     if snapshot_id is not None:
         if not _SNAPSHOT.fullmatch(snapshot_id):
-            raise DatabaseError("The snapshot's name is malformed.", "Give the one that the server exported.")
+            raise DatabaseError("The snapshot's name is malformed.", "Use the snapshot that the server exported.")
         execute(connection, f"SET TRANSACTION SNAPSHOT {quote_literal(snapshot_id)}")
     yield
     execute(connection, "COMMIT")

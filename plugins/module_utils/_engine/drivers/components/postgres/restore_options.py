@@ -61,12 +61,12 @@ class RestoreOptions:
         require_one_of("strategy", self.strategy, STRATEGIES)
         self.roles.check()
         if not 1 <= self.jobs <= 64:
-            raise UsageError(f"{self.jobs} jobs are impossible.", "Give 1 to 64.", field="jobs")
+            raise UsageError(f"{self.jobs} jobs is out of range.", "Set jobs to a value from 1 to 64.", field="jobs")
         check_name(self.database, "database")
         check_name(self.target, "target_db")
         if self.target in {*MAINTENANCE, "template0"} and not self.tables:
             raise UsageError(
-                f"The database {self.target!r} cannot be replaced: the server's own work is done from it.",
-                "Give another target_db.",
+                f"The database {self.target!r} cannot be replaced: the restore connects to it to manage databases.",
+                "Set another target_db.",
                 field="target_db",
             )

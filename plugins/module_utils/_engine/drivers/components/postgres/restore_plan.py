@@ -74,7 +74,7 @@ class RestorePlan(abc.ABC):
         """Drop what killed runs left of restores into the target; the history knows of it."""
         self.dropped = staging_database.drop_leftovers(self._session, self.target)
         for name in self.dropped:
-            said = f"The half-made database {name}, which an interrupted restore into {self.target} left, was dropped."
+            said = f"The staging database {name}, left by an interrupted restore into {self.target}, was dropped."
             facts = {"restore": {"target": name, "action": DROPPED}, "summary": said}
             about = {"component": self._contents.backup.manifest.component}
             self._run.world.record(Done("restore", Outcome(changed=True, facts=facts), about))

@@ -57,8 +57,8 @@ class Tools:
     The programs that fill a database, and how they run.
 
     `prefix` is put before each command: another user, another network. `memory` is the machine's, in bytes; 0 means
-    unknown. `options` are given to every pg_restore. `squeeze` says that the session may set wal_compression to lz4,
-    `superuser` that it may set all else.
+    unknown. `options` are passed to every pg_restore. `wal_compression_lz4` says that the session may set
+    wal_compression to lz4, `superuser` that it may set all else.
     """
 
     programs: Programs
@@ -86,7 +86,7 @@ class Tools:
         if self.superuser:
             chosen.append("lc_messages=C")  # only a superuser may choose in what language the server complains
         if self.wal_compression_lz4:
-            # Index pages go to the WAL whole; squeezed by lz4 they cost less writing than the squeezing costs.
+            # Index pages go to the WAL whole; compressing them by lz4 costs less than writing them.
             chosen.append("wal_compression=lz4")
         known = child_environment(self.login, database, self.environ)
         return {**known, "PGOPTIONS": " ".join(f"-c {setting}" for setting in chosen)}
@@ -180,7 +180,7 @@ def _feed(child: process.Consumer, archive: Iterable[bytes], *, whole: bool) -> 
 
 
 def explain(
-    error: ProcessFailed, doing: str, otherwise: str = "See the server's log; nothing was replaced."
+    error: ProcessFailed, doing: str, otherwise: str = "Check the PostgreSQL server log; nothing was replaced."
 ) -> DatabaseError:
     """
     Return a pg_restore's failure as what it means; `doing` completes "while", `otherwise` is for what is not known.
@@ -190,7 +190,7 @@ def explain(
     cause = found[1].rstrip(".") if found else error.cause.rstrip(".")
     known = [_AGAIN] if ended(error) else [remedy for pattern, remedy in _REMEDIES if re.search(pattern, said)]
     return DatabaseError(
-        f"pg_restore said {cause!r} while {doing}.", [*known, otherwise][0], stderr=said[-4096:]
+        f"pg_restore failed while {doing}: {cause}.", [*known, otherwise][0], stderr=said[-4096:]
     ).naming(doing)
 
 
@@ -222,12 +222,12 @@ _ENDED = re.compile(
     r"^(?:pg_restore: .*)?(?:no connection to the server|server closed the connection|connection to server .*failed:)",
     re.MULTILINE,
 )
-_AGAIN = "See the server's log for what ended its session, and run again; nothing was replaced."
+_AGAIN = "Check the PostgreSQL server log for what ended its session, and run again; nothing was replaced."
 
 _REMEDIES = (
     (r"No space left on device|could not extend file", "Free space on the server's disk, and run again."),
-    (r"permission denied|must be (superuser|owner)", "Restore as a superuser, or as the role that owns the objects."),
-    (r'role ".*" does not exist', "Create the role, or restore as one that may create roles."),
+    (r"permission denied|must be (superuser|owner)", "Restore as a superuser, or as the owner of the objects."),
+    (r'role ".*" does not exist', "Create the role, or restore as a role that may create roles."),
     (r'extension ".*" is not available|could not open extension', "Install the extension's package on the server."),
     (r"could not connect|terminating connection", _AGAIN),
     (r"unsupported version", "Install the client package of the version that made the backup, or a newer one."),

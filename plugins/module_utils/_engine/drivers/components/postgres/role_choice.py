@@ -49,12 +49,12 @@ class Wish:
     def check(self) -> None:
         """Raise UsageError on values that cannot be meant."""
         if self.which not in WHICH:
-            raise UsageError(f"The roles {self.which!r} are unknown.", f"Give {', '.join(WHICH)}.", field="roles")
+            raise UsageError(f"roles: {self.which!r} is unknown.", f"Use {', '.join(WHICH)}.", field="roles")
         for privilege in self.privileges:
             if privilege not in POWERS and not privilege.startswith("pg_"):
                 raise UsageError(
                     f"The privilege {privilege!r} is unknown.",
-                    f"Give {', '.join(POWERS)}, or the name of a predefined role, which begins with pg_.",
+                    f"Use {', '.join(POWERS)}, or a predefined role, whose name begins with pg_.",
                     field="role_privileges",
                 )
 
@@ -92,7 +92,7 @@ def choose(target: Connection, recorded: Mapping[str, t.Any], wish: Wish) -> Rol
     for role in chosen:
         powers = [power for power in POWERS if role[power] and not wish.grants(power)]
         statements += recorded_roles.create_role({**role, **dict.fromkeys(powers, False)})
-        withheld += [f"{role['name']} is made without {power.upper()}" for power in powers]
+        withheld += [f"{role['name']} is created without {power.upper()}" for power in powers]
     mighty = _mighty(there, rows(target, _MEMBERS), wish)
     modern = target.info.server_version >= 160000
     for membership in recorded["memberships"]:
@@ -100,7 +100,7 @@ def choose(target: Connection, recorded: Mapping[str, t.Any], wish: Wish) -> Rol
         if not sides & set(created) or not sides <= {*created, *there}:
             continue
         if membership["role"] in mighty:
-            withheld.append(f"{membership['member']} is made without membership in {membership['role']}")
+            withheld.append(f"{membership['member']} is created without membership in {membership['role']}")
         else:
             statements.append(recorded_roles.grant(membership, modern=modern))
     absent = [name for name in left_out if name in wanted]

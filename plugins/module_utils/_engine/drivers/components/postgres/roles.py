@@ -16,7 +16,7 @@ import typing as t
 
 from ....ground import process
 from ....ground.errors import ProcessFailed
-from . import complaints
+from . import diagnostics
 from .connection import child_environment, one, quote_identifier, quote_literal, rows
 from .encodings import is_text, raw_names
 from .settings import assignment
@@ -82,8 +82,8 @@ def text(programs: Programs, login: Login, database: str, *, passwords: bool, en
     try:
         return process.run(argv, env=environment).decode("utf-8", "surrogateescape")
     except ProcessFailed as exc:
-        remedy = "Run again; if it fails again, run pg_dumpall --globals-only as this role and mend what it speaks of."
-        raise ProcessFailed(f"pg_dumpall failed: {complaints.failure(exc)}.", remedy, **exc.details) from exc
+        remedy = "Run again; if it fails again, run pg_dumpall --globals-only as this role and fix what it reports."
+        raise ProcessFailed(f"pg_dumpall failed: {diagnostics.failure(exc)}.", remedy, **exc.details) from exc
 
 
 def written(programs: Programs, login: Login, database: str, recorded: Record, *, environ: Mapping[str, str]) -> str:

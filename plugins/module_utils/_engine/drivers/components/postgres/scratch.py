@@ -6,7 +6,7 @@
 A throw-away server for a dump that nobody trusts: functions in its constraints and indexes run with a superuser's
 rights, so that superuser is locked in.
 
-The server, and every program that reads the dump, run within walls, as a user number that nothing else has, and nothing
+The server, and every program that reads the dump, run in a sandbox, as a user number of their own, and nothing
 of it outlives the run.
 """
 
@@ -23,7 +23,7 @@ import typing as t
 
 from ....ground import process
 from ....ground.errors import DatabaseError, ProcessFailed
-from . import walls, watch
+from . import sandbox, watch
 from .connection import Login, connect
 from .scratch_place import FIELD, PORT, PROCESSES, placed
 
@@ -42,7 +42,7 @@ MEMORY = 512 << 20
 """Bytes by which this process may grow at least while a cluster answers it."""
 
 ENDING = 60_000
-"""Milliseconds in which the kernel ends what is within the walls; it takes a few."""
+"""Milliseconds in which the kernel ends what is in the sandbox; it takes a few."""
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -60,7 +60,7 @@ _SETTINGS: Mapping[str, str] = {
     "max_prepared_transactions": "0",
     "max_logical_replication_workers": "0",
     "shared_preload_libraries": "",
-    # Files in the cluster's own directory: what is within the walls has little of other memory.
+    # Files in the cluster's own directory: what is in the sandbox has little of other memory.
     "dynamic_shared_memory_type": "mmap",
     "lc_messages": "C",
     "log_min_messages": "fatal",
@@ -70,7 +70,7 @@ _SETTINGS: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scratch:
-    """A running scratch cluster. `prefix` puts a program within walls of its own; `environ` is all it may know."""
+    """A running scratch cluster. `prefix` puts a program in a sandbox of its own; `environ` is its environment."""
 
     directory: str
     login: Login
@@ -96,39 +96,39 @@ def running(
 
     `settings` are what the database asks for. `chance` is any number, so that two runs seldom try the same user first.
     With `limit` it is ended after so many seconds, whatever it is doing, and when this process grows by more than
-    `memory` bytes. Raise UsageError when it cannot be walled in, DatabaseError when it does not start, takes the room
+    `memory` bytes. Raise UsageError when there is no sandbox, DatabaseError when it does not start, takes the room
     that others need, or was ended by one of these.
     """
     require(programs)
-    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": walls.HOME}
-    walls.leave_keys_outside(FIELD)
+    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": sandbox.HOME}
+    sandbox.drop_keyrings(FIELD)
     with contextlib.ExitStack() as stack:
         place = stack.enter_context(placed(parent, chance))
-        walls.probe(place.walls(programs), environ, FIELD, pass_fds=[place.lock])
+        sandbox.probe(place.sandbox(programs), environ, FIELD, pass_fds=[place.lock])
         _initialise(programs, place, environ, superuser)
         looks = [watch.at_room(place.directory), watch.at_memory(memory), watch.at_time(limit)]
         child = stack.enter_context(_started(programs, place, environ, settings or {}, looks))
         login = Login(unix_socket=place.socket, port=PORT, user=superuser, server_uid=place.uid)
         _await(login, child, sleep)
         visible = {**place.visible, place.socket: place.socket}
-        prefix = walls.around(place.uid, programs.directory, processes=PROCESSES, visible=visible)
+        prefix = sandbox.command_prefix(place.uid, programs.directory, processes=PROCESSES, visible=visible)
         yield Scratch(place.directory, login, prefix, environ, place.uid)
 
 
 def require(programs: Programs) -> None:
     """Raise UsageError or DatabaseError when this host lacks what a scratch cluster needs."""
-    walls.require(FIELD)
+    sandbox.require(FIELD)
     for program in ("initdb", "postgres"):
         if not os.access(programs.path(program), os.X_OK):
             raise DatabaseError(
-                f"The server of PostgreSQL {programs.major} is not installed here, only its client programs.",
-                f"Install postgresql-{programs.major}, or validate on a host of lifeboat_validators.",
+                f"The PostgreSQL {programs.major} server is not installed on this host, only its client programs.",
+                f"Install postgresql-{programs.major}, or validate on a host of group validators.",
             )
 
 
 def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], superuser: str) -> None:
     argv = [
-        *place.walls(programs, place.data),
+        *place.sandbox(programs, place.data),
         programs.path("initdb"),
         f"--pgdata={place.data}",
         f"--username={superuser}",
@@ -142,8 +142,8 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
         process.run(argv, env=environ, pass_fds=[place.lock])
     except ProcessFailed as exc:
         raise DatabaseError(
-            f"The scratch cluster cannot be made: {exc.cause}",
-            "Check that scratch_dir has room.",
+            f"The scratch cluster cannot be created: {exc.cause}",
+            "Check that scratch_dir has free space.",
             stderr=exc.details.get("stderr"),
         ) from exc
 
@@ -152,7 +152,7 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
 def _started(
     programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], looks: Sequence[watch.Look]
 ) -> Iterator[process.Child]:
-    """Run the server, and end all that is within its walls: nothing in it is worth a checkpoint."""
+    """Run the server, and end all that is in its sandbox: nothing in it is worth a checkpoint."""
     child, first = _start(programs, place, environ, asked)
 
     def end() -> None:
@@ -181,14 +181,14 @@ def _started(
 def _start(
     programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str]
 ) -> tuple[process.Child, int]:
-    """Start the server. Return it with a descriptor of the first process within its walls."""
+    """Start the server. Return it with a descriptor of the first process in its sandbox."""
     settings = {**_SETTINGS, **asked, "unix_socket_directories": place.socket}
     if programs.major >= 17:
         settings["event_triggers"] = "off"
     told, telling = os.pipe()
     with os.fdopen(told, "rb") as answer:
         try:
-            prefix = place.walls(programs, place.data, place.socket, options=("--info-fd", str(telling)))
+            prefix = place.sandbox(programs, place.data, place.socket, options=("--info-fd", str(telling)))
             argv = [*prefix, programs.path("postgres"), "-D", place.data]
             for name, value in settings.items():
                 argv += ["-c", f"{name}={value}"]
@@ -205,7 +205,7 @@ def _start(
 
 
 def _not_started(said: str) -> DatabaseError:
-    last = said.splitlines()[-1] if said else "it ended without a word"
+    last = said.splitlines()[-1] if said else "it ended without a message"
     return DatabaseError(f"The scratch cluster does not start: {last}", "Check memory and disk space on this host.")
 
 
@@ -214,7 +214,7 @@ def _await_end(first: int) -> None:
     poll.register(first, select.POLLIN)
     if not poll.poll(ENDING):
         raise DatabaseError(
-            "What ran within the walls of the scratch cluster does not end.",
+            "A process in the sandbox of the scratch cluster does not end.",
             "Look for processes that wait for a disk; the next run removes the directory.",
         )
 

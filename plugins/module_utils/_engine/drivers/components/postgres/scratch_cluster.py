@@ -109,7 +109,7 @@ def _create(session: staging_database.Session, recorded: dict[str, t.Any], notes
         plain = {**recorded, "provider": "c", "collate": FALLBACK_LOCALE, "ctype": FALLBACK_LOCALE}
         if recorded["encoding"] != "UTF8":
             plain |= {"collate": "C", "ctype": "C"}
-        notes.append(f"The source's locale is not to be had here, {plain['collate']} stands in: {exc.cause}")
+        notes.append(f"The source's locale is not available here, so {plain['collate']} is used: {exc.cause}")
         for statement in properties.statements(plain, DATABASE, "create", tablespaces=()):
             execute(session.connection, statement)
         return LOCALE

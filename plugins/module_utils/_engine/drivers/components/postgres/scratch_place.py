@@ -5,7 +5,7 @@
 """
 Where a scratch cluster lies and which user it is: a directory that is removed afterwards, and a number of its own.
 
-What a killed run left is removed by the next. A lock tells who still lives: the first process within the walls holds it
+What a killed run left is removed by the next. A lock tells who still lives: the first process in the sandbox holds it
 too, and the kernel ends that one last.
 """
 
@@ -19,7 +19,7 @@ import typing as t
 
 from ....ground import disk, process
 from ....ground.errors import DatabaseError, ProcessFailed, UsageError
-from . import walls
+from . import sandbox
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,9 +56,9 @@ class Place:
         """What is seen besides: programs of PostgreSQL ask for the name of their user."""
         return {f"/etc/{name}": os.path.join(self.directory, name) for name in ("passwd", "group")}
 
-    def walls(self, programs: Programs, *writable: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
+    def sandbox(self, programs: Programs, *writable: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return the prefix of a program that may write to these directories."""
-        return walls.around(
+        return sandbox.command_prefix(
             self.uid,
             programs.directory,
             processes=PROCESSES,
@@ -79,22 +79,22 @@ def placed(parent: str, chance: int) -> Iterator[Place]:
     _make_parent(parent)
     remove_leftovers(parent)
     _check_room(parent)
-    for step in range(len(walls.UIDS)):
-        uid = walls.UIDS[(chance + step) % len(walls.UIDS)]
+    for step in range(len(sandbox.UIDS)):
+        uid = sandbox.UIDS[(chance + step) % len(sandbox.UIDS)]
         directory = os.path.join(parent, f"{PREFIX}{uid}")
         with contextlib.ExitStack() as stack:
             try:
                 lock = stack.enter_context(_locked(directory))
             except BlockingIOError:
                 continue
-            if not walls.is_free(uid):
+            if not sandbox.is_free(uid):
                 continue
             stack.enter_context(_made(directory, uid))
             yield Place(directory, uid, lock)
             return
     raise UsageError(
-        f"Each user number from {walls.UIDS[0]} to {walls.UIDS[-1]} is taken, so none is left for a scratch cluster.",
-        "Wait for other validations to end.",
+        f"All user ids from {sandbox.UIDS[0]} to {sandbox.UIDS[-1]} are in use, so none is free for a scratch cluster.",
+        "Wait for other validations to finish.",
         field=FIELD,
     )
 
@@ -116,30 +116,30 @@ def _make_parent(parent: str) -> None:
     try:
         if not os.path.isdir(parent):
             os.makedirs(parent)
-            # Nobody else on the host has anything to do there; within the walls the way to the cluster is open.
+            # Nobody else on the host has anything to do there; in the sandbox the way to the cluster is open.
             os.chmod(parent, 0o700)
         found = os.stat(parent)
     except OSError as exc:
         raise UsageError(
-            f"The directory {parent} cannot be made: {exc.strerror}.", "Correct scratch_dir.", field=FIELD
+            f"The directory {parent} cannot be created: {exc.strerror}.", "Correct scratch_dir.", field=FIELD
         ) from exc
     # Whoever may write there could exchange a directory between its making and its use.
     if found.st_uid != 0 or found.st_mode & 0o022:
         raise UsageError(
-            f"The directory {parent} is not root's alone.",
+            f"The directory {parent} is accessible to users other than root.",
             f"Run: chown root {parent}; chmod 0700 {parent}",
             field=FIELD,
         )
-    longest = os.path.join(parent, f"{PREFIX}{walls.UIDS[-1]}", "socket", f".s.PGSQL.{PORT}")
+    longest = os.path.join(parent, f"{PREFIX}{sandbox.UIDS[-1]}", "socket", f".s.PGSQL.{PORT}")
     if len(os.fsencode(longest)) > SOCKET_PATH_BYTES:
-        raise UsageError("The path of scratch_dir is too long for a socket.", "Give a shorter one.", field=FIELD)
+        raise UsageError("The path of scratch_dir is too long for a socket.", "Set a shorter path.", field=FIELD)
 
 
 def _check_room(parent: str) -> None:
     if said := disk.shortage(parent):
         raise DatabaseError(
-            f"There is too little room for a scratch cluster below {parent}: {said}.",
-            "Make room there, or set scratch_dir to a place that has it.",
+            f"There is too little space for a scratch cluster in {parent}: {said}.",
+            "Free space there, or set scratch_dir to a directory with more space.",
         )
 
 
@@ -152,7 +152,7 @@ def _made(directory: str, uid: int) -> Iterator[None]:
             os.mkdir(path, 0o700)
             os.chown(path, uid, uid)
         for name, line in (
-            ("passwd", f"scratch:x:{uid}:{uid}::{walls.HOME}:/bin/false\n"),
+            ("passwd", f"scratch:x:{uid}:{uid}::{sandbox.HOME}:/bin/false\n"),
             ("group", f"scratch:x:{uid}:\n"),
         ):
             with open(os.path.join(directory, name), "w", encoding="ascii") as file:
@@ -169,7 +169,7 @@ def _remove(directory: str) -> None:
         process.run(["rm", "-rf", "--one-file-system", directory], env={})
     except ProcessFailed as exc:
         raise DatabaseError(
-            f"The scratch directory {directory} cannot be removed, and holds data of a backup: {exc.cause}",
+            f"The scratch directory {directory} cannot be removed, and contains data of a backup: {exc.cause}",
             "Remove it by hand.",
         ) from exc
 

@@ -110,10 +110,10 @@ def select(
 def _find(entries: Sequence[Entry], name: Name, owners: Collection[str]) -> Entry:
     found = [e for e in entries if e.kind == "TABLE" and _named({e.identity}, name, owners)]
     if len(found) != 1:
-        problem = "is not in the backup" if not found else "cannot be told from another one in the archive's list"
+        problem = "is not in the backup" if not found else "cannot be told apart from another one in the archive"
         raise UsageError(
             f"The table {'.'.join(name)} {problem}.",
-            "Give schema.table as in the source, parts with dots or capitals in double quotes.",
+            "Write schema.table as in the source; put parts with dots or capitals in double quotes.",
             field="tables",
         ).naming(".".join(name))
     return found[0]

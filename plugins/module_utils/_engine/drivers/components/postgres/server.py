@@ -129,9 +129,9 @@ def programs(major: int, *, environ: Mapping[str, str] | None = None, directory:
             return found
         if found is not None:
             seen.append(found)
-    older = f" Only version {seen[0].version} is there, in {seen[0].directory}." if seen else ""
+    older = f" Only version {seen[0].version} is installed, in {seen[0].directory}." if seen else ""
     raise DatabaseError(
-        f"The programs of PostgreSQL {major} (pg_dump, pg_restore) are not installed here.{older}",
+        f"The programs of PostgreSQL {major} (pg_dump, pg_restore) are not installed on this host.{older}",
         f"Install the client package of PostgreSQL {major} or newer, such as postgresql-client-{major}.",
         major=major,
     )

@@ -110,14 +110,15 @@ class Held:
         wanted = {table.oid for table in self.tables if table.locked}
         if missing := wanted - _granted(self.connection):
             raise DatabaseError(
-                f"{len(missing)} table locks were lost during the backup.", "Try again; see the server's log."
+                f"{len(missing)} table locks were lost during the backup.",
+                "Check the PostgreSQL server log.",
             )
         with contextlib.closing(connect(self.login, self.database, read_only=True)) as outside:
             before, after = naming.read(self.connection), naming.read(outside)
         if changed := naming.changed(before, after, dropped=failed):
             raise Busy(
                 f"While database {self.database!r} was dumped, {changed}.",
-                "Nothing of that dump is kept; back up when nothing is renamed.",
+                "The dump was discarded; back up when nothing is being renamed.",
             )
         return naming.written(before, after)
 
@@ -151,7 +152,7 @@ def hold(
                 if attempt == attempts:
                     raise Busy(
                         f"The tables of database {database!r} could not be locked in {attempts} attempts: {exc.what}.",
-                        "Try again when no schema change, TRUNCATE or VACUUM FULL runs, or raise lock_timeout.",
+                        "Try again when no schema change, TRUNCATE or VACUUM FULL is running, or raise lock_timeout.",
                     ).naming(exc.what) from exc
                 sleep(FIRST_PAUSE * 2 ** (attempt - 1))
         yield Held(

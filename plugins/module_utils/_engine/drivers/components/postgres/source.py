@@ -25,7 +25,7 @@ from ....ground.units import human_size
 from ....ground.verbs import PROOFS
 from ....ground.workers import WorkerPool
 from ..source import Captured, Preview
-from . import capacity, connection, dump, grants, layout, locks, losses, members, proof, roles, server, snapshot
+from . import capacity, connection, dump, grants, layout, locks, members, omissions, proof, roles, server, snapshot
 from .detail import describe
 
 if t.TYPE_CHECKING:
@@ -76,11 +76,11 @@ class DatabaseSource:
         """Raise UsageError for values that cannot be meant, before anything is touched."""
         require_one_of("proof", self.proof, PROOFS)
         if not 1 <= self.jobs <= 64:
-            raise UsageError(f"{self.jobs} jobs are impossible.", "Give 1 to 64.", field="jobs")
+            raise UsageError(f"{self.jobs} jobs is out of range.", "Set jobs to a value from 1 to 64.", field="jobs")
         if self.lock_timeout <= 0:
-            raise UsageError("The lock timeout is not positive.", "Give a time such as 10s.", field="lock_timeout")
+            raise UsageError("The lock_timeout is not positive.", "Set a duration such as 10s.", field="lock_timeout")
 
-    def look(self, _known: Known, world: World, /) -> Preview:
+    def preview(self, _known: Known, world: World, /) -> Preview:
         """
         Return the members that a dump would have.
 
@@ -93,11 +93,11 @@ class DatabaseSource:
             needed = self.jobs + capacity.BESIDE - 1  # this session is over when they begin
             found = [*grants.preflight(session, programs, sessions=needed), *locks.findings(session, tables)]
             findings = grants.require(found, self.accept_warnings)
-            lost = () if scope.partial else losses.read(session)
+            lost = () if scope.partial else omissions.read(session)
         if not self.allow_empty and not any(table.kind in "rpf" for table in tables):
             raise DatabaseError(
                 f"The database {self.database!r} has no tables, so its backup would be empty.",
-                "Check login_db, or allow it with allow_empty.",
+                "Correct login_db, or set allow_empty: true.",
                 database=self.database,
             )
         planned = members.plan(tables, jobs=self.jobs, scope=scope)
@@ -234,7 +234,7 @@ class _Dump:
         if left_out := dump.unaccepted_warnings(stderr, (*self._source.accept_warnings, *self._usual)):
             raise DatabaseError(
                 f"pg_dump warned: {left_out[0]}.",
-                "Mend the cause, or accept it by name with accept_warnings if the loss is meant.",
+                "Fix the cause, or add a pattern for it to accept_warnings if the loss is intended.",
                 warnings=left_out,
                 stderr=stderr,
             )
@@ -243,7 +243,7 @@ class _Dump:
         try:
             self._sink.record("detail", detail)
         except UsageError as exc:
-            remedy = "Back up fewer tables at once, by schemas or tables."
+            remedy = "Back up fewer tables at once, with schemas or tables."
             raise UsageError(exc.cause, remedy, field="tables") from exc
 
     def _globals(self) -> dict[str, t.Any]:
@@ -263,10 +263,10 @@ def _there_and_back(schemas: Sequence[str], number: int) -> tuple[str, ...]:
     if not schemas:
         return ()
     shown = ", ".join(schemas[:5]) + (" and others" if len(schemas) > 5 else "")
-    cause = f"While this was dumped, a schema was renamed there and back, or granted what it had been already: {shown}."
+    cause = f"During the dump, a schema was renamed and renamed back, or a grant on it was repeated: {shown}."
     if number == 1:
-        raise Busy(cause, "Back up when nothing is renamed.")
-    return (f"{cause} If it was renamed, tables of that time may hold another schema's rows: validate the backup.",)
+        raise Busy(cause, "Back up when nothing is being renamed.")
+    return (f"{cause} If it was renamed, tables may contain rows of another schema: validate the backup.",)
 
 
 @contextlib.contextmanager

@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-A database that is being restored: made under a name of its own, marked, locked, and dropped when it fails.
+A staging database: a restore fills it under a temporary name, marked and locked, and drops it when it fails.
 
 The mark is the database's comment, which a finished restore replaces by the real one; the lock is an advisory one on
 the name, held in the maintenance database as long as the restore runs. Names and comments are what any database's
-owner can write, so they warrant nothing: what this host may drop is what it noted in its own state when it made it, as
-long as oid, name, mark and owner are still those. Whatever else looks like ours is told, and stays.
+owner can write, so they prove nothing: this host drops only what it recorded in its own state directory when it created
+it, while oid, name, mark and owner are still the same. Anything else that looks like ours is reported, and kept.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from . import properties
 from .connection import NAME_BYTES, connect, connect_server, execute, one, quote_identifier, quote_literal, rows
 from .encodings import raw_names, readable
 from .server import system_identifier
-from .warrants import Warrant
+from .staging_records import StagingRecord
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from .connection import Connection, Login
-    from .warrants import StagingWarrants
+    from .staging_records import StagingRecords
 
 
 CUT = 40
-"""Bytes of the target's name that stay in the name of its half-made copy."""
+"""Bytes of the target's name that stay in the name of its staging database."""
 
 MARK = "lifeboat restore of "
 
@@ -45,12 +45,12 @@ class Session:
     """
     A connection from which databases are managed. It holds the locks of this restore.
 
-    Without `warrants` nothing is remembered of what is made, and nothing is known that was left.
+    Without `records` nothing is recorded, and no leftover is known.
     """
 
     connection: Connection
     login: Login
-    warrants: StagingWarrants | None = None
+    records: StagingRecords | None = None
 
     def lock(self, name: str) -> bool:
         """Lock a database's name for this session. False when another restore holds it."""
@@ -63,7 +63,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def manage(login: Login, warrants: StagingWarrants | None = None) -> Iterator[Session]:
+def manage(login: Login, records: StagingRecords | None = None) -> Iterator[Session]:
     """
     Open the session that manages databases. Raise DatabaseError when there is no way in.
 
@@ -71,7 +71,7 @@ def manage(login: Login, warrants: StagingWarrants | None = None) -> Iterator[Se
     """
     with contextlib.closing(connect_server(login)) as connection, raw_names(connection):
         try:
-            yield Session(connection, login, warrants)
+            yield Session(connection, login, records)
         finally:
             with contextlib.suppress(RecoveryError):
                 one(connection, "SELECT pg_advisory_unlock_all()")
@@ -87,7 +87,7 @@ def cut(name: str, limit: int) -> str:
 
 
 def temporary_name(target: str, token: str) -> str:
-    """Return the name of a half-made copy of `target`; `token` is 8 random hex digits."""
+    """Return the name of a staging database of `target`; `token` is 8 random hex digits."""
     return f"{cut(target, CUT)}_lifeboat_{token}"
 
 
@@ -98,33 +98,33 @@ def kept_name(target: str, stamp: str) -> str:
 
 
 def mark_of(backup_id: str, target: str, recovery_id: str, maker: str, token: str) -> str:
-    """Return the comment that tells whose a half-made database is; `token` is random, so no two are the same."""
+    """Return the comment that says which restore a staging database is of; `token` is random, so each differs."""
     return f"{MARK}{backup_id} into {target} recovery_id={recovery_id} by {maker} token={token}"
 
 
 def drop_leftovers(session: Session, target: str) -> list[str]:
     """Drop what killed runs of this host left of restores into `target`, and give the names."""
     dropped: list[str] = []
-    for warrant in _warranted(session):
-        if warrant.target != target or not session.lock(warrant.name):
+    for record in _unfinished(session):
+        if record.target != target or not session.lock(record.name):
             continue
         try:
-            discard(session, warrant.name, warrant.oid)
+            discard(session, record.name, record.oid)
         finally:
-            session.unlock(warrant.name)
-        _end(session, warrant)
-        dropped.append(warrant.name)
+            session.unlock(record.name)
+        _end(session, record)
+        dropped.append(record.name)
     return dropped
 
 
 def left(session: Session) -> dict[str, bool]:
     """
-    Return the databases that look half made and that no restore works on: whether this host made them, by name.
+    Return the staging databases that no restore works on, by name: whether this host created each.
 
-    Those that it did not make, or cannot remember to have made, are for people to look at.
+    Those that it did not create, or has no record of, are for people to look at.
     """
     named = {name for _oid, name, _owner, _comment in rows(session.connection, _DATABASES) if _NAMED.search(name)}
-    ours = {warrant.name for warrant in _warranted(session)}
+    ours = {record.name for record in _unfinished(session)}
     found: dict[str, bool] = {}
     for name in sorted(named | ours):
         if session.lock(name):
@@ -133,32 +133,32 @@ def left(session: Session) -> dict[str, bool]:
     return found
 
 
-def doubts(session: Session, target: str) -> list[str]:
-    """Say what looks like a leftover of a restore into `target` and is not known as one, with the command for it."""
+def unknown_leftovers(session: Session, target: str) -> list[str]:
+    """Return a warning for each database that looks like a leftover of a restore into `target` and has no record."""
     beginning = cut(target, CUT)
     return [
-        f"The database {name!r} looks like the rest of an interrupted restore, and nothing here tells that a restore "
-        f"made it, so it stays. If it is one, run: DROP DATABASE {quote_identifier(name)}"
+        f"The database {name!r} looks like a leftover of an interrupted restore, but this host has no record of it, so "
+        f"it is kept. If it is one, run: DROP DATABASE {quote_identifier(name)}"
         for name, ours in left(session).items()
         if not ours and _NAMED.sub("", name) == beginning
     ]
 
 
-def is_half_made(session: Session, name: str) -> bool:
-    """Whether database `name` is one that this host began to fill and did not finish."""
-    return any(warrant.name == name for warrant in _warranted(session))
+def is_unfinished(session: Session, name: str) -> bool:
+    """Whether database `name` is a staging database of this host that no restore finished."""
+    return any(record.name == name for record in _unfinished(session))
 
 
-def _warranted(session: Session) -> list[Warrant]:
-    """Return the valid warrants whose database is there, and is still as it was made."""
-    if session.warrants is None:
+def _unfinished(session: Session) -> list[StagingRecord]:
+    """Return the unfinished records whose database exists, and is still as it was created."""
+    if session.records is None:
         return []
     server = system_identifier(session.connection)
     there = {int(oid): (name, owner, comment) for oid, name, owner, comment in rows(session.connection, _DATABASES)}
     return [
-        warrant
-        for warrant in session.warrants.valid()
-        if warrant.system_identifier == server and there.get(warrant.oid) == (warrant.name, warrant.owner, warrant.mark)
+        record
+        for record in session.records.unfinished()
+        if record.system_identifier == server and there.get(record.oid) == (record.name, record.owner, record.mark)
     ]
 
 
@@ -175,37 +175,37 @@ def making(
     """
     Create database `name` with the recorded properties that can only be given at creation, closed to others.
 
-    Inside the block it is marked and locked, and this host has a warrant to drop it; when the block fails it is
+    Inside the block it is marked and locked, and this host has a record to drop it; when the block fails it is
     dropped. Raise Busy when another restore works under this name.
     """
     if not session.lock(name):
-        raise Busy(f"Another restore is filling database {name!r}.", "Wait for it to end.", database=name)
+        raise Busy(f"Another restore is filling database {name!r}.", "Wait for it to finish.", database=name)
     try:
         create, *closing = properties.statements(dict(recorded), name, "create", tablespaces=tablespaces)
         execute(session.connection, create)
-        warrant: Warrant | None = None
+        record: StagingRecord | None = None
         try:
-            warrant = _noted(session, name, target, mark)
+            record = _noted(session, name, target, mark)
             execute(session.connection, f"COMMENT ON DATABASE {quote_identifier(name)} IS {quote_literal(mark)}")
             for statement in closing:
                 execute(session.connection, statement)
             yield name
         except BaseException:
-            if _dropped_after_failure(session, name, warrant) and warrant is not None:
-                _end(session, warrant)
+            if _dropped_after_failure(session, name, record) and record is not None:
+                _end(session, record)
             raise
-        _end(session, warrant)
+        _end(session, record)
     finally:
         with contextlib.suppress(RecoveryError):
             session.unlock(name)
 
 
-def _noted(session: Session, name: str, target: str, mark: str) -> Warrant:
+def _noted(session: Session, name: str, target: str, mark: str) -> StagingRecord:
     oid, _name, owner, _comment = next(row for row in rows(session.connection, _DATABASES) if row[1] == name)
-    warrant = Warrant(system_identifier(session.connection), int(oid), name, target, owner, mark)
-    if session.warrants is not None:
-        session.warrants.issue(warrant)
-    return warrant
+    record = StagingRecord(system_identifier(session.connection), int(oid), name, target, owner, mark)
+    if session.records is not None:
+        session.records.add(record)
+    return record
 
 
 def drop(session: Session, name: str, oid: int) -> None:
@@ -220,8 +220,8 @@ def drop(session: Session, name: str, oid: int) -> None:
             stack.enter_context(contextlib.closing(connect(session.login, name, read_only=True)))
         if exists(session, name) not in {oid, 0}:
             raise DatabaseError(
-                f"The database {name!r} is not the one that was to be dropped: it took that name meanwhile.",
-                "It stays as it is. Find out who renames databases, and run again.",
+                f"The database {name!r} is not the one to drop: it was given that name in the meantime.",
+                "Nothing was dropped. Find out who renames databases, and run again.",
                 database=name,
             )
         execute(session.connection, f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
@@ -243,21 +243,21 @@ def discard(session: Session, name: str, oid: int) -> None:
     drop(session, name, oid)
 
 
-def _end(session: Session, warrant: Warrant) -> None:
+def _end(session: Session, record: StagingRecord) -> None:
     """End it; one that cannot be ended leads to no database any more, since the mark is gone."""
     with contextlib.suppress(RecoveryError):
-        if session.warrants is not None:
-            session.warrants.end(warrant)
+        if session.records is not None:
+            session.records.end(record)
 
 
-def _dropped_after_failure(session: Session, name: str, warrant: Warrant | None) -> bool:
+def _dropped_after_failure(session: Session, name: str, record: StagingRecord | None) -> bool:
     """Drop it, over a second connection when the first is what failed; what cannot be done now the next run does."""
     try:
-        discard(session, name, warrant.oid if warrant else exists(session, name))
+        discard(session, name, record.oid if record else exists(session, name))
     except RecoveryError:
         try:
             with manage(session.login) as other:
-                discard(other, name, warrant.oid if warrant else exists(other, name))
+                discard(other, name, record.oid if record else exists(other, name))
         except RecoveryError:
             return False
     return True

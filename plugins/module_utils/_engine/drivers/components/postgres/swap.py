@@ -57,7 +57,7 @@ def refuse_sessions(session: Session, database: str) -> None:
     if found.total:
         raise Busy(
             f"The database {database!r} is in use: {found}.",
-            "Stop these programs, or give force_disconnect: true to end their sessions.",
+            "Stop these programs, or set force_disconnect: true to end their sessions.",
             sessions=dict(found.counts),
         )
 
@@ -98,8 +98,8 @@ def _rename(session: Session, old: str, new: str) -> None:
     except RecoveryError as exc:
         if exc.details.get("sqlstate") == "55006":
             raise Busy(
-                f"The database {old!r} is in use, so nothing was swapped.",
-                "Stop the programs that use it, or give force_disconnect: true to end their sessions.",
+                f"The database {old!r} is in use, so nothing was replaced.",
+                "Stop the programs that use it, or set force_disconnect: true to end their sessions.",
             ) from exc
         raise
 

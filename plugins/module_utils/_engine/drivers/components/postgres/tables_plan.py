@@ -18,7 +18,7 @@ from ....ground.errors import DatabaseError, RecoveryError
 from ....ground.units import human_count
 from ..base import Comparison
 from ..target import Committed
-from . import members, proof, role_choice, roles, snapshot, staging_database, toc, unmade
+from . import failed_objects, members, proof, role_choice, roles, snapshot, staging_database, toc
 from .connection import connect, execute, qualified, rows
 from .decision import make_tools, tablespace_notes
 from .restore_plan import RestorePlan
@@ -78,7 +78,7 @@ class TablesPlan(RestorePlan):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is worth knowing before."""
-        lost = (f"{what} was left out: it needs or belongs to what was not chosen." for what in self._selected.left_out)
+        lost = (f"{what} is not restored: it depends on an unselected object." for what in self._selected.left_out)
         return (*tablespace_notes(self._session, self._contents), *lost)
 
     def decide(self) -> None:
@@ -109,7 +109,7 @@ class TablesPlan(RestorePlan):
         made = self._dropped_on_failure(self._tables) if self._exists else self._making(self._temporary, ())
         with made as database:
             loaded = self._loader.load(database, self._selected.choice)
-            unmade.require(loaded.losses)
+            failed_objects.require(loaded.losses)
             yield TablesPlace(self._wanted, database, self._contents, self._tables, tuple(map(str, loaded.losses)))
 
     def commit(self, _place: Place, /) -> Committed:
@@ -171,8 +171,8 @@ class TablesPlan(RestorePlan):
         needed = role_choice.needed(self._contents.roles)
         if missing := sorted(needed - roles.names(self._session.connection)):
             raise DatabaseError(
-                f"The roles {', '.join(missing)} of the backup are missing on this server.",
-                "Create those that own or may use the tables, or restore the whole database once.",
+                f"The roles {', '.join(missing)} of the backup do not exist on this server.",
+                "Create the roles that own or use the tables, or restore the whole database once.",
                 roles=missing,
             )
 
@@ -181,8 +181,8 @@ class TablesPlan(RestorePlan):
             there = {(schema, name) for schema, name, _oid in rows(connection, _RELATIONS)}
         if present := [qualified(*table) for table in tables if table in there]:
             raise DatabaseError(
-                f"The database {self.target!r} has {', '.join(present)} already.",
-                "Rename it there, or leave out target_db: the tables then go into a fresh database.",
+                f"The database {self.target!r} already has {', '.join(present)}.",
+                "Rename it there, or omit target_db: the tables then go into a new database.",
                 tables=present,
             ).naming(*present)
 

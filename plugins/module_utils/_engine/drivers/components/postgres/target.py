@@ -59,13 +59,13 @@ def inspect_target(session: Session, name: str) -> Target:
     oid, size, prepared = found[0]
     if prepared:
         raise DatabaseError(
-            f"The database {name!r} has {prepared} prepared transactions, which hold its data and would be lost.",
+            f"The database {name!r} has {prepared} prepared transactions, which contain data and would be lost.",
             "COMMIT PREPARED or ROLLBACK PREPARED each of them (see pg_prepared_xacts), and run again.",
             prepared=prepared,
         )
     stays = [what for (what,) in rows(session.connection, _STAYS, [name, oid])]
     notes = [
-        f"{count} standby servers will see the change." for (count,) in rows(session.connection, _STANDBYS) if count
+        f"{count} standbys will replicate the change." for (count,) in rows(session.connection, _STANDBYS) if count
     ]
     if here := sessions(session, name).total:
         notes.append(f"{here} sessions are connected to {name}.")
@@ -75,18 +75,18 @@ def inspect_target(session: Session, name: str) -> Target:
 def check_versions(target: ServerInfo, programs: Programs, source: Mapping[str, t.Any], dumped_by: str) -> None:
     """Raise DatabaseError when the server or its programs are older than what the backup came from."""
     if target.in_recovery:
-        raise DatabaseError("The server is a standby, which only replays.", "Restore on its primary.")
+        raise DatabaseError("The server is a standby, which is read-only.", "Restore on the primary.")
     major = int(source["server_version_num"]) // 10000
     if target.major < major:
         raise DatabaseError(
             f"The backup is of PostgreSQL {major} and the server is {target.major}.",
-            f"Restore into PostgreSQL {major} or newer: going back is not possible.",
+            f"Restore into PostgreSQL {major} or newer; PostgreSQL cannot restore into an older version.",
             backup_major=major,
             server_major=target.major,
         )
     if programs.major < int(dumped_by.split(".", 1)[0] or 0):
         raise DatabaseError(
-            f"The backup was made by pg_dump {dumped_by}, and only pg_restore {programs.version} is here.",
+            f"The backup was made by pg_dump {dumped_by}, and only pg_restore {programs.version} is installed.",
             "Install the client package of that version or a newer one.",
         )
 
@@ -97,8 +97,8 @@ def check_extensions(connection: Connection, entries: Sequence[Entry]) -> None:
     there = {name for (name,) in rows(connection, "SELECT name::text FROM pg_catalog.pg_available_extensions")}
     if missing := sorted(wanted - there):
         raise DatabaseError(
-            f"The server has no package of the extensions {', '.join(missing)}.",
-            "Install them on the server, and run again.",
+            f"The server does not have the extensions {', '.join(missing)}.",
+            "Install their packages on the server, and run again.",
             extensions=missing,
         )
 
@@ -106,11 +106,11 @@ def check_extensions(connection: Connection, entries: Sequence[Entry]) -> None:
 def check_space(free: int | None, needed: int) -> str:
     """Return a note about the room on the server's disk. Raise DatabaseError when the tables alone do not fit."""
     if free is None:
-        return "The free space of the server cannot be seen from here."
+        return "The free disk space of the server cannot be checked from this host."
     if free < needed:
         raise DatabaseError(
             f"The tables need {needed >> 20} MiB and the server's disk has {free >> 20} MiB left.",
-            "Make room; strategy in_place needs none for a second copy.",
+            "Free space, or use strategy: in_place, which needs no second copy.",
             free=free,
             needed=needed,
         )
@@ -127,14 +127,14 @@ def choose_roles(
     chosen = role_choice.choose(session.connection, recorded, wish)
     if chosen.absent:
         raise DatabaseError(
-            f"The database needs the roles {', '.join(chosen.absent)}, which are missing here.",
-            "Create them first, or give roles: needed (lifeboat_restore_roles).",
+            f"The database needs the roles {', '.join(chosen.absent)}, which do not exist on this server.",
+            "Create them first, or set roles: needed (lifeboat_restore_roles).",
             roles=list(chosen.absent),
         )
     may = server.superuser or one(session.connection, "SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user")
     if chosen.statements and not may:
         raise DatabaseError(
-            f"The backup's roles are missing here and {server.user} may not create them.",
+            f"The backup's roles do not exist on this server, and {server.user} may not create them.",
             "Create them first, or restore as a role with CREATEROLE.",
         )
     return chosen
@@ -148,8 +148,8 @@ def check_names(session: Session, recorded: Mapping[str, t.Any], chosen: role_ch
     if foreign and encoding == "UTF8":
         raise DatabaseError(
             f"The role {readable(foreign[0])} cannot be named from the database {place}, whose encoding is UTF8.",
-            f"Restore on a server that was made with encoding {recorded['encoding']} or SQL_ASCII, or rename the role "
-            "in the source and make another backup.",
+            f"Restore on a server with encoding {recorded['encoding']} or SQL_ASCII, or rename the role and back up "
+            "again.",
             roles=[readable(name) for name in foreign],
         )
 
@@ -168,9 +168,9 @@ def check_owners(
         owner = entry.owner(owners)
         if entry.kind in kinds and owner and owner not in chosen.superusers and name not in accepted:
             raise DatabaseError(
-                f"{name} belongs to the role {owner}, which must be a superuser for it and is none here.",
-                "Give role_privileges: [superuser] (lifeboat_role_privileges), make that role a superuser, or list the "
-                "object in accept_failed to go without.",
+                f"{name} belongs to the role {owner}, which must be a superuser for it and is not one on this server.",
+                "Set role_privileges: [superuser] (lifeboat_role_privileges), make that role a superuser, or add the "
+                "object to accept_failed to restore without it.",
                 object=name,
                 role=owner,
             )
@@ -185,7 +185,7 @@ def collation_note(connection: Connection, recorded: Mapping[str, t.Any]) -> str
     now = one(connection, query)
     if not now or now == before:
         return ""
-    return f"Text sorts by collation version {now} here and by {before} in the source; indexes are built accordingly."
+    return f"The collation version is {now} here and {before} in the source; indexes are built for the version here."
 
 
 def _holds_data(session: Session, name: str) -> bool:

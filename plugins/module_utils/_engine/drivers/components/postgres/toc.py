@@ -101,7 +101,7 @@ def parse(listing: bytes) -> tuple[Entry, ...]:
             needs = tuple(int(number) for number in match["ids"].split())
             entries[-1] = dataclasses.replace(entries[-1], needs=needs)
     if b"Archive created at" not in listing:
-        raise Tampered("The list of an archive is not readable.", "Use pg_restore of the version that made it.")
+        raise Tampered("The archive's table of contents is malformed.", "Use pg_restore of the version that made it.")
     return tuple(entries)
 
 

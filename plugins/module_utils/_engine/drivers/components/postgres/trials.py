@@ -27,8 +27,8 @@ if t.TYPE_CHECKING:
     from ....ground.model import World
     from ..base import Answering, Run, Stored
     from .connection import Connection, Login
+    from .failed_objects import Loss
     from .restorer import Tools
-    from .unmade import Loss
 
 SCRATCH_DIRECTORY = "/var/lib/lifeboat-scratch"
 CHECKER = "lifeboat_check"
@@ -123,7 +123,7 @@ class _ScratchPlace(DatabasePlace):
             with contextlib.closing(connect(self.login, DATABASE, read_only=True)) as connection:
                 after = properties.read(connection)
         except RecoveryError as exc:
-            return (), (f"With the database's own settings no session starts here: {exc.cause}",)
+            return (), (f"With the database's own settings, no session can be opened on this host: {exc.cause}",)
         return tuple(map(str, changed_properties(before["properties"], after, self._replaced))), ()
 
     def _connect(self) -> Connection:

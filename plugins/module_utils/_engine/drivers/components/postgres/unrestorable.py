@@ -35,8 +35,8 @@ def findings(connection: Connection) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "unrestorable",
-                f"PostgreSQL's own dump may be unable to make the {name} again: only search_path finds {operator}.",
-                "A validation tells. Write it with OPERATOR(schema.=), or a restore goes without it, by accept_failed.",
+                f"The {name} may not be restorable from a dump: it finds {operator} only through search_path.",
+                "Validate the backup. Write OPERATOR(schema.=) in it, or restore without it, by accept_failed.",
                 (name, operator),
             )
 

@@ -28,7 +28,7 @@ class Watch(threading.Thread):
 
     def __init__(self, looks: Sequence[Look], end: Callable[[], None]) -> None:
         super().__init__(daemon=True)
-        self._looks = looks
+        self._checks = looks
         self._end = end
         self._over = threading.Event()
         self.reason: DatabaseError | None = None
@@ -44,7 +44,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         while self.reason is None and not self._over.wait(STEP):
-            self.reason = next(filter(None, (look() for look in self._looks)), None)
+            self.reason = next(filter(None, (check() for check in self._checks)), None)
         if self.reason is not None:
             self._end()
 
@@ -52,48 +52,48 @@ class Watch(threading.Thread):
 def at_room(directory: str) -> Look:
     """Return a look at the disk of `directory`."""
 
-    def look() -> DatabaseError | None:
+    def check() -> DatabaseError | None:
         if not (said := disk.shortage(directory)):
             return None
         return DatabaseError(
-            f"The restored database takes the room below {directory} that others need: {said}.",
-            "Make room there, or set scratch_dir to a place that has it.",
+            f"The restored database fills up {directory}: {said}.",
+            "Free space there, or set scratch_dir to a directory with more space.",
         )
 
-    return look
+    return check
 
 
 def at_memory(most: int) -> Look:
     """Return a look at how much this process grows from now on: no more than `most` bytes."""
     before = memory()
 
-    def look() -> DatabaseError | None:
+    def check() -> DatabaseError | None:
         if memory() - before <= most:
             return None
         return DatabaseError(
-            f"What the scratch cluster answered took more than {human_size(most)} of this process's memory.",
-            "The backup has functions in place of PostgreSQL's own, or rows that are that large: look who may create "
-            "objects in its database.",
+            f"The answer of the scratch cluster takes more than {human_size(most)} of memory.",
+            "The backup replaces functions of PostgreSQL, or has very large rows: check who may create objects in it.",
         )
 
-    return look
+    return check
 
 
 def at_time(limit: float) -> Look:
     """Return a look at the time: no more than `limit` seconds from now on, unless they are 0."""
     end = time.monotonic() + limit
 
-    def look() -> DatabaseError | None:
+    def check() -> DatabaseError | None:
         if not limit or time.monotonic() < end:
             return None
         return DatabaseError(
-            f"The restored database was not proved within {human_duration(limit)}, so its scratch cluster was ended.",
-            "Look for functions of the backup that wait or never end, in its constraints, defaults and indexes; if it "
-            "only needs longer, raise timeout (lifeboat_validate_timeout).",
+            f"The restored database was not validated within {human_duration(limit)}, so its scratch cluster was "
+            "stopped.",
+            "Raise timeout (lifeboat_validate_timeout) if it only needs longer; otherwise look for functions that wait "
+            "or loop in the backup's constraints, defaults and indexes.",
             field="timeout",
         )
 
-    return look
+    return check
 
 
 def memory() -> int:

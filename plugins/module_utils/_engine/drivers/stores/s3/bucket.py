@@ -23,24 +23,24 @@ if t.TYPE_CHECKING:
 
 CODES: dict[str, Judgement] = {
     "NoSuchBucket": (StoreError, "The bucket does not exist.", "Create it, or correct store.url."),
-    "NoSuchKey": (NotFound, "It is not there.", ""),
+    "NoSuchKey": (NotFound, "It does not exist.", ""),
     "InvalidAccessKeyId": (AccessDenied, "The store does not know the access key.", CHECK_KEYS),
-    "SignatureDoesNotMatch": (AccessDenied, "The secret does not belong to the access key.", CHECK_KEYS),
+    "SignatureDoesNotMatch": (AccessDenied, "The secret does not match the access key.", CHECK_KEYS),
     "ExpiredToken": (AccessDenied, "The session token has expired.", "Renew it, and run again."),
-    "InvalidToken": (AccessDenied, "The session token is not valid.", "Renew it, and run again."),
+    "InvalidToken": (AccessDenied, "The session token is invalid.", "Renew it, and run again."),
     "RequestTimeTooSkewed": (
         StoreError,
-        "The clocks of this machine and of the store differ too much.",
-        "Set this machine's clock right (chronyd or systemd-timesyncd), and run again.",
+        "The clocks of this host and of the store differ too much.",
+        "Correct the clock of this host (chronyd or systemd-timesyncd), and run again.",
     ),
-    "BucketAlreadyExists": (StoreError, "Somebody else has a bucket of that name.", "Choose another for store.url."),
-    "OperationAborted": (StoreError, "Another change of the bucket is under way.", "Run again later."),
+    "BucketAlreadyExists": (StoreError, "Somebody else has a bucket of that name.", "Use another name in store.url."),
+    "OperationAborted": (StoreError, "Another change of the bucket is in progress.", "Run again later."),
     "AuthorizationHeaderMalformed": (StoreError, "The store is in another region.", "Set store.region."),
     "PermanentRedirect": (StoreError, "The bucket is in another region.", "Set store.region or store.endpoint."),
-    "QuotaExceeded": (Full, "The quota of the bucket or its user is used up.", "Raise it, or free space."),
-    "EntityTooLarge": (StoreError, "The object is larger than the store takes.", "Use smaller volumes."),
-    "SlowDown": (StoreError, "The store asks to slow down, again and again.", "Run again later."),
-    "NoSuchUpload": (StoreError, "The store forgot the upload while it ran.", "Run again."),
+    "QuotaExceeded": (Full, "The quota of the bucket or of its user is exhausted.", "Raise it, or free space."),
+    "EntityTooLarge": (StoreError, "The object is larger than the store accepts.", "Use smaller volumes."),
+    "SlowDown": (StoreError, "The store keeps throttling the requests.", "Run again later."),
+    "NoSuchUpload": (StoreError, "The store lost the upload while it ran.", "Run again."),
     **dict.fromkeys(
         ("BadDigest", "XAmzContentSHA256Mismatch"),
         (StoreError, "The bytes changed on their way to the store.", "Run again; check network and memory."),
@@ -50,18 +50,18 @@ CODES: dict[str, Judgement] = {
 MARKS: dict[str, Judgement] = {
     "External AWS credential provider": (
         AccessDenied,
-        "The credentials file can no longer be read.",
-        "Put it back, and run again.",
+        "The credentials file cannot be read any more.",
+        "Restore it, and run again.",
     ),
     **dict.fromkeys(
         ("latest/api/token", "latest/meta-data", "Unable to locate credentials"),
         (
             AccessDenied,
-            "No credentials are given, and this machine has none of its own.",
+            "No credentials are set, and this host has none of its own.",
             "Set store.credentials_file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment.",
         ),
     ),
-    "Content-MD5": (StoreError, "The bucket takes only objects with a checksum.", "Set store.checksums to true."),
+    "Content-MD5": (StoreError, "The bucket accepts only objects with a checksum.", "Set store.checksums to true."),
 }
 
 

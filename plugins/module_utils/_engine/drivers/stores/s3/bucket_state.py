@@ -49,7 +49,7 @@ def versioning(control: Control) -> str | None:
     try:
         found = control.ask(
             "get_bucket_versioning",
-            "Reading the versioning of the bucket",
+            "Reading the bucket's versioning",
             right="s3:GetBucketVersioning",
             absent={"NoSuchBucket"},
         )
@@ -95,7 +95,7 @@ def apply(control: Control, plan: Plan, guards: BucketGuards, area: Area, before
     if plan.versioning:
         control.ask(
             "put_bucket_versioning",
-            "Switching on versions",
+            "Enabling versioning",
             right="s3:PutBucketVersioning",
             VersioningConfiguration={"Status": "Enabled"},
         )
@@ -107,8 +107,8 @@ def apply(control: Control, plan: Plan, guards: BucketGuards, area: Area, before
     missing = guards_.plan(after, guards, area).changes
     if missing:
         raise StoreError(
-            f"{control.url} took the guards of the bucket and does not show them: {missing[0]}.",
-            "Run again; if it stays, this store cannot guard backups.",
+            f"{control.url} accepted the protection of the bucket, but does not show it: {missing[0]}.",
+            "Run again; if it persists, this store cannot protect backups.",
             missing=[str(change) for change in missing],
         )
     return after
@@ -120,7 +120,7 @@ def _create(control: Control, *, locked: bool) -> None:
         parameters["CreateBucketConfiguration"] = {"LocationConstraint": control.region}
     # Another run may have made it since we looked.
     made = {"BucketAlreadyOwnedByYou"}
-    control.ask("create_bucket", "Making the bucket", right="s3:CreateBucket", absent=made, **parameters)
+    control.ask("create_bucket", "Creating the bucket", right="s3:CreateBucket", absent=made, **parameters)
 
 
 def _put_lock(control: Control, lock: Lock) -> None:
@@ -136,8 +136,8 @@ def _put_lock(control: Control, lock: Lock) -> None:
     )
     if answer is None:
         raise StoreError(
-            f"{control.url} cannot switch on Object Lock for a bucket that exists.",
-            "Use a store that can, or make another bucket with bucket.create, which locks it from the start.",
+            f"{control.url} cannot enable Object Lock for an existing bucket.",
+            "Use a store that can, or create another bucket with bucket.create, which enables it from the start.",
             url=control.url,
         )
 
@@ -160,5 +160,5 @@ def _put_rules(control: Control, plan: Plan, before: State) -> None:
         if exc.details.get("status") != BAD_REQUEST or exc.details.get("code") in CODES:
             raise
         exc.details["field"] = "bucket.transitions"
-        remedy = "Give storage classes that this store has, each after as many days as it asks for."
+        remedy = "Use storage classes that this store has, each after at least its minimum of days."
         raise StoreError(exc.cause, remedy, **exc.details) from exc

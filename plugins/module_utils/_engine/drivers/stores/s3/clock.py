@@ -15,7 +15,7 @@ import ssl
 import typing as t
 import urllib.parse
 
-from .opening import address
+from .factory import address
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

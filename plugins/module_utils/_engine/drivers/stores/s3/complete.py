@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ....ground.errors import AccessDenied, MissingLibrary, Unbelievable
+from ....ground.errors import AccessDenied, InconsistentStore, MissingLibrary
 from ..base import is_there
 
 if t.TYPE_CHECKING:
@@ -37,7 +37,7 @@ class CompleteListing:
         self._rest = self._rest_by_control if thorough else self._rest_by_store
 
     def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
-        """Do what `Store.list` does. Raise Unbelievable when the store contradicts itself."""
+        """Do what `Store.list` does. Raise InconsistentStore when the store contradicts itself."""
         last, seen = after, False
         for info in self._store.list(prefix, after):
             last, seen = info.name, True
@@ -47,13 +47,13 @@ class CompleteListing:
             yield from rest
 
     def _rest_by_control(self, prefix: str, last: str, *, seen: bool) -> Sequence[ObjectInfo]:  # noqa: ARG002
-        """Return what follows after `last` that was not seen. Raise Unbelievable when the store does not tell of it."""
+        """Return what follows `last` and was not listed. Raise InconsistentStore when the store hides it."""
         if not self._follows(prefix, last):
             return []
         found = list(self._store.list(prefix, last))
         if not found and self._follows(prefix, last):
-            raise Unbelievable(
-                f"{self._store.url} lists less of {prefix} than it holds.",
+            raise InconsistentStore(
+                f"{self._store.url} lists less of {prefix} than it contains.",
                 "Find out why, and run again.",
                 prefix=prefix,
             )
@@ -64,9 +64,9 @@ class CompleteListing:
         if seen:
             again = [info for info in self._store.list(prefix, last[:-1]) if info.name >= last]
             if (not again or again[0].name != last) and is_there(self._store, last):
-                raise Unbelievable(
-                    f"{self._store.url} lists {last} once and not again.",
-                    "Find out what answers for this store, and run again.",
+                raise InconsistentStore(
+                    f"{self._store.url} listed {last} once, but not again.",
+                    "Check what is between this host and the store, and run again.",
                     prefix=prefix,
                 )
             return [info for info in again if info.name > last]

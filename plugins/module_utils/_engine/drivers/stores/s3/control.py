@@ -88,8 +88,8 @@ class Control:
                 # What was parsed as a listing need not have been one: this part of it never lacks.
                 if "IsTruncated" not in page:
                     raise StoreError(
-                        f"{doing} failed at {self.url}: the store answers with something else.",
-                        "Check that store.endpoint is that of an S3 service, and what stands between.",
+                        f"{doing} failed at {self.url}: the response is not that of an S3 service.",
+                        "Check that store.endpoint is that of an S3 service, and any proxy in between.",
                     )
                 yield page
         except _raised_by_boto3() as exc:
@@ -121,7 +121,7 @@ def store_time(answer: Mapping[str, t.Any]) -> datetime:
     try:
         return email.utils.parsedate_to_datetime(date)
     except ValueError:
-        raise StoreError("The store does not say what time it is.", "Use another S3 service.") from None
+        raise StoreError("The store's responses contain no time.", "Use another S3 service.") from None
 
 
 def _answer(exc: BaseException) -> failures.Answer:
@@ -145,7 +145,7 @@ def _libraries() -> tuple[t.Any, t.Any]:
         import botocore.exceptions  # noqa: PLC0415
         import botocore.session  # noqa: PLC0415
     except ImportError:
-        raise MissingLibrary("boto3", "to look after a bucket and the versions in it") from None
+        raise MissingLibrary("boto3", "to manage a bucket and the versions in it") from None
     return boto3, botocore
 
 

@@ -46,7 +46,7 @@ def from_environment(environ: Mapping[str, str]) -> Credentials | None:
         return None
     if not access or not secret:
         missing = "AWS_SECRET_ACCESS_KEY" if access else "AWS_ACCESS_KEY_ID"
-        raise UsageError(f"The environment lacks {missing}.", "Set both or neither, or name a credentials file.")
+        raise UsageError(f"The environment lacks {missing}.", "Set both or neither, or set store.credentials_file.")
     return Credentials(access, secret, environ.get("AWS_SESSION_TOKEN") or None)
 
 
@@ -62,7 +62,7 @@ def from_file(path: str, profile: str) -> Credentials:
     if not access or not secret:
         raise UsageError(
             f"Profile {profile} of the credentials file {path} lacks aws_access_key_id or aws_secret_access_key.",
-            "Add both; roles and credential processes are not looked up here.",
+            "Add both; roles and credential processes are not supported there.",
             field=FIELD,
         )
     return Credentials(access, secret, found.get("aws_session_token") or None)
@@ -89,7 +89,7 @@ def _read(path: str) -> str:
             mode = os.fstat(file.fileno()).st_mode
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise UsageError(
-                    f"The credentials file {path} can be used by others than its owner (mode {mode & 0o777:04o}).",
+                    f"The credentials file {path} is accessible to others (mode {mode & 0o777:04o}).",
                     f"Set its mode to 0600 (chmod 0600 {path}), and replace the keys if others may have read it.",
                     field=FIELD,
                 )
@@ -97,7 +97,7 @@ def _read(path: str) -> str:
     except OSError as exc:
         raise UsageError(
             f"The credentials file {path} cannot be read: {exc.strerror}.",
-            "Correct the path, or give the user who runs this the file.",
+            "Correct the path, or make the file readable for this user.",
             field=FIELD,
         ) from exc
     except UnicodeDecodeError:
@@ -117,7 +117,7 @@ def _parse(path: str, text: str) -> configparser.ConfigParser:
 
 def _malformed(path: str) -> UsageError:
     return UsageError(
-        f"The credentials file {path} is no INI file.",
-        "Write [default], aws_access_key_id = … and aws_secret_access_key = … into it, a line each.",
+        f"The credentials file {path} is not an INI file.",
+        "Write [default], aws_access_key_id = … and aws_secret_access_key = … into it, one per line.",
         field=FIELD,
     )

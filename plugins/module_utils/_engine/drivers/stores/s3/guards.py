@@ -106,7 +106,7 @@ def parse(options: Mapping[str, t.Any], field: str = "bucket") -> BucketGuards:
     given = {key: value for key, value in options.items() if value is not None}
     unknown = sorted(set(given) - KEYS)
     if unknown:
-        raise _refused(f"{field}.{unknown[0]}", "is not known", f"Give some of {', '.join(sorted(KEYS))}.")
+        raise _refused(f"{field}.{unknown[0]}", "is not known", f"Use some of {', '.join(sorted(KEYS))}.")
     lock = given.get("object_lock")
     steps = given.get("transitions")
     return BucketGuards(
@@ -128,7 +128,7 @@ def plan(state: State, guards: BucketGuards, area: Area) -> Plan:
     """
     if not state.exists and not guards.create:
         raise UsageError(
-            "The bucket does not exist.", "Set bucket.create to true, or correct store.url.", field="bucket.create"
+            "The bucket does not exist.", "Set bucket.create: true, or correct store.url.", field="bucket.create"
         )
     changes = [] if state.exists else [Change("bucket", "missing", "made")]
     versioning = state.versioning != "enabled" and (guards.versioning or guards.object_lock is not None)
@@ -161,8 +161,8 @@ def warnings(state: State, guards: BucketGuards, area: Area) -> list[str]:
     found = lifecycle.dangers(state.rules, area)
     if guards.noncurrent_days and guards.noncurrent_days < SHORT_GRACE:
         found.append(
-            f"Backups that somebody hides or overwrites are gone {in_days(guards.noncurrent_days)} later, once their "
-            f"lock has ended. Set bucket.noncurrent_days to {SHORT_GRACE} or more."
+            f"Backups that somebody hides or overwrites are deleted {in_days(guards.noncurrent_days)} later, once "
+            f"their lock has ended. Set bucket.noncurrent_days to {SHORT_GRACE} or more."
         )
     return found
 
@@ -203,8 +203,8 @@ def _planned_rules(state: State, guards: BucketGuards, area: Area) -> tuple[tupl
 def _check_stronger(lock: Lock, before: Lock | None, guards: BucketGuards) -> None:
     if before is not None and lock.weaker_than(before) and not guards.allow_weaker:
         raise UsageError(
-            f"The option bucket.object_lock ({lock}) is weaker than what the bucket has ({before}).",
-            "Declare at least that much, or set bucket.allow_weaker to true.",
+            f"The option bucket.object_lock ({lock}) is weaker than that of the bucket ({before}).",
+            "Declare at least that, or set bucket.allow_weaker: true.",
             field="bucket.object_lock",
         )
 
@@ -212,9 +212,9 @@ def _check_stronger(lock: Lock, before: Lock | None, guards: BucketGuards) -> No
 def _lock(options: Mapping[str, t.Any], field: str) -> Lock:
     mode, days = options.get("mode"), options.get("days")
     if mode not in MODES:
-        raise _refused(f"{field}.mode", f"is {mode!r}, which is no mode of Object Lock", f"Give {' or '.join(MODES)}.")
+        raise _refused(f"{field}.mode", f"is {mode!r}, which is not an Object Lock mode", f"Use {' or '.join(MODES)}.")
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MOST_DAYS:
-        raise _refused(f"{field}.days", f"is {days!r}", f"Give a whole number of days from 1 to {MOST_DAYS}.")
+        raise _refused(f"{field}.days", f"is {days!r}", f"Use a whole number of days from 1 to {MOST_DAYS}.")
     return Lock(str(mode), days)
 
 
@@ -224,12 +224,14 @@ def _transitions(steps: Sequence[Mapping[str, t.Any]], field: str) -> tuple[Tran
         place, name, days = f"{field}[{number}]", step.get("storage_class"), step.get("days")
         if not isinstance(name, str) or not re.fullmatch(r"[A-Z][A-Z0-9_-]{1,63}", name) or name == "STANDARD":
             raise _refused(
-                f"{place}.storage_class", f"is {name!r}, which is no colder class", "Give one such as GLACIER_IR."
+                f"{place}.storage_class",
+                f"is {name!r}, not a colder storage class",
+                "Use one such as GLACIER_IR.",
             )
         if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_DAYS:
-            raise _refused(f"{place}.days", f"is {days!r}", f"Give a whole number of days from 0 to {MOST_DAYS}.")
+            raise _refused(f"{place}.days", f"is {days!r}", f"Use a whole number of days from 0 to {MOST_DAYS}.")
         if found and days <= found[-1].days:
-            raise _refused(f"{place}.days", "is not later than the step before it", "Put the steps in order.")
+            raise _refused(f"{place}.days", "is not later than the transition before it", "Sort them by days.")
         found.append(Transition(name, days))
     return tuple(found)
 
@@ -239,7 +241,7 @@ def _days(given: Mapping[str, t.Any], key: str, field: str) -> int | None:
     if days is None:
         return None
     if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_DAYS:
-        raise _refused(f"{field}.{key}", f"is {days!r}", f"Give days from 1 to {MOST_DAYS}, or 0 for none.")
+        raise _refused(f"{field}.{key}", f"is {days!r}", f"Use days from 1 to {MOST_DAYS}, or 0 for none.")
     return days
 
 
@@ -252,4 +254,4 @@ def _said(value: object) -> str:
 
 
 def _refused(field: str, cause: str, remedy: str) -> UsageError:
-    return UsageError(f"The option {field} {cause}.", remedy, field=field)
+    return UsageError(f"{field} {cause}.", remedy, field=field)

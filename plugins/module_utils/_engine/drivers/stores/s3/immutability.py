@@ -118,7 +118,7 @@ def _put(control: Control, name: str) -> _Canary:
     version_id = (answer or {}).get("VersionId")
     if not version_id:
         raise StoreError(
-            f"{control.url} keeps no versions: whoever may write can overwrite every backup.",
+            f"{control.url} keeps no versions: anyone who may write can overwrite every backup.",
             "Declare bucket.versioning and bucket.object_lock.",
             url=control.url,
         )
@@ -133,11 +133,11 @@ def _lock(canary: _Canary) -> versions.Held | None:
     except AccessDenied:
         return None
     except NotFound:
-        raise _untrue(canary, "took the canary and does not show it") from None
+        raise _untrue(canary, "accepted the canary, but does not show it") from None
     if found is None or not found.now:
         raise StoreError(
-            f"{canary.control.url} gives no lock to what is written to it: a backup can be deleted at once.",
-            "Declare bucket.object_lock, which locks every version by itself.",
+            f"{canary.control.url} does not lock new objects: a backup can be deleted at once.",
+            "Declare bucket.object_lock, which locks every new version.",
             url=canary.control.url,
         )
     return found
@@ -172,8 +172,8 @@ def _attack_by_shortening(canary: _Canary, lock: versions.Held | None) -> Reason
         found = _lock(canary)
         if found is None or found.until < until - SLACK:
             raise StoreError(
-                f"{canary.control.url} let the lock of a version be shortened by these credentials.",
-                "This store does not protect backups: use one that enforces Object Lock.",
+                f"{canary.control.url} allows these credentials to shorten the lock of a version.",
+                "Backups there are not protected: use a store that enforces Object Lock.",
                 url=canary.control.url,
                 version_id=canary.version_id,
             )
@@ -213,26 +213,24 @@ def _refused(exc: StoreError) -> bool:
 def _not_enforced(canary: _Canary, lock: versions.Held | None, *, bypassed: bool) -> StoreError:
     if bypassed:
         return StoreError(
-            f"These credentials may bypass the lock of {canary.control.url}: whoever has them can delete backups.",
-            "Take s3:BypassGovernanceRetention from them, or declare the mode compliance.",
+            f"These credentials may bypass the lock of {canary.control.url}: anyone who has them can delete backups.",
+            "Remove s3:BypassGovernanceRetention from their policy, or declare the mode compliance.",
             url=canary.control.url,
             version_id=canary.version_id,
         )
     try:
         canary.held()
-        shown = " It still shows the version, so its answers are worth nothing."
+        shown = " It still shows the version, so its responses cannot be trusted."
     except StoreError:
         shown = ""
     until = f" until {lock.until:%Y-%m-%d %H:%M} UTC" if lock else ""
     return StoreError(
-        f"{canary.control.url} took a lock{until} and let the locked version be deleted.{shown}",
-        "This store does not enforce Object Lock: use one that does.",
+        f"{canary.control.url} accepted a lock{until}, but deleted the locked version.{shown}",
+        "Use a store that enforces Object Lock.",
         url=canary.control.url,
         version_id=canary.version_id,
     )
 
 
 def _untrue(canary: _Canary, what: str) -> StoreError:
-    return StoreError(
-        f"{canary.control.url} {what}.", "This store cannot be trusted with backups.", url=canary.control.url
-    )
+    return StoreError(f"{canary.control.url} {what}.", "Do not store backups there.", url=canary.control.url)

@@ -129,15 +129,15 @@ def dangers(rules: Iterable[Rule], area: Area) -> list[str]:
         name = f"The bucket's lifecycle rule {rule.get('ID') or 'without a name'}"
         expiration = rule.get("Expiration") or {}
         if "Days" in expiration or "Date" in expiration:
-            found.append(f"{name} deletes backups without asking the retention policy.")
+            found.append(f"{name} deletes backups regardless of the retention policy.")
         days = (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays", SHORT_GRACE)
         if days < SHORT_GRACE:
             found.append(
-                f"{name} removes backups that somebody hides or overwrites, once not locked, {in_days(days)} later."
+                f"{name} deletes hidden or overwritten backups {in_days(days)} later, once their lock has ended."
             )
         frozen = {step.get("StorageClass") for step in rule.get("Transitions", ())} & FROZEN
         if frozen and not _prefix(rule).startswith(area.data):
-            found.append(f"{name} sends records that every run reads to {min(frozen)}.")
+            found.append(f"{name} moves records that every run reads to {min(frozen)}.")
     return found
 
 

@@ -127,7 +127,7 @@ def held(control: Control, name: str, version_id: str | None = None) -> Held | N
         **which,
     )
     if answer is None:
-        raise NotFound(f"{control.url} does not hold that version of {name}.", name=name)
+        raise NotFound(f"{control.url} does not contain that version of {name}.", name=name)
     at = store_time(answer)
     if answer.get("ObjectLockLegalHoldStatus") == "ON":
         return Held("hold", FOREVER, at)

@@ -40,9 +40,9 @@ class Loss:
 
     def __str__(self) -> str:
         if self.root != self.name:
-            said = f"{self.name} could not be made either: it needs {self.root}."
+            said = f"{self.name} could not be created either: it needs {self.root}."
         else:
-            said = f"{self.name} could not be made and was accepted: {self.reason}."
+            said = f"{self.name} could not be created, which was accepted: {self.reason}."
         return f"{said} Its rows are NOT restored." if self.name.startswith("TABLE DATA ") else said
 
 
@@ -113,9 +113,9 @@ def require(losses: Sequence[Loss]) -> None:
     roots = list(dict.fromkeys(loss.root for loss in refused))
     more = "" if len(roots) <= SHOWN else f" and {len(roots) - SHOWN} more"
     raise DatabaseError(
-        f"{len(refused)} objects could not be made, the first is {first.name}: {first.reason}.",
-        "Nothing was replaced. Mend the cause, or go without them, without what needs them, and without the rows of "
-        f"tables among them, by accept_failed (lifeboat_accept_failed): {'; '.join(roots[:SHOWN])}{more}.",
+        f"{len(refused)} objects could not be created, the first is {first.name}: {first.reason}.",
+        "Nothing was replaced. Fix the cause, or restore without them, what depends on them, and the rows of tables "
+        f"among them, by accept_failed (lifeboat_accept_failed): {'; '.join(roots[:SHOWN])}{more}.",
         failed=roots,
         lost=[loss.name for loss in refused],
     ).naming(f"{first.name}: {first.reason}")

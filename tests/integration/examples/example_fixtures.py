@@ -120,7 +120,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @dataclasses.dataclass
-class Ground:
+class Fixture:
     """A place below which an example runs: a directory for each host, one for the store, and keys."""
 
     place: Path
@@ -188,7 +188,7 @@ def _texts(folder: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def ground_of(system: System, said: t.Mapping[str, t.Any], server: Cluster, receiver: Receiver) -> Iterator[Ground]:
+def fixture_of(system: System, said: t.Mapping[str, t.Any], server: Cluster, receiver: Receiver) -> Iterator[Fixture]:
     """Make the place for an example whose inventory says `said`; it is gone afterwards."""
     place = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
     place.chmod(0o711)
@@ -197,9 +197,9 @@ def ground_of(system: System, said: t.Mapping[str, t.Any], server: Cluster, rece
         opening = OpeningKey.generate()
         _secret(place / "recovery.key", f"{secrets.token_hex(32)}\n")
         keyfile.write(str(place / "opening.json"), [keyfile.record("opening", opening.secret)])
-        ground = Ground(place, server, receiver, opening)
-        ground.furnish(system, said["_meta"]["hostvars"])
-        yield ground
+        fixture = Fixture(place, server, receiver, opening)
+        fixture.furnish(system, said["_meta"]["hostvars"])
+        yield fixture
     finally:
         shutil.rmtree(place)
 

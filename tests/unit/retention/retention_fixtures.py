@@ -19,7 +19,7 @@ import typing as t
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import (
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import (
     StoreSettings,
     open_store,
 )
@@ -39,7 +39,7 @@ DAY = datetime.timedelta(days=1)
 MEMBERS = ("0001", "0002", "detail")
 
 
-class Ground:
+class SampleStore:
     """One application's store in a directory, with its recovery key at hand."""
 
     def __init__(self, home: Path, key: RecoveryKey | None = None) -> None:
@@ -55,10 +55,10 @@ class Ground:
         )
         self.store = open_store(self.settings.store, environ={})
 
-    def copied(self, home: Path) -> Ground:
+    def copied(self, home: Path) -> SampleStore:
         """Return another one in the empty directory `home`, with the same store and key, and the same time."""
         shutil.copytree(self.home, home, dirs_exist_ok=True)
-        made = Ground(home, self.key)
+        made = SampleStore(home, self.key)
         made.now = self.now
         return made
 
@@ -116,7 +116,7 @@ class Ground:
         """Return the ids of the backups that a reader sees, all of them complete."""
         opened = self.opened()
         found = [backup.manifest.backup_id for backup in opened.backups()]
-        broken = [anomaly for anomaly in opened.anomalies if anomaly.kind not in {"missing", "mark"}]
+        broken = [problem for problem in opened.problems if problem.kind not in {"missing", "mark"}]
         assert broken == []
         return found
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import lbx, seals
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import opening
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import guards
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.protect_bucket import bucket_guarding
@@ -56,8 +56,8 @@ class Place:
     client: t.Any
     opened: dict[str, bucket_guarding.GuardedBucket] = dataclasses.field(default_factory=dict)
 
-    def settings(self, **changes: t.Any) -> opening.StoreSettings:
-        found: opening.StoreSettings = self.s3.settings(url=f"s3://{self.name}/pre", **changes)
+    def settings(self, **changes: t.Any) -> factory.StoreSettings:
+        found: factory.StoreSettings = self.s3.settings(url=f"s3://{self.name}/pre", **changes)
         return found
 
     def open(self, **changes: t.Any) -> bucket_guarding.GuardedBucket:
@@ -178,7 +178,7 @@ def documented(who: str, place: Place) -> dict[str, t.Any]:
 
 def manifests(place: Place) -> list[str]:
     """Return the backups that are listed."""
-    store = opening.open_store(place.settings(), environ={})
+    store = factory.open_store(place.settings(), environ={})
     return [info.name.rpartition("/")[2].removesuffix(".json") for info in store.list(f"{APPLICATION}/manifests/")]
 
 
@@ -200,7 +200,7 @@ def key_file(tmp_path: Path) -> str:
 
 def back_up(place: Place, at: datetime, *, members: int = 1, **settings: t.Any) -> str:
     """Make a backup that finished `at`, sealed as a real one, of a few bytes. Return its id."""
-    store = opening.open_store(place.settings(**settings), environ={})
+    store = factory.open_store(place.settings(**settings), environ={})
     keys = trusted_keys.load(trusted_keys.KeySettings(recovery_key_hex=KEY), store, APPLICATION)
     writer = keys.writer("main/shop", at)
     identity = repository.backup_id(at, secrets.token_hex(8))

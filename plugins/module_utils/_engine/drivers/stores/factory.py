@@ -13,7 +13,7 @@ import urllib.parse
 from ...ground.errors import UsageError
 from .directory import DirectoryStore
 from .dry_run import DryRunStore
-from .s3 import opening as s3
+from .s3 import factory as s3
 from .settings import Patience, StoreSettings, bad_url
 
 if t.TYPE_CHECKING:
@@ -68,10 +68,10 @@ def directory_of(settings: StoreSettings) -> str | None:
     elif url.startswith("file:///"):
         path = urllib.parse.unquote(url.removeprefix("file://"))
     elif url.startswith("file:"):
-        raise bad_url("A file URL needs an absolute path.", "Write file:///path with three slashes.")
+        raise bad_url("A file URL needs an absolute path.", "Use file:///path, with three slashes.")
     else:
         return None
     path = os.path.normpath("/" + path.lstrip("/"))
     if path == "/" or "\0" in path:
-        raise bad_url("The store's directory cannot be the root of the file system.", "Name a directory of its own.")
+        raise bad_url("The store's directory cannot be the root of the file system.", "Use a directory of its own.")
     return path

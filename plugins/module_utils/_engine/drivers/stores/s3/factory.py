@@ -42,7 +42,7 @@ MACHINE = {
 def open_store(
     settings: StoreSettings, *, environ: Mapping[str, str], patience: Patience, thorough: bool
 ) -> VersionedStore:
-    """Open the bucket's store that `settings` name, as `stores.opening.open_store` does."""
+    """Open the bucket's store that `settings` name, as `stores.factory.open_store` does."""
     machine = {key: environ[variable] for variable, key in MACHINE.items() if environ.get(variable)}
     dialect = _bucket(settings, environ).dialect(_credentials(settings, environ), machine)
     control = open_control(settings, environ=environ, patience=patience)
@@ -52,7 +52,7 @@ def open_store(
 def open_control(settings: StoreSettings, *, environ: Mapping[str, str], patience: Patience | None = None) -> Control:
     """Open the bucket itself that `settings` name. Raise UsageError when the store is no bucket of S3."""
     if not settings.url.startswith("s3://"):
-        raise bad_url("The store is no S3 bucket, which is what can be guarded.", "Use s3://bucket/prefix.")
+        raise bad_url("The store is not an S3 bucket, and only buckets can be protected.", "Use s3://bucket/prefix.")
     return Control(
         _bucket(settings, environ),
         _credentials(settings, environ),
@@ -71,20 +71,20 @@ def identity(settings: StoreSettings) -> str:
 
 def _split(url: str) -> tuple[str, str]:
     if not url.startswith("s3://"):
-        raise bad_url("The store's URL is of no known kind.", "Use file:///path or s3://bucket/prefix.")
+        raise bad_url("The store's URL has an unknown scheme.", "Use file:///path or s3://bucket/prefix.")
     name, _slash, prefix = url.removeprefix("s3://").partition("/")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]", name):
         raise bad_url(
-            "The store's URL names no possible bucket.",
-            "Use s3://bucket/prefix; keys, ports and options have settings of their own.",
+            "The store's URL contains no valid bucket name.",
+            "Use s3://bucket/prefix; credentials, endpoint and options have their own settings.",
         )
     prefix = prefix.rstrip("/")
     if "?" in prefix or "#" in prefix:
-        raise bad_url("The prefix in the store's URL holds a ? or #.", "Options have settings of their own.")
+        raise bad_url("The prefix in the store's URL contains a ? or #.", "Set options as settings of the store.")
     try:
         return name, base.check_name(prefix) if prefix else ""
     except UsageError as exc:
-        raise bad_url(f"The prefix in the store's URL is refused: {exc.cause}", "Correct it.") from exc
+        raise bad_url(f"The prefix in the store's URL is invalid: {exc.cause}", "Correct it.") from exc
 
 
 def address(settings: StoreSettings, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -102,7 +102,7 @@ def _bucket(settings: StoreSettings, environ: Mapping[str, str]) -> Bucket:
 def _endpoint(endpoint: str) -> str:
     if endpoint and not re.fullmatch(r"https?://[^/?#@\s]+/?", endpoint):
         raise UsageError(
-            "The store's endpoint is refused.",
+            "The store's endpoint is invalid.",
             "Use http://host:port or https://host:port, without path, user or password.",
             field="store.endpoint",
         )
@@ -120,7 +120,7 @@ def _authority(path: str | None) -> bytes | None:
             f"The CA certificate {path} cannot be read: {exc.strerror}.", "Correct the path.", field="store.ca_cert"
         ) from exc
     if b"-----BEGIN CERTIFICATE-----" not in found:
-        raise UsageError(f"{path} holds no certificate.", "Give it in PEM form.", field="store.ca_cert")
+        raise UsageError(f"{path} contains no certificate.", "Use a file in PEM format.", field="store.ca_cert")
     return found
 
 

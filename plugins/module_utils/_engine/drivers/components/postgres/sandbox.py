@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Walls around programs that do what a stranger says: what is inside sees PostgreSQL's programs and its own directories.
+The sandbox of programs that run untrusted code: inside, they see only PostgreSQL's programs and its own directories.
 
-bubblewrap builds them, of namespaces: no process, network, socket, shared memory or file of the machine is inside, but
+bubblewrap creates it from namespaces: no process, network, socket, shared memory or file of the machine is inside, but
 for /usr and a few files of /etc that libraries need, all of them read-only. A number that no user has owns what runs
 there, without privileges to gain; it has a limit of processes, and is the first to go when memory is short. What is
-inside dies with whoever built the walls: the kernel ends all of it, however it was detached.
+inside dies with the process that created the sandbox: the kernel ends all of it, however it was detached.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TOOLS = {"bwrap": "bubblewrap", **dict.fromkeys(("choom", "prlimit", "setpriv", 
 
 KEYRINGS = "libkeyutils.so.1"
 
-HOME = "/tmp"  # noqa: S108 - within the walls, where it is nobody else's
+HOME = "/tmp"  # noqa: S108 - in the sandbox, where it is nobody else's
 """The home of whoever is inside."""
 
 MEMORY_FILES = 64 << 20
@@ -53,23 +53,23 @@ _DICTIONARIES = "/var/cache/postgresql/dicts"
 
 
 def require(field: str) -> None:
-    """Raise UsageError when the walls cannot be built by this user on this machine."""
+    """Raise UsageError when this user cannot create the sandbox on this host."""
     if os.geteuid() != 0:
         raise UsageError(
-            "A scratch cluster needs root, which gives it a user and a network of its own.",
-            "Run with become: true, or validate a database that is restored already with target_db.",
+            "A scratch cluster needs root, to run as a user and in a network of its own.",
+            "Run with become: true, or set target_db to validate a database that is already restored.",
             field=field,
         )
     for program, package in TOOLS.items():
         if shutil.which(program, path="/usr/bin:/bin") is None:
             raise UsageError(
-                f"The program {program} is not installed, and nothing is restored without walls.",
-                f"Install {package}, or run the playbook install for this host with lifeboat_validator: true.",
+                f"The program {program} is not installed, and backups are validated in a sandbox only.",
+                f"Install {package}, or run playbook lifeboat.recovery.install with lifeboat_validator: true.",
                 field=field,
             )
 
 
-def leave_keys_outside(field: str) -> None:
+def drop_keyrings(field: str) -> None:
     """
     Return this thread, and what it starts from now on, an empty keyring: possession of one survives a change of user.
 
@@ -79,11 +79,11 @@ def leave_keys_outside(field: str) -> None:
         join = ctypes.CDLL(KEYRINGS).keyctl_join_session_keyring
     except (OSError, AttributeError) as exc:
         raise UsageError(
-            f"The library {KEYRINGS} is not installed, and nothing is restored without walls.",
-            "Install libkeyutils1, which PostgreSQL's own client library needs as well.",
+            f"The library {KEYRINGS} is not installed, and backups are validated in a sandbox only.",
+            "Install libkeyutils1, which PostgreSQL's client library also needs.",
             field=field,
         ) from exc
-    # Where it is refused, by a container or a kernel without keys, it is refused within the walls too.
+    # Where it is refused, by a container or a kernel without keys, it is refused in the sandbox too.
     join(None)
 
 
@@ -98,7 +98,7 @@ def is_free(uid: int) -> bool:
     return uid not in _running()
 
 
-def around(
+def command_prefix(
     uid: int,
     programs: str,
     *,
@@ -108,7 +108,7 @@ def around(
     options: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """
-    Return what to put before a command, so that it runs as `uid` within walls.
+    Return what to put before a command, so that it runs as `uid` in the sandbox.
 
     `programs` is the directory of PostgreSQL's programs, `processes` how many there may be of this uid. `writable` are
     the directories it may write to, `visible` further paths and what is seen there. `options` are bubblewrap's own.
@@ -133,15 +133,14 @@ def around(
 
 
 def probe(prefix: Sequence[str], environ: Mapping[str, str], field: str, *, pass_fds: Sequence[int]) -> None:
-    """Raise UsageError when no program starts within the walls that `prefix` builds."""
+    """Raise UsageError when no program starts in the sandbox of `prefix`."""
     try:
         process.run([*prefix, "true"], env=environ, pass_fds=pass_fds)
     except ProcessFailed as exc:
         said = str(exc.details.get("stderr", "")).splitlines()
         raise UsageError(
-            f"The walls around a scratch cluster cannot be built here: {said[-1] if said else exc.cause}",
-            "Nothing is restored without them. A container needs CAP_SYS_ADMIN for it; or validate on a host of "
-            "lifeboat_validators.",
+            f"The sandbox of a scratch cluster cannot be created on this host: {said[-1] if said else exc.cause}",
+            "A container needs CAP_SYS_ADMIN for it; or validate on a host of group validators.",
             field=field,
         ) from exc
 

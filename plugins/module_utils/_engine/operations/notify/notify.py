@@ -22,7 +22,7 @@ from ...ground.units import human_count
 from ...records.anomalies.backup_figures import Statistics
 from ...records.audit import log as audit
 from ...records.notifications import body as notice_body
-from ...records.notifications import notices
+from ...records.notifications import notification
 from ...records.notifications import text as notice_text
 from ...records.notifications.memory import DeliveryState, Memory
 from ...records.notifications.pending import History, Pending, Rules, history, pending
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     from ...ground.errors import RecoveryError
     from ...ground.model import World
     from ...records.notifications.channels import Channel
-    from ...records.notifications.notices import Notice
+    from ...records.notifications.notification import Notification
     from ...records.notifications.request import NotifyRequest, Ping
 
 RECENT = datetime.timedelta(days=1)
@@ -77,12 +77,12 @@ class _Work:
             address = read_address(ping.url, ping.url_file, "ping")
             self.pinged["target"] = address.shown
             if not address.web:
-                raise UsageError("The ping's URL is no web address.", "Give an https URL.", field="ping")
+                raise UsageError("The ping's URL is not an http or https URL.", "Use an https URL.", field="ping")
             if not self._world.dry_run:
                 self._ping(address, ping)
         except (Undelivered, UsageError) as exc:
             self.pinged["error"] = str(exc)
-            self.warnings.append(f"The ping did not arrive. {exc}")
+            self.warnings.append(f"The ping could not be sent. {exc}")
 
     def _ping(self, address: Address, ping: Ping) -> None:
         trust, patience = webhook.Trust(self._request.ca_cert), self._request.patience
@@ -99,13 +99,13 @@ class _Work:
         supposed = request.notice if request.unless_logged else None
         try:
             entries = audit.AuditLog(request.state_dir).entries(since=since, application=request.application)
-            failures = [notice for notice in map(notices.from_entry, entries) if notice and notice.went_wrong]
+            failures = [notice for notice in map(notification.from_entry, entries) if notice and notice.went_wrong]
         except StoreError as exc:
             self.warnings.append(f"The ping does not say what failed. {exc}")
             failures = []
         if supposed:
             failures = [notice for notice in failures if notice.kind.group == supposed.kind.group] or [supposed]
-        return notice_text.text(notices.redact(failures[-1])) if failures else ""
+        return notice_text.text(notification.redact(failures[-1])) if failures else ""
 
     def tell_all(self) -> None:
         """Tell the channels, alone; if that cannot be, only what the caller says."""
@@ -114,7 +114,7 @@ class _Work:
             with memory.held(self._world.sleep, dry_run=self._world.dry_run):
                 self.tell(memory)
         except (Busy, StoreError) as exc:
-            self.warnings.append(f"What happened before is not told now. {exc}")
+            self.warnings.append(f"Earlier events are not sent now. {exc}")
             self.tell(None)
 
     def tell(self, memory: Memory | None) -> None:
@@ -131,9 +131,9 @@ class _Work:
             host=request.host,
         )
         if memory and memory.damaged:
-            self.warnings.append(f"{memory.path} could not be understood: notifications begin anew.")
+            self.warnings.append(f"{memory.path} is corrupted: notifications start anew.")
         if memory and memory.path is None and request.state_dir:
-            self.warnings.append(f"{request.state_dir} is no directory: what happened on this host is not known.")
+            self.warnings.append(f"{request.state_dir} is not a directory, so the events of this host are unknown.")
         remembers = memory is not None and memory.path is not None
         told = [self._told(memory, channel) for channel in request.channels]
         happened = None
@@ -204,7 +204,7 @@ class _Work:
             for step in waiting.steps:
                 if step.notice and not world.dry_run:
                     if world.now() > until:
-                        raise Undelivered("The receiver is so slow that messages wait for the next run.")
+                        raise Undelivered("The receiver is slow: the remaining messages are sent by the next run.")
                     deliver(channel, address, step.notice, self._request.patience, world)
                 if step.notice:
                     self._report(channel, address.shown, step.notice)
@@ -216,9 +216,9 @@ class _Work:
 
     def _fail(self, channel: Channel, target: str, error: RecoveryError) -> None:
         self.failed.append({"name": channel.name, "target": target, "error": str(error)})
-        self.warnings.append(f"The channel {channel.name} was not told. {error}")
+        self.warnings.append(f"The channel {channel.name} was not notified. {error}")
 
-    def _report(self, channel: Channel, target: str, notice: Notice) -> None:
+    def _report(self, channel: Channel, target: str, notice: Notification) -> None:
         entry = {"channel": channel.name, "target": target, "event": notice.event}
         entry["subject"] = notice_text.subject(notice)
         if self._world.dry_run:
@@ -231,7 +231,7 @@ class _Work:
         try:
             memory.note()
         except StoreError as exc:
-            self.warnings.append(f"What was told is not remembered and will be told again. {exc}")
+            self.warnings.append(f"What was sent could not be recorded, so it will be sent again. {exc}")
 
     def remember(self) -> None:
         """Write into the audit log what was sent and what was not, if anything was."""
@@ -254,7 +254,7 @@ class _Work:
         try:
             audit.AuditLog(request.state_dir).append(event, sleep=world.sleep)
         except (Busy, StoreError) as exc:
-            self.warnings.append(f"The audit log lacks what this run sent. {exc}")
+            self.warnings.append(f"This run could not be written to the audit log. {exc}")
 
     def _summary(self) -> str:
         channels = human_count(len({item["channel"] for item in self.sent}), "channel")

@@ -31,7 +31,7 @@ _LEVEL = re.compile(r"^(?:Error message from server: |query failed: )?(?:[^\W\d_
 
 
 @dataclasses.dataclass
-class Complaint:
+class Diagnostic:
     """
     One message. `error` says that it ended the program; `details` hold its hints too. `level` is the server's word
     for how grave its own message is, and empty for the program's.
@@ -53,9 +53,9 @@ class Complaint:
         return f"{first} {'; '.join(others)}".strip().rstrip(".;")
 
 
-def read(stderr: str) -> list[Complaint]:
+def read(stderr: str) -> list[Diagnostic]:
     """Group the lines of a program into its messages, and leave out what it only mentions."""
-    found: list[Complaint] = []
+    found: list[Diagnostic] = []
     silent = False
     for line in stderr.splitlines():
         match = _LINE.match(line)
@@ -68,7 +68,7 @@ def read(stderr: str) -> list[Complaint]:
             found[-1].details.append(match["text"])
         elif word not in {"detail", "hint"}:
             silent = False
-            found.append(Complaint(match["text"], error=word in {"error", "fatal"}, level=level or ""))
+            found.append(Diagnostic(match["text"], error=word in {"error", "fatal"}, level=level or ""))
     return found
 
 
@@ -78,17 +78,17 @@ def failure(error: ProcessFailed) -> str:
     return "; ".join(str(one) for one in said if one.error) or error.cause.rstrip(".")
 
 
-def _belongs(last: Complaint, level: str) -> bool:
+def _belongs(last: Diagnostic, level: str) -> bool:
     """Whether a line of the server's goes on with the last message: a detail has another word before it."""
     return last.error or last.level not in {"", level}
 
 
-def _continue(found: list[Complaint], line: str, *, silent: bool) -> None:
+def _continue(found: list[Diagnostic], line: str, *, silent: bool) -> None:
     """Add a line that begins no message to the one that it continues."""
     if silent or not line.strip():
         return
     if not found:
-        found.append(Complaint(line))
+        found.append(Diagnostic(line))
     elif found[-1].details:
         found[-1].details[-1] += f"\n{line}"
     else:

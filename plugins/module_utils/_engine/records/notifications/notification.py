@@ -32,7 +32,7 @@ EVERYTHING = "all"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """
     Something to tell. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any.
 
@@ -54,7 +54,7 @@ class Notice:
     tables: tuple[str, ...] = ()
     redacted: str = ""
     identity: str = ""
-    parts: tuple[Notice, ...] = ()
+    parts: tuple[Notification, ...] = ()
 
     @property
     def kind(self) -> verbs.EventType:
@@ -87,7 +87,7 @@ class Notice:
         return hashlib.sha256("\0".join(told).encode()).hexdigest()[:32]
 
 
-def from_entry(entry: audit.Entry) -> Notice | None:
+def from_entry(entry: audit.Entry) -> Notification | None:
     """Return the notice of an entry of the audit log; None when it is not news."""
     verb = verbs.OPERATIONS.get(entry.operation)
     event = verb.event(entry.result) if verb and entry.is_run else None
@@ -99,7 +99,7 @@ def from_entry(entry: audit.Entry) -> Notice | None:
         event = verbs.MARK_CHANGED
     if verbs.UNPROVED in verb.others and entry.result == "ok":
         event = event if protection.test_result(entry.operation, entry.result, entry.facts) else verbs.UNPROVED
-    return Notice(
+    return Notification(
         event=event.name,
         at=entry.at,
         severity=event.severity,
@@ -117,10 +117,10 @@ def from_entry(entry: audit.Entry) -> Notice | None:
     )
 
 
-def summarised(parts: Sequence[Notice]) -> Notice:
+def summarised(parts: Sequence[Notification]) -> Notification:
     """Return one notice for several, as severe as the worst and as old as the newest of them, without their tables."""
     urgent = [part for part in parts if part.urgent]
-    return Notice(
+    return Notification(
         event=verbs.SUMMARY.name,
         at=parts[-1].at,
         severity=max((part.severity for part in parts), key=SEVERITIES.index),
@@ -137,20 +137,20 @@ def check_patterns(patterns: Iterable[str], field: str) -> None:
     for pattern in patterns:
         if pattern != EVERYTHING and not fnmatch.filter(verbs.EVENTS, pattern):
             raise UsageError(
-                f"No event fits {pattern!r}.",
-                f"Give {EVERYTHING}, or names or shell-style patterns of: {', '.join(sorted(verbs.EVENTS))}.",
+                f"No event matches {pattern!r}.",
+                f"Use {EVERYTHING}, or names or shell-style patterns of: {', '.join(sorted(verbs.EVENTS))}.",
                 field=field,
             )
 
 
-def redact(notice: Notice) -> Notice:
+def redact(notice: Notification) -> Notification:
     """Return a notice that names no tables."""
     parts = tuple(redact(part) for part in notice.parts)
     message = redaction.redacted(notice.redacted or notice.message)
     return dataclasses.replace(notice, message=message, redacted="", tables=(), parts=parts)
 
 
-def wanted(notice: Notice, patterns: Iterable[str], minimum: str) -> bool:
+def wanted(notice: Notification, patterns: Iterable[str], minimum: str) -> bool:
     """Whether a channel that listens to `patterns` from the severity `minimum` on is told of a notice."""
     if notice.event == verbs.TEST.name:
         return True
@@ -164,5 +164,5 @@ def _common(values: Iterable[str]) -> str:
     return distinct.pop() if len(distinct) == 1 else ""
 
 
-def _identity(notice: Notice) -> str:
+def _identity(notice: Notification) -> str:
     return notice.identity or notice.delivery

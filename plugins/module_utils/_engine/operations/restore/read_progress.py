@@ -15,18 +15,18 @@ if t.TYPE_CHECKING:
     from ...ground.progress import Progress
 
 
-def watched(chain: Sequence[Stored], progress: Progress) -> tuple[Watched, ...]:
+def tracked(chain: Sequence[Stored], progress: Progress) -> tuple[Tracked, ...]:
     """Return the same backups, which note the stored bytes that are read of them in `progress`."""
     together = len(chain) > 1
-    return tuple(Watched(backup, progress, f"{backup.manifest.backup_id}/" if together else "") for backup in chain)
+    return tuple(Tracked(backup, progress, f"{backup.manifest.backup_id}/" if together else "") for backup in chain)
 
 
-def expect(chain: Sequence[Watched], progress: Progress) -> None:
+def expect(chain: Sequence[Tracked], progress: Progress) -> None:
     """Let `progress` expect that all of the backups is read."""
     progress.plan({each.name(number): each.size(number) for each in chain for number in each.manifest.numbers})
 
 
-class Watched:
+class Tracked:
     """Hands on what is in `backup`. Notes its stored bytes, by names that begin with `prefix`, and what was `read`."""
 
     def __init__(self, backup: Stored, progress: Progress, prefix: str) -> None:

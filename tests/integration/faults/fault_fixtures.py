@@ -24,7 +24,7 @@ from pathlib import Path
 
 import asked
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import proof
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.opening import StoreSettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
@@ -45,7 +45,7 @@ CLUSTER = "main"
 
 
 @dataclasses.dataclass(frozen=True)
-class Ground:
+class Fixture:
     """
     One repository, and one database of a running server that is backed up into it.
 
@@ -108,10 +108,10 @@ class Ground:
         }
 
     def listed(self) -> list[str]:
-        """Return the ids that the catalogue lists. An anomaly is a failure."""
+        """Return the ids that the catalogue lists. A problem is a failure."""
         facts = listing.list_backups(listing.ListRequest(self.settings), self.world()).facts
-        if facts["anomalies"]:
-            raise AssertionError(f"the catalogue reports anomalies: {facts['anomalies']}")
+        if facts["problems"]:
+            raise AssertionError(f"the catalogue reports problems: {facts['problems']}")
         return [row["backup_id"] for row in facts["backups"]]
 
     def open(self) -> catalogue.Repository:
@@ -173,13 +173,13 @@ class Ground:
         return [name for name in names if name.split("/")[2] not in listed]
 
 
-def make(server: Cluster, database: str, home: Path, store: StoreSettings | None = None, marker: str = "") -> Ground:
+def make(server: Cluster, database: str, home: Path, store: StoreSettings | None = None, marker: str = "") -> Fixture:
     """Make the directories and the key of a repository. Without `store` it is a directory below `home`."""
     for name in ("store", "state", "state/status", "tmp"):
         (home / name).mkdir(mode=0o700)
     key = os.urandom(32)
     write_secret(home / "key", key.hex())
-    return Ground(server, database, home, store or StoreSettings(f"file://{home}/store"), key, marker)
+    return Fixture(server, database, home, store or StoreSettings(f"file://{home}/store"), key, marker)
 
 
 def write_secret(path: Path, text: str) -> Path:

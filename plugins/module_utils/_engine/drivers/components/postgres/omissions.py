@@ -103,16 +103,16 @@ SELECT i.type || ' ' || i.identity
 """
 
 _LOSSES = (
-    (_SEQUENCES, "No dump holds where these sequences of extensions stand: {names}. A restore begins them anew."),
-    (_FAMILY_MEMBERS, "No dump holds what was added to built-in operator families: {names}. Add it after a restore."),
-    (_IN_SYSTEM_SCHEMAS, "No dump holds what stands in the system's schemas: {names}. Move it to a schema of its own."),
-    (_INVALID_INDEXES, "No dump holds indexes that are not valid: {names}. REINDEX or drop them."),
+    (_SEQUENCES, "pg_dump omits the values of sequences of extensions: {names}. A restore starts them anew."),
+    (_FAMILY_MEMBERS, "pg_dump omits additions to built-in operator families: {names}. Add them after a restore."),
+    (_IN_SYSTEM_SCHEMAS, "pg_dump omits objects in system schemas: {names}. Move them to another schema."),
+    (_INVALID_INDEXES, "pg_dump omits invalid indexes: {names}. REINDEX or drop them."),
     (
         _NULLABLE_CHILDREN,
-        "No dump can say that a child lacks its parent's NOT NULL: {names}. A restore has it, and takes no NULL there.",
+        "pg_dump omits that a child lacks its parent's NOT NULL: {names}. A restore has it, and rejects NULL there.",
     ),
     (
         _COMMENTS.format(lost=LOST_COMMENT),
-        "No dump holds comments on what is inherited, invalid, or on a table of an extension: {names}.",
+        "pg_dump omits comments on objects that are inherited, invalid, or on a table of an extension: {names}.",
     ),
 )
