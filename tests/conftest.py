@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the checkout importable as ansible_collections.lifeboat.recovery, wherever it lies."""
+"""Makes the checkout importable as ansible_collections.lifeboat.recovery, wherever it lies, and the fixtures."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ def _collections_root() -> Path:
     return link.parents[2]
 
 
-sys.path.insert(0, str(_collections_root()))
+sys.path[:0] = [str(_collections_root()), str(ROOT / "tests" / "fixtures")]

@@ -63,27 +63,32 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
 }
 
 left_out() { # what is about stores, keys, files and what people are told, and what takes a minute to show it again
-  local folder=tests/integration
-  printf '%s\n' $folder/{bucket,examples,installation,notifications,retention} \
+  local folder=tests/integration plays=tests/integration/playbooks/test_overview_play.py
+  printf '%s\n' $folder/{drivers/{channels,stores/s3},examples,installation} \
+    $folder/{operations/{protect_bucket,prune},operations/validate/test_restore_tested.py,roles/notify} \
     $folder/faults/test_{beside_retention,concurrency,lies,mutations,order,volumes}.py \
     $folder/faults/test_kills.py::test_a_{killed_backup,cut_upload}_leaves_nothing_behind \
-    $folder/history/test_post_run.py $folder/restore/test_memory.py \
-    $folder/test_{canary,carried_variables,doctor_play}.py \
-    $folder/test_overview_play.py::test_one_table_tells_of_a_host_that_failed_and_of_one_that_did_not \
-    $folder/test_overview_play.py::test_a_host_that_all_failed_on_and_one_that_is_away_are_in_the_table \
-    $folder/test_overview_play.py::test_the_table_of_one_host_does_not_name_it_and_young_backups_are_told \
-    $folder/test_overview_play.py::test_restores_and_their_tests_and_verifications_end_with_a_table
+    $folder/drivers/components/postgres/test_endless_answers.py \
+    $folder/roles/{doctor/test_doctor_play,post_run/test_post_run,schedule/test_carried_variables}.py \
+    $folder/playbooks/test_canary.py \
+    $plays::test_one_table_tells_of_a_host_that_failed_and_of_one_that_did_not \
+    $plays::test_a_host_that_all_failed_on_and_one_that_is_away_are_in_the_table \
+    $plays::test_the_table_of_one_host_does_not_name_it_and_young_backups_are_told \
+    $plays::test_restores_and_their_tests_and_verifications_end_with_a_table
 }
 
 chosen() { # the tests to run when none are named
   local folder=tests/integration left
   if [ "$suite" = testing ]; then
-    printf '%s\n' $folder/corpus $folder/postgres/test_{connection,globals_properties,golden,grants,snapshot}.py \
-      $folder/postgres/test_hostile_source.py $folder/restore/test_{restore,roles,tables}.py \
-      $folder/restore/test_validation.py::test_the_golden_database_passes \
-      $folder/restore/test_loans.py::test_playbooks_side_by_side
+    local postgres=$folder/drivers/components/postgres
+    printf '%s\n' $folder/corpus \
+      $postgres/test_{connection,golden,grants,hostile_source,roles,roles_and_properties,snapshot,tables_plan}.py \
+      $folder/operations/restore/test_restore.py \
+      $folder/operations/validate/test_validation.py::test_the_golden_database_passes \
+      $folder/operations/lend/test_loans.py::test_playbooks_side_by_side
   else
-    printf '%s\n' $folder --ignore=$folder/{monitoring,stores} # what needs programs of this machine, or no server at all
+    # What needs programs of this machine, or no server at all, is left out here and in the campaign.
+    printf '%s\n' $folder --ignore=$folder/{drivers/stores,operations/monitor,roles/monitoring}
     while IFS= read -r left; do
       if [ ! -e "$ROOT/${left%%::*}" ]; then
         echo "$left" # pytest says that it is not there

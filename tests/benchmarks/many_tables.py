@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-import fixtures_postgres
+import postgres_fixtures
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import proof
 from faults import fault_fixtures
 
@@ -37,13 +37,13 @@ def main() -> None:
     parser.add_argument("--tables", type=int, nargs="+", default=[5_000, 20_000])
     sizes = sorted(parser.parse_args().tables)
     places = str(64 + max(sizes) // 50)
-    server = fixtures_postgres.start_cluster(
+    server = postgres_fixtures.start_cluster(
         settings={"max_locks_per_transaction": places, "shared_buffers": "'256MB'", "max_wal_size": "'4GB'"}
     )
     try:
         found = [_measured(server, size) for size in sizes]
     finally:
-        fixtures_postgres.stop_cluster(server)
+        postgres_fixtures.stop_cluster(server)
     growth = {name: found[-1][name] / found[0][name] for name in found[0]}
     print("growth of the time for a table:", ", ".join(f"{name} {grown:.2f}" for name, grown in growth.items()))
     limit = max(GROWTH, growth["pg_dump -Fc"])
@@ -51,7 +51,7 @@ def main() -> None:
         sys.exit(f"grows faster than the number of tables: {', '.join(slow)}")
 
 
-def _measured(server: fixtures_postgres.Cluster, size: int) -> dict[str, float]:
+def _measured(server: postgres_fixtures.Cluster, size: int) -> dict[str, float]:
     """Return the milliseconds for each table of a database of so many."""
     name = server.create(f"tables_{size}")
     for start in range(0, size, AT_ONCE):

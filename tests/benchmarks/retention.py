@@ -27,7 +27,6 @@ import time
 import typing as t
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 importlib.import_module("conftest")  # makes the collection importable
@@ -65,7 +64,7 @@ def main() -> None:
     if options.run:
         _work(json.loads(Path(options.run).read_text(encoding="utf-8")))
         return
-    from fixtures_s3 import own_bucket
+    from s3_fixtures import own_bucket
 
     with own_bucket() as s3, tempfile.TemporaryDirectory() as home:
         key = RecoveryKey.generate()

@@ -28,13 +28,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 importlib.import_module("conftest")  # makes the collection importable
 import data
-import fixtures_postgres
 import measure
 import page
 import peers
+import postgres_fixtures
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     members,
     snapshot,
@@ -68,7 +68,7 @@ WHERE = (
 class Bench:
     """One run: a server with the measured database, a store, and a directory for what the peers leave."""
 
-    cluster: fixtures_postgres.Cluster
+    cluster: postgres_fixtures.Cluster
     s3: dict[str, str]
     work: Path
     memory: Path
@@ -138,7 +138,7 @@ def main() -> None:
     options = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="lifeboat-bench-"))
     memory = Path(tempfile.mkdtemp(prefix="lifeboat-bench-", dir="/dev/shm"))
-    cluster = fixtures_postgres.start_cluster(
+    cluster = postgres_fixtures.start_cluster(
         settings={"shared_buffers": "'512MB'", "max_wal_size": "'4GB'", "wal_level": "replica"}
     )
     try:
@@ -151,7 +151,7 @@ def main() -> None:
         if options.write:
             page.write(report)
     finally:
-        fixtures_postgres.stop_cluster(cluster)
+        postgres_fixtures.stop_cluster(cluster)
         shutil.rmtree(work, ignore_errors=True)
         shutil.rmtree(memory, ignore_errors=True)
 
@@ -221,7 +221,7 @@ def _member_arguments(bench: Bench) -> list[list[str]]:
     return arguments
 
 
-def _version(cluster: fixtures_postgres.Cluster) -> str:
+def _version(cluster: postgres_fixtures.Cluster) -> str:
     return str(cluster.execute("SHOW server_version")[0][0]).split(" ", maxsplit=1)[0]
 
 

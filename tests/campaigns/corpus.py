@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from corpus import databases, oracle
-from fixtures_postgres import Cluster, bin_directory, start_cluster, stop_cluster
+from postgres_fixtures import Cluster, bin_directory, start_cluster, stop_cluster
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from faults import cuts, fault_fixtures, kills, writers
-from fixtures_postgres import Cluster, start_cluster, stop_cluster
-from fixtures_s3 import own_bucket
+from postgres_fixtures import Cluster, start_cluster, stop_cluster
+from s3_fixtures import own_bucket
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from faults import lies
-from fixtures_s3 import own_bucket
+from s3_fixtures import own_bucket
 
 
 def main() -> int:

@@ -23,17 +23,16 @@ from pathlib import Path
 
 # This directory goes: a file of the same name as the package `faults` lies in it.
 sys.path.pop(0)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 import data
 import measure
-from fixtures_postgres import start_cluster, stop_cluster
-from fixtures_s3 import own_bucket
+from postgres_fixtures import start_cluster, stop_cluster
+from s3_fixtures import own_bucket
 
 if t.TYPE_CHECKING:
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
 TESTS = Path(__file__).resolve().parents[1]
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""Brings the fixtures of the servers that integration tests run against."""
+"""Brings the servers that integration tests run against, and restores from memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from fixtures_postgres import cluster, database
-from fixtures_s3 import pytest_configure, s3
 from playing import plays
+from postgres_fixtures import cluster, database
+from restoring import restorer, shop, shop_backup
+from s3_fixtures import pytest_configure, s3
 
-__all__ = ["cluster", "database", "plays", "pytest_configure", "s3"]
+__all__ = ["cluster", "database", "plays", "pytest_configure", "restorer", "s3", "shop", "shop_backup"]

@@ -59,7 +59,7 @@ step_types() { # from outside the repository, so that the engine is known by its
     --package ansible_collections.lifeboat.recovery.plugins.module_utils._engine
   # Whether the smallest component and those to come fit the protocol, too.
   MYPYPATH=$folder mypy --config-file "$ROOT/mypy.ini" --cache-dir "$CACHE/mypy" \
-    "$ROOT/tests/unit/components/values.py" "$ROOT/tests/unit/components/stubs.py"
+    "$ROOT/tests/unit/drivers/components/values.py" "$ROOT/tests/unit/drivers/components/stubs.py"
 }
 
 step_licences() { reuse lint; }

@@ -2,18 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings something to watch."""
+"""Brings what tests of several folders share."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import typing as t
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fixtures"))
-
+from notice_fixtures import clock, log
+from retention_fixtures import sample_store
 from sample_host import SampleHost
+from tree_fixtures import hostile, looked, tree
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["clock", "hostile", "log", "looked", "sample_store", "tree"]
 
 
 @pytest.fixture

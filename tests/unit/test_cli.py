@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.streams import Peekable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 
-from .test_status import START, record
+from .ground.test_status import START, record
 
 NAME = "shop/data/b/0001.lbx"
 CLI = "ansible_collections.lifeboat.recovery.plugins.module_utils._engine.cli"

@@ -150,3 +150,31 @@ def test_only_the_script_of_the_page_may_run(sample: SampleHost) -> None:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page
     assert script == STATUS_PAGE.with_name("status_page.js").read_text(encoding="utf-8").strip()
+
+
+def luminance(colour: str) -> float:
+    """Return what WCAG 2 calls the relative luminance of #rgb or #rrggbb."""
+    digits = colour.lstrip("#")
+    whole = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
+    parts = [int(whole[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_can_be_read_by_those_who_see_little(dark: bool) -> None:
+    """Text has a contrast of 4.5 at least, and bars 3, against what they stand on (WCAG 2, level AA)."""
+    style = STATUS_PAGE.with_name("status_page.css").read_text(encoding="utf-8")
+    light_style, dark_style = style.split("@media(prefers-color-scheme:dark)")
+    block = dark_style.split("}}")[0] if dark else light_style
+    colours = dict(re.findall(r"--([a-z-]+):(#[0-9a-f]+)", block))
+    pairs = [(text, ground) for text in ("text", "quiet", "no", "yes") for ground in ("ground", "card")]
+    pairs += [(answer, f"{answer}-ground") for answer in ("yes", "probably", "no")]
+    for text, ground in pairs:
+        assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    assert contrast(colours["bar"], colours["card"]) >= 3

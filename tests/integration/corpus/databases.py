@@ -19,7 +19,7 @@ from pathlib import Path
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
 TEST_SECONDS = 300
 """Longer than any test of PostgreSQL's takes; what waits for ever is ended."""

@@ -32,7 +32,7 @@ from faults import fault_fixtures
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
 # pg_dump draws these words by chance, and a database's own name is not what was restored.
 _CHANCE = re.compile(r"\\(un)?restrict |-- (Dumped|Started|Completed) |-- TOC entry ")

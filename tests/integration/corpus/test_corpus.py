@@ -20,7 +20,7 @@ from corpus import oracle
 from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
-    from fixtures_postgres import ClusterFactory, DatabaseFactory
+    from postgres_fixtures import ClusterFactory, DatabaseFactory
 
 ODD = Path(__file__).resolve().parents[2] / "data" / "corpus"
 

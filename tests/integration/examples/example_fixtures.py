@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from example_systems import System
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 Done: t.TypeAlias = "subprocess.CompletedProcess[str]"

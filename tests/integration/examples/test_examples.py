@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fixtures_postgres import ClusterFactory
+    from postgres_fixtures import ClusterFactory
 
 NOW = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
 BEGIN = datetime.datetime(2025, 5, 20, 12, tzinfo=datetime.UTC)

@@ -21,7 +21,7 @@ from faultproxy import Fault, FaultProxy
 if t.TYPE_CHECKING:
     import random
 
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
     from .fault_fixtures import Fixture
     from .kills import Ended, Measure

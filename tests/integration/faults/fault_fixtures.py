@@ -38,7 +38,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
 APPLICATION = "shop"
 CLUSTER = "main"

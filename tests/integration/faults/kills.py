@@ -34,7 +34,7 @@ from .fault_fixtures import as_json, children_of_server, wait_until
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
     from .fault_fixtures import Fixture
 

@@ -52,7 +52,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fixtures_s3 import S3
+    from s3_fixtures import S3
 
     Answer = Callable[[bytes, bytes], tuple[bytes, bytes]]
 

@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
-    from fixtures_postgres import ClusterFactory, DatabaseFactory
+    from postgres_fixtures import ClusterFactory, DatabaseFactory
 
 SQL = "CREATE TABLE public.t AS SELECT n AS id FROM generate_series(1, 100) AS n"
 DAY = datetime.timedelta(days=1)

@@ -27,8 +27,8 @@ from faults import cuts, fault_fixtures, kills, slowness
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from fixtures_postgres import ClusterFactory, DatabaseFactory
-    from fixtures_s3 import S3
+    from postgres_fixtures import ClusterFactory, DatabaseFactory
+    from s3_fixtures import S3
 
 LOCAL = 10
 REMOTE = 6

@@ -43,7 +43,7 @@ from faults.mutations import Count, flips
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fixtures_postgres import Cluster, ClusterFactory
+    from postgres_fixtures import Cluster, ClusterFactory
 
 SQL = """
 CREATE TABLE public.t AS SELECT n AS id, md5(n::text) AS body FROM generate_series(1, 40) AS n;

@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from fixtures_postgres import ClusterFactory, DatabaseFactory
+    from postgres_fixtures import ClusterFactory, DatabaseFactory
 
 Event = tuple[str, str]
 

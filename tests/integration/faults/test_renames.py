@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fixtures_postgres import ClusterFactory, DatabaseFactory
+    from postgres_fixtures import ClusterFactory, DatabaseFactory
 
 HURRY = 1000.0
 

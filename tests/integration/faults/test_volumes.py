@@ -21,7 +21,7 @@ from faults import fault_fixtures, mutations
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from fixtures_postgres import ClusterFactory, DatabaseFactory
+    from postgres_fixtures import ClusterFactory, DatabaseFactory
 
 SQL = (
     "CREATE TABLE public.t AS SELECT n, (SELECT string_agg(md5(n || ':' || i), '') FROM generate_series(1, 32) i)"

@@ -32,7 +32,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
     from .fault_fixtures import Fixture
 

@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fixtures_postgres import Cluster, ClusterFactory
     from installing import Installation
+    from postgres_fixtures import Cluster, ClusterFactory
 
 ROLES = COLLECTIONS / "ansible_collections/lifeboat/recovery/roles"
 

@@ -19,8 +19,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import process
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
-from fixtures_postgres import Cluster, start_cluster, stop_cluster
 from installing import part
+from postgres_fixtures import Cluster, start_cluster, stop_cluster
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pinned"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bucket"))
 
 from bucket_fixtures import owner, place, user
 

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from bucket_fixtures import Place
-    from fixtures_s3 import S3
+    from s3_fixtures import S3
 
 POLICY = {"keep_within": "20d", "min_keep": 1, "max_delete_share": 100}
 GUARDS = {"create": True, "object_lock": {"mode": "governance", "days": 1}, "abort_multipart_days": 7}

@@ -19,9 +19,9 @@ import re
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-import fixtures_postgres
 import golden
 import modules
+import postgres_fixtures
 import pytest
 import warm
 from faults import fault_fixtures
@@ -30,7 +30,7 @@ from story import ASKED, Story
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fixtures_postgres import Cluster
+    from postgres_fixtures import Cluster
 
 SHOP = """
 CREATE ROLE reader LOGIN;
@@ -62,14 +62,14 @@ MODULES = [
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
     """A server of its own: what other tests left in theirs would show."""
-    started = fixtures_postgres.start_cluster()
+    started = postgres_fixtures.start_cluster()
     try:
         for name, sql in (("shop", SHOP), ("notes", NOTES), ("history", "")):
             started.create(name)
             started.execute(sql or "SELECT", name)
         yield started
     finally:
-        fixtures_postgres.stop_cluster(started)
+        postgres_fixtures.stop_cluster(started)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A manifest is read back as it was written, and nothing that contradicts itself or its place is."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, seals
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import manifest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
+
+AT = datetime.datetime(2026, 11, 20, 3, 4, 5, 678900, tzinfo=datetime.UTC)
+ID = "backup-20261120T030405Z-0123456789abcdef"
+
+
+def _file(member: str, volume: int = 1) -> manifest.File:
+    if member.isdigit():
+        name = repository.member("shop", ID, int(member), volume)
+    else:
+        name = repository.detail("shop", ID, member)
+    return manifest.File(name, member, volume, 100, "a" * 64, "b" * 64, 300)
+
+
+RECORD = manifest.Manifest(
+    application="shop",
+    backup_id=ID,
+    component="main/shop",
+    kind="logical",
+    scope="full",
+    reason="manual",
+    proof="counts",
+    started=AT,
+    finished=AT + datetime.timedelta(seconds=12),
+    versions={"server": "15.18"},
+    recipients=("0123456789abcdef",),
+    parents=(),
+    files=(_file("0001"), _file("0002"), _file("0002", 2), _file("detail"), _file("globals")),
+)
+
+
+def test_what_was_written_is_read() -> None:
+    assert manifest.parse(RECORD.payload(), "shop", "main/shop", ID) == RECORD
+    assert RECORD.size == 500
+    assert RECORD.plain_size == 1500
+    assert RECORD.seconds == 12
+    assert RECORD.numbers == (1, 2)
+    assert [file.volume for file in RECORD.of_member("0002")] == [1, 2]
+
+
+def test_one_page_knows_every_scope() -> None:
+    assert set(base.COMPARABLE) < set(base.WHOLE) < set(t.get_args(base.Scope))
+    for name in t.get_args(base.Scope):
+        parents = (base.Parent(ID, "a" * 64),) if name == "incremental" else ()
+        record = dataclasses.replace(RECORD, scope=name, parents=parents)
+        assert manifest.parse(record.payload(), "shop", "main/shop", ID) == record
+
+
+def test_a_published_manifest_is_written_again_as_it_was() -> None:
+    """Marks and receipts hold the hash of a manifest, so that the same one must always be the same bytes."""
+    vectors = Path(__file__).resolve().parents[3] / "vectors"
+    index = json.loads((vectors / "index.json").read_bytes())
+    (case,) = index["manifests"]
+    envelope = (vectors / case["file"]).read_bytes()
+    payload = seals.open_record("manifest", envelope, [bytes.fromhex(root) for root in case["roots"]]).payload
+    read = manifest.parse(payload, case["application"], case["component"], case["backup_id"])
+    assert read.payload() == payload
+    root = keys.RecoveryKey.from_hex(index["recovery_keys"]["owner"]["hex"]).root
+    assert seals.seal_record("manifest", read.payload(), [root]) == envelope
+
+
+def _changed(**fields: t.Any) -> bytes:
+    return json.dumps({**json.loads(RECORD.payload()), **fields}).encode()
+
+
+def _with_file(**fields: t.Any) -> bytes:
+    record = json.loads(RECORD.payload())
+    record["files"][0].update(fields)
+    record["totals"]["size"] = sum(file["size"] for file in record["files"])
+    record["totals"]["plain_size"] = sum(file["plain_size"] for file in record["files"])
+    return json.dumps(record).encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        _changed(format="lifeboat-manifest/2"),
+        _changed(surprise=1),
+        _changed(scope="most"),
+        _changed(scope="incremental"),
+        _changed(parents=[{"backup_id": ID, "manifest_sha256": "a" * 64}]),
+        _changed(reason="because"),
+        _changed(started="yesterday"),
+        _changed(versions={"server": 15}),
+        _changed(recipients=[1]),
+        _changed(totals={"size": 1, "plain_size": 1500, "files": 5}),
+        _changed(files=[]),
+        _with_file(name="shop/data/another/0001.lbx"),
+        _with_file(sha256="short"),
+        _with_file(size=0),
+        _with_file(volume=2),
+        b"{",
+        b"[]",
+    ],
+)
+def test_a_manifest_that_is_not_as_it_must_be_is_refused(payload: bytes) -> None:
+    with pytest.raises(Tampered):
+        manifest.parse(payload, "shop", "main/shop", ID)
+
+
+@pytest.mark.parametrize(
+    "place", [("other", "main/shop", ID), ("shop", "main/other", ID), ("shop", "main/shop", ID[:-1] + "0")]
+)
+def test_a_manifest_in_the_wrong_place_is_refused(place: tuple[str, str, str]) -> None:
+    with pytest.raises(Tampered):
+        manifest.parse(RECORD.payload(), *place)
+
+
+def test_a_missing_volume_is_noticed() -> None:
+    files = tuple(file for file in RECORD.files if (file.member, file.volume) != ("0002", 1))
+    record = dataclasses.replace(RECORD, files=files)
+    with pytest.raises(Tampered, match="no complete member 0002"):
+        record.of_member("0002")
