@@ -85,7 +85,7 @@ MESSAGES: dict[str, tuple[t.Callable[[], errors.RecoveryError], str]] = {
     "what a program was about": (unloaded, "pg_restore failed while …: the disk is full."),
     "a table that cannot be told": (
         lambda: raised(members.Scope.of, (), ['"patients']),
-        "The table … cannot be read.",
+        "The table … is malformed.",
     ),
     "a restore in place": (lambda: lost(unmade_view(), "shop", "b-2"), "was dropped: 1 objects could not be created"),
 }

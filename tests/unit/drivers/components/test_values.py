@@ -326,7 +326,7 @@ def test_the_record_of_another_component_hides_nothing_of_this_one(chained: Shop
     (chained.sample.home / "store/shop/manifests/values/wages" / f"{made}.json").unlink()
     (chained.sample.home / "state" / "receipts.jsonl").unlink()
     (warning,) = chained.restore(dry_run=True).warnings
-    assert warning.startswith("prices on here holds data")
+    assert warning.startswith("prices on here contains data")
 
 
 def test_a_component_says_itself_what_later_backups_are_compared_with(shop: Shop) -> None:

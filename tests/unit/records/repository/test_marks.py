@@ -87,7 +87,7 @@ def test_check_mode_tells_what_the_run_then_does(sample_store, kind):
 def test_an_id_that_no_backup_has_is_told_with_what_to_do(sample_store):
     sample_store.make(40)
     unknown = "backup-20200101T000000Z-0000000000000000"
-    with pytest.raises(NotFound, match=f"holds no backup of main/shop.*{unknown}") as caught:
+    with pytest.raises(NotFound, match=f"contains no backup '{unknown}' of main/shop") as caught:
         pin(sample_store.settings, sample_store, unknown)
     assert "lifeboat.recovery.list" in caught.value.remedy
 

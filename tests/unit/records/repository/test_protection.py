@@ -251,7 +251,7 @@ def suspicious(sample: SampleHost, wanted: judging.Thresholds) -> dict[str, bool
         "backup": bool(noted),
         "memory": bool(protection.of(remembered)["main/shop"].newest.suspicions),  # type: ignore[union-attr]
         "list": bool(latest["suspicions"]),
-        "restore": bool(chosen.against),
+        "restore": bool(chosen.cautions),
     }
 
 

@@ -115,7 +115,7 @@ def done(
     said = (
         f"{record.backup_id} is restored as {plan.target}, usable after "
         f"{human_duration(results['seconds_until_usable'])}, {compared}"
-        + (f"; the replaced database is {committed.kept}" if committed.kept else "")
+        + (f"; what it replaced is {committed.kept}" if committed.kept else "")
         + (f"; its emergency backup is {emergency_id}." if emergency_id else ".")
     )
     return Outcome(
