@@ -45,7 +45,7 @@ def test_a_backup_arrives_as_documented(host: Host, web: Web, tmp_path: Path) ->
 
 
 def test_the_whole_body_says_what_a_bus_calls_it(host: Host, web: Web) -> None:
-    host.happens("validation", message="ein Prüflauf")
+    host.happens("validation", message="ein Prüflauf", facts={"proof": "counts", "passed": True})
     host.tell(Channel("hook", url=web.url))
     (heard,) = web.heard
     assert heard.headers["X-Lifeboat-Event"] == "restore_test_passed"

@@ -322,7 +322,7 @@ def test_in_place_checks_and_backs_up_before_it_drops(restorer, shop, shop_backu
     assert restorer.emergencies[0].reason == "emergency"
     assert restorer.emergencies[0].source.database == "shop"
     (done,) = restorer.recorded
-    assert (done.operation, done.about) == ("backup", {"cluster": "main", "database": "shop", "reason": "emergency"})
+    assert (done.operation, done.about) == ("backup", {"component": "main/shop", "reason": "emergency"})
     assert restorer.sql("SELECT count(*) FROM orders", "shop") == [(9000,)]
     assert not any(name.startswith("shop_before_") for name in restorer.databases())
 
