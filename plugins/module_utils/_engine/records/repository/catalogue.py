@@ -121,7 +121,7 @@ class Repository:
         found: list[Backup] = []
         while places and len(found) < count:
             read = filter(None, at_once(self._believed, places[-count:]))
-            found += [one for one in read if choosing.is_whole(one.manifest) and _age(one) <= _age(backup)]
+            found += [one for one in read if choosing.is_comparable(one.manifest) and _age(one) <= _age(backup)]
             del places[-count:]
         return sorted(found, key=_age)[-count:]
 
