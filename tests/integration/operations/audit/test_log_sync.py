@@ -213,11 +213,11 @@ def test_what_was_rewritten_on_the_host_shows_against_the_table(pg: Cluster, nam
     os.unlink(path)
     host.backup(FIRST)
     begun_anew = host.sync()
-    assert "holds 3 rows of another log of host db1" in begun_anew.warnings[0]
+    assert "contains 3 rows of another log of host db1" in begun_anew.warnings[0]
     assert pg.execute("SELECT count(*) FROM public.backup_logs", name) == [(4,)]
     os.unlink(path)
     removed = host.sync()
-    assert "holds 4 rows of another log of host db1" in removed.warnings[0]
+    assert "contains 4 rows of another log of host db1" in removed.warnings[0]
     assert removed.facts["problems"]
 
 

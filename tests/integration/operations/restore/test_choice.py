@@ -85,7 +85,7 @@ def test_not_being_able_to_tell_keeps_nobody_from_restoring(
     done = restore(request, place.world())
     try:
         assert done.facts["restore"]["backup_id"] == identity
-        assert any("is not known: The store does not answer." in warning for warning in done.warnings)
+        assert any("is unknown: The store does not answer." in warning for warning in done.warnings)
     finally:
         place.server.drop(request.target.target)
 

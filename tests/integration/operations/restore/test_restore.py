@@ -182,7 +182,7 @@ def test_other_rows_than_proved_leave_the_target_as_it_was(restorer, shop, shop_
         {**entry, "rows": entry["rows"] + 1} if entry["name"] == "orders" else entry
         for entry in record["proof"]["tables"]
     ]
-    with pytest.raises(errors.ProofMismatch, match=r'"public"."orders": 9001 rows were backed up, 9000 are here'):
+    with pytest.raises(errors.ProofMismatch, match=r'"public"."orders": 9001 rows were backed up, 9000 were restored'):
         restorer.restore(dataclasses.replace(shop_backup, details=record), "shop", confirm=CONFIRM)
     assert live(restorer)
     assert not ours(restorer)
