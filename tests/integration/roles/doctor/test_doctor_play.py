@@ -103,7 +103,7 @@ def test_role_and_program_agree(
     done = play(place, given)
     # The backup was never restored for a test: a warning, which only the second examination does not bear.
     assert done.returncode == 2, done.stdout[-4000:] + done.stderr
-    assert done.stdout.count("1 database looked at: no newest backup") == 2
+    assert done.stdout.count("1 database checked: no newest backup") == 2
     assert done.stdout.count("TASK [lifeboat.recovery.doctor : Fail on a bad result]") == 2
     assert done.stdout.count("fatal: ") == 1
 

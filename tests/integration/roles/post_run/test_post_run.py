@@ -88,7 +88,7 @@ def test_after_a_failure_and_a_success_people_are_told_and_metrics_and_history_a
 def test_a_post_run_that_fails_warns_and_the_backup_stays_good(plays: Plays) -> None:
     done = plays.run("backup", lifeboat_history={"login_db": "nowhere"})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "WARNING: the table of lifeboat_history could not be updated what happened on db1." in done.stdout
+    assert "WARNING: the table of lifeboat_history could not be updated for db1." in done.stdout
     assert "The database 'nowhere' does not exist" in done.stdout
     assert plays.entries() == [("backup", "ok")]
 
