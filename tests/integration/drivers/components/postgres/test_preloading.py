@@ -85,7 +85,7 @@ def test_a_swap_that_cannot_work_is_refused_first(preloading, jobs, tmp_path):
     """pg_cron is made in one database only, and a swap fills one of another name."""
     restorer = Restorer(preloading, tmp_path)
     for target in ("jobs", "copy"):
-        with pytest.raises(errors.DatabaseError, match=r"pg_cron, which .* only in the database 'jobs'") as caught:
+        with pytest.raises(errors.DatabaseError, match="pg_cron, which is allowed only in 'jobs'") as caught:
             restorer.restore(jobs, "jobs", target_db=target, dry_run=True)
         wanted = "strategy: in_place" if target == "jobs" else "cron.database_name"
         assert wanted in str(caught.value)
