@@ -141,7 +141,7 @@ def test_a_store_that_shows_less_than_it_took_is_an_error(
     direct.put("a", [b"older"])
     direct.put("a", [b"other size"])
     proxy.add(Fault("^PUT ", times=1, answer=(200, b"")))
-    with pytest.raises(StoreError, match="took 5 bytes of a and shows 10 bytes"):
+    with pytest.raises(StoreError, match="accepted 5 bytes of a, but shows 10 bytes"):
         behind_proxy.put("a", [b"small"])
     assert read(direct, "a") == b"other size"
 

@@ -139,7 +139,7 @@ def test_refusals_say_what_to_do(pg: Cluster) -> None:
     wrong = dataclasses.replace(pg.tcp, password="wrong-one")
     none = dataclasses.replace(pg.tcp, password="")
     # A role that is missing and one that may not log in are told apart by nothing but the server's words.
-    unknown = "The role nobody_here does not exist" if MESSAGES == "C" else "does not let role nobody_here into"
+    unknown = "The role nobody_here does not exist" if MESSAGES == "C" else "does not allow role nobody_here to connect"
     for login, cause in (
         (silent, "Nothing listens at 127.0.0.1"),
         (no_socket, "No PostgreSQL server listens in"),
