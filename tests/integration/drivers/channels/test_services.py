@@ -144,7 +144,7 @@ def test_slack_that_refuses_a_token_does_not_show_it(host: Host, slack: Web) -> 
 def test_slack_follows_no_redirect(host: Host, slack: Web) -> None:
     host.happens()
     slack.answers = [slack.redirect(f"http://127.0.0.1:{slack.port}/elsewhere", 307)] * 2
-    assert "Slack was not reached or refused" in host.failure(Channel("team", url=f"slack://{SLACK}/"))
+    assert "Slack could not be reached or rejected" in host.failure(Channel("team", url=f"slack://{SLACK}/"))
     assert not any(heard.path == "/elsewhere" for heard in slack.heard)
 
 

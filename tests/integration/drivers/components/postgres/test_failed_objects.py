@@ -173,7 +173,7 @@ def test_a_failed_restore_with_a_subscription_leaves_nothing_and_blocks_nothing(
             assert not [name for name in restorer.databases() if name.startswith("subscribed")]
         assert restorer.sql("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'lb_sub'") == [(1,)]
         restorer.sql("CREATE TABLE public.live (x int); INSERT INTO public.live VALUES (1)", source)
-        with pytest.raises(errors.DatabaseError, match="has the subscription sub, so a restore in place"):
+        with pytest.raises(errors.DatabaseError, match="has the subscription sub, so an in-place restore"):
             restorer.restore(backup, source, strategy="in_place", confirm=f"{source}@db1")
     finally:
         restorer.sql("ALTER SUBSCRIPTION sub DISABLE", source)

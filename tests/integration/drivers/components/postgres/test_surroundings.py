@@ -220,7 +220,7 @@ def test_a_limit_of_sessions_is_named_before_the_dump(own: Cluster, limit: str, 
         found = {finding.code: finding for finding in grants.preflight(session, sessions=3)}
         assert "connection_limit" not in {finding.code for finding in grants.preflight(session, sessions=1)}
     assert found["connection_limit"].severity == "error"
-    assert f"needs 3 more sessions, and the limit of {named} leaves 1" in found["connection_limit"].cause
+    assert f"needs 3 more sessions, and the limit of {named} leaves only 1" in found["connection_limit"].cause
 
 
 def test_a_half_dropped_database_is_left_out_with_a_warning(own: Cluster) -> None:

@@ -83,7 +83,7 @@ def test_into_an_existing_database_only_beside_what_is_there(restorer, backup, d
     there = database(
         sql="SET search_path = public; CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE parted (mine int)"
     )
-    with pytest.raises(errors.DatabaseError, match=r'"public"\."parted" already'):
+    with pytest.raises(errors.DatabaseError, match=r'already has "public"\."parted"'):
         restorer.restore(backup, "tables_source", tables=("customers", "parted"), target_db=there)
     assert relations(restorer, there) == {"parted"}
     restorer.restore(backup, "tables_source", tables=("customers",), target_db=there)
