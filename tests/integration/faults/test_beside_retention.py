@@ -152,7 +152,7 @@ def reading_only(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> t.Any:
 
 @pytest.mark.usefixtures("reading_only")
 def test_one_that_cannot_be_announced_is_refused_before_anything_is_dropped(beside: Beside) -> None:
-    with pytest.raises(UsageError, match="in place") as caught:
+    with pytest.raises(UsageError, match="in-place restore") as caught:
         beside.restore("in_place")
     assert caught.value.details["field"] == "strategy"
     assert beside.rows() == 100
