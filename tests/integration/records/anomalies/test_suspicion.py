@@ -70,7 +70,7 @@ def test_an_encrypted_table_and_a_halved_one_are_noticed_and_the_last_clean_back
 
     place.server.execute(ENCRYPT, place.database)
     encrypted = make(place)
-    assert any("possible sign of ransomware" in warning for warning in encrypted.warnings), encrypted.warnings
+    assert any("can be a sign of ransomware" in warning for warning in encrypted.warnings), encrypted.warnings
 
     place.server.execute("DELETE FROM public.stock WHERE id > 1400", place.database)
     halved = make(place)
