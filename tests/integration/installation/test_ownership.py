@@ -86,7 +86,7 @@ def test_what_somebody_else_made_is_refused_by_name(installation: Installation, 
     role = f"the database role {roles.name}, a superuser"
     for foreign in (f"{host}/home,", f"{host}/bin/lifeboat,", "the user root,", role, "lifeboat_adopt: true"):
         assert foreign in said
-    assert f"{installation.host('db2')}/etc on db2 is that of application crm" in said
+    assert f"{installation.host('db2')}/etc on db2 belongs to application crm" in said
     assert f"{installation.host('db3')}/bin/lifeboat on db3 is the command of another application" in said
     assert "db4 : ok" in said
     assert said.count("failed=1") == 3
@@ -110,13 +110,13 @@ def test_a_role_knows_whose_it_is_and_goes_with_the_last_one(installation: Insta
 
     leave = [part("uninstall_check"), part("uninstall")]
     said = installation.play(leave, hosts=hosts, **roles.variables)
-    assert f"The database role {roles.name} stays: applications crm use it." in said
+    assert f"The database role {roles.name} is kept: applications crm use it." in said
     assert roles.mark(roles.name) == ["lifeboat.recovery for crm"]
     planned = changed(installation.play(leave, "--check", hosts=hosts, **roles.variables, **others))
     assert roles.mark(roles.name) == ["lifeboat.recovery for crm"]
     said = installation.play(leave * 2, hosts=hosts, **roles.variables, **others)
     assert changed(said) == planned > 0
-    assert f"The database role {roles.adopted} stays: this collection did not make it." in said
+    assert f"The database role {roles.adopted} is kept: this collection did not make it." in said
     assert (roles.mark(roles.name), roles.mark(roles.adopted)) == ([], [None])
 
 
