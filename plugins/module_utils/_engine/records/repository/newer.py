@@ -27,9 +27,10 @@ from .stored_backup import RECORD_BYTES, parse_record
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .catalogue import Repository
+    from .receipts import Receipt
     from .stored_backup import Backup
 
 OPENED = 8
@@ -94,8 +95,9 @@ def choose(opened: Repository, component: str, selector: str, now: datetime.date
     if repository.BACKUP_ID.fullmatch(selector):
         return Chosen(backup)
     until = choosing.deadline(selector)
-    found = {one.backup_id: one for one in _looked_for(opened, backup, until, now)}
-    found |= {one.backup_id: one for one in among(opened, opened.problems[before:], backup, until)}
+    receipts = opened.receipts.of(opened.application)
+    found = {one.backup_id: one for one in _looked_for(opened, backup, until, now, receipts)}
+    found |= {one.backup_id: one for one in among(receipts, opened.problems[before:], backup, until)}
     return Chosen(backup, tuple(found[identity] for identity in sorted(found)))
 
 
@@ -104,7 +106,8 @@ def notice(
 ) -> dict[str, tuple[Passed, ...]]:
     """Count it among the problems where the latest of a component is not the newest; give what it passes over."""
     latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest)}
-    found = {component: among(opened, opened.problems, backup, until) for component, backup in latest.items()}
+    receipts = opened.receipts.of(opened.application) if opened.problems else []
+    found = {component: among(receipts, opened.problems, backup, until) for component, backup in latest.items()}
     for component, passed in found.items():
         if passed:
             identity = latest[component].manifest.backup_id
@@ -113,11 +116,18 @@ def notice(
 
 
 def among(
-    opened: Repository, problems: Iterable[IntegrityProblem], chosen: Backup, until: datetime.datetime | None
+    receipts: Sequence[Receipt],
+    problems: Iterable[IntegrityProblem],
+    chosen: Backup,
+    until: datetime.datetime | None,
 ) -> tuple[Passed, ...]:
-    """Return what the problems of a listing say of newer backups of the same component, or of one that may be."""
+    """
+    Return what the problems of a listing say of newer backups of the same component, or of one that may be.
+
+    `receipts` are those of its application.
+    """
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
-    is_newer = _newer_than(opened, chosen, until)
+    is_newer = _newer_than(receipts, chosen, until)
     found: dict[str, Passed] = {}
     for problem in problems:
         match = repository.BACKUP_ID.search(problem.name)
@@ -128,13 +138,13 @@ def among(
     return tuple(found.values())
 
 
-def _newer_than(opened: Repository, chosen: Backup, until: datetime.datetime | None) -> Callable[[str], bool]:
+def _newer_than(receipts: Iterable[Receipt], chosen: Backup, until: datetime.datetime | None) -> Callable[[str], bool]:
     """Return what tells whether one that cannot be had would be meant instead, by its receipt or else its id."""
-    own, every = chosen.manifest.backup_id, opened.receipts.of(opened.application, chosen.manifest.component)
-    receipts = {receipt.backup_id: receipt for receipt in every}
+    own, component = chosen.manifest.backup_id, chosen.manifest.component
+    known = {receipt.backup_id: receipt for receipt in receipts if receipt.component == component}
 
     def is_newer(identity: str) -> bool:
-        if made := receipts.get(identity):
+        if made := known.get(identity):
             counts = choosing.is_latest(made) and choosing.is_before(made.at, until)
             return counts and choosing.age(made) > choosing.age(chosen.manifest)
         began, last = choosing.second(identity), choosing.second(repository.backup_id(until, "")) if until else ""
@@ -144,13 +154,17 @@ def _newer_than(opened: Repository, chosen: Backup, until: datetime.datetime | N
 
 
 def _looked_for(
-    opened: Repository, chosen: Backup, until: datetime.datetime | None, now: datetime.datetime
+    opened: Repository,
+    chosen: Backup,
+    until: datetime.datetime | None,
+    now: datetime.datetime,
+    receipts: Sequence[Receipt],
 ) -> Iterator[Passed]:
     """Yield what receipts, marks and records know of that no manifest stands for."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
-    is_newer = _newer_than(opened, chosen, until)
-    every = opened.receipts.of(opened.application, component)
-    made = {receipt.backup_id: receipt.finished for receipt in every if is_newer(receipt.backup_id)}
+    is_newer = _newer_than(receipts, chosen, until)
+    own = (receipt for receipt in receipts if receipt.component == component)
+    made = {receipt.backup_id: receipt.finished for receipt in own if is_newer(receipt.backup_id)}
     try:
         traces = _traces(opened, identity, until or now, is_newer)
         listed = dict(_listed(opened)) if traces or made else {}
