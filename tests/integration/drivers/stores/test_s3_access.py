@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import secrets
-import threading
 import typing as t
 from pathlib import Path
 
+import machine_role
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
@@ -131,43 +130,11 @@ def test_a_machine_without_a_role_is_told_so(s3: t.Any, unused_port: Callable[[]
     assert caught.value.details["name"] == "a"
 
 
-class Role(http.server.BaseHTTPRequestHandler):
-    """A cloud machine's metadata service (IMDSv2), as far as it hands out a role's credentials."""
-
-    keys: t.ClassVar[dict[str, str]] = {}
-
-    def do_PUT(self) -> None:
-        self._say("a-session-token")
-
-    def do_GET(self) -> None:
-        if self.headers.get("X-aws-ec2-metadata-token") != "a-session-token":
-            self._say("", 401)
-        elif self.path.endswith("/security-credentials/"):
-            self._say("a-role")
-        else:
-            self._say(json.dumps({**self.keys, "Code": "Success", "Type": "AWS-HMAC"}))
-
-    def _say(self, text: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
-def test_a_machines_own_role_opens_the_store(s3: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    access, secret = keys_of(s3)
-    role = {"AccessKeyId": access, "SecretAccessKey": secret, "Token": "", "Expiration": "2099-01-01T00:00:00Z"}
-    monkeypatch.setattr(Role, "keys", role)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Role) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        environ = {"AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}"}
+def test_a_machines_own_role_opens_the_store(s3: t.Any) -> None:
+    with machine_role.serving(*keys_of(s3)) as environ:
         store = factory.open_store(s3.settings("role", credentials_file=None), environ=environ)
         store.put("a", [b"x"])
         assert store.head("a").size == 1
-        server.shutdown()
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import socket
-import threading
 import typing as t
 from pathlib import Path
 
+import machine_role
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import bucket_state
@@ -262,43 +260,12 @@ def test_settings_of_the_user_do_not_count(place: Place, monkeypatch: pytest.Mon
     assert not place.guard().changed
 
 
-class Role(http.server.BaseHTTPRequestHandler):
-    """A cloud machine's metadata service (IMDSv2), as far as it hands out a role's credentials."""
-
-    keys: t.ClassVar[dict[str, str]] = {}
-
-    def do_PUT(self) -> None:
-        self._say("a-session-token")
-
-    def do_GET(self) -> None:
-        if self.headers.get("X-aws-ec2-metadata-token") != "a-session-token" or "extended" in self.path:
-            self._say("", 404)
-        elif self.path.endswith("/security-credentials/"):
-            self._say("a-role")
-        else:
-            self._say(json.dumps({**self.keys, "Code": "Success", "Type": "AWS-HMAC"}))
-
-    def _say(self, text: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
-def test_a_machines_own_role_opens_the_bucket(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machines_own_role_opens_the_bucket(place: Place) -> None:
     place.client.create_bucket(Bucket=place.name)
     keys = place.client._request_signer._credentials.get_frozen_credentials()
-    role = {"AccessKeyId": keys.access_key, "SecretAccessKey": keys.secret_key, "Expiration": "2099-01-01T00:00:00Z"}
-    monkeypatch.setattr(Role, "keys", {**role, "Token": ""})
     settings = place.settings(credentials_file=None)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Role) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        environ = {"AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}"}
+    with machine_role.serving(keys.access_key, keys.secret_key) as environ:
         assert bucket_state.read(open_control(settings, environ=environ)).exists
-        server.shutdown()
     with pytest.raises(AccessDenied, match=r"no credentials are set.*store\.credentials_file"):
         bucket_state.read(open_control(settings, environ=environ))
 
