@@ -25,8 +25,10 @@ rig_runtime() { # crun before 1.15 refuses the hybrid cgroup layout; runc runs i
   fi
 }
 
-# The bridge of the hosts.  Another rig on the same machine needs another prefix and its own molecule inventory.
-export RIG_NETWORK=lifeboat-rig RIG_PREFIX=10.89.77
+# The bridge of the hosts.  Its prefix is the first one that was free on this machine, where another rig may be up.
+export RIG_NETWORK=lifeboat-rig
+
+rig_prefix() { cat "$LIFEBOAT_RIG/prefix"; }
 
 # Where AppArmor is on, podman's profile forbids every mount, and with it what systemd does for its services.
 RIG_SECURITY=()

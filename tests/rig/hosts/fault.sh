@@ -49,7 +49,7 @@ case $fault/$# in
   isolate/1) net "$1" ip link set eth0 down ;;
   rejoin/1)
     net "$1" ip link set eth0 up
-    net "$1" ip route replace default via "$RIG_PREFIX.1" # a link that goes down loses it
+    net "$1" ip route replace default via "$(rig_prefix).1" # a link that goes down loses it
     ;;
   freeze/1) podman pause "$1" >/dev/null ;;
   thaw/1) podman unpause "$1" >/dev/null ;;

@@ -5,11 +5,12 @@
 
 # up.sh [HOST ...]     real hosts on a private bridge, with fixed addresses and fixed MACs: a host that is made again
 #                      at the same address must not leave its neighbours with a stale ARP entry
-#   db1    10.89.77.11   Debian 12, PostgreSQL 15
-#   db2    10.89.77.12   Debian 13, PostgreSQL 17
-#   spare  10.89.77.13   Debian 13 without PostgreSQL
-#   store  10.89.77.14   an S3 server: https://10.89.77.14:9009 and http://10.89.77.14:9000
+#   db1    PREFIX.11   Debian 12, PostgreSQL 15
+#   db2    PREFIX.12   Debian 13, PostgreSQL 17
+#   spare  PREFIX.13   Debian 13 without PostgreSQL
+#   store  PREFIX.14   an S3 server: https://PREFIX.14:9009 and http://PREFIX.14:9000
 # Without arguments: db1 db2 store.  A host that exists is thrown away and made again.
+# PREFIX stands in $LIFEBOAT_RIG/prefix: 10.89.77, or the next one that is free on this machine.
 # All are reached by ssh as root with the key keys/id_ed25519; the store's credentials and CA lie in store/.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,19 +23,31 @@ start() { # HOST LAST-OCTET IMAGE [PODMAN-ARGUMENT ...]
   # SYS_ADMIN: without it systemd silently leaves ProtectSystem= out, and nothing can be mounted.
   podman rm --force --ignore --volumes --time 0 "$host" >/dev/null
   podman run --detach --name "$host" --hostname "$host" --systemd=always \
-    --network "$RIG_NETWORK" --ip "$RIG_PREFIX.$octet" --mac-address "52:54:00:89:77:$octet" \
-    --add-host db1:$RIG_PREFIX.11 --add-host db2:$RIG_PREFIX.12 --add-host spare:$RIG_PREFIX.13 \
-    --add-host "store:$RIG_PREFIX.14" \
+    --network "$RIG_NETWORK" --ip "$prefix.$octet" --mac-address "52:54:00:89:77:$octet" \
+    --add-host "db1:$prefix.11" --add-host "db2:$prefix.12" --add-host "spare:$prefix.13" \
+    --add-host "store:$prefix.14" \
     --cap-add SYS_ADMIN,NET_ADMIN,NET_RAW,SYS_NICE,SYS_PTRACE "${RIG_SECURITY[@]}" \
     --volume "$LIFEBOAT_RIG/keys/id_ed25519.pub:/root/.ssh/authorized_keys:ro" \
     "$@" "localhost/lifeboat-$image" >/dev/null
+}
+
+make_network() { # at the first prefix that no other network of the machine has, such as that of another rig
+  local octet error
+  for octet in $(seq 77 96); do
+    if error=$(podman network create --subnet "10.89.$octet.0/24" --gateway "10.89.$octet.1" "$RIG_NETWORK" 2>&1); then
+      echo "10.89.$octet" >"$LIFEBOAT_RIG/prefix"
+      return
+    fi
+  done
+  echo "$error" >&2
+  return 1
 }
 
 start_store() {
   "$here/../s3/s3.sh" install
   # The server's root file system is shared and what a store writes goes with it; its data lie on a plain volume.
   # podman's system call filter leaves out the asynchronous input and output that Ceph's disks need.
-  start store 14 base:trixie --security-opt seccomp=unconfined \
+  start store 14 base:trixie --security-opt seccomp=unconfined --env "LIFEBOAT_RIG_ADDRESS=$prefix.14" \
     --volume "$LIFEBOAT_RIG/s3/debian:/rig/s3/debian:O" \
     --volume /rig/s3/debian/srv \
     --volume "$LIFEBOAT_RIG/s3/installed:/rig/s3/installed:ro" --volume "$LIFEBOAT_RIG/s3/version:/rig/s3/version:ro" \
@@ -84,8 +97,8 @@ for host in "$@"; do
   esac
 done
 "$here/image.sh" "${suites[@]}"
-podman network exists "$RIG_NETWORK" ||
-  podman network create --subnet "$RIG_PREFIX.0/24" --gateway "$RIG_PREFIX.1" "$RIG_NETWORK" >/dev/null
+podman network exists "$RIG_NETWORK" || make_network
+prefix=$(rig_prefix)
 for host in "$@"; do
   case $host in
     db1) start db1 11 pg:bookworm ;;

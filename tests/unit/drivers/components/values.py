@@ -127,6 +127,7 @@ class ValuesPlan:
 
     def decide(self) -> None: ...
     def require_free(self) -> None: ...
+
     def emergency(self) -> Values:
         return self.wanted
 
