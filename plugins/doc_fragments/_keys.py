@@ -29,7 +29,7 @@ options:
         description: The key that signs this host's backups.
         type: path
       digest_key_file:
-        description: The key of digests that tell equal contents apart from others without telling what they are.
+        description: The key of the digests that show whether two contents are equal, without revealing them.
         type: path
       opening_key_file:
         description: A key that opens backups and signs nothing.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is told what, of module notify. Kept equal to plugins/module_utils/_notifying.py."""
+"""What is sent to whom, of module notify. Kept equal to plugins/module_utils/_notifying.py."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   channels:
-    description: Who is told.
+    description: The channels that notifications are sent to.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
         description:
-          - What the channel is known by - letters, digits, dots, underscores and hyphens. Under another name it begins
-            anew.
+          - The name of the channel - letters, digits, dots, underscores and hyphens. What it was sent is remembered by
+            this name.
         type: str
         required: true
       url:
@@ -39,7 +39,7 @@ options:
         elements: str
         default: [all]
       minimum_severity:
-        description: The least severity that is told.
+        description: The lowest severity that is sent.
         type: str
         choices: [info, warning, critical]
         default: info
@@ -52,7 +52,7 @@ options:
         choices: [auto, text, markdown, json, json_short]
         default: auto
       tables:
-        description: Whether names of tables are told. Otherwise they are left out, in error messages too.
+        description: Whether names of tables are sent. Otherwise they are left out, in error messages too.
         type: bool
         default: false
       ca_cert:
@@ -65,7 +65,7 @@ options:
         description: A file with the token of the header C(Authorization) of JSON bodies.
         type: path
   event:
-    description: An event of your own, told at once to the channels that listen to it.
+    description: An event of your own, sent at once to the channels that subscribe to it.
     type: dict
     suboptions:
       name:
@@ -89,7 +89,7 @@ options:
         description: Which backup it is about.
         type: str
       tables:
-        description: Names of tables, for channels that are told of them.
+        description: Names of tables, for channels that may get them.
         type: list
         elements: str
       rows:
@@ -97,19 +97,19 @@ options:
         type: int
       unless_logged:
         description:
-          - For an event of failure. A channel is not told of it when the audit log holds a failure or a refusal of the
-            same kind of work that the channel hears of now, because that says why.
+          - For an event of failure. It is not sent to a channel that gets, in the same run, a failure or a refusal of
+            the same kind of work from the audit log, because that one says why.
         type: bool
         default: false
   alarms:
     description:
-      - All alarms of this moment, an empty list if there are none. Each is told once, again when it becomes more severe
-        and after O(remind_after), and its end is told too.
+      - All alarms of this moment, an empty list if there are none. Each is sent once, and again when it becomes more
+        severe and after O(remind_after). Its end is sent too.
     type: list
     elements: dict
     suboptions:
       name:
-        description: What the alarm is known by.
+        description: The name of the alarm.
         type: str
         required: true
       text:

@@ -34,7 +34,7 @@ options:
     description: The directory of the server's socket. It wins over O(login_host).
     type: path
   ssl_mode:
-    description: How TLS is used, as libpq has it. Only V(verify-full) tells the right server from another one.
+    description: How TLS is used, as libpq has it. Only V(verify-full) makes sure that it is the right server.
     type: str
     choices: [disable, allow, prefer, require, verify-ca, verify-full]
     default: prefer

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What module notify is told: its channels, an event and alarms of the caller's, and the ping.
+The options of module notify: its channels, an event and alarms of the caller's, and the ping.
 
 This file is private to the collection. A test holds it and the doc fragment of the same name together.
 """
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 
 def options() -> ArgumentSpec:
-    """Who is told what."""
+    """Return the channels, what to send to them, and the ping."""
     severity: dict[str, t.Any] = {"type": "str", "choices": list(SEVERITIES)}
     place: Options = {"url": {"type": "str", "no_log": True}, "url_file": {"type": "path"}}
     channel: Options = {

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What the modules that delete backups by a policy are told.
+What the modules that delete backups by a policy ask of the engine.
 
 This file is private to the collection.
 """

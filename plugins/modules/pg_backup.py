@@ -17,7 +17,7 @@ description:
     compresses, encrypts and stores it on the way. Nothing touches a disk of the host.
   - A backup exists when all of it is stored, and not before. A run that fails leaves nothing that is listed.
   - Several databases of a server are backed up side by side within the O(jobs), each as if it were alone. One that
-    fails stops no other; the task fails when all have ended, and its result tells of those that were made too.
+    fails stops no other; the task fails when all have ended, and its result lists those that were made, too.
   - Roles, memberships and tablespaces go with every backup.
   - A backup that does not look like the ones before it is made all the same, and a warning says why it is suspicious.
 extends_documentation_fragment:
@@ -142,7 +142,7 @@ backup:
     suspicions: []
 backups:
   description:
-    - What RV(backup) is, for each of O(databases) that did not fail. C(made) tells whether one was, or would be, made.
+    - What RV(backup) is, for each of O(databases) that did not fail. C(made) says whether one was, or would be, made.
   returned: with O(databases)
   type: list
   elements: dict

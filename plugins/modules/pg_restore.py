@@ -96,7 +96,7 @@ options:
     description:
       - Objects whose creation may fail without blocking the swap, as the failure names them, such as
         C(VIEW public totals), C(INDEX public orders_idx), or C(TABLE DATA public orders) for the rows of a table.
-      - What needs such an object is missing then too, and is told.
+      - What needs such an object is then missing too, and is reported.
     type: list
     elements: str
   reason:
@@ -114,8 +114,8 @@ options:
     default: needed
   role_privileges:
     description:
-      - What a role that is made may have of the power over the whole server that it had in the source, as far as the
-        restorer may give it. By default it gets none of it, and what is withheld is told.
+      - Which privileges over the whole server a role that is made gets, of those that it had in the source and the
+        restorer may grant. By default it gets none, and what is withheld is reported.
       - V(superuser), V(createrole), V(createdb), V(replication), V(bypassrls), or the name of a predefined role of
         PostgreSQL, such as V(pg_read_all_data), for membership in it. V(superuser) includes all others.
       - A role is not made a member of a role that exists and has such power, either.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: schedule_info
-short_description: Check a schedule of backups and say when its jobs come
+short_description: Check a schedule of backups and return when its jobs run
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Reads the jobs of a schedule as role P(lifeboat.recovery.schedule#role) takes them, refuses what cannot work, and
-    gives each with the time at which it comes next. It writes nothing.
+    returns each with the time of its next run. It writes nothing.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.info_module
@@ -53,7 +53,7 @@ options:
     type: path
     default: /opt/lifeboat
   state_dir:
-    description: Where the host remembers.
+    description: Where the host keeps its state.
     type: path
     default: /var/lib/lifeboat
   log_dir:
@@ -115,7 +115,7 @@ jobs:
       elements: str
       sample: ["Mon..Fri *-*-* 08..18:00:00 Europe/Amsterdam"]
     next:
-      description: When it comes next, in UTC.
+      description: When it runs next, in UTC.
       type: str
       sample: "2026-11-23T07:00:00Z"
     variables:
@@ -124,7 +124,7 @@ jobs:
       sample:
         lifeboat_reason: scheduled
 document:
-  description: The content of the file C(schedule.json), which tells the host's own tools what should have run.
+  description: The content of the file C(schedule.json), from which the host's own tools know what should have run.
   returned: success
   type: dict
 """

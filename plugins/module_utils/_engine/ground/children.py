@@ -126,7 +126,7 @@ def _one_by_one(pieces: Sequence[Piece], ended: Callable[[End], None], now: Call
         told: dict[str, t.Any] = {}
         try:
             told["answer"] = json.loads(json.dumps(piece.work(), default=_plain))
-        except Exception as exc:  # noqa: BLE001 - whoever is told says it
+        except Exception as exc:  # noqa: BLE001 - whoever receives it reports it
             told = _raised(exc)
         except BaseException as exc:
             told = {"asked": _named(exc)}

@@ -115,7 +115,7 @@ def decompress(chunks: Iterable[bytes], *, limit: int | None = None) -> Iterator
     """
     Yield what was compressed, in blocks of at most 1 MiB, and no more than `limit` bytes of it.
 
-    The kind, zstd or gzip, is told by the first bytes; several frames may follow one another. Raise Tampered when
+    The kind, zstd or gzip, is known from the first bytes; several frames may follow one another. Raise Tampered when
     the stream is empty, cut, damaged, of another kind, has anything after its last frame, or holds more: a few bytes
     can stand for more than a disk holds.
     """

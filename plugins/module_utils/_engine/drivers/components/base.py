@@ -158,6 +158,10 @@ class Run:
     rights: Rights = lambda: contextlib.nullcontext(False)
 
 
+SCRATCH, EXISTING = "scratch", "existing"
+"""Modes of a trial: in a place of its own, or in one that lives, whose data may have changed since the restore."""
+
+
 class Trial(t.Protocol):
     """Where backups of these `kinds` are proved, for machines (`mode`) and people; with `reads_all` by every member."""
 

@@ -61,7 +61,7 @@ class DryRunStore:
         self._note("delete", name)
 
     def purge(self, name: str) -> base.Purged:
-        """Note the name. What is locked is told by `locked_until`, on which a plan rests."""
+        """Note the name. What is locked is known from `locked_until`, on which a plan rests."""
         self._note("delete", name)
         return "deleted"
 

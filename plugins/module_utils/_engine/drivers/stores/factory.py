@@ -50,7 +50,7 @@ def identity(settings: StoreSettings) -> str:
     """
     Return what tells one store from another in a host's memory, whatever its URL is written like.
 
-    A bucket's name may exist once at each endpoint. Settings that make no sense are told by `open_store`, not here.
+    A bucket's name may exist once at each endpoint. Settings that make no sense are refused by `open_store`, not here.
     """
     try:
         if directory := directory_of(settings):

@@ -114,7 +114,7 @@ class ArchiveFile:
         guard.finish()
 
     def facts(self, head: Head) -> dict[str, t.Any]:
-        """Return what is told of an archive that was read, and who can open it."""
+        """Return what is reported of an archive that was read, and who can open it."""
         return {
             "size": self.tally.bytes,
             "sha256": self.tally.hexdigest,

@@ -53,7 +53,7 @@ class ReportRequest:
 
 def report(request: ReportRequest, world: World) -> Outcome:
     """
-    Tell what the report says. A broken chain or a missing host is told in it, and does not stop it.
+    Return what the report says. A broken chain or a missing host is reported in it, and does not stop it.
 
     Raise UsageError on a bad period, on no hosts, or on a file of heads that is none; StoreError when the disk refuses.
     """

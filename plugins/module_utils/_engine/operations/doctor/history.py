@@ -33,7 +33,7 @@ LOOKED_AT = 20
 LEAST_RUNS = 5
 
 NEWS = datetime.timedelta(days=7)
-"""How long a failure of what people asked for is told."""
+"""How long a failure of what people asked for is reported."""
 
 _LOOK = "Check the database first. If the change was intended, set since in lifeboat_anomalies to this time."
 _RUN = "Run playbook lifeboat.recovery.{playbook} and check its messages."

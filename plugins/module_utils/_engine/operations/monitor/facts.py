@@ -26,12 +26,12 @@ Facts = dict[str, t.Any]
 
 MOST = 6
 """
-Databases that are told in detail: all where they are few, otherwise those in trouble. What happened to all of them at
+Databases that are shown in detail: all where they are few, otherwise those in trouble. What happened to all of them at
 once is not told better by fifty.
 """
 
 CHARTED = 30
-"""Backups of a database that are told in detail."""
+"""Backups of a database that are shown in detail."""
 
 STATES = {"yes": "restorable", "no": "no backup", "unknown": "unknown"}
 CONCERNS = {"never": "never restore-tested", "suspicious": "suspicious", "old": "not restore-tested lately"}

@@ -175,7 +175,7 @@ class _Work:
                 yield entry
 
     def _tables(self, happened: History) -> dict[str, tuple[str, ...]]:
-        """Return the names of the tables in the backups of these entries, if a channel is told of them."""
+        """Return the names of the tables in the backups of these entries, if a channel may get them."""
         if not any(channel.tables for channel in self._request.channels):
             return {}
         applications = {entry.application for entry in happened.entries if entry.backup_id}

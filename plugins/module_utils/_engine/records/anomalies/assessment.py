@@ -57,9 +57,9 @@ def assess(
 
 def note(memory: Statistics, record: Manifest, figures: Figures, wanted: Thresholds) -> tuple[list[str], list[str]]:
     """
-    Remember a backup that was just made; give what is suspicious about it, and what went wrong with telling.
+    Remember a backup that was just made; return what is suspicious about it, and what went wrong on the way.
 
-    Nothing here may fail a backup that exists: what goes wrong is told, and that is all.
+    Nothing here may fail a backup that exists: what goes wrong is reported, and that is all.
     """
     suspicions: list[str] = []
     try:

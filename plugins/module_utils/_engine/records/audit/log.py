@@ -83,7 +83,7 @@ class Entry:
 
     @property
     def is_run(self) -> bool:
-        """Whether it tells how a run ended. What a run removed on its way is told one by one beside it."""
+        """Whether it says how a run ended. What a run removed on its way is recorded one by one beside it."""
         return self.facts.get("action") not in {DELETED, DROPPED}
 
     @property
@@ -95,7 +95,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event:
-    """What is told to the log; the log adds number, links and hash."""
+    """What is given to the log; the log adds number, links and hash."""
 
     time: datetime.datetime
     operation: str

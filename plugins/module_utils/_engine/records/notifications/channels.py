@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is told, and what of it: the channels as people declare them."""
+"""The channels as people declare them, and what each is sent."""
 
 from __future__ import annotations
 

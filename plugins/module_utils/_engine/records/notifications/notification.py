@@ -151,7 +151,7 @@ def redact(notice: Notification) -> Notification:
 
 
 def wanted(notice: Notification, patterns: Iterable[str], minimum: str) -> bool:
-    """Whether a channel that listens to `patterns` from the severity `minimum` on is told of a notice."""
+    """Whether a channel that listens to `patterns` from the severity `minimum` on gets a notice."""
     if notice.event == verbs.TEST.name:
         return True
     severe = SEVERITIES.index(notice.severity) >= SEVERITIES.index(minimum)

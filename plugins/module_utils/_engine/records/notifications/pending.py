@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Alarm:
     """
-    Something that is wrong now and stays so until it is told no more.
+    Something that is wrong, until it is reported no more.
 
     Its `name` is what it is known by. One name may stand for several things that are wrong, which it is `about`.
     `redacted` is the message without the names that it marks, empty when it marks none.
@@ -74,7 +74,7 @@ class History:
     """
     What of the audit log somebody has not heard, oldest first, and the number of its last entry.
 
-    `tables` are the names of the tables in backups, for channels that are told of them.
+    `tables` are the names of the tables in backups, for channels that may get them.
     """
 
     entries: tuple[Entry, ...]
@@ -85,8 +85,8 @@ class History:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
     """
-    What holds for all channels: the moment, from when on a channel that begins is told, how many events become one
-    message, and after how many seconds an alarm that lasts is told again.
+    What holds for all channels: the moment, since when a channel that begins gets events, how many events become one
+    message, and after how many seconds an alarm that lasts is sent again.
 
     Alarms that are no more are over; with `over` only these, because nobody could look at the others. A notice of the
     caller's is left out with `unless_logged` where the audit log tells that something of its kind went wrong.
@@ -187,7 +187,7 @@ def _alarms(channel: Channel, told: DeliveryState, alarms: Sequence[Alarm], rule
     gone = told.alarms.keys() - {alarm.name for alarm in alarms}
     for name in sorted(gone if rules.over is None else gone & set(rules.over)):
         over = _notice("alarm_cleared", Alarm(name, f"{name}: this is resolved.", SEVERITIES[0]), rules)
-        # Who was told of an alarm is told of its end, however unimportant that is.
+        # Who got an alarm gets its end, however unimportant that is.
         listens = notification.wanted(over, channel.events, SEVERITIES[0])
         yield Step(over if listens else None, cleared=name)
 

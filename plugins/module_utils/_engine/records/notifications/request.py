@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What module notify is asked for: who is told what, and how patiently. What can never work is refused."""
+"""What module notify is asked for: what is sent to whom, and how patiently. What can never work is refused."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Ping:
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotifyRequest:
     """
-    Who is told what: with `history` what the audit log holds since each channel was told last; the state of `alarms`,
+    What to send: with `history` what the audit log holds since the last message to each channel; the state of `alarms`,
     None when nobody looked; and one `notice` of the caller's.
 
-    A channel that was never told anything begins `lookback` seconds ago. More than `summarise_above` events become
-    one message for people; a machine is told each, up to a hundred. An alarm that lasts is told again after
-    `remind_after` seconds. With `over`, only these are over of the alarms that are no more. With `unless_logged` the
+    A channel that was never sent anything begins `lookback` seconds ago. More than `summarise_above` events become
+    one message for people; a machine gets each, up to a hundred. An alarm that lasts is sent again after
+    `remind_after` seconds. With `over`, only these of the alarms that are gone are over. With `unless_logged` the
     notice says that something failed, and is left out where the audit log says it better.
     """
 

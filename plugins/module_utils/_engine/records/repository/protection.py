@@ -19,6 +19,7 @@ import datetime
 import statistics
 import typing as t
 
+from ...drivers.components.base import EXISTING
 from ...ground import verbs
 from ..audit.log import AuditLog
 from . import choosing
@@ -251,7 +252,7 @@ def test_result(operation: str, result: str, facts: Mapping[str, t.Any]) -> bool
         # One that has no proof was compared with nothing.
         return None if facts.get("proof") in {None, "none"} else True
     # What was written to a database that lives is no fault of the backup.
-    differs = facts.get("error") == "ProofMismatch" and facts.get("mode") != "existing"
+    differs = facts.get("error") == "ProofMismatch" and facts.get("mode") != EXISTING
     return False if differs or facts.get("error") == "Tampered" else None
 
 

@@ -47,7 +47,7 @@ class Backup:
 
     def member(self, number: int, note: Callable[[int], None] | None = None, /) -> Iterator[bytes]:
         """
-        Yield a member's plaintext, checked segment by segment. `note` is told the size of each stored block.
+        Yield a member's plaintext, checked segment by segment. `note` gets the size of each stored block.
 
         Raise Tampered when a byte, the order, or the end is not as signed, KeyRefused when no key opens it. The
         end of the stream is reached only after size, hash and plain size were right.

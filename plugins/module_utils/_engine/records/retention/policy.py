@@ -71,7 +71,7 @@ class Section:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
-    """All that retention is told. `by_component` holds patterns; the first that fits decides, else `main` does."""
+    """All that retention is asked for. `by_component` holds patterns; the first that fits decides, else `main` does."""
 
     main: Section
     by_component: tuple[tuple[str, Section], ...] = ()

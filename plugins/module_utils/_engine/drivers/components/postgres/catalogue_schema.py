@@ -21,7 +21,7 @@ def _grants(acl: str, kind: str, owner: str) -> str:
 
 
 def _ours(classid: int, oid: str, schema: str | None) -> str:
-    """Return the condition for objects of the user's; those outside of schemas are told from built-in ones by oid."""
+    """Return the condition for objects of the user's; others are told from built-in ones by oid."""
     place = f"{USERS} AND n.oid = {schema}" if schema else f"{oid} >= 16384"
     return f"{place} AND {NO_MEMBER.format(classid=classid, oid=oid)}"
 

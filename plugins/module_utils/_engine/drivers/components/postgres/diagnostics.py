@@ -6,7 +6,7 @@
 What a program of PostgreSQL's says on standard error, message by message, each with its details and hints.
 
 The program's own words are English, because its environment says so; the server's come in the server's language. So
-nothing here knows a word of the server's: its messages are told by their form, a word, a colon and two spaces.
+nothing here knows a word of the server's: its messages are recognised by their form, a word, a colon and two spaces.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if t.TYPE_CHECKING:
     from ....ground.errors import ProcessFailed
 
 LONGEST = 300
-"""Characters of one part of a message that are told: a statement may name thousands of tables."""
+"""Characters of one part of a message that are reported: a statement may name thousands of tables."""
 
 MOST = 8
-"""Details of one message that are told."""
+"""Details of one message that are reported."""
 
 _LINE = re.compile(
     r"^(?:[\w./-]+: (?P<word>warning|error|fatal|detail|hint|info): |(?P<level>[^\W\d_]+ ?):  )?(?P<text>.*)$"

@@ -132,7 +132,7 @@ def _tables(source: Record, restored: Record) -> Iterator[Difference]:
 
 
 def _table(label: str, entry: Record, found: Record | None, *, compared: bool) -> Iterator[Difference]:
-    # What an extension or a matview's query decides, and what a crash empties, is told but fails nothing.
+    # What an extension or a matview's query decides, and what a crash empties, is reported but fails nothing.
     apart = entry["sort"] != "table"
     if found is None:
         yield Difference(label, "missing", "it is missing", note=apart and entry["sort"] != "unlogged table")

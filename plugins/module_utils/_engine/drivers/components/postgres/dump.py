@@ -32,7 +32,7 @@ ACCEPTED = (r'database ".*" has (a|no actual) collation version( mismatch)?',)
 """Warnings about the server that say nothing about the dump: the preflight reports this one."""
 
 TOLD = (r"there are circular foreign-key constraints (on this table|among these tables)",)
-"""Warnings that are told and fail nothing. Rows of one table are loaded by one statement, so they may refer to each
+"""Warnings that are reported and fail nothing. Rows of one table are loaded by one statement, so they may refer to each
 other; whether several tables load is what a validation shows."""
 
 
@@ -105,7 +105,7 @@ def unaccepted_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
 
 
 def told_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
-    """Return the messages that are told and fail nothing, but for those that `accepted` knows."""
+    """Return the messages that are reported and fail nothing, except those that `accepted` knows."""
     known = [_compiled(pattern) for pattern in accepted]
     told = [re.compile(pattern) for pattern in TOLD]
     return [

@@ -12,7 +12,7 @@ import secrets
 import typing as t
 
 from ....ground.errors import RecoveryError
-from ..base import Comparison
+from ..base import EXISTING, SCRATCH, Comparison
 from . import checks, properties, scratch, scratch_cluster, staging_database, target
 from .connection import connect, execute, permit_views
 from .database_place import DatabasePlace
@@ -50,7 +50,7 @@ class ScratchTrial:
     timeout: float = 86400.0
     accept_failed: tuple[str, ...] = ()
 
-    mode: t.ClassVar[str] = "scratch"
+    mode: t.ClassVar[str] = SCRATCH
     where: t.ClassVar[str] = "a scratch cluster"
     reads_all: t.ClassVar[bool] = True
     kinds: t.ClassVar[frozenset[str]] = frozenset({KIND})
@@ -146,7 +146,7 @@ class LivingTrial:
     database: str
     scratch: ScratchTrial = dataclasses.field(default_factory=ScratchTrial)
 
-    mode: t.ClassVar[str] = "existing"
+    mode: t.ClassVar[str] = EXISTING
     reads_all: t.ClassVar[bool] = False
     kinds: t.ClassVar[frozenset[str]] = frozenset({KIND})
 
