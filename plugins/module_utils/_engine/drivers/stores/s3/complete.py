@@ -82,8 +82,8 @@ class CompleteListing:
         where: dict[str, t.Any] = {"Prefix": self._control.prefix + prefix, "MaxKeys": 100}
         if last:
             where["StartAfter"] = self._control.prefix + last
-        page = next(self._control.pages("list_objects_v2", f"Listing {prefix}", right="s3:ListBucket", **where))
-        return any(not found["Key"].endswith("/") for found in page.get("Contents", ()))
+        pages = self._control.pages("list_objects_v2", f"Listing {prefix}", right="s3:ListBucket", **where)
+        return any(not found["Key"].endswith("/") for page in pages for found in page.get("Contents", ()))
 
     def _lists(self) -> bool:
         """Whether this store, asked for all there is, shows anything."""
