@@ -108,6 +108,7 @@ def test_a_piece_that_is_killed_is_told_and_the_others_go_on():
 def test_a_process_that_ends_without_a_word_has_failed():
     [end] = run([Piece("a", 1, lambda: os._exit(3))])
     assert (end.raised, end.answer) == ("RuntimeError", None)
+    assert "ended with status 3 and" in end.traceback
 
 
 def test_nothing_of_the_parents_clean_up_runs_in_a_child(tmp_path):

@@ -25,6 +25,7 @@ import traceback
 import typing as t
 
 from . import disk
+from .process import signal_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -240,18 +241,12 @@ def _threads() -> int:
 def _understood(said: bytes, status: int) -> dict[str, t.Any]:
     """Return the fields of an End. What a killed child said is nothing: it may be half of a word."""
     if os.WIFSIGNALED(status):
-        return {"killed": _name(os.WTERMSIG(status))}
+        return {"killed": signal_name(os.WTERMSIG(status))}
+    code = os.waitstatus_to_exitcode(status)
     try:
         return dict(json.loads(said))
     except ValueError:
-        return {"raised": "RuntimeError", "traceback": f"The process ended with {status} and without a message."}
-
-
-def _name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        return {"raised": "RuntimeError", "traceback": f"The process ended with status {code} and without a message."}
 
 
 def _be_child(piece: Piece, parent: int, end: int, mask: set[int | signal.Signals]) -> t.NoReturn:

@@ -113,7 +113,7 @@ class Child:
         stderr = self._tail.text()
         self._close()
         if status != 0:
-            ending = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+            ending = f"was killed by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
             said = f": {stderr.splitlines()[-1]}" if stderr else ""
             raise ProcessFailed(
                 f"{self.program} {ending}{said}.", program=self.program, exit_status=status, stderr=stderr
@@ -223,3 +223,11 @@ def _widen(pipe: t.IO[bytes]) -> None:
     # An unprivileged user over the pipe quota gets a narrower pipe: slower, not wrong.
     with contextlib.suppress(OSError, AttributeError):
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, BLOCK)
+
+
+def signal_name(number: int) -> str:
+    """Return what a signal is called, such as `SIGTERM`; those for real time have numbers alone."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -97,7 +97,7 @@ def parse_size(text: str, field: str) -> int:
     if match and factor is not None:
         # A fraction of a byte is a slip, and a fraction that a float cannot hold is not what people write.
         size = float(match[1]) * factor
-        if size == int(size) and size <= LARGEST:
+        if size <= LARGEST and size == int(size):
             return int(size)
     raise UsageError(
         f"{field}: {text!r} is not a size.",
