@@ -52,7 +52,7 @@ def test_bare_hex_and_paper_are_recovery_keys(tmp_path: Path, recovery: keys.Rec
 def test_a_file_that_others_can_use_is_refused(tmp_path: Path, recovery: keys.RecoveryKey, mode: int) -> None:
     path = private(tmp_path / "key", recovery.hex)
     os.chmod(path, mode)
-    with pytest.raises(KeyRefused, match="chmod 600"):
+    with pytest.raises(KeyRefused, match="chmod 0600"):
         keyfile.read(path)
 
 

@@ -8,14 +8,13 @@ Where a notification goes: a URL that may hold tokens, so it is shown as its hos
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
 import re
-import stat
 import typing as t
 import urllib.parse
 
-from ...ground import disk, vaults
+from ...ground import private_files, vaults
 from ...ground.errors import RecoveryError, UsageError
 
 if t.TYPE_CHECKING:
@@ -100,24 +99,10 @@ def read_address(url: str | None, url_file: str | None, where: str) -> Address:
 
 def read_secret(path: str, where: str) -> str:
     """Return the first line of a file that only its owner can read. Raise UsageError when it is not so."""
-    try:
-        with disk.closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)) as handle:
-            state = os.fstat(handle)
-            text = os.read(handle, LIMIT).decode("utf-8") if stat.S_ISREG(state.st_mode) else ""
-    except OSError as exc:
-        raise UsageError(
-            f"The file {path} of the {where} cannot be read: {exc.strerror}.",
-            "Correct the path, or make the file readable for this user.",
-            field="url_file",
-        ) from exc
-    except UnicodeDecodeError:
-        text = ""
-    if stat.S_ISREG(state.st_mode) and state.st_mode & 0o077:
-        raise UsageError(
-            f"The file {path} of the {where} is accessible to users other than its owner.",
-            f"Run chmod 0600 {path}, and replace the secret in it if others may have read it.",
-            field="url_file",
-        )
+    data = private_files.read(path, f"The file {path} of the {where}", LIMIT, field="url_file")
+    text = ""
+    with contextlib.suppress(UnicodeDecodeError):
+        text = data.decode()
     vaults.refuse(text, path, "url_file")
     first = next(iter(text.splitlines()), "").strip()
     if not first:

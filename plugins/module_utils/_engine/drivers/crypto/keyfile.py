@@ -13,11 +13,10 @@ import codecs
 import dataclasses
 import os
 import re
-import stat
 import typing as t
 from datetime import UTC, datetime
 
-from ...ground import vaults
+from ...ground import private_files, vaults
 from ...ground.disk import write_atomically
 from ...ground.errors import KeyRefused, Tampered
 from . import primitives, strict_json
@@ -84,7 +83,8 @@ def key_id(type_: str, secret: bytes) -> str:
 
 def read(path: str) -> list[KeyRecord]:
     """The keys in the file at `path`. KeyRefused when others can read it, or when it holds no keys."""
-    text = _text(path, _read_private(path))
+    data = private_files.read(path, f"The key file {path}", LIMIT, error=KeyRefused, piped=True, path=path)
+    text = _text(path, data)
     if not text.startswith("["):
         return [record("recovery", _bare(path, text).seed)]
     try:
@@ -140,25 +140,6 @@ def _parse(value: object) -> KeyRecord:
     if key_id(fields["type"], secret) != fields["kid"]:
         raise Tampered("A key's kid does not match its secret.")
     return KeyRecord(fields["type"], fields["kid"], secret, fields["status"], created)
-
-
-def _read_private(path: str) -> bytes:
-    """The file's bytes, unless somebody else could have read them too. The open file is asked, not its name."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            state = os.fstat(handle)
-            if stat.S_ISREG(state.st_mode) and state.st_mode & 0o077:
-                raise KeyRefused(
-                    f"{path} is accessible to users other than its owner (mode {stat.S_IMODE(state.st_mode):04o}).",
-                    f"Run chmod 600 {path}, and consider who may have read it.",
-                    path=path,
-                )
-            return file.read(LIMIT + 1)
-    except OSError as exc:
-        raise KeyRefused(
-            f"The key file {path} cannot be read: {exc.strerror}.", "Correct the path or its owner.", path=path
-        ) from exc
 
 
 def _text(path: str, data: bytes) -> str:

@@ -129,7 +129,7 @@ def test_password_file_is_used_and_never_shown(pg: Cluster, tmp_path: Path) -> N
     connection.connect(login, "postgres").close()
     assert pg.password not in repr(pg.tcp)
     path.chmod(0o640)
-    with pytest.raises(UsageError, match="accessible to others"):
+    with pytest.raises(UsageError, match="accessible to users other than its owner"):
         connection.connect(login, "postgres")
 
 

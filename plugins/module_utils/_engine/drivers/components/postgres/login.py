@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import stat
 
-from ....ground import vaults
+from ....ground import private_files, vaults
 from ....ground.errors import UsageError
 
 NAME_BYTES = 63
+PASSWORD_LIMIT = 64 << 10
 """PostgreSQL cuts longer names without a word, and would so connect to another database."""
 
 SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - where servers put their sockets
@@ -78,21 +78,14 @@ def _usual_socket(port: int) -> str:
 
 
 def _read_password(path: str) -> str:
+    data = private_files.read(path, f"The password file {path}", PASSWORD_LIMIT, field="login_password_file")
     try:
-        with open(path, encoding="utf-8") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            password = file.readline().rstrip("\r\n")
-    except (OSError, UnicodeError) as exc:
+        password = data.decode().partition("\n")[0].rstrip("\r")
+    except UnicodeDecodeError as exc:
         raise UsageError(
-            f"The password file {path} cannot be read.",
-            "Correct login_password_file, or make the file readable for this user.",
+            f"The password file {path} is not text in UTF-8.",
+            "Correct login_password_file.",
             field="login_password_file",
         ) from exc
-    if stat.S_IMODE(mode) & 0o077:
-        raise UsageError(
-            f"The password file {path} is accessible to others.",
-            f"Run chmod 0600 {path}.",
-            field="login_password_file",
-        )
     vaults.refuse(password, path, "login_password_file")
     return password

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import configparser
 import dataclasses
-import os
-import stat
 import typing as t
 from datetime import UTC, datetime
 
-from ....ground import vaults
+from ....ground import private_files, vaults
 from ....ground.errors import UsageError
 
 if t.TYPE_CHECKING:
@@ -28,6 +26,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 """Credentials that expired then are asked for again with each request."""
 
 FIELD = "store.credentials_file"
+LIMIT = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,22 +83,9 @@ def provider(credentials: Callable[[], Credentials]) -> Callable[[], t.Any]:
 
 
 def _read(path: str) -> str:
+    data = private_files.read(path, f"The credentials file {path}", LIMIT, field=FIELD)
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise UsageError(
-                    f"The credentials file {path} is accessible to others (mode {mode & 0o777:04o}).",
-                    f"Set its mode to 0600 (chmod 0600 {path}), and replace the keys if others may have read it.",
-                    field=FIELD,
-                )
-            return file.read()
-    except OSError as exc:
-        raise UsageError(
-            f"The credentials file {path} cannot be read: {exc.strerror}.",
-            "Correct the path, or make the file readable for this user.",
-            field=FIELD,
-        ) from exc
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _malformed(path) from None
 
