@@ -89,7 +89,7 @@ class ArchiveFile:
 
     def head(self) -> Head:
         """Return the head, if somebody signed it who may. Raise Tampered otherwise."""
-        head, _rest = lbx.read_head(disk.read_blocks(self.path, 0, lbx.MAX_HEADER + 1024))
+        head, _rest = lbx.read_head(disk.read_blocks(self.path, 0, lbx.HEAD_LIMIT))
         if head.signer not in self._keys.record_signers(SCOPE) or head.name:
             raise Tampered(
                 f"{names.shown(self.path)} is not an archive of a trusted signer.",
