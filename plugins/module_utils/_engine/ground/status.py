@@ -76,7 +76,7 @@ class Status:
 
 
 def parse(data: bytes | str) -> Status | None:
-    """Read the content of a status file, or give None when it is none."""
+    """Return the status in the content of a status file, or None when it is none."""
     try:
         record = json.loads(data)
         if not isinstance(record, dict) or record.get("format") != STATUS.format:

@@ -42,7 +42,7 @@ class Handover:
 
 
 def make(old: OpeningKey, recipients: Sequence[Recipient]) -> bytes:
-    """Encrypt `old` to `recipients`: the bytes to store. Read them back with `accept` before dropping the old key."""
+    """Encrypt `old` to `recipients`, and return the bytes to store. Read them back before dropping the old key."""
     public = old.recipient.public
     if not recipients or any(recipient.type != HPKE_X25519 for recipient in recipients):
         raise KeyRefused("Old keys can be handed over only to recipients of type hpke-x25519.")
@@ -61,7 +61,7 @@ def make(old: OpeningKey, recipients: Sequence[Recipient]) -> bytes:
 
 
 def parse(data: bytes, old_kid: str) -> Handover:
-    """Read what is stored as the handover of `old_kid`; Tampered if it is not."""
+    """Read what is stored as the handover of `old_kid`. Raise Tampered when it is none."""
     fields = strict_json.take(
         strict_json.loads(data, limit=LIMIT), {"format": str, "type": str, "public": str, "wraps": list}, what=_WHAT
     )
@@ -74,7 +74,7 @@ def parse(data: bytes, old_kid: str) -> Handover:
 
 
 def accept(offer: Handover, keys: Iterable[OpeningKey]) -> OpeningKey | None:
-    """The old key, if one of `keys` opens the handover and what comes out has the old public key; else None."""
+    """Return the old key if one of `keys` opens the handover and what comes out has its public key, else None."""
     for key in keys:
         for item in offer.wraps:
             secret = (

@@ -55,12 +55,12 @@ class KeyRecord:
 
 
 def record(type_: str, secret: bytes, *, status: str = "primary", created: datetime | None = None) -> KeyRecord:
-    """A record for this secret, named by its kid."""
+    """Return a record for this secret, named by its kid."""
     return KeyRecord(type_, key_id(type_, secret), secret, status, created)
 
 
 def create(type_: str, now: datetime) -> KeyRecord:
-    """A random key of this type."""
+    """Make a random key of this type."""
     makers = {
         "recovery": lambda: RecoveryKey.generate().seed,
         "opening": lambda: OpeningKey.generate().secret,
@@ -71,7 +71,7 @@ def create(type_: str, now: datetime) -> KeyRecord:
 
 
 def key_id(type_: str, secret: bytes) -> str:
-    """The kid of a secret: a recovery key goes by the recipient that it opens for."""
+    """Return the kid of a secret: a recovery key goes by the recipient that it opens for."""
     if type_ == "recovery":
         return RecoveryKey(secret).opening.recipient.kid
     if type_ == "opening":
@@ -82,7 +82,7 @@ def key_id(type_: str, secret: bytes) -> str:
 
 
 def read(path: str) -> list[KeyRecord]:
-    """The keys in the file at `path`. KeyRefused when others can read it, or when it holds no keys."""
+    """Return the keys in the file at `path`. Raise KeyRefused when others may use it, or when it holds no keys."""
     data = private_files.read(path, f"The key file {path}", LIMIT, error=KeyRefused, piped=True, path=path)
     text = _text(path, data)
     if not text.startswith("["):
@@ -115,7 +115,7 @@ def primary(path: str, records: Sequence[KeyRecord], type_: str) -> KeyRecord:
 
 
 def write(path: str, records: Sequence[KeyRecord]) -> None:
-    """Create the file at `path`, readable by its owner only. AlreadyExists if there is one: keys are not replaced."""
+    """Create the file at `path`, for its owner alone. Raise AlreadyExists if there is one: keys are not replaced."""
     items = [
         {
             "format": FORMAT,
@@ -144,7 +144,7 @@ def _parse(value: object) -> KeyRecord:
 
 def _text(path: str, data: bytes) -> str:
     """
-    What an editor left of a key file, without what editors add: a byte order mark, UTF-16, line ends of Windows.
+    Return what a key file says, without what editors add: a byte order mark, UTF-16, line ends of Windows.
 
     What is of another kind is named: its length alone, 613 characters say, tells nobody anything.
     """
@@ -162,7 +162,7 @@ def _text(path: str, data: bytes) -> str:
 
 
 def _bare(path: str, text: str) -> RecoveryKey:
-    """A recovery key as people type it: 64 digits, or the sheet of paper with its check digits."""
+    """Read a recovery key as people type it: 64 digits, or the sheet of paper with its check digits."""
     try:
         return RecoveryKey.from_paper(text) if len(re.sub(r"[\s-]", "", text)) == 72 else RecoveryKey.from_hex(text)
     except KeyRefused as exc:

@@ -41,18 +41,18 @@ HOW_TO_MAKE_A_KEY = "Create one with (umask 077; openssl rand -hex 32 > recovery
 
 
 def kid(type_: str, public: bytes) -> str:
-    """The short name of a key: a hint for finding it, never a credential."""
+    """Return the short name of a key: a hint for finding it, never a credential."""
     return primitives.sha256(b"lifeboat v1 kid\0", type_.encode("ascii"), b"\0", public)[:8].hex()
 
 
 def pae(type_: str, body: bytes) -> bytes:
-    """DSSE v1's pre-authentication encoding of a body of our type `lbx-head`, `manifest`, `trust` or `mark`."""
+    """Return DSSE v1's pre-authentication encoding of a body of type `lbx-head`, `manifest`, `trust` or `mark`."""
     name = payload_type(type_).encode("ascii")
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(body), body)
 
 
 def payload_type(type_: str) -> str:
-    """The media type that is signed with a body."""
+    """Return the media type that is signed with a body."""
     return f"application/vnd.lifeboat.{type_}.v1"
 
 
@@ -189,7 +189,7 @@ class RecoveryKey:
         return self.seed.hex()
 
     def paper(self) -> str:
-        """The digits and their check, in groups: eight of the key and one that tells whether it was read right."""
+        """Return the digits and their check in groups: eight of the key, and one that tells of a misread one."""
         digits = self.hex + self._check_digits
         return " ".join(digits[start : start + _PAPER_GROUP] for start in range(0, len(digits), _PAPER_GROUP))
 

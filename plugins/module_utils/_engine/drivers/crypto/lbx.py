@@ -90,7 +90,7 @@ class Opener(t.Protocol):
     """Something that finds data keys: local secrets, and perhaps what a store adds to them."""
 
     def data_key(self, head: Head) -> bytes:
-        """The data key that `head.commit` commits to; KeyRefused when no key at hand opens it."""
+        """Return the data key that `head.commit` commits to. Raise KeyRefused when no key at hand opens it."""
 
 
 class SealedFile:
@@ -133,7 +133,7 @@ class SealedFile:
 
 
 def make_head(name: str, data_key: bytes, writer: Writer, *, digest: str | None = None) -> bytes:
-    """The head of a file with this data key."""
+    """Return the head of a file with this data key."""
     header: dict[str, object] = {
         "format": FORMAT,
         "name": name,
@@ -186,7 +186,7 @@ def read_head(chunks: Iterable[bytes], expected: Expected | None = None) -> tupl
 
 
 def check_intact(chunks: Iterable[bytes], expected: Expected) -> Head:
-    """Read the whole file without a key: head, and size and SHA-256 as far as they are expected. Tampered otherwise."""
+    """Read the whole file without a key. Raise Tampered unless head, and size and hash if given, are the expected ones."""
     head, rest = read_head(_watched(chunks, expected), expected)
     if sum(map(len, rest)) < stream.HEADER_BYTES + primitives.TAG_BYTES:
         raise _altered(expected)
@@ -197,8 +197,8 @@ def open_file(chunks: Iterable[bytes], expected: Expected, opener: Opener) -> It
     """
     Yield the plaintext, a segment at a time, each after it authenticated.
 
-    Tampered for a file that is not the expected one, whole and unaltered; KeyRefused when no key opens it. A caller
-    may use what it got in ways that reach further than a scratch place only after the iteration has ended.
+    Raise Tampered for a file that is not the expected one, whole and unaltered, KeyRefused when no key opens it. A
+    caller may use what it got in ways that reach further than a scratch place only after the iteration has ended.
     """
     head, rest = read_head(_watched(chunks, expected), expected)
     data_key = opener.data_key(head)
@@ -242,7 +242,7 @@ def _parse(raw: bytes, text: bytes, signer: bytes) -> Head:
 
 
 def _altered(expected: Expected | None) -> Tampered:
-    """The one message for altered and incomplete files, whichever byte it was."""
+    """Return the one message for altered and incomplete files, whichever byte it was."""
     return Tampered(f"{_called(expected)} was altered or is incomplete.", "Use another copy of it, or another backup.")
 
 

@@ -44,7 +44,7 @@ class LocalKeys:
 
 
 def read(keys: KeySettings) -> LocalKeys:
-    """Read the key files. KeyRefused when one cannot be used, when they do not fit, or when there are none."""
+    """Read the key files. Raise KeyRefused when one cannot be used, when they do not fit, or when there are none."""
     recovery, opening = _read_recovery(keys)
     if keys.opening_key_file:
         opening += _read_opening(keys.opening_key_file)
@@ -76,7 +76,7 @@ def read_roots(path: str) -> tuple[str, ...]:
 
 
 def nothing_to_write_with() -> KeyRefused:
-    """The answer to who would write without a key: never plaintext."""
+    """Return the answer to who would write without a key: never plaintext."""
     return KeyRefused("BACKUP_ENCRYPTION_KEY is required, or a signer file with pinned roots.", HOW_TO_MAKE_A_KEY)
 
 
@@ -88,7 +88,7 @@ def _read_opening(path: str) -> list[OpeningKey]:
 
 
 def _read_recovery(keys: KeySettings) -> tuple[RecoveryKey | None, list[OpeningKey]]:
-    """The primary recovery key, and what it and its retired companions in the same file open."""
+    """Return the primary recovery key, and what opens for it and its retired companions in the same file."""
     given = RecoveryKey.from_hex(keys.recovery_key_hex) if keys.recovery_key_hex else None
     if not keys.recovery_key_file:
         return given, [given.opening] if given else []

@@ -27,12 +27,12 @@ MAX_HANDOVERS = 64
 
 
 def no_side_wraps(_head: Head) -> Iterable[wraps.Wrap]:
-    """For files that stand alone."""
+    """Return none: for files that stand alone."""
     return ()
 
 
 def no_handover(_kid: str) -> bytes | None:
-    """For readers without a store."""
+    """Return none: for readers without a store."""
     return None
 
 
@@ -56,7 +56,7 @@ class KeyOpener:
         self._inherited: dict[str, OpeningKey | None] = {}
 
     def data_key(self, head: Head) -> bytes:
-        """The data key of `head`; KeyRefused when nothing here opens it."""
+        """Return the data key of `head`. Raise KeyRefused when nothing here opens it."""
         found = self._try(head.wraps, head.commit)
         if found is None:
             found = self._by_handover(head)
@@ -72,7 +72,7 @@ class KeyOpener:
         return found
 
     def _try(self, candidates: Iterable[wraps.Wrap], commitment: bytes) -> bytes | None:
-        """Kids are hints: what they point at is tried first, everything else after it."""
+        """Return the data key, or None. Kids are hints: what they point at is tried first, everything else after it."""
         items = sorted(candidates, key=lambda item: item.kid not in self._keys)
         for item in items:
             for kid in sorted(self._keys, key=lambda kid: kid != item.kid):
@@ -92,7 +92,7 @@ class KeyOpener:
         return None
 
     def _inherit(self, kid: str, depth: int) -> OpeningKey | None:
-        """The old key named `kid`, handed over to a key at hand, or to one that was itself handed over."""
+        """Return the old key named `kid`, handed over to a key at hand, or to one that was itself handed over."""
         if kid in self._keys:
             return self._keys[kid]
         if kid in self._inherited or depth == 0:

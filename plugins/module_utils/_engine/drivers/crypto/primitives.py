@@ -47,7 +47,7 @@ def require() -> None:
 
 
 def hkdf(ikm: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES) -> bytes:
-    """HKDF-SHA256 (RFC 5869)."""
+    """Return a key derived by HKDF-SHA256 (RFC 5869)."""
     key = hmac.digest(salt or bytes(32), ikm, "sha256")
     output, block = b"", b""
     for counter in range(1, -(-length // 32) + 1):
@@ -57,13 +57,13 @@ def hkdf(ikm: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES)
 
 
 def x25519_public(secret: bytes) -> bytes:
-    """The public half of an X25519 secret."""
+    """Return the public half of an X25519 secret."""
     require()
     return _raw(X25519PrivateKey.from_private_bytes(secret).public_key())
 
 
 def x25519(secret: bytes, public: bytes) -> bytes:
-    """The shared secret of two X25519 keys; KeyRefused for a point of low order."""
+    """Return the shared secret of two X25519 keys. Raise KeyRefused for a point of low order."""
     require()
     try:
         return X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
@@ -72,13 +72,13 @@ def x25519(secret: bytes, public: bytes) -> bytes:
 
 
 def ed25519_public(secret: bytes) -> bytes:
-    """The public half of an Ed25519 secret."""
+    """Return the public half of an Ed25519 secret."""
     require()
     return _raw(Ed25519PrivateKey.from_private_bytes(secret).public_key())
 
 
 def ed25519_sign(secret: bytes, message: bytes) -> bytes:
-    """The 64 bytes of an Ed25519 signature."""
+    """Return the 64 bytes of an Ed25519 signature."""
     require()
     return Ed25519PrivateKey.from_private_bytes(secret).sign(message)
 
@@ -104,14 +104,14 @@ def ed25519_acceptable(public: bytes) -> bool:
 
 
 def aes_gcm_seal(key: bytes) -> Callable[[bytes, bytes | bytearray | memoryview], bytes]:
-    """AES-256-GCM under `key`: a function of nonce and plaintext, without associated data."""
+    """Return AES-256-GCM under `key`: a function of nonce and plaintext, without associated data."""
     require()
     cipher = AESGCM(key)
     return lambda nonce, plaintext: cipher.encrypt(nonce, plaintext, None)
 
 
 def aes_gcm_open(key: bytes) -> Callable[[bytes, bytes | bytearray | memoryview], bytes | None]:
-    """AES-256-GCM under `key`: a function of nonce and ciphertext that gives None for what does not authenticate."""
+    """Return AES-256-GCM under `key`: of nonce and ciphertext, with None for what does not authenticate."""
     require()
     cipher = AESGCM(key)
 
@@ -125,7 +125,7 @@ def aes_gcm_open(key: bytes) -> Callable[[bytes, bytes | bytearray | memoryview]
 
 
 def hpke_seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
-    """`plaintext` encrypted to the X25519 key `public` (RFC 9180, base mode): enc || ct. KeyRefused as for x25519."""
+    """Encrypt to the X25519 key `public` (RFC 9180, base mode): return enc || ct. Raise KeyRefused as `x25519`."""
     require()
     try:
         return _suite().encrypt(plaintext, X25519PublicKey.from_public_bytes(public), info)
@@ -134,7 +134,7 @@ def hpke_seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
 
 
 def hpke_open(secret: bytes, info: bytes, sealed: bytes) -> bytes | None:
-    """The plaintext of what `hpke_seal` made for this key and `info`; None for anything else."""
+    """Return the plaintext of what `hpke_seal` made for this key and `info`, None for anything else."""
     require()
     try:
         return _suite().decrypt(sealed, X25519PrivateKey.from_private_bytes(secret), info)
@@ -143,7 +143,7 @@ def hpke_open(secret: bytes, info: bytes, sealed: bytes) -> bytes | None:
 
 
 def sha256(*parts: bytes) -> bytes:
-    """SHA-256 of the parts laid end to end."""
+    """Return SHA-256 of the parts laid end to end."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

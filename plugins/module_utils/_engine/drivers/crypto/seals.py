@@ -37,7 +37,7 @@ class OpenedRecord:
 
 
 def seal_record(kind: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
-    """Sign `payload` as a record of this kind: the bytes to store."""
+    """Sign `payload` as a record of this kind, and return the bytes to store."""
     if len(payload) > LIMITS[kind]:
         raise UsageError(f"A {kind} of {len(payload)} bytes is larger than the limit of {LIMITS[kind]}.")
     if not 1 <= len(signers) <= MAX_SIGNATURES:
@@ -51,7 +51,7 @@ def seal_record(kind: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
 
 
 def open_record(kind: str, envelope: bytes, allowed: Collection[bytes]) -> OpenedRecord:
-    """Return the payload if at least one key of `allowed` signed it as this kind; Tampered otherwise."""
+    """Return the payload that a key of `allowed` signed as this kind. Raise Tampered when none did."""
     what = f"The {kind}"
     fields = strict_json.take(
         strict_json.loads(envelope, limit=envelope_limit(kind)),
@@ -80,12 +80,12 @@ def open_record(kind: str, envelope: bytes, allowed: Collection[bytes]) -> Opene
 
 
 def envelope_limit(kind: str) -> int:
-    """The most bytes that an envelope of this kind can have; readers need not fetch more."""
+    """Return the most bytes that an envelope of this kind can have; readers need not fetch more."""
     return LIMITS[kind] * 4 // 3 + (16 << 10)
 
 
 def _signer_of(item: object, kind: str, payload: bytes, by_kid: dict[str, bytes], what: str) -> bytes | None:
-    """The allowed key that this signature is by, or None when it is by somebody unknown."""
+    """Return the allowed key that this signature is by, or None when it is by somebody unknown."""
     fields = strict_json.take(item, {"keyid": str, "sig": str}, what=what)
     signature = strict_json.unbase64(fields["sig"], what=what)
     public = by_kid.get(fields["keyid"])

@@ -34,7 +34,7 @@ HEADER_BYTES = 1 + SALT_BYTES + PREFIX_BYTES
 
 
 def encrypt(data_key: bytes, aad: bytes, plaintext: Iterable[bytes], *, segment: int = SEGMENT) -> Iterator[bytes]:
-    """Yield the stream's header and segments. Raises what `plaintext` raises, before the last segment."""
+    """Yield the stream's header and segments. Raise what `plaintext` raises, before the last segment."""
     salt, prefix = os.urandom(SALT_BYTES), os.urandom(PREFIX_BYTES)
     seal = primitives.aes_gcm_seal(primitives.hkdf(data_key, aad, salt=salt))
     yield bytes([HEADER_BYTES]) + salt + prefix
@@ -46,7 +46,7 @@ def encrypt(data_key: bytes, aad: bytes, plaintext: Iterable[bytes], *, segment:
 
 
 def decrypt(data_key: bytes, aad: bytes, ciphertext: Iterable[bytes], *, segment: int = SEGMENT) -> Iterator[bytes]:
-    """Yield each segment's plaintext once it has authenticated. Tampered for anything but the whole stream, intact."""
+    """Yield each segment's plaintext once it has authenticated. Raise Tampered unless all of the stream is intact."""
     open_: t.Callable[[bytes, bytearray], bytes | None] | None = None
     prefix = b""
     for number, (held, last) in enumerate(_cut(ciphertext, segment, segment)):
@@ -65,7 +65,7 @@ def decrypt(data_key: bytes, aad: bytes, ciphertext: Iterable[bytes], *, segment
 
 
 def altered() -> Tampered:
-    """The one message for every way in which a stream can be wrong: it must not help to find which byte matters."""
+    """Return the one message for all ways to be wrong: it must not help to find which byte matters."""
     return Tampered("The encrypted data was altered or is incomplete.", "Use another copy or another backup.")
 
 

@@ -27,7 +27,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def loads(data: bytes, *, limit: int) -> object:
-    """Parse `data`, at most `limit` bytes of it. Tampered for whatever is not strict JSON."""
+    """Parse `data`, at most `limit` bytes of it. Raise Tampered for whatever is not strict JSON."""
     if len(data) > limit:
         raise Tampered(f"A record is larger than {limit} bytes.", "Use another copy of it.")
     try:
@@ -58,7 +58,7 @@ def take(
 
 def dumps(value: object, *, raw_names: bool = False) -> bytes:
     """
-    Write `value` as compact UTF-8 JSON, keys in their order. UsageError for what `loads` would refuse.
+    Return `value` as compact UTF-8 JSON, keys in their order. Raise UsageError for what `loads` would refuse.
 
     With `raw_names` text may hold bytes that are no UTF-8, as the characters U+DC80 to U+DCFF: names of roles have no
     encoding. They are written as escapes, such as `\\udcfc`, which `json.loads` gives back, and `loads` refuses.
@@ -72,7 +72,7 @@ def dumps(value: object, *, raw_names: bool = False) -> bytes:
 
 
 def unbase64(text: str, *, what: str = "A record") -> bytes:
-    """Decode standard, padded, canonical base64; Tampered for any other spelling."""
+    """Decode standard, padded, canonical base64. Raise Tampered for any other spelling."""
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (ValueError, binascii.Error) as exc:
@@ -83,7 +83,7 @@ def unbase64(text: str, *, what: str = "A record") -> bytes:
 
 
 def base64_text(data: bytes) -> str:
-    """Standard, padded base64."""
+    """Return standard, padded base64."""
     return base64.b64encode(data).decode("ascii")
 
 

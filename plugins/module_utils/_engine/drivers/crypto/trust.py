@@ -84,11 +84,11 @@ class TrustFile:
         return any(item.public == public and item.covers(scope) and item.stands(at, stored) for item in self.signers)
 
     def allowed(self, scope: str, at: datetime | None = None, *, stored: datetime | None = None) -> frozenset[bytes]:
-        """All keys that may."""
+        """Return all keys that may."""
         return frozenset(item.public for item in self.signers if item.covers(scope) and item.stands(at, stored))
 
     def to_payload(self) -> bytes:
-        """The bytes that are signed."""
+        """Return the bytes that are signed."""
         return strict_json.dumps(
             {
                 "application": self.application,
@@ -123,12 +123,12 @@ class TrustFile:
 
 
 def sign(trust: TrustFile, roots: Sequence[Signer]) -> bytes:
-    """The envelope to store, signed by every root given: during a rotation, the old one and the new one."""
+    """Return the envelope to store, signed by every root given: during a rotation, the old one and the new one."""
     return seals.seal_record("trust", trust.to_payload(), roots)
 
 
 def verify(envelope: bytes, roots: Collection[bytes], application: str) -> TrustFile:
-    """The trust file in `envelope`, if one of `roots` signed it for this application; Tampered otherwise."""
+    """Return the trust file in `envelope`. Raise Tampered unless one of `roots` signed it for this application."""
     trust = TrustFile.from_payload(seals.open_record("trust", envelope, roots).payload)
     if trust.application != application:
         raise Tampered(f"{_WHAT} belongs to another application.", "Use another copy of it.")
@@ -136,7 +136,7 @@ def verify(envelope: bytes, roots: Collection[bytes], application: str) -> Trust
 
 
 def time_text(moment: datetime) -> str:
-    """A time as records write it: UTC, to the second."""
+    """Return a time as records write it: UTC, to the second."""
     return moment.astimezone(UTC).strftime(_TIME)
 
 

@@ -40,7 +40,7 @@ class Wrap:
     ct: bytes
 
     def to_json(self) -> dict[str, str]:
-        """The form that stands in headers."""
+        """Return the form that stands in headers."""
         return {"kid": self.kid, "type": self.type, "ct": strict_json.base64_text(self.ct)}
 
     @classmethod
@@ -54,7 +54,7 @@ class Wrap:
 
 
 def commit(data_key: bytes) -> bytes:
-    """What a head says about its data key: enough to know it again, useless for finding it."""
+    """Return what a head says about its data key: enough to know it again, useless for finding it."""
     return primitives.hkdf(data_key, b"lifeboat v1 commit")
 
 
@@ -76,7 +76,7 @@ def wrap(recipient: Recipient, data_key: bytes) -> Wrap:
 
 
 def wrap_all(recipients: Sequence[Recipient], data_key: bytes) -> tuple[Wrap, ...]:
-    """One wrap for each recipient."""
+    """Return one wrap for each recipient."""
     if not 1 <= len(recipients) <= MAX_WRAPS:
         raise KeyRefused(f"A file needs between 1 and {MAX_WRAPS} recipients, and has {len(recipients)}.")
     made = tuple(wrap(recipient, data_key) for recipient in recipients)
@@ -86,7 +86,7 @@ def wrap_all(recipients: Sequence[Recipient], data_key: bytes) -> tuple[Wrap, ..
 
 
 def unwrap(item: Wrap, key: OpeningKey, commitment: bytes) -> bytes | None:
-    """The data key, if this key opens this wrap and what comes out is what was committed to; else None."""
+    """Return the data key if this key opens this wrap and what comes out was committed to, else None."""
     if item.type != HPKE_X25519:
         return None
     data_key = primitives.hpke_open(key.secret, _INFO + commitment, item.ct)
@@ -106,7 +106,7 @@ def parse_wraps(value: object) -> tuple[Wrap, ...]:
 
 
 def dump_side_wraps(wraps: Mapping[str, Wrap]) -> bytes:
-    """The object that opens a backup to one more key: head SHA-256 (hex) -> wrap. Unsigned: `commit` proves each."""
+    """Return the object that opens a backup to one more key: head SHA-256 (hex) -> wrap; `commit` proves each."""
     return strict_json.dumps(
         {"format": SIDE_WRAPS_FORMAT, "wraps": {head: item.to_json() for head, item in sorted(wraps.items())}}
     )

@@ -101,7 +101,7 @@ class Store(t.Protocol):
 
     def purge_all(self, names: Sequence[str]) -> dict[str, Purged | StoreError]:
         """
-        Purge many objects, in as few requests as the store allows, and give what became of each.
+        Purge many objects, in as few requests as the store allows, and return what became of each.
 
         An error belongs to its object and is given, not raised: what went before it is gone all the same.
         """

@@ -132,7 +132,7 @@ def confirm(store: Store, name: str, written: Written, *, whole: Callable[[], bo
 
 
 def _given_back(store: Store, name: str, written: Written, whole: Callable[[], bool]) -> int:
-    """Read both ends back, and give the size."""
+    """Read both ends back, and return the size."""
     first = b"".join(store.get(name, 0, len(written.first) + 1))
     if len(first) <= len(written.first):
         size = len(first)

@@ -89,7 +89,7 @@ def lifecycle_rules(control: Control) -> tuple[tuple[dict[str, t.Any], ...], str
 
 
 def apply(control: Control, plan: Plan, guards: BucketGuards, area: Area, before: State) -> State:
-    """Change what the plan says, and give the bucket as it then is. Raise StoreError unless it is as declared."""
+    """Change what the plan says, and return the bucket as it then is. Raise StoreError unless it is as declared."""
     if plan.create:
         _create(control, locked=plan.lock is not None)
     if plan.versioning:

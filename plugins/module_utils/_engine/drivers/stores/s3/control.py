@@ -68,7 +68,7 @@ class Control:
         self, operation: str, doing: str, *, right: str, absent: Collection[str] = (), **parameters: t.Any
     ) -> dict[str, t.Any] | None:
         """
-        Make one request about the bucket and give the answer; None when the store says one of the codes `absent`.
+        Make one request about the bucket and return the answer; None when the store says one of the codes `absent`.
 
         `operation` has boto3's name; `doing` and `right`, the permission it needs, are for messages.
         """

@@ -93,7 +93,7 @@ _Object = dict[str, str]
 
 def _purged(control: Control, names: Sequence[str], one: Callable[[str], base.Purged], *, versioned: bool) -> Outcomes:
     """
-    Remove objects for good and give what became of each; `one` removes a single one, whatever lies below it.
+    Remove objects for good and return what became of each; `one` removes a single one, whatever lies below it.
 
     Source: the operations DeleteObjects and ListObjectVersions of Amazon S3's API reference.
     """
@@ -110,7 +110,7 @@ def _purged(control: Control, names: Sequence[str], one: Callable[[str], base.Pu
 
 
 def _together(control: Control, objects: Sequence[_Object]) -> Outcomes:
-    """Remove these by one request, and give what is settled by it: what the store refused is not among it."""
+    """Remove these by one request, and return what is settled by it, which what the store refused is not."""
     names = {item["Key"]: item["Key"].removeprefix(control.prefix) for item in objects}
     try:
         answer = control.ask(
