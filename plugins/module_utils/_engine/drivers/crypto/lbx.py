@@ -186,7 +186,7 @@ def read_head(chunks: Iterable[bytes], expected: Expected | None = None) -> tupl
 
 
 def check_intact(chunks: Iterable[bytes], expected: Expected) -> Head:
-    """Read the whole file without a key. Raise Tampered unless head, and size and hash if given, are the expected ones."""
+    """Read the whole file without a key. Raise Tampered unless head, and size and hash if given, are as expected."""
     head, rest = read_head(_watched(chunks, expected), expected)
     if sum(map(len, rest)) < stream.HEADER_BYTES + primitives.TAG_BYTES:
         raise _altered(expected)

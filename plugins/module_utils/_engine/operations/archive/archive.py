@@ -17,11 +17,11 @@ import typing as t
 from ...drivers.crypto import wraps
 from ...drivers.crypto.keys import HPKE_X25519, Recipient, public_key
 from ...drivers.files import names, tar
-from ...drivers.files.memory import Memory
 from ...drivers.files.safety import MEMBERS, Guard, Limits
 from ...ground import disk
 from ...ground.errors import UsageError
 from ...ground.model import Outcome
+from ...records.host.archives import SealedArchives
 from .file import ArchiveFile, ArchiveSettings
 from .sealing import SealRequest, seal
 from .unsealing import OpenRequest, open_archive
@@ -74,7 +74,7 @@ def verify(request: ReadRequest, world: World) -> Outcome:
         facts |= {"level": "opens", "members": guard.members, "bytes": guard.bytes}
     else:
         head = archive.head()
-        known = Memory(request.settings.state_dir).recall(request.path)
+        known = SealedArchives(request.settings.state_dir).recall(request.path)
         if known is not None and known.head_sha256 == head.sha256:
             archive.check_intact(known.size, known.sha256)
             facts["level"] = "intact"

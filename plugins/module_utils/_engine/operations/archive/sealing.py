@@ -20,7 +20,7 @@ import stat
 import typing as t
 
 from ...drivers.crypto import lbx
-from ...drivers.files import memory, names
+from ...drivers.files import names
 from ...drivers.files.identity import Identity, Rules
 from ...drivers.files.packing import Packer
 from ...drivers.files.safety import Guard, Limits
@@ -30,6 +30,7 @@ from ...ground import codec, disk
 from ...ground.errors import KeyRefused, StoreError, Tampered, UsageError
 from ...ground.model import Outcome
 from ...ground.streams import Peekable
+from ...records.host import archives
 from .file import SCOPE, ArchiveFile, ArchiveSettings
 
 if t.TYPE_CHECKING:
@@ -84,7 +85,7 @@ class _Sealing:
         self._writer = self._keys.writer(SCOPE)
         self._tree = Tree(request.paths, Selection(request.exclude), self._left_out.append)
         self._archive = ArchiveFile(request.dest, self._keys)
-        self._memory = memory.Memory(request.settings.state_dir)
+        self._memory = archives.SealedArchives(request.settings.state_dir)
         self._identity = Identity(Rules())
         self._packer = Packer(self._tree, self._identity)
 
@@ -144,7 +145,7 @@ class _Sealing:
         known = self._memory.recall(self._request.dest)
         if known is None or known.head_sha256 != head.sha256 or not self._is_stored(known):
             return self._reason_by_reading()
-        stamp = memory.stamp(self._request.dest)
+        stamp = archives.stamp(self._request.dest)
         if not known.listing or known.listing != listing.digest:
             if known.identity != self._source_identity():
                 return "the source changed"
@@ -166,9 +167,9 @@ class _Sealing:
             return "the existing archive is corrupted"
         return "" if identity.hexdigest == self._source_identity() else "the source changed"
 
-    def _is_stored(self, known: memory.Sealed) -> bool:
+    def _is_stored(self, known: archives.Sealed) -> bool:
         """Whether the archive on the disk is the recorded one, byte for byte."""
-        if memory.stamp(self._request.dest) == known.stamp:
+        if archives.stamp(self._request.dest) == known.stamp:
             return True
         try:
             self._archive.check_intact(known.size, known.sha256)
@@ -200,8 +201,8 @@ class _Sealing:
         sealed = lbx.SealedFile("", compressed, self._writer)
         disk.write_atomically(self._request.dest, sealed, mode=self._request.mode)
         self._remember(
-            memory.Sealed(
-                stamp=memory.stamp(self._request.dest),
+            archives.Sealed(
+                stamp=archives.stamp(self._request.dest),
                 sha256=sealed.sha256,
                 head_sha256=sealed.head_sha256,
                 size=sealed.size,
@@ -218,7 +219,7 @@ class _Sealing:
             "recipients": sorted(item.kid for item in self._writer.recipients),
         }
 
-    def _remember(self, sealed: memory.Sealed) -> None:
+    def _remember(self, sealed: archives.Sealed) -> None:
         if self._world.dry_run:
             return
         try:

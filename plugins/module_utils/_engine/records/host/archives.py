@@ -18,10 +18,10 @@ import json
 import os
 import typing as t
 
+from ...drivers.files import names
 from ...ground import disk
 from ...ground.errors import StoreError
 from ...ground.host_state import ARCHIVE
-from . import names
 
 _LIMIT = 64 << 10
 
@@ -42,7 +42,7 @@ class Sealed:
     listing: str
 
 
-class Memory:
+class SealedArchives:
     """The records of one host. Without a state directory nothing is kept and nothing is known."""
 
     def __init__(self, state_dir: str | None) -> None:
