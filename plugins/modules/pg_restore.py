@@ -57,12 +57,15 @@ options:
     type: str
     default: latest
   target_db:
-    description: The database to restore into. By default it has the name of O(database).
+    description:
+      - The database to restore into. The default is the name of O(database), or with O(tables) a new database whose name
+        is that of O(database), C(_tables_) and the time.
     type: str
   tables:
     description:
-      - Restore only these tables, as C(schema.table), into a database that exists, with their keys, indexes, sequences,
-        defaults and triggers.
+      - Restore only these tables, as C(schema.table), with their keys, indexes, sequences, defaults and triggers.
+      - The database O(target_db) is created if it does not exist. In an existing database nothing is replaced, and
+        tables that exist are rejected.
     type: list
     elements: str
   strategy:

@@ -21,12 +21,12 @@ extends_documentation_fragment:
 options:
   schedule:
     description:
-      - The jobs, each with C(job) (V(backup), V(validate), V(verify) or V(retention)), C(cron) (five fields, or a name
-        such as V(@daily)), C(name) (that of the job when there is none), and options of its job.
+      - The jobs, each with C(job) (V(backup), V(verify), V(validate), V(retention), V(doctor) or V(metrics)), C(cron)
+        (five fields, or a name such as V(@daily)), C(name) (the default is that of the job), and options of its job.
       - The options of V(backup) are C(databases), C(databases_exclude), C(max_age), C(reason), C(proof), C(parallel),
-        C(compression), C(min_bytes), C(max_shrink).
-      - Those of V(validate) are C(databases), C(backup), C(parallel); those of V(verify) are C(sample), C(level);
-        those of V(retention) are C(policy), C(apply).
+        C(compression), C(min_bytes) and C(max_shrink).
+      - Those of V(validate) are C(databases), C(backup) and C(parallel), those of V(verify) C(sample) and C(level),
+        those of V(retention) C(policy) and C(apply), and that of V(doctor) is C(fail_on). V(metrics) has none.
     type: list
     elements: dict
     required: true
