@@ -99,6 +99,14 @@ seconds:
   description: How long it took.
   returned: always
   type: float
+level:
+  description: The level of the verification, O(level).
+  returned: always
+  type: str
+sample:
+  description: The percentage of the files that was read, O(sample).
+  returned: always
+  type: int
 problems:
   description: What is corrupted or missing, as sentences. Empty on success.
   returned: always
