@@ -21,6 +21,7 @@ description:
   - The log is also checked against the existing rows. An entry that was removed or rewritten on the host is a warning.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_postgresql
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository.state_dir
 attributes:

@@ -17,7 +17,7 @@ description:
   - All selected files are read before the module fails, and the error names each problem.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._attributes.info_module
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._keys
