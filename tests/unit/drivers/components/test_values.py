@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import typing as t
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.trials import (
     ScratchTrial,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import directory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    AccessDenied,
+    Busy,
     NotFound,
     ProofMismatch,
     RecoveryError,
@@ -294,6 +298,59 @@ def test_what_no_reader_would_accept_is_never_published(shop: Shop) -> None:
         with pytest.raises(RecoveryError, match=r"This backup would be rejected.*Report this bug"):
             shop.back_up()
     assert not [path for path in Path(shop.sample.home, "store").rglob("*") if path.is_file()]
+
+
+class Restless(Values):
+    """One that finds at its end that it did not stand still."""
+
+    def capture(self, *given: t.Any) -> t.Any:
+        Values.capture(self, *given)
+        raise Busy("The prices were renamed.", "Back up when nothing is being renamed.")
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        (Values, {"min_bytes": 1 << 30}),
+        (functools.partial(Odd, says={"scope": "full", "parents": ()}), {"max_shrink": 1}),
+        (functools.partial(Odd, says={"scope": "most"}), {}),
+        (Restless, {}),
+    ],
+)
+def test_what_is_refused_where_nothing_may_be_deleted_is_garbage_and_no_hidden_backup(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, source: t.Callable[[Path], Values], options: dict[str, t.Any]
+) -> None:
+    # Else each night's refusal becomes a false alarm that somebody tampered, for good.
+    def refuse(_store: object, _name: str) -> None:
+        raise AccessDenied("Access is denied.", "Allow it.")
+
+    monkeypatch.setattr(directory.DirectoryStore, "delete", refuse)
+    first = shop.back_up().facts["backup"]["backup_id"]
+    shop.write(tea="5")
+    shop.values = source(shop.directory)
+    with pytest.raises(RecoveryError):
+        shop.back_up(**options)
+    left = {path.name for path in Path(shop.sample.home, "store").rglob("*.lbx") if path.parent.name != first}
+    assert left == {"0001.lbx"}
+    shop.sample.now += datetime.timedelta(days=1)
+    verified = verification.verify(verification.VerifyRequest(shop.sample.settings), shop.sample.world())
+    assert verified.facts["problems"] == []
+
+
+def test_a_file_that_is_gone_before_its_backup_is_published_leaves_no_hidden_backup(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Losing(Values):
+        def capture(self, *given: t.Any) -> t.Any:
+            captured = Values.capture(self, *given)
+            next(Path(shop.sample.home, "store").rglob("0001.lbx")).unlink()
+            return captured
+
+    monkeypatch.setattr(directory.DirectoryStore, "delete", lambda *_given: None)
+    shop.values = Losing(shop.directory)
+    with pytest.raises(RecoveryError, match="was removed during the backup"):
+        shop.back_up()
+    assert not list(Path(shop.sample.home, "store").rglob("*.lbx"))
 
 
 def test_a_backup_that_stands_alone_is_compared_with_the_last_one_that_did(shop: Shop) -> None:

@@ -6,8 +6,8 @@
 Use case: one backup of a component into the store, nothing touching a disk.
 
 The order keeps every promise: keys, store and what the source needs are checked before anything is captured; all
-members are of one moment; each file's end is stored only after all before it was well; the guards look at the sizes;
-and the manifest, written last and create-only, is what makes the backup exist.
+members are of one moment; each file's end is stored only after all before it was well; whatever may refuse the backup
+does so before its detail is stored; and the manifest, written last and create-only, is what makes the backup exist.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .attempts import Attempts
 from .request import BackupRequest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ...drivers.components.source import Preview
     from ...drivers.crypto import lbx
@@ -83,7 +83,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         try:
             record = attempts.manifest(made)
             _guard(request, record, _comparable(opened, component, previous))
-            envelope = _publish(opened, writer, record)
+            envelope = _publish(opened, writer, record, made.files.finish)
         except BaseException:
             if _surely_unlisted(opened, component, made.files.backup_id):
                 made.files.discard()
@@ -98,12 +98,12 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     return _made(request, record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
 
 
-def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest) -> bytes:
-    """Look at every file once more, and at the manifest as readers do, then write it. Return its envelope."""
-    # A host that may only write cannot list; each of its uploads was checked as it ended.
-    with contextlib.suppress(AccessDenied):
-        if problem := incomplete(record, opened.store):
-            raise StoreError(problem, "It was removed during the backup: find out by what, and run again.")
+def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest, finish: Callable[[], None]) -> bytes:
+    """
+    Look at the manifest as readers do, and at every file once more; then `finish` the files, and write the manifest.
+
+    Return its envelope. What is refused leaves files without a detail: garbage, in a store that lets nobody delete.
+    """
     payload = record.payload()
     place = (record.application, record.component, record.backup_id)
     try:
@@ -112,8 +112,19 @@ def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest)
         remedy = "The backup was discarded. Report this bug."
         raise RecoveryError(f"This backup would be rejected by readers. {exc.cause}", remedy) from exc
     envelope = seals.seal_record("manifest", payload, [writer.signer])
+    _require_there(opened, tuple(file for file in record.files if file.member != "detail"), record)
+    finish()
+    _require_there(opened, record.files, record)
     opened.store.put_new(repository.manifest(*place), envelope)
     return envelope
+
+
+def _require_there(opened: catalogue.Repository, files: tuple[manifest.File, ...], record: Manifest) -> None:
+    """Raise StoreError unless these files of the backup are in the store with their sizes."""
+    # A host that may only write cannot list; each of its uploads was checked as it ended.
+    with contextlib.suppress(AccessDenied):
+        if problem := incomplete(dataclasses.replace(record, files=files), opened.store):
+            raise StoreError(problem, "It was removed during the backup: find out by what, and run again.")
 
 
 def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: str) -> bool:
