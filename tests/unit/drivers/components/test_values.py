@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import errno
 import functools
+import os
 import typing as t
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     ScratchTrial,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import directory
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import journal
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     Busy,
@@ -407,3 +410,32 @@ def test_nothing_about_its_figures_fails_a_backup_that_exists(shop: Shop, monkey
     monkeypatch.undo()
     world = shop.sample.world()
     assert len(listing.list_backups(listing.ListRequest(shop.sample.settings), world).facts["backups"]) == 2
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system of the state directory is full."""
+
+    def refuse(*_given: object, **_named: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(journal, "append_line", refuse)
+
+
+@pytest.mark.usefixtures("full")
+def test_a_backup_that_exists_has_not_failed_because_its_host_cannot_remember_it(shop: Shop) -> None:
+    made = shop.back_up()
+    assert made.changed
+    assert "The backup itself is complete; free space" in made.warnings[0]
+    listed = listing.list_backups(listing.ListRequest(shop.sample.settings), shop.sample.world()).facts["backups"]
+    assert [row["backup_id"] for row in listed] == [made.facts["backup"]["backup_id"]]
+
+
+def test_a_restore_that_is_done_has_not_failed_because_its_host_cannot_remember_it(
+    chained: Shop, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("full")
+    done = chained.restore(confirm="prices@here", emergency_backup="off")
+    assert done.changed
+    assert any("The restore is complete, but cannot be recorded in" in warning for warning in done.warnings)
+    assert chained.read() == {"tea": "5", "coffee": "4"}

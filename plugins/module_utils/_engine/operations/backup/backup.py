@@ -88,14 +88,15 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
             if _surely_unlisted(opened, component, made.files.backup_id):
                 made.files.discard()
             raise
-    opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
+    unwritten = _remember(opened, _receipt(record, hashlib.sha256(envelope).hexdigest()))
     suspicions, trouble = assessment.note(
         Statistics(request.repository.state_dir, request.repository.place),
         record,
         made.captured.figures,
         request.thresholds,
     )
-    return _made(request, record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
+    warnings = (*preview.warnings, *made.captured.warnings, *unwritten, *trouble)
+    return _made(request, record, made, warnings, suspicions)
 
 
 def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest, finish: Callable[[], None]) -> bytes:
@@ -165,6 +166,15 @@ def _receipt(record: Manifest, digest: str) -> Receipt:
         size=record.size,
         plain_size=record.plain_size,
     )
+
+
+def _remember(opened: catalogue.Repository, receipt: Receipt) -> tuple[str, ...]:
+    """Write the receipt. Return a warning where the host cannot remember it: the backup exists all the same."""
+    try:
+        opened.receipts.add(receipt)
+    except StoreError as exc:
+        return (str(exc),)
+    return ()
 
 
 def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -> None:
