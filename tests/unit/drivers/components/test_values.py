@@ -412,6 +412,39 @@ def test_nothing_about_its_figures_fails_a_backup_that_exists(shop: Shop, monkey
     assert len(listing.list_backups(listing.ListRequest(shop.sample.settings), world).facts["backups"]) == 2
 
 
+def write_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the host read the trust files of its store, and nothing else there."""
+    for method in ("list", "head", "get"):
+        real = getattr(directory.DirectoryStore, method)
+
+        def ask(store: object, name: str, *rest: t.Any, real: t.Any = real) -> t.Any:
+            if name.startswith("shop/trust/"):
+                return real(store, name, *rest)
+            raise AccessDenied("Access is denied.", "Allow it.")
+
+        monkeypatch.setattr(directory.DirectoryStore, method, ask)
+
+
+def test_a_clock_that_was_wrong_once_does_not_decide_for_a_year_on_a_host_that_may_only_write(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_only(monkeypatch)
+    today = shop.sample.now
+    shop.sample.now += datetime.timedelta(days=365)
+    shop.back_up()
+    shop.sample.now = today
+    shop.write(rum="x" * 50_000)
+    made = shop.back_up().facts["backup"]
+    assert made["scope"] == "full"  # a parent whose clock was wrong is none
+    young = shop.back_up(max_age=3600)
+    assert not young.changed
+    assert young.facts["backup"]["backup_id"] == made["backup_id"]
+    shop.write(rum="x" * 10_000)
+    shop.values = Odd(shop.directory, says={"scope": "full", "parents": ()})
+    with pytest.raises(RecoveryError, match="shrank"):
+        shop.back_up()
+
+
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file system of the state directory is full."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import hashlib
 import typing as t
 
@@ -36,6 +35,7 @@ from .attempts import Attempts
 from .request import BackupRequest
 
 if t.TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Mapping, Sequence
 
     from ...drivers.components.source import Preview
@@ -65,10 +65,10 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     component = repository.component(*request.source.name)
     opened = catalogue.open_repository(request.repository, world)
     writer = opened.trusted_keys.writer(component, world.now())
-    previous = _previous(opened, component)
+    previous = _previous(opened, component, world.now())
     known = Known(previous, request.repository.state_dir)
     if previous and request.max_age is not None:
-        age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
+        age = (world.now() - previous.at).total_seconds()
         if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
             return _nothing_to_do(request, previous, f"{units.human_duration(age)} old, younger than max_age")
     preview = request.source.preview(known, world)
@@ -82,7 +82,7 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         made = attempts.captured(known)
         try:
             record = attempts.manifest(made)
-            _guard(request, record, _comparable(opened, component, previous))
+            _guard(request, record, _comparable(opened, component, previous, world.now()))
             envelope = _publish(opened, writer, record, made.files.finish)
         except BaseException:
             if _surely_unlisted(opened, component, made.files.backup_id):
@@ -135,22 +135,24 @@ def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: st
     return False
 
 
-def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
+def _previous(opened: catalogue.Repository, component: str, now: datetime.datetime) -> Receipt | None:
     """Return the newest full backup: the store's own word, or this host's memory where it may only write."""
     try:
         found = opened.find(component, "latest")
     except (NotFound, InconsistentStore):
         return None  # where backups are hidden, one more is what helps
     except AccessDenied:
-        return choosing.newest(opened.receipts.of(opened.application, component))
+        return choosing.newest(opened.receipts.believed(opened.application, component, now))
     return _receipt(found.manifest, found.manifest_sha256)
 
 
-def _comparable(opened: catalogue.Repository, component: str, previous: Receipt | None) -> Receipt | None:
+def _comparable(
+    opened: catalogue.Repository, component: str, previous: Receipt | None, now: datetime.datetime
+) -> Receipt | None:
     """Return the newest backup before whose size tells something: where parents are used, the host remembers it."""
     if previous is None or choosing.is_comparable(previous):
         return previous
-    return choosing.newest(opened.receipts.of(opened.application, component), choosing.is_comparable)
+    return choosing.newest(opened.receipts.believed(opened.application, component, now), choosing.is_comparable)
 
 
 def _receipt(record: Manifest, digest: str) -> Receipt:
