@@ -163,6 +163,13 @@ def test_a_rerun_in_one_recovery_does_nothing(chained: Shop) -> None:
     assert (first.facts["restore"]["values"], again.facts["restore"]["values"]) == (2, None)
 
 
+@pytest.mark.parametrize(("compared", "proved"), [(True, "content"), (False, "none")])
+def test_a_rerun_claims_the_proof_that_was_taken_and_no_other(chained: Shop, compared: bool, proved: str) -> None:
+    first = chained.restore(confirm="prices@here", recovery_id="fire", validate=compared)
+    again = chained.restore(recovery_id="fire")
+    assert [done.facts["restore"]["proved"] for done in (first, again)] == [proved, proved]
+
+
 def test_a_plan_says_what_goes_and_what_it_needs(chained: Shop) -> None:
     planned = chained.restore(dry_run=True)
     assert "REMOVE what is in prices and write 2 backups" in planned.after

@@ -168,7 +168,7 @@ class Receipts:
         if self._journal.path is not None and serial > self.trust_serial(application):
             # A reader without the right to write here still reads; the memory is then that of others.
             with contextlib.suppress(StoreError):
-                disk.write_atomically(self._trust_path(application), [str(serial).encode()])
+                disk.write_atomically(self._trust_path(application), [str(serial).encode()], shared=True)
 
     def _trust_path(self, application: str) -> str:
         digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
