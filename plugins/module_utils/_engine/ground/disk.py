@@ -32,13 +32,16 @@ TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r"[0-9a-f]{16}")
 """The names of temporary files, and no others."""
 
 
-def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, replace: bool = True) -> int:
+def write_atomically(
+    path: str, chunks: Iterable[bytes], *, mode: int = 0o600, replace: bool = True, shared: bool = False
+) -> int:
     """
-    Write `chunks` to `path` and return the bytes written.
+    Write `chunks` to `path` and return the bytes written. Its mode is `mode`, whatever the umask is; what root writes
+    belongs to the directory's owner where the file is `shared`.
 
     With `replace=False` the file must not exist yet. Raise AlreadyExists then, StoreError when the disk refuses
-    (no space left, read-only, an I/O error). Whatever `chunks` raises passes through. In every such case `path`
-    is as it was before and no temporary file stays.
+    (no space left, read-only, an I/O error). Whatever `chunks` raises passes through. No temporary file stays, and
+    `path` is as it was before, unless the directory alone could not be made durable.
     """
     directory = os.path.dirname(path) or "."
     temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
@@ -48,6 +51,7 @@ def write_atomically(path: str, chunks: Iterable[bytes], *, mode: int = 0o600, r
         with closing(handle):
             with explained(path):
                 _claim(handle)
+                _admit(handle, mode, directory if shared else "")
             written = 0
             for chunk in chunks:
                 with explained(path):
@@ -130,6 +134,22 @@ def _claim(handle: int) -> None:
         taken = os.fstat(handle).st_nlink == 0
     if taken:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _admit(handle: int, mode: int, directory: str) -> None:
+    """Set who may use a file, by its descriptor, since the owner of the directory can exchange what lies in it."""
+    if directory:
+        give_away(handle, directory)
+    if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+        with contextlib.suppress(OSError):  # a file system without modes
+            os.fchmod(handle, mode)
+
+
+def give_away(handle: int, directory: str) -> None:
+    """Let an open file that root made belong to the owner of its directory, who needs it on other days."""
+    if os.geteuid() == 0:
+        owner = os.stat(directory)
+        os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
 def write_all(handle: int, chunk: bytes) -> None:

@@ -177,13 +177,15 @@ class _Sealing:
         return True
 
     def _set_mode(self) -> bool:
-        """Return the archive its permissions, and say whether it had others."""
+        """Give the archive its permissions, and say whether it had others."""
         dest = self._request.dest
         if stat.S_IMODE(os.stat(dest).st_mode) == self._request.mode:
             return False
         if not self._world.dry_run:
-            with names.explained(dest):
-                os.chmod(dest, self._request.mode)
+            # Its directory may be another user's, who could put a link there for root to open somebody's file by.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with names.explained(dest), disk.closing(os.open(dest, flags)) as handle:
+                os.fchmod(handle, self._request.mode)
         return True
 
     def _source_identity(self) -> str:
@@ -197,7 +199,6 @@ class _Sealing:
         compressed = codec.compress(Peekable(self._packer), self._codec)
         sealed = lbx.SealedFile("", compressed, self._writer)
         disk.write_atomically(self._request.dest, sealed, mode=self._request.mode)
-        self._set_mode()  # the umask may have taken some of it away
         self._remember(
             memory.Sealed(
                 stamp=memory.stamp(self._request.dest),

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import typing as t
 
 from ...ground import disk, exposition
@@ -65,7 +64,7 @@ def watch(request: WatchRequest, world: World) -> Outcome:
     before = _existing(request.path)
     changed = _lasting(before) != _lasting(text)
     if not world.dry_run:
-        _write(request.path, text)
+        disk.write_atomically(request.path, [text.encode("utf-8", "replace")], mode=READABLE)
     return Outcome(changed, _facts(request, seen), before=before, after=text, warnings=tuple(warnings))
 
 
@@ -78,15 +77,6 @@ def _existing(path: str) -> str:
 
 def _lasting(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith(PASSING)]
-
-
-def _write(path: str, text: str) -> None:
-    # A file that were opened up afterwards would for a moment be one that node_exporter may not read.
-    before = os.umask(0o777 & ~READABLE)
-    try:
-        disk.write_atomically(path, [text.encode("utf-8", "replace")], mode=READABLE)
-    finally:
-        os.umask(before)
 
 
 def _facts(request: WatchRequest, seen: ProtectionStatus) -> dict[str, t.Any]:

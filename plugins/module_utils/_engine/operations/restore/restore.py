@@ -18,7 +18,7 @@ import secrets
 import typing as t
 
 from ...drivers.components.base import Run
-from ...ground.errors import ProofMismatch, RecoveryError, UsageError
+from ...ground.errors import ProofMismatch, RecoveryError, StoreError, UsageError
 from ...ground.progress import Phases, Progress, status_directory
 from ...records.host.restores import History, Restored
 from ...records.repository import names as repository
@@ -179,7 +179,10 @@ class _Restore:
             raise
         usable = self._seconds()
         restored = self._restored(committed, usable)
-        history.add(restored)
+        try:
+            history.add(restored)
+        except StoreError as exc:  # the target is replaced, whether this host remembers it or not
+            self._warnings.append(str(exc))
         self._warnings += self._plan.settle()
         results = {
             "kept": committed.kept or None,

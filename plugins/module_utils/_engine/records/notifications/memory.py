@@ -88,9 +88,7 @@ class Memory:
         text = json.dumps({"format": NOTIFICATIONS.format, "channels": channels}, indent=1, default=str) + "\n"
         if text == self._written:
             return
-        disk.write_atomically(self.path, [text.encode()])
-        with disk.explained(self.path):
-            _give_away(self.path)
+        disk.write_atomically(self.path, [text.encode()], shared=True)
         self._written = text
 
     def _read(self) -> None:
@@ -115,10 +113,3 @@ def _raised(item: dict[str, t.Any]) -> Raised:
     if at.tzinfo is None or item["severity"] not in SEVERITIES:
         raise ValueError(item)
     return Raised(at, item["severity"], tuple(map(str, item["about"])))
-
-
-def _give_away(path: str) -> None:
-    """Let what root made belong to the directory's owner, who needs it on other days."""
-    if os.geteuid() == 0:
-        owner = os.stat(os.path.dirname(path))
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -21,6 +21,7 @@ from ...ground import disk, host_state
 from ...ground.errors import StoreError
 from ...ground.journal import Journal
 from ...ground.units import point_in_time
+from . import choosing
 from . import names as repository
 
 if t.TYPE_CHECKING:
@@ -113,6 +114,16 @@ class Receipts:
             and component in {None, receipt.component, receipt.component.partition("/")[0]}
         ]
 
+    def believed(self, application: str, component: str | None, now: datetime.datetime) -> list[Receipt]:
+        """Return the receipts of what may still be a recovery point: not let go, and not dated by a wrong clock."""
+        expired = self.expired(application)
+        return [
+            receipt
+            for receipt in self.of(application, component)
+            # As the catalogue does: what claims to have ended in the future is no recovery point.
+            if receipt.backup_id not in expired and receipt.at <= now + choosing.FUTURE
+        ]
+
     def expired(self, application: str) -> set[str]:
         """Return the ids of the backups of an application that this host knows to have expired."""
         return {
@@ -157,7 +168,7 @@ class Receipts:
         if self._journal.path is not None and serial > self.trust_serial(application):
             # A reader without the right to write here still reads; the memory is then that of others.
             with contextlib.suppress(StoreError):
-                disk.write_atomically(self._trust_path(application), [str(serial).encode()])
+                disk.write_atomically(self._trust_path(application), [str(serial).encode()], shared=True)
 
     def _trust_path(self, application: str) -> str:
         digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
