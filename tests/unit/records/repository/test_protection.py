@@ -290,3 +290,23 @@ def test_what_the_store_locks_expires_when_its_lock_ends(sample: SampleHost, mon
     assert sample.values(policy={"keep_within": "30d"})[name] < sample.now.timestamp()
     monkeypatch.setattr(DirectoryStore, "locked_until", lambda _store, _name: until)
     assert sample.values(policy={"keep_within": "30d"})[name] == until.timestamp()
+
+
+def test_a_mark_that_retention_purges_while_it_is_read_hides_nothing_else(
+    sample: SampleHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, tested = sample.back_up(hours=30), sample.back_up(hours=5)
+    opened = catalogue.open_repository(sample.settings, sample.world())
+    for identity in (gone, tested):
+        marking.record_restore_test(opened.read("main/shop", identity), "restored", sample.world())
+    real = DirectoryStore.get
+
+    def get(store: DirectoryStore, name: str, *given: t.Any) -> t.Any:
+        if f"/marks/{gone}/" in name:
+            store.delete(name)
+        return real(store, name, *given)
+
+    monkeypatch.setattr(DirectoryStore, "get", get)
+    shown = listed(sample)
+    assert [row["restore_tested"] for row in shown["backups"]] == [False, True]
+    assert (shown["problems"], sample.watch().facts["databases"][0]["newest_restore_tested"]) == ([], tested)
