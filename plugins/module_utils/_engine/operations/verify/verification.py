@@ -144,26 +144,20 @@ def _choose(
     opened: catalogue.Repository, request: VerifyRequest, now: datetime.datetime
 ) -> tuple[list[catalogue.Backup], tuple[str, ...]]:
     """Return the backups to read, and what is wrong with the choice itself."""
-    component = None
-    if request.cluster and request.database:
-        component = repository.component(request.cluster, request.database)
+    place = repository.place(request.cluster, request.database)
     if request.backup != "all":
-        if component is None:
+        if not (place and request.database):
             raise UsageError(
                 f"The backup {request.backup!r} can only be found with a database.",
                 "Set cluster and database too, or backup: all.",
                 field="backup",
             )
-        chosen = newer.choose(opened, component, request.backup, now)
+        chosen = newer.choose(opened, place, request.backup, now)
         return [chosen.backup], chosen.notes if chosen.certain else ()
-    found = [
-        backup
-        for backup in opened.backups(component)
-        if request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
-    ]
+    found = opened.backups(place)
     if not found and not opened.problems:
         raise NotFound(
-            f"The store contains no backup of {opened.application} to verify.",
+            f"The store contains no backup of {place or opened.application} to verify.",
             "Check application, cluster and database, or make a backup first.",
         )
     return found, ()

@@ -104,9 +104,9 @@ class Repository:
 
     def backups(self, component: str | None = None) -> list[Backup]:
         """
-        Return the authentic and complete backups, of one component or all, oldest first.
+        Return the authentic and complete backups, of one component, one cluster or all, oldest first.
 
-        What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end, and
+        What is not so is added to `problems`. Raise StoreError when the store cannot be listed to its end, and
         InconsistentStore when it lists none and holds some.
         """
         listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
