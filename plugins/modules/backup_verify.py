@@ -100,7 +100,7 @@ seconds:
   returned: always
   type: float
 problems:
-  description: What is corrupted or missing, as sentences. Empty on success.
+  description: What is corrupted, missing or could not be read, as sentences. Empty on success.
   returned: always
   type: list
   elements: str

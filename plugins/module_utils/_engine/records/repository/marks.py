@@ -209,7 +209,9 @@ def judge(store: Store, trusted_keys: TrustedKeys, application: str, infos: Iter
     }
 
 
-def _read(store: Store, trusted_keys: TrustedKeys, application: str, info: ObjectInfo) -> Mark | t.Literal["gone"] | None:
+def _read(
+    store: Store, trusted_keys: TrustedKeys, application: str, info: ObjectInfo
+) -> Mark | t.Literal["gone"] | None:
     backup_id, kind, token = _parsed(application, info.name)
     try:
         envelope = b"".join(store.get(info.name, 0, seals.envelope_limit("mark") + 1))
