@@ -25,6 +25,7 @@ from ...ground.units import human_count, human_duration, human_size
 from ...records.repository import catalogue, newer, readings
 from ...records.repository import names as repository
 from ...records.repository.reread import RereadFiles
+from ...records.repository.stored_backup import chain
 
 if t.TYPE_CHECKING:
     import datetime
@@ -186,7 +187,11 @@ def _choose(
                 field="backup",
             )
         chosen = newer.choose(opened, place, request.backup, now)
-        return [chosen.backup], chosen.notes if chosen.certain else ()
+        notes = chosen.notes if chosen.certain else ()
+        try:
+            return list(chain(opened.read, chosen.backup)), notes
+        except (NotFound, Tampered) as exc:
+            return [chosen.backup], (*notes, f"{chosen.backup.manifest.backup_id} needs what is damaged. {exc.cause}")
     found = opened.backups(place)
     if not found and not opened.problems:
         raise NotFound(
