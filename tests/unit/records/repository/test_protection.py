@@ -140,6 +140,20 @@ def test_a_mark_that_was_taken_back_is_a_later_word_than_an_earlier_test_here(sa
     assert said_by(sample) == dict.fromkeys(("metrics", "list", "retention"), identity)
 
 
+def test_a_repeated_restore_test_is_a_later_word_than_a_failure_elsewhere(sample: SampleHost) -> None:
+    """A host that may not sign such marks knows of its own failure, and by the mark of what came after it."""
+    identity = sample.back_up(hours=30)
+    backup = catalogue.open_repository(sample.settings, sample.world()).read("main/shop", identity)
+    assert marking.record_restore_test(backup, "restored", sample.world()) == (True, "")
+    sample.now += datetime.timedelta(hours=1)
+    sample.log("validation", "failed", hours=0, backup_id=identity, error="Tampered", mode="scratch")
+    assert said_by(sample) == dict.fromkeys(("metrics", "list", "retention"), None)
+    sample.now += datetime.timedelta(hours=1)
+    assert marking.record_restore_test(backup, "restored", sample.world()) == (True, "")
+    assert said_by(sample) == dict.fromkeys(("metrics", "list", "retention"), identity)
+    assert listed(sample)["backups"][0]["restore_tested_at"] == sample.now.isoformat()
+
+
 def test_a_restore_test_of_chosen_tables_or_of_an_emergency_backup_protects_nothing(sample: SampleHost) -> None:
     newest = sample.back_up(hours=30)
     sample.validated(sample.back_up(hours=3, scope="partial"))
