@@ -69,7 +69,9 @@ def record_restore_test(
     """
     Mark a backup as restore-tested, or take that back, unless the keys at hand may not sign it.
 
-    Each test that passed leaves a mark: another host's log may hold a failure that came after an earlier one. Return whether the marks say it, and what to tell where they do not and somebody would rely on them.
+    Each test that passed leaves a mark: another host's log may hold a failure that came after an earlier one.
+
+    Return whether the marks say it, and what to report where they do not and somebody would rely on them.
     """
     try:
         said = marks.of(backup, marks.RESTORE_TESTED)
