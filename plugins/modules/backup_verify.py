@@ -108,7 +108,7 @@ sample:
   returned: always
   type: int
 problems:
-  description: What is corrupted or missing, as sentences. Empty on success.
+  description: What is corrupted, missing or could not be read, as sentences. Empty on success.
   returned: always
   type: list
   elements: str
