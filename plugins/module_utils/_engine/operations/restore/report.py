@@ -89,7 +89,7 @@ def done_before(request: RestoreRequest, last: Restored, record: Described) -> O
         last.target,
         kept=last.kept or None,
         recovery_id=last.recovery_id,
-        proved=record.proof,
+        proved=last.proved or None,
         finished=last.finished,
         seconds=last.seconds,
         seconds_until_usable=last.seconds,
