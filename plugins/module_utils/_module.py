@@ -26,6 +26,7 @@ from ._engine.ground.model import Done, Outcome, World
 from ._engine.records.audit import auditing
 from ._engine.records.audit.log import AuditLog
 from ._engine.records.repository import names
+from ._engine.records.schedule import jobs
 from ._given import KEY_VARIABLE, Given, account
 
 if t.TYPE_CHECKING:
@@ -158,6 +159,7 @@ def _write(
             host=platform.node(),
             os_user=account(),
             seconds=seconds,
+            job=os.environ.get(jobs.VARIABLE, ""),
         )
         entries = AuditLog(module.params.get("state_dir")).extend(events, sleep=time.sleep)
     except Exception as exc:  # noqa: BLE001 - a backup that was made stays made

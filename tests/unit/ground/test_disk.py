@@ -40,6 +40,24 @@ def test_writing_gives_the_size_and_a_private_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+def test_a_file_has_the_mode_that_was_asked_for_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        disk.write_atomically(str(tmp_path / "a"), [b"x"], mode=0o644)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_root_shares_belongs_to_the_directorys_owner(tmp_path: Path, shared: bool) -> None:
+    os.chown(tmp_path, 12345, 12346)
+    disk.write_atomically(str(tmp_path / "a"), [b"x"], shared=shared)
+    made = (tmp_path / "a").stat()
+    assert (made.st_uid, made.st_gid) == ((12345, 12346) if shared else (os.geteuid(), os.getegid()))
+    assert stat.S_IMODE(made.st_mode) == 0o600
+
+
 def test_an_error_of_the_producer_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"old")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import threading
 import typing as t
 import urllib.parse
@@ -41,7 +42,7 @@ class Member:
         self.state = state
 
     def note(self, count: int) -> None:
-        """Add `count` bytes. Raise what the operation was cancelled with, if it was."""
+        """Add `count` bytes."""
         self.done += count
         self._progress.touch()
 
@@ -158,11 +159,13 @@ class Progress:
             "done": sum(member["done"] for member in members),
             "expected": sum(member["expected"] for member in members),
         }
-        temporary = f"{path}.{os.getpid()}"
+        temporary = f"{path}.{secrets.token_hex(8)}"
         try:
-            with open(temporary, "w", encoding="utf-8") as file:
+            # The directory is another user's, who could have put a link here for root to write to.
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            with open(handle, "w", encoding="utf-8") as file:
+                os.fchmod(handle, 0o644)
                 json.dump(record, file)
-            os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except OSError:
             # A status that cannot be written must not fail a backup that can.

@@ -143,6 +143,24 @@ def test_a_backup_is_listed_and_verified_like_any_other(chained: Shop) -> None:
     assert verified.facts["files_read"] == 4
 
 
+def test_a_verification_of_one_backup_reads_what_it_needs_too(chained: Shop) -> None:
+    sample = chained.sample
+    request = verification.VerifyRequest(sample.settings, "values", "prices", backup="latest")
+    assert verification.verify(request, sample.world()).facts["files_read"] == 4
+    first = min(Path(sample.home, "store").rglob("0001.lbx"), key=lambda path: path.parent.name)
+    first.write_bytes(b"?" * first.stat().st_size)
+    with pytest.raises(Tampered, match=first.parent.name):
+        verification.verify(request, sample.world())
+
+
+def test_a_verification_of_one_backup_tells_that_what_it_needs_is_gone(chained: Shop) -> None:
+    first, last = sorted(path.stem for path in Path(chained.sample.home, "store").rglob("backup-*.json"))
+    next(Path(chained.sample.home, "store").rglob(f"{first}.json")).unlink()
+    request = verification.VerifyRequest(chained.sample.settings, "values", "prices", backup=last)
+    with pytest.raises(Tampered, match=f"{last} needs what is damaged"):
+        verification.verify(request, chained.sample.world())
+
+
 def test_what_a_backup_needs_is_restored_before_it_and_the_old_is_backed_up_first(chained: Shop) -> None:
     chained.write(tea="nonsense", rum="9")
     with pytest.raises(UsageError, match="set confirm: prices@here"):

@@ -177,3 +177,25 @@ def test_mount_points_are_found_at_and_below_a_path(tmp_path: Path) -> None:
     assert staging.mounts_below(str(tmp_path / "a b"), str(info)) == [f"{tmp_path}/a b/inner"]
     assert staging.mounts_below(str(tmp_path / "a b" / "inner"), str(info)) == [f"{tmp_path}/a b/inner"]
     assert staging.mounts_below(str(tmp_path / "a"), str(info)) == []
+
+
+def test_removing_changes_nothing_outside_of_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    for name in ("a", "b"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+
+    def exchange_the_other(own: bytes, *, dir_fd: int) -> None:
+        """Do what the tree's owner can: put a link in the place of a directory that waits to be removed."""
+        monkeypatch.undo()
+        other = tmp_path / "tree" / ({"a", "b"} - {own.decode()}).pop()
+        other.rename(tmp_path / "aside")
+        other.symlink_to(elsewhere)
+        os.rmdir(own, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", exchange_the_other)
+    parent = os.open(tmp_path, os.O_RDONLY)
+    with contextlib.suppress(OSError):
+        staging.remove(parent, b"tree")
+    os.close(parent)
+    assert elsewhere.stat().st_mode & 0o777 == 0o755

@@ -27,7 +27,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     trust,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import factory
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import codec, disk
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
     KeyRefused,
@@ -38,7 +38,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome, World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.streams import Peekable
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.archive import archive
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.archive import archive, sealing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import trusted_keys
 
 if t.TYPE_CHECKING:
@@ -282,6 +282,37 @@ class TestSealingAgain:
         assert stat.S_IMODE(bench.sealed.stat().st_mode) == 0o600
         assert not bench.seal(mode=0o600).changed
         assert bench.sealed.read_bytes() == content
+
+    @pytest.mark.parametrize("there", [False, True])
+    def test_a_link_in_its_place_opens_no_other_file(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, there: bool
+    ) -> None:
+        """The directory may be another user's, who exchanges the archive just before its mode is set."""
+        private = bench.top / "private"
+        private.write_text("secret")
+        private.chmod(0o600)
+        if there:
+            bench.seal(mode=0o600)
+        place, step = (sealing._Sealing, "_reason") if there else (disk, "write_atomically")
+        real = getattr(place, step)
+
+        def then_exchange(*given: t.Any, **more: t.Any) -> t.Any:
+            answer = real(*given, **more)
+            bench.sealed.unlink(missing_ok=True)
+            bench.sealed.symlink_to(private)
+            return answer
+
+        monkeypatch.setattr(place, step, then_exchange)
+        with contextlib.suppress(RecoveryError):
+            bench.seal(mode=0o644)
+        assert bench.sealed.is_symlink()
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+    def test_what_root_remembers_is_the_directorys_owners(self, bench: Bench) -> None:
+        os.chown(bench.top / "state", 12345, 12346)
+        bench.seal()
+        folder = bench.top / "state" / "archives"
+        assert {path.stat().st_uid for path in (folder, *folder.iterdir())} == {12345}
 
     def test_check_mode_counts_what_the_run_then_packs(self, bench: Bench, tree: str) -> None:
         """A file of two names is packed once, and a link has no bytes of its own."""

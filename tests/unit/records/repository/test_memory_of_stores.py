@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import typing as t
 
 import pytest
@@ -53,6 +54,15 @@ def receipt(token: str = "1", **values: t.Any) -> Receipt:
 )  # fmt: skip
 def test_a_store_is_known_however_it_is_written(one: StoreSettings, other: StoreSettings, same: bool) -> None:
     assert (identity(one) == identity(other)) is same
+
+
+def test_the_trust_file_that_root_saw_is_known_to_the_directorys_owner(tmp_path: Path) -> None:
+    """A validation runs as root, and a backup that did not know of it would take an older trust file."""
+    os.chown(tmp_path, 12345, 12346)
+    Receipts(str(tmp_path), FIRST).saw_trust("shop", 7)
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_uid == 12345
+    assert Receipts(str(tmp_path), FIRST).trust_serial("shop") == 7
 
 
 def test_a_second_store_misses_nothing_of_the_first(sample: SampleHost) -> None:

@@ -168,13 +168,13 @@ def remove(parent: int, own: bytes) -> None:
 
 
 def _empty(outer: int, own: bytes, device: int) -> list[bytes]:
-    """Unlink everything in a directory that is no directory, and give the names of those that are."""
-    with contextlib.suppress(PermissionError):
-        os.chmod(own, 0o700, dir_fd=outer)  # a read-only tree must not outlive its owner's wish to be rid of it
+    """Unlink everything in a directory that is no directory, and return the names of those that are."""
     inner = []
-    with disk.closing(os.open(own, names.DIRECTORY, dir_fd=outer)) as handle:
+    with disk.closing(_opened(outer, own)) as handle:
         if os.fstat(handle).st_dev != device:
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        with contextlib.suppress(PermissionError):
+            os.fchmod(handle, 0o700)  # a read-only tree must not outlive its owner's wish to be rid of it
         for entry in os.listdir(handle):
             name = os.fsencode(entry)
             if stat.S_ISDIR(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
@@ -182,6 +182,16 @@ def _empty(outer: int, own: bytes, device: int) -> list[bytes]:
             else:
                 os.unlink(name, dir_fd=handle)
     return inner
+
+
+def _opened(outer: int, own: bytes) -> int:
+    """Open a directory, also one that its owner closed to himself."""
+    # By descriptor alone: its name may have become a link to somewhere else, whose mode is not ours to change.
+    with contextlib.suppress(PermissionError):
+        return os.open(own, names.DIRECTORY, dir_fd=outer)
+    with disk.closing(os.open(own, names.DIRECTORY | os.O_PATH, dir_fd=outer)) as closed:
+        os.chmod(f"/proc/self/fd/{closed}", 0o700)
+    return os.open(own, names.DIRECTORY, dir_fd=outer)
 
 
 _NO_REPLACE = 1

@@ -76,8 +76,7 @@ def _reach(case: Case) -> Check:
     opened = t.cast("t.Any", case.opened)
     try:
         # A host with a server of its own answers for its own cluster; a validator for all there are.
-        cluster = repository.component(case.request.cluster, "any").partition("/")[0]
-        case.backups = opened.backups(cluster if case.request.login else None)
+        case.backups = opened.backups(repository.cluster(case.request.cluster) if case.request.login else None)
         newer.notice(opened, case.backups)
         case.listed = True
     except AccessDenied as exc:

@@ -94,15 +94,8 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
 
 
 def _chosen(request: ListRequest, opened: catalogue.Repository) -> list[catalogue.Backup]:
-    component = None
-    if request.cluster and request.database:
-        component = repository.component(request.cluster, request.database)
-    return [
-        backup
-        for backup in opened.backups(component)
-        if choosing.is_before(backup.manifest.finished, request.as_of)
-        and request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
-    ]
+    backups = opened.backups(repository.place(request.cluster, request.database))
+    return [backup for backup in backups if choosing.is_before(backup.manifest.finished, request.as_of)]
 
 
 def _known(

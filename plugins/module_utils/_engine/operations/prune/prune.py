@@ -77,7 +77,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
     with _lock(opened, request, world) as lock:
         now = world.now()
         old = now - datetime.timedelta(seconds=request.garbage_age)
-        found = survey.survey(opened, _place(request), old, now)
+        found = survey.survey(opened, repository.place(request.cluster, request.database), old, now)
         marks_seen.require(opened, found)
         marks_seen.remember(opened, found)
         found = found.limited(request.policy.max_delete_share, force=request.force)
@@ -109,12 +109,6 @@ def _lock(opened: catalogue.Repository, request: PruneRequest, world: World) -> 
     lock = StoreLock(opened.store, name, secrets.token_hex(16), world)
     with locked(lock, request.lock_timeout):
         yield lock
-
-
-def _place(request: PruneRequest) -> str | None:
-    if request.cluster and request.database:
-        return repository.component(request.cluster, request.database)
-    return repository.cluster(request.cluster) if request.cluster else None
 
 
 def _believed(opened: catalogue.Repository, found: survey.Survey) -> None:

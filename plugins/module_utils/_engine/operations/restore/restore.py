@@ -219,7 +219,7 @@ class _Restore:
         if found.differences:
             raise ProofMismatch(
                 f"The restored data differs from the backup: {found.differences[0]}.",
-                "Nothing was replaced, and the restored data was removed. Try an earlier backup, and find out why.",
+                "Nothing was replaced. Try an earlier backup, and find out why.",
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
             ).naming(found.differences[0])

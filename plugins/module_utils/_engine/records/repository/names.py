@@ -76,6 +76,13 @@ def cluster(name: str) -> str:
     return _encoded(name)
 
 
+def place(cluster_name: str | None, database: str | None) -> str | None:
+    """Return the component that these mean: the cluster's part where no database is named, and None for everything."""
+    if cluster_name and database:
+        return component(cluster_name, database)
+    return cluster(cluster_name) if cluster_name else None
+
+
 def cluster_and_database(name: str) -> tuple[str, str]:
     """Return the cluster and the database that `component` was made of."""
     cluster, _slash, database = name.partition("/")

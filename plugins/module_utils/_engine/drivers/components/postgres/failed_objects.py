@@ -117,7 +117,6 @@ def require(losses: Sequence[Loss]) -> None:
         "Nothing was replaced. Fix the cause, or restore without them, what depends on them, and the rows of tables "
         f"among them, by accept_failed (lifeboat_accept_failed): {'; '.join(roots[:SHOWN])}{more}.",
         failed=roots,
-        lost=[loss.name for loss in refused],
     ).naming(f"{first.name}: {first.reason}")
 
 

@@ -12,10 +12,9 @@ import os
 import typing as t
 
 from ....ground.errors import DatabaseError, RecoveryError
-from . import role_choice
+from . import role_choice, sessions
 from .connection import connect, one, rows
 from .encodings import is_text, readable
-from .swap import sessions
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -67,7 +66,7 @@ def inspect_target(session: Session, name: str) -> Target:
     notes = [
         f"{count} standbys will replicate the change." for (count,) in rows(session.connection, _STANDBYS) if count
     ]
-    if here := sessions(session, name).total:
+    if here := sessions.of(session.connection, name).total:
         notes.append(f"{here} sessions are connected to {name}.")
     return Target(name, int(oid), _holds_data(session, name), int(size), free, tuple(stays), tuple(notes))
 
