@@ -191,6 +191,7 @@ def test_a_rerun_claims_the_proof_that_was_taken_and_no_other(chained: Shop, com
 def test_a_plan_says_what_goes_and_what_it_needs(chained: Shop) -> None:
     planned = chained.restore(dry_run=True)
     assert "REMOVE what is in prices and write 2 backups" in planned.after
+    assert planned.after.endswith("or a pinned backup; check mode does not try to write one\n")
     assert planned.facts["restore"]["confirm"] == "prices@here"
     assert chained.read() == {"tea": "5", "coffee": "4"}
 
@@ -400,6 +401,8 @@ def test_whoever_hides_the_newest_does_not_decide_what_is_restored(chained: Shop
     chained.sample.now += datetime.timedelta(hours=3)
     with pytest.raises(UsageError, match=f"is not the newest backup of values/prices; {made.stem} came later"):
         chained.restore(confirm="prices@here")
+    (told, _confirm) = chained.restore(dry_run=True).warnings
+    assert "The restore will be refused. To restore it anyway, set backup: backup-" in told
 
 
 def test_the_record_of_another_component_hides_nothing_of_this_one(chained: Shop) -> None:

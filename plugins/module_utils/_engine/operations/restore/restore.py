@@ -187,7 +187,7 @@ class _Restore:
         results = {
             "kept": committed.kept or None,
             "emergency_backup_id": self._emergency_id or None,
-            "proved": self._chosen.chain[-1].manifest.proof if self._request.validate else "none",
+            "proved": restored.proved,
             "finished": restored.finished,
             "seconds_until_usable": usable,
             "seconds": self._seconds(),
@@ -242,4 +242,5 @@ class _Restore:
             kept=committed.kept,
             kept_identity=committed.kept_identity,
             selection=plan.selection,
+            proved=record.proof if self._request.validate else "none",
         )
