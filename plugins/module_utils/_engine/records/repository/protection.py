@@ -157,8 +157,9 @@ class Protection(_Named):
 
     @property
     def usual_seconds(self) -> float | None:
-        """The median of how long the backups before the newest took, None where too few are known."""
-        known = [backup.seconds for backup in self.counting[:-1][-LOOK_BACK:] if backup.seconds is not None]
+        """The median of how long those before the newest took that hold as much as it; None where too few are known."""
+        alike = [backup for backup in self.counting if backup.scope == self.counting[-1].scope]
+        known = [backup.seconds for backup in alike[:-1][-LOOK_BACK:] if backup.seconds is not None]
         return statistics.median(known) if len(known) >= ENOUGH else None
 
 
