@@ -171,7 +171,7 @@ missing:
     - cluster: main
       database: orders
 compared:
-  description: Whether this is known for every listed cluster.
+  description: Whether this is known for every listed cluster; never with O(as_of).
   returned: success
   type: bool
 table:

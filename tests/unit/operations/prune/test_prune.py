@@ -13,6 +13,7 @@ import secrets
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     Busy,
@@ -453,7 +454,8 @@ def test_in_a_bucket_a_backup_dated_back_takes_no_slot_and_stays(sample_store, t
     forged = sample_store.make(40)
     sample_store.age(repository.manifest("shop", "main/shop", forged), 1)
     true = sample_store.make(39)
-    through(Wrapped(sample_store.store, url="s3://bucket"))
+    sample_store.settings = dataclasses.replace(sample_store.settings, store=StoreSettings("s3://bucket"))
+    through(sample_store.store)
     done = prune.prune(sample_store.request({"monthly": "12mo", "min_keep": 1}), sample_store.world())
     reasons = {decision["backup_id"]: decision["reasons"] for decision in done.facts["decisions"]}
     assert reasons[forged] == ["claims a time that the store contradicts"]

@@ -324,3 +324,14 @@ def test_a_mark_that_retention_purges_while_it_is_read_hides_nothing_else(
     shown = listed(sample)
     assert [row["restore_tested"] for row in shown["backups"]] == [False, True]
     assert (shown["problems"], sample.watch().facts["databases"][0]["newest_restore_tested"]) == ([], tested)
+
+
+def test_how_long_a_backup_usually_takes_is_said_by_those_of_its_scope(sample: SampleHost) -> None:
+    def one(hours: float, scope: str, seconds: float) -> protection.KnownBackup:
+        at = sample.now - datetime.timedelta(hours=hours)
+        return protection.KnownBackup("main/shop", f"b{hours}", at, at, scope, "scheduled", 1, 1, seconds=seconds)
+
+    made = [one(90 - number, "incremental", 60) for number in range(12)]
+    made += [one(100 + number, "full", 3600) for number in range(4)]
+    assert protection.of(made)["main/shop"].usual_seconds == 60
+    assert protection.of([*made, one(1, "full", 3600)])["main/shop"].usual_seconds == 3600

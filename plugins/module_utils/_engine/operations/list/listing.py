@@ -81,7 +81,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "passed_over": {name: [dataclasses.asdict(one) for one in over] for name, over in passed.items()},
         "problems": [dataclasses.asdict(problem) for problem in opened.problems],
         "missing": [dataclasses.asdict(each) for each in missing],
-        "compared": not unseen,
+        "compared": not unseen and request.as_of is None,
         "table": [*table.lines(rows, latest, opened.problems, missing, now=world.now(), limit=request.limit), *unseen],
         **({"matches": query.search(rows)} if query is not None else {}),
     }
@@ -118,7 +118,7 @@ def _missing(
     if request.as_of is not None:
         return [], []  # what the server had then is not known, and was not asked
     known = Inventories(request.repository.state_dir).of(application)
-    clusters = {repository.cluster_and_database(name)[0] for name in newest} | ({request.cluster} - {None})
+    clusters = {repository.shown(name)[0] for name in newest} | ({request.cluster} - {None})
     unseen = [
         f"NOT COMPARED  Whether cluster {name} has databases without a backup: its server was not queried lately."
         for name in sorted(t.cast("set[str]", clusters))
@@ -145,7 +145,7 @@ def _suspicious(row: dict[str, t.Any], clean: dict[str, t.Any] | None) -> str:
 def _row(backup: catalogue.Backup, known: protection.KnownBackup) -> dict[str, t.Any]:
     """Return a backup's public record: sizes in bytes, times as ISO 8601 in UTC, duration in seconds."""
     record = backup.manifest
-    cluster, database = repository.cluster_and_database(record.component)
+    cluster, database = repository.shown(record.component)
     return {
         **record.facts,
         "cluster": cluster,

@@ -208,7 +208,7 @@ def _rows(settings: catalogue.RepositorySettings, entries: Sequence[Entry]) -> d
 
 
 def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
-    sizes = [info.size for info in opened.store.list(f"{opened.application}/")]
+    sizes = [info.size for info in opened.store.list(repository.root(opened.application))]
     size, capacity, available = sum(sizes), sources.capacity, None
     if capacity is not None:
         available = max(capacity - size, 0)

@@ -18,6 +18,7 @@ import datetime
 import secrets
 import typing as t
 
+from ...drivers.stores import factory
 from ...ground.errors import KeyRefused, RecoveryError, UsageError
 from ...ground.model import Outcome
 from ...records.repository import catalogue, evidence, marks, protection
@@ -131,7 +132,7 @@ def _planned(
 ) -> planner.Plan:
     """Plan; then ask the store about those that would go, and plan again with what it holds on to."""
     runs = protection.read_runs(request.repository.state_dir, opened.application, now)
-    local = opened.store.url.startswith("file://")
+    local = factory.directory_of(request.repository.store) is not None
     candidates = found.candidates(runs, replica=request.replica, local=local)
     known = survey.with_locks(opened, candidates, request.policy, now)
     refusals = found.refusals(request.policy.max_delete_share, force=request.force)

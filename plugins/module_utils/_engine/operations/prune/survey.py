@@ -165,7 +165,7 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
         frozenset(missing),
         in_use,
         tuple(lapsed),
-        tuple(info for info in opened.store.unfinished(f"{opened.application}/") if info.modified < old),
+        tuple(info for info in opened.store.unfinished(repository.root(opened.application)) if info.modified < old),
     )
 
 

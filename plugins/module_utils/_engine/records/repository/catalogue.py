@@ -234,8 +234,7 @@ class Repository:
         return True
 
     def _files(self) -> list[ObjectInfo]:
-        prefixes = (f"{self.application}/data/", f"{self.application}/details/")
-        return [info for prefix in prefixes for info in self.store.list(prefix)]
+        return [info for prefix in repository.files(self.application) for info in self.store.list(prefix)]
 
     def _look_for_hidden(
         self, component: str | None, places: list[Place], files: Iterable[ObjectInfo], missing: set[str]

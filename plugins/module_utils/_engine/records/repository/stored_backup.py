@@ -122,7 +122,7 @@ def parse_record(data: bytes) -> dict[str, t.Any]:
 
 def incomplete(record: Manifest, store: Store) -> str | None:
     """Say which file of a backup is missing in the store or has another size there, or None when all are there."""
-    prefixes = [f"{record.application}/{part}/{record.backup_id}/" for part in ("data", "details")]
+    prefixes = repository.files(record.application, record.backup_id)
     return missing_file(record, {info.name: info.size for prefix in prefixes for info in store.list(prefix)})
 
 
