@@ -13,6 +13,7 @@ import typing as t
 import pytest
 import role_variables
 import yaml
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.login import Login
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor.local import request_of
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.host import settings
 
@@ -32,7 +33,8 @@ NOT_WRITTEN = {
 
 
 def document(**given: t.Any) -> dict[str, t.Any]:
-    return t.cast("dict[str, t.Any]", role_variables.evaluated("host_document", roles=("host",), **GIVEN | given)[0])
+    (text,) = role_variables.evaluated("host_document | to_nice_json", roles=("host",), **GIVEN | given)
+    return t.cast("dict[str, t.Any]", json.loads(text))
 
 
 def health(place: Path, document: dict[str, t.Any]) -> t.Any:
@@ -57,6 +59,39 @@ def test_the_command_has_the_limits_and_the_checks_of_role_doctor(tmp_path: Path
     asked = health(tmp_path, document(**given))
     assert (asked.limits.backup_age, asked.limits.restore_tested_age) == (26 * 3600, 8 * 86400)
     assert asked.only == ("store", "backup_age")
+
+
+LOGINS: tuple[tuple[dict[str, t.Any], Login], ...] = (
+    ({}, Login(user="lifeboat", unix_socket="/var/run/postgresql")),
+    (
+        {
+            "lifeboat_login_host": "db.example.com",
+            "lifeboat_login_port": "5433",
+            "lifeboat_login_user": "reader",
+            "lifeboat_login_password_file": "/etc/lifeboat/password",
+            "lifeboat_login_ssl_mode": "verify-full",
+            "lifeboat_login_ca_cert": "/etc/lifeboat/ca.pem",
+        },
+        Login(
+            host="db.example.com",
+            port=5433,
+            user="reader",
+            password_file="/etc/lifeboat/password",
+            ssl_mode="verify-full",
+            ca_cert="/etc/lifeboat/ca.pem",
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(("given", "login"), LOGINS)
+def test_the_command_reaches_the_server_as_the_roles_do(tmp_path: Path, given: dict[str, t.Any], login: Login) -> None:
+    assert health(tmp_path, document(**given)).login == login
+
+
+def test_a_validator_without_a_database_has_no_server_to_reach(tmp_path: Path) -> None:
+    given = {"lifeboat_validator": True, "lifeboat_manage_database_role": False}
+    assert health(tmp_path, document(**given)).login is None
 
 
 @pytest.mark.parametrize(("validator", "directory"), [(True, "/srv/scratch"), (False, None)])
