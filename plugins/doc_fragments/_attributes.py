@@ -7,20 +7,6 @@
 from __future__ import annotations
 
 
-def _membership(*groups: str) -> str:
-    """Return the fragment of a module that is in these action groups."""
-    names = [f"lifeboat.recovery.{group}" for group in groups]
-    shown = " and ".join(f"C(group/{name})" for name in names)
-    return f"""
-options: {{}}
-attributes:
-  action_group:
-    description: Use {shown} in C(module_defaults) to set defaults for this module.
-    support: full
-    membership: [{", ".join(names)}]
-"""
-
-
 class ModuleDocFragment:
     """The wording, once; each module states its own support."""
 
@@ -35,12 +21,75 @@ attributes:
     description: When run twice in a row outside check mode, with the same arguments, the second run reports no change.
 """
 
-    ACTIONGROUP_RECOVERY = _membership("recovery")
-    ACTIONGROUP_AUDITED = _membership("audited")
-    ACTIONGROUP_POSTGRESQL = _membership("postgresql")
-    ACTIONGROUP_RECOVERY_AUDITED = _membership("recovery", "audited")
-    ACTIONGROUP_RECOVERY_POSTGRESQL = _membership("recovery", "postgresql")
-    ACTIONGROUP_ALL = _membership("recovery", "audited", "postgresql")
+    ACTIONGROUP_RECOVERY = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/lifeboat.recovery.recovery) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.recovery
+"""
+
+    ACTIONGROUP_AUDITED = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/lifeboat.recovery.audited) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.audited
+"""
+
+    ACTIONGROUP_POSTGRESQL = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/lifeboat.recovery.postgresql) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.postgresql
+"""
+
+    ACTIONGROUP_RECOVERY_AUDITED = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/lifeboat.recovery.recovery) and C(group/lifeboat.recovery.audited) in
+        C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.recovery
+      - lifeboat.recovery.audited
+"""
+
+    ACTIONGROUP_RECOVERY_POSTGRESQL = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/lifeboat.recovery.recovery) and C(group/lifeboat.recovery.postgresql) in
+        C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.recovery
+      - lifeboat.recovery.postgresql
+"""
+
+    ACTIONGROUP_ALL = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/lifeboat.recovery.recovery), C(group/lifeboat.recovery.audited) and
+        C(group/lifeboat.recovery.postgresql) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.recovery
+      - lifeboat.recovery.audited
+      - lifeboat.recovery.postgresql
+"""
 
     INFO_MODULE = r"""
 options: {}
