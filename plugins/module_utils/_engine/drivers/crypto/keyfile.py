@@ -98,8 +98,13 @@ def read(path: str) -> list[KeyRecord]:
 
 
 def read_one(path: str, type_: str) -> KeyRecord:
-    """The primary key of this type in the file at `path`."""
-    found = [item for item in read(path) if item.type == type_ and item.status == "primary"]
+    """Return the primary key of this type in the file at `path`. Raise KeyRefused as `read`, or when it lacks one."""
+    return primary(path, read(path), type_)
+
+
+def primary(path: str, records: Sequence[KeyRecord], type_: str) -> KeyRecord:
+    """Return the primary key of this type among those of the file at `path`. Raise KeyRefused when there is none."""
+    found = [item for item in records if item.type == type_ and item.status == "primary"]
     if len(found) != 1:
         raise KeyRefused(
             f"{path} holds {len(found) or 'no'} {type_} keys with the status primary, and must contain exactly one.",

@@ -92,13 +92,14 @@ def _read_recovery(keys: KeySettings) -> tuple[RecoveryKey | None, list[OpeningK
     given = RecoveryKey.from_hex(keys.recovery_key_hex) if keys.recovery_key_hex else None
     if not keys.recovery_key_file:
         return given, [given.opening] if given else []
-    records = [item for item in keyfile.read(keys.recovery_key_file) if item.type == "recovery"]
-    primary = RecoveryKey(keyfile.read_one(keys.recovery_key_file, "recovery").secret)
+    # Once: a pipe is empty the second time, and a file may be another one.
+    records = keyfile.read(keys.recovery_key_file)
+    primary = RecoveryKey(keyfile.primary(keys.recovery_key_file, records, "recovery").secret)
     if given is not None and given != primary:
         raise UsageError(
             "BACKUP_ENCRYPTION_KEY and the recovery key file contain different keys.", "Set only one of them."
         )
-    return primary, [RecoveryKey(item.secret).opening for item in records]
+    return primary, [RecoveryKey(item.secret).opening for item in records if item.type == "recovery"]
 
 
 def _mode(

@@ -128,3 +128,25 @@ def test_rules_of_others_that_reach_backups_are_named(rule: dict[str, t.Any], da
     found = lifecycle.dangers([{**ENABLED, **rule}, *rules_of()], AREA)
     assert len(found) == bool(danger)
     assert all(danger in text and "rule x" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "danger"),
+    [
+        (lifecycle.TIERS, {"Expiration": {"Days": 1}}, "deletes backups"),
+        (lifecycle.TIERS, {"Filter": {"Prefix": ""}}, "to DEEP_ARCHIVE"),
+        (lifecycle.UPLOADS, {"Expiration": {"Date": "2030-01-01"}}, "deletes backups"),
+        (lifecycle.UPLOADS, {"NoncurrentVersionExpiration": {"NoncurrentDays": 1}}, "1 day later"),
+        (lifecycle.NONCURRENT, {"Expiration": {"Days": 1}}, "deletes backups"),
+    ],
+)
+def test_what_somebody_changed_in_ours_is_named(kind: str, change: dict[str, t.Any], danger: str) -> None:
+    changed = {**(OURS[kind] or {}), **change}
+    found = lifecycle.dangers([*rules_of(), changed], AREA)
+    assert len(found) == 1
+    assert danger in found[0]
+    assert lifecycle.rule_id(kind, AREA) in found[0]
+
+
+def test_ours_are_no_danger_whatever_is_declared() -> None:
+    assert lifecycle.dangers([*rules_of(), lifecycle.noncurrent(AREA, 1)], AREA) == []

@@ -120,18 +120,22 @@ def transitions(rule: Rule) -> tuple[Transition, ...]:
 
 
 def dangers(rules: Iterable[Rule], area: Area) -> list[str]:
-    """Say which rules of others would delete our objects, or what is hidden of them, or make records unreadable."""
-    own = {rule_id(kind, area) for kind in (TIERS, UPLOADS, NONCURRENT)}
+    """
+    Say which rules would delete our objects, or what is hidden of them, or make records unreadable.
+
+    Our own never do, but somebody may have changed them. After how many days ours removes what is hidden is declared.
+    """
+    declared = rule_id(NONCURRENT, area)
     found: list[str] = []
     for rule in rules:
-        if rule.get("ID") in own or rule.get("Status") != "Enabled" or not _reaches(rule, area.root):
+        if rule.get("Status") != "Enabled" or not _reaches(rule, area.root):
             continue
         name = f"The bucket's lifecycle rule {rule.get('ID') or 'without a name'}"
         expiration = rule.get("Expiration") or {}
         if "Days" in expiration or "Date" in expiration:
             found.append(f"{name} deletes backups regardless of the retention policy.")
         days = (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays", SHORT_GRACE)
-        if days < SHORT_GRACE:
+        if days < SHORT_GRACE and rule.get("ID") != declared:
             found.append(
                 f"{name} deletes hidden or overwritten backups {in_days(days)} later, once their lock has ended."
             )
