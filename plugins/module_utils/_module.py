@@ -21,6 +21,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
+from ._engine.drivers.components.postgres.login import forget_environment
 from ._engine.ground.errors import RecoveryError
 from ._engine.ground.model import Done, Outcome, World
 from ._engine.records.audit import auditing
@@ -81,6 +82,7 @@ def run(
     the option `several` has databases, each has an entry of its own: by World.record, or, if none was begun, from here.
     """
     module = AnsibleModule(**spec.to_kwargs())
+    forget_environment(os.environ)
     began = time.monotonic()
     recorded: list[Done] = []
     databases = module.params.get(several) or ()

@@ -95,6 +95,24 @@ def test_into_an_existing_database_only_beside_what_is_there(restorer, backup, d
     assert restorer.sql("SELECT count(*), min(mood)::text FROM customers", there) == [(300, "good")]
 
 
+def test_only_the_chosen_tables_of_an_existing_database_are_analyzed(restorer, backup, database):
+    # Else a restore of one small table reads all of a large database in use.
+    there = database(sql="CREATE TABLE public.large AS SELECT generate_series(1, 500) AS id")
+    outcome = restorer.restore(backup, "tables_source", tables=("parted",), target_db=there)
+    analyzed = restorer.sql("SELECT DISTINCT tablename::text FROM pg_stats WHERE schemaname = 'public'", there)
+    assert {name for (name,) in analyzed} == {"parted", "parted_low", "parted_high"}
+    assert outcome.warnings == ()
+
+
+def test_tables_that_cannot_be_analyzed_are_named(restorer, backup, database, monkeypatch):
+    def refuse(_connection, _statement):
+        raise errors.Busy("PostgreSQL said no.")
+
+    monkeypatch.setattr(tables_plan, "execute", refuse)
+    outcome = restorer.restore(backup, "tables_source", tables=("other",), target_db=(there := database()))
+    assert outcome.warnings == (f'ANALYZE failed: PostgreSQL said no. Run ANALYZE "public"."other" in {there}.',)
+
+
 def test_a_failure_beside_others_takes_back_what_it_made(restorer, backup, database):
     there = database()
     with pytest.raises(errors.DatabaseError, match="mood"):

@@ -188,9 +188,9 @@ def child_environment(
     With `restrict` its sessions read no view and no foreign table: for a program that only reads, and a server that
     is `restricted`.
 
-    Nothing of `environ` that libpq reads is passed on, so that a PGOPTIONS or PGSERVICE of the caller's shell cannot
-    redirect a backup. PGDATABASE is never expanded, and PGUSER may begin with a hyphen. The password is in the
-    environment of this one child: PGPASSFILE would need a file on a disk, or escaping of names that pgpass cannot hold.
+    Nothing of `environ` that libpq reads is passed on (see `login.forget_environment`). PGDATABASE is never expanded,
+    and PGUSER may begin with a hyphen. The password is in the environment of this one child: PGPASSFILE would need a
+    file on a disk, or escaping of names that pgpass cannot hold.
     """
     kept = {key: value for key, value in environ.items() if key in _KEPT}
     values = {

@@ -12,11 +12,11 @@ Judged by effect and not by grants: an owner who dumps a database of its own nee
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from ....ground.errors import DatabaseError
 from . import unrestorable
+from .accepted import accepts
 from .connection import one, quote_identifier, rows
 from .server import OLDEST_MAJOR, Finding, inspect
 from .sessions import CONNECTED
@@ -57,11 +57,7 @@ def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[F
     Raise DatabaseError on any other error; all of them are in its `details`.
     """
     listed = list(findings)
-    errors = [
-        finding
-        for finding in listed
-        if finding.severity == "error" and not any(re.search(pattern, finding.cause) for pattern in accepted)
-    ]
+    errors = [finding for finding in listed if finding.severity == "error" and not accepts(accepted, finding.cause)]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise DatabaseError(

@@ -12,9 +12,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
+import typing as t
 
 from ....ground import vaults
 from ....ground.errors import UsageError
+
+if t.TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 NAME_BYTES = 63
 """PostgreSQL cuts longer names without a word, and would so connect to another database."""
@@ -54,8 +58,17 @@ class Login:
         return self.password or (_read_password(self.password_file) if self.password_file else "")
 
 
+def forget_environment(environ: MutableMapping[str, str]) -> None:
+    """
+    Remove what libpq reads from this process's environment: a PGUSER or PGSERVICE of the caller's shell leads no
+    session elsewhere, neither ours nor a child's.
+    """
+    for name in [name for name in environ if name.startswith("PG")]:
+        del environ[name]
+
+
 def check_name(name: str, field: str) -> str:
-    """Return `name`. Raise UsageError when PostgreSQL could not hold it is."""
+    """Return `name`. Raise UsageError when PostgreSQL could not hold it."""
     if not name:
         raise UsageError(f"{field} is empty.", "Set a name.", field=field)
     if "\0" in name:

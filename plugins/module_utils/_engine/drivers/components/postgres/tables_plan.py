@@ -122,9 +122,17 @@ class TablesPlan(RestorePlan):
         return Committed(identity)
 
     def settle(self) -> tuple[str, ...]:
-        """Gather the planner's statistics."""
-        with contextlib.suppress(RecoveryError), self._run.phases("statistics"):
-            self._analyze(self.target)
+        """Gather the planner's statistics, of these tables alone where others were there before."""
+        with self._run.phases("statistics"):
+            return self._analyze_tables() if self._exists else self._analyze(self.target)
+
+    def _analyze_tables(self) -> tuple[str, ...]:
+        names = ", ".join(qualified(*table) for table in self._tables)
+        try:
+            with contextlib.closing(connect(self._wanted.login, self.target)) as connection:
+                execute(connection, f"ANALYZE {names}")
+        except RecoveryError as exc:
+            return (f"ANALYZE failed: {exc.cause} Run ANALYZE {names} in {self.target}.",)
         return ()
 
     def _identity(self, database: str) -> int:
