@@ -54,7 +54,7 @@ class ListRequest:
 def list_backups(request: ListRequest, world: World) -> Outcome:
     """
     List the backups that are authentic and complete; facts hold them with what is suspicious about each, the newest
-    and the newest clean one of each component, anomalies, and the databases of the server that have no backup.
+    and the newest clean one of each component, problems, and the databases of the server that have no backup.
 
     Raise UsageError when the query is not JMESPath or the limit is negative, StoreError when the store cannot be listed
     to its end.

@@ -138,7 +138,7 @@ def _confirmation(plan: Plan, last: Restored | None, backup: Stored) -> tuple[st
 
 
 def _require_confirm(announced: Announced) -> None:
-    """Raise UsageError that tells the exact token, unless it was given."""
+    """Raise UsageError that names the exact token, unless it was given."""
     if announced.confirm and announced.request.confirm != announced.confirm:
         raise UsageError(
             " ".join((f"{announced.why}.", *announced.cautions)),

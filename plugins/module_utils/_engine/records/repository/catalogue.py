@@ -161,7 +161,7 @@ class Repository:
         return found
 
     def report_unsigned(self, found: Iterable[sealed.Marks]) -> None:
-        """Count the marks that are not to be believed among the anomalies."""
+        """Add the marks that are not to be believed to `problems`."""
         for name in (name for said in found for name in said.doubtful):
             self.problems.append(
                 IntegrityProblem("mark", name, f"The mark {name} is not signed by a key that is trusted for it.")
@@ -252,7 +252,7 @@ class Repository:
             raise evidence.nothing_listed(self.store.url, what, len(stored), len(missing))
 
     def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> set[str]:
-        """Report what differs from what was written here, and give the ids of the backups that are not there."""
+        """Report what differs from what was written here, and return the ids of the backups that are not there."""
         missing: set[str] = set()
         found = {backup.manifest.backup_id: backup.manifest_sha256 for backup in read if backup}
         receipts = self.receipts.of(self.application, component)

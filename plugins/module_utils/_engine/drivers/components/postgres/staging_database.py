@@ -58,7 +58,7 @@ class Session:
         return bool(one(self.connection, query, [_lock_of(name)]))
 
     def unlock(self, name: str) -> None:
-        """Return the name free again."""
+        """Release the lock of the name."""
         one(self.connection, "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_lock_of(name)])
 
 
