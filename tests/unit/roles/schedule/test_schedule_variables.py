@@ -25,7 +25,7 @@ ADMINISTRATOR = (
     "whoever may change a bucket guards it by hand: a job must neither have that right nor fail for lack of it"
 )
 FILE_IS_THERE = "the file that role host wrote stands in lifeboat_store"
-NOT_TOLD = {
+NOT_CARRIED = {
     "lifeboat_accept_shrink": ONE_RUN,
     "lifeboat_bucket": ADMINISTRATOR,
     "lifeboat_bucket_ca_cert": ADMINISTRATOR,
@@ -78,7 +78,7 @@ def _read_by(kind: str, *without: str) -> set[str]:
 
 @pytest.mark.parametrize("kind", JOBS)
 def test_a_job_gets_what_its_playbook_reads(kind: str) -> None:
-    missing = _read_by(kind) - _carried() - set(NOT_TOLD)
+    missing = _read_by(kind) - _carried() - set(NOT_CARRIED)
     assert not missing, f"carry it in roles/schedule/vars/main.yml, or say here why not: {sorted(missing)}"
 
 
@@ -86,15 +86,15 @@ def test_a_validation_of_another_host_gets_what_is_that_hosts() -> None:
     """Role monitoring does not run there."""
     schedule = _schedule()
     assert "'lifeboat_monitoring'" in schedule["schedule_not_of_others"]
-    read = _read_by("validate", "monitoring") - set(NOT_TOLD)
+    read = _read_by("validate", "monitoring") - set(NOT_CARRIED)
     excused = {f"lifeboat_{name}" for name in NOT_OF_OTHERS}
     assert read - set(schedule["schedule_carried_of_others"]) == excused, "carry it, or say here why not"
 
 
 def test_every_reason_is_needed() -> None:
     read = set().union(*(_read_by(kind) for kind in JOBS))
-    assert set(NOT_TOLD) <= read
-    assert not set(NOT_TOLD) & _carried()
+    assert set(NOT_CARRIED) <= read
+    assert not set(NOT_CARRIED) & _carried()
 
 
 def test_nothing_is_carried_that_the_preflight_refuses() -> None:
@@ -165,13 +165,13 @@ def test_a_host_that_opens_nothing_gets_no_opening_key() -> None:
 def test_a_scheduled_validation_of_another_host_goes_by_that_hosts_variables() -> None:
     hosts = _inventory(**VALIDATOR)
     assert set(hosts) == {"db1", "db2"}
-    told = hosts["db2"]
-    assert told["lifeboat_accept_failed"] == ["FUNCTION f()"]
-    assert told["lifeboat_check_timeout"] == "5m"
-    assert told["lifeboat_anomalies"] == {"least_history": 9}
-    assert "lifeboat_validate_timeout" not in told, "by hand the validator's own would not count either"
-    assert "lifeboat_jobs" not in told
-    assert told["lifeboat_store"] == {
+    carried = hosts["db2"]
+    assert carried["lifeboat_accept_failed"] == ["FUNCTION f()"]
+    assert carried["lifeboat_check_timeout"] == "5m"
+    assert carried["lifeboat_anomalies"] == {"least_history": 9}
+    assert "lifeboat_validate_timeout" not in carried, "by hand the validator's own would not count either"
+    assert "lifeboat_jobs" not in carried
+    assert carried["lifeboat_store"] == {
         "url": "s3://others/postgresql",
         "credentials_file": "/etc/lifeboat/keys/store.credentials",
         "ca_cert": "/etc/lifeboat/store-ca.pem",
