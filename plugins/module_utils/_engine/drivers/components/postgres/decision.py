@@ -110,7 +110,7 @@ def decide(
     )
     free = None if found.free is None else found.free + (found.size if wanted.in_place else 0)
     notes = [
-        target.check_space(free, contents.table_bytes),
+        target.check_space(free, contents.table_bytes, beside=kept is not None),
         target.collation_note(session.connection, contents.detail["properties"]),
         *tablespace_notes(session, contents),
         *preloading.check(session.connection, contents.detail, target=wanted.target, filled=temporary),

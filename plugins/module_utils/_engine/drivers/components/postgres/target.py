@@ -102,14 +102,17 @@ def check_extensions(connection: Connection, entries: Sequence[Entry]) -> None:
         )
 
 
-def check_space(free: int | None, needed: int) -> str:
-    """Return a note about the room on the server's disk. Raise DatabaseError when the tables alone do not fit."""
+def check_space(free: int | None, needed: int, *, beside: bool) -> str:
+    """
+    Return a note about the room on the server's disk. Raise DatabaseError when the tables alone do not fit; `beside`
+    says that the replaced database stays.
+    """
     if free is None:
         return "The free disk space of the server cannot be checked from this host."
     if free < needed:
         raise DatabaseError(
             f"The tables need {needed >> 20} MiB and the server's disk has {free >> 20} MiB left.",
-            "Free space, or use strategy: in_place, which needs no second copy.",
+            "Free space, or use strategy: in_place, which needs no second copy." if beside else "Free space on it.",
             free=free,
             needed=needed,
         )
