@@ -125,7 +125,7 @@ def _finding(database: str, finding: Finding) -> Check:
 
 
 def _leftovers(case: Case) -> Iterator[Check]:
-    """Find databases that an interrupted restore left half made, or that only look so, and that nobody locks."""
+    """Find staging databases of interrupted restores, or what only looks like one, that nobody locks."""
     records = StagingRecords(case.request.repository.state_dir)
     try:
         with staging_database.manage(t.cast("t.Any", case.request.login), records) as session:

@@ -51,23 +51,21 @@ def command(
     database: str,
     *,
     environ: Mapping[str, str],
-    lock_wait_ms: int | None = None,
 ) -> tuple[list[Argument], dict[str, str]]:
     """
     Return argv and environment of the pg_dump that writes `member` to its standard output.
 
-    `lock_wait_ms` bounds its waiting for locks: an ALTER that queues between us and our child is a deadlock that
+    It waits for locks no longer than the snapshot did: an ALTER that queues between us and our child is a deadlock that
     PostgreSQL cannot see. `lock_refused` tells that failure; then release everything and try again.
     """
     sections = ("pre-data", "post-data") if member.role == "schema" else ("data",)
-    wait = held.lock_timeout_ms if lock_wait_ms is None else lock_wait_ms
     argv: list[Argument] = [
         programs.path("pg_dump"),
         "--format=custom",
         "--compress=0",
         "--no-password",
         f"--snapshot={held.snapshot_id}",
-        f"--lock-wait-timeout={wait}",
+        f"--lock-wait-timeout={held.lock_timeout_ms}",
         *(f"--section={section}" for section in sections),
         *_patterns(held.connection, member),
     ]

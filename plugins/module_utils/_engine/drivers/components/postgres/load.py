@@ -214,7 +214,7 @@ class Loader:
         return failures
 
     def _later(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[int, str]]:
-        """Make entries, and give what failed twice: beside others it may have met a lock or a deadlock."""
+        """Make entries, and return what failed twice: beside others it may have met a lock or a deadlock."""
         doing = "creating indexes and constraints"
         failed = self._pass(database, numbers, "post-data", jobs=jobs, doing=doing, last=False)
         if not failed:

@@ -20,7 +20,7 @@ import typing as t
 from ....ground import disk, process
 from ....ground.errors import DatabaseError, ProcessFailed
 from . import diagnostics, toc
-from .connection import child_environment, one
+from .connection import child_environment, conninfo, one
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -108,7 +108,7 @@ def path_of(handle: int) -> str:
 
 def target(database: str) -> str:
     """Return the option that makes pg_restore connect to exactly the database of this name."""
-    return "--dbname=dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"--dbname={conninfo(database)}"
 
 
 def contents(tools: Tools, archive: int) -> tuple[toc.Entry, ...]:
