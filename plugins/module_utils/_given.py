@@ -20,7 +20,7 @@ import typing as t
 
 from ._engine.drivers.components.postgres.connection import Login
 from ._engine.drivers.crypto import local_keys
-from ._engine.drivers.stores.factory import StoreSettings
+from ._engine.drivers.stores import factory
 from ._engine.ground import units
 from ._engine.ground.errors import UsageError
 from ._engine.records.anomalies import thresholds
@@ -95,11 +95,11 @@ class Given:
             state_dir=self["state_dir"] or None,
         )
 
-    def store(self) -> StoreSettings:
+    def store(self) -> factory.StoreSettings:
         """Return the store. Raise UsageError when there is none."""
         if not self["store"]:
             raise UsageError("store is not set.", "Set where the backups are stored.", field="store")
-        return StoreSettings(**self["store"])
+        return factory.settings_of(self["store"], self._environ)
 
     def keys(self) -> KeySettings:
         """Return the keys of the option of that name."""

@@ -141,7 +141,7 @@ def _health(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         settings = _settings(options.config_dir)
         inherited = {name: value for name, value in environ.items() if name != KEY_VARIABLE}
         world = World(lambda: datetime.datetime.now(datetime.UTC), time.sleep, inherited)
-        facts = doctor.examine(request_of(settings, options.config_dir, tuple(options.check)), world).facts
+        facts = doctor.examine(request_of(settings, options.config_dir, inherited, tuple(options.check)), world).facts
     except Exception as exc:  # noqa: BLE001 - Python's own status of a crash is that of a warning here
         facts = _unexamined(exc)
     if options.json:

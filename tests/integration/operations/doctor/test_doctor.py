@@ -586,15 +586,15 @@ def test_a_clock_that_is_wrong(remote: fault_fixtures.Fixture) -> None:
     assert results(skew(200), "clock") == {"warning"}
     assert "behind" in causes(skew(-200), "clock")
     assert results(skew(2000), "clock") == {"failed"}
-    assert clock.ahead(StoreSettings("s3://x", endpoint="http://127.0.0.1:1"), {}, lambda: NOW) is None
+    assert clock.ahead(StoreSettings("s3://x", endpoint="http://127.0.0.1:1"), lambda: NOW) is None
 
 
 def test_the_clock_is_compared_over_tls_too(s3: S3) -> None:
     settings = StoreSettings("s3://x", endpoint=s3.endpoint_tls, ca_cert=s3.ca_cert)
-    ahead = clock.ahead(settings, {}, lambda: datetime.datetime.now(datetime.UTC))
+    ahead = clock.ahead(settings, lambda: datetime.datetime.now(datetime.UTC))
     assert ahead is not None
     assert abs(ahead) < 5
-    assert clock.ahead(dataclasses.replace(settings, ca_cert=None), {}, lambda: NOW) is None
+    assert clock.ahead(dataclasses.replace(settings, ca_cert=None), lambda: NOW) is None
 
 
 def settings_of(place: fault_fixtures.Fixture, **variables: t.Any) -> str:

@@ -23,7 +23,8 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-%-v
 
 
 def opened(url: str, environ: dict[str, str] | None = None, **options: t.Any) -> t.Any:
-    return factory.open_store(factory.StoreSettings(url, **options), environ=environ or {})
+    environ = environ or {}
+    return factory.open_store(factory.settings_of({"url": url, **options}, environ), environ=environ)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import (
     StoreSettings,
     identity,
+    settings_of,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.backup_figures import (
     Statistic,
@@ -54,6 +55,14 @@ def receipt(token: str = "1", **values: t.Any) -> Receipt:
 )  # fmt: skip
 def test_a_store_is_known_however_it_is_written(one: StoreSettings, other: StoreSettings, same: bool) -> None:
     assert (identity(one) == identity(other)) is same
+
+
+def test_an_endpoint_of_the_environment_is_a_store_of_its_own() -> None:
+    """One bucket's name at two endpoints is two stores, whose trust files have serials of their own."""
+    written = identity(StoreSettings("s3://bucket", endpoint="https://one"))
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        for endpoint, same in (("https://one", True), ("https://two", False)):
+            assert (identity(settings_of({"url": "s3://bucket"}, {variable: endpoint})) == written) is same
 
 
 def test_the_trust_file_that_root_saw_is_known_to_the_directorys_owner(tmp_path: Path) -> None:

@@ -21,7 +21,12 @@ if t.TYPE_CHECKING:
 
     from .base import Store
 
-__all__ = ["Patience", "StoreSettings", "directory_of", "identity", "open_store"]
+__all__ = ["Patience", "StoreSettings", "directory_of", "identity", "open_store", "settings_of"]
+
+
+def settings_of(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> StoreSettings:
+    """Return what people wrote as a store; where a bucket is, the environment tells as far as they did not."""
+    return s3.addressed(StoreSettings(**options), environ)
 
 
 def open_store(

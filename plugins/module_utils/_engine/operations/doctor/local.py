@@ -9,7 +9,7 @@ import typing as t
 
 from ...drivers.components.postgres.connection import Login
 from ...drivers.crypto import local_keys
-from ...drivers.stores.factory import StoreSettings
+from ...drivers.stores import factory
 from ...ground import host_state
 from ...ground.errors import UsageError
 from ...records.anomalies import thresholds
@@ -19,10 +19,14 @@ from . import doctor
 from .check import ExamineRequest
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...records.host.settings import HostSettings
 
 
-def request_of(settings: HostSettings, config_dir: str, only: tuple[str, ...] = ()) -> ExamineRequest:
+def request_of(
+    settings: HostSettings, config_dir: str, environ: Mapping[str, str], only: tuple[str, ...] = ()
+) -> ExamineRequest:
     """
     Return what role `doctor` would ask for on this host, or these checks alone.
 
@@ -36,7 +40,7 @@ def request_of(settings: HostSettings, config_dir: str, only: tuple[str, ...] = 
     try:
         repository = RepositorySettings(
             application=settings.value("application"),
-            store=StoreSettings(**settings.store),
+            store=factory.settings_of(settings.store, environ),
             keys=KeySettings(**keys, roots=roots),
             state_dir=settings.value("state_dir", host_state.DIRECTORY),
         )

@@ -139,7 +139,7 @@ def _clock(case: Case) -> Iterator[Check]:
     settings = case.request.repository.store
     if factory.directory_of(settings) or not case.request.limits.clock_skew:
         return
-    skew = clock.ahead(settings, case.world.environ, case.world.now)
+    skew = clock.ahead(settings, case.world.now)
     if skew is None:
         yield ok("clock", "The store does not report its time, so the clocks were not compared.")
         return

@@ -65,6 +65,11 @@ MARKS: dict[str, Judgement] = {
 }
 
 
+def host_of(region: str, endpoint: str) -> str:
+    """Return the URL where requests go: the endpoint, or without one AWS itself."""
+    return endpoint or f"https://s3.{region}.amazonaws.com"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bucket:
     """
@@ -94,7 +99,7 @@ class Bucket:
     @property
     def host(self) -> str:
         """Where requests go."""
-        return self.endpoint or f"https://s3.{self.region}.amazonaws.com"
+        return host_of(self.region, self.endpoint)
 
     @property
     def is_aws(self) -> bool:

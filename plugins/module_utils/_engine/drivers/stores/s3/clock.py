@@ -15,10 +15,10 @@ import ssl
 import typing as t
 import urllib.parse
 
-from .factory import address
+from .factory import host
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from ..settings import StoreSettings
@@ -27,10 +27,9 @@ PATIENCE = 5.0
 """Seconds to wait: a clock is not worth more."""
 
 
-def ahead(settings: StoreSettings, environ: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
+def ahead(settings: StoreSettings, now: Callable[[], datetime]) -> float | None:
     """Return how many seconds our clock is ahead of the store's; None when the store does not say."""
-    region, endpoint = address(settings, environ)
-    place = urllib.parse.urlsplit(endpoint or f"https://s3.{region}.amazonaws.com")
+    place = urllib.parse.urlsplit(host(settings))
     try:
         connection = _connection(place, settings.ca_cert)
         try:

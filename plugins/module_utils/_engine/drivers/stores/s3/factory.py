@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import typing as t
@@ -16,7 +17,7 @@ from .. import base
 from ..object_store import ObjectStore
 from ..settings import Patience, bad_url
 from . import credentials
-from .bucket import Bucket
+from .bucket import Bucket, host_of
 from .control import Control
 from .versioned import VersionedStore
 
@@ -44,7 +45,7 @@ def open_store(
 ) -> VersionedStore:
     """Open the bucket's store that `settings` name, as `stores.factory.open_store` does."""
     machine = {key: environ[variable] for variable, key in MACHINE.items() if environ.get(variable)}
-    dialect = _bucket(settings, environ).dialect(_credentials(settings, environ), machine)
+    dialect = _bucket(settings).dialect(_credentials(settings, environ), machine)
     control = open_control(settings, environ=environ, patience=patience)
     return VersionedStore(ObjectStore(dialect, patience), control, thorough=thorough)
 
@@ -54,7 +55,7 @@ def open_control(settings: StoreSettings, *, environ: Mapping[str, str], patienc
     if not settings.url.startswith("s3://"):
         raise bad_url("The store is not an S3 bucket, and only buckets can be protected.", "Use s3://bucket/prefix.")
     return Control(
-        _bucket(settings, environ),
+        _bucket(settings),
         _credentials(settings, environ),
         patience or Patience(),
         authority=settings.ca_cert,
@@ -87,16 +88,22 @@ def _split(url: str) -> tuple[str, str]:
         raise bad_url(f"The prefix in the store's URL is invalid: {exc.cause}", "Correct it.") from exc
 
 
-def address(settings: StoreSettings, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the region, and the endpoint as it was written: empty for AWS itself."""
-    region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-    return region, settings.endpoint or environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
+def addressed(settings: StoreSettings, environ: Mapping[str, str]) -> StoreSettings:
+    """Return the settings with the region and the endpoint of the environment, where they have none."""
+    region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    endpoint = settings.endpoint or environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    return dataclasses.replace(settings, region=region, endpoint=endpoint)
 
 
-def _bucket(settings: StoreSettings, environ: Mapping[str, str]) -> Bucket:
+def host(settings: StoreSettings) -> str:
+    """Return the URL where requests go."""
+    return host_of(settings.region or DEFAULT_REGION, settings.endpoint or "")
+
+
+def _bucket(settings: StoreSettings) -> Bucket:
     name, prefix = _split(settings.url)
-    region, written = address(settings, environ)
-    return Bucket(name, prefix, region, _endpoint(written), _authority(settings.ca_cert), settings.checksums)
+    region, endpoint = settings.region or DEFAULT_REGION, _endpoint(settings.endpoint or "")
+    return Bucket(name, prefix, region, endpoint, _authority(settings.ca_cert), settings.checksums)
 
 
 def _endpoint(endpoint: str) -> str:
