@@ -83,6 +83,20 @@ def test_connections(text: str, told: str) -> None:
     assert error.details["status"] == failures.NO_ANSWER
 
 
+@pytest.mark.parametrize("mark", [*failures.MARKS, *bucket.MARKS])
+@pytest.mark.parametrize("host", ["https://host/b", "https://b.host"])
+def test_an_object_may_be_called_like_an_error(mark: str, host: str) -> None:
+    name = mark.replace(" ", "-") if " " in mark else mark
+    text = f"Error performing HEAD {host}/{name} - Server returned non-2xx status code: 404 Not Found: "
+    text += f"<Error><Code>NoSuchKey</Code><Key>x/{name}</Key><Resource>/b/x/{name}</Resource></Error>"
+    assert isinstance(explained(text), NotFound)
+
+
+def test_a_machine_without_a_role_is_told_by_the_url_that_was_asked() -> None:
+    error = explained("Generic S3 error: error sending request for url (http://169.254.169.254/latest/api/token)")
+    assert "no credentials are set" in error.cause
+
+
 def test_the_checksum_that_object_lock_asks_for() -> None:
     body = "<Code>InvalidRequest</Code><Message>Content-MD5 HTTP header is required for Object Lock</Message>"
     assert explained(HTTP.format("400 Bad Request", body)).remedy == "Set store.checksums to true."

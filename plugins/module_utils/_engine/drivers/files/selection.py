@@ -66,5 +66,9 @@ def _translated(piece: bytes) -> bytes:
         return _WILD[piece]
     if len(piece) > 2:
         inner = piece[1:-1].replace(b"\\", b"\\\\").replace(b"[", b"\\[")
-        return b"(?!/)[" + (b"^" + inner[1:] if inner.startswith(b"!") else inner) + b"]"
+        if inner.startswith(b"!"):
+            inner = b"^" + inner[1:]
+        elif inner.startswith(b"^"):
+            inner = b"\\" + inner
+        return b"(?!/)[" + inner + b"]"
     return re.escape(piece)

@@ -26,13 +26,15 @@ RANGE = 4 << 20
 
 
 def download(
+    name: str,
     ranged: Callable[..., tuple[memoryview, t.Any] | None],
     whole: Callable[..., Iterator[bytes]],
     start: int,
     length: int | None,
 ) -> Iterator[bytes]:
     """
-    Yield `length` bytes from `start`, or all from there on: in ranges, or of the whole where a store knows none.
+    Yield `length` bytes of an object from `start`, or all from there on: in ranges, or of the whole where a store knows
+    none. Raise StoreError when it ends before its size.
 
     `ranged(start, size)` fetches one range and tells of the object, None when that ends before; `whole(start, length)`
     reads all there is. Both take what was told before as a third, and raise StoreError when it is another object now.
@@ -52,7 +54,9 @@ def download(
             found = ranged(position, size, meta)
         except NoRange:
             return b"".join(whole(position, size, meta))
-        return found[0] if found else b""
+        if found is None:
+            raise only_a_part(name)
+        return found[0]
 
     yield from in_ranges(fetch, data, start + len(data), end)
 
@@ -87,7 +91,12 @@ def cut_out(name: str, chunks: Iterable[bytes], size: int, start: int, length: i
         if position >= end:
             return
     if start < end:
-        raise StoreError(f"The store returned only a part of {name}.", "Run again.", name=name)
+        raise only_a_part(name)
+
+
+def only_a_part(name: str) -> StoreError:
+    """Return the error for an object that ends before its size."""
+    return StoreError(f"The store returned only a part of {name}.", "Run again.", name=name)
 
 
 def same_object(name: str, found: Mapping[str, t.Any], expected: Mapping[str, t.Any] | None) -> None:

@@ -145,6 +145,7 @@ class Judge:
         return kind(f"{doing} failed at {self.url}: {cause[0].lower()}{cause[1:]}", remedy, **details)
 
     def _judged(self, text: str, answered: int, said: str) -> Judgement:
+        text = self._without_names(text)
         for mark, judgement in {**self.marks, **MARKS}.items():
             if mark in text:
                 return judgement
@@ -160,3 +161,8 @@ class Judge:
             if re.search(words, text):
                 return StoreError, f"{self.endpoint} cannot be reached, {cause}.", remedy
         return StoreError, f"The connection to {self.endpoint} was lost.", "Check the network, and run again."
+
+    def _without_names(self, text: str) -> str:
+        """Return what an error says without what was asked for: an object may be called like an error."""
+        host = re.escape(self.endpoint.partition("://")[2])
+        return re.sub(rf"https?://([\w.-]+\.)?{host}\S*|<(Key|Resource)>[^<]*</\2>", "", text)

@@ -84,7 +84,7 @@ class ObjectStore(base.PlainStore):
     def get(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         key = self._key(name)
         ranged = functools.partial(self._range, name, key)
-        yield from download(ranged, functools.partial(self._whole, name, key), start, length)
+        yield from download(name, ranged, functools.partial(self._whole, name, key), start, length)
 
     def head(self, name: str) -> base.ObjectInfo:
         key = self._key(name)

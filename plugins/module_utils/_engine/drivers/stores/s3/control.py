@@ -12,6 +12,7 @@ first request is made.
 from __future__ import annotations
 
 import base64
+import contextlib
 import email.utils
 import hashlib
 import os
@@ -118,10 +119,11 @@ class Control:
 def store_time(answer: Mapping[str, t.Any]) -> datetime:
     """Return the time at which the store answered. Raise StoreError when it does not say."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        return email.utils.parsedate_to_datetime(date)
-    except ValueError:
-        raise StoreError("The store's responses contain no time.", "Use another S3 service.") from None
+    with contextlib.suppress(ValueError):
+        time = email.utils.parsedate_to_datetime(date)
+        if time.tzinfo is not None:
+            return time
+    raise StoreError("The store's responses contain no time.", "Use another S3 service.")
 
 
 def _answer(exc: BaseException) -> failures.Answer:
