@@ -209,7 +209,7 @@ def remembered(
     receipts: Receipts, application: str, entries: Iterable[Entry], suspicions: Suspicions, now: datetime.datetime
 ) -> list[KnownBackup]:
     """Return the backups that a host has receipts of and that retention did not let go, as far as it knows."""
-    expired, tests = receipts.expired(application), restore_tests(entries)
+    tests = restore_tests(entries)
     return [
         KnownBackup(
             **{name: getattr(receipt, name) for name in _SHARED},
@@ -217,9 +217,7 @@ def remembered(
             restore_tested_at=_tested(tests.get(receipt.backup_id)),
             suspicions=suspicions.get(receipt.backup_id, ()),
         )
-        for receipt in receipts.of(application)
-        # As the catalogue does: what claims to have ended in the future is no recovery point.
-        if receipt.backup_id not in expired and receipt.at <= now + choosing.FUTURE
+        for receipt in receipts.believed(application, None, now)
     ]
 
 
