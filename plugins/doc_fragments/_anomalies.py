@@ -15,15 +15,15 @@ options:
   anomalies:
     description:
       - When a backup is suspicious, compared with the full backups of the same database before it. Its size, the rows
-        of all and of each table, and how well its data compresses are looked at.
+        of all and of each table, and the compression ratio of its data are compared.
       - Data that hardly compresses any more is a possible sign of ransomware.
     type: dict
     suboptions:
       window:
-        description: How many backups to look back on, 20 by default and 200 at most. V(0) switches it off.
+        description: How many previous backups are compared, 20 by default and 200 at most. V(0) disables it.
         type: int
       minimum:
-        description: How many there must be before anything is judged, 5 by default.
+        description: How many there must be before anything is judged, 5 by default, 3 to O(anomalies.window).
         type: int
       deviations:
         description: How many deviations of the usual noise are plausible, 4 by default.
@@ -42,7 +42,7 @@ options:
         type: int
       since:
         description:
-          - Backups that finished before this are no baseline any more, such as V(2026-11-20T10:00:00Z). Set it when
-            a change was meant.
+          - Backups that finished before this are not used for comparison, such as V(2026-11-20T10:00:00Z). Set it after
+            an intended change.
         type: str
 """

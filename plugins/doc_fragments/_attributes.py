@@ -31,6 +31,66 @@ attributes:
       - lifeboat.recovery.recovery
 """
 
+    ACTIONGROUP_AUDITED = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/lifeboat.recovery.audited) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.audited
+"""
+
+    ACTIONGROUP_POSTGRESQL = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/lifeboat.recovery.postgresql) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.postgresql
+"""
+
+    ACTIONGROUP_RECOVERY_AUDITED = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/lifeboat.recovery.recovery) and C(group/lifeboat.recovery.audited) in
+        C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.recovery
+      - lifeboat.recovery.audited
+"""
+
+    ACTIONGROUP_RECOVERY_POSTGRESQL = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/lifeboat.recovery.recovery) and C(group/lifeboat.recovery.postgresql) in
+        C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.recovery
+      - lifeboat.recovery.postgresql
+"""
+
+    ACTIONGROUP_ALL = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/lifeboat.recovery.recovery), C(group/lifeboat.recovery.audited) and
+        C(group/lifeboat.recovery.postgresql) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - lifeboat.recovery.recovery
+      - lifeboat.recovery.audited
+      - lifeboat.recovery.postgresql
+"""
+
     INFO_MODULE = r"""
 options: {}
 attributes:

@@ -14,12 +14,12 @@ class ModuleDocFragment:
 options:
   bucket:
     description:
-      - The guards of the bucket. What is left out is not touched, and lifecycle rules of others are left as they are.
-      - The lifecycle rules are about this application's objects alone.
+      - The protection of the bucket. Omitted settings are not changed, nor are lifecycle rules of others.
+      - The lifecycle rules apply to this application's objects only.
     type: dict
     suboptions:
       create:
-        description: Make the bucket if it does not exist.
+        description: Create the bucket if it does not exist.
         type: bool
         default: false
       versioning:
@@ -28,8 +28,8 @@ options:
         default: false
       object_lock:
         description:
-          - The lock that each version gets when it is written. It cannot be taken back, so V(compliance) keeps, and
-            costs, what it keeps - try V(governance) first.
+          - The lock that each version gets when it is written. V(compliance) cannot be undone, and locked versions cost
+            storage until it ends. Test with V(governance) first.
         type: dict
         suboptions:
           mode:
@@ -45,9 +45,10 @@ options:
             required: true
       transitions:
         description:
-          - The colder storage classes that the members of backups go to, and nothing else. An empty list takes the rule
-            away.
-          - What lies in V(GLACIER) or V(DEEP_ARCHIVE) must be thawed before it can be read; V(GLACIER_IR) need not.
+          - The colder storage classes that the members of backups, and nothing else, are moved to. An empty list
+            removes the rule.
+          - Objects in V(GLACIER) or V(DEEP_ARCHIVE) must be restored by S3 before they can be read; those in
+            V(GLACIER_IR) can be read directly.
         type: list
         elements: dict
         suboptions:
@@ -60,13 +61,13 @@ options:
             type: int
             required: true
       abort_multipart_days:
-        description: Drop parts of uploads that nobody finished within these days. V(0) takes the rule away.
+        description: Delete the parts of uploads that were not completed within these days. V(0) removes the rule.
         type: int
       noncurrent_days:
         description:
           - Remove versions this many days after they were replaced or hidden, once their lock has ended, and delete
-            markers that hide nothing. V(0) takes the rule away.
-          - So long there is to notice that somebody hid backups.
+            markers that hide nothing. V(0) removes the rule.
+          - This is the time you have to notice that backups were hidden.
         type: int
       allow_weaker:
         description: Accept a lock that is shorter, or easier to remove, than the one that the bucket has.

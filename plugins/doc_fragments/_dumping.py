@@ -56,7 +56,7 @@ options:
     type: list
     elements: str
   lock_timeout:
-    description: How long to wait for one table's lock before everything is given back and tried again.
+    description: How long to wait for one table's lock before all locks are released and the dump is tried again.
     type: str
     default: 10s
 """

@@ -14,10 +14,11 @@ class ModuleDocFragment:
 options:
   keys:
     description:
-      - Paths of the key files that this host has, each readable by its owner only. Make them with
+      - Paths of the key files that this host has, each readable by its owner only. Create them with
         M(lifeboat.recovery.recovery_key).
-      - A sealed host has O(keys.signer_file) and O(keys.roots), and opens nothing. In single-key mode there is one
-        O(keys.recovery_key_file), which opens everything. A validator has O(keys.opening_key_file) and O(keys.roots).
+      - A sealed host has O(keys.signer_file) and O(keys.roots), and cannot decrypt. In single-key mode there is one
+        O(keys.recovery_key_file), which decrypts everything. A validator has O(keys.opening_key_file) and
+        O(keys.roots).
     type: dict
     suboptions:
       recovery_key_file:
@@ -32,10 +33,10 @@ options:
         description: The key of the digests that show whether two contents are equal, without revealing them.
         type: path
       opening_key_file:
-        description: A key that opens backups and signs nothing.
+        description: A key that decrypts backups and signs nothing.
         type: path
       roots:
-        description: The public keys, 64 hexadecimal digits each, whose trust files count here.
+        description: The public keys, 64 hexadecimal digits each, whose trust files are valid here.
         type: list
         elements: str
       roots_file:

@@ -13,7 +13,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   login_host:
-    description: The host that runs PostgreSQL. Without it and O(login_unix_socket), the usual socket is looked for.
+    description: The host that runs PostgreSQL. Without it and O(login_unix_socket), the default sockets are tried.
     type: str
   login_port:
     description: The port, which names the socket too.
@@ -31,10 +31,10 @@ options:
     description: A file with the password on its first line, which only its owner may read.
     type: path
   login_unix_socket:
-    description: The directory of the server's socket. It wins over O(login_host).
+    description: The directory of the server's socket. It takes precedence over O(login_host).
     type: path
   ssl_mode:
-    description: How TLS is used, as libpq has it. Only V(verify-full) makes sure that it is the right server.
+    description: How TLS is used, as in libpq. Only V(verify-full) verifies the identity of the server.
     type: str
     choices: [disable, allow, prefer, require, verify-ca, verify-full]
     default: prefer

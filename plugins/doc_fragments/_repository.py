@@ -25,7 +25,7 @@ options:
   state_dir:
     description:
       - Where this host keeps receipts of the backups that it made, and shows the progress of running work.
-      - If it does not exist, nothing is remembered and no progress is shown.
+      - If it does not exist, nothing is recorded and no progress is shown.
     type: path
     default: /var/lib/lifeboat
 """
@@ -34,13 +34,13 @@ options:
 options:
   requested_by:
     description:
-      - The person, or the job, that asked for this. The audit log in O(state_dir) names them beside what was done.
+      - The person, or the job, that requested this, for the audit log in O(state_dir).
       - By default, the operating system's user who runs the module. The log names that one in any case.
     type: str
   ticket:
     description:
-      - Where it is written down why this was done, such as V(INC-4711). It goes into the audit log, its reports and the
-        notifications, and into C(metadata) of the table of M(lifeboat.recovery.backup_log).
+      - Ticket with the reason, such as V(INC-4711). It goes into the audit log, its reports and the notifications, and
+        into C(metadata) of the table of M(lifeboat.recovery.backup_log).
     type: str
 """
 
@@ -48,7 +48,7 @@ options:
 options:
   cluster:
     description:
-      - The name that the backups of this PostgreSQL cluster go by in the store.
+      - The name of this PostgreSQL cluster in the store.
     type: str
     default: main
 """

@@ -16,11 +16,11 @@ options:
     description:
       - What to keep. V(hourly), V(daily), V(weekly), V(monthly) and V(yearly) with a count, or with an age such as
         V(30d); V(keep_last), V(keep_within), V(max_count), V(min_keep), V(keep_partial), V(by_reason), V(by_component),
-        V(max_delete_share), V(zone); or a V(preset). What is not known is refused.
+        V(max_delete_share), V(zone); or a V(preset). Unknown keys are rejected.
       - A slot keeps one backup of each period, the first restore-tested one or else the first. Ages have the units h,
-        d, w, mo and y, or are V(forever). The page docs/retention.md of the collection says more.
-      - Whatever it says, these stay - the newest restore-tested backup of each database, the newest V(min_keep) (3),
-        what is pinned or on hold, and what a backup that stays needs. A run that would delete more than
+        d, w, mo and y, or are V(forever). See docs/retention.md of the collection.
+      - In any case, these are kept - the newest restore-tested backup of each database, the newest V(min_keep) (3),
+        backups that are pinned or on hold, and those that a kept backup needs. A run that would delete more than
         V(max_delete_share) (30) percent of a database's backups is refused, and so is one while the clock looks wrong.
     type: dict
   cluster:
@@ -30,11 +30,11 @@ options:
     description: Apply the policy only to backups of this database. It needs O(cluster).
     type: str
   force:
-    description: Let one run delete more than the share that the policy allows.
+    description: Allow one run to delete more than the share that the policy allows.
     type: bool
     default: false
   replica:
-    description: Say that this store is a copy of another one, so that its own times prove nothing.
+    description: This store is a copy of another one, so its own times are meaningless.
     type: bool
     default: false
   garbage_age:

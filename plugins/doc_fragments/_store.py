@@ -13,7 +13,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   store:
-    description: Where the backups lie.
+    description: The store of the backups.
     type: dict
     suboptions:
       url:
@@ -22,7 +22,7 @@ options:
         type: str
         required: true
       endpoint:
-        description: The address of a store that is not its protocol's own, such as V(https://minio.example.com).
+        description: The endpoint of a store other than AWS, such as V(https://minio.example.com).
         type: str
       region:
         description: The region of the bucket.
@@ -33,14 +33,14 @@ options:
       credentials_file:
         description:
           - A file in the format of AWS's shared credentials, which only its owner may read.
-          - Without it, the environment variables of the cloud count, then the identity of the machine.
+          - Without it, the environment variables of the cloud are used, then the identity of the machine.
         type: path
       profile:
         description: The section of O(store.credentials_file) to use.
         type: str
       checksums:
         description:
-          - Whether a SHA-256 goes with every write. By default it does to AWS, where a bucket with Object Lock asks for
-            one, and to no other store, since some refuse what they do not know.
+          - Whether a SHA-256 is sent with every write. The default is true for AWS, where a bucket with Object Lock
+            requires one, and false for other stores, because some reject it.
         type: bool
 """

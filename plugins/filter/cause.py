@@ -10,12 +10,11 @@ import typing as t
 
 DOCUMENTATION = r"""
 name: cause
-short_description: Why a task failed
+short_description: Return why a task failed
 version_added: 0.1.0
 author: Lifeboat contributors
 description:
-  - Gives the message of a failed task. A task with a loop has its messages in its results, and those that failed are
-    given, each once.
+  - Returns the message of a failed task. For a task with a loop, it returns each message of the failed items once.
 options:
   _input:
     description: The result of the task, as a rescue finds it in C(ansible_failed_result).
@@ -24,7 +23,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Tell what went wrong
+- name: Report what went wrong
   ansible.builtin.debug:
     msg: "{{ ansible_failed_result | lifeboat.recovery.cause }}"
 """

@@ -12,12 +12,12 @@ from ..plugin_utils._overview import lines
 
 DOCUMENTATION = r"""
 name: overview
-short_description: What a play came to on all hosts, as one table
+short_description: Summarize the results of all hosts in one table
 version_added: 0.1.0
 author: Lifeboat contributors
 description:
   - Makes the table that playbooks of this collection end with - a row for each database of each host, those that failed
-    first, and below it what the module of each host says in one sentence.
+    first, and below it the summary of each host.
 positional: kind, results, failures
 options:
   _input:
@@ -26,17 +26,17 @@ options:
     elements: str
     required: true
   kind:
-    description: What was done.
+    description: The kind of the job.
     type: str
     choices: [backup, restore, validate, verify]
     required: true
   results:
-    description: What each host registered, in the same order. A host that came to nothing has an empty one.
+    description: The registered result of each host, in the same order. It is empty for a host without a result.
     type: list
     elements: dict
     required: true
   failures:
-    description: Why each host failed, in the same order, empty for one that did not.
+    description: Why each host failed, in the same order; empty for a host that did not.
     type: list
     elements: str
     required: true

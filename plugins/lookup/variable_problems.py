@@ -8,25 +8,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: variable_problems
-short_description: What is wrong with the variables that roles of this collection take
+short_description: Check the variables of roles of this collection
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Compares the C(lifeboat_) variables of a host with what roles of this collection want, before the roles run. Each
-    problem is told with the name of the variable, what is allowed, and where it can be guessed, what was meant.
+  - Compares the C(lifeboat_) variables of a host with the options of roles of this collection, before the roles run.
+    Each problem names the variable, the allowed values, and, if it can be guessed, the intended one.
 options:
   _terms:
     description: Names of roles, such as V(backup).
     type: list
     elements: str
   known:
-    description: All variables there are. With it, a C(lifeboat_) variable that is not among them is a problem too.
+    description: All known variables. With it, any other C(lifeboat_) variable is a problem too.
     type: list
     elements: str
 """
 
 EXAMPLES = r"""
-- name: Refuse variables that cannot be
+- name: Reject invalid variables
   vars:
     problems: "{{ query('lifeboat.recovery.variable_problems', 'backup') }}"
   ansible.builtin.assert:

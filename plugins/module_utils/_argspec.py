@@ -66,7 +66,7 @@ def application() -> ArgumentSpec:
 
 
 def store(*, required: bool = True) -> ArgumentSpec:
-    """Where the backups lie. Return `required=False` where only some states of a module need a store."""
+    """Where the backups lie. Pass `required=False` where only some states of a module need a store."""
     suboptions: Options = {
         "url": {"type": "str", "required": True},
         "endpoint": {"type": "str"},

@@ -21,11 +21,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
+from ._engine.drivers.components.postgres.login import forget_environment
 from ._engine.ground.errors import RecoveryError
 from ._engine.ground.model import Done, Outcome, World
 from ._engine.records.audit import auditing
 from ._engine.records.audit.log import AuditLog
 from ._engine.records.repository import names
+from ._engine.records.schedule import jobs
 from ._given import KEY_VARIABLE, Given, account
 
 if t.TYPE_CHECKING:
@@ -80,6 +82,7 @@ def run(
     the option `several` has databases, each has an entry of its own: by World.record, or, if none was begun, from here.
     """
     module = AnsibleModule(**spec.to_kwargs())
+    forget_environment(os.environ)
     began = time.monotonic()
     recorded: list[Done] = []
     databases = module.params.get(several) or ()
@@ -158,6 +161,7 @@ def _write(
             host=platform.node(),
             os_user=account(),
             seconds=seconds,
+            job=os.environ.get(jobs.VARIABLE, ""),
         )
         entries = AuditLog(module.params.get("state_dir")).extend(events, sleep=time.sleep)
     except Exception as exc:  # noqa: BLE001 - a backup that was made stays made

@@ -18,7 +18,7 @@ description:
   - It changes nothing. Write access to the store is tested in a way that leaves nothing there.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_postgresql
   - lifeboat.recovery._attributes.info_module
   - lifeboat.recovery._anomalies
   - lifeboat.recovery._keys

@@ -111,6 +111,9 @@ backups:
       seconds: 18.2
       size: 1288490188
       plain_size: 5368709120
+      files: 6
+      recipients: [1f0c2a7be95d4438]
+      versions: {pg_dump: "15.18", server: "15.18"}
       restore_tested: true
       restore_tested_at: "2026-11-20T12:30:00+00:00"
       pinned: false
@@ -130,7 +133,8 @@ clean:
   type: dict
 passed_over:
   description:
-    - By database, the backups that are newer than its latest one but unusable, because they are corrupted or missing.
+    - By database, the backups that are newer than its latest one but unusable, because they are corrupted or missing,
+      each with C(backup_id), C(cause) and C(certain).
     - If one is C(certain), M(lifeboat.recovery.pg_restore) does not accept C(latest) and requires an id.
   returned: success
   type: dict
@@ -167,7 +171,7 @@ missing:
     - cluster: main
       database: orders
 compared:
-  description: Whether this is known for every listed cluster.
+  description: Whether this is known for every listed cluster; never with O(as_of).
   returned: success
   type: bool
 table:

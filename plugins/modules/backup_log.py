@@ -15,12 +15,13 @@ author: Lifeboat contributors (@lifeboat)
 description:
   - Every module of this collection that changes something writes an entry to the audit log of its host. This module
     creates a table C(backup_logs) in a database of your choice and inserts the missing entries, also after an outage.
-  - The rows of backups are updated later. Their C(status) is V(completed), V(failed), V(refused), V(skipped) or
-    V(deleted), and C(metadata) shows whether they were restore-tested, and with which result.
+  - The rows of backups are updated later. Their C(status) is V(completed), V(skipped), V(failed), V(refused),
+    V(stopped) or V(deleted), and C(metadata) shows whether they were restore-tested, and with which result.
   - The table is created, and upgraded, in one transaction. Nothing in it is ever dropped.
   - The log is also checked against the existing rows. An entry that was removed or rewritten on the host is a warning.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_postgresql
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository.state_dir
 attributes:

@@ -18,7 +18,7 @@ description:
   - It is not a lock of the store. Anyone who may delete objects there can still delete the backup.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._keys
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.cluster

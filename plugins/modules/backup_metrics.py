@@ -23,7 +23,7 @@ description:
 extends_documentation_fragment:
   - lifeboat.recovery._anomalies
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_postgresql
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository

@@ -17,7 +17,7 @@ description:
   - All selected files are read before the module fails, and the error names each problem.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._attributes.info_module
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._keys
@@ -99,8 +99,16 @@ seconds:
   description: How long it took.
   returned: always
   type: float
+level:
+  description: The level of the verification, O(level).
+  returned: always
+  type: str
+sample:
+  description: The percentage of the files that was read, O(sample).
+  returned: always
+  type: int
 problems:
-  description: What is corrupted or missing, as sentences. Empty on success.
+  description: What is corrupted, missing or could not be read, as sentences. Empty on success.
   returned: always
   type: list
   elements: str

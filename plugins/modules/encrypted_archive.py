@@ -19,7 +19,7 @@ description:
     authenticated.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._keys
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.requested_by
@@ -117,14 +117,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-size:
-  description: Size of the archive in bytes.
-  returned: when the archive was read or created
-  type: int
-sha256:
-  description: The hash of the archive.
-  returned: when the archive was read or created
-  type: str
+path: {description: "The archive.", returned: "when O(state) is not V(sealed)", type: str}
+dest: {description: "What was created.", returned: when O(state=sealed) or O(state=opened), type: str}
+size: {description: "Size of the archive in bytes.", returned: when the archive was read or created, type: int}
+bytes: {description: "Size of the data before compression.", returned: when it is known, type: int}
+sha256: {description: "The hash of the archive.", returned: when all of it was read or created, type: str}
+head_sha256: {description: "The hash of its head.", returned: when the archive was read or created, type: str}
+reason: {description: "Why it was archived again, or empty.", returned: when O(state=sealed), type: str}
 recipients:
   description: The ids of the keys that decrypt the archive.
   returned: when the archive was read or created
@@ -134,6 +133,10 @@ members:
   description: The members of the archive, with O(state=listed). Their number in the other states.
   returned: success
   type: raw
+count: {description: "The number of members.", returned: when O(state=listed), type: int}
+truncated: {description: "Whether RV(members) lacks some.", returned: when O(state=listed), type: bool}
+added: {description: "The ids of the added keys.", returned: when O(state=rewrapped), type: list, elements: str}
+files: {description: "The files that allow it.", returned: when O(state=rewrapped), type: list, elements: str}
 level:
   description: The level of verification - V(opens), V(intact), or only its V(head).
   returned: when O(state=verified)

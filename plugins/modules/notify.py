@@ -20,6 +20,7 @@ description:
   - docs/notifications.md lists the events and shows their bodies.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_audited
   - lifeboat.recovery._notifying
   - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.state_dir

@@ -14,15 +14,15 @@ version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Dumps a database from one consistent snapshot with PostgreSQL's own programs, several tables at once, and
-    compresses, encrypts and stores it on the way. Nothing touches a disk of the host.
+    compresses, encrypts and stores it on the way. No data is written to a disk of the host.
   - A backup exists when all of it is stored, and not before. A run that fails leaves nothing that is listed.
   - Several databases of a server are backed up side by side within the O(jobs), each as if it were alone. One that
     fails stops no other; the task fails when all have ended, and its result lists those that were made, too.
-  - Roles, memberships and tablespaces go with every backup.
-  - A backup that does not look like the ones before it is made all the same, and a warning says why it is suspicious.
+  - Every backup includes roles, memberships and tablespaces.
+  - A backup that differs from those before it is kept, with a warning that gives the reason.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_all
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._anomalies
   - lifeboat.recovery._dumping
@@ -53,7 +53,7 @@ options:
     type: str
   databases:
     description:
-      - The databases, of the same server, where they are several. A name that is given twice counts once.
+      - Several databases of the same server. Repeated names are ignored.
       - A large one that holds more than its part of the data is dumped alone, by all O(jobs). The others are dumped by
         one each, as many at a time as there are O(jobs), the largest first; fewer, with a warning, where a limit of the
         server or of the role leaves no sessions for so many.
@@ -61,8 +61,8 @@ options:
     elements: str
   maintenance_db:
     description:
-      - The database in which the server is asked how large O(databases) are.
-      - By default V(postgres), or V(template1) where there is none.
+      - The database to connect to for the sizes of O(databases).
+      - The default is V(postgres), or V(template1) if there is none.
     type: str
   max_age:
     description:
@@ -121,8 +121,8 @@ EXAMPLES = r"""
 RETURN = r"""
 backup:
   description:
-    - What was made, is young enough or, in check mode, would be made, then with its C(estimate) in bytes. With
-      C(attempts) and C(phase_seconds), all keys are always there; those that say nothing are null.
+    - The backup that was made, is young enough or, in check mode, would be made, then with its C(estimate) in bytes.
+      All keys, with C(attempts) and C(phase_seconds), are always present; those without a value are null.
   returned: success, with O(login_db)
   type: dict
   sample:
@@ -142,12 +142,12 @@ backup:
     suspicions: []
 backups:
   description:
-    - What RV(backup) is, for each of O(databases) that did not fail. C(made) says whether one was, or would be, made.
+    - For each of O(databases) that did not fail, the same as RV(backup). C(made) is true if one was, or would be, made.
   returned: with O(databases)
   type: list
   elements: dict
 failures:
-  description: The databases that failed, with what a task of each alone would have given.
+  description: The databases that failed, with the result that a separate task would have returned.
   returned: with O(databases)
   type: list
   elements: dict

@@ -22,6 +22,7 @@ description:
     a name is listed, with a warning.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_postgresql
   - lifeboat.recovery._attributes.info_module
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository.cluster

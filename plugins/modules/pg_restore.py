@@ -14,13 +14,13 @@ version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - Restores a backup that M(lifeboat.recovery.pg_backup) made, or chosen tables of it.
-  - Everything that can be known beforehand is checked before anything is touched. A restore that fails leaves the
-    target as it was.
+  - All preconditions are checked before anything is changed. A restore that fails leaves the target as it was, except
+    with O(strategy=in_place).
   - A restore trusts everybody who could create objects in the source, since their functions run with the rights of
     O(login_user). Use M(lifeboat.recovery.restore_validate) on backups of a database that is not trusted.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_all
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._anomalies
   - lifeboat.recovery._keys
@@ -35,16 +35,13 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - Runs every check of the preflight and says what would be done. It restores nothing.
+    details: Checks all preconditions and reports what would be done. It restores nothing.
   diff_mode:
     support: full
-    details:
-      - Shows which database is, or would be, replaced by what.
+    details: Shows which database is, or would be, replaced by which.
   idempotent:
     support: partial
-    details:
-      - With O(recovery_id), a restore that has been done under the same id is not done again.
+    details: With O(recovery_id), a restore that was done with the same id is not repeated.
 options:
   store:
     required: true
@@ -57,12 +54,15 @@ options:
     type: str
     default: latest
   target_db:
-    description: The database to restore into. By default it has the name of O(database).
+    description:
+      - The database to restore into. The default is the name of O(database), or with O(tables) a new database whose
+        name is that of O(database), C(_tables_) and the time.
     type: str
   tables:
     description:
-      - Restore only these tables, as C(schema.table), into a database that exists, with their keys, indexes, sequences,
-        defaults and triggers.
+      - Restore only these tables, as C(schema.table), with their keys, indexes, sequences, defaults and triggers.
+      - The database O(target_db) is created if it does not exist. In an existing database nothing is replaced, and
+        tables that exist are rejected.
     type: list
     elements: str
   strategy:
@@ -75,11 +75,11 @@ options:
     choices: [swap, in_place]
     default: swap
   confirm:
-    description: C(database@host), needed when the target holds data. The failure without it says the exact word.
+    description: C(database@host), required if the target contains data. Without it, the error contains the exact token.
     type: str
   emergency_backup:
     description:
-      - What saves the data that the target holds. V(auto) keeps the old database with O(strategy=swap), and makes a
+      - How the data of the target is saved. V(auto) keeps the old database with O(strategy=swap), and makes a
         backup first with O(strategy=in_place). V(required) makes a backup always, and V(off) never.
     type: str
     choices: [auto, required, "off"]
@@ -94,35 +94,35 @@ options:
     default: 2
   accept_failed:
     description:
-      - Objects whose creation may fail without blocking the swap, as the failure names them, such as
+      - Objects whose creation may fail without blocking the swap, with the names from the error message, such as
         C(VIEW public totals), C(INDEX public orders_idx), or C(TABLE DATA public orders) for the rows of a table.
-      - What needs such an object is then missing too, and is reported.
+      - Objects that depend on them are skipped too, and are reported.
     type: list
     elements: str
   reason:
-    description: Why it is restored, in your words, for the audit log, its reports and the notifications.
+    description: Reason for the restore, as free text, for the audit log, its reports and the notifications.
     type: str
   roles:
     description:
-      - Which of the source's roles are made where the server lacks them, with their passwords, settings and
-        memberships. Roles that exist are never altered.
-      - V(needed) makes those that the database itself names, as owner, in grants, policies or settings, and the members
-        of those. V(all) makes all of the source's cluster. V(none) makes none, and refuses when one is needed.
-      - A backup that has no record of what its database needs counts all as needed.
+      - Which missing roles of the source are created, with their passwords, settings and memberships. Existing roles
+        are never altered.
+      - V(needed) creates those that the database refers to, as owner, in grants, policies or settings, and the members
+        of those. V(all) creates all of the source's cluster. V(none) creates none, and fails if one is needed.
+      - In a backup without a record of the needed roles, all are needed.
     type: str
     choices: [needed, all, none]
     default: needed
   role_privileges:
     description:
-      - Which privileges over the whole server a role that is made gets, of those that it had in the source and the
-        restorer may grant. By default it gets none, and what is withheld is reported.
+      - Which privileges on the whole server a created role gets, of those that it had in the source and that
+        O(login_user) may grant. By default it gets none, and withheld privileges are reported.
       - V(superuser), V(createrole), V(createdb), V(replication), V(bypassrls), or the name of a predefined role of
         PostgreSQL, such as V(pg_read_all_data), for membership in it. V(superuser) includes all others.
-      - A role is not made a member of a role that exists and has such power, either.
+      - Without this option, a created role does not become a member of an existing role with such a privilege, either.
     type: list
     elements: str
   recovery_id:
-    description: A name for this recovery. A rerun under the same name finds the restore done and changes nothing.
+    description: A name for this recovery. If the restore was done with the same name, a rerun changes nothing.
     type: str
   validate:
     description: Compare the restored database with the backup's proof before it takes its place.
@@ -130,8 +130,8 @@ options:
     default: true
   loan:
     description:
-      - The socket of a loan that M(lifeboat.recovery.restore_loan) opened. Over it the restore asks for a superuser's
-        rights when it is about to change something, and gives them back when that is done.
+      - The socket of M(lifeboat.recovery.restore_loan). Over it the restore requests superuser rights right before it
+        changes something, and returns them afterwards.
     type: path
 seealso:
   - module: lifeboat.recovery.pg_backup
@@ -155,7 +155,7 @@ EXAMPLES = r"""
       opening_key_file: /run/lifeboat/opening.json
       roots_file: /etc/lifeboat/roots
 
-- name: Look at yesterday's orders beside the live database
+- name: Restore yesterday's orders beside the live database
   lifeboat.recovery.pg_restore:
     application: shop
     database: shop
@@ -170,12 +170,12 @@ EXAMPLES = r"""
 RETURN = r"""
 restore:
   description:
-    - What was restored, and where to. In check mode, what would be; keys that then say nothing are null.
-    - They are C(backup_id), C(component), C(target), C(plain_size) in bytes, C(kept), C(confirm),
+    - What was, or in check mode would be, restored, and into which database. Keys without a value are null.
+    - The keys are C(backup_id), C(component), C(target), C(plain_size) in bytes, C(kept), C(confirm),
       C(emergency_backup_id), C(recovery_id), C(proved), C(finished), C(estimate_seconds), C(seconds),
-      C(seconds_until_usable), C(phase_seconds) and C(dropped_leftovers). Of a whole database C(strategy),
-      C(table_bytes), what C(stays) with the old one, and C(roles), with those C(created), the powers C(withheld),
-      as sentences, and those C(left_out). Of tables, those C(chosen), what goes C(along), and what is C(left_out).
+      C(seconds_until_usable), C(phase_seconds) and C(dropped_leftovers). For a whole database also C(strategy),
+      C(table_bytes), what C(stays) with the old one, and C(roles), with those C(created), the privileges C(withheld),
+      as sentences, and those C(left_out). For tables, those C(chosen), what goes C(along), and what is C(left_out).
   returned: success
   type: dict
 summary:

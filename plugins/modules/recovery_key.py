@@ -9,21 +9,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: recovery_key
-short_description: Make a key, and learn its public part
+short_description: Create a key, and return its public key
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Makes a key on the host where it belongs, in a file that only its owner may read, unless the file is there. The
-    secret leaves the file neither in results nor in logs.
+  - Creates a key on the host that uses it, in a file that only its owner may read, unless the file exists. The
+    secret appears neither in results nor in logs.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_audited
   - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.state_dir
 attributes:
   check_mode:
     support: full
     details:
-      - The public part of a key that is not there yet cannot be known.
+      - The public key of a key that does not exist yet is unknown.
   diff_mode:
     support: full
   idempotent:
@@ -33,33 +34,33 @@ requirements:
   - cryptography >= 47
 options:
   state:
-    description: The key is there. A key is never replaced or removed by this module.
+    description: Create the key if it does not exist. A key is never replaced or removed by this module.
     type: str
     choices: [present]
     default: present
   type:
     description:
-      - V(recovery) opens everything and is the root of trust; keep it away from the hosts that it protects, and a copy
-        on paper. V(opening) opens backups and signs nothing, for validators.
-      - V(signer) signs what a host writes, and V(digest) compares contents; neither opens anything.
+      - V(recovery) decrypts everything and is the root of trust; keep it away from the hosts that it protects, and a
+        copy on paper. V(opening) decrypts backups and signs nothing, for validators.
+      - V(signer) signs what a host writes, and V(digest) compares contents; neither decrypts anything.
     type: str
     choices: [recovery, opening, signer, digest]
     required: true
   path:
-    description: The key file. Its directory must be there.
+    description: The key file. Its directory must exist.
     type: path
     required: true
 """
 
 EXAMPLES = r"""
-- name: Make the recovery key on the controller
+- name: Create the recovery key on the controller
   delegate_to: localhost
   lifeboat.recovery.recovery_key:
     type: recovery
     path: ~/.lifeboat/shop.key
   register: recovery_key
 
-- name: Make this host's signer
+- name: Create this host's signer
   lifeboat.recovery.recovery_key:
     type: signer
     path: /etc/lifeboat/keys/signer.json
@@ -72,16 +73,16 @@ path:
   type: str
 kid:
   description: The key's id.
-  returned: when the key is there
+  returned: when the key exists
   type: str
   sample: 0123456789abcdef
 public:
   description: The public key, in hex. Of a recovery key, the one to encrypt to. A digest key has none.
-  returned: when the key is there and has one
+  returned: when the key exists and has one
   type: str
 root:
   description: The public key of a recovery key's signatures on trust files, to be pinned as a root.
-  returned: when the key is there and O(type=recovery)
+  returned: when the key exists and O(type=recovery)
   type: str
 """
 

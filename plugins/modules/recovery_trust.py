@@ -9,15 +9,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: recovery_trust
-short_description: Say who may sign backups and who can open them
+short_description: Manage the trust file, who may sign backups and who can decrypt them
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
   - The trust file of an application lists the keys that its backups are encrypted to and the hosts whose signatures
-    count. It lies in the store, and the recovery key signs it.
-  - A host with the store reads and publishes it, and the recovery key signs where it is kept. That takes three tasks.
+    are valid. It is in the store, signed by the recovery key.
+  - A host with access to the store reads and publishes it; it is signed where the recovery key is. That takes three
+    tasks.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
+  - lifeboat.recovery._attributes.actiongroup_audited
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.requirements
@@ -29,39 +31,40 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows who is added and who ends.
+      - Shows who is added and who is retired.
   idempotent:
     support: full
 options:
   state:
     description:
-      - V(read) gives the newest trust file in O(store) that a root signed. V(signed) signs the one after O(envelope).
+      - V(read) returns the newest trust file in O(store) that a root signed. V(signed) signs the one after O(envelope).
         V(published) writes O(envelope) into O(store).
     type: str
     choices: [read, signed, published]
     required: true
   store:
-    description: Where the backups lie. Needed to read and to publish.
+    description: The store of the backups. Required to read and to publish.
   roots:
-    description: The public keys, 64 hexadecimal digits each, whose signatures count. Needed to read and to publish.
+    description: The public keys of the roots, 64 hexadecimal digits each. Required to read and to publish.
     type: list
     elements: str
   recovery_key_file:
     description:
-      - The recovery key that signs. Without this option the environment variable E(BACKUP_ENCRYPTION_KEY) holds it.
+      - The recovery key that signs. Without this option it is read from the environment variable
+        E(BACKUP_ENCRYPTION_KEY).
     type: path
   envelope:
-    description: A trust file as RV(envelope) gives it, empty when there is none yet.
+    description: A trust file as RV(envelope) returns it, empty if there is none yet.
     type: str
     default: ""
   recipients:
     description:
-      - Public keys, 64 hexadecimal digits each, that can open backups from now on, besides those that are listed. The
-        recovery key is always one of them.
+      - Public keys, 64 hexadecimal digits each, to add to those that can decrypt new backups. The recovery key is
+        always one of them.
     type: list
     elements: str
   signers:
-    description: Hosts whose signatures count from now on, besides those that are listed.
+    description: Hosts to add to those that may sign.
     type: list
     elements: dict
     suboptions:
@@ -76,7 +79,7 @@ options:
         required: true
   retired:
     description:
-      - Public keys, of recipients or signers, that end now. What they signed before still counts.
+      - Public keys, of recipients or signers, to retire. Earlier signatures of a signer stay valid.
     type: list
     elements: str
   taken:
@@ -120,7 +123,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 envelope:
-  description: The signed trust file, or an empty string when there is none. It holds no secret.
+  description: The signed trust file, or an empty string if there is none. It contains no secret.
   returned: when O(state=read) or O(state=signed)
   type: str
 serial:
@@ -132,7 +135,7 @@ taken:
   returned: when O(state=read)
   type: int
 recipients:
-  description: Who can open backups.
+  description: Who can decrypt backups.
   returned: success
   type: list
   elements: dict

@@ -9,35 +9,35 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore_loan
-short_description: Lend a restore what only a restore may have, and take it back
+short_description: Grant a restore temporary rights, and revoke them
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Lends one run of M(lifeboat.recovery.pg_restore) a superuser's rights for its database role, and watches over a key
-    that opens. Both are taken back when that run ends, however it ends.
+  - Grants one run of M(lifeboat.recovery.pg_restore) superuser rights for its database role, and guards a temporary key
+    file. Both are revoked when that run ends, for whatever reason.
   - Runs as root beside the restore, as a task with C(async) and C(poll=0). The restore connects to its socket with the
-    option O(lifeboat.recovery.pg_restore#module:loan), and asks for the rights when it is about to change something. So
-    a restore that is refused, or that runs in check mode, borrows none.
-  - Restores of one host do not take them from each other. A role that is a superuser anyway stays one.
-  - What a run that was killed had borrowed is taken back by the next loan on that host.
+    option O(lifeboat.recovery.pg_restore#module:loan), and requests the rights right before it changes something. So
+    a restore that is refused, or that runs in check mode, is granted none.
+  - Parallel restores of one host do not affect each other. A role that was a superuser before stays one.
+  - The rights of a killed run are revoked by the next loan on that host.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
 attributes:
   check_mode:
     support: full
     details:
-      - Lends nothing. A restore in check mode needs the key to make its plan, so its loan is opened all the same, with
+      - Grants nothing. A restore in check mode needs the key for its plan, so its loan is opened nevertheless, with
         C(check_mode=false).
   diff_mode:
     support: none
   idempotent:
     support: full
     details:
-      - It reports no change, since all is afterwards as it was.
+      - It reports no change, because all rights are revoked at the end.
 options:
   state:
     description:
-      - V(open) lends until the restore is gone. V(closed) waits until that is so, and takes back what dead runs left.
+      - V(open) grants until the restore has ended. V(closed) waits for that, and revokes what killed runs left.
     type: str
     choices: [open, closed]
     default: open
@@ -46,7 +46,7 @@ options:
     type: str
     required: true
   directory:
-    description: A directory that only root may write to, and that is made when it is not there.
+    description: A directory that only root may write to. It is created if it does not exist.
     type: path
     default: /etc/lifeboat/loans
   user:
@@ -54,7 +54,7 @@ options:
     type: str
     default: lifeboat
   role:
-    description: The database role that is lent a superuser's rights. Without one, no rights are lent.
+    description: The database role that is granted superuser rights. Without one, none are granted.
     type: str
   postgres_user:
     description: The operating system user who is the server's superuser by peer authentication.
@@ -69,10 +69,10 @@ options:
     type: int
     default: 5432
   key_file:
-    description: A key that was put there for this run, and is removed at its end.
+    description: A temporary key file of this run, which is removed at its end.
     type: path
   patience:
-    description: How long to wait for the restore to come, or with O(state=closed) to end. Only the latter may be V(0s).
+    description: How long to wait for the restore to connect, or with O(state=closed) to end; V(0s) only for the latter.
     type: str
     default: 5m
 seealso:
@@ -80,7 +80,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Lend what the restore needs
+- name: Grant what the restore needs
   lifeboat.recovery.restore_loan:
     run: 0123456789abcdef
     role: lifeboat
@@ -96,7 +96,7 @@ EXAMPLES = r"""
     store:
       url: s3://example-backups/postgresql
 
-- name: See that all is taken back
+- name: Make sure that all is revoked
   lifeboat.recovery.restore_loan:
     run: 0123456789abcdef
     state: closed
@@ -104,7 +104,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lent:
-  description: Whether the restore asked for the rights.
+  description: Whether the restore requested the rights.
   returned: success
   type: bool
 """

@@ -3,24 +3,24 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Prove that a backup restores."""
+"""Test that a backup restores."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore_validate
-short_description: Prove that a backup restores
+short_description: Test that a backup restores
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Restores a backup into a scratch cluster of its own, compares it with the proof that was taken with the backup, runs
-    checks of yours, and removes the cluster again, also after a failure.
+  - Restores a backup into a scratch cluster, compares it with the proof that was taken with the backup, runs your
+    checks, and removes the cluster, also after a failure.
   - The scratch cluster runs in a sandbox of bubblewrap. Code in the backup reaches no process, network, socket
     or file of the host there, and all of it ends with the run.
-  - With O(target_db) it restores nothing, and compares a database that is there already.
+  - With O(target_db) it restores nothing, and compares an existing database.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
@@ -37,13 +37,13 @@ requirements:
 attributes:
   check_mode:
     support: full
-    details: Checks that the backup is authentic and complete, opens, and that the scratch cluster can be made.
+    details: Checks that the backup is authentic, complete and can be decrypted, and a scratch cluster can be created.
   diff_mode:
     support: N/A
-    details: It leaves nothing behind that could differ.
+    details: It leaves nothing behind.
   idempotent:
     support: full
-    details: It never reports a change, since nothing of it stays.
+    details: It never reports a change.
 options:
   store:
     required: true
@@ -57,45 +57,45 @@ options:
     default: latest
   target_db:
     description:
-      - Compare this database, which C(login_*) reach, instead of a scratch cluster. What was written to it since the
-        restore shows as a difference.
+      - Compare this database, to which C(login_*) connect, instead of a scratch cluster. Changes since the restore are
+        differences.
     type: str
   checks:
     description:
-      - Queries that must give what is expected, each with O(checks.expect) or O(checks.minimum). They run in a
-        transaction that can only read.
-      - In O(target_db) they read tables and materialized views, and no other views or foreign tables. Whose tables they
-        name can run code with the rights of C(login_user) there, so a role that may do more than read what it was
-        granted, such as a superuser or a member of C(pg_read_all_data), is refused.
+      - Queries with an expected result, each with O(checks.expect) or O(checks.minimum). They run in a read-only
+        transaction.
+      - In O(target_db) they can read tables and materialized views, but not views or foreign tables. The owners of
+        these tables can run code with the rights of C(login_user) there, so a role that may do more than read what it
+        was granted, such as a superuser or a member of C(pg_read_all_data), is rejected.
     type: list
     elements: dict
     suboptions:
       name:
-        description: What the check is called in results. By default it is the query.
+        description: The name of the check in results. The default is the query.
         type: str
       query:
         description: The query.
         type: str
         required: true
       expect:
-        description: The value, if the query gives one row with one column, or else a list of rows.
+        description: The value, if the query returns one row with one column, or else a list of rows.
         type: raw
       minimum:
         description: The least number.
         type: float
       database:
-        description: Run it only where this O(database) is validated.
+        description: Run it only for this O(database).
         type: str
   check_timeout:
     description: How long one of the O(checks) may take, such as V(60s) or V(5m).
     type: str
     default: 60s
   timeout:
-    description: How long the scratch cluster may last, or V(0) for as long as it takes. Then the validation fails.
+    description: The time limit for the scratch cluster, after which the validation fails. V(0) means no limit.
     type: str
     default: 24h
   critical_tables:
-    description: Tables that must be there with at least so many rows.
+    description: Tables that must exist, with a minimum number of rows.
     type: list
     elements: dict
     suboptions:
@@ -108,14 +108,14 @@ options:
         type: int
         default: 1
       database:
-        description: Look for it only where this O(database) is validated.
+        description: Require it only for this O(database).
         type: str
   accept_failed:
-    description: Objects that need not come back, as M(lifeboat.recovery.pg_restore) takes them. They become notes.
+    description: Objects that may fail to be restored, as in M(lifeboat.recovery.pg_restore). They become notes.
     type: list
     elements: str
   scratch_dir:
-    description: Where the scratch cluster lies while it exists. It needs room for the whole database.
+    description: The directory for the data of the scratch cluster. It needs space for the whole database.
     type: path
     default: /var/lib/lifeboat-scratch
   jobs:
@@ -127,7 +127,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Prove that the newest backup of the shop restores
+- name: Test that the newest backup of the shop restores
   become: true
   lifeboat.recovery.restore_validate:
     application: shop
@@ -149,28 +149,28 @@ validation:
   returned: when the backup was restored or compared
   type: dict
   contains:
-    passed: {description: "Whether all is as it was backed up and every check passed.", type: bool}
+    passed: {description: "Whether there are no differences and every check passed.", type: bool}
     backup_id: {description: "The backup.", type: str}
+    component: {description: "The cluster and the database.", type: str}
+    mode: {description: "Where it was compared, V(scratch) or V(existing).", type: str}
     proof: {description: "The level of the proof that it was compared with.", type: str}
     parts:
-      description: Each table, with its rows in the backup and now.
+      description:
+        - Each table - C(schema), C(name), C(sort), its C(rows) and C(rows_backed_up), and C(content_equal).
       type: list
       elements: dict
     checks:
-      description: Each check, with what it found and whether that is right.
+      description: Each check - C(name), C(found), C(wanted) and C(passed).
       type: list
       elements: dict
-    differences:
-      description: What is not as it was backed up, as sentences.
-      type: list
-      elements: str
-    notes:
-      description: What could not be compared here, as sentences.
-      type: list
-      elements: str
+    differences: {description: "The differences, as sentences.", type: list, elements: str}
+    first_difference: {description: "The first of them, or null.", type: str}
+    notes: {description: "What could not be compared here, as sentences.", type: list, elements: str}
     phase_seconds: {description: "The seconds that each phase took.", type: dict}
+    seconds: {description: "How long it took.", type: float}
+first_difference: {description: "The first difference.", returned: when a difference made it fail, type: str}
 restore_tested_mark:
-  description: Whether the store has a signed mark of it. A key at hand must be allowed to sign, and a proof be there.
+  description: Whether the store has a signed mark of it. That requires a key that may sign marks, and a proof.
   returned: success, outside check mode
   type: bool
 summary:

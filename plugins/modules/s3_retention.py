@@ -9,20 +9,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: s3_retention
-short_description: Decide how long backups stay in an S3 bucket, and prove that nobody else can
+short_description: Apply a retention policy in an S3 bucket, and protect the bucket
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Applies a retention policy to the backups in an S3 bucket, keeps the bucket's guards as declared (versions, Object
-    Lock, lifecycle), and proves with its own credentials that what is written can be neither deleted nor unlocked.
-  - It does what is asked for by O(bucket), O(prove_immutability), O(bring_back) and O(policy), in this order, and stops
-    at the first failure. So a bucket whose guards do not hold loses nothing by the policy. Each part needs other
-    rights, and is best run with credentials of its own.
-  - In any case it looks for objects of backups that lie under delete markers or under later versions, and warns. Where
-    the credentials may not list versions, RV(covered) is none.
+  - Applies a retention policy to the backups in an S3 bucket, configures the protection of the bucket (versioning,
+    Object Lock, lifecycle rules), and tests with its own credentials that they can neither delete nor unlock what they
+    write.
+  - It handles O(bucket), O(prove_immutability), O(bring_back) and O(policy) in this order, and stops at the first
+    failure. So the policy deletes nothing in a bucket whose protection does not work. Each part needs other rights, and
+    is best run with its own credentials.
+  - In any case it looks for objects of backups that are hidden by delete markers or later versions, and warns. If the
+    credentials may not list versions, RV(covered) is null.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._bucket
   - lifeboat.recovery._keys
   - lifeboat.recovery._repository
@@ -37,26 +38,26 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads the store and changes nothing in it. For that reason it does not prove anything.
+      - Reads the store and changes nothing in it, so it does not test the lock.
   diff_mode:
     support: full
     details:
-      - Shows each guard that changes, and each backup that goes, with the reason.
+      - Shows each changed setting of the bucket, and each deleted backup with the reason.
   idempotent:
     support: full
     details:
-      - A canary that was written for a proof does not count as a change.
+      - The object that is written for the test is not a change.
 options:
   store:
     required: true
   prove_immutability:
     description:
-      - Write a small object, and try to delete it, to bypass its lock and to shorten it. The module fails unless each
-        is refused. Run it with the credentials of those who write backups.
+      - Write a small object, and try to delete it, to bypass its lock and to shorten it. The module fails unless all
+        these are denied. Run it with the credentials that write backups.
     type: bool
     default: false
   bring_back:
-    description: Remove delete markers that hide objects of backups. What was overwritten is only reported.
+    description: Remove delete markers that hide objects of backups. Overwritten objects are only reported.
     type: bool
     default: false
 seealso:
@@ -64,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Guard the bucket, with the credentials of its administrator
+- name: Protect the bucket, with the credentials of its administrator
   lifeboat.recovery.s3_retention:
     application: shop
     store:
@@ -81,7 +82,7 @@ EXAMPLES = r"""
       abort_multipart_days: 3
       noncurrent_days: 30
 
-- name: Prove that this host cannot destroy its backups
+- name: Test that this host cannot destroy its backups
   lifeboat.recovery.s3_retention:
     application: shop
     store:
@@ -104,7 +105,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bucket:
-  description: The bucket's guards as they are now, or in check mode would be, its C(name), and whether it was C(made).
+  description: The protection of the bucket, in check mode as it would be, its C(name), and whether it was C(made).
   returned: when O(bucket) is given
   type: dict
 bucket_changes:
@@ -114,9 +115,10 @@ bucket_changes:
   elements: str
 immutability:
   description:
-    - Which version was attacked, C(locked_until) when, and whether the lock or the lack of rights refused it - see
-      C(deletion_refused_by) and C(shortening_refused_by). C(clock_skew) is by how many seconds our clock is ahead.
-    - None in check mode.
+    - The version that was tested, C(locked_until), and whether the lock or the lack of rights protected it - see
+      C(deletion_refused_by) and C(shortening_refused_by). C(clock_skew) is by how many seconds this host's clock is
+      ahead.
+    - Null in check mode.
   returned: when O(prove_immutability=true)
   type: dict
 proved:
@@ -179,12 +181,12 @@ garbage:
   returned: when O(policy) is given
   type: int
 hidden:
-  description: Ids of backups that are stored whole and that no manifest lists. They stay; bring their manifests back.
+  description: Ids of backups that are stored completely without a manifest. They are kept; restore their manifests.
   returned: when O(policy) is given
   type: list
   elements: str
 problems:
-  description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
+  description: Problems in the store. M(lifeboat.recovery.backup_info) describes them.
   returned: when O(policy) is given
   type: list
   elements: dict

@@ -13,20 +13,20 @@ short_description: Check a schedule of backups and return when its jobs run
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Reads the jobs of a schedule as role P(lifeboat.recovery.schedule#role) takes them, refuses what cannot work, and
-    returns each with the time of its next run. It writes nothing.
+  - Checks the jobs of a schedule, in the form that role P(lifeboat.recovery.schedule#role) uses, and returns them with
+    the times of their next runs. Invalid jobs are rejected. It writes nothing.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.info_module
 options:
   schedule:
     description:
-      - The jobs, each with C(job) (V(backup), V(validate), V(verify) or V(retention)), C(cron) (five fields, or a name
-        such as V(@daily)), C(name) (that of the job when there is none), and options of its job.
+      - The jobs, each with C(job) (V(backup), V(verify), V(validate), V(retention), V(doctor) or V(metrics)), C(cron)
+        (five fields, or a name such as V(@daily)), C(name) (the default is that of the job), and options of its job.
       - The options of V(backup) are C(databases), C(databases_exclude), C(max_age), C(reason), C(proof), C(parallel),
-        C(compression), C(min_bytes), C(max_shrink).
-      - Those of V(validate) are C(databases), C(backup), C(parallel); those of V(verify) are C(sample), C(level);
-        those of V(retention) are C(policy), C(apply).
+        C(compression), C(min_bytes) and C(max_shrink).
+      - Those of V(validate) are C(databases), C(backup) and C(parallel), those of V(verify) C(sample) and C(level),
+        those of V(retention) C(policy) and C(apply), and that of V(doctor) is C(fail_on). V(metrics) has none.
     type: list
     elements: dict
     required: true
@@ -49,7 +49,7 @@ options:
     type: str
     default: lifeboat
   home:
-    description: Where the runtime lies.
+    description: The directory of the runtime.
     type: path
     default: /opt/lifeboat
   state_dir:
@@ -119,12 +119,12 @@ jobs:
       type: str
       sample: "2026-11-23T07:00:00Z"
     variables:
-      description: The variables that count for this job alone.
+      description: The variables that apply to this job only.
       type: dict
       sample:
         lifeboat_reason: scheduled
 document:
-  description: The content of the file C(schedule.json), from which the host's own tools know what should have run.
+  description: The content of the file C(schedule.json), which the tools on the host read.
   returned: success
   type: dict
 """

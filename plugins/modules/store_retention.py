@@ -21,7 +21,7 @@ description:
     the better choice, because it also looks after the bucket.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
-  - lifeboat.recovery._attributes.actiongroup_recovery
+  - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._keys
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.requested_by
@@ -37,7 +37,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Lists every backup with what becomes of it and why.
+      - Lists every backup with the decision and its reason.
   idempotent:
     support: full
 options:
@@ -108,7 +108,7 @@ decisions:
       description: Its bytes in the store.
       type: int
     restore_tested:
-      description: Whether it was restored and was right.
+      description: Whether it is restore-tested.
       type: bool
 refusals:
   description: Why nothing was deleted, as sentences.
@@ -141,12 +141,12 @@ garbage:
   returned: success
   type: int
 hidden:
-  description: Ids of backups that are stored whole and that no manifest lists. They stay; bring their manifests back.
+  description: Ids of backups that are stored completely without a manifest. They are kept; restore their manifests.
   returned: success
   type: list
   elements: str
 problems:
-  description: What in the store is not as it must be. M(lifeboat.recovery.backup_info) describes them.
+  description: Problems in the store. M(lifeboat.recovery.backup_info) describes them.
   returned: success
   type: list
   elements: dict

@@ -153,6 +153,12 @@ def test_names_reach_a_terminal_that_cannot_spell_them(tmp_path):
         assert arguments != ["config"] or "\\u043c" in done.stdout
 
 
+def test_health_looks_at_the_server_of_its_settings_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    cli.main(["health", "--config-dir", str(tmp_path)], {})
+    assert "PGSERVICE" not in os.environ
+
+
 @pytest.mark.parametrize("spoilt", [{"lifeboat_databases": 7}, {"lifeboat_doctor_limits": [1]}])
 def test_health_never_takes_a_crash_for_a_warning(tmp_path, capsys, spoilt):
     directory = settings(tmp_path, **spoilt)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -18,7 +19,12 @@ from ansible.module_utils import basic
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "ansible_collections.lifeboat.recovery.plugins"
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+GROUPS = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]
 FOLLOWED = sorted(path.stem for path in (ROOT / "plugins/action").glob("*.py"))
+
+RESULTS = ROOT / "tests/data/results"
+OF_ANSIBLE = {"changed", "diff", "warnings", "mode", "size", "state"}
+"""Keys that Ansible gives to a result, the last three where a module has written a file."""
 
 
 class Captured(Exception):
@@ -136,6 +142,14 @@ def test_markup_names_options_and_results_that_exist(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
+def test_every_key_of_a_result_is_documented(name):
+    returned = yaml.safe_load(importlib.import_module(f"{PACKAGE}.modules.{name}").RETURN)
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in (RESULTS / name).glob("*.json")]
+    given = {key for result in kept if not result.get("failed") for key in result}
+    assert given <= set(returned) | OF_ANSIBLE
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_a_value_in_markup_is_one_of_the_choices(name):
     doc = documentation(name)
     known = flat_doc(doc["options"])
@@ -157,9 +171,15 @@ def test_what_looks_like_a_secret_is_hidden_or_said_to_be_none(name, specificati
 @pytest.mark.parametrize("name", MODULES)
 def test_the_modules_that_share_their_options_are_the_action_group(name):
     # Defaults of a group reach each of its modules, and one that does not know an option denies it.
-    doc = documentation(name)
-    shared = {"application", "store", "keys", "state_dir"} <= set(doc["options"])
-    assert ("action_group" in doc["attributes"]) == shared
+    shared = {"application", "store", "keys", "state_dir"} <= set(documentation(name)["options"])
+    assert (name in GROUPS["recovery"]) == shared
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_names_its_action_groups(name):
+    attribute = documentation(name)["attributes"].get("action_group", {})
+    groups = {f"lifeboat.recovery.{group}" for group, members in GROUPS.items() if name in members}
+    assert set(attribute.get("membership", [])) == groups
 
 
 @pytest.mark.parametrize("name", FOLLOWED)

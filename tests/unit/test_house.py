@@ -101,7 +101,7 @@ def test_one_file_says_what_latest_means() -> None:
 
 
 def test_one_file_says_what_restore_tested_means() -> None:
-    """The marks are read by `protection`, and by who writes one unless it stands; runs are read by it alone."""
+    """Marks and runs are read by `protection` alone."""
     readers, tested = set(), set()
     for path in SHIPPED:
         for name, call in _calls(path):
@@ -114,7 +114,7 @@ def test_one_file_says_what_restore_tested_means() -> None:
                 and ast.unparse(first or call) == "'proof'"
             ):
                 tested.add(path.name)
-    assert readers == {"protection.py", "marking.py"}
+    assert readers == {"protection.py"}
     assert tested == {"protection.py"}
 
 

@@ -144,6 +144,12 @@ def test_a_page_of_any_texts_has_the_elements_of_a_harmless_one(
     assert seen.text.count(all_printable(f"?{text}")) >= harmless.text.count("harmless")
 
 
+def test_the_table_of_backups_calls_a_restore_test_by_its_name(eventful: dict[str, t.Any]) -> None:
+    page = status_page(eventful, causes=True)
+    assert "Verified" not in page  # verify reads stored bytes, and restores nothing
+    assert '<td data-label="Restore-tested">yes</td>' in page
+
+
 def test_only_the_script_of_the_page_may_run(sample: SampleHost) -> None:
     page = status_page(all_printable(sample.watch().facts))
     [script] = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)

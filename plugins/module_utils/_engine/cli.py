@@ -131,10 +131,12 @@ def _health(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Here and not above: this needs the libraries, and `status` starts without them.
     import time  # noqa: PLC0415
 
+    from .drivers.components.postgres.login import forget_environment  # noqa: PLC0415
     from .ground.model import World  # noqa: PLC0415
     from .operations.doctor import doctor  # noqa: PLC0415
     from .operations.doctor.local import request_of  # noqa: PLC0415
 
+    forget_environment(os.environ)
     try:
         settings = _settings(options.config_dir)
         inherited = {name: value for name, value in environ.items() if name != KEY_VARIABLE}

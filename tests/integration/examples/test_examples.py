@@ -38,6 +38,7 @@ NOW = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
 BEGIN = datetime.datetime(2025, 5, 20, 12, tzinfo=datetime.UTC)
 
 # What the jobs on a host need not be told: what makes the schedule, watches from outside, or belongs to the controller.
+# Of the store's credentials and certificates they know the files, by lifeboat_store.
 NOT_CARRIED = {
     "lifeboat_mark_scopes",
     "lifeboat_recipients",
@@ -45,6 +46,8 @@ NOT_CARRIED = {
     "lifeboat_schedule",
     "lifeboat_schedule_zone",
     "lifeboat_scheduler",
+    "lifeboat_store_ca_cert",
+    "lifeboat_store_credentials",
     "lifeboat_validators",
 }
 

@@ -52,8 +52,10 @@ RESTORE_EVERY = 12
 MOST_MISSED = 30
 """Draws in a row that may come when the run has ended already."""
 
-STATE_FILES = re.compile(r"(audit|receipts|reread|statistics)\.jsonl|status/(backup|verify)-[\w.%-]+\.json(\.\d+)?")
-"""What may be in the state directory; a number is that of a process that was killed while it wrote its status."""
+STATE_FILES = re.compile(
+    r"(audit|receipts|reread|statistics)\.jsonl|status/(backup|verify)-[\w.%-]+\.json(\.[0-9a-f]{16})?"
+)
+"""What may be in the state directory; digits at the end are of a process that was killed while it wrote its status."""
 
 SETUP = """
 SET search_path = public;

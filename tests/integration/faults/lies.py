@@ -136,7 +136,7 @@ class Fixture:
             files.record("globals", {"roles": []})
             files.record("detail", DETAIL)
             record = self._record(identity, started, files, writer)
-            envelope = backup._publish(opened, writer, record)
+            envelope = backup._publish(opened, writer, record, files.finish)
         except BaseException:
             if backup._surely_unlisted(opened, COMPONENT, identity):
                 files.discard()

@@ -313,7 +313,7 @@ def _pauses(chance: random.Random) -> Iterator[None]:
     def pause() -> None:
         time.sleep(chance.choice((0.0, 0.0, 0.01, 0.05)))
 
-    hold, command, take = source.snapshot.hold, source.dump.command, source.proof.take
+    read, command, take = source.snapshot.read_tables, source.dump.command, source.proof.take
 
     def slow_command(*arguments: t.Any, **named: t.Any) -> t.Any:
         pause()
@@ -323,11 +323,12 @@ def _pauses(chance: random.Random) -> Iterator[None]:
         pause()
         return take(*arguments, **named)
 
-    def slow_hold(*arguments: t.Any, **named: t.Any) -> t.Any:
-        return hold(*arguments, **named, exported=pause)
+    def slow_read(*arguments: t.Any, **named: t.Any) -> t.Any:
+        pause()
+        return read(*arguments, **named)
 
     with (
-        mock.patch.object(source.snapshot, "hold", slow_hold),
+        mock.patch.object(source.snapshot, "read_tables", slow_read),
         mock.patch.object(source.dump, "command", slow_command),
         mock.patch.object(source.proof, "take", slow_take),
     ):

@@ -32,8 +32,15 @@ class RecoveryError(Exception):
         self.names: tuple[str, ...] = ()
         self.cause = printable(cause)
         self.remedy = printable(remedy)
-        super().__init__(f"{self.cause} {self.remedy}".strip())
+        super().__init__(self.cause, self.remedy)
         self.details = details
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.remedy}".strip()
+
+    def advise(self, more: str) -> None:
+        """Add a sentence to the remedy."""
+        self.remedy = f"{self.remedy} {printable(more)}".strip()
 
     def naming(self, *names: str) -> t.Self:
         """Mark parts of the cause that name a database's objects or tell values: not everybody may read them."""

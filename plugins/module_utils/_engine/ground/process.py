@@ -45,11 +45,15 @@ class _Tail(threading.Thread):
         self._pipe = pipe
         self._limit = limit
         self._kept = b""
+        self.cut = False
+        """Whether the beginning was let go."""
         self.start()
 
     def run(self) -> None:
         while block := os.read(self._pipe.fileno(), 65536):
-            self._kept = (self._kept + block)[-self._limit :]
+            self._kept += block
+            self.cut |= len(self._kept) > self._limit
+            self._kept = self._kept[-self._limit :]
 
     def text(self) -> str:
         self.join(TERMINATE_GRACE)
@@ -121,8 +125,14 @@ class Child:
 
     @property
     def stderr(self) -> str:
-        """What the ended program said on standard error, at most its last 16 KiB."""
+        """What the ended program said on standard error, or the end of it."""
         return self._tail.text()
+
+    @property
+    def said_more(self) -> bool:
+        """Whether the ended program said more than `stderr` holds."""
+        self._tail.text()
+        return self._tail.cut
 
     def kill(self) -> None:
         """End the program and whatever it started, gently first. Does nothing to one that has ended."""
@@ -145,10 +155,16 @@ class Child:
 
 
 class Producer(Child):
-    """A program whose standard output is wanted: iterate over it in blocks of at most 1 MiB, inside `with`."""
+    """
+    A program whose standard output is wanted: iterate over it in blocks of at most 1 MiB, inside `with`.
 
-    def __init__(self, argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = ()) -> None:
-        super().__init__(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=pass_fds)
+    `tail` is how many bytes of standard error are kept.
+    """
+
+    def __init__(
+        self, argv: Sequence[Argument], *, env: Mapping[str, str], pass_fds: Sequence[int] = (), tail: int = STDERR_TAIL
+    ) -> None:
+        super().__init__(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=pass_fds, tail=tail)
         self._out = t.cast("t.IO[bytes]", self._popen.stdout)
         _widen(self._out)
 

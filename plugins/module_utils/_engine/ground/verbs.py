@@ -162,7 +162,9 @@ VERBS = (
         figures=("chosen", "emergency_backup_id", "proved", "recovery_id", "strategy", "table_bytes", "target"),
         done=EventType("restore_finished", "restore of {} finished"),
         failed=_critical(
-            "restore_failed", "restore of {} FAILED", "Nothing was replaced; docs/restore.md explains every message."
+            "restore_failed",
+            "restore of {} FAILED",
+            "The output of the run says whether anything was replaced, and what to do; see docs/restore.md.",
         ),
         refused=_warning("restore_refused", "restore of {} was refused", "Nothing was changed: see the message."),
     ),

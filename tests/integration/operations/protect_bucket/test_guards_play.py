@@ -57,7 +57,7 @@ class Hosts:
             "lifeboat_user": "root",
             "lifeboat_key_mode": "single-key",
             "lifeboat_config_dir": self.path(host, "etc"),
-            "lifeboat_store_credentials": {},
+            "lifeboat_store_credentials": {"access_key_id": "in the file above"},
         }
 
     def play(self, *arguments: str, **said: dict[str, t.Any]) -> subprocess.CompletedProcess[str]:

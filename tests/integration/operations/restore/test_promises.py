@@ -14,7 +14,7 @@ import asked
 import pytest
 import restore_fakes
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
-    database_plan,
+    restore_plan,
     staging_database,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors, status
@@ -71,13 +71,13 @@ def test_in_place_makes_no_role_before_it_refuses(restorer, database, shop, monk
 
 def test_in_place_keeps_what_it_put_into_use_when_its_session_ends_then(restorer, shop, shop_backup, monkeypatch):
     # Else a database that is whole, proved and open to its users is dropped with what they wrote.
-    swapped = database_plan.swap.swap
+    swapped = restore_plan.swap.swap
 
     def and_end(session: staging_database.Session, **named: t.Any) -> None:
         swapped(session, **named)
         restorer.sql(f"SELECT pg_terminate_backend({session.connection.info.backend_pid})")
 
-    monkeypatch.setattr(database_plan.swap, "swap", and_end)
+    monkeypatch.setattr(restore_plan.swap, "swap", and_end)
     with contextlib.suppress(errors.RecoveryError):
         restorer.restore(shop_backup, "shop", confirm=CONFIRM, strategy="in_place")
     assert "shop" in restorer.databases()

@@ -210,9 +210,9 @@ def test_a_page_that_nobody_writes_any_more_says_so(sample: SampleHost, browser:
     assert browser.look("old.html")["first"] == (
         "This page is 3 days old: nobody knows whether what it says still holds."
     )
-    # Where no script runs, the page still says until when it counts.
+    # Where no script runs, the page still says until when it is valid.
     silent = written.read_text()
-    assert re.search(r"Written <time[^>]*>[^<]+</time>, and counts until <time[^>]*>[^<]+ UTC</time>", silent)
+    assert re.search(r"Written <time[^>]*>[^<]+</time>, and valid until <time[^>]*>[^<]+ UTC</time>", silent)
     browser.shoot(written, "old", size="375,900")
 
 

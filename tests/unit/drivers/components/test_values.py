@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import errno
+import functools
+import os
 import typing as t
 from pathlib import Path
 
@@ -17,7 +20,11 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.trials import (
     ScratchTrial,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import directory
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import journal
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    AccessDenied,
+    Busy,
     NotFound,
     ProofMismatch,
     RecoveryError,
@@ -136,6 +143,24 @@ def test_a_backup_is_listed_and_verified_like_any_other(chained: Shop) -> None:
     assert verified.facts["files_read"] == 4
 
 
+def test_a_verification_of_one_backup_reads_what_it_needs_too(chained: Shop) -> None:
+    sample = chained.sample
+    request = verification.VerifyRequest(sample.settings, "values", "prices", backup="latest")
+    assert verification.verify(request, sample.world()).facts["files_read"] == 4
+    first = min(Path(sample.home, "store").rglob("0001.lbx"), key=lambda path: path.parent.name)
+    first.write_bytes(b"?" * first.stat().st_size)
+    with pytest.raises(Tampered, match=first.parent.name):
+        verification.verify(request, sample.world())
+
+
+def test_a_verification_of_one_backup_tells_that_what_it_needs_is_gone(chained: Shop) -> None:
+    first, last = sorted(path.stem for path in Path(chained.sample.home, "store").rglob("backup-*.json"))
+    next(Path(chained.sample.home, "store").rglob(f"{first}.json")).unlink()
+    request = verification.VerifyRequest(chained.sample.settings, "values", "prices", backup=last)
+    with pytest.raises(Tampered, match=f"{last} needs what is damaged"):
+        verification.verify(request, chained.sample.world())
+
+
 def test_what_a_backup_needs_is_restored_before_it_and_the_old_is_backed_up_first(chained: Shop) -> None:
     chained.write(tea="nonsense", rum="9")
     with pytest.raises(UsageError, match="set confirm: prices@here"):
@@ -156,9 +181,17 @@ def test_a_rerun_in_one_recovery_does_nothing(chained: Shop) -> None:
     assert (first.facts["restore"]["values"], again.facts["restore"]["values"]) == (2, None)
 
 
+@pytest.mark.parametrize(("compared", "proved"), [(True, "content"), (False, "none")])
+def test_a_rerun_claims_the_proof_that_was_taken_and_no_other(chained: Shop, compared: bool, proved: str) -> None:
+    first = chained.restore(confirm="prices@here", recovery_id="fire", validate=compared)
+    again = chained.restore(recovery_id="fire")
+    assert [done.facts["restore"]["proved"] for done in (first, again)] == [proved, proved]
+
+
 def test_a_plan_says_what_goes_and_what_it_needs(chained: Shop) -> None:
     planned = chained.restore(dry_run=True)
     assert "REMOVE what is in prices and write 2 backups" in planned.after
+    assert planned.after.endswith("or a pinned backup; check mode does not try to write one\n")
     assert planned.facts["restore"]["confirm"] == "prices@here"
     assert chained.read() == {"tea": "5", "coffee": "4"}
 
@@ -296,6 +329,59 @@ def test_what_no_reader_would_accept_is_never_published(shop: Shop) -> None:
     assert not [path for path in Path(shop.sample.home, "store").rglob("*") if path.is_file()]
 
 
+class Restless(Values):
+    """One that finds at its end that it did not stand still."""
+
+    def capture(self, *given: t.Any) -> t.Any:
+        Values.capture(self, *given)
+        raise Busy("The prices were renamed.", "Back up when nothing is being renamed.")
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        (Values, {"min_bytes": 1 << 30}),
+        (functools.partial(Odd, says={"scope": "full", "parents": ()}), {"max_shrink": 1}),
+        (functools.partial(Odd, says={"scope": "most"}), {}),
+        (Restless, {}),
+    ],
+)
+def test_what_is_refused_where_nothing_may_be_deleted_is_garbage_and_no_hidden_backup(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, source: t.Callable[[Path], Values], options: dict[str, t.Any]
+) -> None:
+    # Else each night's refusal becomes a false alarm that somebody tampered, for good.
+    def refuse(_store: object, _name: str) -> None:
+        raise AccessDenied("Access is denied.", "Allow it.")
+
+    monkeypatch.setattr(directory.DirectoryStore, "delete", refuse)
+    first = shop.back_up().facts["backup"]["backup_id"]
+    shop.write(tea="5")
+    shop.values = source(shop.directory)
+    with pytest.raises(RecoveryError):
+        shop.back_up(**options)
+    left = {path.name for path in Path(shop.sample.home, "store").rglob("*.lbx") if path.parent.name != first}
+    assert left == {"0001.lbx"}
+    shop.sample.now += datetime.timedelta(days=1)
+    verified = verification.verify(verification.VerifyRequest(shop.sample.settings), shop.sample.world())
+    assert verified.facts["problems"] == []
+
+
+def test_a_file_that_is_gone_before_its_backup_is_published_leaves_no_hidden_backup(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Losing(Values):
+        def capture(self, *given: t.Any) -> t.Any:
+            captured = Values.capture(self, *given)
+            next(Path(shop.sample.home, "store").rglob("0001.lbx")).unlink()
+            return captured
+
+    monkeypatch.setattr(directory.DirectoryStore, "delete", lambda *_given: None)
+    shop.values = Losing(shop.directory)
+    with pytest.raises(RecoveryError, match="was removed during the backup"):
+        shop.back_up()
+    assert not list(Path(shop.sample.home, "store").rglob("*.lbx"))
+
+
 def test_a_backup_that_stands_alone_is_compared_with_the_last_one_that_did(shop: Shop) -> None:
     shop.write(rum="x" * 50_000)
     shop.back_up()
@@ -315,6 +401,8 @@ def test_whoever_hides_the_newest_does_not_decide_what_is_restored(chained: Shop
     chained.sample.now += datetime.timedelta(hours=3)
     with pytest.raises(UsageError, match=f"is not the newest backup of values/prices; {made.stem} came later"):
         chained.restore(confirm="prices@here")
+    (told, _confirm) = chained.restore(dry_run=True).warnings
+    assert "The restore will be refused. To restore it anyway, set backup: backup-" in told
 
 
 def test_the_record_of_another_component_hides_nothing_of_this_one(chained: Shop) -> None:
@@ -350,3 +438,65 @@ def test_nothing_about_its_figures_fails_a_backup_that_exists(shop: Shop, monkey
     monkeypatch.undo()
     world = shop.sample.world()
     assert len(listing.list_backups(listing.ListRequest(shop.sample.settings), world).facts["backups"]) == 2
+
+
+def write_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the host read the trust files of its store, and nothing else there."""
+    for method in ("list", "head", "get"):
+        real = getattr(directory.DirectoryStore, method)
+
+        def ask(store: object, name: str, *rest: t.Any, real: t.Any = real) -> t.Any:
+            if name.startswith("shop/trust/"):
+                return real(store, name, *rest)
+            raise AccessDenied("Access is denied.", "Allow it.")
+
+        monkeypatch.setattr(directory.DirectoryStore, method, ask)
+
+
+def test_a_clock_that_was_wrong_once_does_not_decide_for_a_year_on_a_host_that_may_only_write(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_only(monkeypatch)
+    today = shop.sample.now
+    shop.sample.now += datetime.timedelta(days=365)
+    shop.back_up()
+    shop.sample.now = today
+    shop.write(rum="x" * 50_000)
+    made = shop.back_up().facts["backup"]
+    assert made["scope"] == "full"  # a parent whose clock was wrong is none
+    young = shop.back_up(max_age=3600)
+    assert not young.changed
+    assert young.facts["backup"]["backup_id"] == made["backup_id"]
+    shop.write(rum="x" * 10_000)
+    shop.values = Odd(shop.directory, says={"scope": "full", "parents": ()})
+    with pytest.raises(RecoveryError, match="shrank"):
+        shop.back_up()
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system of the state directory is full."""
+
+    def refuse(*_given: object, **_named: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(journal, "append_line", refuse)
+
+
+@pytest.mark.usefixtures("full")
+def test_a_backup_that_exists_has_not_failed_because_its_host_cannot_remember_it(shop: Shop) -> None:
+    made = shop.back_up()
+    assert made.changed
+    assert "The backup itself is complete; free space" in made.warnings[0]
+    listed = listing.list_backups(listing.ListRequest(shop.sample.settings), shop.sample.world()).facts["backups"]
+    assert [row["backup_id"] for row in listed] == [made.facts["backup"]["backup_id"]]
+
+
+def test_a_restore_that_is_done_has_not_failed_because_its_host_cannot_remember_it(
+    chained: Shop, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("full")
+    done = chained.restore(confirm="prices@here", emergency_backup="off")
+    assert done.changed
+    assert any("The restore is complete, but cannot be recorded in" in warning for warning in done.warnings)
+    assert chained.read() == {"tea": "5", "coffee": "4"}

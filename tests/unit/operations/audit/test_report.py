@@ -335,3 +335,11 @@ def test_interrupted_writes_are_told(tmp_path, db1):
     db1.happens("backup")
     _outcome, files = written(tmp_path, {"db1": db1})
     assert "an incomplete line of 4 bytes was removed" in files["md"]
+
+
+def test_a_part_is_not_the_last_backup(tmp_path, db1):
+    db1.happens("backup", **BACKUP, facts={"size": 1, "scope": "partial"})
+    db1.happens("backup", **{**BACKUP, "reason": "emergency"}, facts={"size": 1, "scope": "full"})
+    outcome, _files = written(tmp_path, {"db1": db1})
+    section = next(one for one in outcome.facts["sections"] if one["title"] == "Backups and restore tests")
+    assert section["rows"][0][4].startswith("2026-10-01 04:00")

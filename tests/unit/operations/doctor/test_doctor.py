@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor import doctor
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor.check import (
+    ExamineRequest,
     failed,
     ok,
     warning,
@@ -39,3 +42,10 @@ def test_few_are_told_one_by_one_with_what_to_do_about_each() -> None:
         "rights: Database 2.",
         "Do 2.",
     ]
+
+
+def test_a_pattern_of_accept_warnings_that_no_backup_would_take_is_a_failure() -> None:
+    asked = ExamineRequest(t.cast("t.Any", None), "main", accept_warnings=("(",), only=("configuration",))
+    (found,) = doctor.make_checks(asked, t.cast("t.Any", None))
+    assert found.result == "failed"
+    assert found.cause.startswith("The pattern '(' is not a regular expression")

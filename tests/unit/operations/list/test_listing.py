@@ -13,6 +13,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
 
 if t.TYPE_CHECKING:
+    from retention_fixtures import SampleStore
     from sample_host import SampleHost
 
 
@@ -80,3 +81,17 @@ def test_an_anomaly_names_its_object(sample: SampleHost) -> None:
     lines = [line for line in facts(sample)["table"] if line.startswith("PROBLEM")]
     assert len(lines) == 2  # the manifest, and that what was made here is not there
     assert all(identity in line for line in lines)
+
+
+def test_two_names_that_decode_to_one_are_shown_apart(sample_store: SampleStore) -> None:
+    for component in ("main/shop", "main/sho%70"):
+        sample_store.make(1, component=component)
+    found = listing.list_backups(listing.ListRequest(sample_store.settings), sample_store.world()).facts
+    assert {row["database"] for row in found["backups"]} == {"shop", "sho%70 (not decoded)"}
+    assert sum(not line.startswith(" ") and "1 backup," in line for line in found["table"]) == 2
+
+
+def test_what_a_server_had_then_is_not_compared(sample: SampleHost) -> None:
+    sample.back_up()
+    sample.server("shop")
+    assert not facts(sample, as_of=sample.now)["compared"]

@@ -13,6 +13,7 @@ import secrets
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import RecoveryKey
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import base
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     Busy,
@@ -25,7 +26,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue, marks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.manifest import Parent
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.receipts import Receipt
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
     KeySettings,
@@ -225,8 +225,8 @@ def test_only_the_cluster_or_the_database_that_is_named_is_pruned(sample_store):
 def test_what_is_needed_is_deleted_after_what_needs_it(sample_store, through):
     sample_store.make(0)
     full = sample_store.make(50)
-    first = sample_store.make(49, parents=(Parent(full, "0" * 64),))
-    second = sample_store.make(48, parents=(Parent(first, "0" * 64), Parent(full, "0" * 64)))
+    first = sample_store.make(49, parents=(sample_store.parent(full),))
+    second = sample_store.make(48, parents=(sample_store.parent(first), sample_store.parent(full)))
     order = []
 
     def purge(name):
@@ -242,9 +242,9 @@ def test_what_is_needed_is_deleted_after_what_needs_it(sample_store, through):
 def test_what_turns_out_to_stay_keeps_what_it_needs(sample_store, through, monkeypatch):
     sample_store.make(0)
     full = sample_store.make(50)
-    first = sample_store.make(49, parents=(Parent(full, "0" * 64),))
-    second = sample_store.make(48, parents=(Parent(first, "0" * 64),))
-    free = sample_store.make(47, parents=(Parent(full, "0" * 64),))
+    first = sample_store.make(49, parents=(sample_store.parent(full),))
+    second = sample_store.make(48, parents=(sample_store.parent(first),))
+    free = sample_store.make(47, parents=(sample_store.parent(full),))
     locked = Wrapped(
         sample_store.store, purge=lambda name: "retained" if second in name else sample_store.store.purge(name)
     )
@@ -454,7 +454,8 @@ def test_in_a_bucket_a_backup_dated_back_takes_no_slot_and_stays(sample_store, t
     forged = sample_store.make(40)
     sample_store.age(repository.manifest("shop", "main/shop", forged), 1)
     true = sample_store.make(39)
-    through(Wrapped(sample_store.store, url="s3://bucket"))
+    sample_store.settings = dataclasses.replace(sample_store.settings, store=StoreSettings("s3://bucket"))
+    through(sample_store.store)
     done = prune.prune(sample_store.request({"monthly": "12mo", "min_keep": 1}), sample_store.world())
     reasons = {decision["backup_id"]: decision["reasons"] for decision in done.facts["decisions"]}
     assert reasons[forged] == ["claims a time that the store contradicts"]
@@ -636,8 +637,6 @@ def test_the_newest_restore_tested_backup_stays_however_old(sample_store):
     sample_store.make(0)
     old, older = sample_store.make(40), sample_store.make(50)
     assert marked_restore_tested(sample_store, old) == (True, "")
-    assert marked_restore_tested(sample_store, old) == (True, "")
-    assert len(sample_store.objects("marks")) == 1
     marked_restore_tested(sample_store, older)
     done = prune.prune(sample_store.request(POLICY), sample_store.world())
     reasons = {decision["backup_id"]: decision["reasons"] for decision in done.facts["decisions"]}

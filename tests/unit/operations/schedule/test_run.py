@@ -147,6 +147,7 @@ def test_settings_of_others_and_keys_do_not_reach_the_playbook(host: Host) -> No
     environ = json.loads(next(line for line in host.log() if " environment " in line).split(" ", 2)[2])
     assert environ["ANSIBLE_CONFIG"] == str(host.root / "etc/ansible.cfg")
     assert environ["LC_ALL"] == "C.UTF-8"
+    assert environ["LIFEBOAT_JOB"] == "nightly"
     assert environ["HTTPS_PROXY"] == "p"
     assert not {"ANSIBLE_STDOUT_CALLBACK", "BACKUP_ENCRYPTION_KEY", "PYTHONPATH"} & set(environ)
     assert not Path(environ["ANSIBLE_HOME"]).parent.exists()

@@ -207,3 +207,25 @@ def test_a_signal_that_comes_when_all_is_done_does_not_spoil_the_result():
     environ = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
     assert (done.returncode, json.loads(done.stdout or "{}").get("changed")) == (0, True), done.stderr
+
+
+def test_nothing_of_libpq_is_taken_from_the_environment():
+    # Else the preview is made as one user and the dump as another, or with a password that pg_dump does not have.
+    program = (
+        "from ansible.module_utils import basic; from ansible.module_utils.testing import patch_module_args\n"
+        "from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec, _module\n"
+        "from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Outcome\n"
+        "import psycopg\n"
+        "def work(request, world):\n"
+        "    known = {o.keyword.decode(): o.val.decode() for o in psycopg.pq.Conninfo.get_defaults() if o.val}\n"
+        "    return Outcome(changed=False, facts={'known': known})\n"
+        "with patch_module_args({}):\n"
+        "    _module.run(_argspec.ArgumentSpec({}), lambda given: None, work)\n"
+    )
+    shell = {"PGUSER": "mallory", "PGPASSWORD": "secret", "PGSSLCERT": "/cert", "PGSERVICE": "elsewhere"}
+    environ = {**os.environ, "PYTHONPATH": ":".join(sys.path), **shell}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
+    known = json.loads(done.stdout)["known"]
+    assert "password" not in known, done.stderr
+    assert known["user"] != "mallory"
+    assert not {"sslcert", "service"} & set(known)

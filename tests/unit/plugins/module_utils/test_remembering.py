@@ -110,6 +110,11 @@ def test_a_success_is_written_with_what_tells_about_it(run):
     assert entry.facts == kept
 
 
+def test_a_run_of_a_job_says_which(run):
+    [entry] = run(f'os.environ["LIFEBOAT_JOB"] = "nightly"; {MADE}').entries
+    assert entry.facts["job"] == "nightly"
+
+
 def test_without_a_person_the_systems_user_counts_whatever_the_environment_says(run):
     [entry] = run(MADE).entries
     assert entry.user == pwd.getpwuid(os.geteuid()).pw_name

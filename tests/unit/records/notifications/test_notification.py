@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.v
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body as notice_body
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import text as notice_text
+from notice_fixtures import BACKUP
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -167,6 +168,15 @@ def test_a_failure_says_what_to_do_next(log):
         assert notice_text.text(notice).startswith("It broke.\n")
         assert "\nWhat to do next: " in notice_text.text(notice), operation
         assert notice.severity == "critical"
+
+
+def test_a_failed_restore_claims_nothing_of_what_it_replaced(log):
+    cause = "The in-place restore failed after 'shop' was dropped: The server is gone."
+    entry = log.add("restore", "failed", message=cause, facts={"emergency_backup_id": BACKUP})
+    told = notice_text.text(notification.from_entry(entry))
+    assert "Nothing was replaced" not in told
+    assert f"Emergency backup: {BACKUP}" in told
+    assert "What to do next: The output of the run says whether anything was replaced" in told
 
 
 def test_markdown_takes_nothing_for_markup(log):

@@ -11,9 +11,11 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import StoreError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune import prune
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue, newer
 
 if t.TYPE_CHECKING:
+    from retention_fixtures import SampleStore
     from sample_host import SampleHost
 
 SECOND = 1 / 3600
@@ -38,3 +40,35 @@ def test_receipts_that_cannot_be_read_are_an_error_that_says_what_to_do(sample: 
     with pytest.raises(StoreError, match="Is a directory") as caught:
         listing.list_backups(listing.ListRequest(sample.settings), sample.world())
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("damage", ["data", "manifest"])
+def test_what_needs_a_damaged_backup_is_no_latest(sample_store: SampleStore, damage: str) -> None:
+    whole, full = sample_store.make(4), sample_store.make(3)
+    middle = sample_store.make(2, parents=(sample_store.parent(full),))
+    child = sample_store.make(1, parents=(sample_store.parent(middle),))
+    assert sample_store.opened().find("main/shop", "latest").manifest.backup_id == child
+    name = f"shop/data/{full}/0001.lbx" if damage == "data" else f"shop/manifests/main/shop/{full}.json"
+    (sample_store.root / name).unlink()
+    opened = sample_store.opened()
+    assert opened.find("main/shop", "latest").manifest.backup_id == whole
+    assert newer.choose(sample_store.opened(), "main/shop", "latest", sample_store.now).certain
+    facts = listing.list_backups(listing.ListRequest(sample_store.settings), sample_store.world()).facts
+    assert [row["backup_id"] for row in facts["backups"]] == [whole]
+    said = {problem["name"]: problem["cause"] for problem in facts["problems"]}
+    assert f"it needs {middle}, which is damaged or missing" in said[child]
+
+
+@pytest.mark.parametrize(("damage", "stays"), [("data", False), ("manifest", True)])
+def test_what_needs_a_damaged_backup_fills_no_slot(sample_store: SampleStore, damage: str, stays: bool) -> None:
+    """What lacks files is let go; what needs a manifest that nobody believes may be whole again when it is."""
+    whole, full = sample_store.make(40), sample_store.make(30)
+    child = sample_store.make(20, parents=(sample_store.parent(full),))
+    if damage == "data":
+        (sample_store.root / f"shop/data/{full}/0001.lbx").unlink()
+    else:
+        (sample_store.root / f"shop/manifests/main/shop/{full}.json").write_bytes(b"{}")
+    request = sample_store.request({"keep_last": 1, "min_keep": 1})
+    decisions = prune.prune(request, sample_store.world()).facts["decisions"]
+    actions = {decision["backup_id"]: decision["action"] for decision in decisions}
+    assert (actions[whole], actions[child]) == ("keep", "keep" if stays else "delete")

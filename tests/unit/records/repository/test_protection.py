@@ -140,6 +140,20 @@ def test_a_mark_that_was_taken_back_is_a_later_word_than_an_earlier_test_here(sa
     assert said_by(sample) == dict.fromkeys(("metrics", "list", "retention"), identity)
 
 
+def test_a_repeated_restore_test_is_a_later_word_than_a_failure_elsewhere(sample: SampleHost) -> None:
+    """A host that may not sign such marks knows of its own failure, and by the mark of what came after it."""
+    identity = sample.back_up(hours=30)
+    backup = catalogue.open_repository(sample.settings, sample.world()).read("main/shop", identity)
+    assert marking.record_restore_test(backup, "restored", sample.world()) == (True, "")
+    sample.now += datetime.timedelta(hours=1)
+    sample.log("validation", "failed", hours=0, backup_id=identity, error="Tampered", mode="scratch")
+    assert said_by(sample) == dict.fromkeys(("metrics", "list", "retention"), None)
+    sample.now += datetime.timedelta(hours=1)
+    assert marking.record_restore_test(backup, "restored", sample.world()) == (True, "")
+    assert said_by(sample) == dict.fromkeys(("metrics", "list", "retention"), identity)
+    assert listed(sample)["backups"][0]["restore_tested_at"] == sample.now.isoformat()
+
+
 def test_a_restore_test_of_chosen_tables_or_of_an_emergency_backup_protects_nothing(sample: SampleHost) -> None:
     newest = sample.back_up(hours=30)
     sample.validated(sample.back_up(hours=3, scope="partial"))
@@ -290,3 +304,34 @@ def test_what_the_store_locks_expires_when_its_lock_ends(sample: SampleHost, mon
     assert sample.values(policy={"keep_within": "30d"})[name] < sample.now.timestamp()
     monkeypatch.setattr(DirectoryStore, "locked_until", lambda _store, _name: until)
     assert sample.values(policy={"keep_within": "30d"})[name] == until.timestamp()
+
+
+def test_a_mark_that_retention_purges_while_it_is_read_hides_nothing_else(
+    sample: SampleHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, tested = sample.back_up(hours=30), sample.back_up(hours=5)
+    opened = catalogue.open_repository(sample.settings, sample.world())
+    for identity in (gone, tested):
+        marking.record_restore_test(opened.read("main/shop", identity), "restored", sample.world())
+    real = DirectoryStore.get
+
+    def get(store: DirectoryStore, name: str, *given: t.Any) -> t.Any:
+        if f"/marks/{gone}/" in name:
+            store.delete(name)
+        return real(store, name, *given)
+
+    monkeypatch.setattr(DirectoryStore, "get", get)
+    shown = listed(sample)
+    assert [row["restore_tested"] for row in shown["backups"]] == [False, True]
+    assert (shown["problems"], sample.watch().facts["databases"][0]["newest_restore_tested"]) == ([], tested)
+
+
+def test_how_long_a_backup_usually_takes_is_said_by_those_of_its_scope(sample: SampleHost) -> None:
+    def one(hours: float, scope: str, seconds: float) -> protection.KnownBackup:
+        at = sample.now - datetime.timedelta(hours=hours)
+        return protection.KnownBackup("main/shop", f"b{hours}", at, at, scope, "scheduled", 1, 1, seconds=seconds)
+
+    made = [one(90 - number, "incremental", 60) for number in range(12)]
+    made += [one(100 + number, "full", 3600) for number in range(4)]
+    assert protection.of(made)["main/shop"].usual_seconds == 60
+    assert protection.of([*made, one(1, "full", 3600)])["main/shop"].usual_seconds == 3600

@@ -92,7 +92,7 @@ class Sink(t.Protocol):
         """Store a member; safe in several threads. What `plaintext` raises passes through, and nothing is stored."""
 
     def record(self, name: str, body: dict[str, t.Any], /) -> None:
-        """Store the encrypted record `name`; each backup has `detail`, and stores it last."""
+        """Store the encrypted record `name`. Each backup has `detail`, which is kept until nothing refuses the rest."""
 
 
 SinkT_contra = t.TypeVar("SinkT_contra", bound=Sink, contravariant=True)

@@ -178,7 +178,7 @@ class _Sealing:
         return True
 
     def _set_mode(self) -> bool:
-        """Give the archive its permissions, and say whether it had others."""
+        """Set the permissions of the archive. Return whether it had others."""
         dest = self._request.dest
         if stat.S_IMODE(os.stat(dest).st_mode) == self._request.mode:
             return False

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
     from ...drivers.components.postgres.connection import Connection, Login
     from ...ground.model import World
+    from ...records.repository.marks import Word
     from ...records.retention.policy import Policy
 
 
@@ -119,12 +120,12 @@ def _write(session: Connection, request: SyncRequest, log: AuditLog, *, dry_run:
 
 def _tests(session: Connection, table: log_table.Table, ids: list[int]) -> Iterable[dict[str, t.Any]]:
     """Return the last word on each backup that was restored for a test, of those that new rows are about."""
-    words: dict[tuple[str, ...], dict[str, t.Any]] = {}
-    for application, component, backup_id, at, *ended in log_table.about(session, table, ids, that("tests")):
-        if (passed := protection.test_result(*ended)) is not None:
-            of = {"application": application, "component": component, "backup_id": backup_id}
-            words[*of.values()] = {**of, "at": at.isoformat(), "passed": passed}
-    return words.values()
+    rows = log_table.about(session, table, ids, that("tests"))
+    words: dict[tuple[str, str, str], Word] = protection.last_words(((*row[:3],), *row[3:]) for row in rows)
+    return [
+        {"application": of[0], "component": of[1], "backup_id": of[2], "at": word.at.isoformat(), "passed": word.passed}
+        for of, word in words.items()
+    ]
 
 
 def _contradictions(session: Connection, request: SyncRequest, log: str) -> list[str]:

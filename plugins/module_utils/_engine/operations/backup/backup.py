@@ -6,15 +6,14 @@
 Use case: one backup of a component into the store, nothing touching a disk.
 
 The order keeps every promise: keys, store and what the source needs are checked before anything is captured; all
-members are of one moment; each file's end is stored only after all before it was well; the guards look at the sizes;
-and the manifest, written last and create-only, is what makes the backup exist.
+members are of one moment; each file's end is stored only after all before it was well; whatever may refuse the backup
+does so before its detail is stored; and the manifest, written last and create-only, is what makes the backup exist.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import hashlib
 import typing as t
 
@@ -36,7 +35,8 @@ from .attempts import Attempts
 from .request import BackupRequest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from ...drivers.components.source import Preview
     from ...drivers.crypto import lbx
@@ -65,10 +65,10 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     component = repository.component(*request.source.name)
     opened = catalogue.open_repository(request.repository, world)
     writer = opened.trusted_keys.writer(component, world.now())
-    previous = _previous(opened, component)
+    previous = _previous(opened, component, world.now())
     known = Known(previous, request.repository.state_dir)
     if previous and request.max_age is not None:
-        age = (world.now() - datetime.datetime.fromisoformat(previous.finished)).total_seconds()
+        age = (world.now() - previous.at).total_seconds()
         if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
             return _nothing_to_do(request, previous, f"{units.human_duration(age)} old, younger than max_age")
     preview = request.source.preview(known, world)
@@ -82,28 +82,29 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         made = attempts.captured(known)
         try:
             record = attempts.manifest(made)
-            _guard(request, record, _comparable(opened, component, previous))
-            envelope = _publish(opened, writer, record)
+            _guard(request, record, _comparable(opened, component, previous, world.now()))
+            envelope = _publish(opened, writer, record, made.files.finish)
         except BaseException:
             if _surely_unlisted(opened, component, made.files.backup_id):
                 made.files.discard()
             raise
-    opened.receipts.add(_receipt(record, hashlib.sha256(envelope).hexdigest()))
+    unwritten = _remember(opened, _receipt(record, hashlib.sha256(envelope).hexdigest()))
     suspicions, trouble = assessment.note(
         Statistics(request.repository.state_dir, request.repository.place),
         record,
         made.captured.figures,
         request.thresholds,
     )
-    return _made(request, record, made, (*preview.warnings, *made.captured.warnings, *trouble), suspicions)
+    warnings = (*preview.warnings, *made.captured.warnings, *unwritten, *trouble)
+    return _made(request, record, made, warnings, suspicions)
 
 
-def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest) -> bytes:
-    """Look at every file once more, and at the manifest as readers do, then write it. Return its envelope."""
-    # A host that may only write cannot list; each of its uploads was checked as it ended.
-    with contextlib.suppress(AccessDenied):
-        if problem := incomplete(record, opened.store):
-            raise StoreError(problem, "It was removed during the backup: find out by what, and run again.")
+def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest, finish: Callable[[], None]) -> bytes:
+    """
+    Look at the manifest as readers do, and at every file once more; then `finish` the files, and write the manifest.
+
+    Return its envelope. What is refused leaves files without a detail: garbage, in a store that lets nobody delete.
+    """
     payload = record.payload()
     place = (record.application, record.component, record.backup_id)
     try:
@@ -112,8 +113,19 @@ def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest)
         remedy = "The backup was discarded. Report this bug."
         raise RecoveryError(f"This backup would be rejected by readers. {exc.cause}", remedy) from exc
     envelope = seals.seal_record("manifest", payload, [writer.signer])
+    _require_there(opened, tuple(file for file in record.files if file.member != "detail"), record)
+    finish()
+    _require_there(opened, record.files, record)
     opened.store.put_new(repository.manifest(*place), envelope)
     return envelope
+
+
+def _require_there(opened: catalogue.Repository, files: tuple[manifest.File, ...], record: Manifest) -> None:
+    """Raise StoreError unless these files of the backup are in the store with their sizes."""
+    # A host that may only write cannot list; each of its uploads was checked as it ended.
+    with contextlib.suppress(AccessDenied):
+        if problem := incomplete(dataclasses.replace(record, files=files), opened.store):
+            raise StoreError(problem, "It was removed during the backup: find out by what, and run again.")
 
 
 def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: str) -> bool:
@@ -123,22 +135,24 @@ def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: st
     return False
 
 
-def _previous(opened: catalogue.Repository, component: str) -> Receipt | None:
+def _previous(opened: catalogue.Repository, component: str, now: datetime.datetime) -> Receipt | None:
     """Return the newest full backup: the store's own word, or this host's memory where it may only write."""
     try:
         found = opened.find(component, "latest")
     except (NotFound, InconsistentStore):
         return None  # where backups are hidden, one more is what helps
     except AccessDenied:
-        return choosing.newest(opened.receipts.of(opened.application, component))
+        return choosing.newest(opened.receipts.believed(opened.application, component, now))
     return _receipt(found.manifest, found.manifest_sha256)
 
 
-def _comparable(opened: catalogue.Repository, component: str, previous: Receipt | None) -> Receipt | None:
+def _comparable(
+    opened: catalogue.Repository, component: str, previous: Receipt | None, now: datetime.datetime
+) -> Receipt | None:
     """Return the newest backup before whose size tells something: where parents are used, the host remembers it."""
     if previous is None or choosing.is_comparable(previous):
         return previous
-    return choosing.newest(opened.receipts.of(opened.application, component), choosing.is_comparable)
+    return choosing.newest(opened.receipts.believed(opened.application, component, now), choosing.is_comparable)
 
 
 def _receipt(record: Manifest, digest: str) -> Receipt:
@@ -154,6 +168,15 @@ def _receipt(record: Manifest, digest: str) -> Receipt:
         size=record.size,
         plain_size=record.plain_size,
     )
+
+
+def _remember(opened: catalogue.Repository, receipt: Receipt) -> tuple[str, ...]:
+    """Write the receipt. Return a warning where the host cannot remember it: the backup exists all the same."""
+    try:
+        opened.receipts.add(receipt)
+    except StoreError as exc:
+        return (str(exc),)
+    return ()
 
 
 def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -> None:

@@ -7,6 +7,9 @@ One backup's files on their way into the store: compressed, sealed, stored, and 
 
 A member is one or several volumes. Its volumes are streams of their own, so no limit of a store or of the cipher is
 ever met in the middle of one. An upload's parts are small and all alike, so that memory is the same for any size.
+
+Where a detail lies, readers believe that a backup was finished, and a store may let nobody delete it. So it is sealed
+at once, and stored only by `finish`.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ class BackupFiles:
         self._lock = threading.Lock()
         self._begun: list[str] = []
         self._files: list[File] = []
+        self._detail: list[bytes] = []
 
     @property
     def compression(self) -> str:
@@ -70,7 +74,7 @@ class BackupFiles:
 
     @property
     def files(self) -> tuple[File, ...]:
-        """What is stored by now, ordered by name."""
+        """What is stored by now, and the detail as it will be, ordered by name."""
         with self._lock:
             return tuple(sorted(self._files, key=lambda file: file.name))
 
@@ -90,7 +94,11 @@ class BackupFiles:
             volume += 1
 
     def record(self, what: str, body: dict[str, t.Any], /) -> None:
-        """Store the encrypted record `what`, such as `detail`, which also says whose it is: should its manifest go."""
+        """
+        Store the encrypted record `what`.
+
+        `detail` also says whose it is, should its manifest go, and is kept until `finish`.
+        """
         name = repository.detail(self._application, self.backup_id, what)
         whose = {"component": self._component} if what == "detail" else {}
         data = strict_json.dumps({**body, **whose}, raw_names=True)
@@ -99,7 +107,16 @@ class BackupFiles:
                 f"The record {what} of the backup would have {len(data)} bytes, more than the limit of {RECORD_BYTES}.",
                 "Back up less of it at once.",
             )
-        self._store_file(name, what, 1, Peekable([data]), limit=None)
+        if what == "detail":
+            sealed = self._sealed(name, Peekable([data]), limit=None)
+            self._detail = list(sealed)
+            self._note(sealed, name, what, 1, len(data))
+        else:
+            self._store_file(name, what, 1, Peekable([data]), limit=None)
+
+    def finish(self) -> None:
+        """Store the detail: nothing is left that could refuse the backup but the store."""
+        self._put(repository.detail(self._application, self.backup_id, "detail"), self._detail)
 
     def discard(self) -> None:
         """Remove what this attempt stored, as far as the store lets us: unlisted files are garbage, not backups."""
@@ -110,11 +127,20 @@ class BackupFiles:
 
     def _store_file(self, name: str, member: str, volume: int, source: Peekable, *, limit: int | None) -> None:
         before = source.passed
-        sealed = lbx.SealedFile(name, codec.compress(source, self._codec, limit=limit), self._writer)
+        sealed = self._sealed(name, source, limit=limit)
+        self._put(name, sealed)
+        self._note(sealed, name, member, volume, source.passed - before)
+
+    def _sealed(self, name: str, source: Peekable, *, limit: int | None) -> lbx.SealedFile:
+        return lbx.SealedFile(name, codec.compress(source, self._codec, limit=limit), self._writer)
+
+    def _put(self, name: str, blocks: Iterable[bytes]) -> None:
         with self._lock:
             self._begun.append(name)
-        self._store.put(name, iter(sealed), part_size=base.PART_SIZE)
+        self._store.put(name, iter(blocks), part_size=base.PART_SIZE)
+
+    def _note(self, sealed: lbx.SealedFile, name: str, member: str, volume: int, plain_size: int) -> None:
+        """List a file for the manifest, once it was read to its end."""
+        file = File(name, member, volume, sealed.size, sealed.sha256, sealed.head_sha256, plain_size)
         with self._lock:
-            self._files.append(
-                File(name, member, volume, sealed.size, sealed.sha256, sealed.head_sha256, source.passed - before)
-            )
+            self._files.append(file)

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import typing as t
 
 from ...drivers.components.postgres import connection, grants, locks, server, snapshot, staging_database
+from ...drivers.components.postgres.accepted import accepts
 from ...drivers.components.postgres.staging_records import StagingRecords
 from ...ground.errors import DatabaseError, RecoveryError
 from ...ground.units import human_count
@@ -108,18 +108,14 @@ def _rights(case: Case) -> Iterator[Check]:
                 connection.connect(t.cast("t.Any", case.request.login), name, read_only=True)
             ) as session:
                 findings = [*grants.preflight(session), *locks.findings(session, snapshot.read_tables(session))]
+            left = [one for one in findings if not accepts(case.request.accept_warnings, one.cause)]
         except RecoveryError as exc:
             yield failed("rights", exc.cause, exc.remedy, database=name)
             continue
-        left = [finding for finding in findings if not _accepted(finding, case.request.accept_warnings)]
         yield from (_finding(name, finding) for finding in left)
         read += not any(finding.severity == "error" for finding in left)
     if read and read == len(case.databases):
         yield ok("rights", f"{human_count(read, 'database')} can be read completely.", databases=list(case.databases))
-
-
-def _accepted(finding: Finding, patterns: tuple[str, ...]) -> bool:
-    return any(re.search(pattern, finding.cause) for pattern in patterns)
 
 
 def _finding(database: str, finding: Finding) -> Check:
@@ -129,7 +125,7 @@ def _finding(database: str, finding: Finding) -> Check:
 
 
 def _leftovers(case: Case) -> Iterator[Check]:
-    """Find databases that an interrupted restore left half made, or that only look so, and that nobody locks."""
+    """Find staging databases of interrupted restores, or what only looks like one, that nobody locks."""
     records = StagingRecords(case.request.repository.state_dir)
     try:
         with staging_database.manage(t.cast("t.Any", case.request.login), records) as session:

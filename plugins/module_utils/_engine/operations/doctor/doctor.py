@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
+from ...drivers.components.postgres import accepted
 from ...drivers.stores.settings import Patience
 from ...ground.errors import RecoveryError, Unhealthy, UsageError
 from ...ground.model import Outcome
@@ -134,6 +135,7 @@ def report(checks: Sequence[Check]) -> list[str]:
 def _configuration(case: Case) -> Check:
     """Open the repository, which reads every setting of it."""
     try:
+        accepted.check(case.request.accept_warnings)
         case.opened = catalogue.open_repository(case.request.repository, case.world, patience=PATIENCE)
     except UsageError as exc:
         return refused("configuration", exc)

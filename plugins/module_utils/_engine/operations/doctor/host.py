@@ -18,11 +18,15 @@ from ...ground import holder, status
 from ...ground.host_state import LOAN
 from ...ground.units import human_count, human_duration, human_size
 from ...records.anomalies.backup_figures import Statistics
+from ...records.repository import choosing
 from ..lend.ledger import abandoned
 from .check import Case, Check, failed, ok, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ...records.anomalies.backup_figures import Statistic
+    from ...records.repository.manifest import Manifest
 
 LEAST_STATE = 32 << 20
 """Bytes of room below which journals and status files soon cannot be written."""
@@ -47,7 +51,7 @@ def examine(case: Case) -> Iterator[Check]:
 
 
 def _libraries(case: Case) -> Check:
-    wanted = [*_LIBRARIES[:1], *(_LIBRARIES[1:2] if "://" in case.request.repository.store.url else ())]
+    wanted = [*_LIBRARIES[:1], *(() if factory.directory_of(case.request.repository.store) else _LIBRARIES[1:2])]
     wanted += _LIBRARIES[2:] if case.request.login else ()
     missing = [name for module, name in wanted if not _found(module)]
     if not any(_found(module) for module, _name in _ZSTD):
@@ -217,12 +221,14 @@ def _store_room(case: Case, directory: str, needed: int) -> Check:
 
 def _expected(case: Case) -> tuple[int, int]:
     """Return the bytes that the next backups of all databases store, and those of data of the largest one."""
-    sizes: dict[str, tuple[int, int]] = {}
-    for entry in Statistics(case.state_dir, case.request.repository.place).of(case.application):
-        sizes[entry.component] = (entry.size, entry.plain_size)
-    for backup in case.backups:
-        sizes[backup.manifest.component] = (backup.manifest.size, backup.manifest.plain_size)
-    return sum(size for size, _plain in sizes.values()), max((plain for _size, plain in sizes.values()), default=0)
+    made = Statistics(case.state_dir, case.request.repository.place).of(case.application)
+    remembered = choosing.newest_of_each(filter(choosing.is_comparable, made))
+    stored = choosing.newest_of_each(filter(choosing.is_comparable, (backup.manifest for backup in case.backups)))
+    newest: dict[str, Statistic | Manifest] = {**remembered, **stored}
+    return (
+        sum(one.size for one in newest.values()),
+        max((one.plain_size for one in newest.values()), default=0),
+    )
 
 
 def _existing(path: str) -> str:

@@ -11,6 +11,7 @@ import typing as t
 
 from ...ground.errors import KeyRefused
 from ...ground.units import human_count, human_duration
+from ...records.repository import choosing
 from ...records.repository import names as repository
 from .check import Case, Check, failed, ok, refused, warning
 
@@ -101,18 +102,20 @@ def _recipients(case: Case, trusted_keys: TrustedKeys) -> Check:
 
 
 def _newest(case: Case, trusted_keys: TrustedKeys) -> Iterator[Check]:
-    """Look whether the newest backups are for everybody who is a recipient now."""
+    """Look whether the newest backup of each component is for everybody who is a recipient now."""
     if trusted_keys.trust is None or not case.backups:
         return
-    record = case.backups[-1].manifest
-    lacking = [item.kid for item in trusted_keys.trust.recipients if item.kid not in record.recipients]
-    if lacking:
-        yield warning(
-            "recipients",
-            f"The newest backup, {record.backup_id}, was made before {len(lacking)} of the recipients were added.",
-            "Make a backup now, or rewrap the stored backups for the recipients.",
-            lacking=lacking,
-        )
+    for component, record in sorted(choosing.newest_of_each(backup.manifest for backup in case.backups).items()):
+        lacking = [item.kid for item in trusted_keys.trust.recipients if item.kid not in record.recipients]
+        if lacking:
+            yield warning(
+                "recipients",
+                f"The newest backup of {component}, {record.backup_id}, was made before {len(lacking)} of the "
+                "recipients were added.",
+                "Make a backup now, or rewrap the stored backups for the recipients.",
+                component=component,
+                lacking=lacking,
+            )
 
 
 def _scopes(case: Case) -> list[str]:

@@ -27,7 +27,11 @@ if t.TYPE_CHECKING:
 def request_of(
     settings: HostSettings, config_dir: str, environ: Mapping[str, str], only: tuple[str, ...] = ()
 ) -> ExamineRequest:
-    """Return what role `doctor` would ask for on this host. Raise UsageError when the settings do not fit together."""
+    """
+    Return what role `doctor` would ask for on this host, or these checks alone.
+
+    Raise UsageError when the settings do not fit together.
+    """
     keys = dict(settings.keys)
     roots_file = keys.pop("roots_file", None)
     roots = (*keys.pop("roots", ()), *(local_keys.read_roots(roots_file) if roots_file else ()))
@@ -57,7 +61,7 @@ def request_of(
         scratch_dir=settings.value("scratch_dir"),
         limits=doctor.limits(settings.value("doctor_limits"), "lifeboat_doctor_limits"),
         thresholds=thresholds.parse(settings.value("anomalies"), "lifeboat_anomalies"),
-        only=only,
+        only=only or _many(settings.value("doctor_checks", [])),
         fail_on="never",
     )
 

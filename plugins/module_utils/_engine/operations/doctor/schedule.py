@@ -8,65 +8,39 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ...ground import status
 from ...ground.errors import NotFound, RecoveryError
-from ...ground.holder import lives
 from ...ground.units import human_duration
-from ...ground.verbs import operation_of
-from ...records.audit.log import AuditLog
-from ...records.schedule import jobs
+from ...records.repository import protection
+from ...records.schedule import lateness
 from .check import Case, Check, failed, ok, refused, warning
 
 if t.TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterator
-
-    from ...records.audit.log import Entry
-    from ...records.schedule.jobs import Job, Schedule
-
-GRACE = 3600.0
-"""Seconds that a job may take before it is missed; waiting for another job comes on top."""
 
 
 def examine(case: Case) -> Iterator[Check]:
     """Yield what there is to say about the schedule, where there is one."""
+    now = case.world.now()
+    runs = protection.read_runs(case.state_dir, case.application, now)
     try:
-        known = jobs.read(case.request.config_dir)
-        local = known.local_zone()
+        known, timings = lateness.timings(case.request.config_dir, case.state_dir, runs, now)
     except NotFound:
         return
     except RecoveryError as exc:
         yield refused("schedule", exc)
         return
-    since = jobs.written(case.request.config_dir)
-    entries = list(AuditLog(case.state_dir).entries(application=case.application, since=since))
-    upcoming: dict[str, str] = {}
-    missed = False
-    for job in known.jobs:
-        upcoming[job.name] = known.following(job, case.world.now(), local).isoformat()
-        due = known.previous(job, case.world.now(), local)
-        # The other kinds leave no entry in the log, so nobody knows whether they ran.
-        if operation_of(job.kind) and due > since and _is_missed(case, known, job, due, entries):
-            missed = True
-            make = failed if job.kind == "backup" else warning
-            ago = human_duration((case.world.now() - due).total_seconds())
+    for one in timings:
+        if one.late and one.due is not None:
+            make = failed if one.kind == "backup" else warning
             yield make(
                 "schedule",
-                f"The job {job.name} was due {ago} ago and did not run.",
-                f"Check {os.path.join(known.places.log_dir, job.name)}.log, and whether {known.scheduler} runs.",
-                job=job.name,
-                due=due.isoformat(),
+                f"The job {one.name} was due {human_duration((now - one.due).total_seconds())} ago and did not run.",
+                f"Check {os.path.join(known.places.log_dir, one.name)}.log, and whether {known.scheduler} runs.",
+                job=one.name,
+                due=one.due.isoformat(),
             )
-    if not missed:
+    if not any(one.late for one in timings):
+        upcoming = {one.name: one.following.isoformat() for one in timings}
         first = min(upcoming.items(), key=lambda item: item[1], default=("", ""))
         coming = f"next is {first[0]} at {first[1][:16].replace('T', ' ')} UTC" if upcoming else "it has no jobs"
         yield ok("schedule", f"All jobs ran on schedule; {coming}.", upcoming=upcoming, scheduler=known.scheduler)
-
-
-def _is_missed(case: Case, known: Schedule, job: Job, due: datetime.datetime, entries: list[Entry]) -> bool:
-    if (case.world.now() - due).total_seconds() < known.places.wait + GRACE:
-        return False
-    operation = operation_of(job.kind)
-    runs = status.of_host(case.state_dir)
-    running = any(not run.result and lives(run.pid) and run.operation == job.kind for run in runs)
-    return not running and not any(entry.operation == operation and entry.at >= due for entry in entries)

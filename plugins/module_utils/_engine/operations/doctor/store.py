@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from ...drivers.stores import factory
 from ...drivers.stores.s3 import clock
 from ...ground.errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
 from ...ground.units import human_count, human_duration
@@ -76,8 +77,7 @@ def _reach(case: Case) -> Check:
     opened = t.cast("t.Any", case.opened)
     try:
         # A host with a server of its own answers for its own cluster; a validator for all there are.
-        cluster = repository.component(case.request.cluster, "any").partition("/")[0]
-        case.backups = opened.backups(cluster if case.request.login else None)
+        case.backups = opened.backups(repository.cluster(case.request.cluster) if case.request.login else None)
         newer.notice(opened, case.backups)
         case.listed = True
     except AccessDenied as exc:
@@ -123,7 +123,7 @@ def _write(case: Case) -> str:
             return "tested by a write that the store had to reject"
         return "tested by writing a file again unchanged"
     try:
-        opened.store.put(f"{case.application}/data/probe.lbx", _broken_off(), part_size=PART)
+        opened.store.put(f"{repository.data(case.application)}probe.lbx", _broken_off(), part_size=PART)
     except _BrokenOff:
         return "tested by an upload that was aborted"
     return "tested by an upload"
@@ -137,7 +137,7 @@ def _broken_off() -> Iterator[bytes]:
 
 def _clock(case: Case) -> Iterator[Check]:
     settings = case.request.repository.store
-    if not settings.url.startswith("s3://") or not case.request.limits.clock_skew:
+    if factory.directory_of(settings) or not case.request.limits.clock_skew:
         return
     skew = clock.ahead(settings, case.world.now)
     if skew is None:

@@ -88,7 +88,7 @@ class Ledger:
                 os.unlink(path)
 
     def lend(self, entry: int) -> None:
-        """Return the rights, unless the role has them of its own. Raise DatabaseError when the server will not."""
+        """Lend the rights, unless the role has them of its own. Raise DatabaseError when the server refuses."""
         with self._mutex():
             loan = _read(entry)
             if not loan.role:

@@ -54,7 +54,7 @@ class ListRequest:
 def list_backups(request: ListRequest, world: World) -> Outcome:
     """
     List the backups that are authentic and complete; facts hold them with what is suspicious about each, the newest
-    and the newest clean one of each component, anomalies, and the databases of the server that have no backup.
+    and the newest clean one of each component, problems, and the databases of the server that have no backup.
 
     Raise UsageError when the query is not JMESPath or the limit is negative, StoreError when the store cannot be listed
     to its end.
@@ -81,7 +81,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "passed_over": {name: [dataclasses.asdict(one) for one in over] for name, over in passed.items()},
         "problems": [dataclasses.asdict(problem) for problem in opened.problems],
         "missing": [dataclasses.asdict(each) for each in missing],
-        "compared": not unseen,
+        "compared": not unseen and request.as_of is None,
         "table": [*table.lines(rows, latest, opened.problems, missing, now=world.now(), limit=request.limit), *unseen],
         **({"matches": query.search(rows)} if query is not None else {}),
     }
@@ -94,15 +94,8 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
 
 
 def _chosen(request: ListRequest, opened: catalogue.Repository) -> list[catalogue.Backup]:
-    component = None
-    if request.cluster and request.database:
-        component = repository.component(request.cluster, request.database)
-    return [
-        backup
-        for backup in opened.backups(component)
-        if choosing.is_before(backup.manifest.finished, request.as_of)
-        and request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
-    ]
+    backups = opened.backups(repository.place(request.cluster, request.database))
+    return [backup for backup in backups if choosing.is_before(backup.manifest.finished, request.as_of)]
 
 
 def _known(
@@ -125,7 +118,7 @@ def _missing(
     if request.as_of is not None:
         return [], []  # what the server had then is not known, and was not asked
     known = Inventories(request.repository.state_dir).of(application)
-    clusters = {repository.cluster_and_database(name)[0] for name in newest} | ({request.cluster} - {None})
+    clusters = {repository.shown(name)[0] for name in newest} | ({request.cluster} - {None})
     unseen = [
         f"NOT COMPARED  Whether cluster {name} has databases without a backup: its server was not queried lately."
         for name in sorted(t.cast("set[str]", clusters))
@@ -152,7 +145,7 @@ def _suspicious(row: dict[str, t.Any], clean: dict[str, t.Any] | None) -> str:
 def _row(backup: catalogue.Backup, known: protection.KnownBackup) -> dict[str, t.Any]:
     """Return a backup's public record: sizes in bytes, times as ISO 8601 in UTC, duration in seconds."""
     record = backup.manifest
-    cluster, database = repository.cluster_and_database(record.component)
+    cluster, database = repository.shown(record.component)
     return {
         **record.facts,
         "cluster": cluster,

@@ -67,15 +67,16 @@ def record_restore_test(
     backup: catalogue.Backup, reason: str, world: World, *, passed: bool = True
 ) -> tuple[bool, str]:
     """
-    Mark a backup as restore-tested, or take that back, unless it is so already or the keys at hand may not sign it.
+    Mark a backup as restore-tested, or take that back, unless the keys at hand may not sign it.
 
-    Return whether the marks say it, and what to tell where they do not and somebody would rely on them.
+    Each test that passed leaves a mark: another host's log may hold a failure that came after an earlier one.
+
+    Return whether the marks say it, and what to report where they do not and somebody would rely on them.
     """
     try:
         said = marks.of(backup, marks.RESTORE_TESTED)
-        last = said.restore_test(backup.manifest_sha256)
         tokens = [mark.token for mark in said.of(marks.RESTORE_TESTED)]
-        for lifts in tokens if not passed else [""] if last is None or not last.passed else []:
+        for lifts in [""] if passed else tokens:
             made = _made(backup, marks.RESTORE_TESTED, reason, world, lifts=lifts)
             marks.write(backup.store, backup.trusted_keys, made)
     except (KeyRefused, StoreError) as exc:

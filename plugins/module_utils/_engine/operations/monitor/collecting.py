@@ -18,7 +18,6 @@ import typing as t
 from ...drivers.stores import factory
 from ...drivers.stores.s3.bucket import CODES
 from ...ground.errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, StoreError, UsageError
-from ...ground.verbs import operation_of
 from ...records.anomalies import assessment, judging
 from ...records.anomalies.backup_figures import Statistics
 from ...records.repository import catalogue, newer, protection, reread
@@ -26,11 +25,11 @@ from ...records.repository import names as repository
 from ...records.repository.inventory import Inventories
 from ...records.retention import forecast
 from ...records.retention.planner import Candidate
-from ...records.schedule import jobs as schedule_jobs
+from ...records.schedule import lateness
 from ..databases import discovery
 from ..prune import survey
 from . import protection_status
-from .protection_status import Job, ProtectionStatus, StoreUse
+from .protection_status import ProtectionStatus, StoreUse
 
 if t.TYPE_CHECKING:
     import datetime
@@ -79,7 +78,7 @@ def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]
     now, application = world.now(), repository.check_application(sources.repository.application)
     entries = protection.read_runs(sources.repository.state_dir, application, now)
     found, warnings = _found(sources, world, entries)
-    jobs, problem = _jobs(sources.config_dir, entries, now)
+    jobs, problem = _jobs(sources, entries, now)
     inventories, unasked = _inventories(sources, world)
     exclude = sources.exclude
     shown = protection_status.subjects(found.backups, entries, now, exclude=exclude, inventories=inventories)
@@ -209,7 +208,7 @@ def _rows(settings: catalogue.RepositorySettings, entries: Sequence[Entry]) -> d
 
 
 def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
-    sizes = [info.size for info in opened.store.list(f"{opened.application}/")]
+    sizes = [info.size for info in opened.store.list(repository.root(opened.application))]
     size, capacity, available = sum(sizes), sources.capacity, None
     if capacity is not None:
         available = max(capacity - size, 0)
@@ -222,39 +221,14 @@ def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
 
 
 def _jobs(
-    config_dir: str | None, entries: Sequence[Entry], now: datetime.datetime
-) -> tuple[tuple[Job, ...], list[str]]:
+    sources: Sources, entries: Sequence[Entry], now: datetime.datetime
+) -> tuple[tuple[lateness.Timing, ...], list[str]]:
     """Return the jobs of this host's schedule, and what is wrong with it."""
-    if config_dir is None:
+    if sources.config_dir is None:
         return (), []
     try:
-        known = schedule_jobs.read(config_dir)
-        local = known.local_zone()
+        return lateness.timings(sources.config_dir, sources.repository.state_dir, entries, now)[1], []
     except NotFound:
         return (), []
     except RecoveryError as exc:
         return (), [str(exc)]
-    # A job that was made on Monday did not fail to run on Sunday.
-    since = schedule_jobs.written(config_dir)
-    return tuple(_job(known, job, local, entries, now=now, since=since) for job in known.jobs), []
-
-
-def _job(
-    known: schedule_jobs.Schedule,
-    job: schedule_jobs.Job,
-    local: datetime.tzinfo,
-    entries: Sequence[Entry],
-    *,
-    now: datetime.datetime,
-    since: datetime.datetime,
-) -> Job:
-    # What leaves no entry in the audit log is seen to be late by its next time alone.
-    operation = operation_of(job.kind)
-    due = known.previous(job, now, local)
-    return Job(
-        name=job.name,
-        operation=operation,
-        due=due if operation and due >= since else None,
-        following=known.following(job, now, local),
-        last=max((entry.at for entry in entries if entry.operation == operation), default=None),
-    )

@@ -20,7 +20,8 @@ from . import verdict
 if t.TYPE_CHECKING:
     from ...records.repository.inventory import Inventory
     from ...records.repository.protection import KnownBackup, Protection, Runs
-    from .protection_status import Job, ProtectionStatus, StoreUse
+    from ...records.schedule.lateness import Timing
+    from .protection_status import ProtectionStatus, StoreUse
 
 Facts = dict[str, t.Any]
 
@@ -125,13 +126,13 @@ def _store(use: StoreUse) -> Facts:
     }
 
 
-def _job(job: Job) -> Facts:
+def _job(job: Timing) -> Facts:
     return {
         "name": job.name,
         "late": job.late,
         "due": _when(job.due),
         "last": _when(job.last),
-        "next": _when(job.following, ""),
+        "next": _when(job.following),
     }
 
 

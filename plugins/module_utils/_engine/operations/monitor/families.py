@@ -245,11 +245,7 @@ _OF_RUN: tuple[Gauge, ...] = (
 
 _OF_JOB: tuple[Gauge, ...] = (
     ("lifeboat_schedule_due_timestamp_seconds", "When the job was last due.", lambda j: _when(j.due)),
-    (
-        "lifeboat_schedule_next_timestamp_seconds",
-        "When it is due next.",
-        lambda j: j.following.timestamp() if j.following else None,
-    ),
+    ("lifeboat_schedule_next_timestamp_seconds", "When it is due next.", lambda j: _when(j.following)),
     ("lifeboat_schedule_last_run_timestamp_seconds", "When it last ended, 0 for never.", lambda j: _when(j.last)),
 )
 

@@ -26,26 +26,7 @@ if t.TYPE_CHECKING:
     from ...records.repository.catalogue import IntegrityProblem
     from ...records.repository.inventory import Inventory
     from ...records.repository.protection import KnownBackup, Runs
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Job:
-    """
-    A line of the schedule: when it should have run, when it will, and when its operation last ended here.
-
-    `due` is None for a job that was never due since the schedule was written.
-    """
-
-    name: str
-    operation: str
-    due: datetime.datetime | None
-    following: datetime.datetime | None
-    last: datetime.datetime | None
-
-    @property
-    def late(self) -> bool:
-        """Whether nothing has run since it was due."""
-        return self.due is not None and (self.last is None or self.last < self.due)
+    from ...records.schedule.lateness import Timing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,7 +60,7 @@ class ProtectionStatus:
     subjects: tuple[Protection, ...]
     runs: tuple[Runs, ...]
     own: frozenset[str] = frozenset()
-    jobs: tuple[Job, ...] = ()
+    jobs: tuple[Timing, ...] = ()
     store: StoreUse | None = None
     problems: tuple[IntegrityProblem, ...] = ()
     unreadable: str = ""

@@ -18,6 +18,7 @@ import datetime
 import secrets
 import typing as t
 
+from ...drivers.stores import factory
 from ...ground.errors import KeyRefused, RecoveryError, UsageError
 from ...ground.model import Outcome
 from ...records.repository import catalogue, evidence, marks, protection
@@ -77,7 +78,7 @@ def prune(request: PruneRequest, world: World) -> Outcome:
     with _lock(opened, request, world) as lock:
         now = world.now()
         old = now - datetime.timedelta(seconds=request.garbage_age)
-        found = survey.survey(opened, _place(request), old, now)
+        found = survey.survey(opened, repository.place(request.cluster, request.database), old, now)
         marks_seen.require(opened, found)
         marks_seen.remember(opened, found)
         found = found.limited(request.policy.max_delete_share, force=request.force)
@@ -111,12 +112,6 @@ def _lock(opened: catalogue.Repository, request: PruneRequest, world: World) -> 
         yield lock
 
 
-def _place(request: PruneRequest) -> str | None:
-    if request.cluster and request.database:
-        return repository.component(request.cluster, request.database)
-    return repository.cluster(request.cluster) if request.cluster else None
-
-
 def _believed(opened: catalogue.Repository, found: survey.Survey) -> None:
     """Raise KeyRefused where strangers signed all: then the key is wrong, and nothing that follows would be right."""
     strangers = sum(problem.kind == catalogue.STRANGER for problem in opened.problems)
@@ -137,7 +132,7 @@ def _planned(
 ) -> planner.Plan:
     """Plan; then ask the store about those that would go, and plan again with what it holds on to."""
     runs = protection.read_runs(request.repository.state_dir, opened.application, now)
-    local = opened.store.url.startswith("file://")
+    local = factory.directory_of(request.repository.store) is not None
     candidates = found.candidates(runs, replica=request.replica, local=local)
     known = survey.with_locks(opened, candidates, request.policy, now)
     refusals = found.refusals(request.policy.max_delete_share, force=request.force)

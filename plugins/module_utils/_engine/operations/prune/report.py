@@ -80,7 +80,7 @@ def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
 def _what(decision: Decision) -> str:
     one = decision.candidate
     details = [human_size(one.size), one.reason]
-    details += [] if choosing.is_whole(one) else ["partial"]
+    details += [] if choosing.is_whole(one) else [one.scope]
     details += ["restore-tested"] if one.restore_tested else []
     return f"{one.backup_id}  {one.component}  {one.finished:%Y-%m-%d %H:%M} UTC  ({', '.join(details)})"
 

@@ -97,7 +97,8 @@ class Survey:
         return [
             Candidate.of(
                 one,
-                failed=entry.problem is not None,
+                failed=entry.lack is not None and entry.lack.proved,
+                unusable=entry.lack is not None and not entry.lack.proved,
                 misdated=not (replica or local) and abs(one.finished - entry.stored) > MISDATED,
                 in_use=self.in_use.get(one.backup_id, ""),
             )
@@ -164,7 +165,7 @@ def survey(opened: Repository, place: str | None, old: datetime.datetime, now: d
         frozenset(missing),
         in_use,
         tuple(lapsed),
-        tuple(info for info in opened.store.unfinished(f"{opened.application}/") if info.modified < old),
+        tuple(info for info in opened.store.unfinished(repository.root(opened.application)) if info.modified < old),
     )
 
 
@@ -174,7 +175,7 @@ def _read_by(one: Leftover, in_use: Mapping[str, str]) -> str:
 
 def _names_of_missing(listed: Iterable[Listed], objects: Mapping[str, list[ObjectInfo]]) -> dict[str, str]:
     """Return the names of the files for whose lack a backup counts as damaged, each with its backup id."""
-    records = [entry.backup.manifest for entry in listed if entry.problem is not None]
+    records = [entry.backup.manifest for entry in listed if entry.lack is not None]
     shown = {info.name for record in records for info in objects.get(record.backup_id, ())}
     return {file.name: record.backup_id for record in records for file in record.files if file.name not in shown}
 

@@ -46,21 +46,22 @@ def choose(
     """
     Return the backup to restore, with cautions about it.
 
-    Raise UsageError when a newer one is known to have been made and cannot be had: then it must be named.
+    Raise UsageError when a newer one is known to have been made and cannot be had: then it must be named. In check mode
+    that is a caution.
     """
     opened = catalogue.open_repository(settings, world)
     chosen = newer.choose(opened, component, selector, world.now())
-    if chosen.certain and not world.dry_run:
-        raise UsageError(
-            chosen.notes[0],
-            f"To restore it anyway, set backup: {chosen.backup.manifest.backup_id} (lifeboat_restore_from).",
-            field="backup",
-            backup_id=chosen.backup.manifest.backup_id,
-            passed_over=[passed.backup_id for passed in chosen.passed],
-        )
+    notes = chosen.notes
+    if chosen.certain:
+        identity = chosen.backup.manifest.backup_id
+        remedy = f"To restore it anyway, set backup: {identity} (lifeboat_restore_from)."
+        if not world.dry_run:
+            passed_over = [passed.backup_id for passed in chosen.passed]
+            raise UsageError(notes[0], remedy, field="backup", backup_id=identity, passed_over=passed_over)
+        notes = (f"{notes[0]} The restore will be refused. {remedy}",)
     suspicions = find_suspicions(opened, chosen.backup, Statistics(settings.state_dir, settings.place), thresholds)
     needed = chain(opened.read, chosen.backup)
-    return Choice(needed, functools.partial(opened.read, component), (*chosen.notes, *suspicions))
+    return Choice(needed, functools.partial(opened.read, component), (*notes, *suspicions))
 
 
 def find_suspicions(

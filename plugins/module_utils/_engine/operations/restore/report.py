@@ -31,6 +31,10 @@ SHAPE = (
 """Keys that every result of a restore has, whether they say anything or not, beside those of its component."""
 
 
+UNTRIED = "  needs a mark in the store, below marks/, or a pinned backup; check mode does not try to write one\n"
+"""What only a restore in place finds out when it runs."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Announced:
     """What is known before anything is touched: the plan, what it needs to be confirmed by and why, and its length."""
@@ -85,7 +89,7 @@ def done_before(request: RestoreRequest, last: Restored, record: Described) -> O
         last.target,
         kept=last.kept or None,
         recovery_id=last.recovery_id,
-        proved=record.proof,
+        proved=last.proved or None,
         finished=last.finished,
         seconds=last.seconds,
         seconds_until_usable=last.seconds,
@@ -100,7 +104,8 @@ def planned(announced: Announced) -> Outcome:
         warnings = (*warnings, f"{announced.why}. The restore will need confirm: {announced.confirm}")
     said = f"Would restore {announced.backup.manifest.backup_id} as {plan.target}."
     facts = {"restore": announced.facts(), "summary": said}
-    return Outcome(changed=True, facts=facts, before=announced.before, after=announced.after, warnings=warnings)
+    after = announced.after + ("" if plan.beside else UNTRIED)
+    return Outcome(changed=True, facts=facts, before=announced.before, after=after, warnings=warnings)
 
 
 def done(

@@ -18,7 +18,7 @@ import secrets
 import typing as t
 
 from ...drivers.components.base import Run
-from ...ground.errors import ProofMismatch, RecoveryError, UsageError
+from ...ground.errors import ProofMismatch, RecoveryError, StoreError, UsageError
 from ...ground.progress import Phases, Progress, status_directory
 from ...records.host.restores import History, Restored
 from ...records.repository import names as repository
@@ -138,7 +138,7 @@ def _confirmation(plan: Plan, last: Restored | None, backup: Stored) -> tuple[st
 
 
 def _require_confirm(announced: Announced) -> None:
-    """Raise UsageError that tells the exact token, unless it was given."""
+    """Raise UsageError that names the exact token, unless it was given."""
     if announced.confirm and announced.request.confirm != announced.confirm:
         raise UsageError(
             " ".join((f"{announced.why}.", *announced.cautions)),
@@ -179,12 +179,15 @@ class _Restore:
             raise
         usable = self._seconds()
         restored = self._restored(committed, usable)
-        history.add(restored)
+        try:
+            history.add(restored)
+        except StoreError as exc:  # the target is replaced, whether this host remembers it or not
+            self._warnings.append(str(exc))
         self._warnings += self._plan.settle()
         results = {
             "kept": committed.kept or None,
             "emergency_backup_id": self._emergency_id or None,
-            "proved": self._chosen.chain[-1].manifest.proof if self._request.validate else "none",
+            "proved": restored.proved,
             "finished": restored.finished,
             "seconds_until_usable": usable,
             "seconds": self._seconds(),
@@ -216,7 +219,7 @@ class _Restore:
         if found.differences:
             raise ProofMismatch(
                 f"The restored data differs from the backup: {found.differences[0]}.",
-                "Nothing was replaced, and the restored data was removed. Try an earlier backup, and find out why.",
+                "Nothing was replaced. Try an earlier backup, and find out why.",
                 differences=list(found.differences[:100]),
                 first_difference=found.differences[0],
             ).naming(found.differences[0])
@@ -239,4 +242,5 @@ class _Restore:
             kept=committed.kept,
             kept_identity=committed.kept_identity,
             selection=plan.selection,
+            proved=record.proof if self._request.validate else "none",
         )

@@ -235,6 +235,7 @@ class Run:
             "USER": user.pw_name,
             "LOGNAME": user.pw_name,
             "LIFEBOAT_LOG": self.log.path,
+            jobs.VARIABLE: self.job.name,
             "LANG": "C.UTF-8",  # Ansible asks for UTF-8, and cron brings none
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": os.path.join(self.config_dir, "ansible.cfg"),

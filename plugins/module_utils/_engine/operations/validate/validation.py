@@ -148,7 +148,7 @@ def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.B
             _said, problem = marking.record_restore_test(
                 backup, f"restored, {mode}: {facts['error']}", world, passed=False
             )
-            exc.remedy = f"{exc.remedy} {problem}".strip()
+            exc.advise(problem)
         raise
     if world.dry_run:
         return done

@@ -17,7 +17,7 @@ import typing as t
 
 from ...drivers.crypto import lbx
 from ...ground import codec, verbs
-from ...ground.errors import KeyRefused, NotFound, StoreError, Tampered, UsageError
+from ...ground.errors import NotFound, StoreError, Tampered, UsageError
 from ...ground.model import Outcome
 from ...ground.progress import Progress, status_directory
 from ...ground.streams import counted
@@ -25,6 +25,7 @@ from ...ground.units import human_count, human_duration, human_size
 from ...records.repository import catalogue, newer, readings
 from ...records.repository import names as repository
 from ...records.repository.reread import RereadFiles
+from ...records.repository.stored_backup import chain
 
 if t.TYPE_CHECKING:
     import datetime
@@ -53,6 +54,7 @@ class VerifyRequest:
 def verify(request: VerifyRequest, world: World) -> Outcome:
     """
     Read the chosen backups. Raise Tampered when one is damaged, after all were read; `details["problems"]` names each.
+    Raise StoreError when none is and some could not be read, which says nothing about what is stored.
 
     Nothing is lost when retention takes one away meanwhile, so it may: that one is in `expired` then, and no problem.
 
@@ -71,41 +73,61 @@ def verify(request: VerifyRequest, world: World) -> Outcome:
     directory = status_directory(request.repository.state_dir, world)
     progress = Progress(directory, "verify", subject, world.now)
     with progress.running():
-        sound, damages, gone = _read_all(picked, request.level, progress)
+        found = _read_all(picked, request.level, progress)
     if not world.dry_run:
-        RereadFiles(request.repository.state_dir, request.repository.place).add(opened.application, sound)
-    problems = [*passed, *(problem.sentence for problem in opened.problems), *damages]
-    return _report(request, chosen, picked, gone, problems, (world.now() - started).total_seconds())
+        RereadFiles(request.repository.state_dir, request.repository.place).add(opened.application, found.sound)
+    found.damages[:0] = [*passed, *(problem.sentence for problem in opened.problems)]
+    return _report(request, chosen, picked, found, (world.now() - started).total_seconds())
 
 
-def _read_all(
-    picked: list[tuple[catalogue.Backup, File]], level: str, progress: Progress
-) -> tuple[list[str], list[str], set[str]]:
-    """Read files. Return the names of the sound ones, what is wrong with others, and the backups let go meanwhile."""
-    sound, damages, gone = [], [], set()
+@dataclasses.dataclass(slots=True)
+class _Found:
+    """
+    What came of reading: the names of sound files, what is wrong with others, why some could not be read, and the
+    backups that retention let go meanwhile.
+    """
+
+    sound: list[str] = dataclasses.field(default_factory=list)
+    damages: list[str] = dataclasses.field(default_factory=list)
+    unread: dict[str, StoreError] = dataclasses.field(default_factory=dict)
+    gone: set[str] = dataclasses.field(default_factory=set)
+
+    @property
+    def problems(self) -> list[str]:
+        """What to say about what is not as it must be."""
+        return [*self.damages, *(f"{name} could not be read: {error.cause}" for name, error in self.unread.items())]
+
+
+def _read_all(picked: list[tuple[catalogue.Backup, File]], level: str, progress: Progress) -> _Found:
+    """Read files."""
+    found = _Found()
     progress.plan({file.name: file.size for _backup, file in picked})
     progress.phase("read")
     for backup, file in picked:
         member = progress.member(file.name)
-        found = _read(backup, file, level, member.note)
-        if not found:
-            sound.append(file.name)
-        elif backup.manifest.backup_id in gone or readings.is_expired(backup):
-            gone.add(backup.manifest.backup_id)
+        try:
+            damage = _read(backup, file, level, member.note)
+        except StoreError as exc:
+            found.unread[file.name] = exc
+            damage = None
         else:
-            damages += found
+            found.sound += [] if damage else [file.name]
+        if damage and (backup.manifest.backup_id in found.gone or readings.is_expired(backup)):
+            found.gone.add(backup.manifest.backup_id)
+        elif damage:
+            found.damages.append(damage)
         member.finish()
-    return sound, damages, gone
+    return found
 
 
-def _report(  # noqa: PLR0917
+def _report(
     request: VerifyRequest,
     chosen: list[catalogue.Backup],
     picked: list[tuple[catalogue.Backup, File]],
-    gone: set[str],
-    problems: list[str],
+    found: _Found,
     seconds: float,
 ) -> Outcome:
+    gone = found.gone
     left = [backup for backup in chosen if backup.manifest.backup_id not in gone]
     files = [file for backup, file in picked if backup.manifest.backup_id not in gone]
     read = sum(file.size for file in files)
@@ -117,14 +139,9 @@ def _report(  # noqa: PLR0917
         "level": request.level,
         "sample": request.sample,
         "seconds": round(seconds, 3),
-        "problems": problems,
+        "problems": found.problems,
     }
-    if problems:
-        raise Tampered(
-            f"{len(problems)} of the files read are corrupted or missing; the first: {problems[0]}",
-            "Do not rely on these backups; keep their replicas, make a new backup, and check the store.",
-            **facts,
-        )
+    _refuse(found, len(picked), facts)
     if chosen and not left:
         raise NotFound(
             f"Retention deleted all selected backups while this ran: {', '.join(sorted(gone))}.",
@@ -140,30 +157,45 @@ def _report(  # noqa: PLR0917
     return Outcome(changed=False, facts=facts, warnings=tuple(warnings))
 
 
+def _refuse(found: _Found, picked: int, facts: dict[str, t.Any]) -> None:
+    """Raise Tampered for what is damaged, and where nothing is, the first error of the store."""
+    if found.damages:
+        raise Tampered(
+            f"The stored backups have {human_count(len(found.damages), 'problem')}; the first: {found.damages[0]}",
+            "Do not rely on these backups; keep their replicas, make a new backup, and check the store.",
+            **facts,
+        )
+    for name, error in found.unread.items():
+        raise type(error)(
+            f"{len(found.unread)} of {human_count(picked, 'file')} could not be read, and the rest is intact; the "
+            f"first: {name}: {error.cause}",
+            error.remedy,
+            **{**error.details, **facts},
+        )
+
+
 def _choose(
     opened: catalogue.Repository, request: VerifyRequest, now: datetime.datetime
 ) -> tuple[list[catalogue.Backup], tuple[str, ...]]:
     """Return the backups to read, and what is wrong with the choice itself."""
-    component = None
-    if request.cluster and request.database:
-        component = repository.component(request.cluster, request.database)
+    place = repository.place(request.cluster, request.database)
     if request.backup != "all":
-        if component is None:
+        if not (place and request.database):
             raise UsageError(
                 f"The backup {request.backup!r} can only be found with a database.",
                 "Set cluster and database too, or backup: all.",
                 field="backup",
             )
-        chosen = newer.choose(opened, component, request.backup, now)
-        return [chosen.backup], chosen.notes if chosen.certain else ()
-    found = [
-        backup
-        for backup in opened.backups(component)
-        if request.cluster in {None, repository.cluster_and_database(backup.manifest.component)[0]}
-    ]
+        chosen = newer.choose(opened, place, request.backup, now)
+        notes = chosen.notes if chosen.certain else ()
+        try:
+            return list(chain(opened.read, chosen.backup)), notes
+        except (NotFound, Tampered) as exc:
+            return [chosen.backup], (*notes, f"{chosen.backup.manifest.backup_id} needs what is damaged. {exc.cause}")
+    found = opened.backups(place)
     if not found and not opened.problems:
         raise NotFound(
-            f"The store contains no backup of {opened.application} to verify.",
+            f"The store contains no backup of {place or opened.application} to verify.",
             "Check application, cluster and database, or make a backup first.",
         )
     return found, ()
@@ -181,19 +213,15 @@ def _sample(files: list[tuple[catalogue.Backup, File]], percent: int, day: str) 
     return sorted(files, key=rank)[:wanted]
 
 
-def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int], None]) -> list[str]:
-    """Read one file; give what is wrong with it, as sentences."""
+def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int], None]) -> str | None:
+    """Read one file. Return what is wrong with it; raise StoreError when that cannot be known."""
     stored = counted(backup.store.get(file.name), note)
     try:
         if level == "opens":
             plain = lbx.open_file(stored, backup.expected(file), backup.trusted_keys.opener)
             size = sum(len(block) for block in codec.decompress(plain, limit=file.plain_size))
-            return [] if size == file.plain_size else [f"{file.name} has {size} bytes instead of {file.plain_size}."]
+            return None if size == file.plain_size else f"{file.name} has {size} bytes instead of {file.plain_size}."
         lbx.check_intact(stored, backup.expected(file))
     except (Tampered, NotFound) as exc:
-        return [exc.cause]
-    except KeyRefused:
-        raise
-    except StoreError as exc:
-        return [f"{file.name} could not be read: {exc.cause}"]
-    return []
+        return exc.cause
+    return None

@@ -47,7 +47,7 @@ def assess(
     Return what is suspicious about each of the newest full backups of every component, by backup id.
 
     With `keep`, details that had to be fetched are added to `memory`, so that they are fetched once. What fails to
-    open is an anomaly of `opened`, and judged by its manifest.
+    open is a problem of `opened`, and judged by its manifest.
     """
     windows = judging.windows((backup.manifest for backup in backups), wanted)
     newest = {record.backup_id for window in windows for record in window}

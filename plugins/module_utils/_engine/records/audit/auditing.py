@@ -47,8 +47,13 @@ def events(
     host: str,
     os_user: str,
     seconds: float,
+    job: str = "",
 ) -> list[audit.Event]:
-    """Return what a run, whose options say its `component`, leaves in the log: how it ended, after what it deleted."""
+    """
+    Return what a run, whose options say its `component`, leaves in the log: how it ended, after what it deleted.
+
+    `job` is the one of the schedule that it belongs to.
+    """
     changed = not isinstance(ended, BaseException) and ended.changed
     if not isinstance(ended, BaseException) and not changed and OPERATIONS[operation].unchanged == "nothing":
         return []
@@ -65,7 +70,10 @@ def events(
         reason=str(flat.get("reason") or options.get("reason") or ""),
         seconds=seconds,
         message=_message(ended),
-        facts=_facts(flat, options) | _redacted(ended) | {"changed": changed, "os_user": os_user},
+        facts=_facts(flat, options)
+        | _redacted(ended)
+        | {"changed": changed, "os_user": os_user}
+        | ({"job": job} if job else {}),
     )
     return [*_deletions(whole, flat), whole]
 

@@ -87,6 +87,11 @@ class Entry:
         return self.facts.get("action") not in {DELETED, DROPPED}
 
     @property
+    def scope(self) -> str:
+        """How much of its component a backup holds that it made."""
+        return str(self.facts.get("scope", "full"))
+
+    @property
     def size(self) -> int:
         """The bytes in the store that it was about, 0 when it was about none."""
         size = self.facts.get("size", 0)

@@ -18,7 +18,7 @@ import json
 import typing as t
 
 from ...ground import units, verbs
-from ..repository import protection
+from ..repository import choosing, protection
 from . import log as audit
 
 if t.TYPE_CHECKING:
@@ -200,6 +200,7 @@ def _components(entries: Sequence[tuple[str, Entry]]) -> Section:
     for (application, component), group in sorted(groups.items()):
         good = [entry for entry in group if entry.operation in makes and entry.result == "ok"]
         made = [entry for entry in good if entry.facts.get("changed", True)]
+        full = [entry for entry in made if choosing.is_latest(entry)]
         failed = sum(entry.operation in makes and entry.result != "ok" for entry in group)
         proved = [entry for entry in group if protection.test_result(entry.operation, entry.result, entry.facts)]
         rows.append(
@@ -208,7 +209,7 @@ def _components(entries: Sequence[tuple[str, Entry]]) -> Section:
                 component,
                 str(len(made)),
                 str(failed),
-                _moment(made[-1]) if made else "never",
+                _moment(full[-1]) if full else "never",
                 units.human_size(sum(entry.size for entry in made)),
                 str(len(proved)),
                 _moment(proved[-1]) if proved else "never",

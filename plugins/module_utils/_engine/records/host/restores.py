@@ -21,7 +21,8 @@ from ...ground.journal import Journal
 class Restored:
     """
     A finished restore: into which target of which host, from what, when (ISO, UTC), how long, how large, and which one
-    it replaced and kept. `identity` is what the server calls the target itself; `selection` names a part of a backup.
+    it replaced and kept. `identity` is what the server calls the target itself; `selection` names a part of a backup;
+    `proved` is the proof that it was compared with, "none" where it was not, empty where that is not known.
     """
 
     host: str
@@ -36,6 +37,7 @@ class Restored:
     kept: str = ""
     kept_identity: int = 0
     selection: str = ""
+    proved: str = ""
 
 
 class History:

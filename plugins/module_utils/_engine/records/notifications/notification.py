@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-What is worth telling somebody, and how an entry of the audit log becomes that.
+What is worth a notification, and how an entry of the audit log becomes that.
 
 Nothing here sends; `text` words a notice for people, `body` for machines.
 """
@@ -34,7 +34,7 @@ EVERYTHING = "all"
 @dataclasses.dataclass(frozen=True, slots=True)
 class Notification:
     """
-    Something to tell. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any.
+    Something to report. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any.
 
     `redacted` is the message without the names that it marks, empty when it marks none.
     """

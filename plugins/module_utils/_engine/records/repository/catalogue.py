@@ -22,7 +22,7 @@ from . import marks as sealed
 from . import names as repository
 from .choosing import Place
 from .receipts import Receipts
-from .stored_backup import Backup, believed, missing_file
+from .stored_backup import Backup, Lack, believed, chain, lacks
 
 if t.TYPE_CHECKING:
     import datetime
@@ -77,11 +77,11 @@ class IntegrityProblem:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Listed:
-    """An authentic backup, when the store took its manifest by the store's own clock, and what is missing of it."""
+    """An authentic backup, when the store took its manifest by its own clock, and what a restore of it lacks."""
 
     backup: Backup
     stored: datetime.datetime
-    problem: str | None
+    lack: Lack | None
 
 
 class Repository:
@@ -104,12 +104,12 @@ class Repository:
 
     def backups(self, component: str | None = None) -> list[Backup]:
         """
-        Return the authentic and complete backups, of one component or all, oldest first.
+        Return the authentic and complete backups, of one component, one cluster or all, oldest first.
 
-        What is not so is added to `anomalies`. Raise StoreError when the store cannot be listed to its end, and
+        What is not so is added to `problems`. Raise StoreError when the store cannot be listed to its end, and
         InconsistentStore when it lists none and holds some.
         """
-        listed = [entry.backup for entry in self.everything(component) if entry.problem is None]
+        listed = [entry.backup for entry in self.everything(component) if entry.lack is None]
         return sorted(listed, key=_age)
 
     def until(self, backup: Backup, count: int) -> list[Backup]:
@@ -129,7 +129,8 @@ class Repository:
         self, component: str | None = None, all_files: Callable[[], list[ObjectInfo]] | None = None
     ) -> list[Listed]:
         """
-        Return the authentic backups, those with missing files too; `component` may be its cluster's part alone.
+        Return the authentic backups, those that lack files, or what they need, too; `component` may be its cluster's
+        part alone.
 
         `all_files` returns all files once the manifests are read, in place of a listing. Raise InconsistentStore
         when none is listed and some are there.
@@ -138,17 +139,20 @@ class Repository:
         read = at_once(self._believed, places)
         files = all_files() if all_files else self._files()
         self._look_for_hidden(component, places, files, self._compare_with_receipts(component, read))
-        sizes = {info.name: info.size for info in files}
+        lacking = lacks(filter(None, read), {info.name: info.size for info in files})
         listed = []
         for place, backup in zip(places, read, strict=True):
-            problem = missing_file(backup.manifest, sizes) if backup else None
+            lack = lacking.get((place.component, place.backup_id))
             # What retention takes away while this runs is neither there nor damaged.
-            if backup and not (problem and readings.is_expired(backup)):
-                listed.append(Listed(backup, place.stored, problem))
-                if problem:
-                    record = backup.manifest
-                    self.problems.append(IntegrityProblem("incomplete", record.backup_id, problem, record.component))
+            if backup and not (lack and readings.is_expired(backup)):
+                listed.append(Listed(backup, place.stored, lack))
+                if lack:
+                    self._incomplete(backup, lack.cause)
         return listed
+
+    def _incomplete(self, backup: Backup, cause: str) -> None:
+        record = backup.manifest
+        self.problems.append(IntegrityProblem("incomplete", record.backup_id, cause, record.component))
 
     def marks(self, backup_id: str | None = None, *, kinds: tuple[str, ...] = sealed.KINDS) -> dict[str, sealed.Marks]:
         """Return what is said about one backup, or about all, by backup id; a mark not to be believed is a problem."""
@@ -157,7 +161,7 @@ class Repository:
         return found
 
     def report_unsigned(self, found: Iterable[sealed.Marks]) -> None:
-        """Count the marks that are not to be believed among the anomalies."""
+        """Add the marks that are not to be believed to `problems`."""
         for name in (name for said in found for name in said.doubtful):
             self.problems.append(
                 IntegrityProblem("mark", name, f"The mark {name} is not signed by a key that is trusted for it.")
@@ -219,18 +223,18 @@ class Repository:
             return None
 
     def _present(self, backup: Backup) -> bool:
+        """Whether all is there of a backup and of what it needs."""
         try:
-            backup.check_present()
-        except Tampered as exc:
-            self.problems.append(
-                IntegrityProblem("incomplete", backup.manifest.backup_id, exc.cause, backup.manifest.component)
-            )
+            for one in chain(self.read, backup):
+                one.check_present()
+        except (Tampered, NotFound) as exc:
+            own = backup.manifest.backup_id
+            self._incomplete(backup, exc.cause if own in exc.cause else f"{own} needs what is damaged. {exc.cause}")
             return False
         return True
 
     def _files(self) -> list[ObjectInfo]:
-        prefixes = (f"{self.application}/data/", f"{self.application}/details/")
-        return [info for prefix in prefixes for info in self.store.list(prefix)]
+        return [info for prefix in repository.files(self.application) for info in self.store.list(prefix)]
 
     def _look_for_hidden(
         self, component: str | None, places: list[Place], files: Iterable[ObjectInfo], missing: set[str]
@@ -248,7 +252,7 @@ class Repository:
             raise evidence.nothing_listed(self.store.url, what, len(stored), len(missing))
 
     def _compare_with_receipts(self, component: str | None, read: list[Backup | None]) -> set[str]:
-        """Report what differs from what was written here, and give the ids of the backups that are not there."""
+        """Report what differs from what was written here, and return the ids of the backups that are not there."""
         missing: set[str] = set()
         found = {backup.manifest.backup_id: backup.manifest_sha256 for backup in read if backup}
         receipts = self.receipts.of(self.application, component)

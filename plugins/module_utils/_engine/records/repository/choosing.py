@@ -111,6 +111,15 @@ def newest(records: Iterable[Record], accept: Callable[[Record], object] = lambd
     return max((record for record in records if is_latest(record) and accept(record)), key=age, default=None)
 
 
+def newest_of_each(records: Iterable[Record]) -> dict[str, Record]:
+    """Return the newest that `latest` may mean, of each component that has one."""
+    by_component: dict[str, list[Record]] = {}
+    for record in records:
+        by_component.setdefault(record.component, []).append(record)
+    found = ((component, newest(own)) for component, own in by_component.items())
+    return {component: record for component, record in found if record is not None}
+
+
 def newest_first(places: Iterable[Place]) -> Iterator[list[Place]]:
     """Yield the places of each second in which backups began, the last second first."""
 

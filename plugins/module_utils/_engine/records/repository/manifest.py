@@ -27,7 +27,12 @@ FORMAT = "lifeboat-manifest/1"
 LIMIT = 16 << 20
 """Bytes of a manifest that a reader accepts."""
 
+LARGEST = 1 << 60
+"""Bytes that no file has: what is said of its size stays a number that can be added up and shown."""
+
 _HEX = re.compile(r"[0-9a-f]{64}")
+
+_NUMBER = re.compile(r"[0-9]{4}|[1-9][0-9]{4,5}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,8 +40,8 @@ class File:
     """
     One stored object of a backup.
 
-    `member` is `detail`, `globals` or a four-digit number; `size` counts stored bytes and `plain_size` what they
-    decompress to; `sha256` is over the stored bytes and `head_sha256` over the signed head alone.
+    `member` is `detail`, `globals` or a number of four digits or more; `size` counts stored bytes and `plain_size` what
+    they decompress to; `sha256` is over the stored bytes and `head_sha256` over the signed head alone.
     """
 
     name: str
@@ -46,6 +51,11 @@ class File:
     sha256: str
     head_sha256: str
     plain_size: int
+
+    @property
+    def number(self) -> int | None:
+        """The number of a data member, None of a record."""
+        return int(self.member) if _NUMBER.fullmatch(self.member) else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,7 +125,7 @@ class Manifest:
     @property
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the data members, ascending."""
-        return tuple(sorted({int(file.member) for file in self.files if file.member.isdigit()}))
+        return tuple(sorted({file.number for file in self.files if file.number is not None}))
 
     def payload(self) -> bytes:
         """Return the JSON that is signed and stored."""
@@ -170,13 +180,14 @@ def _check_files(manifest: Manifest) -> None:
     """Let a manifest name only its own objects: a signed list must not reach into another backup."""
     identity = manifest.backup_id
     for file in manifest.files:
-        if file.member.isdigit():
-            name = repository.member(manifest.application, identity, int(file.member), file.volume)
-        else:
+        if file.number is None:
             name = repository.detail(manifest.application, identity, file.member)
+        else:
+            name = repository.member(manifest.application, identity, file.number, file.volume)
         hashes = _HEX.fullmatch(file.sha256) and _HEX.fullmatch(file.head_sha256)
         _require(file.name == name and bool(hashes), identity, f"has a malformed entry for {file.name}")
-        _require(file.size > 0 and file.plain_size >= 0 and file.volume > 0, identity, "has an impossible size")
+        possible = 0 < file.size < LARGEST and 0 <= file.plain_size < LARGEST and file.volume > 0
+        _require(possible, identity, "has an impossible size")
     _require(len({file.name for file in manifest.files}) == len(manifest.files), identity, "names a file twice")
     manifest.of_member("detail")
 

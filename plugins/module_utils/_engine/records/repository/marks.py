@@ -18,7 +18,7 @@ import typing as t
 
 from ...drivers.crypto import seals, strict_json
 from ...drivers.crypto.trust import parse_time, time_text
-from ...ground.errors import Tampered
+from ...ground.errors import NotFound, Tampered
 from ...ground.workers import at_once
 from . import names as repository
 
@@ -186,13 +186,19 @@ def expired(store: Store, trusted_keys: TrustedKeys, application: str, wanted: C
 
 
 def judge(store: Store, trusted_keys: TrustedKeys, application: str, infos: Iterable[ObjectInfo]) -> dict[str, Marks]:
-    """Read these marks, and give by backup id those that stand and those that are not to be believed."""
+    """
+    Read these marks, and return by backup id those that stand and those that are not to be believed.
+
+    What retention purged since it was listed says nothing.
+    """
     infos = list(infos)
     found = at_once(lambda info: _read(store, trusted_keys, application, info), infos)
     read_marks: dict[str, list[Mark]] = {}
     doubtful: dict[str, list[str]] = {}
     for info, mark in zip(infos, found, strict=True):
         backup_id = _parsed(application, info.name)[0]
+        if mark == "gone":
+            continue
         if mark is None:
             doubtful.setdefault(backup_id, []).append(info.name)
         else:
@@ -203,9 +209,14 @@ def judge(store: Store, trusted_keys: TrustedKeys, application: str, infos: Iter
     }
 
 
-def _read(store: Store, trusted_keys: TrustedKeys, application: str, info: ObjectInfo) -> Mark | None:
+def _read(
+    store: Store, trusted_keys: TrustedKeys, application: str, info: ObjectInfo
+) -> Mark | t.Literal["gone"] | None:
     backup_id, kind, token = _parsed(application, info.name)
-    envelope = b"".join(store.get(info.name, 0, seals.envelope_limit("mark") + 1))
+    try:
+        envelope = b"".join(store.get(info.name, 0, seals.envelope_limit("mark") + 1))
+    except NotFound:
+        return "gone"
     try:
         signers = trusted_keys.record_signers(scope(kind), None, stored=info.modified)
         opened = seals.open_record("mark", envelope, signers)

@@ -76,6 +76,13 @@ def cluster(name: str) -> str:
     return _encoded(name)
 
 
+def place(cluster_name: str | None, database: str | None) -> str | None:
+    """Return the component that these mean: the cluster's part where no database is named, and None for everything."""
+    if cluster_name and database:
+        return component(cluster_name, database)
+    return cluster(cluster_name) if cluster_name else None
+
+
 def cluster_and_database(name: str) -> tuple[str, str]:
     """Return the cluster and the database that `component` was made of."""
     cluster, _slash, database = name.partition("/")
@@ -115,12 +122,12 @@ def parse_manifest(application: str, name: str) -> tuple[str, str] | None:
 
 def member(application: str, identity: str, number: int, volume: int = 1) -> str:
     """Return the name of a volume of a numbered member."""
-    return f"{application}/data/{identity}/{number:04d}" + (f".{volume:03d}.lbx" if volume > 1 else ".lbx")
+    return f"{data(application)}{identity}/{number:04d}" + (f".{volume:03d}.lbx" if volume > 1 else ".lbx")
 
 
 def detail(application: str, identity: str, what: str) -> str:
     """Return the name of the encrypted record `what`: `detail` or `globals`."""
-    return f"{application}/details/{identity}/{what}.lbx"
+    return f"{details(application)}{identity}/{what}.lbx"
 
 
 def marks(application: str, identity: str | None = None) -> str:
@@ -161,6 +168,27 @@ def data(application: str) -> str:
     return f"{application}/data/"
 
 
+def details(application: str) -> str:
+    """Return the prefix of the encrypted records."""
+    return f"{application}/details/"
+
+
+def trust(application: str) -> str:
+    """Return the prefix of the trust files."""
+    return f"{application}/trust/"
+
+
+def keys(application: str) -> str:
+    """Return the prefix of what opens backups to more keys."""
+    return f"{application}/keys/"
+
+
+def files(application: str, identity: str = "") -> tuple[str, str]:
+    """Return the prefixes of what manifests list: the files of one backup, or of all."""
+    own = f"{identity}/" if identity else ""
+    return data(application) + own, details(application) + own
+
+
 def canary(application: str) -> str:
     """Return the name of the object that is written to be attacked. Its earlier versions stay as long as their lock."""
     return f"{application}/canary/immutability"
@@ -173,7 +201,7 @@ def lock(application: str, what: str) -> str:
 
 def parts(application: str) -> tuple[str, ...]:
     """Return the prefixes below which each backup has a directory of its own."""
-    return tuple(f"{application}/{part}/" for part in ("data", "details", "keys"))
+    return (*files(application), keys(application))
 
 
 def owner(application: str, name: str) -> str | None:

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .catalogue import Repository
+    from .manifest import Manifest
     from .receipts import Receipt
     from .stored_backup import Backup
 
@@ -97,7 +98,7 @@ def choose(opened: Repository, component: str, selector: str, now: datetime.date
     until = choosing.deadline(selector)
     receipts = opened.receipts.of(opened.application)
     found = {one.backup_id: one for one in _looked_for(opened, backup, until, now, receipts)}
-    found |= {one.backup_id: one for one in among(receipts, opened.problems[before:], backup, until)}
+    found |= {one.backup_id: one for one in among(receipts, opened.problems[before:], backup.manifest, until)}
     return Chosen(backup, tuple(found[identity] for identity in sorted(found)))
 
 
@@ -105,12 +106,12 @@ def notice(
     opened: Repository, backups: Iterable[Backup], until: datetime.datetime | None = None
 ) -> dict[str, tuple[Passed, ...]]:
     """Count it among the problems where the latest of a component is not the newest; give what it passes over."""
-    latest = {backup.manifest.component: backup for backup in backups if choosing.is_latest(backup.manifest)}
+    records = choosing.newest_of_each(backup.manifest for backup in backups)
     receipts = opened.receipts.of(opened.application) if opened.problems else []
-    found = {component: among(receipts, opened.problems, backup, until) for component, backup in latest.items()}
+    found = {component: among(receipts, opened.problems, record, until) for component, record in records.items()}
     for component, passed in found.items():
         if passed:
-            identity = latest[component].manifest.backup_id
+            identity = records[component].backup_id
             opened.problems.append(IntegrityProblem("latest", identity, said(component, identity, passed), component))
     return {component: passed for component, passed in found.items() if passed}
 
@@ -118,7 +119,7 @@ def notice(
 def among(
     receipts: Sequence[Receipt],
     problems: Iterable[IntegrityProblem],
-    chosen: Backup,
+    chosen: Manifest,
     until: datetime.datetime | None,
 ) -> tuple[Passed, ...]:
     """
@@ -126,7 +127,7 @@ def among(
 
     `receipts` are those of its application.
     """
-    identity, component = chosen.manifest.backup_id, chosen.manifest.component
+    identity, component = chosen.backup_id, chosen.component
     is_newer = _newer_than(receipts, chosen, until)
     found: dict[str, Passed] = {}
     for problem in problems:
@@ -138,15 +139,17 @@ def among(
     return tuple(found.values())
 
 
-def _newer_than(receipts: Iterable[Receipt], chosen: Backup, until: datetime.datetime | None) -> Callable[[str], bool]:
+def _newer_than(
+    receipts: Iterable[Receipt], chosen: Manifest, until: datetime.datetime | None
+) -> Callable[[str], bool]:
     """Return what tells whether one that cannot be had would be meant instead, by its receipt or else its id."""
-    own, component = chosen.manifest.backup_id, chosen.manifest.component
+    own, component = chosen.backup_id, chosen.component
     known = {receipt.backup_id: receipt for receipt in receipts if receipt.component == component}
 
     def is_newer(identity: str) -> bool:
         if made := known.get(identity):
             counts = choosing.is_latest(made) and choosing.is_before(made.at, until)
-            return counts and choosing.age(made) > choosing.age(chosen.manifest)
+            return counts and choosing.age(made) > choosing.age(chosen)
         began, last = choosing.second(identity), choosing.second(repository.backup_id(until, "")) if until else ""
         return identity != own and choosing.second(own) <= began and (not last or began < last)
 
@@ -162,7 +165,7 @@ def _looked_for(
 ) -> Iterator[Passed]:
     """Yield what receipts, marks and records know of that no manifest stands for."""
     identity, component = chosen.manifest.backup_id, chosen.manifest.component
-    is_newer = _newer_than(receipts, chosen, until)
+    is_newer = _newer_than(receipts, chosen.manifest, until)
     own = (receipt for receipt in receipts if receipt.component == component)
     made = {receipt.backup_id: receipt.finished for receipt in own if is_newer(receipt.backup_id)}
     try:
@@ -214,7 +217,7 @@ def _traces(
     pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(identity, last, strict=False))
     common = "".join(letter for letter, _same in pairs)
     found: dict[str, set[str]] = collections.defaultdict(set)
-    for info in opened.store.list(f"{application}/details/{common}"):
+    for info in opened.store.list(repository.details(application) + common):
         owner = repository.owner(application, info.name)
         if owner and info.name == repository.detail(application, owner, "detail"):
             found[owner].add("detail")

@@ -18,6 +18,7 @@ import dataclasses
 import datetime
 import statistics
 import typing as t
+from collections.abc import Hashable
 
 from ...drivers.components.base import EXISTING
 from ...ground import verbs
@@ -35,6 +36,8 @@ if t.TYPE_CHECKING:
     from .stored_backup import Backup
 
     Suspicions = Mapping[str, tuple[Suspicion, ...]]
+
+Key = t.TypeVar("Key", bound=Hashable)
 
 RECENT = datetime.timedelta(days=7)
 """How long a run counts as recent: a weekly restore test is in it, and last month's trouble is not."""
@@ -154,8 +157,9 @@ class Protection(_Named):
 
     @property
     def usual_seconds(self) -> float | None:
-        """The median of how long the backups before the newest took, None where too few are known."""
-        known = [backup.seconds for backup in self.counting[:-1][-LOOK_BACK:] if backup.seconds is not None]
+        """The median of how long those before the newest took that hold as much as it; None where too few are known."""
+        alike = [backup for backup in self.counting if backup.scope == self.counting[-1].scope]
+        known = [backup.seconds for backup in alike[:-1][-LOOK_BACK:] if backup.seconds is not None]
         return statistics.median(known) if len(known) >= ENOUGH else None
 
 
@@ -205,7 +209,7 @@ def remembered(
     receipts: Receipts, application: str, entries: Iterable[Entry], suspicions: Suspicions, now: datetime.datetime
 ) -> list[KnownBackup]:
     """Return the backups that a host has receipts of and that retention did not let go, as far as it knows."""
-    expired, tests = receipts.expired(application), restore_tests(entries)
+    tests = restore_tests(entries)
     return [
         KnownBackup(
             **{name: getattr(receipt, name) for name in _SHARED},
@@ -213,9 +217,7 @@ def remembered(
             restore_tested_at=_tested(tests.get(receipt.backup_id)),
             suspicions=suspicions.get(receipt.backup_id, ()),
         )
-        for receipt in receipts.of(application)
-        # As the catalogue does: what claims to have ended in the future is no recovery point.
-        if receipt.backup_id not in expired and receipt.at <= now + choosing.FUTURE
+        for receipt in receipts.believed(application, None, now)
     ]
 
 
@@ -237,10 +239,19 @@ def read_runs(
 
 def restore_tests(entries: Iterable[Entry]) -> dict[str, Word]:
     """Return the last word of a log, oldest entry first, on each backup that was restored for a test, by its id."""
+    ended = ((entry.backup_id, entry.at, entry.operation, entry.result, entry.facts) for entry in entries)
+    return last_words(end for end in ended if end[0])
+
+
+def last_words(ended: Iterable[tuple[Key, datetime.datetime, str, str, Mapping[str, t.Any]]]) -> dict[Key, Word]:
+    """
+    Return the last word on each backup that was restored for a test. What `ended`, oldest first, is the key of the
+    backup, and of the run its time, operation, result and facts.
+    """
     return {
-        entry.backup_id: Word(entry.at, passed)
-        for entry in entries
-        if (passed := test_result(entry.operation, entry.result, entry.facts)) is not None and entry.backup_id
+        key: Word(at, passed)
+        for key, at, operation, result, facts in ended
+        if (passed := test_result(operation, result, facts)) is not None
     }
 
 

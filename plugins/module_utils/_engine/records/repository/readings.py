@@ -150,7 +150,7 @@ def gone(backup: Backup, error: RecoveryError) -> NotFound:
 def standing(
     store: Store, application: str, infos: Iterable[ObjectInfo], now: datetime.datetime
 ) -> dict[str, tuple[str, datetime.datetime]]:
-    """Give, of the announcements among these objects that hold, who reads what, and until when at least, by id."""
+    """Return, of the announcements among these objects that hold, who reads what, and until when at least, by id."""
     found: dict[str, tuple[str, datetime.datetime]] = {}
     for info in infos:
         identity = repository.parse_reading(application, info.name)

@@ -21,6 +21,7 @@ from ...ground import disk, host_state
 from ...ground.errors import StoreError
 from ...ground.journal import Journal
 from ...ground.units import point_in_time
+from . import choosing
 from . import names as repository
 
 if t.TYPE_CHECKING:
@@ -111,6 +112,16 @@ class Receipts:
             for receipt in own
             if (receipt.store == self._store or not (receipt.store or several))
             and component in {None, receipt.component, receipt.component.partition("/")[0]}
+        ]
+
+    def believed(self, application: str, component: str | None, now: datetime.datetime) -> list[Receipt]:
+        """Return the receipts of what may still be a recovery point: not let go, and not dated by a wrong clock."""
+        expired = self.expired(application)
+        return [
+            receipt
+            for receipt in self.of(application, component)
+            # As the catalogue does: what claims to have ended in the future is no recovery point.
+            if receipt.backup_id not in expired and receipt.at <= now + choosing.FUTURE
         ]
 
     def expired(self, application: str) -> set[str]:

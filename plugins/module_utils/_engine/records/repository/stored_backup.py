@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -21,7 +22,7 @@ from .manifest import parse
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ...drivers.stores.base import Store
     from .choosing import Place
@@ -121,7 +122,7 @@ def parse_record(data: bytes) -> dict[str, t.Any]:
 
 def incomplete(record: Manifest, store: Store) -> str | None:
     """Say which file of a backup is missing in the store or has another size there, or None when all are there."""
-    prefixes = [f"{record.application}/{part}/{record.backup_id}/" for part in ("data", "details")]
+    prefixes = repository.files(record.application, record.backup_id)
     return missing_file(record, {info.name: info.size for prefix in prefixes for info in store.list(prefix)})
 
 
@@ -141,24 +142,60 @@ def chain(find: Callable[[str, str], Backup], backup: Backup) -> tuple[Backup, .
     `find` is the repository's `read`. Raise NotFound when one is gone, Tampered when one is not the one that was meant.
     """
     found: dict[str, Backup] = {}
-    _collect(find, backup, found)
-    return tuple(found.values())
-
-
-def _collect(find: Callable[[str, str], Backup], backup: Backup, found: dict[str, Backup]) -> None:
-    """Add what `backup` needs to `found`, and itself after that."""
-    for parent in backup.manifest.parents:
-        if parent.backup_id in found:
+    waiting = [backup]
+    while waiting:
+        one = waiting[-1]
+        parent = next((parent for parent in one.manifest.parents if parent.backup_id not in found), None)
+        if parent is None:
+            found[one.manifest.backup_id] = waiting.pop()
             continue
-        read = find(backup.manifest.component, parent.backup_id)
+        read = find(one.manifest.component, parent.backup_id)
         if read.manifest_sha256 != parent.manifest_sha256:
             raise Tampered(
-                f"{parent.backup_id}, which {backup.manifest.backup_id} needs, is not the one it was based on.",
+                f"{parent.backup_id}, which {one.manifest.backup_id} needs, is not the one it was based on.",
                 "Use another backup or a replica of this one.",
                 backup_id=parent.backup_id,
             )
-        _collect(find, read, found)
-    found[backup.manifest.backup_id] = backup
+        waiting.append(read)
+    return tuple(found.values())
+
+
+class Lack(t.NamedTuple):
+    """Why a backup cannot be restored; `proved` where a listing shows that files are missing or have another size."""
+
+    cause: str
+    proved: bool
+
+
+def lacks(backups: Iterable[Backup], sizes: dict[str, int]) -> dict[tuple[str, str], Lack]:
+    """
+    Return, by component and id, what stands against a restore of these backups: of themselves, or of what they need.
+
+    `backups` are all that can be believed of their components, `sizes` those of all files.
+    """
+    known = {(backup.manifest.component, backup.manifest.backup_id): backup for backup in backups}
+    found: dict[tuple[str, str], Lack] = {}
+    children: dict[tuple[str, str], list[tuple[str, str]]] = collections.defaultdict(list)
+    for key, backup in known.items():
+        if problem := missing_file(backup.manifest, sizes):
+            found[key] = Lack(problem, proved=True)
+        for parent in backup.manifest.parents:
+            needed = (key[0], parent.backup_id)
+            children[needed].append(key)
+            if needed not in known or known[needed].manifest_sha256 != parent.manifest_sha256:
+                found.setdefault(key, Lack(_needs(key[1], parent.backup_id), proved=False))
+    waiting = list(found)
+    while waiting:
+        needed = waiting.pop()
+        for key in children[needed]:
+            if key not in found:
+                found[key] = Lack(_needs(key[1], needed[1]), found[needed].proved)
+                waiting.append(key)
+    return found
+
+
+def _needs(identity: str, parent: str) -> str:
+    return f"The backup {identity} is not complete: it needs {parent}, which is damaged or missing."
 
 
 def believed(

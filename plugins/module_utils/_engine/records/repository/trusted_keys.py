@@ -21,7 +21,7 @@ from ...drivers.crypto.lbx import Writer
 from ...drivers.crypto.local_keys import KeySettings
 from ...drivers.crypto.opener import KeyOpener
 from ...ground.errors import KeyRefused, NotFound, Tampered
-from .names import owner
+from . import names as repository
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,7 +121,7 @@ class TrustedKeys:
 
     def _side_wraps(self, head: Head) -> Iterator[wraps.Wrap]:
         """Wraps that were added for this file, in the objects named after our own keys."""
-        backup_id = owner(self.application, head.name)
+        backup_id = repository.owner(self.application, head.name)
         if backup_id is None:
             return
         for key in self._held.opening:
@@ -188,17 +188,17 @@ def taken_serial(store: Store, application: str, current: int) -> int:
 
 def trust_name(application: str, serial: int) -> str:
     """The object name of a trust file."""
-    return f"{application}/trust/{serial:08d}.json"
+    return f"{repository.trust(application)}{serial:08d}.json"
 
 
 def handover_name(application: str, old_kid: str) -> str:
     """The object name of an old key's handover."""
-    return f"{application}/keys/{old_kid}.json"
+    return f"{repository.keys(application)}{old_kid}.json"
 
 
 def side_wraps_name(application: str, backup_id: str, kid: str) -> str:
     """The object name of the wraps that open a backup to one more key."""
-    return f"{application}/keys/{backup_id}/wraps-{kid}.json"
+    return f"{repository.keys(application)}{backup_id}/wraps-{kid}.json"
 
 
 def _says(file: TrustFile) -> tuple[object, ...]:
@@ -226,7 +226,7 @@ def _newest_trust(
 
 
 def _trust_names(store: Store | None, application: str) -> Iterator[tuple[int, str, int]]:
-    prefix = f"{application}/trust/"
+    prefix = repository.trust(application)
     for item in store.list(prefix) if store else ():
         match = _TRUST_NAME.fullmatch(item.name.removeprefix(prefix))
         if match and int(match[1]) > 0:

@@ -43,7 +43,8 @@ class Candidate:
     """
     A backup as retention sees it. `parents` are ids of backups that a restore of it needs.
 
-    `failed` is one whose files are not all there; `misdated` one whose own time the store's contradicts; `in_use` says
+    `failed` is one whose files, or those of what it needs, are not all there; `unusable` one that needs what nobody can
+    believe or find, and may again some day; `misdated` one whose own time the store's contradicts; `in_use` says
     who reads it.
     """
 
@@ -61,6 +62,7 @@ class Candidate:
     held: bool = False
     locked_until: datetime.datetime | None = None
     failed: bool = False
+    unusable: bool = False
     misdated: bool = False
     in_use: str = ""
 
@@ -170,6 +172,8 @@ class _Component:
         elif one.failed:
             if one.finished > self.now - FAILED_STAYS:
                 self._note(one, f"incomplete, kept {FAILED_STAYS.days} days for investigation")
+        elif one.unusable:
+            self._note(one, "needs a backup that cannot be used")
         elif not choosing.is_whole(one):
             if self._is_young(one, partial := self.section.keep_partial):
                 self._note(one, f"partial, younger than {partial.text}", "keep_partial")
@@ -219,7 +223,7 @@ class _Component:
 
     def _guard(self) -> None:
         """Keep what no rule may cost: the newest restore-tested backup and the newest few."""
-        sound = [one for one in self.group if not one.failed and not _strange(one, self.now)]
+        sound = [one for one in self.group if not (one.failed or one.unusable or _strange(one, self.now))]
         # A part, or what a restore was about to replace, is no stand-in for a full backup, but better than nothing.
         counted = [one for one in sound if choosing.is_latest(one)] or sound
         for one in counted[-self.policy.min_keep :]:

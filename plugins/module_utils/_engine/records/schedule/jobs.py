@@ -30,6 +30,9 @@ if t.TYPE_CHECKING:
 LARGEST = 1 << 20
 """Bytes of a schedule that are read: a host has some jobs, not thousands."""
 
+VARIABLE = "LIFEBOAT_JOB"
+"""Where the launcher leaves the name of its job in the environment, for the audit log."""
+
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,48}[a-z0-9])?", re.ASCII)
 
 

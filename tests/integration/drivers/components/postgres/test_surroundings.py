@@ -24,6 +24,9 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     grants,
     proof,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.differences import (
+    changed_properties,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.databases.discovery import (
     DiscoveryRequest,
@@ -182,7 +185,9 @@ def test_settings_that_a_role_or_a_database_carries_decide_nothing(
         outcome = spoilt.restore(backup, name, confirm=f"{name}@db1")
         assert outcome.facts["restore"]["proved"] == "content"
         again = proof.take(spoilt.cluster.login, name, None, "content", like=backup.details["proof"])
-        assert proof.compare(backup.details["proof"], again, properties=True) == []
+        before = backup.details["proof"]
+        assert proof.compare(before, again) == []
+        assert list(changed_properties(before["properties"], again["properties"])) == []
     finally:
         for (found,) in pg.execute(f"SELECT datname::text FROM pg_database WHERE datname ~ '^{name}'"):
             pg.drop(found)

@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+
 import pytest
 import restore_fakes
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.tables_plan import (
-    TablesPlan,
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import Comparison
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    load,
+    tables_plan,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import errors
 
@@ -90,6 +95,24 @@ def test_into_an_existing_database_only_beside_what_is_there(restorer, backup, d
     assert restorer.sql("SELECT count(*), min(mood)::text FROM customers", there) == [(300, "good")]
 
 
+def test_only_the_chosen_tables_of_an_existing_database_are_analyzed(restorer, backup, database):
+    # Else a restore of one small table reads all of a large database in use.
+    there = database(sql="CREATE TABLE public.large AS SELECT generate_series(1, 500) AS id")
+    outcome = restorer.restore(backup, "tables_source", tables=("parted",), target_db=there)
+    analyzed = restorer.sql("SELECT DISTINCT tablename::text FROM pg_stats WHERE schemaname = 'public'", there)
+    assert {name for (name,) in analyzed} == {"parted", "parted_low", "parted_high"}
+    assert outcome.warnings == ()
+
+
+def test_tables_that_cannot_be_analyzed_are_named(restorer, backup, database, monkeypatch):
+    def refuse(_connection, _statement):
+        raise errors.Busy("PostgreSQL said no.")
+
+    monkeypatch.setattr(tables_plan, "execute", refuse)
+    outcome = restorer.restore(backup, "tables_source", tables=("other",), target_db=(there := database()))
+    assert outcome.warnings == (f'ANALYZE failed: PostgreSQL said no. Run ANALYZE "public"."other" in {there}.',)
+
+
 def test_a_failure_beside_others_takes_back_what_it_made(restorer, backup, database):
     there = database()
     with pytest.raises(errors.DatabaseError, match="mood"):
@@ -100,11 +123,48 @@ def test_a_failure_beside_others_takes_back_what_it_made(restorer, backup, datab
 def test_a_failure_leaves_a_table_that_somebody_else_made_meanwhile(restorer, backup, database, monkeypatch):
     there = database(sql="SET search_path = public; CREATE TYPE mood AS ENUM ('good', 'bad')")
     meanwhile = "CREATE TABLE other (mine int); INSERT INTO other VALUES (1)"
-    monkeypatch.setattr(TablesPlan, "_require_roles", lambda _run: restorer.sql(meanwhile, there))
+    monkeypatch.setattr(tables_plan.TablesPlan, "_require_roles", lambda _run: restorer.sql(meanwhile, there))
     with pytest.raises(errors.DatabaseError, match="TABLE public other"):
         restorer.restore(backup, "tables_source", tables=("other", "customers"), target_db=there)
     assert relations(restorer, there) == {"other"}
     assert restorer.sql("SELECT mine FROM other", there) == [(1,)]
+
+
+@pytest.mark.parametrize("stopped", [errors.DatabaseError("Its session ended."), SystemExit("SIGTERM")])
+def test_a_restore_that_ends_before_it_knows_what_it_created_drops_nothing(
+    restorer, backup, database, monkeypatch, stopped
+):
+    # Else it drops a table that the application created and filled since the restore began.
+    there = database()
+
+    def meanwhile(*_given, **_named):
+        restorer.sql("CREATE TABLE other (mine int); INSERT INTO other VALUES (1)", there)
+        raise stopped
+
+    monkeypatch.setattr(load.Loader, "_pass", meanwhile)
+    with pytest.raises(type(stopped)) as caught:
+        restorer.restore(backup, "tables_source", tables=("other",), target_db=there)
+    assert restorer.sql("SELECT mine FROM other", there) == [(1,)]
+    said = " ".join((str(caught.value), *getattr(caught.value, "__notes__", ())))
+    assert f'The database {there!r} may still have "public"."other": drop those' in said
+
+
+def test_what_cannot_be_dropped_after_a_failure_is_named(restorer, backup, database, monkeypatch):
+    # Else rows that are not as they were backed up stay in a database in use, and the message says they are gone.
+    there = database()
+    with contextlib.ExitStack() as stack:
+
+        def used(_place):
+            session = stack.enter_context(contextlib.closing(restorer.cluster.connect(there)))
+            session.execute("BEGIN; LOCK TABLE public.other IN ACCESS SHARE MODE")
+            return Comparison(("rows of public.other",))
+
+        monkeypatch.setattr(tables_plan.TablesPlace, "compare", used)
+        monkeypatch.setattr(tables_plan, "connect", functools.partial(tables_plan.connect, lock_timeout_ms=100))
+        with pytest.raises(errors.ProofMismatch, match="may still have") as caught:
+            restorer.restore(backup, "tables_source", tables=("other",), target_db=there)
+    assert "removed" not in str(caught.value)
+    assert relations(restorer, there) == {"other"}
 
 
 def test_an_unknown_table_is_refused(restorer, backup):

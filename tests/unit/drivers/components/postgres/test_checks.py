@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import decimal
+import json
+
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import checks
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
@@ -31,3 +34,24 @@ def test_a_critical_table_becomes_a_count_of_a_quoted_name():
     (check,) = checks.parse([], [{"name": "app.orders", "minimum_rows": 5}])
     assert check.query == 'SELECT count(*) FROM "app"."orders"'
     assert check.minimum == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (decimal.Decimal("Infinity"), "Infinity"),
+        (decimal.Decimal("-Infinity"), "-Infinity"),
+        (decimal.Decimal("NaN"), "NaN"),
+        (decimal.Decimal("1" + "0" * 5000), "1" + "0" * 5000),
+        (float("inf"), "Infinity"),
+        (float("nan"), "NaN"),
+    ],
+)
+def test_what_is_no_finite_number_fails_a_check_and_nothing_else(monkeypatch, value, found):
+    # Whoever owns the database writes what a check reads: it must not decide whether there is a verdict.
+    monkeypatch.setattr(checks, "execute", lambda *_given: None)
+    monkeypatch.setattr(checks, "rows", lambda *_given: [(value,)])
+    result = checks.run(None, checks.Check("a", "SELECT max(price)", None, 1), timeout=1)
+    assert (result["passed"], result["found"]) == (False, found)
+    assert checks.run(None, checks.Check("a", "SELECT max(price)", found, None), timeout=1)["passed"]
+    json.dumps(result, allow_nan=False)

@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.differences import (
     FORMAT,
     Difference,
+    changed_properties,
     compare,
     excuse,
 )
@@ -115,10 +116,11 @@ def test_levels_and_formats() -> None:
         compare(proof(format="lifeboat-proof/9"), proof())
 
 
-def test_properties_count_only_when_asked_for() -> None:
+def test_properties_are_compared_apart() -> None:
     other = proof(properties={"name": "y", "owner": "somebody"})
     assert compare(proof(), other) == []
-    assert failures(compare(proof(), other, properties=True)) == [("property owner of the database", "property")]
+    changed = list(changed_properties(proof()["properties"], other["properties"]))
+    assert failures(changed) == [("property owner of the database", "property")]
 
 
 def test_partial_backup_says_nothing_of_other_tables() -> None:

@@ -7,14 +7,18 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import dump
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
     DatabaseError,
     ProcessFailed,
-    UsageError,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.process import Producer
 
 SUBSCRIPTIONS = "pg_dump: warning: subscriptions not dumped because current user is not a superuser"
 COLLATION = (
@@ -111,10 +115,27 @@ def test_text_that_nobody_announced_counts_too() -> None:
     assert dump.unaccepted_warnings("Segmentation fault") == ["Segmentation fault"]
 
 
-def test_pattern_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError) as caught:
-        dump.unaccepted_warnings(SUBSCRIPTIONS, ["("])
-    assert caught.value.details["field"] == "accept_warnings"
+def said(text: str, times: int) -> Producer:
+    """Return a program that ended well after it said this."""
+    script = 'for i in $(seq "$2"); do printf "%s\\n" "$1"; done >&2'
+    argv = ["/bin/sh", "-c", script, "sh", text, str(times)]
+    with dump.start(argv, {"PATH": "/usr/bin:/bin"}) as child:
+        assert list(child) == []
+    return child
+
+
+def test_a_warning_counts_however_much_is_said_after_it() -> None:
+    # Else a detail of one that is accepted fails the backup, or one that is not passes unread.
+    dump.require_accepted(said(f"{LOOP}\n" + "pg_dump: detail: VIEW b\n" * 2000, 1), ["dependency loop"])
+    with pytest.raises(DatabaseError, match="pg_dump warned: could not resolve dependency loop"):
+        dump.require_accepted(said(f"{LOOP}\n" + "pg_dump: detail: VIEW b\n" * 2000, 1), [])
+
+
+def test_more_warnings_than_can_be_kept_fail_the_backup() -> None:
+    child = said("pg_dump: detail: " + "x" * 10_000, 500)
+    with pytest.raises(DatabaseError, match=r"more than 4\.0 MiB of warnings") as caught:
+        dump.require_accepted(child, ["."])
+    assert len(str(caught.value.details["stderr"])) < 10_000
 
 
 def failed(stderr: str) -> ProcessFailed:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import math
 import typing as t
 
 from ....ground.errors import RecoveryError, UsageError
@@ -107,7 +108,9 @@ def _of_table(table: CriticalTable) -> Check:
 
 
 def _plain(value: t.Any) -> t.Any:
-    """Return a value as JSON and YAML know it."""
+    """Return a value as JSON and YAML know it: what is no finite number there is text, and at least nothing."""
+    if isinstance(value, decimal.Decimal | float) and not math.isfinite(value):
+        return str(decimal.Decimal(value))
     if isinstance(value, decimal.Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

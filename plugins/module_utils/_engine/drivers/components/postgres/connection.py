@@ -38,6 +38,7 @@ __all__ = [
     "child_environment",
     "connect",
     "connect_server",
+    "conninfo",
     "execute",
     "explained",
     "one",
@@ -78,11 +79,11 @@ def connect(
         raise MissingLibrary("psycopg", "to talk to PostgreSQL") from _IMPORT_ERROR
     parameters = _parameters(login, database)
     try:
-        conninfo = make_conninfo("", **parameters)
-        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        wanted = make_conninfo("", **parameters)
+        connection = psycopg.connect(wanted, autocommit=True, prepare_threshold=None)
     except psycopg.Error as exc:
         # The server's own word, not libpq's or a network's.
-        state = refused_with(psycopg.pq.PGconn.connect_start, conninfo) if "FATAL:" in str(exc) else ""
+        state = refused_with(psycopg.pq.PGconn.connect_start, wanted) if "FATAL:" in str(exc) else ""
         raise _refused(login, database, str(exc), state) from exc
     except UnicodeEncodeError as exc:
         raise UsageError("A login option is not valid UTF-8.", "Correct its encoding.", field="login_db") from exc
@@ -126,7 +127,7 @@ def explained(doing: str) -> Iterator[None]:
 
 
 def rows(connection: Connection, query: str, parameters: Sequence[object] | None = None) -> list[tuple[t.Any, ...]]:
-    """Run `query` and give all rows. Without parameters a percent sign is a percent sign. Errors as in `explained`."""
+    """Run `query`; return all rows. Without parameters a percent sign is a percent sign. Errors as in `explained`."""
     with explained("reading from the database"):
         if not _is_raw(connection):
             return connection.execute(query, parameters).fetchall()
@@ -179,6 +180,11 @@ def qualified(schema: str, name: str) -> str:
     return f"{quote_identifier(schema)}.{quote_identifier(name)}"
 
 
+def conninfo(database: str) -> str:
+    """Return a connection string of this database's name alone, for a program that expands its name as one."""
+    return "dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def child_environment(
     login: Login, database: str, environ: Mapping[str, str], *, encoding: str | None = None, restrict: bool = False
 ) -> dict[str, str]:
@@ -188,9 +194,9 @@ def child_environment(
     With `restrict` its sessions read no view and no foreign table: for a program that only reads, and a server that
     is `restricted`.
 
-    Nothing of `environ` that libpq reads is passed on, so that a PGOPTIONS or PGSERVICE of the caller's shell cannot
-    redirect a backup. PGDATABASE is never expanded, and PGUSER may begin with a hyphen. The password is in the
-    environment of this one child: PGPASSFILE would need a file on a disk, or escaping of names that pgpass cannot hold.
+    Nothing of `environ` that libpq reads is passed on (see `login.forget_environment`). PGDATABASE is never expanded,
+    and PGUSER may begin with a hyphen. The password is in the environment of this one child: PGPASSFILE would need a
+    file on a disk, or escaping of names that pgpass cannot hold.
     """
     kept = {key: value for key, value in environ.items() if key in _KEPT}
     values = {

@@ -63,7 +63,7 @@ def statement(table: Table, columns: Sequence[str], encoding: str, condition: st
 
 
 def read(connection: Connection, copy: str, each: Callable[[memoryview], None] | None = None) -> int:
-    """Run a COPY to its end and give the number of its rows, each of them to `each`. Raise as `explained` does."""
+    """Run a COPY to its end, hand each row to `each`, and return their number. Raise as `explained` does."""
     with explained("reading the rows of a table"):
         server = connection.pgconn
         _require(server.exec_(copy.encode(connection.info.encoding)), _COPY_OUT)

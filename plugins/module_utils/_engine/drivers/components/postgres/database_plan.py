@@ -13,7 +13,7 @@ import typing as t
 from ....ground.errors import DatabaseError
 from ....ground.units import human_size
 from ..target import Committed
-from . import failed_objects, server, staging_database, swap, target
+from . import failed_objects, server, sessions, staging_database, target
 from .connection import execute, rows
 from .database_place import DatabasePlace
 from .decision import Decision, decide, inspect
@@ -88,7 +88,7 @@ class DatabasePlan(RestorePlan):
     def require_free(self) -> None:
         """Raise Busy when sessions stand in the way that may not be ended: now, and not after the whole load."""
         if self._decision.target.exists and not self._wanted.force_disconnect:
-            swap.refuse_sessions(self._session, self.target)
+            sessions.refuse(self._session.connection, self.target)
 
     def emergency(self) -> DatabaseSource:
         """Return the target as something to back up."""

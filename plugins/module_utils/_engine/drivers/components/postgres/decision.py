@@ -67,9 +67,8 @@ def make_tools(
 ) -> restorer.Tools:
     """Find programs that fit backup and server. Raise DatabaseError when the versions do not allow a restore."""
     info = server.inspect(session.connection)
-    dumped_by = contents.backup.manifest.versions.get("pg_dump", "")
-    programs = server.programs(max(info.major, int(dumped_by.split(".", 1)[0] or 0)), environ=world.environ)
-    target.check_versions(info, programs, contents.detail["source"], dumped_by)
+    programs = server.programs(max(info.major, contents.dump_major), environ=world.environ)
+    target.check_versions(info, programs, contents)
     return restorer.Tools(
         programs=programs,
         login=wanted.login,
@@ -110,7 +109,7 @@ def decide(
     )
     free = None if found.free is None else found.free + (found.size if wanted.in_place else 0)
     notes = [
-        target.check_space(free, contents.table_bytes),
+        target.check_space(free, contents.table_bytes, beside=kept is not None),
         target.collation_note(session.connection, contents.detail["properties"]),
         *tablespace_notes(session, contents),
         *preloading.check(session.connection, contents.detail, target=wanted.target, filled=temporary),
@@ -125,7 +124,7 @@ def decide(
 
 
 def inspect(session: staging_database.Session, name: str) -> target.Target:
-    """Return the target as it is; what a restore left half made holds no data."""
+    """Return the target as it is; a staging database that no restore finished holds no data."""
     found = target.inspect_target(session, name)
     if found.exists and staging_database.is_unfinished(session, name):
         return dataclasses.replace(found, holds_data=False)

@@ -18,6 +18,9 @@ import typing as t
 if t.TYPE_CHECKING:
     from ....ground.errors import ProcessFailed
 
+KEPT = 4 << 20
+"""Bytes of messages that are kept from a program which names what it does and what fails, one by one."""
+
 LONGEST = 300
 """Characters of one part of a message that are reported: a statement may name thousands of tables."""
 

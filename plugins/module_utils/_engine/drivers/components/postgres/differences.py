@@ -50,14 +50,12 @@ class Difference:
         return f"{self.object}: {self.detail}"
 
 
-def compare(
-    source: Record, restored: Record, *, ignored_kinds: Collection[str] = (), properties: bool = False
-) -> list[Difference]:
+def compare(source: Record, restored: Record, *, ignored_kinds: Collection[str] = ()) -> list[Difference]:
     """
     Return what differs, failures first, each list in the order of names. An empty list means the same database.
 
     `ignored_kinds` are kinds of objects that the restore left out on purpose (see catalogue_objects.kind), such as
-    `publication` in a scratch cluster. With `properties` the databases' own owner, settings and grants count too.
+    `publication` in a scratch cluster. The databases' own owner, settings and grants are `changed_properties`.
     """
     for proof in (source, restored):
         if proof.get("format") != FORMAT:
@@ -71,7 +69,6 @@ def compare(
         *_large_objects(source, restored),
         *_objects(source, restored, frozenset(ignored_kinds)),
         *_tablespaces(source, restored),
-        *(changed_properties(source["properties"], restored["properties"]) if properties else ()),
     ]
     return sorted(found, key=lambda difference: (difference.note, _ORDER[difference.what], difference.object))
 

@@ -15,12 +15,15 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ....ground.errors import Busy, DatabaseError, ProcessFailed, UsageError
+from ....ground.errors import Busy, DatabaseError, ProcessFailed
+from ....ground.process import Producer
+from ....ground.units import human_size
 from . import diagnostics
+from .accepted import accepts
 from .connection import child_environment, one, qualified, quote_identifier, rows
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ....ground.process import Argument
     from .connection import Connection, Login
@@ -36,6 +39,10 @@ TOLD = (r"there are circular foreign-key constraints (on this table|among these 
 other; whether several tables load is what a validation shows."""
 
 
+LAST = 4096
+"""Characters of a program's words that an error's details hold."""
+
+
 def command(
     programs: Programs,
     member: Member,
@@ -44,23 +51,21 @@ def command(
     database: str,
     *,
     environ: Mapping[str, str],
-    lock_wait_ms: int | None = None,
 ) -> tuple[list[Argument], dict[str, str]]:
     """
     Return argv and environment of the pg_dump that writes `member` to its standard output.
 
-    `lock_wait_ms` bounds its waiting for locks: an ALTER that queues between us and our child is a deadlock that
+    It waits for locks no longer than the snapshot did: an ALTER that queues between us and our child is a deadlock that
     PostgreSQL cannot see. `lock_refused` tells that failure; then release everything and try again.
     """
     sections = ("pre-data", "post-data") if member.role == "schema" else ("data",)
-    wait = held.lock_timeout_ms if lock_wait_ms is None else lock_wait_ms
     argv: list[Argument] = [
         programs.path("pg_dump"),
         "--format=custom",
         "--compress=0",
         "--no-password",
         f"--snapshot={held.snapshot_id}",
-        f"--lock-wait-timeout={wait}",
+        f"--lock-wait-timeout={held.lock_timeout_ms}",
         *(f"--section={section}" for section in sections),
         *_patterns(held.connection, member),
     ]
@@ -94,24 +99,45 @@ def explain(error: ProcessFailed, database: str) -> DatabaseError | Busy:
     return DatabaseError(cause, "Check the PostgreSQL server log.", stderr=said)
 
 
-def unaccepted_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
+def start(argv: Sequence[Argument], environment: Mapping[str, str]) -> Producer:
+    """Start a `command`, of which all warnings are kept."""
+    return Producer(argv, env=environment, tail=diagnostics.KEPT)
+
+
+def require_accepted(child: Producer, accepted: Sequence[str]) -> None:
+    """Raise DatabaseError when a pg_dump that ended well warned of what no pattern of `accepted` finds."""
+    said = child.stderr
+    if child.said_more:
+        raise DatabaseError(
+            f"pg_dump printed more than {human_size(diagnostics.KEPT)} of warnings, so not all of them were read.",
+            "Fix the cause of the last ones, which are in the details (stderr), and back up again.",
+            stderr=said[-LAST:],
+        )
+    if left_out := unaccepted_warnings(said, accepted):
+        raise DatabaseError(
+            f"pg_dump warned: {left_out[0]}.",
+            "Fix the cause, or add a pattern for it to accept_warnings if the loss is intended.",
+            warnings=left_out,
+            stderr=said[-LAST:],
+        )
+
+
+def unaccepted_warnings(stderr: str, accepted: Sequence[str] = ()) -> list[str]:
     """
     Return the messages of a program that ended well and that no pattern of `accepted` (regular expressions) finds.
 
     Any of them fails the backup: pg_dump warns where it leaves something out.
     """
-    patterns = [_compiled(pattern) for pattern in (*accepted, *ACCEPTED, *TOLD)]
-    return [text for text in map(str, diagnostics.read(stderr)) if not any(one.search(text) for one in patterns)]
+    known = (*accepted, *ACCEPTED, *TOLD)
+    return [text for text in map(str, diagnostics.read(stderr)) if not accepts(known, text)]
 
 
-def told_warnings(stderr: str, accepted: Iterable[str] = ()) -> list[str]:
+def told_warnings(stderr: str, accepted: Sequence[str] = ()) -> list[str]:
     """Return the messages that are reported and fail nothing, except those that `accepted` knows."""
-    known = [_compiled(pattern) for pattern in accepted]
-    told = [re.compile(pattern) for pattern in TOLD]
     return [
         f"pg_dump warned: {text}."
         for text in map(str, diagnostics.read(stderr))
-        if any(one.search(text) for one in told) and not any(one.search(text) for one in known)
+        if accepts(TOLD, text) and not accepts(accepted, text)
     ]
 
 
@@ -127,15 +153,6 @@ def server_warnings(connection: Connection) -> tuple[str, ...]:
     if not recorded or not actual or recorded == actual:
         return ()
     return (f"(?s)(?=.*{re.escape(recorded)})(?=.*{re.escape(actual)})",)
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as exc:
-        raise UsageError(
-            f"The pattern {pattern!r} is not a regular expression: {exc}.", "Correct it.", field="accept_warnings"
-        ) from exc
 
 
 def _language(connection: Connection) -> str:

@@ -117,7 +117,6 @@ def require(losses: Sequence[Loss]) -> None:
         "Nothing was replaced. Fix the cause, or restore without them, what depends on them, and the rows of tables "
         f"among them, by accept_failed (lifeboat_accept_failed): {'; '.join(roots[:SHOWN])}{more}.",
         failed=roots,
-        lost=[loss.name for loss in refused],
     ).naming(f"{first.name}: {first.reason}")
 
 
@@ -143,8 +142,14 @@ def _explains(name: str, difference: Difference) -> bool:
 
 
 def _mentions(identity: str, schema: str, name: str) -> bool:
-    before = "" if schema == "-" else re.escape(schema) + r'"?\."?'
-    return re.search(rf"(?<!\w){before}{re.escape(name)}(?!\w)", identity) is not None
+    before = "" if schema == "-" else _written(schema) + r"\."
+    return re.search(rf'(?<![\w$"]){before}{_written(name)}', identity) is not None
+
+
+def _written(name: str) -> str:
+    """Return the pattern of `name` as PostgreSQL writes it: plain or in quotes, and never the beginning of another."""
+    quoted = name.replace('"', '""')
+    return rf'(?:{re.escape(name)}(?![\w$])|"{re.escape(quoted)}"(?!"))'
 
 
 _OF_A_TABLE = frozenset({"CONSTRAINT", "FK CONSTRAINT", "CHECK CONSTRAINT", "TRIGGER", "POLICY", "RULE", "DEFAULT"})

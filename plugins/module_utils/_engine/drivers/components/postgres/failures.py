@@ -177,13 +177,14 @@ def refused_with(start: t.Callable[[bytes], t.Any], conninfo: str) -> str:
     `start` is libpq's PQconnectStart. It is tried once more, with libpq's trace of the protocol in a file in memory
     (https://www.postgresql.org/docs/current/libpq-control.html).
     """
-    with disk.closing(os.memfd_create("lifeboat")) as trace:
+    # The copy is ours to close: libpq's trace ends with what it wrote, and leaves the file open.
+    with disk.closing(os.memfd_create("lifeboat")) as trace, disk.closing(os.dup(trace)) as copy:
         attempt = start(conninfo.encode())
         try:
-            attempt.trace(os.dup(trace))
+            attempt.trace(copy)
             _poll(attempt)
-            attempt.untrace()
         finally:
+            attempt.untrace()
             attempt.finish()
         found = _STATE.search(os.pread(trace, LONGEST, 0))
     return found[1].decode() if found else ""
@@ -191,7 +192,9 @@ def refused_with(start: t.Callable[[bytes], t.Any], conninfo: str) -> str:
 
 def _poll(attempt: t.Any) -> None:
     """Take the attempt to its end, as PQconnectPoll asks: 1 and 2 are PGRES_POLLING_READING and _WRITING."""
-    while (wanted := int(attempt.connect_poll())) in {1, 2}:
-        socket = [attempt.socket]
-        if not any(select.select(socket if wanted == 1 else [], socket if wanted == 2 else [], [], WAIT)):
+    events = {1: select.POLLIN, 2: select.POLLOUT}
+    while (wanted := int(attempt.connect_poll())) in events:
+        waiting = select.poll()
+        waiting.register(attempt.socket, events[wanted])
+        if not waiting.poll(WAIT * 1000):
             return

@@ -12,13 +12,14 @@ Judged by effect and not by grants: an owner who dumps a database of its own nee
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from ....ground.errors import DatabaseError
 from . import unrestorable
+from .accepted import accepts
 from .connection import one, quote_identifier, rows
 from .server import OLDEST_MAJOR, Finding, inspect
+from .sessions import CONNECTED
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,14 +40,13 @@ def preflight(connection: Connection, programs: Programs | None = None, *, sessi
     if programs is not None:
         found += outdated(programs)
     if sessions:
-        found += _room(connection, server, sessions)
+        found += _room(connection, sessions)
     return sorted(found, key=lambda finding: finding.severity)
 
 
 def free_sessions(connection: Connection) -> tuple[int, str]:
     """Return how many sessions more may be open at once, whatever their databases, and whose limit that is."""
-    superuser = inspect(connection).superuser
-    limits = rows(connection, _LIMITS, [superuser, superuser])
+    limits = rows(connection, _LIMITS)
     return min((max(int(free), 0), str(name)) for name, free in limits if not name.startswith("database "))
 
 
@@ -57,11 +57,7 @@ def require(findings: Iterable[Finding], accepted: Sequence[str] = ()) -> list[F
     Raise DatabaseError on any other error; all of them are in its `details`.
     """
     listed = list(findings)
-    errors = [
-        finding
-        for finding in listed
-        if finding.severity == "error" and not any(re.search(pattern, finding.cause) for pattern in accepted)
-    ]
+    errors = [finding for finding in listed if finding.severity == "error" and not accepts(accepted, finding.cause)]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise DatabaseError(
@@ -110,9 +106,9 @@ def _surroundings(connection: Connection) -> Iterator[Finding]:
         )
 
 
-def _room(connection: Connection, server: ServerInfo, sessions: int) -> Iterator[Finding]:
+def _room(connection: Connection, sessions: int) -> Iterator[Finding]:
     """Find a limit on sessions that the dump would meet. Superusers have none but the server's own."""
-    for limit, free in rows(connection, _LIMITS, [server.superuser, server.superuser]):
+    for limit, free in rows(connection, _LIMITS):
         if free < sessions:
             yield Finding(
                 "error",
@@ -237,22 +233,23 @@ _QUESTIONS: tuple[tuple[t.Literal["error", "warning"], str, str, str, str], ...]
 )
 """Each with the count and an example that its query gives. The first two are for superusers as well."""
 
-# The session that asks is counted already. Others' sessions are seen by everyone, but not what they do.
-_LIMITS = """
-SELECT s.name, s.most - s.used FROM (
-  SELECT 'role ' || quote_ident(r.rolname) AS name, r.rolconnlimit AS most,
-         (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = r.oid) AS used
-    FROM pg_catalog.pg_roles r WHERE r.rolname = session_user AND r.rolconnlimit >= 0 AND NOT %s
-  UNION ALL
-  SELECT 'database ' || quote_ident(d.datname), d.datconnlimit,
-         (SELECT count(*) FROM pg_catalog.pg_stat_activity a
-           WHERE a.datid = d.oid AND a.backend_type = 'client backend')
-    FROM pg_catalog.pg_database d WHERE d.datname = current_database() AND d.datconnlimit >= 0 AND NOT %s
-  UNION ALL
-  SELECT 'the server (max_connections)', current_setting('max_connections')::integer,
-         (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.backend_type = 'client backend')
-) AS s
-"""
+# The session that asks is counted already.
+_LIMITS = f"""
+WITH connected AS ({CONNECTED}), me AS (SELECT * FROM pg_catalog.pg_roles WHERE rolname = session_user)
+SELECT 'role ' || quote_ident(me.rolname), me.rolconnlimit - (SELECT count(*) FROM connected WHERE usesysid = me.oid)
+  FROM me WHERE me.rolconnlimit >= 0 AND NOT me.rolsuper
+UNION ALL
+SELECT 'database ' || quote_ident(d.datname), d.datconnlimit - (SELECT count(*) FROM connected WHERE datid = d.oid)
+  FROM pg_catalog.pg_database d, me
+ WHERE d.datname = current_database() AND d.datconnlimit >= 0 AND NOT me.rolsuper
+UNION ALL
+SELECT 'the server (max_connections)', current_setting('max_connections')::integer - (SELECT count(*) FROM connected)
+       - CASE WHEN me.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::integer END
+       - CASE WHEN me.rolsuper OR EXISTS (SELECT FROM pg_catalog.pg_roles
+                                           WHERE rolname = 'pg_use_reserved_connections' AND pg_has_role(oid, 'USAGE'))
+              THEN 0 ELSE coalesce(current_setting('reserved_connections', true), '0')::integer END
+  FROM me
+"""  # noqa: S608 - constants
 
 _COLLATION = """
 SELECT datname::text, datcollversion, pg_database_collation_actual_version(oid) FROM pg_catalog.pg_database

@@ -124,6 +124,21 @@ class BackupContents:
         return frozenset(role["name"] for role in self.roles["roles"])
 
     @property
+    def dumped_by(self) -> str:
+        """The version of the pg_dump that made it, such as 17.6."""
+        return str(self.backup.manifest.versions.get("pg_dump", ""))
+
+    @property
+    def dump_major(self) -> int:
+        """The major version of that pg_dump, 0 where it is not known."""
+        return int(self.dumped_by.split(".", 1)[0] or 0)
+
+    @property
+    def source_major(self) -> int:
+        """The major version of the source's server."""
+        return int(self.detail["source"]["server_version_num"]) // 10000
+
+    @property
     def table_bytes(self) -> int:
         """Bytes of all tables in the source, without indexes."""
         return sum(int(table["bytes"]) for table in self.detail["tables"])

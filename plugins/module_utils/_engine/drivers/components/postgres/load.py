@@ -64,6 +64,8 @@ class Loader:
         self.entries = restorer.contents(tools, self._archive)
         self.rest_entries = restorer.stream_contents(tools, self._source.member(layout.rest.number))
         self._losses = Losses(self.entries, self._owners, accepted)
+        self.missing: frozenset[str] | None = None
+        """What of the structure could not be created, by name; None until that was tried to its end."""
 
     def __enter__(self) -> t.Self:
         return self
@@ -98,6 +100,7 @@ class Loader:
     def _structure(self, database: str, chosen: Choice) -> None:
         numbers = self._ordered(chosen.structure)
         self._losses.add(self._pass(database, numbers, "pre-data", jobs=1, doing="creating the schema"))
+        self.missing = frozenset(loss.name for loss in self._losses.found)
         self._losses.require()
 
     def _data(self, database: str, chosen: Choice) -> None:
@@ -211,7 +214,7 @@ class Loader:
         return failures
 
     def _later(self, database: str, numbers: Sequence[int], *, jobs: int) -> list[tuple[int, str]]:
-        """Make entries, and give what failed twice: beside others it may have met a lock or a deadlock."""
+        """Make entries, and return what failed twice: beside others it may have met a lock or a deadlock."""
         doing = "creating indexes and constraints"
         failed = self._pass(database, numbers, "post-data", jobs=jobs, doing=doing, last=False)
         if not failed:

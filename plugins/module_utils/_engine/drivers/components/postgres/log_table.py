@@ -206,7 +206,7 @@ def doubled(session: Connection, table: Table, log: str) -> int | None:
 
 
 def insert(session: Connection, table: Table, records: Iterable[dict[str, t.Any]]) -> list[int]:
-    """Write rows, and give the ids of those that were not there."""
+    """Write rows, and return the ids of those that were not there."""
     names = ", ".join(COLUMNS)
     shape = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     query = (
@@ -241,7 +241,7 @@ def backups(session: Connection, table: Table, log: str) -> list[tuple[t.Any, ..
 def set_forecasts(session: Connection, table: Table, forecasts: Iterable[dict[str, t.Any]]) -> None:
     """Write `retention_type` and `retention_expires_at` of rows by their `id`."""
     for batch in _batches(forecasts):
-        rows(session, _OUTLOOK.format(table=table.in_query), [json.dumps(batch)])
+        rows(session, _FORECASTS.format(table=table.in_query), [json.dumps(batch)])
 
 
 def _batches(records: Iterable[dict[str, t.Any]]) -> Iterator[list[dict[str, t.Any]]]:
@@ -310,7 +310,7 @@ SELECT id, application, component, backup_id, created_at, coalesce(metadata ->> 
   FROM {table}
  WHERE log = %s AND operation = 'backup' AND status = 'completed' AND backup_id IS NOT NULL"""
 
-_OUTLOOK = """
+_FORECASTS = """
 UPDATE {table} AS b
    SET retention_type = r.retention_type, retention_expires_at = r.retention_expires_at
   FROM jsonb_to_recordset(%s::jsonb) AS r (id bigint, retention_type text, retention_expires_at timestamptz)

@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import typing as t
 
 from ....ground import private_files, vaults
 from ....ground.errors import UsageError
 
+if t.TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
 NAME_BYTES = 63
-PASSWORD_LIMIT = 64 << 10
 """PostgreSQL cuts longer names without a word, and would so connect to another database."""
+
+PASSWORD_LIMIT = 64 << 10
+"""Bytes of a password's file that are read."""
 
 SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - where servers put their sockets
 
@@ -54,8 +60,17 @@ class Login:
         return self.password or (_read_password(self.password_file) if self.password_file else "")
 
 
+def forget_environment(environ: MutableMapping[str, str]) -> None:
+    """
+    Remove what libpq reads from this process's environment: a PGUSER or PGSERVICE of the caller's shell leads no
+    session elsewhere, neither ours nor a child's.
+    """
+    for name in [name for name in environ if name.startswith("PG")]:
+        del environ[name]
+
+
 def check_name(name: str, field: str) -> str:
-    """Return `name`. Raise UsageError when PostgreSQL could not hold it is."""
+    """Return `name`. Raise UsageError when PostgreSQL could not hold it."""
     if not name:
         raise UsageError(f"{field} is empty.", "Set a name.", field=field)
     if "\0" in name:

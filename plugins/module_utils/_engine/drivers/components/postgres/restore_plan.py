@@ -90,7 +90,7 @@ class RestorePlan(abc.ABC):
         )
 
     def _swap(self, restored: str, kept: str | None, *, force: bool) -> None:
-        """Return `restored` the target's name, and what has that the name `kept`."""
+        """Rename `restored` to the target's name, and what has that name to `kept`."""
         swap.swap(
             self._session,
             restored=restored,

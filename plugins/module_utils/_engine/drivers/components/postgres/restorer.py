@@ -19,8 +19,8 @@ import typing as t
 
 from ....ground import disk, process
 from ....ground.errors import DatabaseError, ProcessFailed
-from . import toc
-from .connection import child_environment, one
+from . import diagnostics, toc
+from .connection import child_environment, conninfo, one
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,9 +31,6 @@ if t.TYPE_CHECKING:
 
 MAINTENANCE_MEMORY = 256 << 20
 """Bytes for one index build, at most: beyond it sorts gain little and several builds run at once."""
-
-SAID = 4 << 20
-"""Bytes of messages that are kept from a program which names what it does and what fails, one by one."""
 
 _READY = (
     "role=none",
@@ -111,7 +108,7 @@ def path_of(handle: int) -> str:
 
 def target(database: str) -> str:
     """Return the option that makes pg_restore connect to exactly the database of this name."""
-    return "--dbname=dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"--dbname={conninfo(database)}"
 
 
 def contents(tools: Tools, archive: int) -> tuple[toc.Entry, ...]:
@@ -153,7 +150,7 @@ def run(
             handles.append(stack.enter_context(memory_file(toc.listing(numbers))))
             given.insert(0, f"--use-list={path_of(handles[-1])}")
         argv, environment = tools.restore(target(database), *given), tools.environment(database, helpers=helpers)
-        child = stack.enter_context(process.Consumer(argv, env=environment, pass_fds=handles, tail=SAID))
+        child = stack.enter_context(process.Consumer(argv, env=environment, pass_fds=handles, tail=diagnostics.KEPT))
         if workers:
             stack.enter_context(workers.running(child))
         _feed(child, blocks, whole=whole)

@@ -83,7 +83,7 @@ def choose(target: Connection, recorded: Mapping[str, t.Any], wish: Wish) -> Rol
     """Decide what is made of the `recorded` roles on `target`, by its roles and the `wish`."""
     there = {name: list(powers) for name, *powers in rows(target, _THERE)}
     wanted = needed(recorded)
-    lacking = [role for role in recorded["roles"] if role["name"] not in there]
+    lacking = recorded_roles.lacking(recorded, there)
     chosen = [role for role in lacking if wish.which == "all" or (wish.which == "needed" and role["name"] in wanted)]
     created = [role["name"] for role in chosen]
     left_out = [role["name"] for role in lacking if role["name"] not in created]
@@ -95,10 +95,7 @@ def choose(target: Connection, recorded: Mapping[str, t.Any], wish: Wish) -> Rol
         withheld += [f"{role['name']} is created without {power.upper()}" for power in powers]
     mighty = _mighty(there, rows(target, _MEMBERS), wish)
     modern = target.info.server_version >= 160000
-    for membership in recorded["memberships"]:
-        sides = {membership["role"], membership["member"]}
-        if not sides & set(created) or not sides <= {*created, *there}:
-            continue
+    for membership in recorded_roles.memberships_of(recorded, created, there):
         if membership["role"] in mighty:
             withheld.append(f"{membership['member']} is created without membership in {membership['role']}")
         else:

@@ -17,7 +17,7 @@ import typing as t
 from ....ground import process
 from ....ground.errors import ProcessFailed
 from . import diagnostics
-from .connection import child_environment, one, quote_identifier, quote_literal, rows
+from .connection import child_environment, conninfo, one, quote_identifier, quote_literal, rows
 from .encodings import is_text, raw_names
 from .settings import assignment
 
@@ -73,9 +73,7 @@ def _read(connection: Connection) -> Record:
 
 def text(programs: Programs, login: Login, database: str, *, passwords: bool, environ: Mapping[str, str]) -> str:
     """Return what `pg_dumpall --globals-only` writes: for people who restore by hand, no part of a restore by us."""
-    # pg_dumpall expands this option as libpq does a dbname, so the name is quoted as a value of its own.
-    chosen = "dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    argv = [programs.path("pg_dumpall"), "--globals-only", "--no-password", f"--database={chosen}"]
+    argv = [programs.path("pg_dumpall"), "--globals-only", "--no-password", f"--database={conninfo(database)}"]
     if not passwords:
         argv.append("--no-role-passwords")
     environment = child_environment(login, database, environ)
@@ -108,21 +106,30 @@ def missing(target: Connection, recorded: Record, *, login: bool = True, passwor
     Return the statements that create the recorded roles which `target` lacks, in an order that works.
 
     With `login=False` no created role can log in, with `passwords=False` none has a password: for scratch clusters.
-    A role that exists is left as it is; a membership is granted only where one of both sides is created here.
+    A role that exists is left as it is.
     """
     present = names(target)
-    roles = [role for role in recorded["roles"] if role["name"] not in present]
-    created = {role["name"] for role in roles}
+    roles = lacking(recorded, present)
     statements: list[str] = []
     for role in roles:
         statements += create_role(role, login=login, password=passwords)
-    usable = present | created
     modern = target.info.server_version >= 160000
-    for membership in recorded["memberships"]:
-        sides = {membership["role"], membership["member"]}
-        if sides & created and sides <= usable:
-            statements.append(grant(membership, modern=modern))
-    return statements
+    granted = memberships_of(recorded, {role["name"] for role in roles}, present)
+    return [*statements, *(grant(membership, modern=modern) for membership in granted)]
+
+
+def lacking(recorded: Mapping[str, t.Any], present: Collection[str]) -> list[Record]:
+    """Return the recorded roles that are not among those `present`."""
+    return [role for role in recorded["roles"] if role["name"] not in present]
+
+
+def memberships_of(recorded: Mapping[str, t.Any], created: Collection[str], present: Collection[str]) -> list[Record]:
+    """Return the memberships that come with the `created` roles: one side is one of them, and both sides are there."""
+    return [
+        membership
+        for membership in recorded["memberships"]
+        if (sides := {membership["role"], membership["member"]}) & {*created} and sides <= {*created, *present}
+    ]
 
 
 def missing_tablespaces(target: Connection, recorded: Record, used: Collection[str] | None = None) -> list[str]:

@@ -71,7 +71,7 @@ def require(field: str) -> None:
 
 def drop_keyrings(field: str) -> None:
     """
-    Return this thread, and what it starts from now on, an empty keyring: possession of one survives a change of user.
+    Give this thread, and what it starts from now on, an empty keyring: possession of one survives a change of user.
 
     Raise UsageError when the library for it is missing.
     """

@@ -49,9 +49,7 @@ class Prepared:
 
 def programs(contents: BackupContents, world: World) -> server.Programs:
     """Find the programs of a server that takes this backup."""
-    dumped_by = contents.backup.manifest.versions.get("pg_dump", "")
-    source = int(contents.detail["source"]["server_version_num"]) // 10000
-    return server.programs(max(source, int(dumped_by.split(".", 1)[0] or 0)), environ=world.environ)
+    return server.programs(max(contents.source_major, contents.dump_major), environ=world.environ)
 
 
 @contextlib.contextmanager
@@ -94,13 +92,13 @@ def _memory(contents: BackupContents) -> int:
 
 
 def _superuser(contents: BackupContents) -> str:
-    """Return the cluster the source's superuser where its name is known: it stands in grants on system objects."""
+    """Return the name of the source's superuser where it is known: it stands in grants on system objects."""
     supers = [role["name"] for role in contents.roles["roles"] if role["superuser"]]
     return "postgres" if "postgres" in supers or not supers else str(supers[0])
 
 
 def _create(session: staging_database.Session, recorded: dict[str, t.Any], notes: list[str]) -> frozenset[str]:
-    """Create the database, and give the properties for which others stand in."""
+    """Create the database, and return the properties for which others stand in."""
     try:
         statements = properties.statements(recorded, DATABASE, "create", tablespaces=())
         for statement in statements:

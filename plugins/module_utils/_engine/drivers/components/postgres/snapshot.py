@@ -95,7 +95,6 @@ class Held:
     tables: tuple[Table, ...]
     sequences: tuple[SequenceState, ...]
     lock_timeout_ms: int
-    attempts: int
 
     def assure(self, *, failed: bool = False) -> tuple[str, ...]:
         """
@@ -130,34 +129,30 @@ def hold(
     *,
     sleep: Callable[[float], None],
     lock_timeout_ms: int = 10_000,
-    attempts: int = ATTEMPTS,
     choose: Choice | None = None,
-    exported: Callable[[], None] = lambda: None,
 ) -> Iterator[Held]:
     """
     Export a snapshot of `database` and lock what it shows, until the `with` block ends.
 
-    `choose` picks tables; without it all are taken. `exported` is called between the export and the locks. Raise
-    Busy when a table stays locked by somebody or keeps changing through all `attempts`.
+    `choose` picks tables; without it all are taken. Raise Busy when a table stays locked by somebody or keeps changing
+    through all ATTEMPTS.
     """
     with contextlib.closing(connect(login, database, lock_timeout_ms=lock_timeout_ms)) as connection:
         server = inspect(connection)
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 with contextlib.closing(connect(login, database, read_only=True)) as outside:
-                    snapshot_id, tables, sequences = _attempt(connection, outside, choose, exported)
+                    snapshot_id, tables, sequences = _attempt(connection, outside, choose)
                 break
             except _Changed as exc:
                 execute(connection, "ROLLBACK")
-                if attempt == attempts:
+                if attempt == ATTEMPTS:
                     raise Busy(
-                        f"The tables of database {database!r} could not be locked in {attempts} attempts: {exc.what}.",
+                        f"The tables of database {database!r} could not be locked in {ATTEMPTS} attempts: {exc.what}.",
                         "Try again when no schema change, TRUNCATE or VACUUM FULL is running, or raise lock_timeout.",
                     ).naming(exc.what) from exc
                 sleep(FIRST_PAUSE * 2 ** (attempt - 1))
-        yield Held(
-            connection, login, database, snapshot_id, server, tables, sequences, lock_timeout_ms, attempts=attempt
-        )
+        yield Held(connection, login, database, snapshot_id, server, tables, sequences, lock_timeout_ms)
 
 
 class _Changed(Exception):
@@ -169,11 +164,10 @@ class _Changed(Exception):
 
 
 def _attempt(
-    connection: Connection, outside: Connection, choose: Choice | None, exported: Callable[[], None]
+    connection: Connection, outside: Connection, choose: Choice | None
 ) -> tuple[str, tuple[Table, ...], tuple[SequenceState, ...]]:
     execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     snapshot_id = str(one(connection, "SELECT pg_export_snapshot()"))
-    exported()
     with _changes():
         tables = read_tables(connection)
         if choose is not None:

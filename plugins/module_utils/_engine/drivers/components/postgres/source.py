@@ -18,14 +18,27 @@ import functools
 import threading
 import typing as t
 
-from ....ground import process
 from ....ground.errors import Busy, DatabaseError, ProcessFailed, UsageError, require_one_of
 from ....ground.streams import counted
 from ....ground.units import human_size
 from ....ground.verbs import PROOFS
 from ....ground.workers import WorkerPool
 from ..source import Captured, Preview
-from . import capacity, connection, dump, grants, layout, locks, members, omissions, proof, roles, server, snapshot
+from . import (
+    accepted,
+    capacity,
+    connection,
+    dump,
+    grants,
+    layout,
+    locks,
+    members,
+    omissions,
+    proof,
+    roles,
+    server,
+    snapshot,
+)
 from .detail import describe
 
 if t.TYPE_CHECKING:
@@ -79,6 +92,7 @@ class DatabaseSource:
             raise UsageError(f"{self.jobs} jobs is out of range.", "Set jobs to a value from 1 to 64.", field="jobs")
         if self.lock_timeout <= 0:
             raise UsageError("The lock_timeout is not positive.", "Set a duration such as 10s.", field="lock_timeout")
+        accepted.check(self.accept_warnings)
 
     def preview(self, _known: Known, world: World, /) -> Preview:
         """
@@ -221,23 +235,14 @@ class _Dump:
             self._programs, member, self._held, source.login, source.database, environ=environ
         )
         shown = self._sink.progress.member(f"{member.number:04d}")
-        with process.Producer(argv, env=environment) as child:
+        with dump.start(argv, environment) as child:
             try:
                 self._sink.member(member.number, counted(self._pool.guarded(child), shown.note))
             except ProcessFailed as exc:
                 raise dump.explain(exc, source.database) from exc
-            self._require_accepted(child.stderr)
+            dump.require_accepted(child, (*source.accept_warnings, *self._usual))
         self._warnings += dump.told_warnings(child.stderr, source.accept_warnings)
         shown.finish()
-
-    def _require_accepted(self, stderr: str) -> None:
-        if left_out := dump.unaccepted_warnings(stderr, (*self._source.accept_warnings, *self._usual)):
-            raise DatabaseError(
-                f"pg_dump warned: {left_out[0]}.",
-                "Fix the cause, or add a pattern for it to accept_warnings if the loss is intended.",
-                warnings=left_out,
-                stderr=stderr,
-            )
 
     def _keep(self, detail: dict[str, t.Any]) -> None:
         try:

@@ -58,7 +58,7 @@ class Session:
         return bool(one(self.connection, query, [_lock_of(name)]))
 
     def unlock(self, name: str) -> None:
-        """Return the name free again."""
+        """Release the lock of the name."""
         one(self.connection, "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_lock_of(name)])
 
 
@@ -92,7 +92,7 @@ def temporary_name(target: str, token: str) -> str:
 
 
 def kept_name(target: str, stamp: str) -> str:
-    """Return the name under which the replaced database is kept; `stamp` is a time such as 20261121T020000."""
+    """Return the name under which the replaced database is kept; `stamp` is a time such as 20261121_020000."""
     suffix = f"_before_{stamp}"
     return cut(target, NAME_BYTES - len(suffix)) + suffix
 
@@ -103,7 +103,7 @@ def mark_of(backup_id: str, target: str, recovery_id: str, maker: str, token: st
 
 
 def drop_leftovers(session: Session, target: str) -> list[str]:
-    """Drop what killed runs of this host left of restores into `target`, and give the names."""
+    """Drop what killed runs of this host left of restores into `target`, and return the names."""
     dropped: list[str] = []
     for record in _unfinished(session):
         if record.target != target or not session.lock(record.name):

@@ -13,13 +13,12 @@ lock on the name: clients that reconnect at once wait at that lock, and find the
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
 import typing as t
 
 from ....ground.errors import Busy, RecoveryError
-from . import properties
-from .connection import connect_server, execute, explained, one, quote_identifier, rows
+from . import properties, sessions
+from .connection import connect_server, execute, explained, quote_identifier
 from .encodings import raw_names
 
 if t.TYPE_CHECKING:
@@ -29,37 +28,6 @@ if t.TYPE_CHECKING:
 
 PAUSE = 0.1
 """Seconds between two rounds of ending sessions; the server looks ten times a second whether they are gone."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sessions:
-    """Who is connected to a database: how many sessions of each application (and user)."""
-
-    counts: tuple[tuple[str, int], ...]
-
-    @property
-    def total(self) -> int:
-        """How many there are."""
-        return sum(count for _name, count in self.counts)
-
-    def __str__(self) -> str:
-        return ", ".join(f"{count} of {name}" for name, count in self.counts)
-
-
-def sessions(session: Session, database: str) -> Sessions:
-    """Say who is connected to `database`, autovacuum not counted: it gives way by itself."""
-    return Sessions(tuple((name, int(count)) for name, count in rows(session.connection, _SESSIONS, [database])))
-
-
-def refuse_sessions(session: Session, database: str) -> None:
-    """Raise Busy when anybody is connected to `database`."""
-    found = sessions(session, database)
-    if found.total:
-        raise Busy(
-            f"The database {database!r} is in use: {found}.",
-            "Stop these programs, or set force_disconnect: true to end their sessions.",
-            sessions=dict(found.counts),
-        )
 
 
 def swap(
@@ -79,7 +47,7 @@ def swap(
     when the server refuses; then everything is as before.
     """
     if kept is not None and not force:
-        refuse_sessions(session, target)
+        sessions.refuse(session.connection, target)
     ending = [restored] if kept is None else [restored, *([target] if force else [])]
     with _ending(session, ending), explained("swapping the databases"), session.connection.transaction():
         # A server that crashes right after must come back with the swap that we are about to report.
@@ -111,11 +79,10 @@ def _ending(session: Session, databases: list[str]) -> Iterator[None]:
     with contextlib.closing(connect_server(session.login)) as other, raw_names(other):
 
         def end() -> None:
-            # A role that may not end somebody's session leaves it, and the rename says so.
-            with contextlib.suppress(RecoveryError):
-                one(other, _END, [databases])
-                while not done.wait(PAUSE):
-                    one(other, _END, [databases])
+            # What this role may not end stays, and the rename says so.
+            sessions.end(other, databases)
+            while not done.wait(PAUSE):
+                sessions.end(other, databases)
 
         thread = threading.Thread(target=end, daemon=True)
         thread.start()
@@ -124,17 +91,3 @@ def _ending(session: Session, databases: list[str]) -> Iterator[None]:
         finally:
             done.set()
             thread.join()
-
-
-_SESSIONS = """
-SELECT coalesce(nullif(application_name, ''), 'an unnamed program') || ' (' || coalesce(usename::text, '?') || ')',
-       count(*)
-  FROM pg_catalog.pg_stat_activity
- WHERE datname = %s AND backend_type IN ('client backend', 'walsender', 'logical replication worker')
- GROUP BY 1 ORDER BY 2 DESC, 1
-"""
-
-_END = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
- WHERE datname = ANY (%s) AND pid <> pg_backend_pid()
-"""

@@ -122,9 +122,17 @@ class TablesPlan(RestorePlan):
         return Committed(identity)
 
     def settle(self) -> tuple[str, ...]:
-        """Gather the planner's statistics."""
-        with contextlib.suppress(RecoveryError), self._run.phases("statistics"):
-            self._analyze(self.target)
+        """Gather the planner's statistics, of these tables alone where others were there before."""
+        with self._run.phases("statistics"):
+            return self._analyze_tables() if self._exists else self._analyze(self.target)
+
+    def _analyze_tables(self) -> tuple[str, ...]:
+        names = ", ".join(qualified(*table) for table in self._tables)
+        try:
+            with contextlib.closing(connect(self._wanted.login, self.target)) as connection:
+                execute(connection, f"ANALYZE {names}")
+        except RecoveryError as exc:
+            return (f"ANALYZE failed: {exc.cause} Run ANALYZE {names} in {self.target}.",)
         return ()
 
     def _identity(self, database: str) -> int:
@@ -177,14 +185,17 @@ class TablesPlan(RestorePlan):
             )
 
     def _refuse_present(self, tables: Sequence[tuple[str, str]]) -> None:
-        with contextlib.closing(connect(self._wanted.login, self.target, read_only=True)) as connection:
-            there = {(schema, name) for schema, name, _oid in rows(connection, _RELATIONS)}
-        if present := [qualified(*table) for table in tables if table in there]:
+        if present := self._present(tables):
             raise DatabaseError(
                 f"The database {self.target!r} already has {', '.join(present)}.",
                 "Rename it there, or omit target_db: the tables then go into a new database.",
                 tables=present,
             ).naming(*present)
+
+    def _present(self, tables: Sequence[tuple[str, str]]) -> list[str]:
+        with contextlib.closing(connect(self._wanted.login, self.target, read_only=True)) as connection:
+            there = {(schema, name) for schema, name, _oid in rows(connection, _RELATIONS)}
+        return [qualified(*table) for table in tables if table in there]
 
     @contextlib.contextmanager
     def _dropped_on_failure(self, tables: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -192,17 +203,29 @@ class TablesPlan(RestorePlan):
         try:
             yield self.target
         except BaseException as exc:
-            # Nothing of these names was there before; what could not be made, somebody else may have made meanwhile.
-            lost = t.cast("t.Any", exc.details.get("lost", ())) if isinstance(exc, RecoveryError) else ()
-            ours = [table for table in tables if toc.plain(f"TABLE {' '.join(table)}") not in lost]
-            names = ", ".join(qualified(*table) for table in ours)
-            with (
-                contextlib.suppress(RecoveryError),
-                contextlib.closing(connect(self._wanted.login, self.target)) as connection,
-            ):
-                # Without CASCADE nothing else goes.
-                execute(connection, f"DROP TABLE IF EXISTS {names}")
+            if said := self._taken_back(tables):
+                (exc.advise if isinstance(exc, RecoveryError) else exc.add_note)(said)
             raise
+
+    def _taken_back(self, tables: Sequence[tuple[str, str]]) -> str:
+        """
+        Drop what this restore created of `tables`; return what is left to do about them.
+
+        Nothing of these names was there before. What it could not create, somebody else may have, and where it was
+        stopped before it knew, nobody can tell whose they are.
+        """
+        missing = self._loader.missing
+        ours = [table for table in tables if toc.plain(f"TABLE {' '.join(table)}") not in (missing or ())]
+        names = ", ".join(qualified(*table) for table in ours)
+        with contextlib.suppress(RecoveryError):
+            if not (ours if missing is not None else self._present(tables)):
+                return ""
+            if missing is not None:
+                with contextlib.closing(connect(self._wanted.login, self.target)) as connection:
+                    # Without CASCADE nothing else goes.
+                    execute(connection, f"DROP TABLE IF EXISTS {names}")
+                return ""
+        return f"The database {self.target!r} may still have {names}: drop those that this restore created."
 
 
 class TablesPlace:

@@ -12,15 +12,15 @@ import os
 import typing as t
 
 from ....ground.errors import DatabaseError, RecoveryError
-from . import role_choice
+from . import role_choice, sessions
 from .connection import connect, one, rows
 from .encodings import is_text, readable
-from .swap import sessions
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from .connection import Connection
+    from .layout import BackupContents
     from .server import Programs, ServerInfo
     from .staging_database import Session
     from .toc import Entry
@@ -67,16 +67,16 @@ def inspect_target(session: Session, name: str) -> Target:
     notes = [
         f"{count} standbys will replicate the change." for (count,) in rows(session.connection, _STANDBYS) if count
     ]
-    if here := sessions(session, name).total:
+    if here := sessions.of(session.connection, name).total:
         notes.append(f"{here} sessions are connected to {name}.")
     return Target(name, int(oid), _holds_data(session, name), int(size), free, tuple(stays), tuple(notes))
 
 
-def check_versions(target: ServerInfo, programs: Programs, source: Mapping[str, t.Any], dumped_by: str) -> None:
+def check_versions(target: ServerInfo, programs: Programs, contents: BackupContents) -> None:
     """Raise DatabaseError when the server or its programs are older than what the backup came from."""
     if target.in_recovery:
         raise DatabaseError("The server is a standby, which is read-only.", "Restore on the primary.")
-    major = int(source["server_version_num"]) // 10000
+    major = contents.source_major
     if target.major < major:
         raise DatabaseError(
             f"The backup is of PostgreSQL {major} and the server is {target.major}.",
@@ -84,9 +84,10 @@ def check_versions(target: ServerInfo, programs: Programs, source: Mapping[str, 
             backup_major=major,
             server_major=target.major,
         )
-    if programs.major < int(dumped_by.split(".", 1)[0] or 0):
+    if programs.major < contents.dump_major:
         raise DatabaseError(
-            f"The backup was made by pg_dump {dumped_by}, and only pg_restore {programs.version} is installed.",
+            f"The backup was made by pg_dump {contents.dumped_by}, and only pg_restore {programs.version} is "
+            "installed.",
             "Install the client package of that version or a newer one.",
         )
 
@@ -103,14 +104,17 @@ def check_extensions(connection: Connection, entries: Sequence[Entry]) -> None:
         )
 
 
-def check_space(free: int | None, needed: int) -> str:
-    """Return a note about the room on the server's disk. Raise DatabaseError when the tables alone do not fit."""
+def check_space(free: int | None, needed: int, *, beside: bool) -> str:
+    """
+    Return a note about the room on the server's disk. Raise DatabaseError when the tables alone do not fit; `beside`
+    says that the replaced database stays.
+    """
     if free is None:
         return "The free disk space of the server cannot be checked from this host."
     if free < needed:
         raise DatabaseError(
             f"The tables need {needed >> 20} MiB and the server's disk has {free >> 20} MiB left.",
-            "Free space, or use strategy: in_place, which needs no second copy.",
+            "Free space, or use strategy: in_place, which needs no second copy." if beside else "Free space on it.",
             free=free,
             needed=needed,
         )

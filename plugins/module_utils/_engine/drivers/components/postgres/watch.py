@@ -44,9 +44,18 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         while self.reason is None and not self._over.wait(STEP):
-            self.reason = next(filter(None, (check() for check in self._checks)), None)
+            self.reason = self._look()
         if self.reason is not None:
             self._end()
+
+    def _look(self) -> DatabaseError | None:
+        try:
+            return next(filter(None, (check() for check in self._checks)), None)
+        except Exception as exc:  # noqa: BLE001 - what nobody watches may take all there is
+            return DatabaseError(
+                f"The scratch cluster cannot be watched any more, so it was stopped: {exc}.",
+                "Find out what this host lacks, such as open files or memory, and run again.",
+            )
 
 
 def at_room(directory: str) -> Look:
