@@ -40,7 +40,7 @@ def document(**given: t.Any) -> dict[str, t.Any]:
 def health(place: Path, document: dict[str, t.Any]) -> t.Any:
     """Return what `lifeboat health` is asked on a host with these settings."""
     (place / "host.json").write_text(json.dumps(document))
-    return request_of(settings.read(str(place)), str(place))
+    return request_of(settings.read(str(place)), str(place), {})
 
 
 def test_the_command_knows_all_that_role_doctor_goes_by() -> None:
