@@ -63,7 +63,7 @@ class Shop:
         return {row["backup_id"]: row for row in found}
 
 
-def test_a_backup_that_is_right_is_marked_once_and_kept(shop):
+def test_a_backup_that_is_right_is_marked_by_every_test_and_kept(shop):
     first, second = shop.back_up(), shop.back_up()
     assert "restore_tested_mark" not in shop.validate(first, dry_run=True).facts
     assert not shop.rows()[first]["restore_tested"]
@@ -71,7 +71,7 @@ def test_a_backup_that_is_right_is_marked_once_and_kept(shop):
     assert shop.validate(first).facts["restore_tested_mark"]
     assert {identity: row["restore_tested"] for identity, row in shop.rows().items()} == {first: True, second: False}
     opened = catalogue.open_repository(shop.settings, shop.world())
-    assert len(opened.marks(first)[first].of("restore_tested")) == 1
+    assert len(opened.marks(first)[first].of("restore_tested")) == 2
     shop.back_up()
     request = prune.PruneRequest(shop.settings, policy.parse({"keep_last": 1, "min_keep": 1}), force=True)
     prune.prune(request, shop.world())
