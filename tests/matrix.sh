@@ -63,18 +63,13 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
 }
 
 left_out() { # what is about stores, keys, files and what people are told, and what takes a minute to show it again
-  local folder=tests/integration plays=tests/integration/playbooks/test_overview_play.py
-  printf '%s\n' $folder/{drivers/{channels,stores/s3},examples,installation} \
+  local folder=tests/integration
+  printf '%s\n' $folder/{drivers/{channels,stores/s3},examples,installation,playbooks} \
     $folder/{operations/{protect_bucket,prune},operations/validate/test_restore_tested.py,roles/notify} \
-    $folder/faults/test_{beside_retention,concurrency,lies,mutations,order,volumes}.py \
-    $folder/faults/test_kills.py::test_a_{killed_backup,cut_upload}_leaves_nothing_behind \
+    $folder/faults/test_{beside_retention,concurrency,kills,lies,mutations,order,volumes}.py \
+    $folder/operations/lend/test_loans.py::test_playbooks_side_by_side \
     $folder/drivers/components/postgres/test_endless_answers.py \
-    $folder/roles/{doctor/test_doctor_play,post_run/test_post_run,schedule/test_carried_variables}.py \
-    $folder/playbooks/test_canary.py \
-    $plays::test_one_table_tells_of_a_host_that_failed_and_of_one_that_did_not \
-    $plays::test_a_host_that_all_failed_on_and_one_that_is_away_are_in_the_table \
-    $plays::test_the_table_of_one_host_does_not_name_it_and_young_backups_are_told \
-    $plays::test_restores_and_their_tests_and_verifications_end_with_a_table
+    $folder/roles/{doctor/test_doctor_play,post_run/test_post_run,schedule/test_carried_variables}.py
 }
 
 chosen() { # the tests to run when none are named
@@ -120,7 +115,7 @@ else
 fi
 # SYS_ADMIN and the free system calls are the S3 server's: it runs in a chroot with a /proc of its own.
 exec podman run --rm --interactive --name "lifeboat-matrix-$$" --network "$network" --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
-  --security-opt seccomp=unconfined --shm-size 1g --env LIFEBOAT_RIG=/rig \
+  --security-opt seccomp=unconfined --shm-size 1g --env LIFEBOAT_RIG=/rig --env LIFEBOAT_EXAMPLES=all \
   --volume "$wheels:/wheels:ro" --volume "$venv:/venv" \
   --volume "$LIFEBOAT_RIG/s3/debian:/rig/s3/debian:O" --volume /rig/s3/debian/srv \
   --volume "$LIFEBOAT_RIG/s3/installed:/rig/s3/installed:ro" --volume "$LIFEBOAT_RIG/s3/version:/rig/s3/version:ro" \

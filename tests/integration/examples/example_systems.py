@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing as t
 from pathlib import Path
 
@@ -94,3 +95,5 @@ SYSTEMS: t.Final = (
     ),
 )
 NAMES = tuple(system.name for system in SYSTEMS)
+RUN = tuple(system for system in SYSTEMS if system.proved or os.environ.get("LIFEBOAT_EXAMPLES") == "all")
+"""Those that run: each takes most of a minute, so a campaign runs them all."""

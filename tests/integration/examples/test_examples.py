@@ -26,7 +26,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import cron
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import jobs as schedule_jobs
 from example_fixtures import Ansible, Done, Fixture, Receiver, fixture_of, hollow_roles, writing_schedule
-from example_systems import EXAMPLES, NAMES, SYSTEMS, System
+from example_systems import EXAMPLES, NAMES, RUN, System
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ class Ran:
 def runs(
     cluster: ClusterFactory, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Ran]]:
-    """Run every example once, two at a time."""
+    """Run each example once, two at a time."""
     server = cluster()
 
     def run(system: System) -> Ran:
@@ -121,10 +121,10 @@ def runs(
         return Ran(system, said, host, fixture, ansible, ansible.play([system.inventory, fixture.overrides], plays))
 
     with contextlib.ExitStack() as places, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield {ran.system.name: ran for ran in pool.map(run, SYSTEMS)}
+        yield {ran.system.name: ran for ran in pool.map(run, RUN)}
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[system.name for system in RUN])
 def ran(request: pytest.FixtureRequest, runs: dict[str, Ran]) -> Ran:
     return runs[request.param]
 
