@@ -14,7 +14,7 @@ from .errors import RecoveryError, UsageError
 
 
 def read(
-    path: str,
+    name: str,
     subject: str,
     limit: int,
     /,
@@ -24,7 +24,7 @@ def read(
     **details: str,
 ) -> bytes:
     """
-    Return the bytes of the file at `path`; of one that is larger than `limit`, one byte more than that.
+    Return the bytes of the file `name`; of one that is larger than `limit`, one byte more than that.
 
     The open file is asked who may use it, not its name. Raise `error` with `details`, in sentences about `subject`,
     where others may use it, or where it is no regular file, unless it may be `piped`.
@@ -32,8 +32,8 @@ def read(
     try:
         # A pipe that nobody writes to would hold us up, where nobody is waited for.
         waits = 0 if piped else os.O_NONBLOCK
-        with disk.closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC | waits)) as handle:
-            cause, remedy = _refused(os.fstat(handle).st_mode, path, piped=piped)
+        with disk.closing(os.open(name, os.O_RDONLY | os.O_CLOEXEC | waits)) as handle:
+            cause, remedy = _refused(os.fstat(handle).st_mode, name, piped=piped)
             if cause:
                 raise error(f"{subject} {cause}", remedy, **details)
             with open(handle, "rb", closefd=False) as file:
