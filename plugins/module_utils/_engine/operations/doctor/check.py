@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ...records.anomalies.thresholds import DEFAULTS, Thresholds
+from ...records.repository import protection
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +18,7 @@ if t.TYPE_CHECKING:
     from ...drivers.components.postgres.connection import Login
     from ...ground.errors import RecoveryError
     from ...ground.model import World
+    from ...records.audit.log import Entry
     from ...records.repository.catalogue import Backup, Repository, RepositorySettings
 
 Result = t.Literal["ok", "warning", "failed"]
@@ -102,10 +105,10 @@ class ExamineRequest:
     fail_on: str = "failed"
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass
 class Case:
     """
-    What the checks share, so that the store is read once: `opened` is None when it cannot be opened.
+    What the checks share, so that the store and the log are read once: `opened` is None when it cannot be opened.
 
     `listed` says whether `backups` is what the store holds; a host that may only write knows its own receipts instead.
     """
@@ -131,3 +134,8 @@ class Case:
     def application(self) -> str:
         """Whose backups they are."""
         return self.request.repository.application
+
+    @functools.cached_property
+    def runs(self) -> list[Entry]:
+        """How the runs of this host ended. Raise StoreError without the right to read its log."""
+        return protection.read_runs(self.state_dir, self.application, self.world.now())

@@ -41,12 +41,11 @@ _RUN = "Run playbook lifeboat.recovery.{playbook} and check its messages."
 
 def examine(case: Case) -> Iterator[Check]:
     """Yield what there is to say about the past."""
-    runs = protection.read_runs(case.state_dir, case.application, case.world.now())
-    known = _Known(case, runs)
+    known = _Known(case, case.runs)
     yield from _backup_age(case, known)
     yield from _restore_tested_age(case, known)
     yield from _suspicions(case, known)
-    yield from _last_runs(case, runs, known.components)
+    yield from _last_runs(case, case.runs, known.components)
     if case.wants("audit_log"):
         yield from _chain(case)
 

@@ -10,7 +10,6 @@ import typing as t
 
 from ...ground.errors import NotFound, RecoveryError
 from ...ground.units import human_duration
-from ...records.repository import protection
 from ...records.schedule import lateness
 from .check import Case, Check, failed, ok, refused, warning
 
@@ -21,7 +20,7 @@ if t.TYPE_CHECKING:
 def examine(case: Case) -> Iterator[Check]:
     """Yield what there is to say about the schedule, where there is one."""
     now = case.world.now()
-    runs = protection.read_runs(case.state_dir, case.application, now)
+    runs = case.runs  # outside: a log that cannot be read is no fault of the schedule
     try:
         known, timings = lateness.timings(case.request.config_dir, case.state_dir, runs, now)
     except NotFound:
