@@ -115,7 +115,7 @@ def report(checks: Sequence[Check]) -> list[str]:
     """
     Return the checks as lines for a terminal, those of one name and result together, and of many only some.
 
-    What fifty databases have in common is checked on a few of them.
+    What fifty databases have in common is shown by a few of them.
     """
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
