@@ -165,7 +165,8 @@ def _refuse(found: _Found, picked: int, facts: dict[str, t.Any]) -> None:
             "Do not rely on these backups; keep their replicas, make a new backup, and check the store.",
             **facts,
         )
-    for name, error in found.unread.items():
+    if found.unread:
+        name, error = next(iter(found.unread.items()))
         raise type(error)(
             f"{len(found.unread)} of {human_count(picked, 'file')} could not be read, and the rest is intact; the "
             f"first: {name}: {error.cause}",
