@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ....ground.errors import DatabaseError
+from .connection import quote_identifier
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -148,8 +149,7 @@ def _mentions(identity: str, schema: str, name: str) -> bool:
 
 def _written(name: str) -> str:
     """Return the pattern of `name` as PostgreSQL writes it: plain or in quotes, and never the beginning of another."""
-    quoted = name.replace('"', '""')
-    return rf'(?:{re.escape(name)}(?![\w$])|"{re.escape(quoted)}"(?!"))'
+    return rf'(?:{re.escape(name)}(?![\w$])|{re.escape(quote_identifier(name))}(?!"))'
 
 
 _OF_A_TABLE = frozenset({"CONSTRAINT", "FK CONSTRAINT", "CHECK CONSTRAINT", "TRIGGER", "POLICY", "RULE", "DEFAULT"})
