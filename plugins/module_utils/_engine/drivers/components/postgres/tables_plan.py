@@ -217,15 +217,16 @@ class TablesPlan(RestorePlan):
         missing = self._loader.missing
         ours = [table for table in tables if toc.plain(f"TABLE {' '.join(table)}") not in (missing or ())]
         names = ", ".join(qualified(*table) for table in ours)
+        left = f"The database {self.target!r} may still have {names}: drop those that this restore created."
         with contextlib.suppress(RecoveryError):
-            if not (ours if missing is not None else self._present(tables)):
-                return ""
-            if missing is not None:
+            if missing is None and self._present(tables):
+                return left
+            if missing is not None and ours:
                 with contextlib.closing(connect(self._wanted.login, self.target)) as connection:
                     # Without CASCADE nothing else goes.
                     execute(connection, f"DROP TABLE IF EXISTS {names}")
-                return ""
-        return f"The database {self.target!r} may still have {names}: drop those that this restore created."
+            return ""
+        return left
 
 
 class TablesPlace:
