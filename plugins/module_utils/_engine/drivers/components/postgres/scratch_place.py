@@ -114,10 +114,9 @@ def remove_leftovers(parent: str) -> list[str]:
 
 def _make_parent(parent: str) -> None:
     try:
-        if not os.path.isdir(parent):
-            os.makedirs(parent)
-            # Nobody else on the host has anything to do there; in the sandbox the way to the cluster is open.
-            os.chmod(parent, 0o700)
+        # Nobody else on the host has anything to do there; in the sandbox the way to the cluster is open. Several
+        # validations may begin at once, and each finds it or makes it.
+        os.makedirs(parent, mode=0o700, exist_ok=True)
         found = os.stat(parent)
     except OSError as exc:
         raise UsageError(

@@ -1,0 +1,36 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The directory that all scratch clusters of a host share."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import scratch_place
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+SEVERAL = 4
+
+
+def test_validations_that_begin_at_once_share_the_directory(tmp_path: Path, monkeypatch: t.Any) -> None:
+    """Each of them has looked for it before any makes it."""
+    together = threading.Barrier(SEVERAL)
+    mkdir = os.mkdir
+
+    def met(path: str, *rest: t.Any) -> None:
+        together.wait(10)
+        mkdir(path, *rest)
+
+    parent = tmp_path / "clusters"
+    monkeypatch.setattr(os, "mkdir", met)
+    with ThreadPoolExecutor(SEVERAL) as pool:
+        list(pool.map(scratch_place._make_parent, [str(parent)] * SEVERAL))
+    assert stat.S_IMODE(parent.stat().st_mode) == 0o700
