@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import datetime  # noqa: TC003 - read at run time, by shapes
 import hashlib
-import re
 import typing as t
 
 from ...drivers.crypto import seals, strict_json
@@ -28,8 +27,6 @@ if t.TYPE_CHECKING:
 FORMAT = "lifeboat-recovery/1"
 KIND = "recovery"
 """What its records are called where they are signed, and the scope of those who may sign them."""
-
-RECOVERY_ID = re.compile(r"recovery-\d{8}T\d{6}Z-[0-9a-f]{16}")
 
 MESSAGE = 2000
 """Letters of a message that are kept, and"""

@@ -19,7 +19,7 @@ from .events import Approve, Begin, Close, End, Leave, Open, Repin, Waiting
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .events import Event, Plan, Point, Run
 
@@ -70,7 +70,8 @@ class State:
     A recovery up to its last event.
 
     `opened` is what the last run began with, `started` and `first` are of the first one. `left` and `closed` are the
-    results with which a run, or all of it, ended; empty where it did not.
+    results with which a run, or all of it, ended; empty where it did not. `plan_changed` are the steps that were still
+    to be done when the last run opened it with another plan, and are others in that.
     """
 
     application: str
@@ -84,6 +85,7 @@ class State:
     attempts: tuple[Attempt, ...] = ()
     approvals: tuple[Approval, ...] = ()
     waits: tuple[Wait, ...] = ()
+    plan_changed: tuple[str, ...] = ()
     waiting: str = ""
     left: str = ""
     closed: str = ""
@@ -142,7 +144,10 @@ class State:
         """Return what a module's result says of it."""
         return {
             "id": self.recovery_id,
+            "plan": self.plan.name,
             "mode": self.opened.mode,
+            "run": self.run.id,
+            "resumed": self.opened.resumed,
             "started": shapes.time_text(self.started),
             "finished": bool(self.closed),
             "result": self.closed or self.left,
@@ -151,6 +156,7 @@ class State:
             "interrupted": self.interrupted,
             "waiting": self.waiting,
             "approved": self.approved,
+            "plan_changed": list(self.plan_changed),
             "replace": self.opened.replace,
             "points": shapes.record(self.points),
             "incident_at": shapes.time_text(self.opened.incident_at),
@@ -182,7 +188,8 @@ def _after(state: State, event: Event) -> State:
     what = event.what
     replace = dataclasses.replace
     if isinstance(what, Open):
-        return replace(state, opened=what, points=what.points, runs=(*state.runs, event.run), waiting="", left="")
+        runs, changed = (*state.runs, event.run), tuple(_changed(state, what.plan))
+        return replace(state, opened=what, points=what.points, runs=runs, plan_changed=changed, waiting="", left="")
     if isinstance(what, Approve):
         return replace(state, approvals=(*state.approvals, Approval(what.step, what.by, event.at)))
     if isinstance(what, Begin):
@@ -197,6 +204,13 @@ def _after(state: State, event: Event) -> State:
     if isinstance(what, Leave):
         return replace(state, left=what.result)
     return replace(state, closed=t.cast("Close", what).result)
+
+
+def _changed(state: State, plan: Plan) -> Iterator[str]:
+    """Yield the steps of a plan that are to be done and are not as they were."""
+    for step in plan.steps:
+        if step.id not in state.settled and state.plan.step(step.id) != step:
+            yield step.id
 
 
 def _ended(attempts: tuple[Attempt, ...], end: End, event: Event) -> tuple[Attempt, ...]:
