@@ -11,8 +11,10 @@ import datetime
 import hashlib
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import events
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery.events import (
@@ -49,6 +51,22 @@ WHATS = [
 
 def event(what: events.What, number: int = 1, previous: str = "") -> Event:
     return Event("shop", "recovery-20261130T010203Z-0123456789abcdef", number, previous, AT, RUN, what)
+
+
+def test_the_published_events_are_written_again_byte_for_byte() -> None:
+    vectors = Path(__file__).resolve().parents[3] / "vectors"
+    index = json.loads((vectors / "index.json").read_bytes())
+    (case,) = index["recoveries"]
+    records = [(vectors / name).read_bytes() for name in case["files"]]
+    allowed = [bytes.fromhex(root) for root in case["roots"]]
+    payloads = [seals.open_record("recovery", record, allowed).payload for record in records]
+    read = [events.parse(payload) for payload in payloads]
+    digests = [hashlib.sha256(record).hexdigest() for record in records]
+    events.check(read, digests, case["application"], case["recovery_id"])
+    assert {each.kind for each in read} == set(events.KINDS)
+    assert [each.payload() for each in read] == payloads
+    root = keys.RecoveryKey.from_hex(index["recovery_keys"]["owner"]["hex"]).root
+    assert [seals.seal_record("recovery", payload, [root]) for payload in payloads] == records
 
 
 @pytest.mark.parametrize("what", WHATS, ids=lambda what: type(what).__name__)

@@ -232,7 +232,7 @@ def _replaced(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, 
 
 def _require_settled(before: State, now: Plan) -> None:
     """Raise UsageError when the plan has another step, or none, in the place of one that is over."""
-    changed = [step for step in before.settled if before.plan.step(step) not in {now.step(step), None}]
+    changed = [step for step in before.settled if before.plan.digest_of(step) != now.digest_of(step)]
     if changed:
         raise UsageError(
             f"The plan changed under {before.recovery_id}: step {changed[0]} is done, and is another one now.",

@@ -113,7 +113,7 @@ def _journalled(request: StepRequest, what: What, world: World, *, required: boo
         return Outcome(changed=False)
     journal = find(reach(request.repository, world), request.recovery_id)
     run = run_of(journal, request.run)
-    if journal.state.plan.step(request.step) is None:
+    if journal.state.plan.digest_of(request.step) is None:
         raise UsageError(
             f"step: plan {journal.state.plan.name} has no step {request.step!r}.", "Use the id of a step.", field="step"
         )

@@ -81,9 +81,9 @@ class Plan:
     digest: str
     steps: tuple[PlannedStep, ...]
 
-    def step(self, identity: str) -> PlannedStep | None:
-        """Return a step by its id, None when the plan has none of that id."""
-        return next((step for step in self.steps if step.id == identity), None)
+    def digest_of(self, identity: str) -> str | None:
+        """Return the digest of a step, None when the plan has none of that id."""
+        return next((step.digest for step in self.steps if step.id == identity), None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

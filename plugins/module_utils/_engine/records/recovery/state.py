@@ -209,7 +209,7 @@ def _after(state: State, event: Event) -> State:
 def _changed(state: State, plan: Plan) -> Iterator[str]:
     """Yield the steps of a plan that are to be done and are not as they were."""
     for step in plan.steps:
-        if step.id not in state.settled and state.plan.step(step.id) != step:
+        if step.id not in state.settled and state.plan.digest_of(step.id) != step.digest:
             yield step.id
 
 
