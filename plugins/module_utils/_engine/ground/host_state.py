@@ -52,6 +52,13 @@ DATABASES = StateFile("databases.jsonl", "the databases of a server when it was 
 STATISTICS = StateFile("statistics.jsonl", "the figures of each backup, in which anomalies are detected")
 REREAD = StateFile("reread.jsonl", "the stored files that this host has verified since they were written")
 RESTORES = StateFile("restores.jsonl", "the restores that this host made")
+RECOVERIES = StateFile("recoveries/{application}/{recovery_id}.jsonl", "the events of a recovery that ran here")
+DRILLS = StateFile("drills/{application}/{recovery_id}.jsonl", "the events of a drill that ran here")
+RECOVERY_TRUST = StateFile(
+    "recoveries/{application}/trust/{serial}.json", "the trust file, for a recovery whose store cannot be reached"
+)
+OVERTAKEN = StateFile("overtaken.jsonl", "events of recoveries that count for nothing: another run was faster")
+RECOVERIES_LOCK = StateFile("recoveries.lock", "locked while a recovery is opened")
 STAGING_DATABASES = StateFile("staging_databases.jsonl", "the staging databases that restores created")
 NOTIFICATIONS = StateFile("notifications.json", "what was sent to each channel", "lifeboat-notifications/1")
 NOTIFICATIONS_LOCK = StateFile("notifications.lock", "locked while notifications are sent")

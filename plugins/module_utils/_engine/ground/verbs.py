@@ -122,6 +122,9 @@ UNPROVED = EventType(
 )
 """A restore test of a backup that has no proof, which says nothing of its data."""
 
+RECOVERY_STARTED = _warning("recovery_started", "recovery of {} STARTED")
+"""A run of a plan began, which the audit log counts among the work of recoveries."""
+
 TEST = EventType("test", "test message for {}")
 """Goes to every channel, whatever it listens to."""
 
@@ -277,9 +280,10 @@ VERBS = (
     Verb(
         operation="recovery",
         on_request=True,
+        facts=("recovery",),
         done=_warning("recovery_finished", "recovery of {} finished"),
         failed=_critical("recovery_failed", "recovery of {} FAILED", "Fix the cause and run it again; it resumes."),
-        others=(_warning("recovery_started", "recovery of {} STARTED"),),
+        others=(RECOVERY_STARTED,),
     ),
     Verb(
         play="doctor",
