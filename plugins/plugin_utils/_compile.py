@@ -55,7 +55,13 @@ class Compiled:
     def document(self) -> dict[str, t.Any]:
         """Return what the journal records of the plan."""
         steps = [
-            {"id": step.id, "type": step.type or "custom", "digest": step.digest(self.files), "hosts": self.hosts[step.id]}
+            {
+                "id": step.id,
+                "type": step.type or "custom",
+                "digest": step.digest(self.files),
+                "hosts": list(self.hosts[step.id]),
+                "component": step.component,
+            }
             for step in self.plan.steps
         ]
         return {"name": self.plan.name, "digest": self.plan.digest(self.files), "steps": steps}

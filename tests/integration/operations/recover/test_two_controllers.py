@@ -133,7 +133,9 @@ def test_a_store_that_takes_a_number_twice_is_found_out_one_event_later(store: H
         opened = factory.open_store(store.settings.store, environ={})
         patch.setattr(type(opened), "put_new", lambda self, name, data: self.put(name, [data]))
         patch.setattr(
-            reaching.RecoveryJournal, "read", lambda self: self._take([self._fetched(1)]) or self  # what it saw before
+            reaching.RecoveryJournal,
+            "read",
+            lambda self: self._take([self._fetched(1)]) or self,  # what it saw before
         )
         two[1].open(recovery_id=identity, takeover=True)
     with pytest.raises(Busy, match="took over"):
@@ -236,7 +238,14 @@ def test_a_journal_holds_no_secret(store: Host, two: list[Controller]) -> None:
     described = {"name": "data_loss", "digest": "d", "steps": [dataclasses.asdict(step) for step in plan().steps]}
     told = modules.run(
         "recovery_journal",
-        {**_options(one), "recovery_id": "", "run": "", "state": "open", "plan": described, "process": {"pid": one.pid}},
+        {
+            **_options(one),
+            "recovery_id": "",
+            "run": "",
+            "state": "open",
+            "plan": described,
+            "process": {"pid": one.pid},
+        },
         environment,
     )
     assert told["recovery"]["id"], told

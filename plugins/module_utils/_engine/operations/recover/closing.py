@@ -71,7 +71,9 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
     outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
     if request.result != "waiting":
         failed = RecoveryError(told, recovery_id=state.recovery_id)
-        world.record(Done("recovery", outcome if request.result == "ok" else failed, {"state": what.__class__.__name__.lower()}))
+        world.record(
+            Done("recovery", outcome if request.result == "ok" else failed, {"state": what.__class__.__name__.lower()})
+        )
     return outcome
 
 

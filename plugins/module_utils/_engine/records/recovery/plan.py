@@ -51,7 +51,7 @@ class Step:
     """
     One step. One of `type`, `role` and `tasks` says what it does; the others are empty.
 
-    `hosts` is an inventory pattern, `timeout` the seconds for all attempts together, 0 for no limit. `when`, `require`
+    `hosts` is an inventory pattern, `component` what the step recovers, `timeout` the seconds for all attempts together, 0 for no limit. `when`, `require`
     and the values of `variables` are Jinja, evaluated when the step begins. `document` is the step as it was written.
     """
 
@@ -61,6 +61,7 @@ class Step:
     tasks_from: str
     tasks: str
     hosts: str
+    component: str
     variables: Mapping[str, object]
     when: tuple[str, ...]
     require: tuple[str, ...]
@@ -174,6 +175,7 @@ class _Reader:
                 id=str(entry.get("id")),
                 **does,
                 hosts=str(values.get("hosts") or (own.hosts if own else CONTROLLER)),
+                component=str(values.get("component") or (own.component if own else "")),
                 variables=t.cast("dict[str, object]", values.get("vars") or {}),
                 when=_several(values.get("when")),
                 require=_several(values.get("require")),
@@ -256,6 +258,7 @@ def _variables(value: object, field: str) -> object:
 
 _KEYS: Mapping[str, Callable[[object, str], object]] = {
     "hosts": options.text,
+    "component": options.text,
     "vars": _variables,
     "when": _expressions,
     "require": _expressions,

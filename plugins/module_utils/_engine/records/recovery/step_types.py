@@ -27,7 +27,7 @@ class StepType:
     """
     What a step does: `tasks_from` of `role`, on `hosts` (an inventory pattern) unless the step names others.
 
-    `become` is for its tasks. `installed` needs what playbook install puts on a host, so that check mode leaves out
+    `component` is what a step recovers, for the objectives. `become` is for its tasks. `installed` needs what playbook install puts on a host, so that check mode leaves out
     hosts without it. `replaces` can replace data, so that the targets are examined before the first step. `facts`
     gathers facts first.
     """
@@ -35,6 +35,7 @@ class StepType:
     role: str = RECOVER
     tasks_from: str
     hosts: str = DATABASES
+    component: str = ""
     become: bool = True
     installed: bool = True
     replaces: bool = False
@@ -44,7 +45,7 @@ class StepType:
 TYPES: Mapping[str, StepType] = {
     "emergency_backup": StepType(tasks_from="emergency_backup"),
     "install": StepType(tasks_from="install", installed=False, facts=True),
-    "restore": StepType(tasks_from="restore", replaces=True),
-    "validate": StepType(tasks_from="validate"),
+    "restore": StepType(tasks_from="restore", component="database", replaces=True),
+    "validate": StepType(tasks_from="validate", component="database"),
 }
 """The types by the word that people write."""
