@@ -17,7 +17,7 @@ version_added: 0.1.0
 author: Lifeboat contributors
 description:
   - Returns what the steps of one stage of a recovery plan come to before they begin. Role P(lifeboat.recovery.recover#role) uses it.
-positional: verdicts, reasons, now
+positional: verdicts, reasons, settled, now
 options:
   _input:
     description: The steps of the stage.
@@ -25,12 +25,17 @@ options:
     elements: dict
     required: true
   verdicts:
-    description: For each step V(run), V(skip), V(wait) or V(refuse).
+    description: For each step V(run), V(wait) or V(refuse), and nothing for one whose condition was false.
     type: dict
     required: true
   reasons:
     description: Why a step is refused.
     type: dict
+    required: true
+  settled:
+    description: The steps that are over.
+    type: list
+    elements: str
     required: true
   now:
     description: The time in seconds of the epoch.
@@ -41,7 +46,7 @@ options:
 EXAMPLES = r"""
 - name: Decide what begins
   ansible.builtin.set_fact:
-    stage: "{{ steps | lifeboat.recovery.recovery_begins(verdicts, reasons, now(utc=true).timestamp()) }}"
+    stage: "{{ steps | lifeboat.recovery.recovery_begins(verdicts, reasons, [], now(utc=true).timestamp()) }}"
 """
 
 RETURN = r"""
@@ -51,9 +56,11 @@ _value:
 """
 
 
-def recovery_begins(steps: list[t.Any], verdicts: dict[str, str], reasons: dict[str, str], now: float) -> dict[str, t.Any]:
+def recovery_begins(
+    steps: list[t.Any], verdicts: dict[str, str], reasons: dict[str, str], settled: list[str], now: float
+) -> dict[str, t.Any]:
     """Return which steps begin."""
-    return _stages.begins(steps, verdicts, reasons, now)
+    return _stages.begins(steps, verdicts, reasons, settled, now)
 
 
 class FilterModule:

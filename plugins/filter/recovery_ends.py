@@ -55,7 +55,9 @@ _value:
 """
 
 
-def recovery_ends(steps: list[t.Any], opened: dict[str, t.Any], results: dict[str, t.Any], attempt: int, now: float) -> dict[str, t.Any]:
+def recovery_ends(
+    steps: list[t.Any], opened: dict[str, t.Any], results: dict[str, t.Any], attempt: int, now: float
+) -> dict[str, t.Any]:
     """Return which steps ended."""
     return _stages.ends(steps, opened, results, attempt, now)
 

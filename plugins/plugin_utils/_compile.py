@@ -96,13 +96,16 @@ class Compiled:
     def _stage(self, title: str, stage: tuple[Step, ...]) -> Iterator[dict[str, t.Any]]:
         tags = [f"step-{step.id}" for step in stage]
         known = {step.id: self._known(step) for step in stage}
-        begin = [self._judged(step, known[step.id]) for step in stage]
+        over = {"name": "Pass over what is settled", "ansible.builtin.meta": "end_play"}
+        due = {**over, "when": f"recover_ended != '' or {list(known)!r} | difference(recover_settled) | length == 0"}
+        begin = [due, *(self._judged(step, known[step.id]) for step in stage)]
         begin += self._shared("begin", recover_steps=list(known.values()))
         yield self._play(f"{title} · begin", tags, begin)
+        started = {**over, "when": f"{STATE}.recover_open | length == 0"}
         tries = 1 + max(step.retries for step in stage)
         for attempt in range(1, tries + 1):
             name = title if attempt == 1 else f"{title} · attempt {attempt}"
-            work = self._shared("reach") + [self._work(step, known[step.id]) for step in stage]
+            work = [started, *self._shared("reach"), *(self._work(step, known[step.id]) for step in stage)]
             yield self._play(
                 name,
                 tags,
@@ -111,7 +114,7 @@ class Compiled:
                 strategy="ansible.builtin.free" if len(stage) > 1 else "ansible.builtin.linear",
                 vars={"ansible_pipelining": True, "recover_attempt": attempt},
             )
-            end = self._shared("end", recover_steps=list(known.values()))
+            end = [started, *self._shared("end", recover_steps=list(known.values()))]
             yield self._play(f"{name} · end", tags, end, vars={"recover_attempt": attempt})
 
     def _known(self, step: Step) -> dict[str, t.Any]:
@@ -130,12 +133,6 @@ class Compiled:
 
     def _judged(self, step: Step, known: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the block that decides whether a step is to begin."""
-        wanted: dict[str, t.Any] = {
-            "name": "Evaluate when",
-            "ansible.builtin.set_fact": {"recover_wanted": step.id},
-        }
-        if step.when:
-            wanted["when"] = list(step.when)
         required = [
             {
                 "name": f"Require {expression}",
@@ -144,15 +141,22 @@ class Compiled:
                     "fail_msg": f"It requires {_quoted(expression)}, which is false.",
                     "quiet": True,
                 },
-                "when": f"recover_wanted | default('') == '{step.id}'",
             }
             for expression in step.require
         ]
+        wanted = {
+            "name": f"Decide that {step.id} begins",
+            "vars": {"recover_step": known},
+            "block": [*required, *self._shared("judge")],
+            "rescue": self._shared("refuse"),
+        }
+        if not step.when:
+            return wanted
+        asked = {"name": f"Evaluate when of {step.id}", "when": list(step.when), "block": [wanted]}
         return {
             "name": f"Decide whether {step.id} begins",
-            "when": "recover_due",
             "vars": {"recover_step": known},
-            "block": [wanted, *required, *self._shared("judge")],
+            "block": [asked],
             "rescue": self._shared("refuse"),
         }
 
@@ -207,6 +211,7 @@ class Compiled:
             "ignore_errors": False,
             "ignore_unreachable": False,
             "max_fail_percentage": 100,
+            "timeout": 0,
             **more,
             "tasks": tasks,
         }

@@ -37,7 +37,10 @@ SHIPPED = os.path.join(
 
 ENDINGS = (".yml", ".yaml")
 
-GIVEN = ("approve", "confirm", "incident_at", "infected_since", "recovery_id", "replace", "takeover")
+GIVEN = (
+    *("lifeboat_approve", "lifeboat_confirm", "lifeboat_incident_at", "lifeboat_infected_since"),
+    *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_takeover"),
+)
 """Variables of a single run, which count from the command line alone."""
 
 THIS_MACHINE = ("localhost", CONTROLLER)
@@ -52,11 +55,20 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         paths = dict(_beside(plan, os.path.dirname(path)))
         hosts = {step.id: hosts_of(step, variables) for step in plan.steps}
         _check_branches(plan, hosts)
-        given = {name: variables[f"lifeboat_{name}"] for name in GIVEN if f"lifeboat_{name}" in variables}
+        given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
         plays = Compiled(plan, hosts, paths, _digests(paths), given, os.getpid()).plays()
     except UsageError as exc:
         raise AnsibleError(str(exc)) from exc
     return _written(plays, plan.name)
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Return what YAML can hold of a value that Ansible evaluates when it is read."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def find(term: str, variables: Mapping[str, t.Any]) -> str:
@@ -82,7 +94,9 @@ def find(term: str, variables: Mapping[str, t.Any]) -> str:
 def folders(variables: Mapping[str, t.Any]) -> list[str]:
     """Return the directories with plans: those beside the inventory and the playbook, then the shipped one."""
     sources = context.CLIARGS.get("inventory") or constants.DEFAULT_HOST_LIST or ()
-    own = [path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in sources if "," not in path]
+    own = [
+        path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in sources if "," not in path
+    ]
     own.append(str(variables.get("playbook_dir", os.getcwd())))
     return [*dict.fromkeys(os.path.join(folder, "recovery") for folder in own), SHIPPED]
 
@@ -120,7 +134,9 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _value in node.value:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} is there twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value} is there twice", key.start_mark
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 

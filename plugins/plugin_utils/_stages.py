@@ -24,20 +24,24 @@ Known = t.Mapping[str, t.Any]
 
 VERDICTS = ("run", "skip", "wait", "refuse")
 
+AWAY = "cannot be reached"
 SILENT = "became unreachable, or left the step without a result"
 LONGEST = 120
 
 
 def begins(
-    steps: Sequence[Known], verdicts: Mapping[str, str], reasons: Mapping[str, str], now: float
+    steps: Sequence[Known], verdicts: Mapping[str, str], reasons: Mapping[str, str], settled: Sequence[str], now: float
 ) -> dict[str, t.Any]:
     """
-    Return what the steps of a stage come to: the ids by verdict, what did not begin as `ended`, and what is `open`.
+    Return what the steps of a stage come to: those by verdict, what did not begin as `ended`, and what is `open`.
+
+    A step that is settled is none of them, and one without a verdict is skipped: its condition was false.
 
     An open step has the hosts that are `left`, when it `began`, and its `deadline`, 0 for none. If a step is refused,
     none begins. `now` and the deadlines are seconds of the epoch.
     """
-    chosen = {verdict: [step for step in steps if verdicts.get(step["id"]) == verdict] for verdict in VERDICTS}
+    due = [step for step in steps if step["id"] not in settled]
+    chosen = {verdict: [step for step in due if verdicts.get(step["id"], "skip") == verdict] for verdict in VERDICTS}
     if chosen["refuse"]:
         chosen["run"], chosen["wait"] = [], []
     ended = [_end(step, "skipped", reason="when is false") for step in chosen["skip"]]
@@ -50,17 +54,22 @@ def begins(
         }
         for step in chosen["run"]
     }
-    return {**chosen, "ended": ended, "open": opened, "left": _left(opened)}
+    events = [
+        *map(_ended_event, ended),
+        *({"state": "waiting", "step": step["id"], "text": step["approval"]} for step in chosen["wait"]),
+        *({"state": "begin", "step": step["id"]} for step in chosen["run"]),
+    ]
+    return {**chosen, **_came_to(ended, opened), "events": events}
 
 
 def ends(
     steps: Sequence[Known], opened: Mapping[str, t.Any], results: Mapping[str, t.Any], attempt: int, now: float
 ) -> dict[str, t.Any]:
     """
-    Return what an attempt at the open steps came to: what `ended`, what is tried `again` and is `open` for that.
+    Return what an attempt at the open steps came to: what `ended`, and what is `open` for another attempt.
 
-    `results` has, by host and by step, the attempt, whether it was `ok`, and a message; a host that said nothing in
-    this attempt failed.
+    `results` has the variables of each host: `recover_probe`, whether it could be reached, and `recover_results`, by
+    step the attempt, whether it was `ok`, and a message. A host that said nothing in this attempt failed.
     """
     ended: list[dict[str, t.Any]] = []
     again: list[dict[str, t.Any]] = []
@@ -74,9 +83,13 @@ def ends(
             still[step["id"]] = {**state, "left": list(failed)}
             again.append(_end(step, "failed", attempt=attempt, hosts=failed) | {"accepted": False})
             continue
-        result = "failed" if failed else "ok"
-        ended.append(_end(step, result, attempt=attempt, hosts=failed, seconds=round(now - state["began"], 1)))
-    return {"ended": ended, "again": again, "open": still, "left": _left(still)}
+        late = "" if over else f"It did not end within {human_duration(step['timeout'])}."
+        seconds = round(now - state["began"], 1)
+        end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=failed, seconds=seconds)
+        ended.append({**end, "reason": late, "message": f"{late} {end['message']}".strip()} if failed else end)
+    retried = [{"state": "begin", "step": each["step"], "attempt": attempt + 1} for each in again]
+    events = [*map(_ended_event, [*again, *ended]), *retried]
+    return {**_came_to(ended, still), "events": events}
 
 
 def table(plan: Known, settled: Mapping[str, str], ended: Sequence[Known]) -> list[str]:
@@ -93,6 +106,18 @@ def table(plan: Known, settled: Mapping[str, str], ended: Sequence[Known]) -> li
         took = human_duration(found["seconds"]) if found["seconds"] is not None else "-"
         rows.append([step["id"], result, took, hosts, shortened(printable(found["message"]), LONGEST)])
     return columns(rows)
+
+
+def _came_to(ended: Sequence[Known], opened: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what `ended`, what of it is `settled`, what is `open`, and the hosts that are `left` to work."""
+    settled = [each["step"] for each in ended if each["result"] != "failed" or each["accepted"]]
+    return {"ended": list(ended), "settled": settled, "open": dict(opened), "left": _left(opened)}
+
+
+def _ended_event(ended: Known) -> dict[str, t.Any]:
+    """Return the options of module recovery_journal that record it."""
+    told = ("step", "attempt", "result", "accepted", "reason", "hosts")
+    return {"state": "end", **{name: ended[name] for name in told}}
 
 
 def _left(opened: Mapping[str, t.Any]) -> list[str]:
@@ -124,7 +149,8 @@ def _end(
 
 def _said(results: Mapping[str, t.Any], host: str, step: str, attempt: int) -> str | None:
     """Return why a host failed in this attempt, None if it did not."""
-    found = (results.get(host) or {}).get(step) or {}
+    known = results[host]
+    found = known.get("recover_results", {}).get(step) or {}
     if found.get("attempt") != attempt:
-        return SILENT
+        return AWAY if known.get("recover_probe", {}).get("unreachable") else SILENT
     return None if found.get("ok") else str(found.get("message") or "failed")

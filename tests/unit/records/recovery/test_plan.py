@@ -16,7 +16,13 @@ RESTORE = {"id": "restore", "type": "restore"}
 
 
 def document(*steps: object, **changed: t.Any) -> dict[str, t.Any]:
-    return {"format": plans.FORMAT, "name": "ours", "description": "Ours.", "steps": list(steps) or [RESTORE], **changed}
+    return {
+        "format": plans.FORMAT,
+        "name": "ours",
+        "description": "Ours.",
+        "steps": list(steps) or [RESTORE],
+        **changed,
+    }
 
 
 def refused(value: object) -> str:
@@ -90,7 +96,10 @@ def test_steps_side_by_side_are_one_stage() -> None:
         (document({**RESTORE, "vars": ["x"]}), "steps[1] (restore).vars is not a dictionary of variables."),
         (document({**RESTORE, "become": "yes"}), "steps[1] (restore).become cannot be 'yes'. Use true or false."),
         (document({"parallel": [RESTORE]}), "steps[1].parallel: must be a list of at least two steps."),
-        (document({"parallel": [RESTORE, RESTORE]}), "steps[1].parallel[2].id: restore is the id of steps[1].parallel[1] too."),
+        (
+            document({"parallel": [RESTORE, RESTORE]}),
+            "steps[1].parallel[2].id: restore is the id of steps[1].parallel[1] too.",
+        ),
         (document({"parallel": [RESTORE, RESTORE], "id": "x"}), "steps[1].id: no such key."),
     ],
 )

@@ -167,7 +167,9 @@ class _Reader:
             return ()
         place = self._identified(place, entry)
         self._unknown(place, entry, ("id", "tasks_from", *_WORK, *_KEYS))
-        values = {key: self._checked(f"{place}.{key}", entry[key], check) for key, check in _KEYS.items() if key in entry}
+        values = {
+            key: self._checked(f"{place}.{key}", entry[key], check) for key, check in _KEYS.items() if key in entry
+        }
         does = self._does(place, entry)
         own = TYPES.get(does["type"])
         return (
