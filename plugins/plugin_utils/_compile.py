@@ -37,7 +37,8 @@ SECONDS_LEFT = f"{{{{ [({LEFT}) - now(utc=true).timestamp(), 1] | max | int if {
 class Compiled:
     """
     A plan with what the machine that runs it knows: the hosts of each step, the roles and task files beside the plan by
-    their absolute paths, the SHA-256 of those files, and what was given on the command line, and the process id of Ansible.
+    their absolute paths, the SHA-256 of those files, and what was given on the command line, the process id of Ansible, and a
+    directory that is this run's alone.
     """
 
     plan: Plan
@@ -46,6 +47,7 @@ class Compiled:
     files: Mapping[str, str]
     given: Mapping[str, t.Any]
     pid: int
+    private_dir: str
 
     def plays(self) -> list[dict[str, t.Any]]:
         """Return all plays, from the first word to the last."""
@@ -71,6 +73,7 @@ class Compiled:
             "recover_plan": self.document(),
             "recover_given": dict(self.given),
             "recover_process": {"pid": self.pid},
+            "recover_private_dir": self.private_dir,
             "recover_replacing": [step.id for step in self.plan.steps if _replaces(step)],
         }
         add = {"name": "Let this machine take part", "ansible.builtin.add_host": _CONTROLLER}
