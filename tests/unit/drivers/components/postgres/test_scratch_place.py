@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 import threading
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import scratch_place
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 SEVERAL = 4
 
 
-def test_validations_that_begin_at_once_share_the_directory(tmp_path: Path, monkeypatch: t.Any) -> None:
+def test_validations_that_begin_at_once_share_the_directory(monkeypatch: t.Any) -> None:
     """Each of them has looked for it before any makes it."""
     together = threading.Barrier(SEVERAL)
     mkdir = os.mkdir
@@ -29,8 +28,8 @@ def test_validations_that_begin_at_once_share_the_directory(tmp_path: Path, monk
         together.wait(10)
         mkdir(path, *rest)
 
-    parent = tmp_path / "clusters"
-    monkeypatch.setattr(os, "mkdir", met)
-    with ThreadPoolExecutor(SEVERAL) as pool:
+    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(SEVERAL) as pool:  # the path of a socket is short
+        parent = Path(place, "clusters")
+        monkeypatch.setattr(os, "mkdir", met)
         list(pool.map(scratch_place._make_parent, [str(parent)] * SEVERAL))
-    assert stat.S_IMODE(parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(parent.stat().st_mode) == 0o700
