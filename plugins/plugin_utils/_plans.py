@@ -56,7 +56,7 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         hosts = {step.id: hosts_of(step, variables) for step in plan.steps}
         _check_branches(plan, hosts)
         given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
-        plays = Compiled(plan, hosts, paths, _digests(paths), given, os.getpid(), constants.DEFAULT_LOCAL_TMP).plays()
+        plays = Compiled(plan, hosts, paths, _digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)).plays()
     except UsageError as exc:
         raise AnsibleError(str(exc)) from exc
     return _written(plays, plan.name)
