@@ -31,11 +31,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - V(state=open) returns what it would, with the ID V(simulated) for another recovery. The other states do nothing.
+    details: [O(state=open) returns what it would begin as V(simulated). The other states do nothing.]
   diff_mode:
     support: partial
-    details: [Shows what V(state=open) changes.]
+    details: [Shows what O(state=open) changes.]
   idempotent:
     support: none
 options:
@@ -69,7 +68,7 @@ options:
         type: int
         required: true
   plan:
-    description: The plan, with C(name), C(digest) and C(steps), each of C(id), C(digest), C(type), C(hosts), C(component).
+    description: The plan. C(name), C(digest), C(steps), and of each step C(id), C(digest), C(type), C(hosts), C(component).
     type: dict
   mode:
     description: Whether this is a recovery or a drill. A drill is never resumed as a recovery.
@@ -81,8 +80,7 @@ options:
     type: dict
   points:
     description:
-      - The backup by component, as an ID, V(latest), or V(latest before <time>). The component is cluster and database,
-        such as V(main/shop).
+      - The backup by component, such as V(main/shop), as an ID, V(latest), or V(latest before <time>).
       - By default, the newest backup that is not suspicious and whose last restore test, if any, succeeded. A resumed
         recovery keeps its own unless another one is named.
     type: dict
@@ -122,8 +120,7 @@ options:
     type: bool
     default: false
   result:
-    description: Of a step V(ok), V(failed) or V(skipped). For O(state=leave) V(failed) or V(waiting), for O(state=close)
-      V(ok) or V(failed).
+    description: How it ended. A step can be V(skipped), a run V(waiting), a recovery only V(ok) or V(failed).
     type: str
     choices: [ok, failed, skipped, waiting]
   accepted:
@@ -160,7 +157,6 @@ EXAMPLES = r"""
       url: s3://example-backups/postgresql
     keys:
       recovery_key_file: /etc/lifeboat/keys/recovery.key
-  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -191,6 +187,7 @@ STATES = {
     "close": lambda given, world: closing.close(of_an_end(given), world),
     "read": lambda given, world: stepping.read(of_a_step(given), world),
 }
+NEED_RESULT = ("end", "leave", "close")
 SPEC = ArgumentSpec(
     {
         "state": {"type": "str", "choices": [*STATES], "required": True},
@@ -205,10 +202,7 @@ SPEC = ArgumentSpec(
         "attempt": {"type": "int", "default": 1},
         "result": {"type": "str", "choices": ["ok", "failed", "skipped", "waiting"]},
     },
-    required_if=[
-        ("state", "open", ("plan", "process")),
-        *(("state", state, ("result",)) for state in ("end", "leave", "close")),
-    ],
+    required_if=[("state", "open", ("plan", "process")), *(("state", name, ("result",)) for name in NEED_RESULT)],
 )
 
 

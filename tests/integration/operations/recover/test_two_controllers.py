@@ -133,7 +133,9 @@ def test_a_store_that_takes_a_number_twice_is_found_out_one_event_later(store: H
         opened = factory.open_store(store.settings.store, environ={})
         patch.setattr(type(opened), "put_new", lambda self, name, data: self.put(name, [data]))
         patch.setattr(
-            reaching.RecoveryJournal, "read", lambda self: self._take([self._fetched(1)]) or self  # what it saw before
+            reaching.RecoveryJournal,
+            "read",
+            lambda self: self._take([self._fetched(1)]) or self,  # what it saw before
         )
         two[1].open(recovery_id=identity, takeover=True)
     with pytest.raises(Busy, match="took over"):
@@ -141,7 +143,7 @@ def test_a_store_that_takes_a_number_twice_is_found_out_one_event_later(store: H
 
 
 @pytest.fixture
-def behind(s3: t.Any, proxy: FaultProxy, tmp_path: Path) -> Iterator[Controller]:
+def behind(s3: t.Any, proxy: FaultProxy, tmp_path: Path) -> Controller:
     """A controller that reaches the S3 server through a proxy."""
     (tmp_path / "sample").mkdir()
     prefix = f"recover/{secrets.token_hex(6)}"
@@ -150,7 +152,7 @@ def behind(s3: t.Any, proxy: FaultProxy, tmp_path: Path) -> Iterator[Controller]
     made = controller(direct, "one")
     made.settings = dataclasses.replace(made.settings, store=s3.settings(prefix, endpoint=proxy.endpoint))
     made.world = real()
-    yield made
+    return made
 
 
 CUT = Fault(".*", answer=(503, b"<Error><Code>SlowDown</Code></Error>"))
@@ -236,7 +238,14 @@ def test_a_journal_holds_no_secret(store: Host, two: list[Controller]) -> None:
     described = {"name": "data_loss", "digest": "d", "steps": [dataclasses.asdict(step) for step in plan().steps]}
     told = modules.run(
         "recovery_journal",
-        {**_options(one), "recovery_id": "", "run": "", "state": "open", "plan": described, "process": {"pid": one.pid}},
+        {
+            **_options(one),
+            "recovery_id": "",
+            "run": "",
+            "state": "open",
+            "plan": described,
+            "process": {"pid": one.pid},
+        },
         environment,
     )
     assert told["recovery"]["id"], told

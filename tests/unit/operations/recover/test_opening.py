@@ -145,7 +145,11 @@ def test_the_process_must_live_here(here: Controller) -> None:
 
 
 def test_a_plan_is_described_completely() -> None:
-    whole = {"name": "a", "digest": "b", "steps": [{"id": "c", "digest": "d", "type": "e", "hosts": [], "component": ""}]}
+    whole = {
+        "name": "a",
+        "digest": "b",
+        "steps": [{"id": "c", "digest": "d", "type": "e", "hosts": [], "component": ""}],
+    }
     assert opening.plan(whole).steps[0].id == "c"
     for name in whole:
         with pytest.raises(UsageError, match="plan is not a plan"):

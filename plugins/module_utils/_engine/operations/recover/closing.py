@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Use case: a run ends. It leaves the recovery to a later run, or closes it and takes back what protected its points."""
+"""Use case: a run ends. It leaves the recovery to a later run, or closes it and lets go of its recovery points."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
     outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
     if request.result != "waiting":
         failed = RecoveryError(told, recovery_id=state.recovery_id)
-        world.record(Done("recovery", outcome if request.result == "ok" else failed, {"state": what.__class__.__name__.lower()}))
+        world.record(
+            Done("recovery", outcome if request.result == "ok" else failed, {"state": what.__class__.__name__.lower()})
+        )
     return outcome
 
 

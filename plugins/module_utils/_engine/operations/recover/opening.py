@@ -248,13 +248,13 @@ def _down(reached: Reached) -> StoreError:
     return down
 
 
-def _outcome(
-    kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, before: State | None = None
-) -> Outcome:
+def _outcome(kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, before: State | None = None) -> Outcome:
     state = kept.state
     how = "is finished" if state.closed else "goes on" if before else "begins"
     told = f"{state.opened.mode.capitalize()} {state.recovery_id} of plan {state.plan.name} {how}."
-    lost = [f"{kept.overtaken} events of this host count for nothing: another run was faster."] if kept.overtaken else []
+    lost = (
+        [f"{kept.overtaken} events of this host count for nothing: another run was faster."] if kept.overtaken else []
+    )
     return Outcome(
         changed=changed,
         facts={"recovery": state.facts(), "summary": told},

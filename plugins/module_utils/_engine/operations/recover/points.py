@@ -75,9 +75,7 @@ def choose(
     backups = opened.backups()
     lost = newer.notice(opened, backups)
     keep = not world.dry_run
-    protected = protection.of(
-        assessment.known(settings, opened, backups, wanted.thresholds, world.now(), keep=keep)
-    )
+    protected = protection.of(assessment.known(settings, opened, backups, wanted.thresholds, world.now(), keep=keep))
     points: dict[str, Point] = {}
     warnings: list[str] = []
     undecided: list[str] = []
@@ -119,7 +117,7 @@ def release(opened: Repository, recovery_id: str, points: Iterable[tuple[str, Po
             for mark in _own(marks.of(backup, PINNED), recovery_id):
                 _write(opened, backup, recovery_id, world, lifts=mark.token)
         except RecoveryError as exc:
-            yield f"{point.backup_id} stays pinned: {exc.cause}
+            yield f"{point.backup_id} stays pinned: {exc.cause}"
 
 
 def _problem(one: Protection, best: KnownBackup | None, lost: Sequence[Passed]) -> str:

@@ -43,9 +43,7 @@ def reach(settings: catalogue.RepositorySettings, world: World) -> Reached:
         return Reached(_offline(settings, world, exc), None)
     if opened.trusted_keys.trust and not world.dry_run:
         _keep_trust(settings, opened, opened.trusted_keys.trust.serial)
-    place = Place(
-        settings.application, opened.trusted_keys, opened.store, settings.state_dir, read_only=world.dry_run
-    )
+    place = Place(settings.application, opened.trusted_keys, opened.store, settings.state_dir, read_only=world.dry_run)
     return Reached(place, opened)
 
 

@@ -28,8 +28,10 @@ if t.TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepRequest:
     """
-    What happens to a step in a run; to read a recovery, its id will do. An `exclusive` one begins only once the store has it, unless `journal` is local:
-    two runs that cannot see one another must not both do it.
+    What happens to a step in a run; to read a recovery, its id will do.
+
+    An `exclusive` step begins only once the store has its event, unless `journal` is local: two runs that cannot see
+    one another must not both do it.
     """
 
     repository: RepositorySettings

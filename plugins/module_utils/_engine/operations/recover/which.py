@@ -24,7 +24,7 @@ NEW = "new"
 """What is given for an id to begin another recovery."""
 
 RECENT = datetime.timedelta(hours=24)
-"""How long after its last event a recovery is gone on with without being named, and one that ended well not begun again."""
+"""How long after its last event a recovery is resumed without being named, and one that ended well is left alone."""
 
 
 class Asked(t.NamedTuple):
@@ -49,7 +49,8 @@ def find(place: Place, asked: Asked) -> Found:
     """
     Return the recovery to go on with.
 
-    Raise Busy when somebody is at work, NotFound where the named one does not exist, UsageError where one must be named.
+    Raise Busy when somebody is at work, NotFound where the named one does not exist, UsageError where one has to be
+    named.
     """
     known = place.recoveries(asked.mode)
     if asked.recovery_id not in {"", NEW}:
@@ -68,9 +69,8 @@ def find(place: Place, asked: Asked) -> Found:
         if journal.state.plan.name == asked.plan:
             own = journal
             break
-    states = [journal.read().state if journal else None for journal in (own, last)]
-    chosen = own if decide(*states, asked, known) else None
-    return Found(chosen, tuple(problems))
+    first, second = (journal.read().state if journal else None for journal in (own, last))
+    return Found(own if decide(first, second, asked, known) else None, tuple(problems))
 
 
 def decide(own: State | None, last: State | None, asked: Asked, here: Mapping[str, bool]) -> bool:
@@ -126,7 +126,7 @@ def _unfinished(state: State) -> UsageError:
     about = [f"plan {state.plan.name}", f"last event at {state.last_at:%Y-%m-%d %H:%M} UTC on {state.run.host}"]
     return UsageError(
         f"{state.recovery_id} is unfinished: {', '.join(about)}.",
-        f"Set recovery_id to {state.recovery_id} to go on with it, or to {NEW} to begin another.",
+        f"Set recovery_id: {state.recovery_id} to go on with it, or recovery_id: {NEW} to begin another.",
         field="recovery_id",
         recovery_id=state.recovery_id,
     )

@@ -214,7 +214,7 @@ def parse(payload: bytes) -> Event:
     value = strict_json.loads(payload, limit=seals.LIMITS[KIND])
     if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
         raise Tampered("An event of a recovery has an unknown format.", "Use a version that supports it.")
-    kind = KINDS.get(str(value.pop("kind", "")))
+    kind: type[t.Any] | None = KINDS.get(str(value.pop("kind", "")))
     if kind is None:
         raise Tampered("An event of a recovery is of an unknown kind.", "Use a version that supports it.")
     what = shapes.read(kind, value.pop("what", None), "An event of a recovery")

@@ -31,7 +31,7 @@ def busy(state: State) -> Busy:
     """Return what to tell who comes second."""
     return Busy(
         f"{_who(state)} is at work on {state.recovery_id}: {_where(state)}.",
-        f"Wait for that run. If it is known to have ended, set recovery_id to {state.recovery_id} and takeover to true.",
+        f"Wait for that run. If you know that it ended, set recovery_id: {state.recovery_id} and takeover: true.",
         **_details(state),
     )
 

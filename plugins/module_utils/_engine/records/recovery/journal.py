@@ -18,7 +18,7 @@ import os
 import typing as t
 
 from ...drivers.crypto import lbx, seals
-from ...ground import codec, disk, host_state, journal
+from ...ground import codec, host_state, journal
 from ...ground.errors import AlreadyExists, Busy, NotFound, StoreError, Tampered, UsageError
 from ...ground.streams import Peekable
 from ...ground.workers import at_once
@@ -114,9 +114,13 @@ class RecoveryJournal:
         """
         stored = self._stored()
         local = self._local()
-        agreed = all(number not in stored or stored[number][0] == record for number, record in enumerate(local, 1))
-        mine = {number: (record, None) for number, record in enumerate(local, 1)} if agreed else {}
-        merged: dict[int, tuple[bytes, datetime.datetime | None]] = {**mine, **stored}
+        mine: dict[int, tuple[bytes, datetime.datetime | None]] = {
+            number: (record, None) for number, record in enumerate(local, 1)
+        }
+        if any(stored[number][0] != mine[number][0] for number in stored.keys() & mine.keys()):
+            self._take(list(mine.values()))  # another run's number is one thing, and an altered event another
+            mine = {}
+        merged = {**mine, **stored}
         self._take([merged[number] for number in sorted(merged)])
         self._kept = len(local)
         if self._records != local and self._path and not self._place.read_only:
@@ -137,7 +141,7 @@ class RecoveryJournal:
         Add an event, which `save` keeps on this host and `upload` in the store. A run that was taken over gets Busy.
         """
         if self.events and not isinstance(what, events.Open) and self.state.run != run:
-            raise holding.overtaken(self.state)
+            raise self._lost()
         previous = hashlib.sha256(self._records[-1]).hexdigest() if self._records else ""
         event = Event(self._place.application, self.recovery_id, len(self.events) + 1, previous, at, run, what)
         payload = event.payload()
@@ -188,10 +192,8 @@ class RecoveryJournal:
                     raise self._lost() from None
 
     def _lost(self) -> Busy:
-        """Return what to tell a run whose number another one took."""
-        stored = self._stored()
-        self._take([stored[number] for number in sorted(stored)])
-        return holding.overtaken(self.state)
+        """Return what to tell a run whose number another one took, after the disk has become what the store is."""
+        return holding.overtaken(self.read().state)
 
     def _take(self, records: Sequence[tuple[bytes, datetime.datetime | None]]) -> None:
         if not records:

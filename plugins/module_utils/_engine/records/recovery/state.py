@@ -180,30 +180,34 @@ def fold(events: Sequence[Event]) -> State:
         points=opened.points,
     )
     for event in events:
-        state = dataclasses.replace(_after(state, event), last_at=event.at)
+        state = dataclasses.replace(state, last_at=event.at, **_changes(state, event))
     return state
 
 
-def _after(state: State, event: Event) -> State:
-    what = event.what
-    replace = dataclasses.replace
-    if isinstance(what, Open):
-        runs, changed = (*state.runs, event.run), tuple(_changed(state, what.plan))
-        return replace(state, opened=what, points=what.points, runs=runs, plan_changed=changed, waiting="", left="")
-    if isinstance(what, Approve):
-        return replace(state, approvals=(*state.approvals, Approval(what.step, what.by, event.at)))
-    if isinstance(what, Begin):
-        attempt = Attempt(what.step, what.attempt, event.run, event.at)
-        return replace(state, attempts=(*state.attempts, attempt), waiting="")
-    if isinstance(what, End):
-        return replace(state, attempts=_ended(state.attempts, what, event))
-    if isinstance(what, Waiting):
-        return replace(state, waits=(*state.waits, Wait(what.step, what.text, event.at)), waiting=what.step)
-    if isinstance(what, Repin):
-        return replace(state, points={**state.points, **what.points})
-    if isinstance(what, Leave):
-        return replace(state, left=what.result)
-    return replace(state, closed=t.cast("Close", what).result)
+def _changes(state: State, event: Event) -> dict[str, t.Any]:
+    """Return what is otherwise after an event."""
+    changes: dict[str, t.Any]
+    match event.what:
+        case Open() as what:
+            runs, changed = (*state.runs, event.run), tuple(_changed(state, what.plan))
+            changes = {"opened": what, "points": what.points, "runs": runs, "plan_changed": changed}
+            changes |= {"waiting": "", "left": ""}
+        case Approve() as what:
+            changes = {"approvals": (*state.approvals, Approval(what.step, what.by, event.at))}
+        case Begin() as what:
+            attempt = Attempt(what.step, what.attempt, event.run, event.at)
+            changes = {"attempts": (*state.attempts, attempt), "waiting": ""}
+        case End() as what:
+            changes = {"attempts": _ended(state.attempts, what, event)}
+        case Waiting() as what:
+            changes = {"waits": (*state.waits, Wait(what.step, what.text, event.at)), "waiting": what.step}
+        case Repin() as what:
+            changes = {"points": {**state.points, **what.points}}
+        case Leave() as what:
+            changes = {"left": what.result}
+        case Close() as what:
+            changes = {"closed": what.result}
+    return changes
 
 
 def _changed(state: State, plan: Plan) -> Iterator[str]:
