@@ -13,8 +13,8 @@ short_description: Journal the steps of a recovery, so that a later run can resu
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Writes the events of a recovery on this host and, signed and encrypted, to the store. It runs on the controller.
-  - Only one run at a time can add events, and the events tell which steps a later run has to do.
+  - Writes the events of a recovery on the controller, where it runs, and, signed and encrypted, to the store. Only one
+    run at a time can add events, and the events tell which steps a later run has to do.
   - When the store cannot be reached, an event is kept in O(state_dir) and uploaded with the next one.
   - Events are signed with the root of the recovery key, or with a signer whose scope in the trust file lists
     V(recovery). A key that decrypts is needed to read them.
@@ -38,21 +38,20 @@ attributes:
   idempotent:
     support: none
 options:
+  store:
+    required: true
   state:
     description:
       - V(open) begins a recovery or resumes an unfinished one. It chooses the recovery points and pins them.
-      - V(begin) and V(end) are of one attempt at a step. V(waiting) stops before a step.
-      - V(leave) ends the run and leaves the recovery to a later one. V(close) ends the recovery and removes its pins.
-      - V(read) changes nothing.
+      - V(begin) and V(end) are of one attempt at a step. V(waiting) stops before a step. V(leave) ends the run. V(close) ends the recovery, and removes its pins.
     type: str
     choices: [open, begin, end, waiting, leave, close, read]
     required: true
   recovery_id:
     description:
       - The recovery. For O(state=open) an ID, V(new) for another one, or nothing.
-      - By default, O(state=open) resumes the last recovery of the plan if it is unfinished, ran on this host, and its
-        last event is at most 24 hours old. Any other unfinished one must be named here. One that ended well within
-        the last 24 hours is returned unchanged.
+      - By default, the last recovery of the plan is resumed if it is unfinished, ran on this host, and is at most 24
+        hours old. Any other unfinished one must be named. One that just ended well is returned unchanged.
     type: str
     default: ""
   run:
@@ -68,7 +67,7 @@ options:
         type: int
         required: true
   plan:
-    description: The plan. C(name), C(digest), C(steps), and of each step C(id), C(digest), C(type), C(hosts), C(component).
+    description: The C(name), C(digest) and C(steps), and of each step C(id), C(digest), C(type), C(hosts), C(component).
     type: dict
   mode:
     description: Whether this is a recovery or a drill. A drill is never resumed as a recovery.
@@ -80,9 +79,8 @@ options:
     type: dict
   points:
     description:
-      - The backup by component, such as V(main/shop), as an ID, V(latest), or V(latest before <time>).
-      - By default, the newest backup that is not suspicious and whose last restore test, if any, succeeded. A resumed
-        recovery keeps its own unless another one is named.
+      - The backup by component, such as V(main/shop), as an ID, V(latest), or V(latest before <time>). By default, the
+        newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
     type: dict
   infected_since:
     description: Only restore-tested backups that finished before this are chosen by default.
@@ -100,7 +98,7 @@ options:
     type: bool
     default: false
   journal:
-    description: With V(local), a recovery begins without the store, and O(exclusive) does not wait for it.
+    description: With V(local), a recovery begins without the store, and O(exclusive) does not need it.
     type: str
     choices: [store, local]
     default: store
@@ -162,9 +160,9 @@ EXAMPLES = r"""
 RETURN = r"""
 recovery:
   description:
-    - The recovery with C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished) and
-      C(result). Of its steps C(settled) with their results, C(failed), C(interrupted), C(waiting), C(approved),
-      C(plan_changed), C(forecast) and C(steps_seconds). What was chosen, C(points) by component and C(replace).
+    - C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished), C(result), C(points), C(replace);
+      of its steps C(settled) with results, C(failed), C(interrupted), C(waiting), C(approved), C(plan_changed),
+      C(forecast), C(steps_seconds).
   returned: success, in check mode only for O(state=open) and O(state=read)
   type: dict
 summary:
@@ -187,7 +185,6 @@ STATES = {
     "close": lambda given, world: closing.close(of_an_end(given), world),
     "read": lambda given, world: stepping.read(of_a_step(given), world),
 }
-NEED_RESULT = ("end", "leave", "close")
 SPEC = ArgumentSpec(
     {
         "state": {"type": "str", "choices": [*STATES], "required": True},
@@ -202,7 +199,10 @@ SPEC = ArgumentSpec(
         "attempt": {"type": "int", "default": 1},
         "result": {"type": "str", "choices": ["ok", "failed", "skipped", "waiting"]},
     },
-    required_if=[("state", "open", ("plan", "process")), *(("state", name, ("result",)) for name in NEED_RESULT)],
+    required_if=[
+        ("state", "open", ("plan", "process")),
+        *(("state", state, ("result",)) for state in ("end", "leave", "close")),
+    ],
 )
 
 

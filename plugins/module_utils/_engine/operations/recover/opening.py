@@ -22,7 +22,7 @@ from ...ground.errors import StoreError, Tampered, UsageError, require_one_of
 from ...ground.host_state import RECOVERIES_LOCK
 from ...ground.model import Done, Outcome
 from ...records.anomalies.thresholds import DEFAULTS, Thresholds
-from ...records.recovery import shapes
+from ...records.recovery import forms
 from ...records.recovery.events import Approve, Mode, Open, Plan, Repin, Run
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
@@ -74,7 +74,7 @@ class OpenRequest:
 def plan(value: Mapping[str, t.Any]) -> Plan:
     """Return a plan as it stands in the journal. Raise UsageError where a part is missing or of another type."""
     try:
-        return shapes.read(Plan, dict(value), "plan")
+        return forms.read(Plan, dict(value), "plan")
     except Tampered as exc:
         raise UsageError(
             "plan is not a plan as lookup recovery_plan describes it.",

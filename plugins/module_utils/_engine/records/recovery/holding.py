@@ -10,7 +10,7 @@ import typing as t
 
 from ...ground import holder
 from ...ground.errors import Busy
-from . import shapes
+from . import forms
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def _who(state: State) -> str:
 
 def _where(state: State) -> str:
     at_work = f"step {state.at_work}" if state.at_work else "no step yet"
-    return f"{at_work}, last event at {shapes.time_text(state.last_at)}"
+    return f"{at_work}, last event at {forms.time_text(state.last_at)}"
 
 
 def _details(state: State) -> dict[str, t.Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from . import shapes
+from . import forms
 from .events import Approve, Begin, Close, End, Leave, Open, Repin, Waiting
 
 if t.TYPE_CHECKING:
@@ -148,7 +148,7 @@ class State:
             "mode": self.opened.mode,
             "run": self.run.id,
             "resumed": self.opened.resumed,
-            "started": shapes.time_text(self.started),
+            "started": forms.time_text(self.started),
             "finished": bool(self.closed),
             "result": self.closed or self.left,
             "settled": self.settled,
@@ -158,8 +158,8 @@ class State:
             "approved": self.approved,
             "plan_changed": list(self.plan_changed),
             "replace": self.opened.replace,
-            "points": shapes.record(self.points),
-            "incident_at": shapes.time_text(self.opened.incident_at),
+            "points": forms.record(self.points),
+            "incident_at": forms.time_text(self.opened.incident_at),
             "forecast": self.forecast,
             "steps_seconds": self.seconds,
         }
