@@ -43,15 +43,16 @@ options:
   state:
     description:
       - V(open) begins a recovery or resumes an unfinished one. It chooses the recovery points and pins them.
-      - V(begin) and V(end) are of one attempt at a step. V(waiting) stops before a step. V(leave) ends the run. V(close) ends the recovery, and removes its pins.
+      - V(begin) and V(end) are of one attempt at a step, before which V(waiting) stops. V(leave) ends the run, V(close)
+        the recovery, whose pins it removes.
     type: str
     choices: [open, begin, end, waiting, leave, close, read]
     required: true
   recovery_id:
     description:
-      - The recovery. For O(state=open) an ID, V(new) for another one, or nothing.
-      - By default, the last recovery of the plan is resumed if it is unfinished, ran on this host, and is at most 24
-        hours old. Any other unfinished one must be named. One that just ended well is returned unchanged.
+      - The ID of the recovery. For O(state=open), V(new) begins another one.
+      - By default, the last one of the plan is resumed if it is unfinished, ran on this host, and its last event is at
+        most a day old. Any other unfinished one must be named. One that ended well is returned for a day.
     type: str
     default: ""
   run:
@@ -67,7 +68,7 @@ options:
         type: int
         required: true
   plan:
-    description: The C(name), C(digest) and C(steps), and of each step C(id), C(digest), C(type), C(hosts), C(component).
+    description: Its C(name), C(digest) and C(steps), each with C(id), C(digest), C(type), C(hosts) and C(component).
     type: dict
   mode:
     description: Whether this is a recovery or a drill. A drill is never resumed as a recovery.
@@ -75,12 +76,12 @@ options:
     choices: [recover, drill]
     default: recover
   replace:
-    description: Which hosts others stand in for. A resumed recovery keeps its own, and more can be added.
+    description: By host, the one that stands in for it. A resumed recovery keeps its own, and more can be added.
     type: dict
   points:
     description:
-      - The backup by component, such as V(main/shop), as an ID, V(latest), or V(latest before <time>). By default, the
-        newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
+      - Backups by component (V(main/shop)), as an ID, V(latest), or V(latest before <time>). By default, the newest
+        that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
     type: dict
   infected_since:
     description: Only restore-tested backups that finished before this are chosen by default.
@@ -160,9 +161,9 @@ EXAMPLES = r"""
 RETURN = r"""
 recovery:
   description:
-    - C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished), C(result), C(points), C(replace);
-      of its steps C(settled) with results, C(failed), C(interrupted), C(waiting), C(approved), C(plan_changed),
-      C(forecast), C(steps_seconds).
+    - C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished), C(result), C(points) and
+      C(replace). Of its steps C(settled) with their results, C(failed), C(interrupted), C(waiting), C(approved),
+      C(plan_changed), C(forecast) and C(steps_seconds).
   returned: success, in check mode only for O(state=open) and O(state=read)
   type: dict
 summary:
@@ -173,8 +174,7 @@ summary:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, repository, requested_by
 from ..module_utils._engine.operations.recover import closing, opening, stepping
-from ..module_utils._given import account
-from ..module_utils._module import Given, run
+from ..module_utils._module import Given, account, run
 
 STATES = {
     "open": lambda given, world: opening.open_recovery(to_open(given), world),
@@ -237,8 +237,7 @@ def of_a_step(given: Given) -> stepping.StepRequest:
 
 def of_an_end(given: Given) -> closing.EndRequest:
     """Return the options of a run that ends."""
-    names = ("recovery_id", "run", "result", "reason")
-    return closing.EndRequest(repository=given.repository(), **{name: given[name] for name in names})
+    return closing.EndRequest(given.repository(), given["recovery_id"], given["run"], given["result"], given["reason"])
 
 
 def main() -> None:
