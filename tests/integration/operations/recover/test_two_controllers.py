@@ -170,8 +170,8 @@ def test_a_recovery_goes_on_while_its_store_is_cut_off(
     behind.open()
     proxy.add(CUT)
     for step in STEPS[:2]:
-        assert "follows later" in behind.begin(step).warnings[0]
-        assert "follows later" in behind.end(step).warnings[0]
+        assert "is only on this host" in behind.begin(step).warnings[0]
+        assert "is only on this host" in behind.end(step).warnings[0]
     with pytest.raises(RecoveryError, match="journal: local"):
         behind.begin("dns", exclusive=True)
     proxy.reset()

@@ -138,7 +138,7 @@ def test_who_is_overtaken_keeps_what_it_wrote_and_stops(sample: SampleHost, done
     there = controller(sample, "there")
     store = sample.home / "store"
     store.rename(sample.home / "away")
-    assert "follows later" in done.end("restore").warnings[0]
+    assert "is only on this host" in done.end("restore").warnings[0]
     (sample.home / "away").rename(store)
     there.open(recovery_id=done.recovery_id, takeover=True)
     with pytest.raises(Busy, match=r"alice on .* took over recovery-.*: no step yet, last event at 2026"):

@@ -28,6 +28,7 @@ from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from ...records.retention import store_lock
 from . import points, which
+from .closing import let_go
 from .reaching import Reached, keep, reach
 
 if t.TYPE_CHECKING:
@@ -39,6 +40,9 @@ if t.TYPE_CHECKING:
     from ...records.repository.catalogue import RepositorySettings
 
 JOURNALS = ("store", "local")
+PATIENCE = 1200
+"""Steps that a run waits for another one of this host to have opened a recovery: a minute."""
+
 SIMULATED = "simulated"
 """The id of a recovery that check mode would begin."""
 
@@ -98,24 +102,30 @@ def open_recovery(request: OpenRequest, world: World) -> Outcome:
             request.plan.name, request.mode, request.recovery_id, request.takeover, run.process, world.now()
         )
         found = which.find(reached.place, asked)
-        if found.journal and found.journal.state.closed:
-            return _outcome(found.journal, found.warnings, changed=False)
+        # The store may have missed how a recovery ended, and then its pins are still there.
+        missed = [told for each in found.over for told in (*keep(each), *let_go(each, reached, world))]
+        warnings = [*found.warnings, *missed]
+        if found.journal and found.journal in found.over:
+            return _outcome(found.journal, warnings, changed=False)
         if found.journal is None and reached.opened is None and request.journal != "local":
             raise _down(reached)
-        return _Opening(request, world, reached, run, found).open()
+        return _Opening(request, world, reached, run, found.journal).open(warnings)
 
 
 class _Opening:
-    def __init__(self, request: OpenRequest, world: World, reached: Reached, run: Run, found: which.Found) -> None:
+    def __init__(
+        self, request: OpenRequest, world: World, reached: Reached, run: Run, found: RecoveryJournal | None
+    ) -> None:
         self._request = request
         self._world = world
         self._reached = reached
         self._run = run
-        self._before = found.journal.state if found.journal else None
-        self._journal = found.journal or self._begun()
-        self._warnings = list(found.warnings)
+        self._before = found.state if found else None
+        self._journal = found or self._begun()
+        self._warnings: list[str] = []
 
-    def open(self) -> Outcome:
+    def open(self, warnings: Iterable[str]) -> Outcome:
+        self._warnings += warnings
         before, request = self._before, self._request
         chosen = self._points()
         if before:
@@ -140,7 +150,7 @@ class _Opening:
         self._warnings += keep(self._journal)
         self._pin()
         outcome = _outcome(self._journal, self._warnings, changed=True, before=before)
-        self._world.record(Done("recovery", outcome, {"state": "open"}))
+        self._world.record(Done("recovery", outcome, {"state": "open", "reason": request.reason}))
         return outcome
 
     def _add(self, what: t.Any) -> None:
@@ -210,7 +220,7 @@ def _turn(request: OpenRequest, reached: Reached, world: World) -> Iterator[None
     with contextlib.ExitStack() as stack:
         lock = RECOVERIES_LOCK.below(request.repository.state_dir)
         if lock and not world.dry_run:
-            stack.enter_context(disk.closing(journal.locked(lock, world.sleep)))
+            stack.enter_context(disk.closing(journal.locked(lock, world.sleep, PATIENCE)))
         if reached.opened and not world.dry_run:
             name = repository.lock(reached.place.application, "recovery")
             one = store_lock.StoreLock(reached.opened.store, name, secrets.token_hex(16), world)
@@ -251,7 +261,7 @@ def _down(reached: Reached) -> StoreError:
 def _outcome(kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, before: State | None = None) -> Outcome:
     state = kept.state
     how = "is finished" if state.closed else "goes on" if before else "begins"
-    told = f"{state.opened.mode.capitalize()} {state.recovery_id} of plan {state.plan.name} {how}."
+    told = f"{state.title} {how}."
     lost = (
         [f"{kept.overtaken} events of this host count for nothing: another run was faster."] if kept.overtaken else []
     )
@@ -267,7 +277,7 @@ def _outcome(kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, b
 def _described(state: State) -> str:
     """Return what the diff shows of it."""
     lines = [
-        f"{state.opened.mode} {state.recovery_id} of plan {state.plan.name}",
+        state.title,
         *(f"{component}: {point.backup_id}" for component, point in sorted(state.points.items())),
         *(f"{name} is replaced by {other}" for name, other in sorted(state.opened.replace.items())),
         *(f"approved: {step}" for step in state.approved),

@@ -39,9 +39,13 @@ class Asked(t.NamedTuple):
 
 
 class Found(t.NamedTuple):
-    """The recovery to go on with, read whole; None where another is to begin. And what to say about others."""
+    """
+    The recovery to go on with, read whole; None where another is to begin. Of those that were looked at, which are
+    `over`, and what to say about others.
+    """
 
     journal: RecoveryJournal | None
+    over: tuple[RecoveryJournal, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -61,7 +65,7 @@ def find(place: Place, asked: Asked) -> Found:
             )
         named = RecoveryJournal(place, asked.mode, asked.recovery_id).read()
         require_usable(named.state, asked)
-        return Found(named)
+        return Found(named, (named,) if named.state.closed else ())
     problems: list[str] = []
     own = last = None
     for journal in _believed(place, asked.mode, known, problems):
@@ -70,7 +74,8 @@ def find(place: Place, asked: Asked) -> Found:
             own = journal
             break
     first, second = (journal.read().state if journal else None for journal in (own, last))
-    return Found(own if decide(first, second, asked, known) else None, tuple(problems))
+    over = tuple(journal for journal in dict.fromkeys((own, last)) if journal and journal.state.closed)
+    return Found(own if decide(first, second, asked, known) else None, over, tuple(problems))
 
 
 def decide(own: State | None, last: State | None, asked: Asked, here: Mapping[str, bool]) -> bool:

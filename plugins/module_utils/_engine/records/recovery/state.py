@@ -101,6 +101,12 @@ class State:
         return self.opened.plan
 
     @property
+    def title(self) -> str:
+        """What a sentence about it begins with."""
+        noun = {"recover": "Recovery", "drill": "Drill"}[self.opened.mode]
+        return f"{noun} {self.recovery_id} of plan {self.plan.name}"
+
+    @property
     def forecast(self) -> dict[str, int]:
         """The seconds that were expected of each step when it was first planned."""
         return {**self.opened.forecast, **self.first.forecast}
@@ -133,7 +139,7 @@ class State:
     @property
     def seconds(self) -> dict[str, float]:
         """How long each step took, all attempts together."""
-        return {step: sum(one.seconds for one in self.attempts if one.step == step) for step in self.latest}
+        return {step: round(sum(one.seconds for one in self.attempts if one.step == step), 3) for step in self.latest}
 
     @property
     def at_work(self) -> str:
