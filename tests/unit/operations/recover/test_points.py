@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import NotFound, UsageError
-from recovery_fixtures import STEPS
+from recovery_fixtures import STEPS, controller
 
 if t.TYPE_CHECKING:
     from recovery_fixtures import Controller
@@ -31,6 +31,12 @@ def test_restore_tested_or_not_the_newest_counts(sample: SampleHost, here: Contr
     assert (point(here)["backup_id"], point(here)["restore_tested"]) == (newest, False)
     named = point(here, points={"main/shop": older})
     assert (named["backup_id"], named["restore_tested"]) == (older, True)
+
+
+def test_a_store_without_backups_is_said(sample: SampleHost) -> None:
+    outcome = controller(sample).opened()
+    assert outcome.facts["recovery"]["points"] == {}
+    assert "contains no backup of shop" in outcome.warnings[0]
 
 
 def test_one_whose_last_restore_test_failed_does_not(sample: SampleHost, here: Controller) -> None:

@@ -120,6 +120,7 @@ class _Opening:
         self._world = world
         self._reached = reached
         self._run = run
+        self._now = world.now()
         self._before = found.state if found else None
         self._journal = found or self._begun()
         self._warnings: list[str] = []
@@ -138,7 +139,7 @@ class _Opening:
                 replace=_replaced(before.opened.replace if before else {}, request.replace),
                 points=before.points if before else chosen,
                 forecast=dict(request.forecast),
-                incident_at=request.incident_at or (before.opened.incident_at if before else self._world.now()),
+                incident_at=request.incident_at or (before.opened.incident_at if before else self._now),
                 resumed=before is not None,
             )
         )
@@ -154,10 +155,10 @@ class _Opening:
         return outcome
 
     def _add(self, what: t.Any) -> None:
-        self._journal.add(what, self._run, self._world.now())
+        self._journal.add(what, self._run, self._now)
 
     def _begun(self) -> RecoveryJournal:
-        identity = repository.recovery_id(self._world.now(), secrets.token_hex(8))
+        identity = repository.recovery_id(self._now, secrets.token_hex(8))
         named = SIMULATED if self._world.dry_run else identity
         return RecoveryJournal(self._reached.place, self._request.mode, named)
 

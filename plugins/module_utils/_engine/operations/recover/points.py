@@ -95,6 +95,8 @@ def choose(
     if undecided:
         remedy = "Name the backup of each such component in points (lifeboat_restore_from)."
         raise UsageError(" ".join(undecided), remedy, field="points")
+    if only is None and not points:
+        warnings.append(f"{opened.store.url} contains no backup of {opened.application}: nothing can be restored.")
     return Chosen(points, tuple(warnings))
 
 
