@@ -27,7 +27,7 @@ from ...records.recovery.events import Approve, Mode, Open, Plan, Repin, Run
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from ...records.retention import store_lock
-from . import points, which
+from . import points, resuming, which
 from .closing import let_go
 from .reaching import Reached, keep, reach
 
@@ -130,13 +130,13 @@ class _Opening:
         before, request = self._before, self._request
         chosen = self._points()
         if before:
-            _require_settled(before, request.plan)
+            resuming.require_settled(before, request.plan)
         self._add(
             Open(
                 plan=request.plan,
                 mode=request.mode,
                 reason=request.reason or (before.opened.reason if before else ""),
-                replace=_replaced(before.opened.replace if before else {}, request.replace),
+                replace=resuming.replaced(before.opened.replace if before else {}, request.replace),
                 points=before.points if before else chosen,
                 forecast=dict(request.forecast),
                 incident_at=request.incident_at or (before.opened.incident_at if before else self._now),
@@ -148,7 +148,7 @@ class _Opening:
         for step in request.approve:
             if step not in self._journal.state.approved:
                 self._add(Approve(step, request.user))
-        self._warnings += keep(self._journal)
+        self._warnings += keep(self._journal, required=before is None and request.journal != "local")
         self._pin()
         outcome = _outcome(self._journal, self._warnings, changed=True, before=before)
         self._world.record(Done("recovery", outcome, {"state": "open", "reason": request.reason}))
@@ -171,6 +171,8 @@ class _Opening:
             if only is None or only:
                 self._warnings.append("No recovery point was chosen, as the store cannot be reached.")
             return {}
+        if self._before:
+            resuming.require_clean(self._before, wanted)
         if only == []:
             return {}
         found = points.choose(request.repository, opened, wanted, self._world, only=only)
@@ -229,33 +231,11 @@ def _turn(request: OpenRequest, reached: Reached, world: World) -> Iterator[None
         yield
 
 
-def _replaced(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the hosts in whose place others stand. What was replaced stays so: data are on the other host already."""
-    for name in sorted(before.keys() & given.keys()):
-        if before[name] != given[name]:
-            raise UsageError(
-                f"replace: {name} was replaced by {before[name]} in this recovery, not by {given[name]}.",
-                "Leave it as it was, or set recovery_id to new to begin another recovery.",
-                field="replace",
-            )
-    return {**before, **given}
-
-
-def _require_settled(before: State, now: Plan) -> None:
-    """Raise UsageError when the plan has another step, or none, in the place of one that is over."""
-    changed = [step for step in before.settled if before.plan.digest_of(step) != now.digest_of(step)]
-    if changed:
-        raise UsageError(
-            f"The plan changed under {before.recovery_id}: step {changed[0]} is done, and is another one now.",
-            "Restore the step as it was, or set recovery_id to new to begin another recovery.",
-            field="plan",
-            steps=changed,
-        )
-
-
 def _down(reached: Reached) -> StoreError:
     down = t.cast("StoreError", reached.place.down)
-    down.advise("With journal: local a recovery begins without the store, and its events follow later.")
+    down.advise(
+        "With journal: local (lifeboat_journal) a recovery begins without the store, and its events follow later."
+    )
     return down
 
 

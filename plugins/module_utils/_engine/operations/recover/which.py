@@ -131,7 +131,7 @@ def _unfinished(state: State) -> UsageError:
     about = [f"plan {state.plan.name}", f"last event at {state.last_at:%Y-%m-%d %H:%M} UTC on {state.run.host}"]
     return UsageError(
         f"{state.recovery_id} is unfinished: {', '.join(about)}.",
-        f"Set recovery_id: {state.recovery_id} to go on with it, or recovery_id: {NEW} to begin another.",
+        f"Set recovery_id (lifeboat_recovery_id) to {state.recovery_id} to go on, or to {NEW} to begin another.",
         field="recovery_id",
         recovery_id=state.recovery_id,
     )

@@ -31,7 +31,8 @@ def busy(state: State) -> Busy:
     """Return what to tell who comes second."""
     return Busy(
         f"{_who(state)} is at work on {state.recovery_id}: {_where(state)}.",
-        f"Wait for that run. If you know that it ended, set recovery_id: {state.recovery_id} and takeover: true.",
+        f"Wait for it. If you know that it ended, set recovery_id (lifeboat_recovery_id) to {state.recovery_id} and "
+        "takeover (lifeboat_takeover) to true.",
         **_details(state),
     )
 
