@@ -13,8 +13,8 @@ short_description: Journal the steps of a recovery, so that a later run can resu
 version_added: 0.1.0
 author: Lifeboat contributors (@lifeboat)
 description:
-  - Writes the events of a recovery on this host and, signed and encrypted, to the store. It runs on the controller.
-  - Only one run at a time can add events, and the events tell which steps a later run has to do.
+  - Writes the events of a recovery on the controller, where it runs, and, signed and encrypted, to the store. Only one
+    run at a time can add events, and the events tell which steps a later run has to do.
   - When the store cannot be reached, an event is kept in O(state_dir) and uploaded with the next one.
   - Events are signed with the root of the recovery key, or with a signer whose scope in the trust file lists
     V(recovery). A key that decrypts is needed to read them.
@@ -31,29 +31,28 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - V(state=open) returns what it would, with the ID V(simulated) for another recovery. The other states do nothing.
+    details: [O(state=open) returns what it would begin as V(simulated). The other states do nothing.]
   diff_mode:
     support: partial
-    details: [Shows what V(state=open) changes.]
+    details: [Shows what O(state=open) changes.]
   idempotent:
     support: none
 options:
+  store:
+    required: true
   state:
     description:
       - V(open) begins a recovery or resumes an unfinished one. It chooses the recovery points and pins them.
-      - V(begin) and V(end) are of one attempt at a step. V(waiting) stops before a step.
-      - V(leave) ends the run and leaves the recovery to a later one. V(close) ends the recovery and removes its pins.
-      - V(read) changes nothing.
+      - V(begin) and V(end) are of one attempt at a step, before which V(waiting) stops. V(leave) ends the run, V(close)
+        the recovery, whose pins it removes.
     type: str
     choices: [open, begin, end, waiting, leave, close, read]
     required: true
   recovery_id:
     description:
-      - The recovery. For O(state=open) an ID, V(new) for another one, or nothing.
-      - By default, O(state=open) resumes the last recovery of the plan if it is unfinished, ran on this host, and its
-        last event is at most 24 hours old. Any other unfinished one must be named here. One that ended well within
-        the last 24 hours is returned unchanged.
+      - The ID of the recovery. For O(state=open), V(new) begins another one.
+      - By default, the last one of the plan is resumed if it is unfinished, ran on this host, and its last event is at
+        most a day old. Any other unfinished one must be named. One that ended well is returned for a day.
     type: str
     default: ""
   run:
@@ -69,7 +68,7 @@ options:
         type: int
         required: true
   plan:
-    description: The plan, with C(name), C(digest) and C(steps), each of C(id), C(digest), C(type), C(hosts), C(component).
+    description: Its C(name), C(digest) and C(steps), each with C(id), C(digest), C(type), C(hosts) and C(component).
     type: dict
   mode:
     description: Whether this is a recovery or a drill. A drill is never resumed as a recovery.
@@ -77,14 +76,12 @@ options:
     choices: [recover, drill]
     default: recover
   replace:
-    description: Which hosts others stand in for. A resumed recovery keeps its own, and more can be added.
+    description: By host, the one that stands in for it. A resumed recovery keeps its own, and more can be added.
     type: dict
   points:
     description:
-      - The backup by component, as an ID, V(latest), or V(latest before <time>). The component is cluster and database,
-        such as V(main/shop).
-      - By default, the newest backup that is not suspicious and whose last restore test, if any, succeeded. A resumed
-        recovery keeps its own unless another one is named.
+      - Backups by component (V(main/shop)), as an ID, V(latest), or V(latest before <time>). By default, the newest
+        that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
     type: dict
   infected_since:
     description: Only restore-tested backups that finished before this are chosen by default.
@@ -102,7 +99,7 @@ options:
     type: bool
     default: false
   journal:
-    description: With V(local), a recovery begins without the store, and O(exclusive) does not wait for it.
+    description: With V(local), a recovery begins without the store, and O(exclusive) does not need it.
     type: str
     choices: [store, local]
     default: store
@@ -122,8 +119,7 @@ options:
     type: bool
     default: false
   result:
-    description: Of a step V(ok), V(failed) or V(skipped). For O(state=leave) V(failed) or V(waiting), for O(state=close)
-      V(ok) or V(failed).
+    description: How it ended. A step can be V(skipped), a run V(waiting), a recovery only V(ok) or V(failed).
     type: str
     choices: [ok, failed, skipped, waiting]
   accepted:
@@ -160,15 +156,14 @@ EXAMPLES = r"""
       url: s3://example-backups/postgresql
     keys:
       recovery_key_file: /etc/lifeboat/keys/recovery.key
-  delegate_to: localhost
 """
 
 RETURN = r"""
 recovery:
   description:
-    - The recovery with C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished) and
-      C(result). Of its steps C(settled) with their results, C(failed), C(interrupted), C(waiting), C(approved),
-      C(plan_changed), C(forecast) and C(steps_seconds). What was chosen, C(points) by component and C(replace).
+    - C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished), C(result), C(points) and
+      C(replace). Of its steps C(settled) with their results, C(failed), C(interrupted), C(waiting), C(approved),
+      C(plan_changed), C(forecast) and C(steps_seconds).
   returned: success, in check mode only for O(state=open) and O(state=read)
   type: dict
 summary:
@@ -179,8 +174,7 @@ summary:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, repository, requested_by
 from ..module_utils._engine.operations.recover import closing, opening, stepping
-from ..module_utils._given import account
-from ..module_utils._module import Given, run
+from ..module_utils._module import Given, account, run
 
 STATES = {
     "open": lambda given, world: opening.open_recovery(to_open(given), world),
@@ -243,8 +237,7 @@ def of_a_step(given: Given) -> stepping.StepRequest:
 
 def of_an_end(given: Given) -> closing.EndRequest:
     """Return the options of a run that ends."""
-    names = ("recovery_id", "run", "result", "reason")
-    return closing.EndRequest(repository=given.repository(), **{name: given[name] for name in names})
+    return closing.EndRequest(given.repository(), given["recovery_id"], given["run"], given["result"], given["reason"])
 
 
 def main() -> None:

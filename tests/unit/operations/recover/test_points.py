@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import NotFound, UsageError
-from recovery_fixtures import STEPS
+from recovery_fixtures import STEPS, controller
 
 if t.TYPE_CHECKING:
     from recovery_fixtures import Controller
@@ -31,6 +31,19 @@ def test_restore_tested_or_not_the_newest_counts(sample: SampleHost, here: Contr
     assert (point(here)["backup_id"], point(here)["restore_tested"]) == (newest, False)
     named = point(here, points={"main/shop": older})
     assert (named["backup_id"], named["restore_tested"]) == (older, True)
+
+
+def test_a_store_without_backups_is_said(sample: SampleHost) -> None:
+    outcome = controller(sample).opened()
+    assert outcome.facts["recovery"]["points"] == {}
+    assert "contains no backup of shop" in outcome.warnings[0]
+
+
+def test_what_was_never_backed_up_as_a_whole_stops_no_recovery(sample: SampleHost, here: Controller) -> None:
+    sample.back_up("parts", scope="partial")
+    outcome = here.opened()
+    assert set(outcome.facts["recovery"]["points"]) == {"main/shop"}
+    assert "main/parts has no recovery point: there is no backup of the whole." in outcome.warnings
 
 
 def test_one_whose_last_restore_test_failed_does_not(sample: SampleHost, here: Controller) -> None:
@@ -61,8 +74,21 @@ def test_after_an_infection_only_a_tested_one_from_before_does(sample: SampleHos
     sample.validated(after)
     since = sample.now - datetime.timedelta(hours=8)
     assert point(here, infected_since=since)["backup_id"] == tested
-    with pytest.raises(UsageError, match="No backup of main/shop may be chosen by itself, the newest of which is"):
+    with pytest.raises(UsageError, match="No backup of main/shop may be chosen by itself; the newest is backup-"):
         here.opened(recovery_id="new", infected_since=sample.now - datetime.timedelta(hours=11))
+
+
+def test_an_infection_that_is_found_out_later_is_not_restored_in_silence(sample: SampleHost, here: Controller) -> None:
+    tested = sample.back_up(hours=10)
+    sample.validated(tested)
+    newest = sample.back_up(hours=2)
+    here.open()
+    here.leave()
+    since = sample.now - datetime.timedelta(hours=8)
+    with pytest.raises(UsageError, match=f"{newest}, from which .* is not from before infected_since"):
+        here.opened(infected_since=since)
+    found = here.open(infected_since=since, points={"main/shop": tested})
+    assert found["points"]["main/shop"]["backup_id"] == tested
 
 
 def test_a_person_decides_where_a_newer_one_cannot_be_had(sample: SampleHost, here: Controller) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Use case: a run ends. It leaves the recovery to a later run, or closes it and takes back what protected its points."""
+"""Use case: a run ends. It leaves the recovery to a later run, or closes it and lets go of its recovery points."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from ...ground.errors import RecoveryError, UsageError, require_one_of
 from ...ground.model import Done, Outcome
 from ...records.recovery.events import Close, Leave, Open, Repin
 from . import points
-from .reaching import keep, reach
-from .stepping import find, run_of
+from .reaching import Reached, keep, reach
+from .stepping import find
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...ground.model import World
-    from ...records.recovery.events import Point
     from ...records.recovery.journal import RecoveryJournal
     from ...records.repository.catalogue import RepositorySettings
 
@@ -56,25 +55,30 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
         return Outcome(changed=False)
     reached = reach(request.repository, world)
     journal = find(reached, request.recovery_id)
-    run = run_of(journal, request.run)
+    run = journal.at_work(request.run)
     if what == Close("ok"):
         _require_done(journal)
     journal.add(what, run, world.now())
-    warnings = [*keep(journal)]
-    if isinstance(what, Close) and reached.opened:
-        warnings += points.release(reached.opened, journal.recovery_id, _pinned(journal), world)
+    warnings = [*keep(journal), *(let_go(journal, reached, world) if isinstance(what, Close) else ())]
     state = journal.state
     how = {"ok": "is finished", "failed": "failed", "waiting": f"waits before step {state.waiting}"}[request.result]
-    told = f"{state.opened.mode.capitalize()} {state.recovery_id} of plan {state.plan.name} {how}"
-    told = f"{told}: {request.reason}" if request.reason else f"{told}."
+    told = f"{state.title} {how}" + (f": {request.reason}" if request.reason else ".")
     facts = {"recovery": state.facts(), "summary": told}
     outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
     if request.result != "waiting":
-        failed = RecoveryError(told, recovery_id=state.recovery_id)
-        world.record(
-            Done("recovery", outcome if request.result == "ok" else failed, {"state": what.__class__.__name__.lower()})
-        )
+        result = outcome if request.result == "ok" else RecoveryError(told, recovery_id=state.recovery_id)
+        world.record(Done("recovery", result, {"state": journal.events[-1].kind}))
     return outcome
+
+
+def let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator[str]:
+    """Take the pins of a recovery that is over back. Yield what stands in the way."""
+    whats = (event.what for event in journal.events)
+    pinned = {pair for what in whats if isinstance(what, Open | Repin) for pair in what.points.items()}
+    if pinned and reached.opened is None:
+        yield f"The recovery points of {journal.recovery_id} stay pinned, as the store cannot be reached."
+    elif reached.opened and not world.dry_run:
+        yield from points.release(reached.opened, journal.recovery_id, pinned, world)
 
 
 def _require_done(journal: RecoveryJournal) -> None:
@@ -87,10 +91,3 @@ def _require_done(journal: RecoveryJournal) -> None:
             field="result",
             steps=left,
         )
-
-
-def _pinned(journal: RecoveryJournal) -> Iterator[tuple[str, Point]]:
-    """Yield all points that the recovery ever had."""
-    for event in journal.events:
-        if isinstance(event.what, Open | Repin):
-            yield from event.what.points.items()

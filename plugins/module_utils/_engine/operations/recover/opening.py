@@ -22,12 +22,13 @@ from ...ground.errors import StoreError, Tampered, UsageError, require_one_of
 from ...ground.host_state import RECOVERIES_LOCK
 from ...ground.model import Done, Outcome
 from ...records.anomalies.thresholds import DEFAULTS, Thresholds
-from ...records.recovery import shapes
+from ...records.recovery import forms
 from ...records.recovery.events import Approve, Mode, Open, Plan, Repin, Run
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from ...records.retention import store_lock
-from . import points, which
+from . import points, resuming, which
+from .closing import let_go
 from .reaching import Reached, keep, reach
 
 if t.TYPE_CHECKING:
@@ -39,6 +40,9 @@ if t.TYPE_CHECKING:
     from ...records.repository.catalogue import RepositorySettings
 
 JOURNALS = ("store", "local")
+PATIENCE = 1200
+"""Steps that a run waits for another one of this host to have opened a recovery: a minute."""
+
 SIMULATED = "simulated"
 """The id of a recovery that check mode would begin."""
 
@@ -74,7 +78,7 @@ class OpenRequest:
 def plan(value: Mapping[str, t.Any]) -> Plan:
     """Return a plan as it stands in the journal. Raise UsageError where a part is missing or of another type."""
     try:
-        return shapes.read(Plan, dict(value), "plan")
+        return forms.read(Plan, dict(value), "plan")
     except Tampered as exc:
         raise UsageError(
             "plan is not a plan as lookup recovery_plan describes it.",
@@ -98,37 +102,44 @@ def open_recovery(request: OpenRequest, world: World) -> Outcome:
             request.plan.name, request.mode, request.recovery_id, request.takeover, run.process, world.now()
         )
         found = which.find(reached.place, asked)
-        if found.journal and found.journal.state.closed:
-            return _outcome(found.journal, found.warnings, changed=False)
+        # The store may have missed how a recovery ended, and then its pins are still there.
+        missed = [told for each in found.over for told in (*keep(each), *let_go(each, reached, world))]
+        warnings = [*found.warnings, *missed]
+        if found.journal and found.journal in found.over:
+            return _outcome(found.journal, warnings, changed=False)
         if found.journal is None and reached.opened is None and request.journal != "local":
             raise _down(reached)
-        return _Opening(request, world, reached, run, found).open()
+        return _Opening(request, world, reached, run, found.journal).open(warnings)
 
 
 class _Opening:
-    def __init__(self, request: OpenRequest, world: World, reached: Reached, run: Run, found: which.Found) -> None:
+    def __init__(
+        self, request: OpenRequest, world: World, reached: Reached, run: Run, found: RecoveryJournal | None
+    ) -> None:
         self._request = request
         self._world = world
         self._reached = reached
         self._run = run
-        self._before = found.journal.state if found.journal else None
-        self._journal = found.journal or self._begun()
-        self._warnings = list(found.warnings)
+        self._now = world.now()
+        self._before = found.state if found else None
+        self._journal = found or self._begun()
+        self._warnings: list[str] = []
 
-    def open(self) -> Outcome:
+    def open(self, warnings: Iterable[str]) -> Outcome:
+        self._warnings += warnings
         before, request = self._before, self._request
         chosen = self._points()
         if before:
-            _require_settled(before, request.plan)
+            resuming.require_settled(before, request.plan)
         self._add(
             Open(
                 plan=request.plan,
                 mode=request.mode,
                 reason=request.reason or (before.opened.reason if before else ""),
-                replace=_replaced(before.opened.replace if before else {}, request.replace),
+                replace=resuming.replaced(before.opened.replace if before else {}, request.replace),
                 points=before.points if before else chosen,
                 forecast=dict(request.forecast),
-                incident_at=request.incident_at or (before.opened.incident_at if before else self._world.now()),
+                incident_at=request.incident_at or (before.opened.incident_at if before else self._now),
                 resumed=before is not None,
             )
         )
@@ -137,17 +148,17 @@ class _Opening:
         for step in request.approve:
             if step not in self._journal.state.approved:
                 self._add(Approve(step, request.user))
-        self._warnings += keep(self._journal)
+        self._warnings += keep(self._journal, required=before is None and request.journal != "local")
         self._pin()
         outcome = _outcome(self._journal, self._warnings, changed=True, before=before)
-        self._world.record(Done("recovery", outcome, {"state": "open"}))
+        self._world.record(Done("recovery", outcome, {"state": "open", "reason": request.reason}))
         return outcome
 
     def _add(self, what: t.Any) -> None:
-        self._journal.add(what, self._run, self._world.now())
+        self._journal.add(what, self._run, self._now)
 
     def _begun(self) -> RecoveryJournal:
-        identity = repository.recovery_id(self._world.now(), secrets.token_hex(8))
+        identity = repository.recovery_id(self._now, secrets.token_hex(8))
         named = SIMULATED if self._world.dry_run else identity
         return RecoveryJournal(self._reached.place, self._request.mode, named)
 
@@ -160,6 +171,8 @@ class _Opening:
             if only is None or only:
                 self._warnings.append("No recovery point was chosen, as the store cannot be reached.")
             return {}
+        if self._before:
+            resuming.require_clean(self._before, wanted)
         if only == []:
             return {}
         found = points.choose(request.repository, opened, wanted, self._world, only=only)
@@ -210,7 +223,7 @@ def _turn(request: OpenRequest, reached: Reached, world: World) -> Iterator[None
     with contextlib.ExitStack() as stack:
         lock = RECOVERIES_LOCK.below(request.repository.state_dir)
         if lock and not world.dry_run:
-            stack.enter_context(disk.closing(journal.locked(lock, world.sleep)))
+            stack.enter_context(disk.closing(journal.locked(lock, world.sleep, PATIENCE)))
         if reached.opened and not world.dry_run:
             name = repository.lock(reached.place.application, "recovery")
             one = store_lock.StoreLock(reached.opened.store, name, secrets.token_hex(16), world)
@@ -218,40 +231,18 @@ def _turn(request: OpenRequest, reached: Reached, world: World) -> Iterator[None
         yield
 
 
-def _replaced(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the hosts in whose place others stand. What was replaced stays so: data are on the other host already."""
-    for name in sorted(before.keys() & given.keys()):
-        if before[name] != given[name]:
-            raise UsageError(
-                f"replace: {name} was replaced by {before[name]} in this recovery, not by {given[name]}.",
-                "Leave it as it was, or set recovery_id to new to begin another recovery.",
-                field="replace",
-            )
-    return {**before, **given}
-
-
-def _require_settled(before: State, now: Plan) -> None:
-    """Raise UsageError when the plan has another step, or none, in the place of one that is over."""
-    changed = [step for step in before.settled if before.plan.digest_of(step) != now.digest_of(step)]
-    if changed:
-        raise UsageError(
-            f"The plan changed under {before.recovery_id}: step {changed[0]} is done, and is another one now.",
-            "Restore the step as it was, or set recovery_id to new to begin another recovery.",
-            field="plan",
-            steps=changed,
-        )
-
-
 def _down(reached: Reached) -> StoreError:
     down = t.cast("StoreError", reached.place.down)
-    down.advise("With journal: local a recovery begins without the store, and its events follow later.")
+    down.advise(
+        "With journal: local (lifeboat_journal) a recovery begins without the store, and its events follow later."
+    )
     return down
 
 
 def _outcome(kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, before: State | None = None) -> Outcome:
     state = kept.state
     how = "is finished" if state.closed else "goes on" if before else "begins"
-    told = f"{state.opened.mode.capitalize()} {state.recovery_id} of plan {state.plan.name} {how}."
+    told = f"{state.title} {how}."
     lost = (
         [f"{kept.overtaken} events of this host count for nothing: another run was faster."] if kept.overtaken else []
     )
@@ -267,7 +258,7 @@ def _outcome(kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, b
 def _described(state: State) -> str:
     """Return what the diff shows of it."""
     lines = [
-        f"{state.opened.mode} {state.recovery_id} of plan {state.plan.name}",
+        state.title,
         *(f"{component}: {point.backup_id}" for component, point in sorted(state.points.items())),
         *(f"{name} is replaced by {other}" for name, other in sorted(state.opened.replace.items())),
         *(f"approved: {step}" for step in state.approved),

@@ -87,7 +87,9 @@ def choose(
             continue
         one = protected.get(component, protection.Protection(component))
         best = choosing.newest(one.backups, wanted.accepts)
-        if problem := _problem(one, best, lost.get(component, ())):
+        if one.newest is None:
+            warnings.append(f"{component} has no recovery point: there is no backup of the whole.")
+        elif problem := _problem(one, best, lost.get(component, ())):
             undecided.append(problem)
         elif best:
             points[component] = _point(best, restore_tested=best.restore_tested)
@@ -95,6 +97,8 @@ def choose(
     if undecided:
         remedy = "Name the backup of each such component in points (lifeboat_restore_from)."
         raise UsageError(" ".join(undecided), remedy, field="points")
+    if only is None and not points:
+        warnings.append(f"{opened.store.url} contains no backup of {opened.application}: nothing can be restored.")
     return Chosen(points, tuple(warnings))
 
 
@@ -123,8 +127,9 @@ def release(opened: Repository, recovery_id: str, points: Iterable[tuple[str, Po
 def _problem(one: Protection, best: KnownBackup | None, lost: Sequence[Passed]) -> str:
     """Say why nobody but a person may choose the backup of a component; nothing where that is not so."""
     if best is None:
-        newest = f", the newest of which is {one.newest.backup_id}" if one.newest else ""
-        return f"No backup of {one.component} may be chosen by itself{newest}.{_known_against(one.newest)}"
+        newest = t.cast("KnownBackup", one.newest)
+        which = f"No backup of {one.component} may be chosen by itself; the newest is {newest.backup_id}."
+        return f"{which}{_known_against(newest)}"
     if any(passed.certain for passed in lost):
         return newer.said(one.component, best.backup_id, lost)
     return ""
@@ -137,9 +142,7 @@ def _passed_over(one: Protection, best: KnownBackup) -> Iterator[str]:
         yield f"{newest.backup_id} of {one.component} is newer than the recovery point.{_known_against(newest)}"
 
 
-def _known_against(one: KnownBackup | None) -> str:
-    if one is None:
-        return ""
+def _known_against(one: KnownBackup) -> str:
     if one.refuted:
         return " Its last restore test failed."
     causes = judging.shown(one.suspicions)

@@ -58,10 +58,10 @@ def keep(journal: RecoveryJournal, *, required: bool = False) -> tuple[str, ...]
         journal.upload()
     except StoreError as exc:
         if required or journal.path is None:
-            exc.advise("With journal: local the recovery goes on without the store.")
+            exc.advise("With journal: local (lifeboat_journal) the recovery goes on without the store.")
             raise
-        number = len(journal.events)
-        return (f"Event {number} of {journal.recovery_id} follows later, as the store cannot take it: {exc.cause}",)
+        where = f"Event {len(journal.events)} of {journal.recovery_id} is only on this host"
+        return (f"{where}, as the store cannot take it, and follows with the next one: {exc.cause}",)
     return ()
 
 

@@ -21,15 +21,17 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...ground.model import World
-    from ...records.recovery.events import Run, What
+    from ...records.recovery.events import What
     from ...records.repository.catalogue import RepositorySettings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepRequest:
     """
-    What happens to a step in a run; to read a recovery, its id will do. An `exclusive` one begins only once the store has it, unless `journal` is local:
-    two runs that cannot see one another must not both do it.
+    What happens to a step in a run; to read a recovery, its id will do.
+
+    An `exclusive` step begins only once the store has its event, unless `journal` is local: two runs that cannot see
+    one another must not both do it.
     """
 
     repository: RepositorySettings
@@ -49,7 +51,7 @@ class StepRequest:
 
 
 def begin(request: StepRequest, world: World) -> Outcome:
-    """Journal that a step begins. Raise Busy when another run took the recovery over."""
+    """Journal that a step begins. Raise Busy when another run took the recovery over, UsageError for what is done."""
     required = request.exclusive and request.journal != "local"
     return _journalled(request, Begin(request.step, request.attempt), world, required=required)
 
@@ -97,25 +99,18 @@ def find(reached: Reached, recovery_id: str) -> RecoveryJournal:
     raise reached.place.down or NotFound(f"There is no recovery {recovery_id}.", "Check recovery_id and application.")
 
 
-def run_of(journal: RecoveryJournal, run: str) -> Run:
-    """Return the run of this id. Raise UsageError when it opened nothing, or when the recovery is over."""
-    found = next((each for each in journal.state.runs if each.id == run), None)
-    if found is None or journal.state.closed:
-        ended = "is closed" if journal.state.closed else f"was never opened by a run {run!r}"
-        raise UsageError(
-            f"{journal.recovery_id} {ended}.", "Open it first, and pass on the run that this returns.", field="run"
-        )
-    return found
-
-
 def _journalled(request: StepRequest, what: What, world: World, *, required: bool = False) -> Outcome:
     if world.dry_run:
         return Outcome(changed=False)
     journal = find(reach(request.repository, world), request.recovery_id)
-    run = run_of(journal, request.run)
+    run = journal.at_work(request.run)
     if journal.state.plan.digest_of(request.step) is None:
         raise UsageError(
             f"step: plan {journal.state.plan.name} has no step {request.step!r}.", "Use the id of a step.", field="step"
+        )
+    if isinstance(what, Begin) and request.step in journal.state.settled:
+        raise UsageError(
+            f"step: {request.step} is done in {journal.recovery_id}.", "Leave it out of this run.", field="step"
         )
     journal.add(what, run, world.now())
     warnings = keep(journal, required=required)

@@ -24,7 +24,7 @@ NEW = "new"
 """What is given for an id to begin another recovery."""
 
 RECENT = datetime.timedelta(hours=24)
-"""How long after its last event a recovery is gone on with without being named, and one that ended well not begun again."""
+"""How long after its last event a recovery is resumed without being named, and one that ended well is left alone."""
 
 
 class Asked(t.NamedTuple):
@@ -39,9 +39,13 @@ class Asked(t.NamedTuple):
 
 
 class Found(t.NamedTuple):
-    """The recovery to go on with, read whole; None where another is to begin. And what to say about others."""
+    """
+    The recovery to go on with, read whole; None where another is to begin. Of those that were looked at, which are
+    `over`, and what to say about others.
+    """
 
     journal: RecoveryJournal | None
+    over: tuple[RecoveryJournal, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -49,7 +53,8 @@ def find(place: Place, asked: Asked) -> Found:
     """
     Return the recovery to go on with.
 
-    Raise Busy when somebody is at work, NotFound where the named one does not exist, UsageError where one must be named.
+    Raise Busy when somebody is at work, NotFound where the named one does not exist, UsageError where one has to be
+    named.
     """
     known = place.recoveries(asked.mode)
     if asked.recovery_id not in {"", NEW}:
@@ -60,7 +65,7 @@ def find(place: Place, asked: Asked) -> Found:
             )
         named = RecoveryJournal(place, asked.mode, asked.recovery_id).read()
         require_usable(named.state, asked)
-        return Found(named)
+        return Found(named, (named,) if named.state.closed else ())
     problems: list[str] = []
     own = last = None
     for journal in _believed(place, asked.mode, known, problems):
@@ -68,9 +73,9 @@ def find(place: Place, asked: Asked) -> Found:
         if journal.state.plan.name == asked.plan:
             own = journal
             break
-    states = [journal.read().state if journal else None for journal in (own, last)]
-    chosen = own if decide(*states, asked, known) else None
-    return Found(chosen, tuple(problems))
+    first, second = (journal.read().state if journal else None for journal in (own, last))
+    over = tuple(journal for journal in dict.fromkeys((own, last)) if journal and journal.state.closed)
+    return Found(own if decide(first, second, asked, known) else None, over, tuple(problems))
 
 
 def decide(own: State | None, last: State | None, asked: Asked, here: Mapping[str, bool]) -> bool:
@@ -126,7 +131,7 @@ def _unfinished(state: State) -> UsageError:
     about = [f"plan {state.plan.name}", f"last event at {state.last_at:%Y-%m-%d %H:%M} UTC on {state.run.host}"]
     return UsageError(
         f"{state.recovery_id} is unfinished: {', '.join(about)}.",
-        f"Set recovery_id to {state.recovery_id} to go on with it, or to {NEW} to begin another.",
+        f"Set recovery_id (lifeboat_recovery_id) to {state.recovery_id} to go on, or to {NEW} to begin another.",
         field="recovery_id",
         recovery_id=state.recovery_id,
     )

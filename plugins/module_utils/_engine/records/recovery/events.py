@@ -12,14 +12,14 @@ A recovery begins with `open`; each run of it opens it again, and what follows i
 from __future__ import annotations
 
 import dataclasses
-import datetime  # noqa: TC003 - read at run time, by shapes
+import datetime  # noqa: TC003 - read at run time, by forms
 import hashlib
 import typing as t
 
 from ...drivers.crypto import seals, strict_json
 from ...ground.errors import Tampered
 from ...ground.printing import printable
-from . import shapes
+from . import forms
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -204,7 +204,7 @@ class Event:
 
     def payload(self) -> bytes:
         """Return the JSON that is signed and stored."""
-        head = shapes.record(self)
+        head = forms.record(self)
         what = head.pop("what")
         return strict_json.dumps({"format": FORMAT, **head, "kind": self.kind, "what": what})
 
@@ -214,11 +214,11 @@ def parse(payload: bytes) -> Event:
     value = strict_json.loads(payload, limit=seals.LIMITS[KIND])
     if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
         raise Tampered("An event of a recovery has an unknown format.", "Use a version that supports it.")
-    kind = KINDS.get(str(value.pop("kind", "")))
+    kind: type[t.Any] | None = KINDS.get(str(value.pop("kind", "")))
     if kind is None:
         raise Tampered("An event of a recovery is of an unknown kind.", "Use a version that supports it.")
-    what = shapes.read(kind, value.pop("what", None), "An event of a recovery")
-    head = shapes.read(_Head, value, "An event of a recovery")
+    what = forms.read(kind, value.pop("what", None), "An event of a recovery")
+    head = forms.read(_Head, value, "An event of a recovery")
     return Event(**{field.name: getattr(head, field.name) for field in dataclasses.fields(_Head)}, what=what)
 
 

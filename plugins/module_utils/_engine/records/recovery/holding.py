@@ -10,7 +10,7 @@ import typing as t
 
 from ...ground import holder
 from ...ground.errors import Busy
-from . import shapes
+from . import forms
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,8 @@ def busy(state: State) -> Busy:
     """Return what to tell who comes second."""
     return Busy(
         f"{_who(state)} is at work on {state.recovery_id}: {_where(state)}.",
-        f"Wait for that run. If it is known to have ended, set recovery_id to {state.recovery_id} and takeover to true.",
+        f"Wait for it. If you know that it ended, set recovery_id (lifeboat_recovery_id) to {state.recovery_id} and "
+        "takeover (lifeboat_takeover) to true.",
         **_details(state),
     )
 
@@ -51,7 +52,7 @@ def _who(state: State) -> str:
 
 def _where(state: State) -> str:
     at_work = f"step {state.at_work}" if state.at_work else "no step yet"
-    return f"{at_work}, last event at {shapes.time_text(state.last_at)}"
+    return f"{at_work}, last event at {forms.time_text(state.last_at)}"
 
 
 def _details(state: State) -> dict[str, t.Any]:

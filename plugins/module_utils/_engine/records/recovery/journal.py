@@ -17,28 +17,21 @@ import hashlib
 import os
 import typing as t
 
-from ...drivers.crypto import lbx, seals
-from ...ground import codec, disk, host_state, journal
+from ...ground import host_state, journal
 from ...ground.errors import AlreadyExists, Busy, NotFound, StoreError, Tampered, UsageError
-from ...ground.streams import Peekable
 from ...ground.workers import at_once
 from ..repository import names as repository
-from . import events, holding
-from .events import KIND, Event
+from . import events, holding, sealing
+from .events import Event
 from .state import State, fold
 
 if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ...drivers.crypto.lbx import Writer
     from ...drivers.stores.base import Store
     from ..repository.trusted_keys import TrustedKeys
     from .events import Mode, Run, What
-
-RECORD = seals.envelope_limit(KIND)
-SEALED = RECORD + lbx.HEAD_LIMIT + (64 << 10)
-"""The most bytes that a stored event can have."""
 
 _KEPT = {"recover": host_state.RECOVERIES, "drill": host_state.DRILLS}
 
@@ -114,9 +107,13 @@ class RecoveryJournal:
         """
         stored = self._stored()
         local = self._local()
-        agreed = all(number not in stored or stored[number][0] == record for number, record in enumerate(local, 1))
-        mine = {number: (record, None) for number, record in enumerate(local, 1)} if agreed else {}
-        merged: dict[int, tuple[bytes, datetime.datetime | None]] = {**mine, **stored}
+        mine: dict[int, tuple[bytes, datetime.datetime | None]] = {
+            number: (record, None) for number, record in enumerate(local, 1)
+        }
+        if any(stored[number][0] != mine[number][0] for number in stored.keys() & mine.keys()):
+            self._take(list(mine.values()))  # another run's number is one thing, and an altered event another
+            mine = {}
+        merged = {**mine, **stored}
         self._take([merged[number] for number in sorted(merged)])
         self._kept = len(local)
         if self._records != local and self._path and not self._place.read_only:
@@ -132,17 +129,34 @@ class RecoveryJournal:
         self._kept = len(local)
         return self
 
+    def at_work(self, identity: str) -> Run:
+        """
+        Return the run of this id, which may add events.
+
+        Raise Busy when another one took over, UsageError for a run that opened nothing and for a recovery that is over.
+        """
+        state = self.state
+        run = next((each for each in state.runs if each.id == identity), None)
+        if run is None:
+            raise UsageError(
+                f"{self.recovery_id} was never opened by a run {identity!r}.",
+                "Open it first, and pass on the run that this returns.",
+                field="run",
+            )
+        if run != state.run:
+            raise self._lost()
+        if state.closed:
+            raise UsageError(
+                f"{self.recovery_id} is closed.", "Open another recovery with recovery_id: new.", field="recovery_id"
+            )
+        return run
+
     def add(self, what: What, run: Run, at: datetime.datetime) -> None:
-        """
-        Add an event, which `save` keeps on this host and `upload` in the store. A run that was taken over gets Busy.
-        """
-        if self.events and not isinstance(what, events.Open) and self.state.run != run:
-            raise holding.overtaken(self.state)
+        """Add an event, which `save` keeps on this host and `upload` in the store."""
         previous = hashlib.sha256(self._records[-1]).hexdigest() if self._records else ""
         event = Event(self._place.application, self.recovery_id, len(self.events) + 1, previous, at, run, what)
-        payload = event.payload()
-        self._records.append(seals.seal_record(KIND, payload, [self._writer(at).signer]))
-        self.events.append(events.parse(payload))  # as others will read it
+        self._records.append(sealing.sign(self._place.keys, event))
+        self.events.append(events.parse(event.payload()))  # as others will read it
 
     def save(self) -> None:
         """Write what was added to the disk. Raise Busy when another process of this host did so first."""
@@ -180,18 +194,16 @@ class RecoveryJournal:
         if max(there, default=0) > len(self._records) or (last and self._fetched(last)[0] != self._records[last - 1]):
             raise self._lost()
         for number in missing:
-            record = self._records[number - 1]
+            record, name = self._records[number - 1], self._name(number)
             try:
-                store.put_new(self._name(number), self._sealed(number, record))
+                store.put_new(name, sealing.seal(self._place.keys, name, record, self.events[number - 1].at))
             except AlreadyExists:
                 if self._fetched(number)[0] != record:
                     raise self._lost() from None
 
     def _lost(self) -> Busy:
-        """Return what to tell a run whose number another one took."""
-        stored = self._stored()
-        self._take([stored[number] for number in sorted(stored)])
-        return holding.overtaken(self.state)
+        """Return what to tell a run whose number another one took, after the disk has become what the store is."""
+        return holding.overtaken(self.read().state)
 
     def _take(self, records: Sequence[tuple[bytes, datetime.datetime | None]]) -> None:
         if not records:
@@ -203,23 +215,12 @@ class RecoveryJournal:
 
     def _opened(self, record: bytes, stored: datetime.datetime | None) -> Event:
         try:
-            opened = seals.open_record(KIND, record, self._signers(None, stored))
-            event = events.parse(opened.payload)
-            if self._signers(event.at, stored).isdisjoint(opened.signers):
-                raise Tampered("Its signer was not trusted at the time that it claims.")
+            return sealing.read(self._place.keys, record, stored)
         except Tampered as exc:
             told = f"An event of {self.recovery_id} cannot be believed: {exc.cause}"
             own = stored is None and self._path
             remedy = f"If the store is reachable, move {self._path} away, and run again." if own else exc.remedy
             raise Tampered(told, remedy, recovery_id=self.recovery_id) from exc
-        return event
-
-    def _signers(self, at: datetime.datetime | None, stored: datetime.datetime | None) -> frozenset[bytes]:
-        """Return who may have signed an event: the roots at any time, others as the trust file says."""
-        return self._place.keys.roots | self._place.keys.record_signers(KIND, at, stored=stored)
-
-    def _writer(self, at: datetime.datetime) -> Writer:
-        return self._place.keys.root_writer(KIND, at)
 
     def _local(self) -> list[bytes]:
         return list(journal.whole_lines(self._path)) if self._path and os.path.exists(self._path) else []
@@ -258,14 +259,8 @@ class RecoveryJournal:
         return self._unsealed(number, modified), modified
 
     def _unsealed(self, number: int, modified: datetime.datetime) -> bytes:
-        stored = t.cast("Store", self._place.store).get(self._name(number), 0, SEALED)
-        expected = lbx.Expected(self._name(number), self._signers(None, modified))
-        opened = lbx.open_file(stored, expected, self._place.keys.opener)
-        return b"".join(codec.decompress(opened, limit=RECORD))
-
-    def _sealed(self, number: int, record: bytes) -> bytes:
-        packed = codec.compress(Peekable([record]), codec.Codec.parse("zstd"))
-        return b"".join(lbx.SealedFile(self._name(number), packed, self._writer(self.events[number - 1].at)))
+        store = t.cast("Store", self._place.store)
+        return sealing.fetch(self._place.keys, store, self._name(number), modified)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from . import shapes
+from . import forms
 from .events import Approve, Begin, Close, End, Leave, Open, Repin, Waiting
 
 if t.TYPE_CHECKING:
@@ -101,6 +101,12 @@ class State:
         return self.opened.plan
 
     @property
+    def title(self) -> str:
+        """What a sentence about it begins with."""
+        noun = {"recover": "Recovery", "drill": "Drill"}[self.opened.mode]
+        return f"{noun} {self.recovery_id} of plan {self.plan.name}"
+
+    @property
     def forecast(self) -> dict[str, int]:
         """The seconds that were expected of each step when it was first planned."""
         return {**self.opened.forecast, **self.first.forecast}
@@ -133,7 +139,7 @@ class State:
     @property
     def seconds(self) -> dict[str, float]:
         """How long each step took, all attempts together."""
-        return {step: sum(one.seconds for one in self.attempts if one.step == step) for step in self.latest}
+        return {step: round(sum(one.seconds for one in self.attempts if one.step == step), 3) for step in self.latest}
 
     @property
     def at_work(self) -> str:
@@ -148,7 +154,7 @@ class State:
             "mode": self.opened.mode,
             "run": self.run.id,
             "resumed": self.opened.resumed,
-            "started": shapes.time_text(self.started),
+            "started": forms.time_text(self.started),
             "finished": bool(self.closed),
             "result": self.closed or self.left,
             "settled": self.settled,
@@ -158,8 +164,8 @@ class State:
             "approved": self.approved,
             "plan_changed": list(self.plan_changed),
             "replace": self.opened.replace,
-            "points": shapes.record(self.points),
-            "incident_at": shapes.time_text(self.opened.incident_at),
+            "points": forms.record(self.points),
+            "incident_at": forms.time_text(self.opened.incident_at),
             "forecast": self.forecast,
             "steps_seconds": self.seconds,
         }
@@ -180,30 +186,34 @@ def fold(events: Sequence[Event]) -> State:
         points=opened.points,
     )
     for event in events:
-        state = dataclasses.replace(_after(state, event), last_at=event.at)
+        state = dataclasses.replace(state, last_at=event.at, **_changes(state, event))
     return state
 
 
-def _after(state: State, event: Event) -> State:
-    what = event.what
-    replace = dataclasses.replace
-    if isinstance(what, Open):
-        runs, changed = (*state.runs, event.run), tuple(_changed(state, what.plan))
-        return replace(state, opened=what, points=what.points, runs=runs, plan_changed=changed, waiting="", left="")
-    if isinstance(what, Approve):
-        return replace(state, approvals=(*state.approvals, Approval(what.step, what.by, event.at)))
-    if isinstance(what, Begin):
-        attempt = Attempt(what.step, what.attempt, event.run, event.at)
-        return replace(state, attempts=(*state.attempts, attempt), waiting="")
-    if isinstance(what, End):
-        return replace(state, attempts=_ended(state.attempts, what, event))
-    if isinstance(what, Waiting):
-        return replace(state, waits=(*state.waits, Wait(what.step, what.text, event.at)), waiting=what.step)
-    if isinstance(what, Repin):
-        return replace(state, points={**state.points, **what.points})
-    if isinstance(what, Leave):
-        return replace(state, left=what.result)
-    return replace(state, closed=t.cast("Close", what).result)
+def _changes(state: State, event: Event) -> dict[str, t.Any]:
+    """Return what is otherwise after an event."""
+    changes: dict[str, t.Any]
+    match event.what:
+        case Open() as what:
+            runs, changed = (*state.runs, event.run), tuple(_changed(state, what.plan))
+            changes = {"opened": what, "points": what.points, "runs": runs, "plan_changed": changed}
+            changes |= {"waiting": "", "left": ""}
+        case Approve() as what:
+            changes = {"approvals": (*state.approvals, Approval(what.step, what.by, event.at))}
+        case Begin() as what:
+            attempt = Attempt(what.step, what.attempt, event.run, event.at)
+            changes = {"attempts": (*state.attempts, attempt), "waiting": ""}
+        case End() as what:
+            changes = {"attempts": _ended(state.attempts, what, event)}
+        case Waiting() as what:
+            changes = {"waits": (*state.waits, Wait(what.step, what.text, event.at)), "waiting": what.step}
+        case Repin() as what:
+            changes = {"points": {**state.points, **what.points}}
+        case Leave() as what:
+            changes = {"left": what.result}
+        case Close() as what:
+            changes = {"closed": what.result}
+    return changes
 
 
 def _changed(state: State, plan: Plan) -> Iterator[str]:
