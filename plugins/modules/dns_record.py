@@ -25,8 +25,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads the zone with the key, and asks every server once; those that could not be waited for are warnings. Whether
-        the key may change the names, only an update shows.
+      - Reads the zone with the key, and asks every server once; what it could not wait for is a warning. Only an update
+        shows whether the key may change the names.
   diff_mode:
     support: full
   idempotent:
@@ -42,8 +42,7 @@ options:
     choices: [rfc2136, route53]
     default: rfc2136
   server:
-    description:
-      - The address or name of the zone's primary server. With O(driver=route53), the URL of another endpoint than AWS.
+    description: Address or name of the primary server. With O(driver=route53), the URL of another endpoint than AWS.
     type: str
   port:
     description: Port of O(server) with O(driver=rfc2136).
@@ -56,8 +55,7 @@ options:
   key_file:
     description:
       - With O(driver=rfc2136), a key file as C(tsig-keygen) writes it.
-      - With O(driver=route53), a credentials file of AWS. Without it, the environment or the role of the machine counts.
-      - Nobody but its owner may have access to it.
+      - With O(driver=route53), a credentials file of AWS; the default is the environment, or the role of the machine.
     type: path
   profile:
     description: Section of the credentials file of AWS, V(default) if not set.
@@ -88,20 +86,16 @@ options:
         description: The TTL of these records, instead of O(ttl).
         type: int
       replaces:
-        description:
-          - The values that the name may have before. Others were set by hand, and the module fails with them.
-          - The default is what O(former_addresses) says of the host, and without that any value.
+        description: The values that may be there; others fail the module. The default is as O(former_addresses) says.
         type: list
         elements: str
   state:
-    description:
-      - V(present) sets values and O(ttl). V(ttl) sets only O(ttl), of records that exist, and asks no resolver.
+    description: V(present) sets values and O(ttl). V(ttl) sets only O(ttl), of existing records, and asks no resolver.
     type: str
     choices: [present, ttl]
     default: present
   ttl:
-    description:
-      - Seconds for which resolvers remember the records. The default is the present one, or V(300) for new records.
+    description: Seconds for which resolvers remember the records. The default is the present one, V(300) for new names.
     type: int
   accept:
     description: Values that may be replaced although O(records[].replaces) does not list them, V(none) for no records.
@@ -114,16 +108,15 @@ options:
     description: Addresses that hosts had before they were replaced, by their names.
     type: dict
   servers:
-    description:
-      - Authoritative servers to wait for, as V(address) or V(address:port). The default are the NS of the zone, port 53.
+    description: Authoritative servers to wait for, as V(address:port). The default are the NS of the zone, at port 53.
     type: list
     elements: str
   resolvers:
-    description: Resolvers to wait for, as V(address) or V(address:port).
+    description: Resolvers to wait for, each as V(address) or V(address:port).
     type: list
     elements: str
   timeout:
-    description: How long to wait, such as V(10m); V(0) asks each server once. The default is the former TTL and a minute.
+    description: How long to wait, such as V(10m). The default is the former TTL and a minute; V(0) asks once.
     type: str
 """
 
@@ -186,16 +179,6 @@ waited:
   description: Seconds from the update to the end.
   returned: unless refused
   type: float
-left:
-  description: Those of RV(servers) that did not agree in time.
-  returned: on failure
-  type: list
-  elements: dict
-conflicts:
-  description: Records that somebody else changed, each with C(name), C(type), C(found), C(expected) and C(wanted).
-  returned: on failure
-  type: list
-  elements: dict
 summary:
   description: The result in one sentence.
   returned: success
@@ -240,9 +223,9 @@ SPEC = ArgumentSpec(
 
 def request(given: Given) -> DnsRequest:
     """Return the options as the engine takes them."""
-    lists = ("values", "replaces")
+    lists, place = ("values", "replaces"), ("zone", "driver", "server", "port", "key_file", "profile")
     return DnsRequest(
-        zone=ZoneSettings(**{name: given[name] for name in ("zone", "driver", "server", "port", "key_file", "profile")}),
+        zone=ZoneSettings(**{name: given[name] for name in place}),
         records=tuple(
             Wish(**{name: tuple(value) if name in lists else value for name, value in record.items()})
             for record in given.records("records")
