@@ -22,7 +22,17 @@ MEASURED = frozenset(
         *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
         *("port", "ratio"),
-        *("seconds", "seconds_until_usable", "size", "table_bytes", "uid", "used", "used_percent", "version_id", "waited"),
+        *(
+            "seconds",
+            "seconds_until_usable",
+            "size",
+            "table_bytes",
+            "uid",
+            "used",
+            "used_percent",
+            "version_id",
+            "waited",
+        ),
     )
 )
 """Keys whose values, and those in what they hold, are of this run alone."""

@@ -10,7 +10,10 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import aws_credentials
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.aws_credentials import Credentials, Options
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.aws_credentials import (
+    Credentials,
+    Options,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 
 if t.TYPE_CHECKING:

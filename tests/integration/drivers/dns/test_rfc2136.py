@@ -16,7 +16,11 @@ import dns.flags
 import dns.message
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.dns import factory, messages
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.dns.base import Change, Changed, RecordSet
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.dns.base import (
+    Change,
+    Changed,
+    RecordSet,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DnsError, UsageError
 from dns_fixtures import free_port, key_file, new_secret
 
@@ -112,7 +116,7 @@ def test_another_servers_zone_is_not_taken_for_it(primary: Bind) -> None:
 
 
 def test_an_alias_is_not_overwritten(primary: Bind) -> None:
-    with pytest.raises(UsageError, match="it is an alias .CNAME. of mail.shop.example"):
+    with pytest.raises(UsageError, match=r"it is an alias \(CNAME\) of mail.shop.example"):
         opened(primary).read("alias.shop.example", "A")
 
 
@@ -160,5 +164,5 @@ def liar() -> Iterator[int]:
 
 def test_an_answer_without_a_signature_is_not_believed(primary: Bind, liar: int) -> None:
     for doing in (lambda zone: zone.read("www.shop.example", "A"), lambda zone: zone.update([WWW])):
-        with pytest.raises(DnsError, match=r"does not sign its answer \(NOERROR\)"):
+        with pytest.raises(DnsError, match="is invalid or not signed"):
             doing(opened(primary, port=liar))

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+import urllib.request
 
 import boto3
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.dns import addresses, factory
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.dns.base import Change, Changed, RecordSet
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.dns.base import (
+    Change,
+    Changed,
+    RecordSet,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.dns.factory import ZoneSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DnsError, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.dns.request import DnsRequest, Wish
@@ -65,7 +70,8 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def route53(endpoint: str, tmp_path: Path) -> Iterator[Route53]:
+def route53(endpoint: str, tmp_path: Path) -> Route53:
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
     key_file = tmp_path / "aws.credentials"
     key_file.touch(0o600)
     key_file.write_text("[default]\naws_access_key_id = AKID\naws_secret_access_key = secret\n")
@@ -76,13 +82,7 @@ def route53(endpoint: str, tmp_path: Path) -> Iterator[Route53]:
     found = Route53(endpoint, str(key_file), client, zone)
     for record in (WWW, DB):
         found.put(record.name, TTL=record.ttl, ResourceRecords=[{"Value": value} for value in record.values])
-    yield found
-    for name, (ttl, values) in found.look().items():
-        records = {"TTL": ttl, "ResourceRecords": [{"Value": value} for value in values]} if values else {}
-        record = {"Name": name, "Type": "A", **records}
-        batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
-        client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
-    client.delete_hosted_zone(Id=zone)
+    return found
 
 
 def test_records_are_read(route53: Route53) -> None:
@@ -105,10 +105,13 @@ def test_two_names_change_at_once(route53: Route53) -> None:
     assert zone.settled()
 
 
-def test_names_that_exist_meanwhile_stop_the_whole_batch(route53: Route53) -> None:
+@pytest.mark.parametrize("there", [{"values": ("10.0.0.77",)}, {"ttl": 3600}])
+def test_what_changed_meanwhile_stops_the_whole_batch(route53: Route53, there: dict[str, t.Any]) -> None:
     zone, before = factory.open_zone(route53.settings(), {}), route53.look()
-    absent = dataclasses.replace(WWW, values=())
-    changes = [Change(absent, dataclasses.replace(WWW, values=("10.0.0.21",)))]
+    changes = [
+        Change(DB, dataclasses.replace(DB, values=("10.0.0.22",))),
+        Change(dataclasses.replace(WWW, **there), dataclasses.replace(WWW, values=("10.0.0.21",))),
+    ]
     with pytest.raises(Changed):
         zone.update(changes)
     assert route53.look() == before
@@ -129,10 +132,10 @@ def test_an_alias_is_refused(route53: Route53) -> None:
 
 
 def test_a_missing_zone_and_a_dead_endpoint_are_named(route53: Route53) -> None:
-    with pytest.raises(UsageError, match="Route 53 has no public zone other.example"):
+    with pytest.raises(UsageError, match=r"Route 53 has no public zone other.example"):
         factory.open_zone(route53.settings(zone="other.example"), {}).read("www.other.example", "A")
     dead = route53.settings(server="http://127.0.0.1:9")
-    with pytest.raises(DnsError, match="Route 53 cannot be asked at http://127.0.0.1:9"):
+    with pytest.raises(DnsError, match=r"Route 53 cannot be asked at http://127.0.0.1:9"):
         factory.open_zone(dead, {}).read("www.shop.example", "A")
 
 

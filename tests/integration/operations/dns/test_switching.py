@@ -71,7 +71,11 @@ def test_a_change_by_hand_is_shown_and_replaced_only_when_accepted(primary: Bind
     assert "www.shop.example A is 10.0.0.77 and not 10.0.0.11, which 10.0.0.21 is to replace" in refused.value.cause
     assert "lifeboat_dns_accept=10.0.0.77" in refused.value.remedy
     [conflict] = refused.value.details["conflicts"]
-    assert (conflict["found"], conflict["expected"], conflict["wanted"]) == (["10.0.0.77"], ["10.0.0.11"], ["10.0.0.21"])
+    assert (conflict["found"], conflict["expected"], conflict["wanted"]) == (
+        ["10.0.0.77"],
+        ["10.0.0.11"],
+        ["10.0.0.21"],
+    )
     assert primary.zone() == before
     with pytest.raises(DnsError):
         dns_record(asked(primary, records=wishes, accept=("10.0.0.78",)), world())
@@ -84,7 +88,7 @@ def test_records_removed_by_hand_come_back_only_when_accepted(primary: Bind) -> 
     primary.by_hand("www")
     wish = (Wish("www.shop.example", host="web1", replaces=()),)
     given = {"records": wish, "addresses": {"web1": "10.0.0.21"}, "former_addresses": {"web1": "10.0.0.11"}}
-    with pytest.raises(DnsError, match="is none and not 10.0.0.11"):
+    with pytest.raises(DnsError, match=r"is none and not 10.0.0.11"):
         dns_record(asked(primary, **given), world())
     assert dns_record(asked(primary, **given, accept=("none",)), world()).changed
     assert primary.look("www") == (30, ["10.0.0.21"])
@@ -98,7 +102,7 @@ def test_a_change_between_reading_and_writing_is_shown_too(primary: Bind, monkey
         update(zone, changes)
 
     monkeypatch.setattr(Rfc2136Zone, "update", after_somebody_else)
-    with pytest.raises(DnsError, match="db.shop.example A is 10.0.0.88 and not 10.0.0.12"):
+    with pytest.raises(DnsError, match=r"db.shop.example A is 10.0.0.88 and not 10.0.0.12"):
         dns_record(asked(primary), world())
     assert primary.look("www") == (2, ["10.0.0.11"])
     assert primary.look("db") == (3600, ["10.0.0.88"])

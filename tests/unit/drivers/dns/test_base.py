@@ -19,7 +19,9 @@ def test_a_name_has_one_form(text: str, name: str) -> None:
     assert base.check_name(text, "zone") == name
 
 
-@pytest.mark.parametrize("text", ["", ".", "a..b", "-a.b", "a b.c", "a.*.b", "bücher.example", "a\nb", "x" * 64, "a." * 127])
+@pytest.mark.parametrize(
+    "text", ["", ".", "a..b", "-a.b", "a b.c", "a.*.b", "bücher.example", "a\nb", "x" * 64, "a." * 128]
+)
 def test_what_is_no_name_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a DNS name") as refused:
         base.check_name(text, "zone")
@@ -55,7 +57,9 @@ def test_a_server_is_an_address_and_a_port(text: str, address: str, port: int) -
     assert str(server) == text
 
 
-@pytest.mark.parametrize("text", ["", "resolver.example", "192.0.2.1:0", "192.0.2.1:65536", "[192.0.2.1", "192.0.2.1:x"])
+@pytest.mark.parametrize(
+    "text", ["", "resolver.example", "192.0.2.1:0", "192.0.2.1:65536", "[192.0.2.1", "192.0.2.1:x"]
+)
 def test_what_is_no_server_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not the address of a server"):
         base.check_server(text, "resolvers")

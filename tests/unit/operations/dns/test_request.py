@@ -41,7 +41,10 @@ def ask(**changes: t.Any) -> t.Any:
         ({"records": (Wish("www.shop.example", values=("10.0.0",)),)}, "'10.0.0' is not an IPv4 address"),
         ({"records": (Wish("a.shop.example", "CNAME", values=("b.example", "c.example")),)}, "one value only"),
         ({"records": (Wish("a.shop.example", "CNAME", host="web1"),)}, "cannot be the address of a host"),
-        ({"records": (Wish("www.shop.example", host="WWW.shop.example"),)}, "is known only by www.shop.example A itself"),
+        (
+            {"records": (Wish("www.shop.example", host="WWW.shop.example"),)},
+            "is known only by www.shop.example A itself",
+        ),
         ({"state": "absent"}, "The state 'absent' is unknown"),
         ({"state": "ttl", "ttl": None}, "has no ttl to set"),
         ({"ttl": 0}, "0 is not a TTL"),
@@ -54,7 +57,7 @@ def test_a_mistake_is_named(changes: dict[str, t.Any], cause: str) -> None:
 
 
 def test_servers_and_resolvers_are_addresses() -> None:
-    with pytest.raises(UsageError, match="resolvers: 'dns.google'"):
+    with pytest.raises(UsageError, match=r"resolvers: 'dns.google'"):
         watched(dataclasses.replace(REQUEST, resolvers=("dns.google",)))
 
 
@@ -68,6 +71,11 @@ def test_a_host_gives_its_address_now_and_the_one_before() -> None:
 
 def test_a_ttl_is_that_of_the_record_of_all_or_the_present_one() -> None:
     there, none = RecordSet("www.shop.example", "A", 3600, ("10.0.0.11",)), RecordSet("www.shop.example", "A", 60)
-    for ttl, own, before, after in ((30, 5, there, 5), (30, None, there, 30), (None, None, there, 3600), (None, None, none, 300)):
+    for ttl, own, before, after in (
+        (30, 5, there, 5),
+        (30, None, there, 30),
+        (None, None, there, 3600),
+        (None, None, none, 300),
+    ):
         [found] = ask(ttl=ttl, records=(dataclasses.replace(WWW, ttl=own),))
         assert found.of(before).ttl == after

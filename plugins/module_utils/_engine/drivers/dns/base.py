@@ -121,7 +121,9 @@ def check_value(kind: str, text: str, field: str) -> str:
         return str({"A": ipaddress.IPv4Address, "AAAA": ipaddress.IPv6Address}[kind](text.strip()))
     except ValueError:
         wanted = {"A": "an IPv4 address", "AAAA": "an IPv6 address"}[kind]
-        raise UsageError(f"{field}: {text!r} is not {wanted}.", f"Correct it, or the type {kind}.", field=field) from None
+        raise UsageError(
+            f"{field}: {text!r} is not {wanted}.", f"Correct it, or the type {kind}.", field=field
+        ) from None
 
 
 def check_server(text: str, field: str) -> Server:

@@ -19,7 +19,7 @@ ALGORITHMS = ("hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sh
 FIELD = "key_file"
 LIMIT = 64 << 10
 
-_COMMENT = re.compile(r"/\*.*?\*/|(//|#)[^\n]*", re.DOTALL)
+_TEXT_OR_COMMENT = re.compile(r'("[^"]*")|/\*.*?\*/|(?://|#)[^\n]*', re.DOTALL)
 _KEY = re.compile(r'key\s+"?([\w.-]+)"?\s*\{([^{}]*)\}\s*;')
 _SETTING = re.compile(r'(algorithm|secret)\s+"?([^\s";]+)"?\s*;')
 
@@ -44,9 +44,7 @@ def read(path: str) -> Key:
 
 def _without_comments(text: str) -> str:
     # A secret in base64 may hold two slashes: what stands in quotes is no comment.
-    parts = text.split('"')
-    parts[::2] = [_COMMENT.sub(" ", part) for part in parts[::2]]
-    return '"'.join(parts)
+    return _TEXT_OR_COMMENT.sub(lambda found: found[1] or " ", text)
 
 
 def _is_base64(text: str) -> bool:

@@ -119,26 +119,33 @@ def _exchanged(message: dns.message.Message, server: Server, key: Key | None) ->
         raise _rejected(exc, server, key) from exc
     except dns.exception.Timeout as exc:
         raise DnsError(
-            f"The DNS server {server} does not answer.", "Check that it is up, and the firewall in between."
+            f"The DNS server {server} does not answer.",
+            "Check that it is up, and the firewall in between.",
+            why="no answer in time",
         ) from exc
     except (OSError, EOFError) as exc:
         why = exc.strerror or type(exc).__name__ if isinstance(exc, OSError) else "the connection was closed"
         raise DnsError(
-            f"The DNS server {server} cannot be reached: {why}.", "Check its address and port, and the firewall."
+            f"The DNS server {server} cannot be reached: {why}.",
+            "Check its address and port, and the firewall.",
+            why=why,
         ) from exc
     except dns.exception.DNSException as exc:
-        raise DnsError(
-            f"The answer of the DNS server {server} is invalid ({type(exc).__name__}).",
-            "Check that a DNS server answers there, and with the same key.",
-        ) from exc
-    if key and not answer.had_tsig:
-        code = dns.rcode.to_text(answer.rcode())
-        raise DnsError(
-            f"The DNS server {server} does not sign its answer ({code}).",
-            f"Give it the key {key.name}, or correct its address.",
-            code=code,
-        )
+        raise _invalid(server, key, type(exc).__name__) from exc
+    if key and not answer.had_tsig:  # dnspython tells since version 2.7
+        raise _invalid(server, key, str(dns.rcode.to_text(answer.rcode())))
     return answer
+
+
+def _invalid(server: Server, key: Key | None, code: str) -> DnsError:
+    signed = " or not signed" if key else ""
+    remedy = f"Check that it is a DNS server{f' and has the key {key.name}' if key else ''}."
+    return DnsError(
+        f"The answer of the DNS server {server} is invalid{signed} ({code}).",
+        remedy,
+        code=code,
+        why="an invalid answer",
+    )
 
 
 def _rejected(exc: dns.tsig.PeerError, server: Server, key: Key | None) -> DnsError:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-A zone at a DNS server that takes dynamic updates (RFC 2136), such as BIND, Knot or PowerDNS, signed by a key (RFC 8945).
+A zone at a DNS server that takes dynamic updates (RFC 2136) signed by a key (RFC 8945), such as BIND or PowerDNS.
 
 The server's own answers count, which are signed too. An update is one message: it says how each set of records must be,
 and the server does all of it or nothing.
@@ -48,7 +48,7 @@ class Rfc2136Zone:
         try:
             code = messages.update(self._server, self._name, changes, self._key)
         except DnsError as exc:
-            if "code" not in exc.details:
+            if "why" in exc.details:
                 exc.advise("Whether the update arrived is unknown; run again, which does nothing twice.")
             raise
         names = ", ".join(f"{change.after.name} {change.after.type}" for change in changes)

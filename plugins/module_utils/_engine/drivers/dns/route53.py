@@ -5,8 +5,8 @@
 """
 A public zone of Amazon Route 53.
 
-A batch of changes is done as a whole or not at all. Each old set is deleted with all that it must hold and the other one
-is created, so that a set which somebody changed meanwhile makes the batch fail.
+A batch of changes is done as a whole or not at all. Each old set is deleted with all that it must hold, and the other
+one is created, so that a set which somebody changed meanwhile makes the batch fail.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ REGION = "us-east-1"
 
 NEGATIVE_TTL = 900
 """For how long resolvers remember that a name has no records, as Route 53 sets up its zones."""
+
+UNMET = {"InvalidChangeBatch", "InvalidInput"}
+"""Codes for a batch that does not fit what is there, among others: reading the zone again tells."""
 
 KEYS = "Check the access key, its secret, the session token, and the profile."
 CODES = {
@@ -101,7 +104,9 @@ class Route53Zone:
             if len(found) != 1:
                 many = f"{len(found)} public zones" if found else "no public zone"
                 raise UsageError(
-                    f"Route 53 has {many} {self._name} for these credentials.", "Correct zone or key_file.", field="zone"
+                    f"Route 53 has {many} {self._name} for these credentials.",
+                    "Correct zone or key_file.",
+                    field="zone",
                 )
             self._zone_id = found[0]
         return self._zone_id
@@ -115,8 +120,9 @@ class Route53Zone:
 
     def _explained(self, failure: aws.Failure, operation: str) -> DnsError:
         details = {"code": failure.code, "status": failure.status}
-        if failure.code == "InvalidChangeBatch":
-            return base.Changed("Route 53 did not take the changes (InvalidChangeBatch).", "Run again.", **details)
+        if failure.code in UNMET:
+            remedy = "Check that Route 53 allows these names and values, and run again."
+            return base.Changed(f"Route 53 does not take the changes ({failure.code}).", remedy, **details)
         right = "route53:" + "".join(word.capitalize() for word in operation.split("_"))
         if failure.status == 403 and failure.code not in CODES:
             return DnsError(f"Route 53 denies access ({failure.code}).", f"Allow these credentials {right}.", **details)
@@ -124,7 +130,9 @@ class Route53Zone:
             cause, remedy = CODES[failure.code]
             return DnsError(f"{cause} ({failure.code}).", remedy, **details)
         if failure.status:
-            return DnsError(f"Route 53 answers with {failure.code}.", "See its documentation, and run again.", **details)
+            return DnsError(
+                f"Route 53 answers with {failure.code}.", "See its documentation, and run again.", **details
+            )
         where = self._endpoint or "route53.amazonaws.com"
         return DnsError(
             f"Route 53 cannot be asked at {where}.",

@@ -76,7 +76,8 @@ def _check(request: DnsRequest, wishes: Sequence[Wanted], changes: Sequence[base
 
 def _conflict(found: Sequence[tuple[base.Change, tuple[str, ...]]]) -> DnsError:
     """Return the error for records that somebody changed, with the values that are there and those that should be."""
-    causes, values = [], []
+    causes: list[str] = []
+    values: list[str] = []
     for change, expected in found:
         there, name = change.before, f"{change.before.name} {change.before.type}"
         causes.append(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import typing as t
 
 from ...drivers.dns import messages
@@ -85,22 +86,17 @@ def wait(
     """
     seen = {one: Seen(one) for one in watched}
     until = world.now() + datetime.timedelta(seconds=GRACE if limit is None else limit)
-    for stage in (False, True):
-        turn = 0
-        while left := [one for one in watched if one.resolver == stage and not seen[one].agrees]:
-            seen |= {said.watched: said for said in look(left, records)}
-            if limit is None and not turn:
-                memory = max(min(seen[one].remembers, LONGEST_MEMORY) for one in left)
-                until = max(until, world.now() + datetime.timedelta(seconds=memory + GRACE))
-            if not any(not seen[one].agrees for one in left):
+    for resolvers in (False, True):
+        for turn in itertools.count():
+            left = [one for one in watched if one.resolver == resolvers and not seen[one].agrees]
+            seen |= {answered.watched: answered for answered in look(left, records)}
+            if all(seen[one].agrees for one in left) and (resolvers or settled()):
                 break
+            if limit is None and not turn:
+                memory = max((min(seen[one].remembers, LONGEST_MEMORY) for one in left), default=0)
+                until = max(until, world.now() + datetime.timedelta(seconds=memory + GRACE))
             if not _slept(turn, until, world):
                 return list(seen.values())
-            turn += 1
-        while not stage and not settled():
-            if not _slept(turn, until, world):
-                return list(seen.values())
-            turn += 1
     return list(seen.values())
 
 
@@ -114,21 +110,29 @@ def _slept(turn: int, until: datetime.datetime, world: World) -> bool:
 
 
 def _asked(watched: Watched, records: Sequence[RecordSet]) -> Seen:
+    """Ask a server for each of the records until it says something else."""
     if watched.server is None:
         return Seen(watched, "has a name that cannot be resolved")
     for record in records:
         try:
             answer = messages.ask(watched.server, record.name, record.type, recursive=watched.resolver)
         except DnsError as exc:
-            return Seen(watched, f"gives no answer: {exc.cause}")
-        if answer.code not in {"NOERROR", "NXDOMAIN"}:
-            return Seen(watched, f"answers {answer.code} for {record.name}")
-        if not watched.resolver and not answer.authoritative:
-            return Seen(watched, f"does not have the zone of {record.name}")
-        if answer.values != record.values:
-            has = ", ".join(answer.values) or "none"
-            memory = f", and remembers it for {human_duration(answer.ttl)}" if watched.resolver else ""
-            return Seen(watched, f"answers {has} for {record.name} {record.type}{memory}", answer.ttl if watched.resolver else 0)
-        if not watched.resolver and answer.ttl > record.ttl:
-            return Seen(watched, f"answers the TTL {answer.ttl} for {record.name} {record.type}")
+            return Seen(watched, f"gives no answer ({exc.details.get('why', exc.cause)})")
+        if said := _difference(answer, record, resolver=watched.resolver):
+            return Seen(watched, said, answer.ttl if watched.resolver else 0)
     return Seen(watched, "")
+
+
+def _difference(answer: messages.Answer, record: RecordSet, *, resolver: bool) -> str:
+    """Return what a server says in place of a record, empty where it is that."""
+    if answer.code not in {"NOERROR", "NXDOMAIN"}:
+        return f"answers {answer.code} for {record.name}"
+    if not resolver and not answer.authoritative:
+        return f"does not have the zone of {record.name}"
+    if answer.values != record.values:
+        memory = f", and remembers it for {human_duration(answer.ttl)}" if resolver else ""
+        return f"answers {', '.join(answer.values) or 'none'} for {record.name} {record.type}{memory}"
+    # Resolvers count it down, or have a minimum of their own.
+    if not resolver and answer.ttl > record.ttl:
+        return f"answers the TTL {answer.ttl} for {record.name} {record.type}"
+    return ""
