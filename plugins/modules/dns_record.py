@@ -76,7 +76,7 @@ options:
         choices: [A, AAAA, CNAME]
         default: A
       values:
-        description: All values of the name. With O(state=present) either this or O(records[].host) must be set.
+        description: All values of the name, [] to remove it. O(state=present) needs either this or O(records[].host).
         type: list
         elements: str
       host:

@@ -41,11 +41,15 @@ def test_two_names_move_and_a_second_run_changes_nothing(primary: Bind) -> None:
 
 
 def test_what_was_before_is_what_to_set_to_go_back(primary: Bind) -> None:
+    wishes = (*asked(primary).records, Wish("new.shop.example", values=("10.0.0.24",)))
     before = primary.look("www"), primary.look("db")
-    done = dns_record(asked(primary), world())
+    done = dns_record(asked(primary, records=wishes), world())
+    assert primary.look("new") == (30, ["10.0.0.24"])
     back = tuple(Wish(**{**each, "values": tuple(each["values"])}) for each in done.facts["previous"])
     assert dns_record(asked(primary, records=back, ttl=None), world()).changed
     assert (primary.look("www"), primary.look("db")) == before
+    assert primary.look("new") == (0, [])
+    assert not dns_record(asked(primary, records=back, ttl=None), world()).changed
 
 
 def test_check_mode_shows_the_change_and_makes_none(primary: Bind) -> None:

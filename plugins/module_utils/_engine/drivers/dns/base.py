@@ -41,6 +41,10 @@ class RecordSet:
     ttl: int
     values: tuple[str, ...] = ()
 
+    def same(self, other: RecordSet) -> bool:
+        """Whether others are as these. For how long it is remembered that there are none, the zone decides."""
+        return self.values == other.values and (not self.values or self.ttl == other.ttl)
+
     def record(self) -> dict[str, t.Any]:
         """Return it as plain data."""
         return {"name": self.name, "type": self.type, "ttl": self.ttl, "values": list(self.values)}

@@ -102,7 +102,9 @@ def update(server: Server, zone: str, changes: Sequence[Change], key: Key) -> st
             message.present(name, kind, *map(_told(kind), before.values))
         else:
             message.absent(name, kind)
-        message.replace(name, change.after.ttl, kind, *map(_told(kind), change.after.values))
+        message.delete(name, kind)
+        for value in map(_told(kind), change.after.values):
+            message.add(name, change.after.ttl, kind, value)
     return str(dns.rcode.to_text(_exchanged(message, server, key).rcode()))
 
 

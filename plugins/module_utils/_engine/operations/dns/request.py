@@ -30,12 +30,12 @@ class Wish:
     """
     The records of one name and type as somebody writes them: by `values`, or by the `host` whose address is the value.
 
-    `replaces` are the values that may be there now; without them any may.
+    No values remove them. `replaces` are the values that may be there now; without them any may.
     """
 
     name: str
     type: str = "A"
-    values: tuple[str, ...] = ()
+    values: tuple[str, ...] | None = None
     host: str = ""
     ttl: int | None = None
     replaces: tuple[str, ...] = ()
@@ -65,12 +65,12 @@ class DnsRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
-    """The records of one name and type as they shall be; `values` is empty where they stay."""
+    """The records of one name and type as they shall be; `values` is None where they stay."""
 
     name: str
     type: str
     ttl: int | None
-    values: tuple[str, ...]
+    values: tuple[str, ...] | None
     replaces: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ class Wanted:
     def of(self, before: base.RecordSet) -> base.RecordSet:
         """Return what becomes of the records that are there."""
         ttl = self.ttl if self.ttl is not None else (before.ttl if before.values else NEW_TTL)
-        return base.RecordSet(self.name, self.type, ttl, self.values or before.values)
+        return base.RecordSet(self.name, self.type, ttl, before.values if self.values is None else self.values)
 
 
 def wanted(request: DnsRequest) -> list[Wanted]:
@@ -118,7 +118,7 @@ def _wanted(request: DnsRequest, zone: str, wish: Wish) -> Wanted:
         name=name,
         type=wish.type,
         ttl=_ttl(request, wish, name),
-        values=_values(request, wish, name) if request.state == "present" else (),
+        values=_values(request, wish, name) if request.state == "present" else None,
         replaces=tuple(sorted(_parsed(wish.type, replaces))),
     )
 
@@ -134,9 +134,9 @@ def _ttl(request: DnsRequest, wish: Wish, name: str) -> int | None:
 
 def _values(request: DnsRequest, wish: Wish, name: str) -> tuple[str, ...]:
     record = f"{name} {wish.type}"
-    if bool(wish.values) == bool(wish.host):
+    if (wish.values is not None) == bool(wish.host):
         raise UsageError(f"{record} needs either values or host.", "Set one of them.", field="records")
-    if wish.values:
+    if wish.values is not None:
         found = {base.check_value(wish.type, text, "records") for text in wish.values}
         if wish.type == "CNAME" and len(found) > 1:
             raise UsageError(f"{record} can have one value only.", "Remove the others.", field="records")

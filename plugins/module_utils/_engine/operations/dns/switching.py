@@ -136,7 +136,7 @@ class _Run:
     @property
     def real(self) -> list[base.Change]:
         """What has to change."""
-        return [change for change in self.changes if change.before != change.after]
+        return [change for change in self.changes if not change.before.same(change.after)]
 
     def planned(self) -> Outcome:
         """Say what would be done, and who could not be asked whether it was."""
@@ -167,7 +167,7 @@ class _Run:
             ]
             raise (_conflict(moved) if moved else exc) from exc
         for change in self.real:
-            if (found := self.zone.read(change.after.name, change.after.type)) != change.after:
+            if not (found := self.zone.read(change.after.name, change.after.type)).same(change.after):
                 raise DnsError(
                     f"The server took the change of {found.name} {found.type}, but has {_listed(found.values)} with "
                     f"the TTL {found.ttl} instead of {_listed(change.after.values)} with {change.after.ttl}.",

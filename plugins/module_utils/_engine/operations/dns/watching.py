@@ -17,7 +17,7 @@ import typing as t
 
 from ...drivers.dns import messages
 from ...ground.errors import DnsError
-from ...ground.units import human_duration
+from ...ground.units import human_duration, human_list
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +30,9 @@ GRACE = 60.0
 
 LONGEST_MEMORY = 86400
 """Seconds of what resolvers say that they will remember that are believed."""
+
+SHOWN = 5
+"""Values of a server's answer, of which a message tells."""
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between two rounds; the last one stays."""
@@ -131,8 +134,8 @@ def _difference(answer: messages.Answer, record: RecordSet, *, resolver: bool) -
         return f"does not have the zone of {record.name}"
     if answer.values != record.values:
         memory = f", and remembers it for {human_duration(answer.ttl)}" if resolver else ""
-        return f"answers {', '.join(answer.values) or 'none'} for {record.name} {record.type}{memory}"
+        return f"answers {human_list(answer.values, SHOWN) or 'none'} for {record.name} {record.type}{memory}"
     # Resolvers count it down, or have a minimum of their own.
-    if not resolver and answer.ttl > record.ttl:
+    if not resolver and record.values and answer.ttl > record.ttl:
         return f"answers the TTL {answer.ttl} for {record.name} {record.type}"
     return ""
