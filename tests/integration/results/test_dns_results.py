@@ -41,7 +41,7 @@ def switching(story: Story, primary: Bind, common: dict[str, t.Any]) -> None:
     story.run("dns_record", "gone_back", {**common, "records": done["previous"]})
     mail = {"name": "mail.shop.example", "values": ["10.0.0.23"]}
     story.run("dns_record", "not_granted", {**given, "records": [mail]})
-    wrong = dns_fixtures.key_file(story.home / "wrong.key", "lifeboat", dns_fixtures.new_secret())
+    wrong = dns_fixtures.key_file(story.home / "wrong.key", "lifeboat")
     story.run("dns_record", "wrong_key", {**given, "key_file": wrong})
     story.run("dns_record", "other_zone", {**given, "zone": "other.example"})
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import socket
+import subprocess
 import threading
 import typing as t
+from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -22,11 +24,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     RecordSet,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DnsError, UsageError
-from dns_fixtures import free_port, key_file, new_secret
+from dns_fixtures import free_port, key_file, secret
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dns_fixtures import Bind
 
@@ -99,14 +100,14 @@ def test_a_name_outside_the_grant_stops_the_whole_update(primary: Bind) -> None:
     ],
 )
 def test_a_wrong_key_is_named(primary: Bind, tmp_path: Path, name: str, code: str, cause: str, remedy: str) -> None:
-    wrong = key_file(tmp_path / "wrong.key", name, secret := new_secret())
+    wrong = key_file(tmp_path / "wrong.key", name)
     before = primary.zone()
     for doing in (lambda zone: zone.read("www.shop.example", "A"), lambda zone: zone.update([WWW])):
         with pytest.raises(DnsError, match=cause) as refused:
             doing(opened(primary, key_file=wrong))
         assert refused.value.details["code"] == code
         assert remedy in refused.value.remedy
-        assert secret not in repr(refused.value)
+        assert secret(wrong) not in repr(refused.value)
     assert primary.zone() == before
 
 
@@ -166,3 +167,12 @@ def test_an_answer_without_a_signature_is_not_believed(primary: Bind, liar: int)
     for doing in (lambda zone: zone.read("www.shop.example", "A"), lambda zone: zone.update([WWW])):
         with pytest.raises(DnsError, match="is invalid or not signed"):
             doing(opened(primary, port=liar))
+
+
+def test_the_configuration_that_the_page_shows_is_valid(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[4] / "docs" / "dns.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```\n(include .*?)^```", page, re.DOTALL | re.MULTILINE)
+    key = key_file(tmp_path / "lifeboat.key", "lifeboat")
+    (tmp_path / "named.conf").write_text(block.replace("/etc/bind/lifeboat.key", key))
+    done = subprocess.run(["named-checkconf", tmp_path / "named.conf"], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from dns_fixtures import ZONE
+from dns_fixtures import ZONE, secret
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
@@ -64,8 +64,7 @@ class Play:
         )
         said = done.stdout + done.stderr
         assert done.returncode == status, said
-        secret = Path(self.server.key_file).read_text().split('"')[3]
-        assert secret not in said
+        assert secret(self.server.key_file) not in said
         return said
 
 
