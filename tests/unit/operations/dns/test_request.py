@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.dns.request import (
     DnsRequest,
     Wish,
+    accepted,
     wanted,
     watched,
 )
@@ -45,6 +46,7 @@ def ask(**changes: t.Any) -> t.Any:
             {"records": (Wish("www.shop.example", host="WWW.shop.example"),)},
             "is known only by www.shop.example A itself",
         ),
+        ({"records": (dataclasses.replace(WWW, replaces=("db1",)),)}, "'db1' is not an IPv4 address"),
         ({"state": "absent"}, "The state 'absent' is unknown"),
         ({"state": "ttl", "ttl": None}, "has no ttl to set"),
         ({"ttl": 0}, "0 is not a TTL"),
@@ -67,6 +69,15 @@ def test_a_host_gives_its_address_now_and_the_one_before() -> None:
     assert (found.values, found.replaces) == (("10.0.0.21",), ("10.0.0.11",))
     [found] = ask(records=(Wish("www.shop.example", host="web1", replaces=("10.0.0.9",)),), **given)
     assert found.replaces == ("10.0.0.9",)
+    given["addresses"] = {"web1": "2001:db8::21"}
+    [found] = ask(records=(Wish("www.shop.example", "AAAA", host="web1"),), **given)
+    assert (found.values, found.replaces) == (("2001:db8::21",), ())  # its former address was none of that type
+
+
+def test_accepted_values_are_those_of_the_type_or_none() -> None:
+    request = dataclasses.replace(REQUEST, accept=("10.0.0.77", "2001:DB8::77", "none"))
+    assert accepted(request, "A") == {"10.0.0.77", "none"}
+    assert accepted(request, "AAAA") == {"2001:db8::77", "none"}
 
 
 def test_a_ttl_is_that_of_the_record_of_all_or_the_present_one() -> None:

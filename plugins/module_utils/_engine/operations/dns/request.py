@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -13,11 +14,14 @@ from ...drivers.dns import addresses, base
 from ...ground.errors import UsageError, require_one_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ...drivers.dns.factory import ZoneSettings
 
 STATES = ("present", "ttl")
+
+NONE = "none"
+"""How people read, and accept, that there are no records."""
 
 NEW_TTL = 300
 """Seconds for records that are made where there were none, unless another TTL is asked for."""
@@ -104,8 +108,8 @@ def watched(request: DnsRequest) -> tuple[list[base.Server], list[base.Server]]:
 
 
 def accepted(request: DnsRequest, kind: str) -> set[str]:
-    """Return the accepted values, as those of that type are compared."""
-    return set(_parsed(kind, request.accept))
+    """Return the accepted values that a record of that type can have, or have none."""
+    return _fitting(kind, request.accept) | ({NONE} & set(request.accept))
 
 
 def _wanted(request: DnsRequest, zone: str, wish: Wish) -> Wanted:
@@ -113,13 +117,15 @@ def _wanted(request: DnsRequest, zone: str, wish: Wish) -> Wanted:
     require_one_of("type", wish.type, base.TYPES)
     if not base.within(name, zone):
         raise UsageError(f"{name} is not in the zone {zone}.", "Correct the name, or zone.", field="records")
-    replaces = wish.replaces or tuple(filter(None, [request.former_addresses.get(wish.host, "")]))
+    replaces = {base.check_value(wish.type, text, "records") for text in wish.replaces}
+    if not replaces and wish.host in request.former_addresses:
+        replaces = _fitting(wish.type, [request.former_addresses[wish.host]])
     return Wanted(
         name=name,
         type=wish.type,
         ttl=_ttl(request, wish, name),
         values=_values(request, wish, name) if request.state == "present" else None,
-        replaces=tuple(sorted(_parsed(wish.type, replaces))),
+        replaces=tuple(sorted(replaces)),
     )
 
 
@@ -153,10 +159,10 @@ def _values(request: DnsRequest, wish: Wish, name: str) -> tuple[str, ...]:
     return (addresses.of_host(address, wish.type, record),)
 
 
-def _parsed(kind: str, texts: tuple[str, ...]) -> Iterator[str]:
-    """Yield values as those of that type are compared; what is none of that type is as it is."""
+def _fitting(kind: str, texts: Iterable[str]) -> set[str]:
+    """Return those that are values of that type, as they are compared."""
+    found = set()
     for text in texts:
-        try:
-            yield base.check_value(kind, text, "replaces")
-        except UsageError:
-            yield text
+        with contextlib.suppress(UsageError):
+            found.add(base.check_value(kind, text, "accept"))
+    return found

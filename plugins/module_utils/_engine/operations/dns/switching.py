@@ -19,16 +19,13 @@ from ...ground.errors import DnsError, UsageError
 from ...ground.model import Outcome
 from ...ground.units import human_duration
 from . import watching
-from .request import accepted, wanted, watched
+from .request import NONE, accepted, wanted, watched
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...ground.model import World
     from .request import DnsRequest, Wanted
-
-NOTHING = ("none",)
-"""How people read, and accept, that there are no records."""
 
 LISTED = 5
 """Servers that are left, of which a message tells."""
@@ -68,7 +65,7 @@ def _check(request: DnsRequest, wishes: Sequence[Wanted], changes: Sequence[base
         for change, wish in zip(changes, wishes, strict=True)
         if wish.replaces
         and change.before.values not in {change.after.values, wish.replaces}
-        and not set(change.before.values or NOTHING) <= accepted(request, wish.type)
+        and not set(change.before.values or (NONE,)) <= accepted(request, wish.type)
     ]
     if conflicts:
         raise _conflict(conflicts)
@@ -84,7 +81,7 @@ def _conflict(found: Sequence[tuple[base.Change, tuple[str, ...]]]) -> DnsError:
             f"{name} is {_listed(there.values)} and not {_listed(expected)}, which {_listed(change.after.values)} "
             "is to replace: somebody changed it."
         )
-        values += there.values or NOTHING
+        values += there.values or (NONE,)
     return DnsError(
         f"{' '.join(causes)} Nothing was changed.",
         "Find out who changed it and why. To replace it, run again with "
@@ -103,7 +100,7 @@ def _conflict(found: Sequence[tuple[base.Change, tuple[str, ...]]]) -> DnsError:
 
 
 def _listed(values: Sequence[str]) -> str:
-    return ", ".join(values or NOTHING)
+    return ", ".join(values or (NONE,))
 
 
 def _everybody(
@@ -163,7 +160,7 @@ class _Run:
             moved = [
                 (base.Change(found, wish.of(found)), change.before.values)
                 for found, change, wish in zip(now, self.changes, wishes, strict=True)
-                if found.values != change.before.values
+                if found.values != change.before.values and self.request.state == "present"
             ]
             raise (_conflict(moved) if moved else exc) from exc
         for change in self.real:
