@@ -23,7 +23,7 @@ MEASURED = frozenset(
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
         *("port", "ratio"),
         *("seconds", "seconds_until_usable", "size", "steps_seconds", "table_bytes", "uid", "used", "used_percent"),
-        "version_id",
+        *("version_id", "waited"),
     )
 )
 """Keys whose values, and those in what they hold, are of this run alone."""
