@@ -110,6 +110,13 @@ options:
       database:
         description: Require it only for this O(database).
         type: str
+  canaries:
+    description:
+      - After the backup was found to be right, plant faults and require that each is found - stored bytes that are
+        answered changed, while the store is only read, and changes of the data in the scratch cluster.
+      - Fails if one passes unnoticed, because then the validation can be trusted in nothing.
+    type: bool
+    default: false
   accept_failed:
     description: Objects that may fail to be restored, as in M(lifeboat.recovery.pg_restore). They become notes.
     type: list
@@ -145,11 +152,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 validation:
-  description: What was compared and checked. The module fails when anything differs or a check does not pass.
+  description:
+    - What was compared and checked. The module fails when anything differs, a check does not pass, or a canary is
+      missed.
   returned: when the backup was restored or compared
   type: dict
   contains:
-    passed: {description: "Whether there are no differences and every check passed.", type: bool}
+    passed: {description: "Whether nothing differs, every check passed, and no canary was missed.", type: bool}
     backup_id: {description: "The backup.", type: str}
     component: {description: "The cluster and the database.", type: str}
     mode: {description: "Where it was compared, V(scratch) or V(existing).", type: str}
@@ -163,6 +172,12 @@ validation:
       description: Each check - C(name), C(found), C(wanted) and C(passed).
       type: list
       elements: dict
+    canaries:
+      description:
+        - Of O(canaries), how many were C(planted) and C(found), those that were C(skipped), each with C(name) and
+          C(reason), and those that were C(missed), each with C(name) and C(what) it was planted in. Null when none were
+          asked for, or the backup failed before.
+      type: dict
     differences: {description: "The differences, as sentences.", type: list, elements: str}
     first_difference: {description: "The first of them, or null.", type: str}
     notes: {description: "What could not be compared here, as sentences.", type: list, elements: str}
@@ -211,6 +226,7 @@ SPEC = ArgumentSpec(
         "critical_tables": {"type": "list", "elements": "dict", "options": CRITICAL_TABLE},
         "check_timeout": {"type": "str", "default": "60s"},
         "timeout": {"type": "str", "default": "24h"},
+        "canaries": {"type": "bool", "default": False},
         "accept_failed": {"type": "list", "elements": "str"},
         "scratch_dir": {"type": "path", "default": "/var/lib/lifeboat-scratch"},
         "jobs": {"type": "int", "default": 2},
@@ -227,6 +243,7 @@ def request(given: Given) -> ValidateRequest:
         backup=given["backup"],
         checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
         check_timeout=given.seconds("check_timeout") or 0.0,
+        canaries=given["canaries"],
     )
 
 
