@@ -41,7 +41,7 @@ LONGEST = 60_000
 """Milliseconds that a statement may take: an expression in an index is its owner's code."""
 
 
-class Unplantable(Exception):
+class _Unplantable(Exception):
     """There is nothing that this fault could be planted in; the text says why."""
 
 
@@ -54,7 +54,7 @@ class Planter:
     """
     Plants in the database at `login`, whose proof `taken` was found to be like the `source`'s.
 
-    `changed` are the tables whose rows may be others since.
+    `changed` are the tables whose rows may be others since; whoever read these again clears it.
     """
 
     def __init__(self, login: Login, database: str, source: Record, taken: Record) -> None:
@@ -90,13 +90,17 @@ class Planter:
             for name, plant in zip(CANARIES, ways, strict=True):
                 try:
                     planted = Planting(name, plant(connection))
-                except Unplantable as exc:
+                except _Unplantable as exc:
                     planted = Planting(name, reason=str(exc))
+                except RecoveryError as exc:
+                    if connection.closed:
+                        raise
+                    planted = Planting(name, reason=exc.cause)
                 yield planted
 
     def _change_value(self, connection: Connection) -> str:
         if self._source["level"] != "content":
-            raise Unplantable(f"The proof {self._source['level']} does not tell values.")
+            raise _Unplantable(f"The proof {self._source['level']} does not tell values.")
         tables = [table for table in self._tables(connection) if "sum" in self._entries[_name(table)]]
         return self._in_one_of(connection, tables, _updates, "No table has a value that can be changed.")
 
@@ -119,18 +123,18 @@ class Planter:
             if first not in {wanted, got}:
                 rows(connection, "SELECT setval(%s::oid::regclass, %s, false)", [oid, first])
                 return f"sequence {qualified(*_named(entry))}"
-        raise Unplantable("There is no sequence that was used.")
+        raise _Unplantable("There is no sequence that was used.")
 
     def _change_object(self, connection: Connection) -> str:
         if self._source["partial"]:
-            raise Unplantable("A backup of chosen tables does not tell what else there is.")
+            raise _Unplantable("A backup of chosen tables does not tell what else there is.")
         if major(self._source) != major(self._taken):
-            raise Unplantable("A definition may be another one on a server of another major version.")
+            raise _Unplantable("A definition may be another one on a server of another major version.")
         before, after = self._source["objects"], self._taken["objects"]
         for identity, statement in rows(connection, _OBJECTS):
             if identity in before and before[identity] == after.get(identity) and _done(connection, statement):
                 return str(identity)
-        raise Unplantable("There is no object that can be changed.")
+        raise _Unplantable("There is no object that can be changed.")
 
     def _tables(self, connection: Connection) -> list[Table]:
         """Return the tables in which something can be planted, the smallest first."""
@@ -149,7 +153,7 @@ class Planter:
             self.changed.add(_name(table))
             if any(_done(connection, statement) for statement in statements(connection, table)):
                 return f"table {table.label}"
-        raise Unplantable(otherwise)
+        raise _Unplantable(otherwise)
 
 
 if t.TYPE_CHECKING:

@@ -108,9 +108,11 @@ class _ScratchPlace(DatabasePlace):
         self._planter: plantings.Planter | None = None
 
     def compare(self) -> Comparison:
-        """Compare the database, then the properties that it gets last; once canaries are in it, what they are in."""
+        """Compare the database, then the properties that it gets last; with canaries in it, read what they are in."""
         if self._planter:
-            return self._compared(self._take(self._proved, self._planter.changed))
+            self._proved = self._take(self._proved, self._planter.changed)
+            self._planter.changed.clear()
+            return self._compared(self._proved)
         found = super().compare()
         with self._run.phases("properties"), staging_database.manage(self.login) as session:
             recorded = dict(self._backup.detail["properties"])
