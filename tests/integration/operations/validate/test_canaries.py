@@ -151,7 +151,7 @@ ALTER TABLE public.b ENABLE ALWAYS RULE keep;
 CREATE TABLE public.c (v integer NOT NULL CHECK (v < 8), w float8 NOT NULL, p point NOT NULL);
 CREATE TABLE public.d (v timestamp NOT NULL, n numeric(3, -2) NOT NULL);
 CREATE TABLE public.e (v varchar(3) NOT NULL UNIQUE, "w ""x"" %s" json);
-CREATE PUBLICATION some FOR TABLE public.c, public.d;
+CREATE PUBLICATION refusing FOR TABLE public.c, public.d;
 INSERT INTO public.a VALUES ('x');
 INSERT INTO public.b VALUES ('x');
 INSERT INTO public.c VALUES (7, 'infinity', '(1,1)');

@@ -111,7 +111,7 @@ def test_what_is_damaged_already_is_no_canary(sample: SampleHost) -> None:
 def test_what_cannot_be_planted_is_said_and_not_counted(sample: SampleHost, monkeypatch: pytest.MonkeyPatch) -> None:
     told = release(sample, sample.back_up(files=1))
     assert (told["planted"], told["found"], told["missed"]) == (4, 4, [])
-    assert {"name": "swapped_files", "reason": "It has no two files of at most 64.0 MiB."} in told["skipped"]
+    assert {"name": "swapped_files", "reason": "It has less than 2 files of at most 64.0 MiB."} in told["skipped"]
     monkeypatch.setattr(canaries, "LARGEST", 1)
     told = release(sample, sample.back_up(files=4, data=2))
     assert (told["planted"], told["found"], len(told["skipped"])) == (2, 2, 4)

@@ -21,7 +21,7 @@ from ...drivers.crypto.keys import Signer
 from ...drivers.stores.overlay import OverlayStore
 from ...ground import verbs
 from ...ground.errors import CanaryMissed, Tampered
-from ...ground.units import human_size
+from ...ground.units import human_count, human_size
 from ...records.repository import names as repository
 from ...records.repository.choosing import Place
 from ...records.repository.stored_backup import believed
@@ -93,30 +93,40 @@ def _in_stored_bytes(backup: Backup, world: World) -> Iterator[Canary]:
     record = backup.manifest
     name = repository.manifest(record.application, record.component, record.backup_id)
     planter = _BytePlanter(backup, backup.store.head(name).modified, world.now)
-    files = sorted((file for file in record.files if file.size <= LARGEST), key=lambda file: (file.size, file.name))[:2]
-    stored = {file.name: b"".join(backup.store.get(file.name)) for file in files}
-    planter.require_sound(files)
-    if files:
-        first = files[0]
-        data = stored[first.name]
-        middle = len(data) // 2
-        flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-        yield planter.in_files("flipped_byte", [first], {first.name: flipped})
-        yield planter.in_files("truncated_file", [first], {first.name: data[:-1]})
-    else:
-        reason = f"It has no file of at most {human_size(LARGEST)}."
-        yield from (Canary(canary, reason=reason) for canary in ("flipped_byte", "truncated_file"))
-    if len(files) == 2:
-        one, other = files
-        swapped = {one.name: stored[other.name], other.name: stored[one.name]}
-        yield planter.in_files("swapped_files", files, swapped)
-    else:
-        yield Canary("swapped_files", reason=f"It has no two files of at most {human_size(LARGEST)}.")
-    envelope = b"".join(backup.store.get(name))
+    small = (file for file in record.files if file.size <= LARGEST)
+    yield from _in_files(planter, sorted(small, key=lambda file: (file.size, file.name))[:2])
     later = repository.backup_id(world.now(), secrets.token_hex(8))
+    envelope = b"".join(backup.store.get(name, 0, seals.envelope_limit("manifest")))
     yield planter.in_manifest("old_manifest", later, envelope)
     forged = seals.seal_record("manifest", record.payload(), [Signer.generate()])
     yield planter.in_manifest("forged_manifest", record.backup_id, forged)
+
+
+def _in_files(planter: _BytePlanter, files: Sequence[File]) -> Iterator[Canary]:
+    """Yield the canaries of the two smallest files, or of what there is of them."""
+    stored = {file.name: b"".join(planter.backup.store.get(file.name, 0, file.size)) for file in files}
+    planter.require_sound(files, stored)
+    if files:
+        name = files[0].name
+        yield planter.in_files("flipped_byte", files[:1], {name: _flipped(stored[name])})
+        yield planter.in_files("truncated_file", files[:1], {name: stored[name][:-1]})
+    else:
+        yield from (Canary(canary, reason=_too_few(1)) for canary in ("flipped_byte", "truncated_file"))
+    if len(files) > 1:
+        one, other = stored
+        yield planter.in_files("swapped_files", files, {one: stored[other], other: stored[one]})
+    else:
+        yield Canary("swapped_files", reason=_too_few(2))
+
+
+def _flipped(data: bytes) -> bytes:
+    """Return other bytes that differ in one bit, in the middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def _too_few(wanted: int) -> str:
+    return f"It has less than {human_count(wanted, 'file')} of at most {human_size(LARGEST)}."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,10 +137,10 @@ class _BytePlanter:
     modified: datetime.datetime
     now: Callable[[], datetime.datetime]
 
-    def require_sound(self, files: Iterable[File]) -> None:
+    def require_sound(self, files: Iterable[File], stored: Mapping[str, bytes]) -> None:
         """Raise Tampered unless these files pass as they are: else whatever is planted in them would be refused."""
         for file in files:
-            if damage := next(filter(None, (self._damage(file, {}, level) for level in verbs.LEVELS)), None):
+            if damage := next(filter(None, (self._damage(file, stored, level) for level in verbs.LEVELS)), None):
                 raise Tampered(damage, "Use another backup or a replica of this one.", name=file.name)
 
     def in_files(self, canary: str, files: Sequence[File], objects: Mapping[str, bytes]) -> Canary:
