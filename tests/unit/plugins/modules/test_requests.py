@@ -27,7 +27,7 @@ NEEDED = {
     "backup_verify": (("repository",), {}),
     "pg_backup": ((*DATABASE, "anomalies", "dumping"), {"login_db": "shop"}),
     "pg_restore": ((*DATABASE, "anomalies"), {"database": "shop"}),
-    "restore_validate": (DATABASE, {"database": "shop"}),
+    "restore_validate": ((*DATABASE, "checking"), {"database": "shop"}),
     "store_retention": (("repository", "retention"), {"policy": {"daily": 7}}),
 }
 
