@@ -137,7 +137,7 @@ def proving(story: Shop) -> None:
     scratch = story.home / "scratch"
     scratch.mkdir(mode=0o700)
     alone = {**story.repository, "database": "shop", "scratch_dir": str(scratch)}
-    story.run("restore_validate", "scratch", {**alone, **CHECKS})
+    story.run("restore_validate", "scratch", {**alone, **CHECKS, "canaries": True})
     story.server.execute(DAMAGE, "shop")
     story.run("restore_validate", "differs", {**compared, **CHECKS})
 

@@ -147,6 +147,12 @@ class TooSmall(RecoveryError):
     exit_code = 12
 
 
+class CanaryMissed(RecoveryError):
+    """A fault that was planted on purpose passed unnoticed: what the validator says is worth nothing."""
+
+    exit_code = 14
+
+
 class Unhealthy(RecoveryError):
     """A check of the doctor is as bad as its caller accepts; `details["checks"]` holds all of them."""
 

@@ -197,6 +197,7 @@ VERBS = (
                 "databases": ("lifeboat_databases", options.names),
                 "backup": ("lifeboat_restore_from", options.text),
                 "parallel": _JOBS,
+                "canaries": ("lifeboat_validate_canaries", options.yes_or_no),
             },
             root=True,  # the scratch cluster runs as another user, in namespaces of its own
         ),
