@@ -77,7 +77,7 @@ def test_who_listens_outside_sees_nothing(network: Network) -> None:
     everything.bind(("eth0", 0x0800))
     everything.setblocking(False)
     speaking = network.host.datagrams(0)
-    for address, port in ((STRANGER, 53), (CONTROLLER, 123), ("255.255.255.255", 9)):
+    for address, port in ((STRANGER, 53), (CONTROLLER, 123), ("10.77.0.255", 9)):
         speaking.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         with pytest.raises(PermissionError):
             speaking.sendto(b"secret", (address, port))
@@ -119,8 +119,9 @@ def test_only_the_time_daemon_may_ask_for_the_time(network: Network) -> None:
     users = {"_chrony": ["x", "4711"], "mallory": ["x", "4712"]}
     network.isolate(ansible_facts={"getent_passwd": users})
     server = network.world.datagrams(123)
+    server.settimeout(20)  # a program must start first
     as_user = ("setpriv", "--clear-groups", "--reuid")
-    assert network.host.run(*as_user, "4712", sys.executable, "-I", "-c", ASK, STRANGER) == "dropped\n"
+    assert network.host.run(*as_user, "4712", sys.executable, "-I", "-c", ASK, CONTROLLER) == "dropped\n"
 
     def answer() -> None:
         _request, address = server.recvfrom(9)
@@ -128,7 +129,7 @@ def test_only_the_time_daemon_may_ask_for_the_time(network: Network) -> None:
 
     answering = threading.Thread(target=answer)
     answering.start()
-    assert network.host.run(*as_user, "4711", sys.executable, "-I", "-c", ASK, STRANGER) == "12:00\n"
+    assert network.host.run(*as_user, "4711", sys.executable, "-I", "-c", ASK, CONTROLLER) == "12:00\n"
     answering.join()
 
 
