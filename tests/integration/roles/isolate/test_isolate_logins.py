@@ -68,7 +68,15 @@ class Server:
         }
         program = Path(sys.executable).with_name("ansible-playbook")
         done = subprocess.run(
-            [program, "-i", "db1,", "-e", f"@{self.home}/given.json", self.home / "play.yml", *(["--check", "--diff"] if check else [])],
+            [
+                program,
+                "-i",
+                "db1,",
+                "-e",
+                f"@{self.home}/given.json",
+                self.home / "play.yml",
+                *(["--check", "--diff"] if check else []),
+            ],
             env=environ,
             cwd=self.home,
             stdin=subprocess.DEVNULL,

@@ -22,12 +22,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from isolate_fixtures import HOST, POSTGRESQL, SSH, echoes
+from isolate_fixtures import HOST, POSTGRESQL, echoes
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
     from isolate_fixtures import Network
 
+SSHD = 22
 SYSTEMD_RUN = f"""#!{sys.executable} -I
 import os, sys, time
 options = dict(each.split("=", 1) for each in sys.argv[1:] if each.startswith(("--unit=", "--on-active=")))
@@ -63,7 +64,7 @@ PLAY = """
         name: lifeboat.recovery.isolate
         tasks_from: "{{ item }}"
         rolespec_validate: false
-      loop: [check.yml, rules.yml]
+      loop: "{{ parts }}"
 """
 
 
@@ -80,7 +81,7 @@ class Reached:
             path.write_text(program)
             path.chmod(0o755)
         settings = {
-            "Port": SSH,
+            "Port": SSHD,
             "HostKey": home / "host_key",
             "AuthorizedKeysFile": home / "key.pub",
             "PermitRootLogin": "yes",
@@ -105,19 +106,20 @@ class Reached:
     def armed(self) -> bool:
         return (self.home / "bin/lifeboat-isolate-undo.timer").exists()
 
-    def play(self, **given: t.Any) -> subprocess.CompletedProcess[str]:
+    def play(self, *again: str, **given: t.Any) -> subprocess.CompletedProcess[str]:
         variables = {
             "lifeboat_application": "shop",
             "lifeboat_store": {"url": "file:///nowhere"},
             "lifeboat_isolate_break_glass": "192.0.2.99",
             "ansible_host": HOST,
-            "ansible_port": SSH,
+            "ansible_port": SSHD,
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(self.home / "key"),
             "ansible_python_interpreter": sys.executable,
             "isolate_systemd": "/",
             "isolate_dir": str(self.home / "kept"),
             "isolate_rules_file": str(self.home / "kept.nft"),
+            "parts": ["check.yml", "rules.yml", *again],
             **given,
         }
         (self.home / "play.yml").write_text(PLAY)
@@ -150,7 +152,9 @@ class Reached:
 
     def _close(self) -> None:
         for control in self.sockets.iterdir():
-            subprocess.run(["ssh", "-o", f"ControlPath={control}", "-O", "exit", HOST], capture_output=True, check=False)
+            subprocess.run(
+                ["ssh", "-o", f"ControlPath={control}", "-O", "exit", HOST], capture_output=True, check=False
+            )
 
 
 @pytest.fixture
@@ -168,7 +172,7 @@ def open_to_all(network: Network) -> bool:
 
 
 def test_rules_that_lock_us_out_are_undone_by_themselves(reached: Reached) -> None:
-    done = reached.play(lifeboat_isolate_undo_after=4, isolate_connection=["192.0.2.1", SSH])
+    done = reached.play(lifeboat_isolate_undo_after=4, isolate_connection=["192.0.2.1", SSHD])
     assert done.returncode == 2, done.stdout + done.stderr
     said = " ".join((done.stdout + done.stderr).split())
     assert "With these rules no new connection to db1 came through." in said
@@ -178,13 +182,13 @@ def test_rules_that_lock_us_out_are_undone_by_themselves(reached: Reached) -> No
 
 
 def test_rules_stay_that_another_connection_confirms(reached: Reached) -> None:
-    done = reached.play(lifeboat_isolate_undo_after=20)
+    done = reached.play("look.yml", "rules.yml", lifeboat_isolate_undo_after=20)
     assert done.returncode == 0, done.stdout + done.stderr
+    # The directory, the undo, the rules, the end of the undo, and both files; the second time nothing.
+    assert "changed=6 " in done.stdout, done.stdout
     assert not reached.armed
     assert not open_to_all(reached.network)
-    again = reached.play(lifeboat_isolate_undo_after=20)
-    assert "changed=0 " in again.stdout, again.stdout + again.stderr
-    done = reached.play(lifeboat_isolate_undo_after=3, isolate_connection=["192.0.2.1", SSH])
+    done = reached.play(lifeboat_isolate_undo_after=3, isolate_connection=["192.0.2.1", SSHD])
     assert done.returncode == 2, done.stdout + done.stderr
     assert "the rules before them are in force" in " ".join((done.stdout + done.stderr).split())
     assert not open_to_all(reached.network), "it was isolated, and stays so"

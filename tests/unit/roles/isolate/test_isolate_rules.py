@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import typing as t
 
-import pytest
 import role_variables
 from role_variables import ROOT
 
@@ -28,13 +28,14 @@ NVME = "/sys/class/nvme/nvme1/address:traddr=192.0.2.51,trsvcid=4420,src_addr=19
 PCI = "/sys/class/nvme/nvme0/address:0000:01:00.0"
 
 
-def evaluated(*expressions: str, **given: t.Any) -> list[t.Any]:
-    return role_variables.evaluated(*expressions, roles=("isolate",), **GIVEN | given)
+def evaluated_each(cases: list[dict[str, t.Any]], *expressions: str) -> list[list[t.Any]]:
+    return role_variables.evaluated_each([GIVEN | case for case in cases], *expressions, roles=("isolate",))
 
 
-def rules(connection: str = "192.0.2.11 50000 192.0.2.20 2222", **given: t.Any) -> str:
-    asked = {"isolate_ssh": {"stdout": connection}, **GIVEN, **given}
-    return role_variables.written(TEMPLATE, roles=("isolate",), **asked)
+def rules(*connections: str, **given: t.Any) -> list[str]:
+    """Return the rules for each of these connections."""
+    cases = [{"isolate_ssh": {"stdout": each}, **GIVEN, **given} for each in connections]
+    return role_variables.written_each(TEMPLATE, cases, roles=("isolate",))
 
 
 def slurped(content: str) -> dict[str, str]:
@@ -42,7 +43,8 @@ def slurped(content: str) -> dict[str, str]:
 
 
 def test_the_rules_are_those_that_were_looked_at() -> None:
-    written = rules(
+    [written] = rules(
+        "192.0.2.11 50000 192.0.2.20 2222",
         lifeboat_isolate_allow=[
             "198.51.100.0/24",
             "2001:db8:5::7",
@@ -51,46 +53,32 @@ def test_the_rules_are_those_that_were_looked_at() -> None:
         ],
         ansible_facts=TIME,
         isolate_mount={"stdout": "nfs4 192.0.2.40:/hosts/db1 rw,vers=4.2,clientaddr=192.0.2.20,addr=192.0.2.40"},
-        isolate_disks={"stdout": "\n".join((ISCSI, NVME, PCI))},
+        isolate_disks={"stdout": f"{ISCSI}\n{NVME}\n{PCI}"},
     )
     assert written == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_without_a_time_daemon_nobody_may_ask_for_the_time() -> None:
-    assert "123" not in rules(ansible_facts={"getent_passwd": {"root": ["x", "0"]}})
+def test_only_this_connection_and_named_addresses_stay_open() -> None:
+    """And without a time daemon, nobody may ask for the time."""
+    opened = {
+        "2001:db8::5 50000 2001:db8::20 2222": [("2001:db8::5", "2222")],
+        "fe80::1%eth0 50000 fe80::2%eth0 22": [("fe80::1", "22")],
+        "": [],
+        "0.0.0.0/0 50000 192.0.2.20 22": [],
+        "192.0.2.11 50000 192.0.2.20 22 accept": [],
+        "192.0.2.11 accept; 50000 192.0.2.20 22": [],
+        "example.com 50000 192.0.2.20 22": [],
+    }
+    for connection, text in zip(opened, rules(*opened), strict=True):
+        found = re.findall(r"saddr (\S+) tcp dport (\S+) accept", text)
+        port = "2222" if "2222" in connection else "22"
+        named = [(address, port) for address in ("192.0.2.10", "2001:db8::10", "192.0.2.99")]
+        assert found == opened[connection] + named, connection
+        assert "123" not in text
 
 
-@pytest.mark.parametrize(
-    ("connection", "address", "port"),
-    [
-        ("2001:db8::5 50000 2001:db8::20 22", "ip6 saddr 2001:db8::5", "22"),
-        ("fe80::1%eth0 50000 fe80::2%eth0 22", "ip6 saddr fe80::1", "22"),
-    ],
-)
-def test_this_connection_stays_open(connection: str, address: str, port: str) -> None:
-    assert f'{address} tcp dport {port} accept comment "ssh"\n' in rules(connection)
-
-
-@pytest.mark.parametrize(
-    "connection",
-    [
-        "",
-        "0.0.0.0/0 50000 192.0.2.20 22",
-        "192.0.2.11 50000 192.0.2.20 22 accept",
-        "192.0.2.11 accept; 50000 192.0.2.20 22",
-        "example.com 50000 192.0.2.20 22",
-    ],
-)
-def test_what_is_no_connection_opens_nothing(connection: str) -> None:
-    written = rules(connection)
-    assert "0.0.0.0" not in written
-    assert "192.0.2.11" not in written
-    assert written.count('tcp dport 22 accept comment "ssh"') == 3  # the controllers and the break-glass address
-
-
-@pytest.mark.parametrize(
-    ("given", "wrong"),
-    [
+def test_what_is_no_address_network_or_port_is_named() -> None:
+    cases: list[tuple[dict[str, t.Any], list[str]]] = [
         ({}, []),
         ({"lifeboat_controllers": ["controller.example.com"]}, ["controller.example.com"]),
         ({"lifeboat_isolate_break_glass": "10.0.0.0/8"}, ["10.0.0.0/8"]),
@@ -99,80 +87,64 @@ def test_what_is_no_connection_opens_nothing(connection: str) -> None:
         ({"lifeboat_isolate_allow": [{"address": "10.0.0.1", "ports": ["https"]}]}, ["https"]),
         ({"lifeboat_isolate_allow": [{"address": "10.0.0.1", "protocol": "sctp"}]}, ["sctp"]),
         ({"lifeboat_isolate_allow": ["10.0.0.0/8", {"address": "2001:db8::/32", "ports": [53, "80-90"]}]}, []),
-    ],
-)
-def test_what_is_no_address_network_or_port_is_named(given: dict[str, t.Any], wrong: list[str]) -> None:
-    assert evaluated("isolate_wrong", **given) == [wrong]
+    ]
+    assert evaluated_each([given for given, _wrong in cases], "isolate_wrong") == [[wrong] for _given, wrong in cases]
 
 
-@pytest.mark.parametrize(
-    ("mount", "unknown"),
-    [
-        ("ext4 /dev/vda1 rw,relatime", False),
-        ("overlay overlay rw", False),
-        ("nfs4 10.0.0.1:/x rw,addr=10.0.0.1", False),
-        ("ceph 10.0.0.1:/x rw", True),
-        ("fuse.glusterfs gluster:/x rw", True),
-        ("ext4 /dev/rbd0 rw", True),
-    ],
-)
-def test_a_root_whose_servers_are_not_known_is_noticed(mount: str, unknown: bool) -> None:
-    assert evaluated("isolate_storage_is_unknown | bool", isolate_mount={"stdout": mount}) == [unknown]
+def test_a_root_whose_servers_are_not_known_is_noticed() -> None:
+    known = ("ext4 /dev/vda1 rw,relatime", "overlay overlay rw", "nfs4 10.0.0.1:/x rw,addr=10.0.0.1")
+    unknown = ("ceph 10.0.0.1:/x rw", "fuse.glusterfs gluster:/x rw", "ext4 /dev/rbd0 rw")
+    cases = [{"isolate_mount": {"stdout": mount}} for mount in (*known, *unknown)]
+    found = evaluated_each(cases, "isolate_storage_is_unknown | bool")
+    assert found == [[False]] * len(known) + [[True]] * len(unknown)
 
 
-@pytest.mark.parametrize(
-    ("kept", "listed", "argv"),
-    [
-        ("", None, ["delete", "table", "inet", "lifeboat_isolate"]),
-        ("rules", None, ["delete", "table", "inet", "lifeboat_isolate"]),
-        ("", "table", ["delete", "table", "inet", "lifeboat_isolate"]),
-        ("rules", "table", ["--file", "/etc/lifeboat-isolate.nft"]),
-    ],
-)
-def test_an_undo_goes_back_to_what_was_confirmed(kept: str, listed: str | None, argv: list[str]) -> None:
-    given = {
-        "isolate_rules_read": slurped(kept) if kept else {},
-        "isolate_listed": {"rc": 1} if listed is None else {"rc": 0, "stdout": listed},
-    }
-    assert evaluated("isolate_undo_argv", **given) == [argv]
+def test_an_undo_goes_back_to_what_was_confirmed() -> None:
+    absent, listed = {"rc": 1}, {"rc": 0, "stdout": "table"}
+    delete = ["delete", "table", "inet", "lifeboat_isolate"]
+    cases = [({}, absent), (slurped("rules"), absent), ({}, listed), (slurped("rules"), listed)]
+    given = [{"isolate_rules_read": kept, "isolate_listed": answer} for kept, answer in cases]
+    found = evaluated_each(given, "isolate_undo_argv")
+    assert found == [[delete], [delete], [delete], [["--file", "/etc/lifeboat-isolate.nft"]]]
 
 
 def test_exactly_the_roles_that_were_turned_off_are_turned_on() -> None:
     recorded = [{"oid": 20, "name": "app"}, {"oid": 21, "name": "gone"}, {"oid": 22, "name": "given back"}]
     known = [{"oid": 20, "name": "renamed", "login": False}, {"oid": 22, "name": "given back", "login": True}]
-    answer = {"system": "7", "standby": False, "sessions": 0, "roles": [], "known": known}
-    given = {
-        "isolate_logins_slurped": slurped(json.dumps({"system": "7", "roles": recorded})),
-        "isolate_roles_answer": {"rc": 0, "stdout": json.dumps(answer)},
-    }
+    answer = {"standby": False, "sessions": 0, "roles": [], "known": known}
+    given = [
+        {
+            "isolate_logins_slurped": slurped(json.dumps({"system": "7", "roles": recorded})),
+            "isolate_roles_answer": {"rc": 0, "stdout": json.dumps({"system": system, **answer})},
+        }
+        for system in ("7", "8")
+    ]
     names = "{} | map(attribute='name') | list"
-    asked = [names.format("isolate_turn_on"), names.format("isolate_gone"), "isolate_logins_on"]
-    on, gone, statement = evaluated(*asked, **given)
-    assert (on, gone) == (["renamed"], ["gone"])
-    assert "'{20,21,22}'::oid[]" in statement
-    given["isolate_roles_answer"]["stdout"] = json.dumps({**answer, "system": "8"})
-    assert evaluated(*asked[:2], **given) == [[], ["app", "gone", "given back"]], "another cluster has other roles"
+    same, other = evaluated_each(
+        given, names.format("isolate_turn_on"), names.format("isolate_gone"), "isolate_logins_on"
+    )
+    assert same[:2] == [["renamed"], ["gone"]]
+    assert "'{20,21,22}'::oid[]" in same[2]
+    assert other[:2] == [[], ["app", "gone", "given back"]], "another cluster has other roles"
 
 
-@pytest.mark.parametrize(
-    ("processes", "port", "in_force", "problems"),
-    [
-        (1, {}, True, []),
-        (0, {}, True, ["a server process runs"]),
-        (127, {}, True, ["its processes cannot be listed"]),
-        (1, {"msg": "Timeout"}, False, ["port 5432 answers", "the table is not in force"]),
-    ],
-)
-def test_a_host_is_fenced_when_nothing_speaks_against_it(
-    processes: int, port: dict[str, str], in_force: bool, problems: list[str]
-) -> None:
-    given = {"isolate_processes": {"rc": processes}, "isolate_port": port, "isolate_in_force": in_force}
-    shown = {"results": [{"item": "postgresql", "stdout": "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled"}]}
-    assert evaluated("isolate_fence_problems", isolate_services_shown=shown, **given) == [problems]
-
-
-def test_a_service_that_is_left_is_named() -> None:
-    shown = {"results": [{"item": "patroni", "stdout": "LoadState=loaded\nActiveState=active\nUnitFileState=enabled"}]}
-    given = {"isolate_processes": {"rc": 1}, "isolate_port": {}, "isolate_in_force": True}
-    found = evaluated("isolate_fence_problems", isolate_services_shown=shown, **given)
-    assert found == [["patroni is enabled", "patroni is active"]]
+def test_a_host_is_fenced_when_nothing_speaks_against_it() -> None:
+    down = "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled"
+    up = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled"
+    cases: list[tuple[int, dict[str, str], bool, str, list[str]]] = [
+        (1, {}, True, down, []),
+        (0, {}, True, down, ["a server process runs"]),
+        (127, {}, True, down, ["its processes cannot be listed"]),
+        (1, {"msg": "Timeout"}, False, down, ["port 5432 answers", "the table is not in force"]),
+        (1, {}, True, up, ["patroni is enabled", "patroni is active"]),
+    ]
+    given = [
+        {
+            "isolate_processes": {"rc": processes},
+            "isolate_port": port,
+            "isolate_in_force": in_force,
+            "isolate_services_shown": {"results": [{"item": "patroni", "stdout": shown}]},
+        }
+        for processes, port, in_force, shown, _problems in cases
+    ]
+    assert evaluated_each(given, "isolate_fence_problems") == [[case[-1]] for case in cases]

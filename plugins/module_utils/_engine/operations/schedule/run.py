@@ -141,7 +141,7 @@ class Run:
     stopped_by: int = 0
 
     def run(self) -> int:
-        """Run the job and give the exit status. Raise Busy when another run, or a schedule that is off, stands in the way."""
+        """Run the job and give the exit status. Raise Busy when another run is in the way, or all is off."""
         try:
             _check_on(self.config_dir)
             # What a killed program left half removed there must not be all that is heard of the job.
