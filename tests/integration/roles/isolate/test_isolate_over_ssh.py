@@ -106,7 +106,7 @@ class Reached:
     def armed(self) -> bool:
         return (self.home / "bin/lifeboat-isolate-undo.timer").exists()
 
-    def play(self, *again: str, **given: t.Any) -> subprocess.CompletedProcess[str]:
+    def play(self, *parts: str, **given: t.Any) -> subprocess.CompletedProcess[str]:
         variables = {
             "lifeboat_application": "shop",
             "lifeboat_store": {"url": "file:///nowhere"},
@@ -119,7 +119,7 @@ class Reached:
             "isolate_systemd": "/",
             "isolate_dir": str(self.home / "kept"),
             "isolate_rules_file": str(self.home / "kept.nft"),
-            "parts": ["check.yml", "rules.yml", *again],
+            "parts": parts,
             **given,
         }
         (self.home / "play.yml").write_text(PLAY)
@@ -172,7 +172,7 @@ def open_to_all(network: Network) -> bool:
 
 
 def test_rules_that_lock_us_out_are_undone_by_themselves(reached: Reached) -> None:
-    done = reached.play(lifeboat_isolate_undo_after=4, isolate_connection=["192.0.2.1", SSHD])
+    done = reached.play("look.yml", "rules.yml", lifeboat_isolate_undo_after=4, isolate_connection=["192.0.2.1", SSHD])
     assert done.returncode == 2, done.stdout + done.stderr
     said = " ".join((done.stdout + done.stderr).split())
     assert "With these rules no new connection to db1 came through." in said
@@ -182,13 +182,13 @@ def test_rules_that_lock_us_out_are_undone_by_themselves(reached: Reached) -> No
 
 
 def test_rules_stay_that_another_connection_confirms(reached: Reached) -> None:
-    done = reached.play("look.yml", "rules.yml", lifeboat_isolate_undo_after=20)
+    done = reached.play("check.yml", "rules.yml", "look.yml", "rules.yml", lifeboat_isolate_undo_after=20)
     assert done.returncode == 0, done.stdout + done.stderr
     # The directory, the undo, the rules, the end of the undo, and both files; the second time nothing.
     assert "changed=6 " in done.stdout, done.stdout
     assert not reached.armed
     assert not open_to_all(reached.network)
-    done = reached.play(lifeboat_isolate_undo_after=3, isolate_connection=["192.0.2.1", SSHD])
+    done = reached.play("look.yml", "rules.yml", lifeboat_isolate_undo_after=3, isolate_connection=["192.0.2.1", SSHD])
     assert done.returncode == 2, done.stdout + done.stderr
     assert "the rules before them are in force" in " ".join((done.stdout + done.stderr).split())
     assert not open_to_all(reached.network), "it was isolated, and stays so"
