@@ -70,9 +70,10 @@ PAGE = StateFile("metrics/{application}.html", "the status page")
 
 SETTINGS = StateFile("host.json", "the settings of this host, for its own tools", "lifeboat-host/1")
 SCHEDULE = StateFile("schedule.json", "the jobs of this host", "lifeboat-schedule/1")
+SCHEDULE_OFF = StateFile("schedule.off", "there while the schedule of this host is off")
 LOAN = StateFile("loans/{run}.loan", "what is lent to a restore, locked while it is lent")
 LOAN_SOCKET = StateFile("loans/{run}.sock", "where a restore asks for what is lent")
 LOANS_LOCK = StateFile("loans/ledger.lock", "locked while something is lent or taken back")
 
-CONFIG = (SETTINGS, SCHEDULE, LOAN, LOAN_SOCKET, LOANS_LOCK)
+CONFIG = (SETTINGS, SCHEDULE, SCHEDULE_OFF, LOAN, LOAN_SOCKET, LOANS_LOCK)
 """What lies below `lifeboat_config_dir`; all else lies below `lifeboat_state_dir`."""
