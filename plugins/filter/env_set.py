@@ -37,12 +37,12 @@ positional: values
 EXAMPLES = r"""
 - name: Show what would change
   ansible.builtin.debug:
-    msg: "{{ (lookup('ansible.builtin.file', 'shop.env') | lifeboat.recovery.env_set({'PORT': 8000})).changed }}"
+    msg: "{{ (lookup('ansible.builtin.file', 'shop.env') | lifeboat.recovery.env_set({'PORT': 8000})).names }}"
 """
 
 RETURN = r"""
 _value:
-  description: The text as C(text), and the names of what changes as C(changed).
+  description: The text as C(text), and the names of what changes as C(names).
   type: dict
 """
 
@@ -53,7 +53,7 @@ def env_set(text: str, values: dict[str, t.Any]) -> dict[str, t.Any]:
         merged, changed = _env_file.merged(text, _env_file.checked(values, "values"))
     except UsageError as exc:
         raise AnsibleFilterError(str(exc)) from exc
-    return {"text": merged, "changed": changed}
+    return {"text": merged, "names": changed}
 
 
 class FilterModule:

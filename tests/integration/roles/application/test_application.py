@@ -131,9 +131,9 @@ class Shop:
 @pytest.fixture(scope="module")
 def owner(cluster: ClusterFactory) -> Iterator[tuple[Cluster, str]]:
     server = cluster()
-    server.execute(f"CREATE ROLE web_shop LOGIN PASSWORD '{PASSWORD}'")
+    server.execute(f"CREATE ROLE web_shop LOGIN PASSWORD '{PASSWORD}'; CREATE ROLE root LOGIN SUPERUSER")
     yield server, "web_shop"
-    server.execute("DROP ROLE web_shop")
+    server.execute("DROP ROLE web_shop; DROP ROLE root")
 
 
 @pytest.fixture
@@ -211,6 +211,7 @@ def shop(
         "lifeboat_service_within": "20s",
         "lifeboat_login_unix_socket": server.directory,
         "lifeboat_login_port": server.port,
+        "lifeboat_postgres_user": "root",
         "shop_pid": str(tmp_path / "shop.pid"),
         "shop_run": str(tmp_path / "run.py"),
     }
