@@ -15,8 +15,8 @@ import os
 import re
 import typing as t
 
+from ..module_utils._engine.ground.entries import argv, each, line, mapping, require_known, text, unknown
 from ..module_utils._engine.ground.errors import UsageError
-from ..module_utils._engine.ground.spelling import require_known, unknown
 from ..module_utils._engine.records.checks.parsing import parse as parse_checks
 from . import _env_file
 
@@ -52,7 +52,7 @@ def parse(entries: t.Any, matching: Callable[[str], Collection[str]]) -> list[di
         raise UsageError(f"{FIELD} is no list.", "Set a list of services.", field=FIELD)
     found: list[dict[str, t.Any]] = []
     for number, entry in enumerate(entries):
-        service = _service(_mapping(entry, f"{FIELD}[{number}]"), f"{FIELD}[{number}]", matching)
+        service = _service(mapping(entry, f"{FIELD}[{number}]"), f"{FIELD}[{number}]", matching)
         if any(service["name"] == other["name"] for other in found):
             raise UsageError(
                 f"{FIELD} has two services named {service['name']!r}.",
@@ -68,8 +68,8 @@ def _service(entry: Entry, field: str, matching: Callable[[str], Collection[str]
     if manager not in MANAGERS:
         raise unknown(f"{field}.manager {manager!r}", str(manager), tuple(MANAGERS))
     require_known(entry, (*_COMMON, *MANAGERS[manager]), field)
-    name, user = _text(entry, "name", field), _text(entry, "user", field, "root")
-    configs = [_config(each, place) for each, place in _each(entry, "config", field)]
+    name, user = text(entry, "name", field), text(entry, "user", field, "root")
+    configs = [_config(one, place) for one, place in each(entry, "config", field)]
     deploy = _deploy(entry["deploy"], f"{field}.deploy") if entry.get("deploy") else {}
     return {
         "name": name,
@@ -79,14 +79,14 @@ def _service(entry: Entry, field: str, matching: Callable[[str], Collection[str]
         "user": user,
         "deploy": deploy,
         "config": configs,
-        "certificates": [_certificate(each, place) for each, place in _each(entry, "certificates", field)],
+        "certificates": [_certificate(one, place) for one, place in each(entry, "certificates", field)],
         "checks": _checks(entry, field),
         "read_only": _read_only(entry, field, configs),
     }
 
 
 def _hosts(entry: Entry, field: str, matching: Callable[[str], Collection[str]]) -> list[str]:
-    patterns = [_filled(each, f"{field}.hosts") for each, _place in _each(entry, "hosts", field)]
+    patterns = [line(one, f"{field}.hosts") for one, _place in each(entry, "hosts", field)]
     for pattern in patterns:
         if not matching(pattern):
             raise UsageError(
@@ -102,8 +102,8 @@ def _hosts(entry: Entry, field: str, matching: Callable[[str], Collection[str]])
 
 def _managed(entry: Entry, manager: str, field: str, name: str, deploy: Entry) -> dict[str, t.Any]:
     """Return what runs the service, under the names of all managers."""
-    listed = {key: [_filled(one, place) for one, place in _each(entry, key, field)] for key in ("unit", "process")}
-    given = {key: _text(entry, key, field, "") for key in ("ecosystem", "project", "project_src", "tasks")}
+    listed = {key: [line(one, place) for one, place in each(entry, key, field)] for key in ("unit", "process")}
+    given = {key: text(entry, key, field, "") for key in ("ecosystem", "project", "project_src", "tasks")}
     needed = {"systemd": "unit", "pm2": "process", "compose": "project_src", "tasks": "tasks"}[manager]
     if not {**listed, **given}[needed]:
         raise UsageError(
@@ -119,7 +119,7 @@ def _managed(entry: Entry, manager: str, field: str, name: str, deploy: Entry) -
 
 
 def _deploy(value: t.Any, field: str) -> dict[str, t.Any]:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, _DEPLOY, field)
     sources = [key for key in ("git", "archive") if entry.get(key)]
     if len(sources) > 1:
@@ -130,12 +130,12 @@ def _deploy(value: t.Any, field: str) -> dict[str, t.Any]:
             "Set the tag, branch or commit that is to run, so that a recovery brings back what ran.",
             field=f"{field}.version",
         )
-    build = [_argv(argv, place) for argv, place in _each(entry, "build", field)]
-    found = {key: _text(entry, key, field, "") for key in ("git", "archive", "version", "key_file")}
+    build = [argv(one, place) for one, place in each(entry, "build", field)]
+    found = {key: text(entry, key, field, "") for key in ("git", "archive", "version", "key_file")}
     dest = _path(entry, "dest", field)
-    packages = [_filled(each, place) for each, place in _each(entry, "packages", field)]
+    packages = [line(one, place) for one, place in each(entry, "packages", field)]
     migrate = {
-        key: _argv(entry[key], f"{field}.{key}") if entry.get(key) else [] for key in ("migrate", "migrate_unless")
+        key: argv(entry[key], f"{field}.{key}") if entry.get(key) else [] for key in ("migrate", "migrate_unless")
     }
     made = {"dest": dest, "packages": packages, "build": build, **migrate}
     # What was built of what: a build that was broken off, or another one, is not taken for done.
@@ -144,7 +144,7 @@ def _deploy(value: t.Any, field: str) -> dict[str, t.Any]:
 
 
 def _config(value: t.Any, field: str) -> dict[str, t.Any]:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, _CONFIG, field)
     kind = entry.get("format", "env")
     if kind not in {"env", "template"}:
@@ -154,33 +154,33 @@ def _config(value: t.Any, field: str) -> dict[str, t.Any]:
         raise UsageError(
             f"{field} of format {kind} needs {wanted}, and has no {other}.", "Correct it.", field=f"{field}.{wanted}"
         )
-    values = _env_file.checked(_mapping(entry.get("set", {}), f"{field}.set"), f"{field}.set")
-    mode = _text(entry, "mode", field, "")
+    values = _env_file.checked(mapping(entry.get("set", {}), f"{field}.set"), f"{field}.set")
+    mode = text(entry, "mode", field, "")
     if mode and not _MODE.fullmatch(mode):
         raise UsageError(f"{field}.mode {mode!r} is no file mode.", 'Use one such as "0640".', field=f"{field}.mode")
-    rest = {key: _text(entry, key, field, "") for key in ("src", "owner", "group")}
+    rest = {key: text(entry, key, field, "") for key in ("src", "owner", "group")}
     return {"path": _path(entry, "path", field), "format": kind, "set": values, "mode": mode, **rest}
 
 
 def _certificate(value: t.Any, field: str) -> dict[str, str]:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, _CERTIFICATE, field)
     paths = {key: _path(entry, key, field) for key in ("cert_path", "key_path")}
-    sources = {key: _text(entry, key, field) for key in ("cert", "key")}
-    return {**sources, **paths, **{key: _text(entry, key, field, "root") for key in ("owner", "group")}}
+    sources = {key: text(entry, key, field) for key in ("cert", "key")}
+    return {**sources, **paths, **{key: text(entry, key, field, "root") for key in ("owner", "group")}}
 
 
 def _checks(entry: Entry, field: str) -> list[t.Any]:
-    checks = [each for each, _place in _each(entry, "checks", field)]
+    checks = [one for one, _place in each(entry, "checks", field)]
     parse_checks(checks, f"{field}.checks")
     return checks
 
 
 def _read_only(entry: Entry, field: str, configs: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     place = f"{field}.read_only"
-    given = _mapping(entry.get("read_only") or {}, place)
+    given = mapping(entry.get("read_only") or {}, place)
     require_known(given, _READ_ONLY, place)
-    values = _env_file.checked(_mapping(given.get("set", {}), f"{place}.set"), f"{place}.set")
+    values = _env_file.checked(mapping(given.get("set", {}), f"{place}.set"), f"{place}.set")
     first = next((config for config in configs if config["format"] == "env"), {"set": {}})
     for name in values:
         if name not in first["set"]:
@@ -189,54 +189,18 @@ def _read_only(entry: Entry, field: str, configs: list[dict[str, t.Any]]) -> dic
                 f"Set {name} in the config of format env too.",
                 field=f"{place}.set.{name}",
             )
-    databases = [_database(each, at) for each, at in _each(given, "databases", place)]
+    databases = [_database(one, at) for one, at in each(given, "databases", place)]
     return {"set": values, "databases": databases}
 
 
 def _database(value: t.Any, field: str) -> dict[str, str]:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, ("host", "name"), field)
-    return {key: _text(entry, key, field) for key in ("host", "name")}
-
-
-def _each(entry: Entry, key: str, field: str) -> list[tuple[t.Any, str]]:
-    """Return the entries of a list, or the only one, each with its place."""
-    value = entry.get(key)
-    if value is None:
-        return []
-    if isinstance(value, list):
-        return [(each, f"{field}.{key}[{number}]") for number, each in enumerate(value)]
-    return [(value, f"{field}.{key}")]
-
-
-def _argv(value: t.Any, field: str) -> list[str]:
-    if not isinstance(value, list) or not value or not all(isinstance(word, str | int | float) for word in value):
-        raise UsageError(
-            f"{field} is no list of words.", "Use a program and its arguments, such as [npm, ci].", field=field
-        )
-    return [str(word) for word in value]
+    return {key: text(entry, key, field) for key in ("host", "name")}
 
 
 def _path(entry: Entry, key: str, field: str) -> str:
-    path = _text(entry, key, field)
+    path = text(entry, key, field)
     if not os.path.isabs(path) or os.path.normpath(path) != path.rstrip("/") or path == "/":
         raise UsageError(f"{field}.{key} is no absolute path.", "Use one such as /srv/shop.", field=f"{field}.{key}")
     return path.rstrip("/")
-
-
-def _mapping(value: t.Any, field: str) -> Entry:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise UsageError(f"{field} is no dictionary.", "Set its keys below it.", field=field)
-    return value
-
-
-def _text(entry: Entry, key: str, field: str, otherwise: str | None = None) -> str:
-    if entry.get(key) is None and otherwise is not None:
-        return otherwise
-    return _filled(entry.get(key), f"{field}.{key}")
-
-
-def _filled(value: t.Any, field: str) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise UsageError(f"{field} is missing or no text of one line.", "Set it.", field=field)
-    return value

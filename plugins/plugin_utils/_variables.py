@@ -23,8 +23,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils import _argspec
 from ..module_utils._engine.ground import units
+from ..module_utils._engine.ground.entries import nearest
 from ..module_utils._engine.ground.errors import UsageError
-from ..module_utils._engine.ground.spelling import nearest
 from ..module_utils._engine.records.host import settings as host_settings
 from . import _services
 

@@ -24,8 +24,8 @@ from ...drivers.checks.web import NOTHING, Form, WebQuestion
 from ...drivers.components.base import Check
 from ...drivers.components.postgres.live_checks import DatabaseQuestion
 from ...drivers.components.postgres.login import Login, check_name
+from ...ground.entries import argv, each, line, mapping, require_known, text, unknown, whole
 from ...ground.errors import UsageError
-from ...ground.spelling import require_known, unknown
 from ...ground.units import parse_duration
 
 if t.TYPE_CHECKING:
@@ -97,7 +97,7 @@ def parse(entries: Iterable[t.Any], field: str, limits: Limits | None = None) ->
     """Read the checks of this field. Raise UsageError that names the key at fault."""
     found: list[SmokeCheck] = []
     for number, entry in enumerate(entries):
-        check = _check(_mapping(entry, f"{field}[{number}]"), f"{field}[{number}]", limits or Limits())
+        check = _check(mapping(entry, f"{field}[{number}]"), f"{field}[{number}]", limits or Limits())
         if any(check.name == other.name for other in found):
             raise UsageError(
                 f"{field} has two checks named {check.name!r}.", "Give each its own name.", field=f"{field}[{number}]"
@@ -116,7 +116,7 @@ def _check(entry: Entry, field: str, limits: Limits) -> SmokeCheck:
     (kind,) = kinds
     place = f"{field}.{kind}"
     question = KINDS[kind](entry[kind], place, limits)
-    name = _text(entry, "name", field) if "name" in entry else f"{kind} {question.wanted}"
+    name = text(entry, "name", field) if "name" in entry else f"{kind} {question.wanted}"
     timeout = _seconds(entry, "timeout", field, limits.timeout)
     if not timeout:
         raise UsageError(f"{field}.timeout is 0.", "Set a time such as 10s.", field=f"{field}.timeout")
@@ -124,13 +124,13 @@ def _check(entry: Entry, field: str, limits: Limits) -> SmokeCheck:
 
 
 def _http(value: t.Any, field: str, _limits: Limits) -> WebQuestion:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, _HTTP, field)
     url, method = _url(entry, field), str(entry.get("method", "GET")).upper()
     if method not in METHODS:
         raise unknown(f"{field}.method {method!r}", method, METHODS)
-    statuses = tuple(_whole(code, f"{field}.status", 100, 599) for code in _many(entry.get("status")))
-    contains = tuple(_filled(text, f"{field}.contains") for text in _many(entry.get("contains")))
+    statuses = tuple(whole(one, place, 100, 599) for one, place in each(entry, "status", field))
+    contains = tuple(line(one, place) for one, place in each(entry, "contains", field))
     headers, body = _body(entry, field)
     return WebQuestion(
         url=url,
@@ -140,16 +140,16 @@ def _http(value: t.Any, field: str, _limits: Limits) -> WebQuestion:
         expected=entry.get("json", NOTHING),
         headers=headers,
         body=body,
-        at=_filled(entry["at"], f"{field}.at") if "at" in entry else "",
-        ca_cert=_filled(entry["ca_cert"], f"{field}.ca_cert") if "ca_cert" in entry else "",
+        at=line(entry["at"], f"{field}.at") if "at" in entry else "",
+        ca_cert=line(entry["ca_cert"], f"{field}.ca_cert") if "ca_cert" in entry else "",
         login=_login(entry["login"], f"{field}.login", url) if "login" in entry else None,
     )
 
 
 def _body(entry: Entry, field: str) -> tuple[dict[str, str], bytes]:
-    headers = {name: str(text) for name, text in _mapping(entry.get("headers", {}), f"{field}.headers").items()}
-    for name, text in headers.items():
-        if not f"{name}{text}".isprintable() or not name.isascii():
+    headers = {name: str(value) for name, value in mapping(entry.get("headers", {}), f"{field}.headers").items()}
+    for name, value in headers.items():
+        if not f"{name}{value}".isprintable() or not name.isascii():
             raise UsageError(
                 f"{field}.headers has a line break or a control character.",
                 "Correct it.",
@@ -162,7 +162,7 @@ def _body(entry: Entry, field: str) -> tuple[dict[str, str], bytes]:
 
 
 def _login(value: t.Any, field: str, url: str) -> Form:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, _LOGIN, field)
     place = _url(entry, field)
     here, there = urllib.parse.urlsplit(url), urllib.parse.urlsplit(place)
@@ -178,15 +178,15 @@ def _login(value: t.Any, field: str, url: str) -> Form:
             "Use https, or localhost, or https with at and ca_cert.",
             field=f"{field}.url",
         )
-    fields = {name: str(text) for name, text in _mapping(entry.get("form", {}), f"{field}.form").items()}
+    fields = {name: str(one) for name, one in mapping(entry.get("form", {}), f"{field}.form").items()}
     for name in filter(_SECRET.search, fields):
         raise UsageError(
             f"{field}.form.{name} looks like a secret.",
             f"Set {field}.secret_files.{name} to a file of mode 0600 with the value on its first line.",
             field=f"{field}.form.{name}",
         )
-    files = _mapping(entry.get("secret_files", {}), f"{field}.secret_files")
-    return Form(place, fields, {name: _filled(path, f"{field}.secret_files.{name}") for name, path in files.items()})
+    files = mapping(entry.get("secret_files", {}), f"{field}.secret_files")
+    return Form(place, fields, {name: line(path, f"{field}.secret_files.{name}") for name, path in files.items()})
 
 
 def _sql(value: t.Any, field: str, _limits: Limits) -> DatabaseQuestion:
@@ -202,7 +202,7 @@ def _write(value: t.Any, field: str, limits: Limits) -> DatabaseQuestion:
 
 
 def _database(value: t.Any, field: str, known: tuple[str, ...]) -> DatabaseQuestion:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, known, field)
     minimum = entry.get("minimum")
     if minimum is not None and (isinstance(minimum, bool) or not isinstance(minimum, int | float)):
@@ -210,23 +210,25 @@ def _database(value: t.Any, field: str, known: tuple[str, ...]) -> DatabaseQuest
     if entry.get("ssl_mode", "prefer") not in SSL_MODES:
         raise unknown(f"{field}.ssl_mode {entry['ssl_mode']!r}", str(entry["ssl_mode"]), SSL_MODES)
     login = {name: entry[key] for key, name in _SERVER.items() if entry.get(key) is not None}
-    login["port"] = _whole(entry.get("login_port", 5432), f"{field}.login_port", 1, 65535)
-    query = _text(entry, "query", field)
-    database = check_name(_text(entry, "database", field), f"{field}.database")
+    login["port"] = whole(entry.get("login_port", 5432), f"{field}.login_port", 1, 65535)
+    query = entry.get("query")
+    if not isinstance(query, str) or not query.strip() or "\0" in query:
+        raise UsageError(f"{field}.query is missing.", "Set it.", field=f"{field}.query")
+    database = check_name(text(entry, "database", field), f"{field}.database")
     return DatabaseQuestion(database, Check("", query, entry.get("expect"), minimum), Login(**login))
 
 
 def _tcp(value: t.Any, field: str, _limits: Limits) -> TcpQuestion:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, ("host", "port"), field)
-    return TcpQuestion(_text(entry, "host", field), _whole(entry.get("port"), f"{field}.port", 1, 65535))
+    return TcpQuestion(text(entry, "host", field), whole(entry.get("port"), f"{field}.port", 1, 65535))
 
 
 def _dns(value: t.Any, field: str, _limits: Limits) -> DnsQuestion:
-    entry = _mapping(value, field)
+    entry = mapping(value, field)
     require_known(entry, ("name", "expect"), field)
     try:
-        expect = frozenset(ipaddress.ip_address(str(each)) for each in _many(entry.get("expect")))
+        expect = frozenset(ipaddress.ip_address(str(one)) for one, _place in each(entry, "expect", field))
     except ValueError:
         expect = frozenset()
     if not expect:
@@ -235,16 +237,11 @@ def _dns(value: t.Any, field: str, _limits: Limits) -> DnsQuestion:
             "Set the addresses that the name must have, such as [10.0.0.21].",
             field=f"{field}.expect",
         )
-    return DnsQuestion(_text(entry, "name", field), expect)
+    return DnsQuestion(text(entry, "name", field), expect)
 
 
 def _command(value: t.Any, field: str, _limits: Limits) -> CommandQuestion:
-    if not isinstance(value, list) or not value or not all(isinstance(word, str | int | float) for word in value):
-        raise UsageError(f"{field} is no list of words.", "Use one such as [pg_isready, -h, db1].", field=field)
-    argv = tuple(map(str, value))
-    if not argv[0] or any("\0" in word for word in argv):
-        raise UsageError(f"{field} names no program.", "Use a list such as [pg_isready, -h, db1].", field=field)
-    return CommandQuestion(argv)
+    return CommandQuestion(tuple(argv(value, field)))
 
 
 KINDS: Mapping[str, Callable[[t.Any, str, Limits], Question]] = {
@@ -259,46 +256,19 @@ KINDS: Mapping[str, Callable[[t.Any, str, Limits], Question]] = {
 
 
 def _url(entry: Entry, field: str) -> str:
-    text = _text(entry, "url", field)
+    url = text(entry, "url", field)
     try:
-        parts = urllib.parse.urlsplit(text)
+        parts = urllib.parse.urlsplit(url)
         fits = bool(parts.hostname) and parts.port != 0
     except ValueError:
         fits = False
-    if not fits or parts.scheme not in {"http", "https"} or not re.fullmatch(r"[!-~]+", text):
+    if not fits or parts.scheme not in {"http", "https"} or not re.fullmatch(r"[!-~]+", url):
         raise UsageError(
             f"{field}.url is no web address.", "Use one such as https://shop.example.com/health.", field=f"{field}.url"
         )
     if "@" in parts.netloc:
         raise UsageError(f"{field}.url holds a password.", "Use a login form instead.", field=f"{field}.url")
-    return text
-
-
-def _mapping(value: t.Any, field: str) -> Entry:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise UsageError(f"{field} is no dictionary.", "Set its keys below it.", field=field)
-    return value
-
-
-def _many(value: t.Any) -> list[t.Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _text(entry: Entry, key: str, field: str) -> str:
-    return _filled(entry.get(key), f"{field}.{key}")
-
-
-def _filled(value: t.Any, field: str) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise UsageError(f"{field} is missing or no text.", "Set it.", field=field)
-    return value
-
-
-def _whole(value: t.Any, field: str, lowest: int, highest: int) -> int:
-    digits = str(value)
-    if isinstance(value, bool) or not (digits.isascii() and digits.isdecimal()) or not lowest <= int(digits) <= highest:
-        raise UsageError(f"{field} is no whole number from {lowest} to {highest}.", "Correct it.", field=field)
-    return int(digits)
+    return url
 
 
 def _seconds(entry: Entry, key: str, field: str, otherwise: float) -> float:
