@@ -165,6 +165,12 @@ class DnsError(RecoveryError):
     exit_code = 13
 
 
+class CheckFailed(RecoveryError):
+    """The application does not answer as its checks expect; the result's `checks` say what came instead."""
+
+    exit_code = 15
+
+
 def rebuilt(record: Mapping[str, t.Any]) -> RecoveryError:
     """Return the error that a record is of, by the nearest of its kinds that this file knows."""
     kind = next(globals()[name] for name in record["kinds"] if name in globals())
