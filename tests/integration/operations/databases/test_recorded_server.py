@@ -13,7 +13,6 @@ import typing as t
 
 import postgres_fixtures
 import pytest
-from faults import fault_fixtures
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     NotFound,
     UsageError,
@@ -24,6 +23,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor import doctor
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor.check import ExamineRequest
+from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ SETTINGS = {
 RULES = f"""
 host "all,of it",shop +readers 10.11.0.0/16 scram-sha-256
 host all all 0.0.0.0/0 trust
-host all all 10.12.0.0/16 ldap ldapserver=x ldapprefix="cn=" ldapbindpasswd={SECRET}
+host all all 10.12.0.0/16 ldap ldapserver=x ldapbasedn="dc=x" ldapbinddn="cn=y" ldapbindpasswd={SECRET}
 """
 PLANTED = """
 ALTER DATABASE {0} SET work_mem = '3MB'; ALTER DATABASE {0} SET timezone = 'America/Lima';
@@ -111,7 +111,9 @@ def test_the_servers_own_settings_are_recorded_and_no_owners(place: fault_fixtur
     assert not {"data_directory", "config_file", "archive_command"} & set(settings)
     assert recorded["missing"] == []
     assert not any("replacement" in warning for warning in outcome.warnings)
-    ((version, number),) = place.server.execute("SELECT current_setting('server_version'), current_setting('server_version_num')")
+    ((version, number),) = place.server.execute(
+        "SELECT current_setting('server_version'), current_setting('server_version_num')"
+    )
     assert f"{recorded['version']} ({recorded['package']})".removesuffix(" ()") == version
     assert recorded["major"] == int(number) // 10000
     assert recorded["checksums"] is (place.server.execute("SHOW data_checksums") == [("on",)])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What role provision makes of a recorded server on a host: its packages, locales, settings and the cluster's command."""
+"""What role provision makes of a recorded server on a host: packages, locales, settings and the cluster's command."""
 
 from __future__ import annotations
 
@@ -46,8 +46,12 @@ def evaluated(*expressions: str, server: dict[str, t.Any] | None = None, **given
         "lifeboat_store": {"url": "/srv"},
         "ansible_facts": facts,
         "provision_record": {"server": SERVER | (server or {}), "left_out": ["Told."]},
-        "provision_majors": {"stdout": "postgresql-14 - x\npostgresql-16 - x\npostgresql-17 - x\npostgresql-client - x"},
-        "provision_known": {"stdout_lines": ["max_connections\tpostmaster", "Shared_Buffers\tx", "listen_addresses\tx"]},
+        "provision_majors": {
+            "stdout": "postgresql-14 - x\npostgresql-16 - x\npostgresql-17 - x\npostgresql-client - x"
+        },
+        "provision_known": {
+            "stdout_lines": ["max_connections\tpostmaster", "Shared_Buffers\tx", "listen_addresses\tx"]
+        },
         "provision_locales": {"stdout_lines": ["C", "C.utf8", "POSIX"]},
         "provision_i18n": {"content": base64.b64encode(SUPPORTED.encode()).decode()},
     }
@@ -91,7 +95,9 @@ def test_the_cluster_is_made_as_it_was() -> None:
 
 
 def test_settings_are_those_that_this_machine_can_have() -> None:
-    configured, unknown, said = evaluated("provision_configured", "provision_unknown", "provision_differences | select | list")
+    configured, unknown, said = evaluated(
+        "provision_configured", "provision_unknown", "provision_differences | select | list"
+    )
     assert configured == {
         "listen_addresses": "localhost,10.0.0.21",
         "max_connections": "77",
@@ -107,7 +113,9 @@ def test_settings_are_those_that_this_machine_can_have() -> None:
 
 def test_who_sets_a_setting_has_the_last_word() -> None:
     mine = {"max_connections": None, "shared_buffers": "3GB", "listen_addresses": "*"}
-    configured, said = evaluated("provision_configured", "provision_differences | select | list", lifeboat_postgres_settings=mine)
+    configured, said = evaluated(
+        "provision_configured", "provision_differences | select | list", lifeboat_postgres_settings=mine
+    )
     assert configured == {"listen_addresses": "*", "pg_stat_statements.max": "1234", "shared_buffers": "3GB"}
     assert "40 %" not in str(said)
 
@@ -138,6 +146,12 @@ def test_our_own_rule_comes_first() -> None:
 
 
 def test_somebody_elses_cluster_is_known() -> None:
-    listed = {"stdout_lines": ["16 main 5432 online postgres /d /l", "15 old 5432 down postgres /d /l", "15 x 5499 down p /d /l"]}
+    listed = {
+        "stdout_lines": [
+            "16 main 5432 online postgres /d /l",
+            "15 old 5432 down postgres /d /l",
+            "15 x 5499 down p /d /l",
+        ]
+    }
     there, neighbours = evaluated("provision_there", "provision_neighbours", provision_clusters=listed)
     assert (there, neighbours) == (["16/main"], ["15/old"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of a server another one may take over: its behaviour, and nothing that is a path, a secret or its neighbour's."""
+"""What of a server another one may take over: its behaviour, and no path, no secret, and nothing of its neighbours."""
 
 from __future__ import annotations
 
@@ -104,7 +104,13 @@ def rule(**values: t.Any) -> dict[str, t.Any]:
         ),
         ({"address": "all", "netmask": None}, 'host "shop" "app" all scram-sha-256'),
         (
-            {"type": "hostssl", "address": ".example.com", "netmask": None, "method": "cert", "options": ["clientname=DN"]},
+            {
+                "type": "hostssl",
+                "address": ".example.com",
+                "netmask": None,
+                "method": "cert",
+                "options": ["clientname=DN"],
+            },
             'hostssl "shop" "app" .example.com cert "clientname=DN"',
         ),
         ({"address": "127.0.0.1", "netmask": "255.255.255.255", "method": "trust"}, None),

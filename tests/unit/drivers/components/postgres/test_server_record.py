@@ -9,7 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.server_record import ServerRecord
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
+    server_record,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 
 SERVER: dict[str, t.Any] = {
@@ -45,7 +47,7 @@ SERVER: dict[str, t.Any] = {
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    record = ServerRecord.of({"server": SERVER})
+    record = server_record.ServerRecord.of({"server": SERVER})
     assert (record.major, record.settings, record.hba) == (17, SERVER["settings"], SERVER["hba"])
 
 
@@ -71,12 +73,12 @@ def test_a_record_is_read_as_it_was_written() -> None:
 )
 def test_another_shape_is_refused(change: dict[str, t.Any]) -> None:
     with pytest.raises(UsageError, match="as this version does not know it"):
-        ServerRecord.of({"server": {**SERVER, **change}})
+        server_record.ServerRecord.of({"server": {**SERVER, **change}})
 
 
 def test_a_backup_that_tells_of_no_server_says_so() -> None:
     for recorded in ({}, {"server": None}):
         with pytest.raises(UsageError, match="does not record its server"):
-            ServerRecord.of(recorded)
+            server_record.ServerRecord.of(recorded)
     with pytest.raises(UsageError):
-        ServerRecord.of({"server": {name: value for name, value in SERVER.items() if name != "hba"}})
+        server_record.ServerRecord.of({"server": {name: value for name, value in SERVER.items() if name != "hba"}})

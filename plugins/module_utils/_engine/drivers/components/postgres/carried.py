@@ -56,7 +56,7 @@ _BOUND_FORMS = re.compile(
     r"|(command|conninfo|directory|directories|file|_dir|_libraries|_library|library_path|control_path)\Z"
     r"|\.(\w+_)?(init|proc)\Z"
 )
-_SECRET_FORMS = re.compile(r"passw|secret|token|credential|conninfo|_dsn|dsn_|apikey|_key\Z|_key_|salt|private")
+_SECRET_FORMS = re.compile(r"passw|secret|token|credential|conninfo|(\b|_)(dsn|key|salt)(_|\Z)|apikey|private")
 
 _NAME = re.compile(r"[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*")
 _LIBRARY = re.compile(r"(?:\$libdir/(?:plugins/)?)?([A-Za-z0-9_][A-Za-z0-9_-]*?)(?:\.so)?")

@@ -73,9 +73,8 @@ def missing(session: Connection) -> list[str]:
 
 def caution(lacking: list[str]) -> str:
     """Say what a backup does not record without these rights."""
-    return (
-        f"What a replacement of this server needs is recorded in part: its {', '.join(lacking)} cannot be read. {REMEDY}"
-    )
+    what = ", ".join(lacking)
+    return f"What a replacement of this server needs is recorded in part: its {what} cannot be read. {REMEDY}"
 
 
 @contextlib.contextmanager
@@ -149,7 +148,9 @@ def _fits(value: object, shape: t.Any) -> bool:
     if isinstance(shape, dict):
         if "" in shape:
             return isinstance(value, dict) and all(_fits(item, shape[""]) for item in value.values())
-        return isinstance(value, dict) and value.keys() == shape.keys() and all(_fits(value[k], shape[k]) for k in shape)
+        return (
+            isinstance(value, dict) and value.keys() == shape.keys() and all(_fits(value[k], shape[k]) for k in shape)
+        )
     if isinstance(shape, tuple):
         return any(_fits(value, each) for each in shape)
     return type(value) is shape
@@ -195,7 +196,8 @@ SELECT current_setting('server_version'), current_setting('server_version_num'),
 """
 
 _LOCALES = """
-SELECT DISTINCT l.name FROM pg_catalog.pg_database d, LATERAL (VALUES (d.datcollate::text), (d.datctype::text)) AS l (name)
+SELECT DISTINCT l.name
+  FROM pg_catalog.pg_database d, LATERAL (VALUES (d.datcollate::text), (d.datctype::text)) AS l (name)
  ORDER BY l.name
 """
 
