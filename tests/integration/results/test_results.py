@@ -55,7 +55,8 @@ CHECKS = {
 NO_BACKUP = "backup-20260101T000000Z-0123456789abcdef"
 MODULES = [
     *("audit_info", "backup_doctor", "backup_info", "backup_log", "backup_mark", "backup_metrics", "backup_verify"),
-    *("pg_backup", "pg_databases_info", "pg_restore", "pg_server_info", "restore_loan", "restore_validate", "store_retention"),
+    *("pg_backup", "pg_databases_info", "pg_restore", "pg_server_info", "restore_loan", "restore_validate"),
+    "store_retention",
 ]
 
 

@@ -11,6 +11,7 @@ import json
 import secrets
 import typing as t
 
+import asked
 import postgres_fixtures
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
@@ -23,6 +24,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor import doctor
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.doctor.check import ExamineRequest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.validate import validation
 from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
@@ -63,10 +66,11 @@ def server() -> Iterator[postgres_fixtures.Cluster]:
     try:
         with open(f"{started.directory}/data/pg_hba.conf", "a", encoding="utf-8") as file:
             file.write(RULES)
-        for name in ("shop", "notes"):
-            started.create(name)
+        for name in ("postgres", "shop", "notes"):
+            if name != "postgres":
+                started.create(name)
             started.execute("CREATE TABLE public.things AS SELECT 1 AS id", name)
-            started.execute(PLANTED.format(name))
+        started.execute(PLANTED.format("shop"))
         started.execute("CREATE EXTENSION pg_trgm", "shop")
         started.execute("CREATE EXTENSION citext", "notes")
         started.execute(GRANTS.format("granted"))
@@ -176,6 +180,23 @@ def test_it_is_read_back_for_a_server_that_takes_its_place(place: fault_fixtures
         assert again.execute(rules) == place.server.execute(rules)
     finally:
         postgres_fixtures.stop_cluster(again)
+
+
+def test_the_database_in_which_the_rights_are_granted_restores(place: fault_fixtures.Fixture) -> None:
+    """Its dump has these grants, of functions that belong to the system."""
+    back_up(place, "granted", "postgres")
+    request = asked.validation(place.settings, fault_fixtures.CLUSTER, "postgres", scratch_dir=str(place.home / "tmp"))
+    assert validation.validate(request, place.world()).facts["validation"]["passed"]
+    target = "postgres_copy"
+    asked_for = asked.restore(
+        place.settings, place.server.login, fault_fixtures.CLUSTER, "postgres", target_db=target, emergency_backup="off"
+    )
+    try:
+        assert restore.restore(asked_for, place.world()).changed
+        granted = "SELECT has_function_privilege('granted', 'pg_catalog.pg_hba_file_rules()', 'EXECUTE')"
+        assert place.server.execute(granted, target) == [(True,)]
+    finally:
+        place.server.drop(target)
 
 
 def test_what_is_not_there_is_said(place: fault_fixtures.Fixture) -> None:

@@ -148,8 +148,8 @@ def test_a_host_in_order_passes_every_check_and_changes_nothing_but_what_it_reme
     assert {name for name in found if results(found, name) != {"ok"}} <= unsure
     assert set(found) >= {
         *("configuration", "libraries", "key_files", "state", "connection", "rights", "programs", "leftovers", "store"),
-        *("server_record", "trust", "signer", "recipients", "backup_age", "restore_tested_age", "anomalies", "last_runs", "audit_log"),
-        *("schedule", "store_space", "scratch_space"),
+        *("trust", "signer", "recipients", "backup_age", "restore_tested_age", "anomalies", "last_runs", "audit_log"),
+        *("schedule", "store_space", "scratch_space", "server_record"),
     }
     after = sorted(path for path in place.home.rglob("*"))
     assert [path for path in after if path not in before] == [place.home / "state" / "databases.jsonl"]
