@@ -94,6 +94,11 @@ options:
     type: list
     elements: str
     default: []
+  confirmed:
+    description: The targets whose data may be replaced, such as V(shop@db1). A resumed recovery keeps its own.
+    type: list
+    elements: str
+    default: []
   takeover:
     description: Take the recovery over from a run that may still be at work. That run stops at its next event.
     type: bool
@@ -119,9 +124,9 @@ options:
     type: bool
     default: false
   result:
-    description: How it ended. A step can be V(skipped), a run V(waiting), a recovery only V(ok) or V(failed).
+    description: How it ended. A step can be V(skipped), a run V(waiting) or V(incomplete), a recovery only V(ok) or V(failed).
     type: str
-    choices: [ok, failed, skipped, waiting]
+    choices: [ok, failed, skipped, waiting, incomplete]
   accepted:
     description: A failure of the step is accepted, and the step is not repeated.
     type: bool
@@ -134,9 +139,8 @@ options:
     description: A message by host. The journal keeps one line of 2,000 characters at most.
     type: dict
   changed:
-    description: The step changed something.
+    description: Whether the step changed something, where that is known.
     type: bool
-    default: false
   facts:
     description: A few numbers and words about the step. Must not contain secrets.
     type: dict
@@ -189,15 +193,16 @@ SPEC = ArgumentSpec(
     {
         "state": {"type": "str", "choices": [*STATES], "required": True},
         **{name: {"type": "str", "default": ""} for name in ("recovery_id", "run", "step", "reason", "text")},
-        **{name: {"type": "bool", "default": False} for name in ("takeover", "exclusive", "accepted", "changed")},
+        **{name: {"type": "bool", "default": False} for name in ("takeover", "exclusive", "accepted")},
+        "changed": {"type": "bool"},
         **{name: {"type": "dict"} for name in ("plan", "replace", "points", "forecast", "hosts", "facts")},
         **{name: {"type": "str"} for name in ("infected_since", "incident_at")},
         "process": {"type": "dict", "options": {"pid": {"type": "int", "required": True}}},
         "mode": {"type": "str", "choices": ["recover", "drill"], "default": "recover"},
-        "approve": {"type": "list", "elements": "str", "default": []},
+        **{name: {"type": "list", "elements": "str", "default": []} for name in ("approve", "confirmed")},
         "journal": {"type": "str", "choices": ["store", "local"], "default": "store"},
         "attempt": {"type": "int", "default": 1},
-        "result": {"type": "str", "choices": ["ok", "failed", "skipped", "waiting"]},
+        "result": {"type": "str", "choices": ["ok", "failed", "skipped", "waiting", "incomplete"]},
     },
     required_if=[
         ("state", "open", ("plan", "process")),
@@ -219,6 +224,7 @@ def to_open(given: Given) -> opening.OpenRequest:
         infected_since=given.time("infected_since"),
         incident_at=given.time("incident_at"),
         approve=given.many("approve"),
+        confirmed=given.many("confirmed"),
         thresholds=given.thresholds(),
     )
 

@@ -76,7 +76,7 @@ class Compiled:
             "recover_private_dir": self.private_dir,
             "recover_replacing": [step.id for step in self.plan.steps if _replaces(step)],
         }
-        add = {"name": "Let this machine take part", "ansible.builtin.add_host": _CONTROLLER}
+        add = {"name": "Let this machine take part", "ansible.builtin.add_host": _CONTROLLER, "changed_when": False}
         yield self._play(f"Open the recovery by plan {self.plan.name}", ["always"], [add], hosts="localhost")
         yield self._play("Find out where the recovery stands", ["always"], self._shared("look"), vars=known)
         yield self._play(
@@ -101,7 +101,7 @@ class Compiled:
         known = {step.id: self._known(step) for step in stage}
         over = {"name": "Pass over what is settled", "ansible.builtin.meta": "end_play"}
         due = {**over, "when": f"recover_ended != '' or {list(known)!r} | difference(recover_settled) | length == 0"}
-        begin = [due, *(self._judged(step, known[step.id]) for step in stage)]
+        begin = [due, *(self._judged(step, known[step.id]) for step in stage if self.hosts[step.id])]
         begin += self._shared("begin", recover_steps=list(known.values()))
         yield self._play(f"{title} · begin", tags, begin)
         started = {**over, "when": f"{STATE}.recover_open | length == 0"}
@@ -131,7 +131,8 @@ class Compiled:
             "timeout": step.timeout,
             "attempts": 1 + step.retries,
             "accepts_failure": step.accepts_failure,
-            "installed": own is not None and own.installed,
+            "exclusive": own is not None and own.exclusive,
+            "empty": "" if self.hosts[step.id] else f"the inventory has no host in {step.hosts}",
         }
 
     def _judged(self, step: Step, known: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -188,8 +189,8 @@ class Compiled:
         else:
             named, part = (own.role, own.tasks_from) if own else (self.paths.get(step.role, step.role), step.tasks_from)
             does["ansible.builtin.import_role"] = {"name": named, **({"tasks_from": part} if part else {})}
-        if step.variables:
-            does["vars"] = dict(step.variables)
+        if variables := {**(own.variables if own else {}), **step.variables}:
+            does["vars"] = variables
         if own and own.installed:
             does["when"] = "recover_ready"
         return does

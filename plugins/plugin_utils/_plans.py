@@ -23,7 +23,7 @@ from ansible.plugins.loader import lookup_loader
 
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.recovery import plan as plans
-from ..module_utils._engine.records.recovery.step_types import CONTROLLER
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, TYPES
 from ._compile import Compiled
 
 if t.TYPE_CHECKING:
@@ -203,7 +203,9 @@ def hosts_of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
     lookup = lookup_loader.get("ansible.builtin.inventory_hostnames")
     found = lookup.run([step.hosts], variables={"groups": variables.get("groups", {})})
     named = [name for name in variables.get("groups", {}) if name not in {"all", "ungrouped"}]
-    if not found and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
+    own = TYPES.get(step.type)
+    optional = own is not None and own.optional and step.hosts == own.hosts
+    if not found and not optional and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
         raise UsageError(
             f"Step {step.id} has no host: the inventory has none that matches {step.hosts!r}."
             f"{plans.nearest(step.hosts, [*named, *variables.get('groups', {}).get('all', ())])}",

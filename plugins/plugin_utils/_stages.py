@@ -44,7 +44,7 @@ def begins(
     chosen = {verdict: [step for step in due if verdicts.get(step["id"], "skip") == verdict] for verdict in VERDICTS}
     if chosen["refuse"]:
         chosen["run"], chosen["wait"] = [], []
-    ended = [_end(step, "skipped", reason="when is false") for step in chosen["skip"]]
+    ended = [_end(step, "skipped", reason=step["empty"] or "when is false") for step in chosen["skip"]]
     ended += [_end(step, "failed", reason=reasons.get(step["id"], "")) for step in chosen["refuse"]]
     opened = {
         step["id"]: {
@@ -57,7 +57,7 @@ def begins(
     events = [
         *map(_ended_event, ended),
         *({"state": "waiting", "step": step["id"], "text": step["approval"]} for step in chosen["wait"]),
-        *({"state": "begin", "step": step["id"]} for step in chosen["run"]),
+        *({"state": "begin", "step": step["id"], "exclusive": step["exclusive"]} for step in chosen["run"]),
     ]
     return {**chosen, **_came_to(ended, opened), "events": events}
 

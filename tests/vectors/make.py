@@ -23,12 +23,12 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import hpke
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
     handover,
     keys,
     lbx,
     opener,
+    primitives,
     seals,
     stream,
     trust,
@@ -308,7 +308,7 @@ def openers(index: Index, base: bytes) -> None:
     index.add("handed-over", "the key that followed", "opens", key="later", handovers=["handover.json"], **facts)
     lying = json.loads((HERE / "handover.json").read_bytes())
     info = b"lifeboat v1 handover\0" + OWNER.opening.recipient.public
-    false_secret = hpke.seal(LATER.opening.recipient.public, info, GUEST.secret)
+    false_secret = primitives.hpke_seal(LATER.opening.recipient.public, info, GUEST.secret)
     lying["wraps"][0]["ct"] = base64.b64encode(false_secret).decode()
     index.keep("handover-lying.json", json.dumps(lying).encode())
     index.add(
@@ -324,7 +324,7 @@ def openers(index: Index, base: bytes) -> None:
     index.keep("side-wraps.json", wraps.dump_side_wraps({head.sha256: wraps.wrap(GUEST.recipient, data_key)}))
     index.add("shared", "a wrap added for a guest", "opens", key="guest", side_wraps=["side-wraps.json"], **facts)
     index.add("not-shared", "the guest without it", "key-refused", key="guest", **facts)
-    false_key = hpke.seal(GUEST.recipient.public, b"lifeboat v1 wrap\0" + head.commit, bytes(32))
+    false_key = primitives.hpke_seal(GUEST.recipient.public, b"lifeboat v1 wrap\0" + head.commit, bytes(32))
     false = wraps.Wrap(GUEST.recipient.kid, keys.HPKE_X25519, false_key)
     index.keep("side-wraps-false.json", wraps.dump_side_wraps({head.sha256: false}))
     index.add(
@@ -493,6 +493,7 @@ def recoveries(index: Index) -> None:
             points={SCOPE: point},
             forecast={"restore": 60},
             incident_at=NOW - timedelta(minutes=5),
+            confirmed=("shop@db1",),
             resumed=False,
         ),
         events.Repin({SCOPE: later}),

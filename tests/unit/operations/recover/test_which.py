@@ -47,7 +47,7 @@ def state(
     run = Run(id="0" * 16, user="bob", **(NOBODY if process is None else process))
     at = NOW - datetime.timedelta(hours=hours)
     identity = f"recovery-{at:%Y%m%dT%H%M%SZ}-{'0' * 16}"
-    opened = Open(plan(name), "recover", "", {}, {}, {}, at, False)
+    opened = Open(plan(name), "recover", "", {}, {}, {}, at, (), False)
     whats = [opened, end] if end else [opened]
     return fold([Event("shop", identity, number, "", at, run, what) for number, what in enumerate(whats, 1)])
 

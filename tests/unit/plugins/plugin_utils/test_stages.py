@@ -15,7 +15,7 @@ NOW = 1000.0
 
 def step(identity: str, **changed: t.Any) -> dict[str, t.Any]:
     known = {"id": identity, "hosts": ["db1", "db2"], "timeout": 60, "attempts": 1, "accepts_failure": False}
-    return {**known, "approval": "", **changed}
+    return {**known, "approval": "", "empty": "", "exclusive": False, **changed}
 
 
 def said(step_id: str, attempt: int = 1, *, ok: bool = True, message: str = "") -> dict[str, t.Any]:
@@ -34,6 +34,13 @@ def test_steps_begin_wait_and_are_skipped() -> None:
     assert found["open"]["a"] == {"left": ["db1", "db2"], "began": NOW, "deadline": NOW + 60}
     assert [each["id"] for each in found["wait"]] == ["b"]
     assert [(each["step"], each["result"]) for each in found["ended"]] == [("c", "skipped")]
+
+
+def test_a_step_without_hosts_is_skipped_for_that_reason() -> None:
+    found = _stages.begins([step("a", hosts=[], empty="the inventory has no host in application")], {}, {}, [], NOW)
+    assert [(each["result"], each["reason"]) for each in found["ended"]] == [
+        ("skipped", "the inventory has no host in application")
+    ]
 
 
 def test_no_step_begins_beside_one_that_is_refused() -> None:

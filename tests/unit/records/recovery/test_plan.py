@@ -84,7 +84,7 @@ def test_steps_side_by_side_are_one_stage() -> None:
         (document({**RESTORE, "id": "Restore it"}), "steps[1].id: 'Restore it' is no id"),
         (document(RESTORE, RESTORE), "steps[2].id: restore is the id of steps[1] too."),
         (document({**RESTORE, "hots": "db1"}), "steps[1] (restore).hots: no such key. Did you mean hosts?"),
-        (document({"id": "a", "type": "restor"}), "use one of emergency_backup, "),
+        (document({"id": "a", "type": "restor"}), "use one of check, configure, "),
         (document({"id": "a", "type": "restor"}), "Did you mean restore?"),
         (document({"id": "a"}), "steps[1] (a): needs one of type, role and tasks, and has none of them."),
         (document({**RESTORE, "role": "x"}), "needs one of type, role and tasks, and has type and role."),

@@ -47,6 +47,7 @@ def opened(*steps: str, digest: str = "1", **values: t.Any) -> Open:
         "points": {"main/shop": POINT},
         "forecast": {},
         "incident_at": START,
+        "confirmed": (),
         "resumed": False,
         **values,
     }

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from ...records.recovery.journal import RecoveryJournal
     from ...records.repository.catalogue import RepositorySettings
 
-LEFT = ("failed", "waiting")
+LEFT = ("failed", "waiting", "incomplete")
 CLOSED = ("ok", "failed")
 
 
@@ -61,11 +61,11 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
     journal.add(what, run, world.now())
     warnings = [*keep(journal), *(let_go(journal, reached, world) if isinstance(what, Close) else ())]
     state = journal.state
-    how = {"ok": "is finished", "failed": "failed", "waiting": f"waits before step {state.waiting}"}[request.result]
+    how = {"ok": "is finished", "failed": "failed", "waiting": f"waits before step {state.waiting}", "incomplete": "is incomplete"}[request.result]
     told = f"{state.title} {how}" + (f": {request.reason}" if request.reason else ".")
     facts = {"recovery": state.facts(), "summary": told}
     outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
-    if request.result != "waiting":
+    if request.result in CLOSED:
         result = outcome if request.result == "ok" else RecoveryError(told, recovery_id=state.recovery_id)
         world.record(Done("recovery", result, {"state": journal.events[-1].kind}))
     return outcome

@@ -70,6 +70,7 @@ class OpenRequest:
     infected_since: datetime.datetime | None = None
     incident_at: datetime.datetime | None = None
     approve: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
     takeover: bool = False
     journal: str = "store"
     thresholds: Thresholds = DEFAULTS
@@ -140,6 +141,7 @@ class _Opening:
                 points=before.points if before else chosen,
                 forecast=dict(request.forecast),
                 incident_at=request.incident_at or (before.opened.incident_at if before else self._now),
+                confirmed=tuple(sorted({*request.confirmed, *(before.opened.confirmed if before else ())})),
                 resumed=before is not None,
             )
         )

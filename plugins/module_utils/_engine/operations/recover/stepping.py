@@ -45,7 +45,7 @@ class StepRequest:
     accepted: bool = False
     reason: str = ""
     hosts: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    changed: bool = False
+    changed: bool | None = None
     facts: Mapping[str, object] = dataclasses.field(default_factory=dict)
     text: str = ""
 

@@ -102,7 +102,7 @@ class Point:
 class Open:
     """
     A run begins: its plan, the hosts that others stand in for, the recovery points, and the seconds that are expected
-    of each step. `incident_at` is when the outage began.
+    of each step. `incident_at` is when the outage began, `confirmed` are the targets whose data may be replaced.
     """
 
     plan: Plan
@@ -112,6 +112,7 @@ class Open:
     points: dict[str, Point]
     forecast: dict[str, int]
     incident_at: datetime.datetime
+    confirmed: tuple[str, ...]
     resumed: bool
 
 
@@ -143,7 +144,7 @@ class End:
     accepted: bool
     reason: str
     hosts: dict[str, str]
-    changed: bool
+    changed: bool | None
     facts: dict[str, Fact]
 
 
@@ -166,7 +167,7 @@ class Repin:
 class Leave:
     """The run ends and the recovery does not: whoever goes on with it takes it from nobody."""
 
-    result: t.Literal["failed", "waiting"]
+    result: t.Literal["failed", "waiting", "incomplete"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

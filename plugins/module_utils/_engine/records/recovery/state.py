@@ -165,6 +165,7 @@ class State:
             "plan_changed": list(self.plan_changed),
             "replace": self.opened.replace,
             "points": forms.record(self.points),
+            "confirmed": list(self.opened.confirmed),
             "incident_at": forms.time_text(self.opened.incident_at),
             "forecast": self.forecast,
             "steps_seconds": self.seconds,
