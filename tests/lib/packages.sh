@@ -47,13 +47,15 @@ packages() { # PACKAGE ...: installs what is missing; "NAME?" is wanted only whe
   apt install --no-install-recommends "${wanted[@]}"
 }
 
-no_watchers() { # PACKAGE ...: nor may it start daemons that watch or pool, now or when it boots
-  local package
+no_watchers() { # PACKAGE ...: nor may it start daemons that watch, pool or answer, now or when it boots
+  local package service
   for package in "$@"; do
+    service=$package
+    [ "$package" != bind9 ] || service=named
     case $package in
-      prometheus* | pgbouncer) # what systemctl mask does, without a systemd that runs
+      prometheus* | pgbouncer | bind9) # what systemctl mask does, without a systemd that runs
         mkdir -p /etc/systemd/system
-        [ -e "/etc/systemd/system/$package.service" ] || ln -s /dev/null "/etc/systemd/system/$package.service"
+        [ -e "/etc/systemd/system/$service.service" ] || ln -s /dev/null "/etc/systemd/system/$service.service"
         ;;
     esac
   done

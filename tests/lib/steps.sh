@@ -38,7 +38,7 @@ needs() { # the Debian packages of a step
     shellcheck) echo shellcheck ;;
     sanity) echo shellcheck ;;
     unit) echo openssl zstd mount systemd tzdata ;;
-    integration) echo "${servers[@]}" "${preloaded[@]}" "${watchers[@]}" bubblewrap mount strace ;;
+    integration) echo "${servers[@]}" "${preloaded[@]}" "${watchers[@]}" bind9 bubblewrap mount strace ;;
     matrix | newest) echo "${hosts[@]}" ;;
     molecule) echo "${hosts[@]}" debootstrap curl openssl ;;
   esac

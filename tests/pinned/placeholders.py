@@ -21,7 +21,7 @@ MEASURED = frozenset(
     (
         *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
-        *("port", "ratio"),
+        *("port", "ratio", "waited"),
         *("seconds", "seconds_until_usable", "size", "table_bytes", "uid", "used", "used_percent", "version_id"),
     )
 )

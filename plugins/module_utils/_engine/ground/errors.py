@@ -153,6 +153,12 @@ class Unhealthy(RecoveryError):
     exit_code = 11
 
 
+class DnsError(RecoveryError):
+    """A DNS server could not be reached, refused, or does not answer what it should."""
+
+    exit_code = 13
+
+
 def rebuilt(record: Mapping[str, t.Any]) -> RecoveryError:
     """Return the error that a record is of, by the nearest of its kinds that this file knows."""
     kind = next(globals()[name] for name in record["kinds"] if name in globals())
