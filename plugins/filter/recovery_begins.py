@@ -16,7 +16,8 @@ short_description: Return which steps of a stage begin
 version_added: 0.1.0
 author: Lifeboat contributors
 description:
-  - Returns what the steps of one stage of a recovery plan come to before they begin. Role P(lifeboat.recovery.recover#role) uses it.
+  - Returns what the steps of one stage of a recovery plan come to before they begin.
+    Role P(lifeboat.recovery.recover#role) uses it.
 positional: verdicts, reasons, settled, now
 options:
   _input:

@@ -16,7 +16,8 @@ short_description: Return which steps of a stage ended
 version_added: 0.1.0
 author: Lifeboat contributors
 description:
-  - Returns what an attempt at the steps of one stage of a recovery plan came to. Role P(lifeboat.recovery.recover#role) uses it.
+  - Returns what an attempt at the steps of one stage of a recovery plan came to.
+    Role P(lifeboat.recovery.recover#role) uses it.
 positional: opened, results, attempt, now
 options:
   _input:

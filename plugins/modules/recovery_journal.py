@@ -124,7 +124,7 @@ options:
     type: bool
     default: false
   result:
-    description: How it ended. A step can be V(skipped), a run V(waiting) or V(incomplete), a recovery only V(ok) or V(failed).
+    description: How it ended. A step can be V(skipped), a run V(waiting) or V(incomplete).
     type: str
     choices: [ok, failed, skipped, waiting, incomplete]
   accepted:

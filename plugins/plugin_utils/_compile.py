@@ -37,7 +37,7 @@ SECONDS_LEFT = f"{{{{ [({LEFT}) - now(utc=true).timestamp(), 1] | max | int if {
 class Compiled:
     """
     A plan with what the machine that runs it knows: the hosts of each step, the roles and task files beside the plan by
-    their absolute paths, the SHA-256 of those files, and what was given on the command line, the process id of Ansible, and a
+    their absolute paths, the SHA-256 of those files, what is given on the command line, the process id of Ansible, a
     directory that is this run's alone.
     """
 

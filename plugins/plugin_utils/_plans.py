@@ -56,7 +56,9 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         hosts = {step.id: hosts_of(step, variables) for step in plan.steps}
         _check_branches(plan, hosts)
         given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
-        plays = Compiled(plan, hosts, paths, _digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)).plays()
+        plays = Compiled(
+            plan, hosts, paths, _digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)
+        ).plays()
     except UsageError as exc:
         raise AnsibleError(str(exc)) from exc
     return _written(plays, plan.name)
@@ -83,7 +85,7 @@ def find(term: str, variables: Mapping[str, t.Any]) -> str:
             known.setdefault(name, path)
     if term not in known:
         raise UsageError(
-            f"There is no recovery plan {term!r} in {', '.join(folders(variables)[:-1])} or in the collection, which has "
+            f"There is no recovery plan {term!r} in {', '.join(folders(variables)[:-1])} or the collection. Known are "
             f"{', '.join(sorted(known))}.{plans.nearest(term, known)}",
             "Correct lifeboat_plan.",
             field="lifeboat_plan",
@@ -130,7 +132,7 @@ def read(path: str) -> Plan:
 class _Loader(yaml.SafeLoader):
     """YAML without surprises: a key that is there twice and a vaulted value are errors."""
 
-    def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:  # noqa: FBT001, FBT002
+    def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:
         seen = set()
         for key, _value in node.value:
             if key.value in seen:
@@ -222,8 +224,7 @@ def _check_branches(plan: Plan, hosts: Mapping[str, list[str]]) -> None:
             for host in hosts[step.id]:
                 if host in taken:
                     raise UsageError(
-                        f"The plan {plan.name} is invalid. Steps {taken[host]} and {step.id} run side by side, and both on "
-                        f"{host}.",
+                        f"The plan {plan.name} is invalid. {taken[host]} and {step.id} run side by side on {host}.",
                         "Let them run one after the other, or on different hosts.",
                         field="parallel",
                     )
@@ -272,5 +273,5 @@ def _written(plays: list[dict[str, t.Any]], name: str) -> str:
 class _Dumper(yaml.SafeDumper):
     """Each value in full: Ansible's messages then point to lines that can be read."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, _data: object) -> bool:
         return True

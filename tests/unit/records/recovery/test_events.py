@@ -38,7 +38,17 @@ RUN = Run("0123456789abcdef", "alice", "admin1", "m", "b", "pid:[1]", 7, "123")
 POINT = Point("backup-20261130T000000Z-0123456789abcdef", AT, AT, True, 10, 100)
 PLAN = Plan("data_loss", "d", (PlannedStep("restore", "1", "restore", ("db1", "db2"), "main/shop"),))
 WHATS = [
-    Open(PLAN, "recover", "db1 is dead", {"db1": "spare1"}, {"main/shop": POINT}, {"restore": 60}, AT, ("shop@db1",), False),
+    Open(
+        PLAN,
+        "recover",
+        "db1 is dead",
+        {"db1": "spare1"},
+        {"main/shop": POINT},
+        {"restore": 60},
+        AT,
+        ("shop@db1",),
+        False,
+    ),
     Approve("restore", "bob"),
     Begin("restore", 1),
     End("restore", 1, "failed", False, "", {"db1": "unreachable"}, False, {"bytes": 5, "host": "db1", "warm": True}),

@@ -61,7 +61,12 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
     journal.add(what, run, world.now())
     warnings = [*keep(journal), *(let_go(journal, reached, world) if isinstance(what, Close) else ())]
     state = journal.state
-    how = {"ok": "is finished", "failed": "failed", "waiting": f"waits before step {state.waiting}", "incomplete": "is incomplete"}[request.result]
+    how = {
+        "ok": "is finished",
+        "failed": "failed",
+        "waiting": f"waits before step {state.waiting}",
+        "incomplete": "is incomplete",
+    }[request.result]
     told = f"{state.title} {how}" + (f": {request.reason}" if request.reason else ".")
     facts = {"recovery": state.facts(), "summary": told}
     outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))

@@ -51,8 +51,9 @@ class Step:
     """
     One step. One of `type`, `role` and `tasks` says what it does; the others are empty.
 
-    `hosts` is an inventory pattern, `component` what the step recovers, `timeout` the seconds for all attempts together, 0 for no limit. `when`, `require`
-    and the values of `variables` are Jinja, evaluated when the step begins. `document` is the step as it was written.
+    `hosts` is an inventory pattern, `component` what the step recovers, `timeout` the seconds for all attempts,
+    0 for no limit. `when`, `require` and the values of `variables` are Jinja, evaluated when the step begins.
+    `document` is the step as it was written.
     """
 
     id: str
