@@ -70,15 +70,6 @@ def main(config_dir: str, argv: Sequence[str] | None = None) -> int:
         return exc.exit_code
 
 
-def _check_on(config_dir: str) -> None:
-    """Raise Busy while the schedule of this host is off, as on one that is isolated."""
-    path = host_state.SCHEDULE_OFF.path(config_dir)
-    if os.path.lexists(path):
-        raise Busy(
-            "The schedule of this host is off.", f"Undo the isolation of this host, or remove {path}.", path=path
-        )
-
-
 def _become(name: str) -> None:
     """Be the user of the job, which root can; whoever is somebody else is refused."""
     try:
@@ -143,7 +134,7 @@ class Run:
     def run(self) -> int:
         """Run the job and give the exit status. Raise Busy when another run is in the way, or all is off."""
         try:
-            _check_on(self.config_dir)
+            jobs.check_on(self.config_dir)
             # What a killed program left half removed there must not be all that is heard of the job.
             place = tempfile.TemporaryDirectory(prefix="lifeboat-run-", ignore_cleanup_errors=True)
             with self._alone() as locks, place as scratch:
