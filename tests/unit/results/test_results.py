@@ -19,7 +19,15 @@ from story import ASKED, Story
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULES = ["audit_report", "encrypted_archive", "notify", "recovery_key", "recovery_trust", "schedule_info"]
+MODULES = [
+    "audit_report",
+    "encrypted_archive",
+    "notify",
+    "recovery_key",
+    "recovery_trust",
+    "schedule_info",
+    "smoke_check",
+]
 GUEST = "4f" * 32
 """A public key that is always the same, because results name keys in the order of their ids."""
 
@@ -122,6 +130,18 @@ def scheduling(story: Story) -> None:
     story.run("schedule_info", "bad_cron", {"schedule": [{"job": "backup", "cron": "61 2 * * *"}]})
 
 
+def asking(story: Story) -> None:
+    checks = [
+        {"name": "works", "command": ["true"]},
+        {"name": "fails", "command": ["false"]},
+        {"name": "closed", "tcp": {"host": "127.0.0.1", "port": 9}},
+    ]
+    story.run("smoke_check", "passed", {"checks": checks[:1]})
+    story.run("smoke_check", "failed", {"checks": checks})
+    story.run("smoke_check", "planned", {"checks": checks[:2]}, check=True)
+    story.run("smoke_check", "misspelt", {"checks": [{"htpp": {"url": "https://shop.example.com/"}}]})
+
+
 def notifying(story: Story) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -153,7 +173,7 @@ def reporting(story: Story) -> None:
     story.run("audit_report", "bad_period", {**options, "period": "2026-Q9"})
 
 
-CHAPTERS = (making_keys, trusting, archiving, scheduling, notifying, reporting)
+CHAPTERS = (making_keys, trusting, archiving, scheduling, asking, notifying, reporting)
 
 
 @pytest.mark.parametrize("module", MODULES)
