@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 MODULES = [
     *("audit_report", "encrypted_archive", "notify", "recovery_journal", "recovery_key", "recovery_trust"),
-    "schedule_info",
+    *("schedule_info", "smoke_check"),
 ]
 STEPS = ("restore", "dns")
 GUEST = "4f" * 32
@@ -128,6 +128,18 @@ def scheduling(story: Story) -> None:
     story.run("schedule_info", "bad_cron", {"schedule": [{"job": "backup", "cron": "61 2 * * *"}]})
 
 
+def asking(story: Story) -> None:
+    checks = [
+        {"name": "works", "command": ["true"]},
+        {"name": "fails", "command": ["false"]},
+        {"name": "closed", "tcp": {"host": "127.0.0.1", "port": 9}},
+    ]
+    story.run("smoke_check", "passed", {"checks": checks[:1]})
+    story.run("smoke_check", "failed", {"checks": checks})
+    story.run("smoke_check", "planned", {"checks": checks[:2]}, check=True)
+    story.run("smoke_check", "misspelt", {"checks": [{"htpp": {"url": "https://shop.example.com/"}}]})
+
+
 def notifying(story: Story) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -194,7 +206,7 @@ def recovering(story: Story) -> None:
     story.run("recovery_journal", "read", {**run, "state": "read"})
 
 
-CHAPTERS = (making_keys, trusting, archiving, scheduling, notifying, reporting, recovering)
+CHAPTERS = (making_keys, trusting, archiving, scheduling, asking, notifying, reporting, recovering)
 
 
 @pytest.mark.parametrize("module", MODULES)
