@@ -43,8 +43,7 @@ options:
   state:
     description:
       - V(open) begins a recovery or resumes an unfinished one. It chooses the recovery points and pins them.
-      - V(begin) and V(end) are of one attempt at a step, before which V(waiting) stops. V(leave) ends the run, V(close)
-        the recovery, whose pins it removes.
+      - V(begin) and V(end) are of one attempt at a step. V(leave) ends the run, V(close) the recovery and its pins.
     type: str
     choices: [open, begin, end, waiting, leave, close, read]
     required: true
@@ -79,9 +78,8 @@ options:
     description: By host, the one that stands in for it. A resumed recovery keeps its own, and more can be added.
     type: dict
   points:
-    description:
-      - Backups by component (V(main/shop)), as an ID, V(latest), or V(latest before <time>). By default, the newest
-        that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
+    description: Backups by component (V(main/shop)), as an ID, V(latest), or V(latest before <time>). By default, the
+      newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
     type: dict
   infected_since:
     description: Only restore-tested backups that finished before this are chosen by default.
@@ -95,7 +93,7 @@ options:
     elements: str
     default: []
   confirmed:
-    description: The targets whose data may be replaced, such as V(shop@db1). A resumed recovery keeps its own.
+    description: The targets whose data may be replaced, such as V(shop@db1).
     type: list
     elements: str
     default: []
@@ -120,7 +118,7 @@ options:
     type: int
     default: 1
   exclusive:
-    description: The step must not begin before its event is in the store. For what two runs must not both do.
+    description: The step must not begin before its event is in the store.
     type: bool
     default: false
   result:
@@ -189,14 +187,15 @@ STATES = {
     "close": lambda given, world: closing.close(of_an_end(given), world),
     "read": lambda given, world: stepping.read(of_a_step(given), world),
 }
+ENDS = ("end", "leave", "close")
 SPEC = ArgumentSpec(
     {
         "state": {"type": "str", "choices": [*STATES], "required": True},
         **{name: {"type": "str", "default": ""} for name in ("recovery_id", "run", "step", "reason", "text")},
         **{name: {"type": "bool", "default": False} for name in ("takeover", "exclusive", "accepted")},
-        "changed": {"type": "bool"},
         **{name: {"type": "dict"} for name in ("plan", "replace", "points", "forecast", "hosts", "facts")},
         **{name: {"type": "str"} for name in ("infected_since", "incident_at")},
+        "changed": {"type": "bool"},
         "process": {"type": "dict", "options": {"pid": {"type": "int", "required": True}}},
         "mode": {"type": "str", "choices": ["recover", "drill"], "default": "recover"},
         **{name: {"type": "list", "elements": "str", "default": []} for name in ("approve", "confirmed")},
@@ -204,10 +203,7 @@ SPEC = ArgumentSpec(
         "attempt": {"type": "int", "default": 1},
         "result": {"type": "str", "choices": ["ok", "failed", "skipped", "waiting", "incomplete"]},
     },
-    required_if=[
-        ("state", "open", ("plan", "process")),
-        *(("state", state, ("result",)) for state in ("end", "leave", "close")),
-    ],
+    required_if=[("state", "open", ("plan", "process")), *(("state", state, ("result",)) for state in ENDS)],
 )
 
 
@@ -221,10 +217,8 @@ def to_open(given: Given) -> opening.OpenRequest:
         pid=given["process"]["pid"],
         user=given["requested_by"] or account(),
         forecast=given.numbers("forecast"),
-        infected_since=given.time("infected_since"),
-        incident_at=given.time("incident_at"),
-        approve=given.many("approve"),
-        confirmed=given.many("confirmed"),
+        **{name: given.time(name) for name in ("infected_since", "incident_at")},
+        **{name: given.many(name) for name in ("approve", "confirmed")},
         thresholds=given.thresholds(),
     )
 

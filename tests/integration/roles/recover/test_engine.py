@@ -247,7 +247,7 @@ def test_a_recovery_from_its_simulation_to_its_second_run(engine: Engine) -> Non
     assert re.search(r"^\W*needs +ok ", said, re.MULTILINE), said
     assert "is finished." in said
     assert engine.events()[26:] == ["open", "begin needs 1", "end needs 1 ok", "close ok"]
-    assert "needs-lifeboat_controller" in engine.notes()
+    assert "needs-lifeboat-controller" in engine.notes()
 
     said = engine.run(0, ready=True)
     assert "is finished; nothing was changed." in said

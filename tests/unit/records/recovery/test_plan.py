@@ -40,7 +40,7 @@ def test_a_step_of_a_type_has_its_defaults() -> None:
 
 def test_a_step_of_ones_own_runs_on_the_controller_with_ones_own_rights() -> None:
     (step,) = plans.parse(document({"id": "call", "role": "pager"}), "ours").steps
-    assert (step.hosts, step.become, step.gathers_facts) == ("lifeboat_controller", False, True)
+    assert (step.hosts, step.become, step.gathers_facts) == ("lifeboat-controller", False, True)
 
 
 def test_everything_a_step_may_say() -> None:

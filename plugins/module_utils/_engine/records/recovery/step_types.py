@@ -15,7 +15,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONTROLLER = "lifeboat_controller"
+CONTROLLER = "lifeboat-controller"
 """The inventory name under which the machine that runs Ansible takes part in a recovery."""
 
 RECOVER = "lifeboat.recovery.recover"
