@@ -19,7 +19,7 @@ import jinja2
 import yaml
 from ansible import constants, context
 from ansible.errors import AnsibleError
-from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import inventory_hostnames
 
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.recovery import plan as plans
@@ -42,6 +42,9 @@ GIVEN = (
     *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_takeover"),
 )
 """Variables of a single run, which count from the command line alone."""
+
+LOST = "lost"
+"""The group of the hosts in whose place others stand, beside those of the inventory."""
 
 THIS_MACHINE = ("localhost", CONTROLLER)
 
@@ -188,29 +191,38 @@ def _check_arguments(plan: Plan) -> None:
                 field=flag,
             )
     known = [f"step-{step.id}" for step in plan.steps]
-    for option, flag in (("tags", "--tags"), ("skip_tags", "--skip-tags")):
-        for tag in context.CLIARGS.get(option) or ():
-            if tag not in known and (tag, flag) != ("all", "--tags"):
-                raise UsageError(
-                    f"The plan {plan.name} has no step for {flag} {tag}.{plans.nearest(tag, known)}",
-                    f"Use {', '.join(known)}.",
-                    field=flag,
-                )
+    wrong = [("--tags", tag) for tag in context.CLIARGS.get("tags") or () if tag not in {*known, "all"}]
+    # Tools skip tags of their own, which no step has.
+    skipped = [tag for tag in context.CLIARGS.get("skip_tags") or () if tag == "always" or tag.startswith("step-")]
+    wrong += [("--skip-tags", tag) for tag in skipped if tag not in known]
+    for flag, tag in wrong:
+        raise UsageError(
+            f"The plan {plan.name} has no step for {flag} {tag}.{plans.nearest(tag, known)}",
+            f"Use {', '.join(known)}.",
+            field=flag,
+        )
 
 
 def hosts_of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
     """Return the hosts that a step's pattern means. Raise UsageError when it means none."""
+    own = TYPES.get(step.type)
     if step.hosts in THIS_MACHINE:
         return [CONTROLLER]
-    lookup = lookup_loader.get("ansible.builtin.inventory_hostnames")
-    found = lookup.run([step.hosts], variables={"groups": variables.get("groups", {})})
-    named = [name for name in variables.get("groups", {}) if name not in {"all", "ungrouped"}]
-    own = TYPES.get(step.type)
-    optional = own is not None and own.optional and step.hosts == own.hosts
-    if not found and not optional and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
+    if own is not None and own.optional and step.hosts == own.hosts and step.hosts not in variables.get("groups", {}):
+        return []
+    lost = list(variables.get("lifeboat_replace") or ())
+    groups = {**variables.get("groups", {}), LOST: lost}
+    found = inventory_hostnames.LookupModule().run([step.hosts], variables={"groups": groups})
+    if LOST in step.hosts and not lost and not context.CLIARGS.get("syntax"):
+        raise UsageError(
+            f"Step {step.id} is for lost hosts, and none is named.",
+            'Say which spare stands in for which host, such as -e \'{"lifeboat_replace": {"db1": "spare1"}}\'.',
+            field="lifeboat_replace",
+        )
+    if not found and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
         raise UsageError(
             f"Step {step.id} has no host: the inventory has none that matches {step.hosts!r}."
-            f"{plans.nearest(step.hosts, [*named, *variables.get('groups', {}).get('all', ())])}",
+            f"{plans.nearest(step.hosts, [*groups, *groups.get('all', ())])}",
             "Correct hosts of the step, or the inventory.",
             field="hosts",
         )
