@@ -159,14 +159,14 @@ def test_a_password_that_others_may_read_is_refused(web: Web, tmp_path: Path) ->
 def flood(handler: t.Any) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
     with contextlib.suppress(OSError):
-        for _ in range(64):
+        for _block in range(64):
             handler.wfile.write(b"x" * (1 << 20))
 
 
 def test_what_is_endless_or_slow_is_bounded(web: Web) -> None:
     web.answers += [flood, web.drip, web.hang]
     assert ask(web.url, contains="y") == "1.0 MiB and more without the text 'y'"
-    for _ in range(2):
+    for _turn in range(2):
         began = time.monotonic()
         assert ask(web.url, timeout=0.5, contains="y") == "no answer within 0.5 s"
         assert time.monotonic() - began < 5

@@ -73,8 +73,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
 @pytest.fixture
 def two(store: Host) -> Iterator[list[Controller]]:
     """Two controllers, each with a memory and a process of its own."""
-    with living() as one, living() as other:
-        both = [controller(store, "one", pid=one), controller(store, "two", pid=other)]
+    with contextlib.ExitStack() as processes:
+        pids = [processes.enter_context(living()) for _each in range(2)]
+        both = [controller(store, name, pid=pid) for name, pid in zip(("one", "two"), pids, strict=True)]
         for each in both:
             each.world = real()
         yield both

@@ -61,16 +61,13 @@ class Question(t.Protocol):
     @property
     def changes(self) -> bool:
         """Whether asking may change something."""
-        ...
 
     @property
     def wanted(self) -> str:
         """What is expected, as the rest of a sentence."""
-        ...
 
     def ask(self, timeout: float, environ: Mapping[str, str]) -> str:
         """Return what came instead, an empty string for what is wanted. Raise UsageError where asking is in vain."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

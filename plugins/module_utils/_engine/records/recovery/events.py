@@ -36,7 +36,7 @@ MESSAGES = 200_000
 
 Mode = t.Literal["recover", "drill"]
 Result = t.Literal["ok", "failed", "skipped"]
-Fact = str | int | bool
+Fact: t.TypeAlias = "str | int | bool"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Close:
     result: t.Literal["ok", "failed"]
 
 
-What = Open | Approve | Begin | End | Waiting | Repin | Leave | Close
+What: t.TypeAlias = "Open | Approve | Begin | End | Waiting | Repin | Leave | Close"
 
 KINDS: Mapping[str, type] = {
     kind.__name__.lower(): kind for kind in (Open, Approve, Begin, End, Waiting, Repin, Leave, Close)

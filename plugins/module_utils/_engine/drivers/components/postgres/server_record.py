@@ -153,7 +153,7 @@ def _fits(value: object, shape: t.Any) -> bool:
         )
     if isinstance(shape, tuple):
         return any(_fits(value, each) for each in shape)
-    return type(value) is shape
+    return isinstance(value, shape) and isinstance(value, bool) == (shape is bool)
 
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
