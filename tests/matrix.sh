@@ -65,7 +65,8 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
 left_out() { # what is about stores, keys, files and what people are told, and what takes a minute to show it again
   local folder=tests/integration
   printf '%s\n' $folder/{drivers/{channels,stores/s3},examples,installation,playbooks} \
-    $folder/{operations/{protect_bucket,prune},operations/validate/test_restore_tested.py,roles/notify} \
+    $folder/{operations/{protect_bucket,prune,recover},operations/validate/test_restore_tested.py} \
+    $folder/{drivers/checks,roles/{application,notify,recover}} \
     $folder/faults/test_{beside_retention,concurrency,kills,lies,mutations,order,volumes}.py \
     $folder/operations/lend/test_loans.py::test_playbooks_side_by_side \
     $folder/drivers/components/postgres/test_endless_answers.py \
@@ -83,7 +84,7 @@ chosen() { # the tests to run when none are named
       $folder/operations/lend/test_loans.py::test_playbooks_side_by_side
   else
     # What needs programs of this machine, or no server at all, is left out here and in the campaign.
-    printf '%s\n' $folder --ignore=$folder/{drivers/stores,operations/monitor,roles/monitoring}
+    printf '%s\n' $folder --ignore=$folder/{drivers/{dns,stores},operations/{dns,monitor},roles/{dns_switch,isolate,monitoring},results/test_dns_results.py}
     while IFS= read -r left; do
       if [ ! -e "$ROOT/${left%%::*}" ]; then
         echo "$left" # pytest says that it is not there

@@ -142,6 +142,29 @@ def anomalies() -> ArgumentSpec:
     return ArgumentSpec({"anomalies": {"type": "dict", "options": suboptions}})
 
 
+def checking() -> ArgumentSpec:
+    """What a user asks of restored data."""
+    check: Options = {
+        "name": {"type": "str"},
+        "query": {"type": "str", "required": True},
+        "expect": {"type": "raw"},
+        "minimum": {"type": "float"},
+        "database": {"type": "str"},
+    }
+    table: Options = {
+        "name": {"type": "str", "required": True},
+        "minimum_rows": {"type": "int", "default": 1},
+        "database": {"type": "str"},
+    }
+    return ArgumentSpec(
+        {
+            "checks": {"type": "list", "elements": "dict", "options": check},
+            "check_timeout": {"type": "str", "default": "60s"},
+            "critical_tables": {"type": "list", "elements": "dict", "options": table},
+        }
+    )
+
+
 def retention() -> ArgumentSpec:
     """What to keep."""
     options: Options = {

@@ -51,6 +51,17 @@ class Given:
         """Return a list of dictionaries without the keys that are not set."""
         return tuple({key: value for key, value in item.items() if value is not None} for item in self.many(name))
 
+    def texts(self, name: str) -> dict[str, str]:
+        """Return a dictionary of texts, empty when it is not set."""
+        return {str(key): str(value) for key, value in (self._params[name] or {}).items()}
+
+    def numbers(self, name: str) -> dict[str, int]:
+        """Return a dictionary of whole numbers, empty when it is not set. Raise UsageError where one is none."""
+        try:
+            return {str(key): round(float(value)) for key, value in (self._params[name] or {}).items()}
+        except (TypeError, ValueError, OverflowError) as exc:
+            raise UsageError(f"{name} has a value that is no number.", "Use numbers of seconds.", field=name) from exc
+
     def seconds(self, name: str) -> float | None:
         """Return a time such as 12h in seconds, None when it is not set. Raise UsageError when it is none."""
         text = self._params[name]

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery_audited
   - lifeboat.recovery._attributes.progress
+  - lifeboat.recovery._checking
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
@@ -60,56 +61,17 @@ options:
       - Compare this database, to which C(login_*) connect, instead of a scratch cluster. Changes since the restore are
         differences.
     type: str
-  checks:
-    description:
-      - Queries with an expected result, each with O(checks.expect) or O(checks.minimum). They run in a read-only
-        transaction.
-      - In O(target_db) they can read tables and materialized views, but not views or foreign tables. The owners of
-        these tables can run code with the rights of C(login_user) there, so a role that may do more than read what it
-        was granted, such as a superuser or a member of C(pg_read_all_data), is rejected.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: The name of the check in results. The default is the query.
-        type: str
-      query:
-        description: The query.
-        type: str
-        required: true
-      expect:
-        description: The value, if the query returns one row with one column, or else a list of rows.
-        type: raw
-      minimum:
-        description: The least number.
-        type: float
-      database:
-        description: Run it only for this O(database).
-        type: str
-  check_timeout:
-    description: How long one of the O(checks) may take, such as V(60s) or V(5m).
-    type: str
-    default: 60s
   timeout:
     description: The time limit for the scratch cluster, after which the validation fails. V(0) means no limit.
     type: str
     default: 24h
-  critical_tables:
-    description: Tables that must exist, with a minimum number of rows.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: The table, as C(schema.table).
-        type: str
-        required: true
-      minimum_rows:
-        description: The least number of rows.
-        type: int
-        default: 1
-      database:
-        description: Require it only for this O(database).
-        type: str
+  canaries:
+    description:
+      - After the backup was found to be right, plant faults and require that each is found - stored bytes that are
+        answered changed, while the store is only read, and changes of the data in the scratch cluster.
+      - Fails if one passes unnoticed, because then the validation cannot be trusted.
+    type: bool
+    default: false
   accept_failed:
     description: Objects that may fail to be restored, as in M(lifeboat.recovery.pg_restore). They become notes.
     type: list
@@ -145,11 +107,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 validation:
-  description: What was compared and checked. The module fails when anything differs or a check does not pass.
+  description:
+    - What was compared and checked. The module fails when anything differs, a check does not pass, or a canary is
+      missed.
   returned: when the backup was restored or compared
   type: dict
   contains:
-    passed: {description: "Whether there are no differences and every check passed.", type: bool}
+    passed: {description: "Whether nothing differs, every check passed, and no canary was missed.", type: bool}
     backup_id: {description: "The backup.", type: str}
     component: {description: "The cluster and the database.", type: str}
     mode: {description: "Where it was compared, V(scratch) or V(existing).", type: str}
@@ -163,6 +127,12 @@ validation:
       description: Each check - C(name), C(found), C(wanted) and C(passed).
       type: list
       elements: dict
+    canaries:
+      description:
+        - Of O(canaries), how many were C(planted) and C(found), those that were C(skipped), each with C(name) and
+          C(reason), and those that were C(missed), each with C(name) and C(what) it was planted in. Null when none were
+          asked for, or the backup failed before.
+      type: dict
     differences: {description: "The differences, as sentences.", type: list, elements: str}
     first_difference: {description: "The first of them, or null.", type: str}
     notes: {description: "What could not be compared here, as sentences.", type: list, elements: str}
@@ -181,7 +151,7 @@ summary:
 
 import typing as t
 
-from ..module_utils._argspec import ArgumentSpec, cluster, postgres, repository, requested_by
+from ..module_utils._argspec import ArgumentSpec, checking, cluster, postgres, repository, requested_by
 from ..module_utils._engine.drivers.components.postgres import checks
 from ..module_utils._engine.drivers.components.postgres.trials import LivingTrial, ScratchTrial
 from ..module_utils._engine.operations.validate.validation import ValidateRequest, validate
@@ -190,27 +160,13 @@ from ..module_utils._module import Given, run
 if t.TYPE_CHECKING:
     from ..module_utils._engine.drivers.components.base import Trial
 
-CHECK = {
-    "name": {"type": "str"},
-    "query": {"type": "str", "required": True},
-    "expect": {"type": "raw"},
-    "minimum": {"type": "float"},
-    "database": {"type": "str"},
-}
-CRITICAL_TABLE = {
-    "name": {"type": "str", "required": True},
-    "minimum_rows": {"type": "int", "default": 1},
-    "database": {"type": "str"},
-}
 SPEC = ArgumentSpec(
     {
         "database": {"type": "str", "required": True},
         "backup": {"type": "str", "default": "latest"},
         "target_db": {"type": "str"},
-        "checks": {"type": "list", "elements": "dict", "options": CHECK},
-        "critical_tables": {"type": "list", "elements": "dict", "options": CRITICAL_TABLE},
-        "check_timeout": {"type": "str", "default": "60s"},
         "timeout": {"type": "str", "default": "24h"},
+        "canaries": {"type": "bool", "default": False},
         "accept_failed": {"type": "list", "elements": "str"},
         "scratch_dir": {"type": "path", "default": "/var/lib/lifeboat-scratch"},
         "jobs": {"type": "int", "default": 2},
@@ -227,6 +183,7 @@ def request(given: Given) -> ValidateRequest:
         backup=given["backup"],
         checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
         check_timeout=given.seconds("check_timeout") or 0.0,
+        canaries=given["canaries"],
     )
 
 
@@ -243,7 +200,8 @@ def trial(given: Given) -> Trial:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), cluster(), postgres(), requested_by()), request, validate, operation="validation")
+    spec = SPEC.merge(repository(), cluster(), postgres(), checking(), requested_by())
+    run(spec, request, validate, operation="validation")
 
 
 if __name__ == "__main__":

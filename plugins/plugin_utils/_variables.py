@@ -13,7 +13,6 @@ settings, on which they depend.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 import typing as t
@@ -24,8 +23,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils import _argspec
 from ..module_utils._engine.ground import units
+from ..module_utils._engine.ground.entries import nearest
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.host import settings as host_settings
+from . import _services
 
 ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "roles")
 
@@ -46,7 +47,9 @@ INSIDE: dict[str, dict[str, t.Any]] = {
 }
 """What is in a dictionary, which is a module's business and not the role's."""
 
-TIMES = frozenset({"lifeboat_max_age", "lifeboat_retention_garbage_age"})
+TIMES = frozenset(
+    {"lifeboat_max_age", "lifeboat_retention_garbage_age", "lifeboat_service_timeout", "lifeboat_service_within"}
+)
 SIZES = frozenset({"lifeboat_min_bytes", "lifeboat_store_capacity"})
 
 LONGEST = 60
@@ -193,14 +196,16 @@ def _measure(name: str, value: t.Any) -> str:
             units.parse_duration(str(value), name)
         if name in SIZES:
             units.parse_size(str(value), name)
+        if name == _services.FIELD:  # which hosts there are, the role knows
+            _services.parse(value, lambda pattern: [pattern])
     except UsageError as exc:
         return str(exc)
     return ""
 
 
 def _nearest(given: str, allowed: t.Iterable[str]) -> str:
-    close = difflib.get_close_matches(given, list(allowed), 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else "."
+    close = nearest(given, allowed)
+    return f"; did you mean {close}?" if close else "."
 
 
 def _shown(name: str, value: t.Any) -> str:

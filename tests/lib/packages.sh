@@ -47,16 +47,20 @@ packages() { # PACKAGE ...: installs what is missing; "NAME?" is wanted only whe
   apt install --no-install-recommends "${wanted[@]}"
 }
 
-no_watchers() { # PACKAGE ...: nor may it start daemons that watch or pool, now or when it boots
+no_watchers() { # PACKAGE ...: nor may it start daemons that watch, pool, answer or let people in, now or when it boots
   local package
   for package in "$@"; do
     case $package in
-      prometheus* | pgbouncer) # what systemctl mask does, without a systemd that runs
-        mkdir -p /etc/systemd/system
-        [ -e "/etc/systemd/system/$package.service" ] || ln -s /dev/null "/etc/systemd/system/$package.service"
-        ;;
+      prometheus* | pgbouncer) masked "$package.service" ;;
+      bind9) masked named.service ;;
+      openssh-server) masked ssh.service ;;
     esac
   done
+}
+
+masked() { # UNIT: what systemctl mask does, without a systemd that runs
+  mkdir -p /etc/systemd/system
+  [ -e "/etc/systemd/system/$1" ] || ln -s /dev/null "/etc/systemd/system/$1"
 }
 
 no_main_cluster() { # the tests start servers of their own; Debian must not start one that nobody asked for

@@ -33,12 +33,13 @@ needs() { # the Debian packages of a step
   local servers=(postgresql "postgresql-contrib?" pgbouncer locales sudo acl cron debootstrap curl openssl)
   local preloaded=("postgresql-15-cron?" "postgresql-15-pgaudit?" "postgresql-17-cron?" "postgresql-17-pgaudit?")
   local watchers=(prometheus prometheus-alertmanager prometheus-node-exporter chromium fonts-dejavu-core)
+  local networks=(nftables iproute2 openssh-server openssh-client)
   case $1 in
     licences) echo file ;; # reuse tells with it what is text
     shellcheck) echo shellcheck ;;
     sanity) echo shellcheck ;;
     unit) echo openssl zstd mount systemd tzdata ;;
-    integration) echo "${servers[@]}" "${preloaded[@]}" "${watchers[@]}" bubblewrap mount strace ;;
+    integration) echo "${servers[@]}" "${preloaded[@]}" "${watchers[@]}" "${networks[@]}" bind9 bubblewrap mount strace ;;
     matrix | newest) echo "${hosts[@]}" ;;
     molecule) echo "${hosts[@]}" debootstrap curl openssl ;;
   esac

@@ -22,13 +22,15 @@ MEASURED = frozenset(
         *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
         *("port", "ratio"),
-        *("seconds", "seconds_until_usable", "size", "table_bytes", "uid", "used", "used_percent", "version_id"),
+        *("seconds", "seconds_until_usable", "size", "steps_seconds", "table_bytes", "uid", "used", "used_percent"),
+        *("version_id", "waited"),
     )
 )
 """Keys whose values, and those in what they hold, are of this run alone."""
 
 TOLD_APART = {
     "backup": r"\bbackup-\d{8}T\d{6}Z-[0-9a-f]{16}\b",
+    "recovery": r"\brecovery-\d{8}T\d{6}Z-[0-9a-f]{16}\b",
     "hex64": r"\b[0-9a-f]{64}\b",
     "hex16": r"\b[0-9a-f]{16}\b",
 }

@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 from notice_fixtures import clock, log
+from recovery_fixtures import here
 from retention_fixtures import sample_store
 from sample_host import SampleHost
 from tree_fixtures import hostile, looked, tree
@@ -17,7 +18,7 @@ from tree_fixtures import hostile, looked, tree
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["clock", "hostile", "log", "looked", "sample_store", "tree"]
+__all__ = ["clock", "here", "hostile", "log", "looked", "sample_store", "tree"]
 
 
 @pytest.fixture

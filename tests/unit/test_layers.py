@@ -35,8 +35,9 @@ HOMES = {
     "compression": "ground/codec.py",
     "obstore": "drivers/stores/object_store.py",
     "psycopg": "drivers/components/postgres/connection.py",
-    "boto3": "drivers/stores/s3/control.py",
-    "botocore": "drivers/stores/s3/control.py",
+    "boto3": "ground/aws.py",
+    "botocore": "ground/aws.py",
+    "dns": "drivers/dns/messages.py",
     "jmespath": "operations/list/listing.py",
 }
 _SHARED = ("operations/backup", "operations/restore", "operations/validate")

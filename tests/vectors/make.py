@@ -23,17 +23,18 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.crypto import hpke
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import (
     handover,
     keys,
     lbx,
     opener,
+    primitives,
     seals,
     stream,
     trust,
     wraps,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import events
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import manifest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 from backports import zstd
@@ -43,6 +44,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BACKUP = "backup-20260301T120000Z-0123456789abcdef"
 NAME = f"shop/data/{BACKUP}/0001.lbx"
 OTHER_NAME = f"shop/data/{BACKUP}/0002.lbx"
+RECOVERY = "recovery-20260301T120000Z-0123456789abcdef"
 SCOPE = "main/shop"
 TEXT = b"id,name\n1,Ada\n2,Grace\n" * 20
 
@@ -71,6 +73,7 @@ class Index:
         self.cases: list[dict[str, t.Any]] = []
         self.records: list[dict[str, t.Any]] = []
         self.manifests: list[dict[str, t.Any]] = []
+        self.recoveries: list[dict[str, t.Any]] = []
 
     def keep(self, name: str, data: bytes) -> bytes:
         (HERE / name).write_bytes(data)
@@ -100,6 +103,7 @@ class Index:
             "files": self.cases,
             "records": self.records,
             "manifests": self.manifests,
+            "recoveries": self.recoveries,
         }
         (HERE / "index.json").write_text(json.dumps(index, indent=2) + "\n")
 
@@ -304,7 +308,7 @@ def openers(index: Index, base: bytes) -> None:
     index.add("handed-over", "the key that followed", "opens", key="later", handovers=["handover.json"], **facts)
     lying = json.loads((HERE / "handover.json").read_bytes())
     info = b"lifeboat v1 handover\0" + OWNER.opening.recipient.public
-    false_secret = hpke.seal(LATER.opening.recipient.public, info, GUEST.secret)
+    false_secret = primitives.hpke_seal(LATER.opening.recipient.public, info, GUEST.secret)
     lying["wraps"][0]["ct"] = base64.b64encode(false_secret).decode()
     index.keep("handover-lying.json", json.dumps(lying).encode())
     index.add(
@@ -320,7 +324,7 @@ def openers(index: Index, base: bytes) -> None:
     index.keep("side-wraps.json", wraps.dump_side_wraps({head.sha256: wraps.wrap(GUEST.recipient, data_key)}))
     index.add("shared", "a wrap added for a guest", "opens", key="guest", side_wraps=["side-wraps.json"], **facts)
     index.add("not-shared", "the guest without it", "key-refused", key="guest", **facts)
-    false_key = hpke.seal(GUEST.recipient.public, b"lifeboat v1 wrap\0" + head.commit, bytes(32))
+    false_key = primitives.hpke_seal(GUEST.recipient.public, b"lifeboat v1 wrap\0" + head.commit, bytes(32))
     false = wraps.Wrap(GUEST.recipient.kid, keys.HPKE_X25519, false_key)
     index.keep("side-wraps-false.json", wraps.dump_side_wraps({head.sha256: false}))
     index.add(
@@ -473,6 +477,46 @@ def listed(member: str, volume: int, size: int) -> manifest.File:
     return manifest.File(name, member, volume, size, *digests, 4 * size)
 
 
+def recoveries(index: Index) -> None:
+    """The events of a recovery, one of each kind. Whoever reads them and writes them again gets the same bytes."""
+    process = {"host": "admin1", "machine": "f" * 32, "boot": "boot", "ids": "pid:[4026531836]", "pid": 4711}
+    run = events.Run(id="0123456789abcdef", user="ada", started="123456", **process)
+    steps = tuple(events.PlannedStep(each, "d" * 64, each, ("db1",), SCOPE) for each in ("restore", "dns"))
+    point = events.Point(BACKUP, NOW, NOW + timedelta(seconds=18), restore_tested=True, size=1000, plain_size=4000)
+    later = dataclasses.replace(point, restore_tested=False)
+    whats = [
+        events.Open(
+            plan=events.Plan("data_loss", "e" * 64, steps),
+            mode="recover",
+            reason="db1 is dead",
+            replace={"db1": "spare1"},
+            points={SCOPE: point},
+            forecast={"restore": 60},
+            incident_at=NOW - timedelta(minutes=5),
+            confirmed=("shop@db1",),
+            resumed=False,
+        ),
+        events.Repin({SCOPE: later}),
+        events.Begin("restore", 1),
+        events.End("restore", 1, "ok", False, "", {"db1": "1 database"}, True, {"bytes": 4000, "warm": False}),
+        events.Waiting("dns", "Open for writing?"),
+        events.Approve("dns", "grace"),
+        events.Leave("waiting"),
+        events.Close("failed"),
+    ]
+    files: list[str] = []
+    previous = ""
+    for number, what in enumerate(whats, 1):
+        at = NOW + timedelta(milliseconds=1500 * number)
+        event = events.Event("shop", RECOVERY, number, previous, at, run, what)
+        files.append(f"recovery-{number}.json")
+        envelope = index.keep(files[-1], seals.seal_record("recovery", event.payload(), [OWNER.root]))
+        previous = hashlib.sha256(envelope).hexdigest()
+    index.recoveries.append(
+        {"files": files, "roots": [OWNER.root.public.hex()], "application": "shop", "recovery_id": RECOVERY}
+    )
+
+
 def main() -> None:
     for old in (*HERE.glob("*.lbx"), *HERE.glob("*.json")):
         old.unlink()
@@ -485,6 +529,7 @@ def main() -> None:
     compressed(index)
     trusted(index)
     manifests(index)
+    recoveries(index)
     index.write()
 
 

@@ -12,5 +12,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pinned"))
 
 from bucket_fixtures import owner, place, user
+from dns_fixtures import bind, primary
 
-__all__ = ["owner", "place", "user"]
+__all__ = ["bind", "owner", "place", "primary", "user"]

@@ -55,7 +55,8 @@ CHECKS = {
 NO_BACKUP = "backup-20260101T000000Z-0123456789abcdef"
 MODULES = [
     *("audit_info", "backup_doctor", "backup_info", "backup_log", "backup_mark", "backup_metrics", "backup_verify"),
-    *("pg_backup", "pg_databases_info", "pg_restore", "restore_loan", "restore_validate", "store_retention"),
+    *("pg_backup", "pg_databases_info", "pg_restore", "pg_server_info", "restore_loan", "restore_validate"),
+    "store_retention",
 ]
 
 
@@ -137,7 +138,7 @@ def proving(story: Shop) -> None:
     scratch = story.home / "scratch"
     scratch.mkdir(mode=0o700)
     alone = {**story.repository, "database": "shop", "scratch_dir": str(scratch)}
-    story.run("restore_validate", "scratch", {**alone, **CHECKS})
+    story.run("restore_validate", "scratch", {**alone, **CHECKS, "canaries": True})
     story.server.execute(DAMAGE, "shop")
     story.run("restore_validate", "differs", {**compared, **CHECKS})
 
@@ -156,6 +157,17 @@ def listing(story: Shop) -> None:
     story.run("backup_info", "all", {**story.repository, "query": "[?scope=='partial'].backup_id"})
     story.run("backup_info", "none", {**story.repository, "cluster": "other"})
     story.run("backup_info", "bad_time", {**story.repository, "as_of": "yesterday"})
+
+
+def reading_the_server(story: Shop) -> None:
+    story.run("pg_server_info", "none", {**story.repository, "cluster": "other"})
+    story.run("pg_server_info", "of_no_database", {**story.repository, "cluster": "main", "backup": story.first})
+    read = story.modules.run("pg_server_info", {**story.repository, "cluster": "main", "database": "shop"})
+    # The rest depends on the major version and on the machine.
+    server = read["server"]
+    server |= {"major": 0, "version": "<version>", "package": ""}
+    server["settings"] = {name: server["settings"][name] for name in ("max_connections", "wal_level")}
+    story.keep("pg_server_info", "read", {**read, "left_out": read["left_out"][1:]})
 
 
 def restoring(story: Shop) -> None:
@@ -265,6 +277,7 @@ CHAPTERS = (
     proving,
     marking,
     listing,
+    reading_the_server,
     restoring,
     lending,
     keeping,

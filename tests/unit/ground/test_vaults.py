@@ -14,16 +14,17 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     Login,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import local_keys
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.s3 import credentials
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import aws_credentials
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+OPTIONS = aws_credentials.Options("credentials_file", "profile")
 READERS: dict[str, t.Callable[[str], t.Any]] = {
     "roots": local_keys.read_roots,
     "password": lambda path: Login(password_file=path).secret(),
-    "credentials": lambda path: credentials.from_file(path, "default"),
+    "credentials": lambda path: aws_credentials.from_file(path, "default", OPTIONS),
     "url": lambda path: address.read_secret(path, "channel"),
 }
 

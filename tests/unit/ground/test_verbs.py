@@ -39,6 +39,9 @@ KNOWN = {*OPERATIONS, *(verb.play for verb in VERBS), *(name for name in verbs.E
 # How the columns of a play's table come about: one function each, which a verb without a table has none of.
 DRAWN = {"plugins/plugin_utils/_overview.py"}
 
+# The kinds of signed records, of which two are called as the work that writes them.
+RECORDS = {"plugins/module_utils/_engine/drivers/crypto/seals.py"}
+
 
 def _read(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
@@ -58,7 +61,7 @@ def _lists(path: Path) -> Iterator[tuple[int, set[str]]]:
 
 @pytest.mark.parametrize("path", sorted(PLUGINS.rglob("*.py")), ids=lambda path: path.relative_to(PLUGINS).as_posix())
 def test_no_other_file_lists_verbs(path: Path) -> None:
-    if path == TABLE or path.relative_to(ROOT).as_posix() in DRAWN:
+    if path == TABLE or path.relative_to(ROOT).as_posix() in DRAWN | RECORDS:
         return
     for line, words in _lists(path):
         listed = words & KNOWN

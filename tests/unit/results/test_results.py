@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import threading
 import typing as t
@@ -14,12 +15,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import golden
 import pytest
 import warm
+from sample_host import SampleHost
 from story import ASKED, Story
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULES = ["audit_report", "encrypted_archive", "notify", "recovery_key", "recovery_trust", "schedule_info"]
+MODULES = [
+    *("audit_report", "encrypted_archive", "notify", "recovery_journal", "recovery_key", "recovery_trust"),
+    *("schedule_info", "smoke_check"),
+]
+STEPS = ("restore", "dns")
 GUEST = "4f" * 32
 """A public key that is always the same, because results name keys in the order of their ids."""
 
@@ -122,6 +128,18 @@ def scheduling(story: Story) -> None:
     story.run("schedule_info", "bad_cron", {"schedule": [{"job": "backup", "cron": "61 2 * * *"}]})
 
 
+def asking(story: Story) -> None:
+    checks = [
+        {"name": "works", "command": ["true"]},
+        {"name": "fails", "command": ["false"]},
+        {"name": "closed", "tcp": {"host": "127.0.0.1", "port": 9}},
+    ]
+    story.run("smoke_check", "passed", {"checks": checks[:1]})
+    story.run("smoke_check", "failed", {"checks": checks})
+    story.run("smoke_check", "planned", {"checks": checks[:2]}, check=True)
+    story.run("smoke_check", "misspelt", {"checks": [{"htpp": {"url": "https://shop.example.com/"}}]})
+
+
 def notifying(story: Story) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -153,7 +171,42 @@ def reporting(story: Story) -> None:
     story.run("audit_report", "bad_period", {**options, "period": "2026-Q9"})
 
 
-CHAPTERS = (making_keys, trusting, archiving, scheduling, notifying, reporting)
+def recovering(story: Story) -> None:
+    (story.home / "sample").mkdir()
+    sample = SampleHost(story.home / "sample", now=datetime.datetime.now(datetime.UTC))
+    sample.back_up()
+    common = {
+        "application": "shop",
+        "store": {"url": f"file://{sample.home}/store"},
+        "keys": {"recovery_key_file": str(sample.key)},
+        "state_dir": str(sample.home / "state"),
+        **ASKED,
+    }
+    steps = [{"digest": "1", "hosts": ["db1"], "component": "main/shop", "id": each, "type": each} for each in STEPS]
+    plan = {"name": "data_loss", "digest": "2", "steps": steps}
+    opening = {**common, "state": "open", "plan": plan, "process": {"pid": os.getpid()}}
+    story.run("recovery_journal", "planned", opening, check=True)
+    began = {**opening, "reason": "db1 is dead", "replace": {"db1": "spare1"}, "forecast": {"restore": 60}}
+    opened = story.run("recovery_journal", "began", began)["recovery"]
+    run = {**common, "recovery_id": opened["id"], "run": opened["run"]}
+    story.run("recovery_journal", "step_planned", {**run, "state": "begin", "step": "restore"}, check=True)
+    story.run("recovery_journal", "step_began", {**run, "state": "begin", "step": "restore"})
+    ended = {"step": "restore", "result": "ok", "hosts": {"db1": "1 database"}, "facts": {"bytes": 2048}}
+    story.run("recovery_journal", "step_ended", {**run, **ended, "state": "end", "changed": True})
+    story.run("recovery_journal", "no_step", {**run, "state": "begin", "step": "restor"})
+    story.run("recovery_journal", "closed_early", {**run, "state": "close", "result": "ok"})
+    story.run("recovery_journal", "waits", {**run, "state": "waiting", "step": "dns", "text": "Open for writing?"})
+    story.run("recovery_journal", "left", {**run, "state": "leave", "result": "waiting"})
+    again = story.run("recovery_journal", "resumed", {**opening, "approve": ["dns"]})["recovery"]
+    story.run("recovery_journal", "overtaken", {**run, "state": "begin", "step": "dns"})
+    run["run"] = again["run"]
+    story.run("recovery_journal", "skipped", {**run, "state": "end", "step": "dns", "result": "skipped"})
+    story.run("recovery_journal", "closed", {**run, "state": "close", "result": "ok"})
+    story.run("recovery_journal", "finished", opening)
+    story.run("recovery_journal", "read", {**run, "state": "read"})
+
+
+CHAPTERS = (making_keys, trusting, archiving, scheduling, asking, notifying, reporting, recovering)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -147,10 +147,28 @@ class TooSmall(RecoveryError):
     exit_code = 12
 
 
+class CanaryMissed(RecoveryError):
+    """A fault that was planted on purpose passed unnoticed: what the validator says is worth nothing."""
+
+    exit_code = 14
+
+
 class Unhealthy(RecoveryError):
     """A check of the doctor is as bad as its caller accepts; `details["checks"]` holds all of them."""
 
     exit_code = 11
+
+
+class DnsError(RecoveryError):
+    """A DNS server could not be reached, refused, or does not answer what it should."""
+
+    exit_code = 13
+
+
+class CheckFailed(RecoveryError):
+    """The application does not answer as its checks expect; the result's `checks` say what came instead."""
+
+    exit_code = 15
 
 
 def rebuilt(record: Mapping[str, t.Any]) -> RecoveryError:

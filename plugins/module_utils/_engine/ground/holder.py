@@ -19,15 +19,16 @@ MACHINE = "/etc/machine-id"
 BOOT = "/proc/sys/kernel/random/boot_id"
 
 
-def stamp() -> dict[str, t.Any]:
-    """Return what names this process, for others to read."""
+def stamp(pid: int | None = None) -> dict[str, t.Any]:
+    """Return what names this process, or another one of this machine, for others to read."""
+    pid = os.getpid() if pid is None else pid
     return {
         "host": platform.node(),
         "machine": _first_line(MACHINE),
         "boot": _first_line(BOOT),
         "ids": _namespace(),
-        "pid": os.getpid(),
-        "started": _started(os.getpid()),
+        "pid": pid,
+        "started": _started(pid),
     }
 
 

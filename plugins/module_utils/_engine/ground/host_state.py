@@ -52,6 +52,13 @@ DATABASES = StateFile("databases.jsonl", "the databases of a server when it was 
 STATISTICS = StateFile("statistics.jsonl", "the figures of each backup, in which anomalies are detected")
 REREAD = StateFile("reread.jsonl", "the stored files that this host has verified since they were written")
 RESTORES = StateFile("restores.jsonl", "the restores that this host made")
+RECOVERIES = StateFile("recoveries/{application}/{recovery_id}.jsonl", "the events of a recovery that ran here")
+DRILLS = StateFile("drills/{application}/{recovery_id}.jsonl", "the events of a drill that ran here")
+RECOVERY_TRUST = StateFile(
+    "recoveries/{application}/trust/{serial}.json", "the trust file, for a recovery whose store cannot be reached"
+)
+OVERTAKEN = StateFile("overtaken.jsonl", "events of recoveries that count for nothing: another run was faster")
+RECOVERIES_LOCK = StateFile("recoveries.lock", "locked while a recovery is opened")
 STAGING_DATABASES = StateFile("staging_databases.jsonl", "the staging databases that restores created")
 NOTIFICATIONS = StateFile("notifications.json", "what was sent to each channel", "lifeboat-notifications/1")
 NOTIFICATIONS_LOCK = StateFile("notifications.lock", "locked while notifications are sent")
@@ -63,9 +70,10 @@ PAGE = StateFile("metrics/{application}.html", "the status page")
 
 SETTINGS = StateFile("host.json", "the settings of this host, for its own tools", "lifeboat-host/1")
 SCHEDULE = StateFile("schedule.json", "the jobs of this host", "lifeboat-schedule/1")
+SCHEDULE_OFF = StateFile("schedule.off", "there while the schedule of this host is off")
 LOAN = StateFile("loans/{run}.loan", "what is lent to a restore, locked while it is lent")
 LOAN_SOCKET = StateFile("loans/{run}.sock", "where a restore asks for what is lent")
 LOANS_LOCK = StateFile("loans/ledger.lock", "locked while something is lent or taken back")
 
-CONFIG = (SETTINGS, SCHEDULE, LOAN, LOAN_SOCKET, LOANS_LOCK)
+CONFIG = (SETTINGS, SCHEDULE, SCHEDULE_OFF, LOAN, LOAN_SOCKET, LOANS_LOCK)
 """What lies below `lifeboat_config_dir`; all else lies below `lifeboat_state_dir`."""

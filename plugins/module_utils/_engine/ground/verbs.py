@@ -122,6 +122,9 @@ UNPROVED = EventType(
 )
 """A restore test of a backup that has no proof, which says nothing of its data."""
 
+RECOVERY_STARTED = _warning("recovery_started", "recovery of {} STARTED")
+"""A run of a plan began, which the audit log counts among the work of recoveries."""
+
 TEST = EventType("test", "test message for {}")
 """Goes to every channel, whatever it listens to."""
 
@@ -194,6 +197,7 @@ VERBS = (
                 "databases": ("lifeboat_databases", options.names),
                 "backup": ("lifeboat_restore_from", options.text),
                 "parallel": _JOBS,
+                "canaries": ("lifeboat_validate_canaries", options.yes_or_no),
             },
             root=True,  # the scratch cluster runs as another user, in namespaces of its own
         ),
@@ -277,9 +281,10 @@ VERBS = (
     Verb(
         operation="recovery",
         on_request=True,
+        facts=("recovery",),
         done=_warning("recovery_finished", "recovery of {} finished"),
         failed=_critical("recovery_failed", "recovery of {} FAILED", "Fix the cause and run it again; it resumes."),
-        others=(_warning("recovery_started", "recovery of {} STARTED"),),
+        others=(RECOVERY_STARTED,),
     ),
     Verb(
         play="doctor",

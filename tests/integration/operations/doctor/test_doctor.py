@@ -61,6 +61,12 @@ NOW = datetime.datetime.now(datetime.UTC)
 NOBODY = 2**22 + 1
 """The number of no process: the kernel gives none so large."""
 
+RIGHTS = """
+CREATE ROLE {0} LOGIN BYPASSRLS; GRANT pg_read_all_data, pg_read_all_settings TO {0};
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules(), pg_catalog.pg_show_all_file_settings() TO {0};
+GRANT SELECT ON pg_catalog.pg_hba_file_rules, pg_catalog.pg_file_settings TO {0}
+"""
+
 SQL = "CREATE TABLE public.notes AS SELECT i AS id, repeat('x', 50) AS body FROM generate_series(1, 500) i"
 
 
@@ -75,7 +81,7 @@ def place(cluster: ClusterFactory, database: DatabaseFactory, tmp_path: Path) ->
 def reader(place: fault_fixtures.Fixture) -> Iterator[str]:
     """Yield a role with the rights that role `host` gives."""
     name = f"reader_{secrets.token_hex(4)}"
-    place.server.execute(f"CREATE ROLE {name} LOGIN BYPASSRLS; GRANT pg_read_all_data TO {name}")
+    place.server.execute(RIGHTS.format(name))
     yield name
     place.server.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
@@ -143,7 +149,7 @@ def test_a_host_in_order_passes_every_check_and_changes_nothing_but_what_it_reme
     assert set(found) >= {
         *("configuration", "libraries", "key_files", "state", "connection", "rights", "programs", "leftovers", "store"),
         *("trust", "signer", "recipients", "backup_age", "restore_tested_age", "anomalies", "last_runs", "audit_log"),
-        *("schedule", "store_space", "scratch_space"),
+        *("schedule", "store_space", "scratch_space", "server_record"),
     }
     after = sorted(path for path in place.home.rglob("*"))
     assert [path for path in after if path not in before] == [place.home / "state" / "databases.jsonl"]

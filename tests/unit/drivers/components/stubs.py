@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
     Comparison,
     Figures,
     Parent,
+    Planting,
     Run,
     Scope,
     Stored,
@@ -62,6 +63,9 @@ class Filled:
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
         return {"name": check.name, "passed": True, "found": timeout, "wanted": check.expect}
+
+    def plantings(self) -> Iterator[Planting]:
+        return iter(())
 
 
 @dataclasses.dataclass

@@ -25,6 +25,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground i
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
     Busy,
+    CanaryMissed,
     NotFound,
     ProofMismatch,
     RecoveryError,
@@ -44,7 +45,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.verify import verification
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import judging
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import reread
-from values import Values
+from values import Values, ValuesPlace
 
 if t.TYPE_CHECKING:
     from sample_host import SampleHost
@@ -301,6 +302,29 @@ def test_what_a_backup_needs_stays_announced_while_it_is_proved(chained: Shop, m
     monkeypatch.setattr(validation.readings, "announced", and_note)
     chained.validate()
     assert len(announced) == 2
+
+
+def test_canaries_are_planted_in_whatever_a_component_offers(chained: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chained.validate().facts["validation"]["canaries"] is None
+    done = chained.validate(canaries=True)
+    told = done.facts["validation"]["canaries"]
+    assert (told["planted"], told["found"], told["missed"]) == (7, 7, [])
+    assert told["skipped"] == [{"name": "changed_owner", "reason": "Values have no owner."}]
+    assert "7 of 7 canaries found, 1 skipped" in done.facts["summary"]
+    marks = sorted(chained.sample.home.rglob("restore_tested-*.json"))
+    monkeypatch.setattr(ValuesPlace, "compare", lambda _place: base.Comparison())
+    with pytest.raises(CanaryMissed, match="lost_value in coffee differs, and 1 more") as caught:
+        chained.validate(canaries=True)
+    assert t.cast("t.Any", caught.value.details["validation"])["passed"] is False
+    assert sorted(chained.sample.home.rglob("restore_tested-*.json")) == marks
+
+
+def test_no_canary_is_planted_in_what_failed_already(chained: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ValuesPlace, "compare", lambda _place: base.Comparison(("tea differs",)))
+    monkeypatch.setattr(ValuesPlace, "plantings", lambda _place: pytest.fail("nothing may be planted"))
+    with pytest.raises(ProofMismatch) as caught:
+        chained.validate(canaries=True)
+    assert t.cast("t.Any", caught.value.details["validation"])["canaries"] is None
 
 
 def test_what_stands_on_another_backup_is_the_latest_all_the_same(chained: Shop) -> None:

@@ -105,6 +105,13 @@ class ValuesPlace:
         found = read(self.directory).get(check.query)
         return {"name": check.name, "passed": found == check.expect, "found": found, "wanted": check.expect}
 
+    def plantings(self) -> t.Iterator[base.Planting]:
+        names = sorted(read(self.directory))
+        for canary, name in zip(("lost_value", "changed_value"), names, strict=False):
+            (self.directory / name).unlink() if canary == "lost_value" else (self.directory / name).write_text("0")
+            yield base.Planting(canary, f"{name} differs")
+        yield base.Planting("changed_owner", reason="Values have no owner.")
+
 
 @dataclasses.dataclass
 class ValuesPlan:

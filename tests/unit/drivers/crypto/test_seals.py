@@ -52,8 +52,8 @@ def test_every_truncation_is_refused(recovery: keys.RecoveryKey) -> None:
             seals.open_record("mark", envelope[:length], [recovery.root.public])
 
 
-@pytest.mark.parametrize("kind", ["manifest", "trust", "mark"])
-@pytest.mark.parametrize("other", ["manifest", "trust", "mark", "lbx-head"])
+@pytest.mark.parametrize("kind", ["manifest", "trust", "mark", "recovery"])
+@pytest.mark.parametrize("other", ["manifest", "trust", "mark", "recovery", "lbx-head"])
 def test_a_record_of_one_kind_is_none_of_another(recovery: keys.RecoveryKey, kind: str, other: str) -> None:
     if kind == other:
         return

@@ -108,5 +108,6 @@ def test_a_seed_gives_the_listed_keys(name: str) -> None:
 def test_every_published_file_is_used() -> None:
     used = {part[0] for case in INDEX["files"] for part in case["parts"]}
     used |= {record["file"] for kind in ("records", "manifests") for record in INDEX[kind]}
+    used |= {file for recovery in INDEX["recoveries"] for file in recovery["files"]}
     used |= {file for case in INDEX["files"] for kind in ("handovers", "side_wraps") for file in case.get(kind, [])}
     assert used | {"index.json"} == {path.name for path in VECTORS.iterdir() if path.suffix in {".lbx", ".json"}}

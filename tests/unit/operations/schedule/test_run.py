@@ -171,6 +171,17 @@ def test_a_second_run_of_a_job_ends_at_once_and_is_logged(host: Host, held: t.Ca
     assert "nightly did not run: The job nightly is still running" in host.log()[-1]
 
 
+def test_no_job_runs_while_the_schedule_is_off(host: Host) -> None:
+    off = host.root / "etc/schedule.off"
+    off.touch()
+    status, _out, err = host.run()
+    assert status == 9
+    assert f"The schedule of this host is off. Undo the isolation of this host, or remove {off}." in err
+    assert "nightly did not run: The schedule of this host is off." in host.log()[-1]
+    off.unlink()
+    assert host.run() == (0, "", "")
+
+
 def test_another_job_of_the_kind_is_waited_for(host: Host, held: t.Any) -> None:
     held("kind-backup")
     program = host.start()

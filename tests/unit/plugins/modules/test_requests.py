@@ -27,7 +27,7 @@ NEEDED = {
     "backup_verify": (("repository",), {}),
     "pg_backup": ((*DATABASE, "anomalies", "dumping"), {"login_db": "shop"}),
     "pg_restore": ((*DATABASE, "anomalies"), {"database": "shop"}),
-    "restore_validate": (DATABASE, {"database": "shop"}),
+    "restore_validate": ((*DATABASE, "checking"), {"database": "shop"}),
     "store_retention": (("repository", "retention"), {"policy": {"daily": 7}}),
 }
 
@@ -87,6 +87,7 @@ def test_the_repository_is_handed_on(name):
         ("restore_validate", "check_timeout", "5m", "check_timeout", 300),
         ("restore_validate", "timeout", "2h", "timeout", 7200),
         ("restore_validate", "timeout", "0", "timeout", 0),
+        ("restore_validate", "canaries", "yes", "canaries", True),
         ("backup_verify", "sample", "10", "sample", 10),
         ("backup_info", "query", "[0]", "query", "[0]"),
         ("backup_mark", "kind", "hold", "kind", "hold"),

@@ -90,6 +90,12 @@ def test_a_pin_or_a_hold_is_no_deletion(log):
     assert body(notice)["type"] == "mark_event"
 
 
+@pytest.mark.parametrize(("state", "event"), [("open", "recovery_started"), ("close", "recovery_finished")])
+def test_a_recovery_is_told_when_it_begins_and_when_it_ends(log, state, event):
+    notice = notification.from_entry(log.add("recovery", facts={"state": state, "changed": True}))
+    assert (notice.event, notice.severity) == (event, "warning")
+
+
 def test_what_changed_nothing_is_no_news_except_a_test(log):
     unchanged = {"facts": {"changed": False}}
     assert notification.from_entry(log.add("backup", **unchanged)) is None

@@ -228,7 +228,7 @@ def test_a_listing_beside_retention_reports_nothing_wrong(sample_store, old, mon
 
 def test_verify_says_what_was_let_go_while_it_ran(sample_store, old, monkeypatch):
     """The files of the test's backups are no real ones; what is wrong with those that stay is another matter."""
-    read, problems = verification._read, []
+    read, problems = verification.damage_of, []
 
     def beside(backup, file, level, note):
         if not problems:
@@ -237,7 +237,7 @@ def test_verify_says_what_was_let_go_while_it_ran(sample_store, old, monkeypatch
         problems.append((backup.manifest.backup_id, found))
         return [] if backup.manifest.backup_id != old else found
 
-    monkeypatch.setattr(verification, "_read", beside)
+    monkeypatch.setattr(verification, "damage_of", beside)
     done = verification.verify(verification.VerifyRequest(sample_store.settings), sample_store.world())
     assert [found for identity, found in problems if identity == old and found]
     assert done.facts["expired"] == [old]
@@ -247,13 +247,13 @@ def test_verify_says_what_was_let_go_while_it_ran(sample_store, old, monkeypatch
 
 
 def test_verify_of_what_is_all_gone_is_no_success(sample_store, old, monkeypatch):
-    read = verification._read
+    read = verification.damage_of
 
     def beside(*given):
         pruned(sample_store)
         return read(*given)
 
-    monkeypatch.setattr(verification, "_read", beside)
+    monkeypatch.setattr(verification, "damage_of", beside)
     request = verification.VerifyRequest(sample_store.settings, "main", "shop", old)
     with pytest.raises(NotFound, match="Retention deleted"):
         verification.verify(request, sample_store.world())

@@ -120,6 +120,18 @@ class Check:
     minimum: float | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Planting:
+    """
+    A fault that was planted as the canary of this name: a difference has to name `what`. Where that is empty nothing
+    was planted, for `reason`.
+    """
+
+    canary: str
+    what: str = ""
+    reason: str = ""
+
+
 class Place(t.Protocol):
     """
     Something that was filled from a backup. `contents` says in a few words what it holds if it is as it was, `warnings`
@@ -136,10 +148,16 @@ class Place(t.Protocol):
 
 
 class Answering(Place, t.Protocol):
-    """A place that answers questions too."""
+    """A place of a trial: it answers questions too, and takes canaries."""
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
         """Return `name passed found wanted`, and `error` where it failed; `timeout` is in seconds."""
+
+    def plantings(self) -> Iterator[Planting]:
+        """
+        Plant one fault after the other, once the place was found to be as it was. Each is there when it is yielded, and
+        stays, so that `compare` shows it beside the earlier ones. Only a place that is gone afterwards has any.
+        """
 
 
 Rights = t.Callable[[], contextlib.AbstractContextManager[bool]]

@@ -46,7 +46,7 @@ def kid(type_: str, public: bytes) -> str:
 
 
 def pae(type_: str, body: bytes) -> bytes:
-    """Return DSSE v1's pre-authentication encoding of a body of type `lbx-head`, `manifest`, `trust` or `mark`."""
+    """Return DSSE v1's pre-authentication encoding of a body of type such as `lbx-head`, `manifest` or `recovery`."""
     name = payload_type(type_).encode("ascii")
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(body), body)
 

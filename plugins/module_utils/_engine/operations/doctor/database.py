@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ...drivers.components.postgres import connection, grants, locks, server, snapshot, staging_database
+from ...drivers.components.postgres import connection, grants, locks, server, server_record, snapshot, staging_database
 from ...drivers.components.postgres.accepted import accepts
 from ...drivers.components.postgres.staging_records import StagingRecords
 from ...ground.errors import DatabaseError, RecoveryError
@@ -30,7 +30,9 @@ def examine(case: Case) -> Iterator[Check]:
     try:
         with contextlib.closing(connection.connect_server(login, read_only=True)) as session:
             facts = server.inspect(session)
+            lacking = server_record.missing(session)
         yield _identity(facts)
+        yield _recorded(lacking)
         wanted = DiscoveryRequest(
             login,
             include=case.request.databases,
@@ -90,6 +92,18 @@ def _identity(facts: ServerInfo) -> Check:
             **told,
         )
     return ok("connection", f"{said}.", **told)
+
+
+def _recorded(lacking: list[str]) -> Check:
+    """Say whether backups hold what a server needs that takes this one's place."""
+    if lacking:
+        return warning(
+            "server_record",
+            f"Backups do not record all that a replacement of this server needs: its {', '.join(lacking)}.",
+            server_record.REMEDY,
+            missing=lacking,
+        )
+    return ok("server_record", "Backups record the settings and the access rules of this server.")
 
 
 def _programs(facts: ServerInfo, programs: Programs) -> Check:

@@ -174,7 +174,7 @@ _FIRST = frozenset({"configuration", "connection", "databases", "store"})
 """What fails so that other checks cannot be made."""
 
 _HOST = frozenset({"key_files", "leftovers", "libraries", "state"})
-_DATABASE = frozenset({"connection", "databases", "leftovers", "programs", "rights"})
+_DATABASE = frozenset({"connection", "databases", "leftovers", "programs", "rights", "server_record"})
 _STORE = frozenset({"catalogue", "clock", "store"})
 _KEYS = frozenset({"recipients", "signer", "trust"})
 _AGES = frozenset({"anomalies", "backup_age", "restore_tested_age"})

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import typing as t
 
-from ...ground.errors import MissingLibrary, StoreError, UsageError
+from ...ground.errors import MissingLibrary, UsageError
 from ...ground.model import Outcome
 from ...records.anomalies import assessment, judging
-from ...records.anomalies.backup_figures import Statistics
 from ...records.repository import catalogue, choosing, newer, protection
 from ...records.repository import names as repository
 from ...records.repository.inventory import Inventories
@@ -24,7 +22,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from ...ground.model import World
-    from ...records.audit.log import Entry
 
 try:
     import jmespath
@@ -65,7 +62,8 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
     opened = catalogue.open_repository(request.repository, world)
     backups = _chosen(request, opened)
     passed = newer.notice(opened, backups, request.as_of)
-    known = _known(request, opened, backups, world)
+    settings, keep = request.repository, not world.dry_run
+    known = assessment.known(settings, opened, backups, request.thresholds, world.now(), keep=keep)
     every = {one.backup_id: _row(backup, one) for backup, one in zip(backups, known, strict=True)}
     protected = protection.of(known)
     newest = {name: every[one.newest.backup_id] for name, one in protected.items() if one.newest}
@@ -96,19 +94,6 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
 def _chosen(request: ListRequest, opened: catalogue.Repository) -> list[catalogue.Backup]:
     backups = opened.backups(repository.place(request.cluster, request.database))
     return [backup for backup in backups if choosing.is_before(backup.manifest.finished, request.as_of)]
-
-
-def _known(
-    request: ListRequest, opened: catalogue.Repository, backups: list[catalogue.Backup], world: World
-) -> list[protection.KnownBackup]:
-    settings = request.repository
-    memory = Statistics(settings.state_dir, settings.place)
-    found = assessment.assess(opened, backups, memory, request.thresholds, keep=not world.dry_run)
-    said = opened.marks(kinds=repository.PROTECTING_MARKS) if backups else {}
-    runs: list[Entry] = []
-    with contextlib.suppress(StoreError):  # another user's log: the marks have to do
-        runs = protection.read_runs(settings.state_dir, opened.application, world.now())
-    return protection.stored(backups, said, runs, found)
 
 
 def _missing(

@@ -132,8 +132,9 @@ class Run:
     stopped_by: int = 0
 
     def run(self) -> int:
-        """Run the job and give the exit status. Raise Busy when another run stands in the way."""
+        """Run the job and give the exit status. Raise Busy when another run is in the way, or all is off."""
         try:
+            jobs.check_on(self.config_dir)
             # What a killed program left half removed there must not be all that is heard of the job.
             place = tempfile.TemporaryDirectory(prefix="lifeboat-run-", ignore_cleanup_errors=True)
             with self._alone() as locks, place as scratch:

@@ -26,6 +26,7 @@ from ...records.repository.stored_backup import chain
 from ..mark import marking
 from ..restore.read_progress import expect, tracked
 from ..restore.restore import require_kind
+from . import canaries
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ class ValidateRequest:
     """
     Which backup to prove, and where; `name` are the two parts of the component's name.
 
-    Each of the `checks` has `check_timeout` seconds.
+    Each of the `checks` has `check_timeout` seconds. With `canaries`, faults are planted once everything is right.
     """
 
     repository: catalogue.RepositorySettings
@@ -49,11 +50,12 @@ class ValidateRequest:
     backup: str = "latest"
     checks: tuple[Check, ...] = ()
     check_timeout: float = 60.0
+    canaries: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that a validation saw. `proof` is the level."""
+    """Everything that a validation saw. `proof` is the level, `canaries` None where none were asked for."""
 
     backup_id: str
     component: str
@@ -65,6 +67,7 @@ class Findings:
     checks: tuple[dict[str, t.Any], ...]
     differences: tuple[str, ...]
     notes: tuple[str, ...]
+    canaries: Mapping[str, t.Any] | None = None
 
 
 def validate(request: ValidateRequest, world: World) -> Outcome:
@@ -72,8 +75,8 @@ def validate(request: ValidateRequest, world: World) -> Outcome:
     Prove the backup that `request` names.
 
     Raise ProofMismatch when anything differs or a check fails (`details["validation"]` has the whole result), Tampered
-    when a stored byte is not as signed, NotFound when retention let the backup go meanwhile, and what the trial
-    raises when it cannot be tried.
+    when a stored byte is not as signed, CanaryMissed when a planted fault passed unnoticed, NotFound when retention let
+    the backup go meanwhile, and what the trial raises when it cannot be tried.
     """
     opened = catalogue.open_repository(request.repository, world)
     chosen = newer.choose(opened, repository.component(*request.name), request.backup, world.now())
@@ -90,7 +93,8 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
     require_kind(chain, trial.kinds)
     if world.dry_run:
         trial.require(chain, world)
-        said = f"Would compare {record.backup_id} with its proof in {trial.where}."
+        planting = ", and plant canaries" if request.canaries else ""
+        said = f"Would compare {record.backup_id} with its proof in {trial.where}{planting}."
         return Outcome(False, {"summary": said})
     directory = status_directory(request.repository.state_dir, world)
     progress = Progress(directory, "validate", record.component, world.now)
@@ -105,6 +109,8 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
                 found = place.compare()
                 answers = _answers(request, place, run)
                 contents, warnings = place.contents, place.warnings
+                right = not found.differences and all(answer["passed"] for answer in answers)
+                told = _canaries(chain[-1], place, run) if request.canaries and right else None
         finally:
             _remember(request, chain, stored)
         findings = Findings(
@@ -118,6 +124,7 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
             checks=answers,
             differences=found.differences[:100],
             notes=(*warnings, *found.notes),
+            canaries=told,
         )
         return outcome(findings, contents)
 
@@ -135,6 +142,11 @@ def _answers(request: ValidateRequest, place: Answering, run: Run) -> tuple[dict
         return ()
     with run.phases("checks"):
         return tuple(place.ask(check, request.check_timeout) for check in request.checks)
+
+
+def _canaries(backup: catalogue.Backup, place: Answering, run: Run) -> dict[str, t.Any]:
+    with run.phases("canaries"):
+        return canaries.facts(canaries.release(backup, place, run.world))
 
 
 def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.Backup]) -> Outcome:
@@ -155,8 +167,9 @@ def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.B
     result = done.facts["validation"]
     marked, problem = False, ""
     if result["proof"] != "none":
+        seen = f", {canaries.said(result['canaries'])}" if result["canaries"] else ""
         marked, problem = marking.record_restore_test(
-            backup, f"restored, {result['mode']}, proof {result['proof']}", world
+            backup, f"restored, {result['mode']}, proof {result['proof']}{seen}", world
         )
     warnings = (*done.warnings, problem) if problem else done.warnings
     return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
@@ -166,11 +179,13 @@ def outcome(findings: Findings, contents: str) -> Outcome:
     """
     Return the result of a success, in which all the `contents` are there.
 
-    Raise ProofMismatch, the result in its details, for a failure.
+    Raise ProofMismatch, the result in its details, for a failure, and CanaryMissed where a canary was not found.
     """
     first = findings.differences[0] if findings.differences else None
     failed = [check for check in findings.checks if not check["passed"]]
-    result = {**dataclasses.asdict(findings), "passed": first is None and not failed, "first_difference": first}
+    missed = findings.canaries["missed"] if findings.canaries else ()
+    passed = first is None and not failed and not missed
+    result = {**dataclasses.asdict(findings), "passed": passed, "first_difference": first}
     if first is not None:
         raise ProofMismatch(
             f"The data restored from backup {findings.backup_id} differs from the source: {first}.",
@@ -186,11 +201,14 @@ def outcome(findings: Findings, contents: str) -> Outcome:
             validation=result,
             first_difference=None,
         ).naming(said, failed[0]["name"])
+    if missed:
+        raise canaries.unnoticed(missed, result)
     compared = f"{contents} are identical to the source (proof {findings.proof})"
     if findings.proof == "none":
         compared = "it has no proof, so nothing was compared"
+    seen = f"{canaries.said(findings.canaries)}, " if findings.canaries else ""
     summary = (
-        f"{findings.backup_id} restores: {compared}, {len(findings.checks)} checks passed, "
+        f"{findings.backup_id} restores: {compared}, {len(findings.checks)} checks passed, {seen}"
         f"{units.human_duration(findings.seconds)}."
     )
     facts = {"validation": result, "summary": summary}

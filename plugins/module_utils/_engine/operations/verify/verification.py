@@ -106,7 +106,7 @@ def _read_all(picked: list[tuple[catalogue.Backup, File]], level: str, progress:
     for backup, file in picked:
         member = progress.member(file.name)
         try:
-            damage = _read(backup, file, level, member.note)
+            damage = damage_of(backup, file, level, member.note)
         except StoreError as exc:
             found.unread[file.name] = exc
             damage = None
@@ -214,7 +214,9 @@ def _sample(files: list[tuple[catalogue.Backup, File]], percent: int, day: str) 
     return sorted(files, key=rank)[:wanted]
 
 
-def _read(backup: catalogue.Backup, file: File, level: str, note: Callable[[int], None]) -> str | None:
+def damage_of(
+    backup: catalogue.Backup, file: File, level: str, note: Callable[[int], None] = lambda _count: None
+) -> str | None:
     """Read one file. Return what is wrong with it; raise StoreError when that cannot be known."""
     stored = counted(backup.store.get(file.name), note)
     try:

@@ -14,9 +14,10 @@ import functools
 import typing as t
 
 from ...drivers.components import kinds
-from ...ground.errors import RecoveryError, Tampered
+from ...ground.errors import RecoveryError, StoreError, Tampered
 from ...ground.workers import at_once
 from ..repository import catalogue, protection
+from ..repository import names as repository
 from ..repository.receipts import Receipts
 from . import judging
 from .backup_figures import Statistics, of
@@ -53,6 +54,24 @@ def assess(
     newest = {record.backup_id for window in windows for record in window}
     judged = [backup for backup in backups if backup.manifest.backup_id in newest]
     return judging.judged(_figures(opened, judged, memory, keep=keep), wanted)
+
+
+def known(
+    settings: catalogue.RepositorySettings,
+    opened: catalogue.Repository,
+    backups: Sequence[catalogue.Backup],
+    wanted: Thresholds,
+    now: datetime.datetime,
+    *,
+    keep: bool = True,
+) -> list[KnownBackup]:
+    """Return what is known of each of these backups: from the store, from its marks, and from what ran on this host."""
+    found = assess(opened, backups, Statistics(settings.state_dir, settings.place), wanted, keep=keep)
+    said = opened.marks(kinds=repository.PROTECTING_MARKS) if backups else {}
+    runs: list[Entry] = []
+    with contextlib.suppress(StoreError):  # another user's log: the marks have to do
+        runs = protection.read_runs(settings.state_dir, opened.application, now)
+    return protection.stored(backups, said, runs, found)
 
 
 def note(memory: Statistics, record: Manifest, figures: Figures, wanted: Thresholds) -> tuple[list[str], list[str]]:

@@ -97,6 +97,8 @@ def from_entry(entry: audit.Entry) -> Notification | None:
         return None
     if verbs.MARK_CHANGED in verb.others and entry.result == "ok" and entry.facts.get("kind") in repository.SET_MARKS:
         event = verbs.MARK_CHANGED
+    if verbs.RECOVERY_STARTED in verb.others and entry.result == "ok" and entry.facts.get("state") == "open":
+        event = verbs.RECOVERY_STARTED
     if verbs.UNPROVED in verb.others and entry.result == "ok":
         event = event if protection.test_result(entry.operation, entry.result, entry.facts) else verbs.UNPROVED
     return Notification(

@@ -12,6 +12,7 @@ Every object name of a repository, in one place. These names are signed into the
     <application>/marks/<backup_id>/reading-<token>.json    who reads it at this moment
     <application>/locks/<what>.json                         who is at work on all of them
     <application>/canary/immutability                       what is attacked to prove that the rest cannot be deleted
+    <application>/recoveries/<recovery_id>/00000001.lbx     an event of a recovery; of a drill, below drills/
     <application>/trust/<serial>.json   <application>/keys/…
 """
 
@@ -36,6 +37,13 @@ MARK_KINDS = (*PROTECTING_MARKS, "expired")
 _MARK = re.compile(rf"({'|'.join(MARK_KINDS)})-([0-9a-f]{{16}})\.json")
 
 _READING = re.compile(r"reading-[0-9a-f]{16}\.json")
+
+RECOVERY_ID = re.compile(r"recovery-\d{8}T\d{6}Z-[0-9a-f]{16}")
+
+RECOVERIES = {"recover": "recoveries", "drill": "drills"}
+"""Where the events of each kind of run lie: a drill is never taken for a recovery."""
+
+_EVENT = re.compile(r"[0-9]{8}\.lbx")
 
 _APPLICATION = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -197,6 +205,27 @@ def canary(application: str) -> str:
 def lock(application: str, what: str) -> str:
     """Return the name of the lock of those who do `what`."""
     return f"{application}/locks/{what}.json"
+
+
+def recovery_id(at: datetime, token: str) -> str:
+    """Return the id of a recovery begun `at` (UTC); `token` is 16 random hex digits. Ids sort by time."""
+    return f"recovery-{at:%Y%m%dT%H%M%SZ}-{token}"
+
+
+def events(application: str, mode: str, identity: str = "") -> str:
+    """Return the prefix of the events of one recovery, or of all that were run in this mode."""
+    return f"{application}/{RECOVERIES[mode]}/" + (f"{identity}/" if identity else "")
+
+
+def event(application: str, mode: str, identity: str, number: int) -> str:
+    """Return the name of an event."""
+    return f"{events(application, mode, identity)}{number:08d}.lbx"
+
+
+def parse_event(application: str, mode: str, name: str) -> tuple[str, int] | None:
+    """Return the recovery and the number of an event's name, or None when the name is none of ours."""
+    identity, _slash, last = name.removeprefix(events(application, mode)).partition("/")
+    return (identity, int(last[:8])) if _EVENT.fullmatch(last) and RECOVERY_ID.fullmatch(identity) else None
 
 
 def parts(application: str) -> tuple[str, ...]:

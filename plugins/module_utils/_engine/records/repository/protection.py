@@ -56,9 +56,9 @@ class KnownBackup:
     """
     A backup, and what is known of it. Sizes are bytes; `rows` and `seconds` are None when nobody here knows.
 
-    `restore_tested_at` is when it was last restored and compared with its proof; `unread` counts its `files` that were
-    never read again, None where nobody here knows. It stays until `expires` at least; None when that is no date, or no
-    policy is known.
+    `restore_tested_at` is when it was last restored and compared with its proof; it is `refuted` when its last such
+    test failed. `unread` counts its `files` that were never read again, None where nobody here knows. It stays until
+    `expires` at least; None when that is no date, or no policy is known.
     """
 
     component: str
@@ -76,6 +76,7 @@ class KnownBackup:
     files: int | None = None
     unread: int | None = None
     restore_tested_at: datetime.datetime | None = None
+    refuted: bool = False
     pinned: bool = False
     held: bool = False
     suspicions: tuple[Suspicion, ...] = ()
@@ -195,13 +196,15 @@ def stored(
             parents=tuple(parent.backup_id for parent in record.parents),
             seconds=record.seconds,
             files=len(record.files),
-            restore_tested_at=_tested(tests.get(record.backup_id), marks.restore_test(backup.manifest_sha256)),
+            restore_tested_at=word.at if word and word.passed else None,
+            refuted=bool(word and not word.passed),
             pinned=marks.pinned,
             held=marks.held,
             suspicions=suspicions.get(record.backup_id, ()),
         )
         for backup in backups
         for record, marks in [(backup.manifest, said.get(backup.manifest.backup_id, NO_MARKS))]
+        for word in [_last(tests.get(record.backup_id), marks.restore_test(backup.manifest_sha256))]
     ]
 
 
@@ -214,10 +217,12 @@ def remembered(
         KnownBackup(
             **{name: getattr(receipt, name) for name in _SHARED},
             finished=receipt.at,
-            restore_tested_at=_tested(tests.get(receipt.backup_id)),
+            restore_tested_at=word.at if word and word.passed else None,
+            refuted=bool(word and not word.passed),
             suspicions=suspicions.get(receipt.backup_id, ()),
         )
         for receipt in receipts.believed(application, None, now)
+        for word in [tests.get(receipt.backup_id)]
     ]
 
 
@@ -267,10 +272,9 @@ def test_result(operation: str, result: str, facts: Mapping[str, t.Any]) -> bool
     return False if differs or facts.get("error") == "Tampered" else None
 
 
-def _tested(*said: Word | None) -> datetime.datetime | None:
-    """Return when a backup was restored and compared, unless a later test failed."""
-    last = max(filter(None, said), key=lambda word: word.at, default=None)
-    return last.at if last and last.passed else None
+def _last(*said: Word | None) -> Word | None:
+    """Return the last word on a backup."""
+    return max(filter(None, said), key=lambda word: word.at, default=None)
 
 
 def last_runs(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:

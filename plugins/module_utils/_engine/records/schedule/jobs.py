@@ -18,8 +18,8 @@ import re
 import typing as t
 
 from ...ground import disk
-from ...ground.errors import RecoveryError, UsageError
-from ...ground.host_state import SCHEDULE
+from ...ground.errors import Busy, RecoveryError, UsageError
+from ...ground.host_state import SCHEDULE, SCHEDULE_OFF
 from ...ground.units import parse_zone
 from ...ground.verbs import JOBS
 from . import cron as schedule
@@ -133,6 +133,15 @@ def read(config_dir: str) -> Schedule:
             "Run playbook lifeboat.recovery.install for this host, which writes it.",
             path=path,
         ) from exc
+
+
+def check_on(config_dir: str) -> None:
+    """Raise Busy while the schedule of a host is off, as on one that is isolated."""
+    path = SCHEDULE_OFF.path(config_dir)
+    if os.path.lexists(path):
+        raise Busy(
+            "The schedule of this host is off.", f"Undo the isolation of this host, or remove {path}.", path=path
+        )
 
 
 def written(config_dir: str) -> datetime.datetime:

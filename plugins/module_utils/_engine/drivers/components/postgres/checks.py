@@ -82,11 +82,14 @@ def run(connection: Connection, check: Check, *, timeout: float) -> dict[str, t.
         if exc.details.get("sqlstate") == _CANCELED:
             error = f"It took longer than check_timeout ({human_duration(timeout)}), or was canceled."
         return {**result, "passed": False, "found": None, "error": error}
+    return {**result, "passed": fits(check, found), "found": found}
+
+
+def fits(check: Check, found: t.Any) -> bool:
+    """Whether an answer is the one that is expected."""
     if check.minimum is not None:
-        passed = isinstance(found, int | float) and not isinstance(found, bool) and found >= check.minimum
-    else:
-        passed = found == check.expect or (isinstance(check.expect, str) and str(found) == check.expect)
-    return {**result, "passed": passed, "found": found}
+        return isinstance(found, int | float) and not isinstance(found, bool) and found >= check.minimum
+    return bool(found == check.expect) or (isinstance(check.expect, str) and str(found) == check.expect)
 
 
 def _ask(connection: Connection, check: Check, timeout: float) -> t.Any:
@@ -97,6 +100,11 @@ def _ask(connection: Connection, check: Check, timeout: float) -> t.Any:
         found = rows(connection, check.query)
     finally:
         execute(connection, "ROLLBACK")
+    return answer(found)
+
+
+def answer(found: t.Iterable[t.Iterable[t.Any]]) -> t.Any:
+    """Return what a query gave as JSON and YAML know it: the value where it gave one, else rows."""
     plain = [[_plain(value) for value in row] for row in found]
     return plain[0][0] if len(plain) == 1 and len(plain[0]) == 1 else plain
 

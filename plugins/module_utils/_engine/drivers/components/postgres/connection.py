@@ -47,6 +47,7 @@ __all__ = [
     "quote_identifier",
     "quote_literal",
     "rows",
+    "single",
 ]
 
 try:
@@ -152,6 +153,14 @@ def execute(connection: Connection, statement: str) -> None:
     with explained("running a statement"):
         raw = _is_raw(connection)
         connection.execute(statement.encode("utf-8", "surrogateescape") if raw else statement)
+
+
+def single(connection: Connection, statement: str) -> list[tuple[t.Any, ...]]:
+    """Run one statement, of which others wrote the text; return its rows, if it has any. Errors as in `explained`."""
+    with explained("running a statement"):
+        # Binary, because PostgreSQL then takes no second statement, such as a COMMIT.
+        cursor = connection.execute(statement, binary=True)
+        return cursor.fetchall() if cursor.description else []
 
 
 def restricted(connection: Connection) -> bool:

@@ -15,14 +15,15 @@ from ..base import Comparison
 from . import checks, failed_objects, proof, wording
 from .connection import connect
 from .differences import major
+from .plantings import none
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ....ground.progress import Phases
-    from ..base import Check
+    from ..base import Check, Planting
     from .connection import Connection, Login
-    from .differences import Difference, Record
+    from .differences import Difference, Name, Record
     from .layout import BackupContents
     from .wording import Empty
 
@@ -57,30 +58,53 @@ class DatabasePlace:
         self._phases = phases
         self._told = told
         self._opened = contextlib.ExitStack()
+        self._proved: Record | None = None
 
     def compare(self) -> Comparison:
         """Take the proof again and compare it; what only PostgreSQL words otherwise is no difference."""
-        before = self._backup.detail["proof"]
-        refused = tuple(
+        if self._source["level"] == "none":
+            return Comparison(tuple(map(str, self._refused)), (NO_PROOF,))
+        with self._phases("proof") if self._phases else contextlib.nullcontext():
+            self._proved = self._take()
+            return self._compared(self._proved)
+
+    def _take(self, known: Record | None = None, changed: Collection[Name] = ()) -> Record:
+        like = self._source
+        level, partial = like["level"], bool(like.get("partial"))
+        return proof.take(
+            self.login, self.database, None, level, like=like, partial=partial, known=known, changed=changed
+        )
+
+    def _compared(self, after: Record) -> Comparison:
+        before = self._source
+        found = proof.compare(before, after, ignored_kinds=self._ignored)
+        again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
+        found = [each for each in proof.excuse(found, again) if not failed_objects.excuses(self._lost, each)]
+        differences = (*self._refused, *(each for each in found if not each.note))
+        said = (*self._told, *told(found, before, after))
+        return Comparison(tuple(map(str, differences)), said, tuple(_parts(before, after)))
+
+    @property
+    def _source(self) -> Record:
+        """The proof that was taken with the backup."""
+        found: Record = self._backup.detail["proof"]
+        return found
+
+    @property
+    def _refused(self) -> tuple[Difference, ...]:
+        return tuple(
             proof.Difference(loss.name, "missing", f"it could not be created: {loss.reason}. {ACCEPT}")
             for loss in self._lost
             if not loss.accepted
         )
-        if before["level"] == "none":
-            return Comparison(tuple(map(str, refused)), (NO_PROOF,))
-        with self._phases("proof") if self._phases else contextlib.nullcontext():
-            partial = bool(before.get("partial"))
-            after = proof.take(self.login, self.database, None, before["level"], like=before, partial=partial)
-            found = proof.compare(before, after, ignored_kinds=self._ignored)
-            again = wording.read_again(found, after, self._backup, self._empty) if self._empty else None
-        found = [each for each in proof.excuse(found, again) if not failed_objects.excuses(self._lost, each)]
-        differences = (*refused, *(each for each in found if not each.note))
-        said = (*self._told, *told(found, before, after))
-        return Comparison(tuple(map(str, differences)), said, tuple(_parts(before, after)))
 
     def ask(self, check: Check, timeout: float) -> dict[str, t.Any]:
         """Run one check. All of them share a session, which lasts until `close`."""
         return checks.run(self._session, check, timeout=timeout)
+
+    def plantings(self) -> Iterator[Planting]:
+        """Plant nothing: whose database it is, only its users know."""
+        yield from none("Nothing is planted in a database that existed before.")
 
     def close(self) -> None:
         """End the session that was asked, if any was."""

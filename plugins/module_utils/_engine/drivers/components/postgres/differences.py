@@ -183,7 +183,7 @@ def _sequences(source: Record, restored: Record) -> Iterator[Difference]:
             if not source["partial"]:
                 yield Difference(label, "missing", "it is missing")
             continue
-        wanted, got = _next(entry), _next(found)
+        wanted, got = due(entry), due(found)
         if wanted is None or (got is None and not entry["is_called"]):
             continue
         if got is None or (got < wanted if entry["increment"] > 0 else got > wanted):
@@ -193,7 +193,8 @@ def _sequences(source: Record, restored: Record) -> Iterator[Difference]:
             yield Difference(label, "sequence", detail, note=bool(entry["cycled"]))
 
 
-def _next(entry: Record) -> int | None:
+def due(entry: Record) -> int | None:
+    """Return what a sequence gives next, None where nobody can tell."""
     if entry["last_value"] is None:
         return None
     return int(entry["last_value"]) + (int(entry["increment"]) if entry["is_called"] else 0)

@@ -30,9 +30,10 @@ from .server import inspect
 from .snapshot import Table, read_tables
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from .connection import Connection, Login
+    from .differences import Name
 
 __all__ = ["Difference", "compare", "excuse", "take"]
 
@@ -60,6 +61,8 @@ def take(
     clock: Callable[[], float] | None = None,
     partial: bool = False,
     connected: Callable[[Connection], object] | None = None,
+    known: Record | None = None,
+    changed: Collection[Name] = (),
 ) -> Record:
     """
     Return the proof of `database` as JSON-able data, in the exported snapshot when there is one.
@@ -67,7 +70,9 @@ def take(
     At backup `tables` and `sequences` are those that `snapshot.hold` gave. On a restored copy `like` is the source's
     proof: the same tables are read in the same way. What does not fit into `budget_seconds`, measured by `clock`, is
     counted only, and the proof says so. `partial` leaves out what a backup of chosen tables does not have. `connected`
-    is given the session that the work is done in, for whoever may have to end it.
+    is given the session that the work is done in, for whoever may have to end it. Where a proof of this database is
+    `known` and only the rows of `changed` tables may be others, those of the rest are not read again, and large objects
+    are not either.
     """
     if level not in PROOFS:
         raise UsageError(f"The proof level {level!r} is unknown.", f"Use one of {', '.join(PROOFS)}.", field="proof")
@@ -92,9 +97,14 @@ def take(
                 "frames": frames(described),
                 "tablespaces": {} if partial else tablespaces(connection),
                 "properties": {} if partial else database_properties.read(connection),
-                "large_objects": {} if partial else _large_objects(connection, level),
+                "large_objects": known["large_objects"]
+                if known
+                else {}
+                if partial
+                else _large_objects(connection, level),
             }
             reader = _Reader(connection, level, server.encoding, like or {}, budget_seconds=budget_seconds, clock=clock)
+            reader.know(known or {}, changed)
             reader.prepare(present)
         return {**record, "tables": reader.read(snapshot_id)}
 
@@ -120,6 +130,12 @@ class _Reader:
         self._clock = clock or (lambda: 0.0)
         self._start = self._clock()
         self._summed = 0
+        self._known: dict[Name, Record] = {}
+
+    def know(self, known: Record, changed: Collection[Name]) -> None:
+        """Take over what another proof says of tables that did not change."""
+        entries = {(entry["schema"], entry["name"]): entry for entry in known.get("tables", ())}
+        self._known = {name: entry for name, entry in entries.items() if name not in changed}
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """Choose what is read, and ask the catalogue what it takes."""
@@ -143,6 +159,8 @@ class _Reader:
         return sorted(entries, key=lambda entry: (entry["schema"], entry["name"]))
 
     def _entry(self, table: Table) -> Record:
+        if known := self._known.get((table.schema, table.name)):
+            return known
         entry: Record = {"schema": table.schema, "name": table.name, "sort": _sort(table)}
         if root := self._roots.get(table.oid):
             entry["root"] = root

@@ -36,15 +36,8 @@ def read(connection: Connection) -> Record:
 
     Names are as in `encodings`; the comment is text, converted from the database's encoding where it can be.
     """
-    version = connection.info.server_version
-    query = _DATABASE.format(
-        provider="d.datlocprovider::text" if version >= 150000 else "'c'",
-        locale="d.datlocale" if version >= 170000 else ("d.daticulocale" if version >= 150000 else "NULL"),
-        rules="d.daticurules" if version >= 160000 else "NULL",
-        collation_version="d.datcollversion" if version >= 150000 else "NULL",
-    )
     with raw_names(connection):
-        record = dict(zip(_COLUMNS, rows(connection, query)[0], strict=True))
+        record = _database(connection, "d.datname = current_database()")[0]
         record["grants"] = [dict(zip(_GRANT_COLUMNS, row, strict=True)) for row in rows(connection, _GRANTS)]
         settings: dict[str, list[str]] = {}
         for role, values in rows(connection, _SETTINGS):
@@ -57,6 +50,12 @@ def read(connection: Connection) -> Record:
         with contextlib.suppress(DatabaseError), connection.transaction():
             record["comment"] = one(connection, _COMMENT)
     return record
+
+
+def initial(connection: Connection) -> Record:
+    """Return encoding and locale with which the cluster was made: template0 has them, which nobody changes."""
+    found = _database(connection, "d.datname = 'template0'") or _database(connection, "d.datname = current_database()")
+    return {name: found[0][name] for name in ("encoding", "provider", "collate", "ctype", "locale", "icu_rules")}
 
 
 def tablespaces(connection: Connection) -> list[str]:
@@ -112,6 +111,18 @@ def apply(connection: Connection, found: Iterable[str]) -> None:
         plain = beginning.startswith("COMMENT ON DATABASE ") and beginning.isascii() and is_text(comment)
         with text(connection) if plain else contextlib.nullcontext():
             execute(connection, statement)
+
+
+def _database(connection: Connection, which: str) -> list[Record]:
+    version = connection.info.server_version
+    query = _DATABASE.format(
+        provider="d.datlocprovider::text" if version >= 150000 else "'c'",
+        locale="d.datlocale" if version >= 170000 else ("d.daticulocale" if version >= 150000 else "NULL"),
+        rules="d.daticurules" if version >= 160000 else "NULL",
+        collation_version="d.datcollversion" if version >= 150000 else "NULL",
+        which=which,
+    )
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows(connection, query)]
 
 
 def _create(properties: Record, database: str, tablespaces: Collection[str] | None) -> str:
@@ -175,7 +186,7 @@ SELECT d.datname::text, pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.e
        d.datcollate::text, d.datctype::text, {locale}, {rules}, {collation_version}, s.spcname::text, d.datconnlimit,
        d.datistemplate, shobj_description(d.oid, 'pg_database')
   FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace
- WHERE d.datname = current_database()
+ WHERE {which}
 """
 
 _COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = current_database()"

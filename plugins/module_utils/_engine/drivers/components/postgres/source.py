@@ -37,6 +37,7 @@ from . import (
     proof,
     roles,
     server,
+    server_record,
     snapshot,
 )
 from .detail import describe
@@ -254,7 +255,10 @@ class _Dump:
     def _globals(self) -> dict[str, t.Any]:
         source, record = self._source, roles.read(self._held.connection)
         sql = roles.written(self._programs, source.login, source.database, record, environ=self._world.environ)
-        return {**record, "sql": sql}
+        of_server = server_record.read(source.login, self._held.connection)
+        if of_server["missing"]:
+            self._warnings.append(server_record.caution(of_server["missing"]))
+        return {**record, "sql": sql, "server": of_server}
 
 
 def _end_session(held: snapshot.Held, pid: int) -> None:

@@ -13,9 +13,9 @@ import typing as t
 
 from ....ground.errors import RecoveryError
 from ..base import EXISTING, SCRATCH, Comparison
-from . import checks, properties, scratch, scratch_cluster, staging_database, target
+from . import checks, plantings, properties, scratch, scratch_cluster, staging_database, target
 from .connection import connect, execute, permit_views
-from .database_place import DatabasePlace
+from .database_place import NO_PROOF, DatabasePlace
 from .differences import changed_properties
 from .layout import KIND, BackupContents
 from .load import Loader
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ....ground.model import World
-    from ..base import Answering, Run, Stored
+    from ..base import Answering, Planting, Run, Stored
     from .connection import Connection, Login
     from .failed_objects import Loss
     from .restorer import Tools
@@ -105,9 +105,14 @@ class _ScratchPlace(DatabasePlace):
         self.warnings = (*made.notes, *self.warnings)
         self._replaced = made.replaced
         self._run = run
+        self._planter: plantings.Planter | None = None
 
     def compare(self) -> Comparison:
-        """Compare the database, then the properties that it gets last."""
+        """Compare the database, then the properties that it gets last; with canaries in it, read what they are in."""
+        if self._planter:
+            self._proved = self._take(self._proved, self._planter.changed)
+            self._planter.changed.clear()
+            return self._compared(self._proved)
         found = super().compare()
         with self._run.phases("properties"), staging_database.manage(self.login) as session:
             recorded = dict(self._backup.detail["properties"])
@@ -125,6 +130,14 @@ class _ScratchPlace(DatabasePlace):
         except RecoveryError as exc:
             return (), (f"With the database's own settings, no session can be opened on this host: {exc.cause}",)
         return tuple(map(str, changed_properties(before["properties"], after, self._replaced))), ()
+
+    def plantings(self) -> Iterator[Planting]:
+        """Plant one fault after the other."""
+        if self._proved is None:
+            yield from plantings.none(NO_PROOF)
+            return
+        self._planter = plantings.Planter(self.login, DATABASE, self._source, self._proved)
+        yield from self._planter.plantings()
 
     def _connect(self) -> Connection:
         """Open the session of a role that reads."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 import urllib.parse
+from datetime import UTC, datetime
 
 from ....ground.errors import AccessDenied, Full, NotFound, StoreError
 from ..dialect import Dialect
 from ..failures import CHECK_KEYS
-from .credentials import provider
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ....ground.aws_credentials import Credentials
     from ..failures import Judgement
-    from .credentials import Credentials
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Credentials that expired then are asked for again with each request."""
 
 CODES: dict[str, Judgement] = {
     "NoSuchBucket": (StoreError, "The bucket does not exist.", "Create it, or correct store.url."),
@@ -123,7 +126,7 @@ class Bucket:
             client="S3Store",
             config={**config, **machine},
             ca_cert=self.ca_cert,
-            credentials=provider(credentials) if credentials else None,
+            credentials=_provider(credentials) if credentials else None,
             token="lifeboat-attempt",  # noqa: S106
             smallest_part=5 << 20,
             most_parts=10_000,
@@ -132,3 +135,18 @@ class Bucket:
             no_container="NoSuchBucket",
             right_to_list="s3:ListBucket",
         )
+
+
+def _provider(credentials: Callable[[], Credentials]) -> Callable[[], t.Any]:
+    """Turn `credentials` into what obstore calls before each request."""
+
+    def provide() -> dict[str, t.Any]:
+        found = credentials()
+        return {
+            "access_key_id": found.access_key,
+            "secret_access_key": found.secret_key,
+            "token": found.token,
+            "expires_at": LONG_AGO,
+        }
+
+    return provide

@@ -7,16 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 import typing as t
 import urllib.parse
 
+from ....ground import aws_credentials
 from ....ground.errors import UsageError
 from .. import base
 from ..object_store import ObjectStore
 from ..settings import Patience, bad_url
-from . import credentials
 from .bucket import Bucket, host_of
 from .control import Control
 from .versioned import VersionedStore
@@ -28,6 +27,8 @@ if t.TYPE_CHECKING:
 
 DEFAULT_REGION = "us-east-1"
 """What stores that are not AWS expect, and AWS's own default."""
+
+OPTIONS = aws_credentials.Options("store.credentials_file", "store.profile")
 
 MACHINE = {
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "container_credentials_relative_uri",
@@ -131,16 +132,7 @@ def _authority(path: str | None) -> bytes | None:
     return found
 
 
-def _credentials(settings: StoreSettings, environ: Mapping[str, str]) -> Callable[[], credentials.Credentials] | None:
-    """Choose the source of credentials: the named file, the environment, its file, or (None) the machine's role."""
-    profile = settings.profile or environ.get("AWS_PROFILE") or "default"
-    path = settings.credentials_file
-    if not path:
-        found = credentials.from_environment(environ)
-        if found:
-            return lambda: found
-        path = environ.get("AWS_SHARED_CREDENTIALS_FILE")
-    if not path:
-        return None
-    credentials.from_file(path, profile)  # what is wrong with it is said now, by its own name
-    return functools.partial(credentials.from_file, path, profile)
+def _credentials(
+    settings: StoreSettings, environ: Mapping[str, str]
+) -> Callable[[], aws_credentials.Credentials] | None:
+    return aws_credentials.chosen(settings.credentials_file, settings.profile, environ, OPTIONS)

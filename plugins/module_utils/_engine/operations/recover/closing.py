@@ -1,0 +1,98 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Use case: a run ends. It leaves the recovery to a later run, or closes it and lets go of its recovery points."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ...ground.errors import RecoveryError, UsageError, require_one_of
+from ...ground.model import Done, Outcome
+from ...records.recovery.events import Close, Leave, Open, Repin
+from . import points
+from .reaching import Reached, keep, reach
+from .stepping import find
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...ground.model import World
+    from ...records.recovery.journal import RecoveryJournal
+    from ...records.repository.catalogue import RepositorySettings
+
+LEFT = ("failed", "waiting", "incomplete")
+CLOSED = ("ok", "failed")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EndRequest:
+    """How a run ended, and in a sentence why."""
+
+    repository: RepositorySettings
+    recovery_id: str
+    run: str
+    result: str
+    reason: str = ""
+
+
+def leave(request: EndRequest, world: World) -> Outcome:
+    """Journal that the run ended and the recovery did not: the next run goes on with it and takes it from nobody."""
+    require_one_of("result", request.result, LEFT)
+    return _ended(request, Leave(t.cast("t.Any", request.result)), world)
+
+
+def close(request: EndRequest, world: World) -> Outcome:
+    """Journal that the recovery is over, and take its pins back. Raise UsageError while steps are left to be done."""
+    require_one_of("result", request.result, CLOSED)
+    return _ended(request, Close(t.cast("t.Any", request.result)), world)
+
+
+def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
+    if world.dry_run:
+        return Outcome(changed=False)
+    reached = reach(request.repository, world)
+    journal = find(reached, request.recovery_id)
+    run = journal.at_work(request.run)
+    if what == Close("ok"):
+        _require_done(journal)
+    journal.add(what, run, world.now())
+    warnings = [*keep(journal), *(let_go(journal, reached, world) if isinstance(what, Close) else ())]
+    state = journal.state
+    how = {
+        "ok": "is finished",
+        "failed": "failed",
+        "waiting": f"waits before step {state.waiting}",
+        "incomplete": "is incomplete",
+    }[request.result]
+    told = f"{state.title} {how}" + (f": {request.reason}" if request.reason else ".")
+    facts = {"recovery": state.facts(), "summary": told}
+    outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
+    if request.result in CLOSED:
+        result = outcome if request.result == "ok" else RecoveryError(told, recovery_id=state.recovery_id)
+        world.record(Done("recovery", result, {"state": journal.events[-1].kind}))
+    return outcome
+
+
+def let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator[str]:
+    """Take the pins of a recovery that is over back. Yield what stands in the way."""
+    whats = (event.what for event in journal.events)
+    pinned = {pair for what in whats if isinstance(what, Open | Repin) for pair in what.points.items()}
+    if pinned and reached.opened is None:
+        yield f"The recovery points of {journal.recovery_id} stay pinned, as the store cannot be reached."
+    elif reached.opened and not world.dry_run:
+        yield from points.release(reached.opened, journal.recovery_id, pinned, world)
+
+
+def _require_done(journal: RecoveryJournal) -> None:
+    state = journal.state
+    left = [step.id for step in state.plan.steps if step.id not in state.settled]
+    if left:
+        raise UsageError(
+            f"{state.recovery_id} cannot be closed as ok: step {left[0]} is not done.",
+            "Close it as failed, or leave it and run the plan again.",
+            field="result",
+            steps=left,
+        )

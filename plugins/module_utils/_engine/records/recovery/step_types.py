@@ -1,0 +1,92 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The types of steps that a recovery plan may have, one row each: the tasks behind a type, where they run, and what the
+engine has to know about them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTROLLER = "lifeboat-controller"
+"""The inventory name under which the machine that runs Ansible takes part in a recovery."""
+
+RECOVER = "lifeboat.recovery.recover"
+DATABASES = "databases"
+APPLICATION = "application"
+"""The inventory group of the hosts on which the services of the application run."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StepType:
+    """
+    What a step does: `tasks_from` of `role`, on `hosts` (an inventory pattern) unless the step names others.
+
+    `component` is what a step recovers, for the objectives. `become` is for its tasks. `installed` needs what playbook
+    install puts on a host, so that check mode leaves out hosts without it. `replaces` can replace data, so that the
+    targets are examined before the first step. `facts` gathers facts first. What two runs must never both do is
+    `exclusive`. `variables` are given to the role, below those of the step. A step without hosts is skipped if that is
+    `optional`.
+    """
+
+    role: str = RECOVER
+    tasks_from: str = "main"
+    hosts: str = DATABASES
+    component: str = ""
+    become: bool = True
+    installed: bool = True
+    replaces: bool = False
+    facts: bool = False
+    exclusive: bool = False
+    optional: bool = False
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _application(tasks_from: str) -> StepType:
+    role = "lifeboat.recovery.application"
+    return StepType(
+        role=role, tasks_from=tasks_from, hosts=APPLICATION, component=APPLICATION, installed=False, optional=True
+    )
+
+
+def _isolate(tasks_from: str, *, exclusive: bool = False) -> StepType:
+    return StepType(role="lifeboat.recovery.isolate", tasks_from=tasks_from, installed=False, exclusive=exclusive)
+
+
+def _dns(tasks_from: str, *, exclusive: bool = False) -> StepType:
+    former = {"dns_switch_former_addresses": "{{ recover_former_addresses }}"}
+    return StepType(
+        role="lifeboat.recovery.dns_switch",
+        tasks_from=tasks_from,
+        hosts=CONTROLLER,
+        become=False,
+        installed=False,
+        exclusive=exclusive,
+        variables=former,
+    )
+
+
+TYPES: Mapping[str, StepType] = {
+    "emergency_backup": StepType(tasks_from="emergency_backup"),
+    "isolate": _isolate("main"),
+    "undo_isolate": _isolate("undo"),
+    "fence": _isolate("fence", exclusive=True),
+    "unfence": _isolate("unfence"),
+    "provision": StepType(role="lifeboat.recovery.provision", installed=False),
+    "install": StepType(tasks_from="install", installed=False, facts=True),
+    "restore": StepType(tasks_from="restore", component="database", replaces=True, exclusive=True),
+    "validate": StepType(tasks_from="validate", component="database"),
+    **{name: _application(name) for name in ("stop", "deploy", "start", "check", "read_only", "read_write")},
+    "configure": _application("configure"),
+    "dns_prepare": _dns("prepare"),
+    "dns_switch": _dns("main", exclusive=True),
+    "dns_restore_ttl": _dns("restore_ttl"),
+}
+"""The types by the word that people write."""

@@ -1,0 +1,238 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+A recovery plan as plays.
+
+This file is private to the collection. Every stage of a plan becomes three kinds of plays: its steps begin on the
+controller, work on their hosts, and end on the controller. The controller takes part in the work, so that the end is
+recorded even if every host failed or vanished. Everything is imported statically: a misspelt role or module is found
+while Ansible parses, before anything is touched. Keywords are stated, so that no ansible.cfg changes them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, RECOVER, TYPES
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..module_utils._engine.records.recovery.plan import Plan, Step
+
+Tasks = list[dict[str, t.Any]]
+
+STATE = f"hostvars['{CONTROLLER}']"
+"""Where the state of the recovery is: facts of the controller."""
+
+LEFT = f"{STATE}.recover_open[recover_step.id].deadline | default(0)"
+SECONDS_LEFT = f"{{{{ [({LEFT}) - now(utc=true).timestamp(), 1] | max | int if {LEFT} else 0 }}}}"
+"""The time that is left to a step, for each of its tasks."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Compiled:
+    """
+    A plan with what the machine that runs it knows: the hosts of each step, the roles and task files beside the plan by
+    their absolute paths, the SHA-256 of those files, what is given on the command line, the process id of Ansible, a
+    directory that is this run's alone.
+    """
+
+    plan: Plan
+    hosts: Mapping[str, Sequence[str]]
+    paths: Mapping[str, str]
+    files: Mapping[str, str]
+    given: Mapping[str, t.Any]
+    pid: int
+    private_dir: str
+
+    def plays(self) -> list[dict[str, t.Any]]:
+        """Return all plays, from the first word to the last."""
+        closing = self._play("Close the recovery", ["always"], self._shared("close"))
+        return [*self._opening(), *self._stages(), closing]
+
+    def document(self) -> dict[str, t.Any]:
+        """Return what the journal records of the plan."""
+        steps = [
+            {
+                "id": step.id,
+                "type": step.type or "custom",
+                "digest": step.digest(self.files),
+                "hosts": list(self.hosts[step.id]),
+                "component": step.component,
+            }
+            for step in self.plan.steps
+        ]
+        return {"name": self.plan.name, "digest": self.plan.digest(self.files), "steps": steps}
+
+    def _opening(self) -> Iterator[dict[str, t.Any]]:
+        known = {
+            "recover_plan": self.document(),
+            "recover_given": dict(self.given),
+            "recover_process": {"pid": self.pid},
+            "recover_private_dir": self.private_dir,
+            "recover_replacing": [step.id for step in self.plan.steps if _replaces(step)],
+        }
+        add = {"name": "Let this machine take part", "ansible.builtin.add_host": _CONTROLLER, "changed_when": False}
+        yield self._play(f"Open the recovery by plan {self.plan.name}", ["always"], [add], hosts="localhost")
+        yield self._play("Find out where the recovery stands", ["always"], self._shared("look"), vars=known)
+        yield self._play(
+            "Examine the hosts",
+            ["always"],
+            self._shared("examine"),
+            hosts=f"{{{{ ['{CONTROLLER}'] + {STATE}.recover_examined }}}}",
+        )
+        yield self._play("Open the recovery", ["always"], self._shared("open"), vars=known)
+
+    def _stages(self) -> Iterator[dict[str, t.Any]]:
+        count = len(self.plan.steps)
+        done = 0
+        for stage in self.plan.stages:
+            numbers = f"{done + 1}" if len(stage) == 1 else f"{done + 1}-{done + len(stage)}"
+            title = f"{numbers}/{count} {' + '.join(step.id for step in stage)}"
+            done += len(stage)
+            yield from self._stage(title, stage)
+
+    def _stage(self, title: str, stage: tuple[Step, ...]) -> Iterator[dict[str, t.Any]]:
+        tags = [f"step-{step.id}" for step in stage]
+        known = {step.id: self._known(step) for step in stage}
+        over = {"name": "Pass over what is settled", "ansible.builtin.meta": "end_play"}
+        due = {**over, "when": f"recover_ended != '' or {list(known)!r} | difference(recover_settled) | length == 0"}
+        begin = [due, *(self._judged(step, known[step.id]) for step in stage if self.hosts[step.id])]
+        begin += self._shared("begin", recover_steps=list(known.values()))
+        yield self._play(f"{title} · begin", tags, begin)
+        started = {**over, "when": f"{STATE}.recover_open | length == 0"}
+        tries = 1 + max(step.retries for step in stage)
+        for attempt in range(1, tries + 1):
+            name = title if attempt == 1 else f"{title} · attempt {attempt}"
+            work = [started, *self._shared("reach"), *(self._work(step, known[step.id]) for step in stage)]
+            yield self._play(
+                name,
+                tags,
+                work,
+                hosts=f"{{{{ ['{CONTROLLER}'] + {STATE}.recover_left }}}}",
+                strategy="ansible.builtin.free" if len(stage) > 1 else "ansible.builtin.linear",
+                vars={"ansible_pipelining": True, "recover_attempt": attempt},
+            )
+            end = [started, *self._shared("end", recover_steps=list(known.values()))]
+            yield self._play(f"{name} · end", tags, end, vars={"recover_attempt": attempt})
+
+    def _known(self, step: Step) -> dict[str, t.Any]:
+        """Return what the tasks of role recover know of a step."""
+        own = TYPES.get(step.type)
+        return {
+            "id": step.id,
+            "type": step.type,
+            "hosts": list(self.hosts[step.id]),
+            "approval": step.approval,
+            "timeout": step.timeout,
+            "attempts": 1 + step.retries,
+            "accepts_failure": step.accepts_failure,
+            "exclusive": own is not None and own.exclusive,
+            "empty": "" if self.hosts[step.id] else f"the inventory has no host in {step.hosts}",
+        }
+
+    def _judged(self, step: Step, known: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return the block that decides whether a step is to begin."""
+        required = [
+            {
+                "name": f"Require {expression}",
+                "ansible.builtin.assert": {
+                    "that": [expression],
+                    "fail_msg": f"It requires {_quoted(expression)}, which is false.",
+                    "quiet": True,
+                },
+            }
+            for expression in step.require
+        ]
+        wanted = {
+            "name": f"Decide that {step.id} begins",
+            "vars": {"recover_step": known},
+            "block": [*required, *self._shared("judge")],
+            "rescue": self._shared("refuse"),
+        }
+        if not step.when:
+            return wanted
+        asked = {"name": f"Evaluate when of {step.id}", "when": list(step.when), "block": [wanted]}
+        return {
+            "name": f"Decide whether {step.id} begins",
+            "vars": {"recover_step": known},
+            "block": [asked],
+            "rescue": self._shared("refuse"),
+        }
+
+    def _work(self, step: Step, known: dict[str, t.Any]) -> dict[str, t.Any]:
+        facts = {"name": "Gather facts", "ansible.builtin.setup": {}, "when": "not ansible_facts"}
+        return {
+            "name": step.id,
+            "when": f"inventory_hostname in {STATE}.recover_open['{step.id}'].left | default([])",
+            "become": step.become,
+            "timeout": SECONDS_LEFT,
+            "vars": {"recover_step": known},
+            "block": [
+                *([facts] if step.gathers_facts else []),
+                self._does(step),
+                {"name": "Run the handlers", "ansible.builtin.meta": "flush_handlers"},
+                *self._shared("succeeded"),
+            ],
+            "rescue": self._shared("failed"),
+        }
+
+    def _does(self, step: Step) -> dict[str, t.Any]:
+        own = TYPES.get(step.type)
+        does: dict[str, t.Any] = {"name": f"Do {step.id}"}
+        if step.tasks:
+            does["ansible.builtin.import_tasks"] = self.paths[step.tasks]
+        else:
+            named, part = (own.role, own.tasks_from) if own else (self.paths.get(step.role, step.role), step.tasks_from)
+            does["ansible.builtin.import_role"] = {"name": named, **({"tasks_from": part} if part else {})}
+        if variables := {**(own.variables if own else {}), **step.variables}:
+            does["vars"] = variables
+        if own and own.installed:
+            does["when"] = "recover_ready"
+        return does
+
+    def _shared(self, tasks_from: str, **variables: t.Any) -> Tasks:
+        task: dict[str, t.Any] = {
+            "name": tasks_from.capitalize(),
+            "ansible.builtin.import_role": {"name": RECOVER, "tasks_from": tasks_from, "rolespec_validate": False},
+        }
+        return [task | ({"vars": variables} if variables else {})]
+
+    @staticmethod
+    def _play(name: str, tags: list[str], tasks: Tasks, *, hosts: str = CONTROLLER, **more: t.Any) -> dict[str, t.Any]:
+        return {
+            "name": name,
+            "hosts": hosts,
+            "tags": tags,
+            "gather_facts": False,
+            "become": False,
+            "strategy": "ansible.builtin.linear",
+            "any_errors_fatal": False,
+            "ignore_errors": False,
+            "ignore_unreachable": False,
+            "max_fail_percentage": 100,
+            "timeout": 0,
+            **more,
+            "tasks": tasks,
+        }
+
+
+_CONTROLLER = {
+    "name": CONTROLLER,
+    "ansible_connection": "local",
+    "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+}
+
+
+def _replaces(step: Step) -> bool:
+    own = TYPES.get(step.type)
+    return own is not None and own.replaces
+
+
+def _quoted(expression: str) -> str:
+    """Return text that Jinja shows as it is."""
+    return "{{ " + repr(expression) + " }}"

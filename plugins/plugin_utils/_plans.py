@@ -1,0 +1,289 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+Recovery plans as files: where they are, what is read, and what this run of Ansible may ask of them.
+
+This file is private to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import typing as t
+
+import jinja2
+import yaml
+from ansible import constants, context
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import inventory_hostnames
+
+from ..module_utils._engine.ground.errors import UsageError
+from ..module_utils._engine.records.recovery import plan as plans
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, TYPES
+from ._compile import Compiled
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..module_utils._engine.records.recovery.plan import Plan, Step
+
+SHIPPED = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "roles", "recover", "files", "plans"
+)
+
+ENDINGS = (".yml", ".yaml")
+
+GIVEN = (
+    *("lifeboat_approve", "lifeboat_confirm", "lifeboat_incident_at", "lifeboat_infected_since"),
+    *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_takeover"),
+)
+"""Variables of a single run, which count from the command line alone."""
+
+LOST = "lost"
+"""The group of the hosts in whose place others stand, beside those of the inventory."""
+
+THIS_MACHINE = ("localhost", CONTROLLER)
+
+
+def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
+    """Return the path of the playbook that the plan means. Raise AnsibleError for one that cannot be run."""
+    try:
+        path = find(term, variables)
+        plan = read(path)
+        _check_arguments(plan)
+        paths = dict(_beside(plan, os.path.dirname(path)))
+        hosts = {step.id: hosts_of(step, variables) for step in plan.steps}
+        _check_branches(plan, hosts)
+        given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
+        plays = Compiled(
+            plan, hosts, paths, _digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)
+        ).plays()
+    except UsageError as exc:
+        raise AnsibleError(str(exc)) from exc
+    return _written(plays, plan.name)
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Return what YAML can hold of a value that Ansible evaluates when it is read."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def find(term: str, variables: Mapping[str, t.Any]) -> str:
+    """Return the path of a plan. Raise UsageError that says where it was looked for."""
+    if os.sep in term:
+        if not os.path.isfile(term):
+            raise UsageError(f"There is no recovery plan {term}.", "Correct lifeboat_plan.", field="lifeboat_plan")
+        return os.path.abspath(term)
+    known: dict[str, str] = {}
+    for folder in folders(variables):
+        for name, path in _in(folder):
+            known.setdefault(name, path)
+    if term not in known:
+        raise UsageError(
+            f"There is no recovery plan {term!r} in {', '.join(folders(variables)[:-1])} or the collection. Known are "
+            f"{', '.join(sorted(known))}.{plans.nearest(term, known)}",
+            "Correct lifeboat_plan.",
+            field="lifeboat_plan",
+        )
+    return known[term]
+
+
+def folders(variables: Mapping[str, t.Any]) -> list[str]:
+    """Return the directories with plans: those beside the inventory and the playbook, then the shipped one."""
+    sources = context.CLIARGS.get("inventory") or constants.DEFAULT_HOST_LIST or ()
+    own = [
+        path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in sources if "," not in path
+    ]
+    own.append(str(variables.get("playbook_dir", os.getcwd())))
+    return [*dict.fromkeys(os.path.join(folder, "recovery") for folder in own), SHIPPED]
+
+
+def _in(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield name and path of the plans in a directory."""
+    for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        name, ending = os.path.splitext(entry)
+        if ending in ENDINGS and os.path.isfile(os.path.join(folder, entry)):
+            yield name, os.path.join(folder, entry)
+
+
+def read(path: str) -> Plan:
+    """Return the plan in a file. Raise UsageError when it is none, or when others could have written it."""
+    if os.path.dirname(path) != SHIPPED:
+        _check_owner(path)
+    with open(path, "rb") as file:
+        data = file.read(plans.LARGEST + 1)
+    try:
+        if len(data) > plans.LARGEST:
+            raise yaml.YAMLError(f"it is larger than {plans.LARGEST} bytes")
+        document = yaml.load(data, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as exc:
+        reason = " ".join(str(exc).split())
+        raise UsageError(f"The recovery plan {path} cannot be read: {reason}.", "Correct it.", field="plan") from exc
+    plan = plans.parse(document, os.path.splitext(os.path.basename(path))[0])
+    _check_expressions(plan)
+    return plan
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without surprises: a key that is there twice and a vaulted value are errors."""
+
+    def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:
+        seen = set()
+        for key, _value in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value} is there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _vaulted(_loader: t.Any, node: t.Any) -> t.NoReturn:
+    message = "a plan holds no vaulted value: put it into a variable of the inventory, and name that here"
+    raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
+
+
+_Loader.add_constructor("!vault", _vaulted)
+
+
+def _check_owner(path: str) -> None:
+    """Raise UsageError when others than the caller and root could have written the plan."""
+    state = os.stat(path)
+    if state.st_uid not in {0, os.geteuid()} or stat.S_IMODE(state.st_mode) & 0o022:
+        raise UsageError(
+            f"The recovery plan {path} could be written by others, and would run with your rights.",
+            "Make it yours, and writable by you alone (chmod go-w).",
+            field="plan",
+        )
+
+
+def _check_expressions(plan: Plan) -> None:
+    environment = jinja2.Environment(autoescape=False)  # noqa: S701 - nothing is rendered
+    for step in plan.steps:
+        for key, expressions in (("when", step.when), ("require", step.require)):
+            for expression in expressions:
+                try:
+                    environment.parse("{{ " + expression + " }}")
+                except jinja2.TemplateSyntaxError as exc:
+                    raise UsageError(
+                        f"The plan {plan.name} is invalid. Step {step.id}, {key}: {expression!r} is no expression: "
+                        f"{exc.message}.",
+                        "Correct it.",
+                        field="plan",
+                    ) from exc
+
+
+def _check_arguments(plan: Plan) -> None:
+    """Raise UsageError for what a run of a plan cannot have from Ansible's command line."""
+    for option, flag in (("subset", "--limit"), ("start_at_task", "--start-at-task")):
+        if context.CLIARGS.get(option):
+            raise UsageError(
+                f"A recovery plan chooses its hosts itself, and resumes by its journal, so {flag} cannot be used.",
+                f"Run it without {flag}.",
+                field=flag,
+            )
+    known = [f"step-{step.id}" for step in plan.steps]
+    wrong = [("--tags", tag) for tag in context.CLIARGS.get("tags") or () if tag not in {*known, "all"}]
+    # Tools skip tags of their own, which no step has.
+    skipped = [tag for tag in context.CLIARGS.get("skip_tags") or () if tag == "always" or tag.startswith("step-")]
+    wrong += [("--skip-tags", tag) for tag in skipped if tag not in known]
+    for flag, tag in wrong:
+        raise UsageError(
+            f"The plan {plan.name} has no step for {flag} {tag}.{plans.nearest(tag, known)}",
+            f"Use {', '.join(known)}.",
+            field=flag,
+        )
+
+
+def hosts_of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
+    """Return the hosts that a step's pattern means. Raise UsageError when it means none."""
+    own = TYPES.get(step.type)
+    if step.hosts in THIS_MACHINE:
+        return [CONTROLLER]
+    if own is not None and own.optional and step.hosts == own.hosts and step.hosts not in variables.get("groups", {}):
+        return []
+    lost = list(variables.get("lifeboat_replace") or ())
+    groups = {**variables.get("groups", {}), LOST: lost}
+    found = inventory_hostnames.LookupModule().run([step.hosts], variables={"groups": groups})
+    if LOST in step.hosts and not lost and not context.CLIARGS.get("syntax"):
+        raise UsageError(
+            f"Step {step.id} is for lost hosts, and none is named.",
+            'Say which spare stands in for which host, such as -e \'{"lifeboat_replace": {"db1": "spare1"}}\'.',
+            field="lifeboat_replace",
+        )
+    if not found and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
+        raise UsageError(
+            f"Step {step.id} has no host: the inventory has none that matches {step.hosts!r}."
+            f"{plans.nearest(step.hosts, [*groups, *groups.get('all', ())])}",
+            "Correct hosts of the step, or the inventory.",
+            field="hosts",
+        )
+    return [str(host) for host in found]
+
+
+def _check_branches(plan: Plan, hosts: Mapping[str, list[str]]) -> None:
+    for stage in plan.stages:
+        taken: dict[str, str] = {}
+        for step in stage:
+            for host in hosts[step.id]:
+                if host in taken:
+                    raise UsageError(
+                        f"The plan {plan.name} is invalid. {taken[host]} and {step.id} run side by side on {host}.",
+                        "Let them run one after the other, or on different hosts.",
+                        field="parallel",
+                    )
+                taken[host] = step.id
+
+
+def _beside(plan: Plan, folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the absolute paths of task files and roles beside a plan; roles elsewhere are found by Ansible."""
+    for step in plan.steps:
+        if step.tasks:
+            path = os.path.join(folder, step.tasks)
+            if not os.path.isfile(path):
+                raise UsageError(
+                    f"The plan {plan.name} is invalid. Step {step.id}, tasks: there is no file {path}.",
+                    "Correct it.",
+                    field="plan",
+                )
+            yield step.tasks, path
+        for place in (folder, os.path.dirname(folder)):
+            path = os.path.join(place, "roles", step.role)
+            if step.role and os.path.isdir(path):
+                yield step.role, path
+                break
+
+
+def _digests(paths: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of the task files."""
+    found = {}
+    for name, path in paths.items():
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _written(plays: list[dict[str, t.Any]], name: str) -> str:
+    """Write the playbook where only this run of Ansible looks, and return its path."""
+    path = os.path.join(constants.DEFAULT_LOCAL_TMP, f"recovery-{name}.yml")
+    text = yaml.dump(plays, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+class _Dumper(yaml.SafeDumper):
+    """Each value in full: Ansible's messages then point to lines that can be read."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True

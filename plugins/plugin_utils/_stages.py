@@ -1,0 +1,156 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+How the steps of one stage of a recovery begin and end: plain functions of what was decided and what hosts said.
+
+This file is private to the collection; role recover calls it by the filters of plugins/filter/recovery.py.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._engine.ground.printing import columns, printable, shortened
+from ..module_utils._engine.ground.units import human_duration
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+Known = t.Mapping[str, t.Any]
+"""What the tasks of role recover know of a step; see _compile.py."""
+
+VERDICTS = ("run", "skip", "wait", "refuse")
+
+AWAY = "cannot be reached"
+SILENT = "became unreachable, or left the step without a result"
+LONGEST = 120
+
+
+def begins(
+    steps: Sequence[Known], verdicts: Mapping[str, str], reasons: Mapping[str, str], settled: Sequence[str], now: float
+) -> dict[str, t.Any]:
+    """
+    Return what the steps of a stage come to: those by verdict, what did not begin as `ended`, and what is `open`.
+
+    A step that is settled is none of them, and one without a verdict is skipped: its condition was false.
+
+    An open step has the hosts that are `left`, when it `began`, and its `deadline`, 0 for none. If a step is refused,
+    none begins. `now` and the deadlines are seconds of the epoch.
+    """
+    due = [step for step in steps if step["id"] not in settled]
+    chosen = {verdict: [step for step in due if verdicts.get(step["id"], "skip") == verdict] for verdict in VERDICTS}
+    if chosen["refuse"]:
+        chosen["run"], chosen["wait"] = [], []
+    ended = [_end(step, "skipped", reason=step["empty"] or "when is false") for step in chosen["skip"]]
+    ended += [_end(step, "failed", reason=reasons.get(step["id"], "")) for step in chosen["refuse"]]
+    opened = {
+        step["id"]: {
+            "left": list(step["hosts"]),
+            "began": now,
+            "deadline": now + step["timeout"] if step["timeout"] else 0,
+        }
+        for step in chosen["run"]
+    }
+    events = [
+        *map(_ended_event, ended),
+        *({"state": "waiting", "step": step["id"], "text": step["approval"]} for step in chosen["wait"]),
+        *({"state": "begin", "step": step["id"], "exclusive": step["exclusive"]} for step in chosen["run"]),
+    ]
+    return {**chosen, **_came_to(ended, opened), "events": events}
+
+
+def ends(
+    steps: Sequence[Known], opened: Mapping[str, t.Any], results: Mapping[str, t.Any], attempt: int, now: float
+) -> dict[str, t.Any]:
+    """
+    Return what an attempt at the open steps came to: what `ended`, and what is `open` for another attempt.
+
+    `results` has the variables of each host: `recover_probe`, whether it could be reached, and `recover_results`, by
+    step the attempt, whether it was `ok`, and a message. A host that said nothing in this attempt failed.
+    """
+    ended: list[dict[str, t.Any]] = []
+    again: list[dict[str, t.Any]] = []
+    still: dict[str, t.Any] = {}
+    for step in (step for step in steps if step["id"] in opened):
+        state = opened[step["id"]]
+        said = {host: _said(results, host, step["id"], attempt) for host in state["left"]}
+        failed = {host: message for host, message in said.items() if message is not None}
+        over = not state["deadline"] or now < state["deadline"]
+        if failed and attempt < step["attempts"] and over:
+            still[step["id"]] = {**state, "left": list(failed)}
+            again.append(_end(step, "failed", attempt=attempt, hosts=failed) | {"accepted": False})
+            continue
+        late = "" if over else f"It did not end within {human_duration(step['timeout'])}."
+        seconds = round(now - state["began"], 1)
+        end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=failed, seconds=seconds)
+        ended.append({**end, "reason": late, "message": f"{late} {end['message']}".strip()} if failed else end)
+    retried = [{"state": "begin", "step": each["step"], "attempt": attempt + 1} for each in again]
+    events = [*map(_ended_event, [*again, *ended]), *retried]
+    return {**_came_to(ended, still), "events": events}
+
+
+def table(plan: Known, settled: Mapping[str, str], ended: Sequence[Known]) -> list[str]:
+    """Return a line for each step of the plan: what it came to in this run or before, where, and how long it took."""
+    known = {each["step"]: each for each in ended}
+    rows = [["STEP", "RESULT", "TOOK", "HOSTS", ""]]
+    for step in plan["steps"]:
+        found = known.get(step["id"])
+        hosts = shortened(" ".join(step["hosts"]), LONGEST // 3)
+        if found is None:
+            rows.append([step["id"], f"{settled[step['id']]} before" if step["id"] in settled else "-", "-", hosts, ""])
+            continue
+        result = "failed, accepted" if found["accepted"] and found["result"] == "failed" else found["result"]
+        took = human_duration(found["seconds"]) if found["seconds"] is not None else "-"
+        rows.append([step["id"], result, took, hosts, shortened(printable(found["message"]), LONGEST)])
+    return columns(rows)
+
+
+def _came_to(ended: Sequence[Known], opened: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what `ended`, what of it is `settled`, what is `open`, and the hosts that are `left` to work."""
+    settled = [each["step"] for each in ended if each["result"] != "failed" or each["accepted"]]
+    return {"ended": list(ended), "settled": settled, "open": dict(opened), "left": _left(opened)}
+
+
+def _ended_event(ended: Known) -> dict[str, t.Any]:
+    """Return the options of module recovery_journal that record it."""
+    told = ("step", "attempt", "result", "accepted", "reason", "hosts")
+    return {"state": "end", **{name: ended[name] for name in told}}
+
+
+def _left(opened: Mapping[str, t.Any]) -> list[str]:
+    """Return all hosts that open steps still run on, each once."""
+    return list(dict.fromkeys(host for state in opened.values() for host in state["left"]))
+
+
+def _end(
+    step: Known,
+    result: str,
+    *,
+    reason: str = "",
+    attempt: int = 1,
+    hosts: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> dict[str, t.Any]:
+    accepted = result == "failed" and bool(step["accepts_failure"]) and not reason
+    return {
+        "step": step["id"],
+        "result": result,
+        "accepted": accepted,
+        "reason": reason,
+        "attempt": attempt,
+        "hosts": dict(hosts or {}),
+        "seconds": seconds,
+        "message": " ".join(f"{host}: {said}" for host, said in (hosts or {}).items()) or reason,
+    }
+
+
+def _said(results: Mapping[str, t.Any], host: str, step: str, attempt: int) -> str | None:
+    """Return why a host failed in this attempt, None if it did not."""
+    known = results[host]
+    found = known.get("recover_results", {}).get(step) or {}
+    if found.get("attempt") != attempt:
+        return AWAY if known.get("recover_probe", {}).get("unreachable") else SILENT
+    return None if found.get("ok") else str(found.get("message") or "failed")

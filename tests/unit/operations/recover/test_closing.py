@@ -1,0 +1,66 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run ends: it leaves the recovery to others, or it closes it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
+from recovery_fixtures import STEPS, controller
+
+if t.TYPE_CHECKING:
+    from recovery_fixtures import Controller
+    from sample_host import SampleHost
+
+
+def test_what_is_left_is_taken_from_nobody(sample: SampleHost, here: Controller) -> None:
+    first = here.open()
+    here.wait("dns", "Open for writing?")
+    told = here.leave("waiting").facts
+    assert told["summary"] == f"Recovery {first['id']} of plan data_loss waits before step dns."
+    assert told["recovery"]["result"] == "waiting"
+    there = controller(sample, "there")
+    assert there.open(recovery_id=first["id"])["resumed"]
+
+
+def test_only_what_is_done_is_closed_as_ok(here: Controller) -> None:
+    here.open()
+    here.done("provision", "restore")
+    with pytest.raises(UsageError, match="cannot be closed as ok: step dns is not done"):
+        here.close()
+    here.end("dns", "skipped", reason="drill")
+    assert here.close().facts["recovery"]["finished"]
+    assert [attempt.number for attempt in here.journal().state.attempts] == [1, 1, 1]
+
+
+def test_an_end_that_the_store_missed_follows_when_the_next_recovery_is_opened(
+    sample: SampleHost, here: Controller
+) -> None:
+    here.open()
+    here.done(*STEPS)
+    store = sample.home / "store"
+    store.rename(sample.home / "away")
+    told = here.close().warnings
+    assert "is only on this host" in told[0]
+    assert "stay pinned" in told[1]
+    (sample.home / "away").rename(store)
+    there = controller(sample, "there")
+    there.recovery_id = here.recovery_id
+    assert not there.read()["finished"]
+    assert here.opened().facts["recovery"]["finished"]
+    assert there.read()["finished"]
+    said = catalogue.open_repository(sample.settings, sample.world()).marks(kinds=("pinned",))
+    assert not any(marks.pinned for marks in said.values())
+
+
+def test_a_failure_is_said(here: Controller) -> None:
+    here.open()
+    here.done(*STEPS[:1])
+    assert here.close("failed").facts["recovery"]["result"] == "failed"
+    with pytest.raises(UsageError, match="result"):
+        here.leave("ok")

@@ -1,0 +1,173 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Recovery plans as files, and what a run of Ansible may ask of them: all of it is refused while Ansible parses."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.collections import ImmutableDict
+from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _plans
+
+GROUPS = {"all": ["db1", "db2", "web1"], "databases": ["db1", "db2"], "ungrouped": []}
+STEP = {"id": "mine", "tasks": "mine.yml", "hosts": "databases"}
+
+
+class Beside:
+    """An inventory with a directory of plans beside it."""
+
+    def __init__(self, home: Path) -> None:
+        self.plans = home / "recovery"
+        self.plans.mkdir()
+        (self.plans / "mine.yml").write_text("- name: Ping\n  ansible.builtin.ping:\n")
+        self.variables: dict[str, t.Any] = {"groups": GROUPS, "playbook_dir": str(home)}
+
+    def write(self, *steps: dict[str, t.Any], text: str = "") -> Path:
+        document = {"format": "lifeboat-plan/1", "name": "ours", "description": "Ours.", "steps": list(steps) or [STEP]}
+        path = self.plans / "ours.yml"
+        path.write_text(text or yaml.safe_dump(document))
+        path.chmod(0o644)
+        return path
+
+    def compiled(self, term: str = "ours", **variables: t.Any) -> list[dict[str, t.Any]]:
+        plays: list[dict[str, t.Any]] = yaml.safe_load(
+            Path(_plans.compiled(term, {**self.variables, **variables})).read_text()
+        )
+        return plays
+
+    def refused(self, term: str = "ours", **variables: t.Any) -> str:
+        with pytest.raises(AnsibleError) as caught:
+            self.compiled(term, **variables)
+        return str(caught.value)
+
+
+@pytest.fixture
+def arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Callable[..., None]:
+    def given(**values: t.Any) -> None:
+        known = {"inventory": (str(tmp_path / "hosts"),), **values}
+        monkeypatch.setattr(context, "CLIARGS", ImmutableDict(known))
+
+    monkeypatch.setattr(_plans.constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    given()
+    return given
+
+
+@pytest.fixture
+def beside(tmp_path: Path, arguments: object) -> Beside:
+    return Beside(tmp_path)
+
+
+def test_every_shipped_plan_can_be_run(beside: Beside) -> None:
+    for path in Path(_plans.SHIPPED).iterdir():
+        names = {play["name"] for play in beside.compiled(path.stem, lifeboat_replace={"db1": "spare1"})}
+        assert f"Open the recovery by plan {path.stem}" in names
+
+
+def test_each_step_is_three_plays_between_the_opening_and_the_end(beside: Beside) -> None:
+    beside.write({**STEP, "retries": 1})
+    plays = beside.compiled()
+    assert [play["name"] for play in plays[4:]] == [
+        "1/1 mine · begin", "1/1 mine", "1/1 mine · end", "1/1 mine · attempt 2", "1/1 mine · attempt 2 · end",
+        "Close the recovery",
+    ]  # fmt: skip
+    assert {tuple(play["tags"]) for play in plays[4:-1]} == {("step-mine",)}
+    assert plays[0]["tags"] == plays[-1]["tags"] == ["always"]
+
+
+def test_no_keyword_is_left_to_the_configuration(beside: Beside) -> None:
+    beside.write()
+    stated = {"any_errors_fatal", "become", "gather_facts", "ignore_unreachable", "max_fail_percentage", "strategy"}
+    for play in beside.compiled():
+        assert stated | {"timeout", "ignore_errors"} <= set(play)
+
+
+def test_a_plan_beside_the_inventory_comes_before_a_shipped_one(beside: Beside) -> None:
+    path = beside.write()
+    path.rename(beside.plans / "default.yml")
+    text = (beside.plans / "default.yml").read_text().replace("name: ours", "name: default")
+    (beside.plans / "default.yml").write_text(text)
+    assert "1/1 mine · begin" in {play["name"] for play in beside.compiled("default")}
+
+
+def test_a_plan_that_is_not_there(beside: Beside) -> None:
+    told = beside.refused("defalt")
+    assert "There is no recovery plan 'defalt'" in told
+    assert "Did you mean default?" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("format: [", "cannot be read"),
+        ("name: ours\nname: ours\n", "the key name is there twice"),
+        ("name: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n", "a plan holds no vaulted value"),
+        ("just text", "It is not a dictionary"),
+    ],
+)
+def test_a_file_that_is_no_plan(beside: Beside, text: str, told: str) -> None:
+    beside.write(text=text)
+    assert told in beside.refused()
+
+
+def test_a_plan_that_others_may_write_runs_for_nobody(beside: Beside) -> None:
+    beside.write().chmod(0o664)
+    assert "could be written by others" in beside.refused()
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (
+            {"hosts": "databasse"},
+            "Step mine has no host: the inventory has none that matches 'databasse'. Did you mean databases?",
+        ),
+        ({"when": "a b c("}, "Step mine, when: 'a b c(' is no expression"),
+        ({"tasks": "other.yml"}, "Step mine, tasks: there is no file"),
+        ({"hosts": "databases:&lost"}, "Step mine is for lost hosts, and none is named."),
+    ],
+)
+def test_what_a_step_cannot_mean(beside: Beside, step: dict[str, t.Any], told: str) -> None:
+    beside.write({**STEP, **step})
+    assert told in beside.refused()
+
+
+def test_steps_side_by_side_share_no_host(beside: Beside) -> None:
+    beside.write({"parallel": [STEP, {**STEP, "id": "yours", "hosts": "db2"}]})
+    assert "mine and yours run side by side on db2." in beside.refused()
+
+
+def test_lost_hosts_are_a_group(beside: Beside) -> None:
+    beside.write({**STEP, "hosts": "databases:&lost"})
+    document = json.dumps(beside.compiled(lifeboat_replace={"db2": "spare1"}))
+    assert '"hosts": ["db2"]' in document
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"subset": "db1"}, "--limit cannot be used"),
+        ({"start_at_task": "x"}, "--start-at-task cannot be used"),
+        ({"tags": ["step-mien"]}, "The plan ours has no step for --tags step-mien. Did you mean step-mine?"),
+        ({"skip_tags": ["always"]}, "The plan ours has no step for --skip-tags always."),
+    ],
+)
+def test_what_the_command_line_cannot_ask(
+    beside: Beside, arguments: t.Callable[..., None], given: dict[str, t.Any], told: str
+) -> None:
+    beside.write()
+    arguments(**given)
+    assert told in beside.refused()
+
+
+def test_chosen_steps_may_be_run(beside: Beside, arguments: t.Callable[..., None]) -> None:
+    beside.write()
+    arguments(tags=["step-mine"], skip_tags=["notest"])
+    assert beside.compiled()

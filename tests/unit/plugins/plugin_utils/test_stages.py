@@ -1,0 +1,110 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which steps of a stage begin, are tried again, and end, and how."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.recovery.plugins.plugin_utils import _stages
+
+NOW = 1000.0
+
+
+def step(identity: str, **changed: t.Any) -> dict[str, t.Any]:
+    known = {"id": identity, "hosts": ["db1", "db2"], "timeout": 60, "attempts": 1, "accepts_failure": False}
+    return {**known, "approval": "", "empty": "", "exclusive": False, **changed}
+
+
+def said(step_id: str, attempt: int = 1, *, ok: bool = True, message: str = "") -> dict[str, t.Any]:
+    return {"recover_results": {step_id: {"attempt": attempt, "ok": ok, "message": message}}}
+
+
+def ended(known: dict[str, t.Any], results: dict[str, t.Any], **changed: t.Any) -> dict[str, t.Any]:
+    opened = _stages.begins([known], {known["id"]: "run"}, {}, [], NOW)["open"]
+    return _stages.ends([known], opened, results, changed.get("attempt", 1), changed.get("now", NOW + 9))
+
+
+def test_steps_begin_wait_and_are_skipped() -> None:
+    steps = [step("a"), step("b", approval="Go?"), step("c"), step("over")]
+    found = _stages.begins(steps, {"a": "run", "b": "wait"}, {}, ["over"], NOW)
+    assert list(found["open"]) == ["a"]
+    assert found["open"]["a"] == {"left": ["db1", "db2"], "began": NOW, "deadline": NOW + 60}
+    assert [each["id"] for each in found["wait"]] == ["b"]
+    assert [(each["step"], each["result"]) for each in found["ended"]] == [("c", "skipped")]
+
+
+def test_a_step_without_hosts_is_skipped_for_that_reason() -> None:
+    found = _stages.begins([step("a", hosts=[], empty="the inventory has no host in application")], {}, {}, [], NOW)
+    assert [(each["result"], each["reason"]) for each in found["ended"]] == [
+        ("skipped", "the inventory has no host in application")
+    ]
+
+
+def test_no_step_begins_beside_one_that_is_refused() -> None:
+    found = _stages.begins([step("a"), step("b")], {"a": "run", "b": "refuse"}, {"b": "It requires x."}, [], NOW)
+    assert found["open"] == {}
+    assert [(each["step"], each["result"], each["message"]) for each in found["ended"]] == [
+        ("b", "failed", "It requires x.")
+    ]
+
+
+def test_a_step_without_a_limit_has_no_deadline() -> None:
+    assert _stages.begins([step("a", timeout=0)], {"a": "run"}, {}, [], NOW)["open"]["a"]["deadline"] == 0
+
+
+def test_a_step_is_ok_when_all_its_hosts_are() -> None:
+    found = ended(step("a"), {"db1": said("a"), "db2": said("a")})
+    assert [(each["result"], each["seconds"], each["hosts"]) for each in found["ended"]] == [("ok", 9.0, {})]
+
+
+def test_a_host_that_said_nothing_failed() -> None:
+    (end,) = ended(step("a"), {"db1": said("a"), "db2": {}})["ended"]
+    assert end["result"] == "failed"
+    assert end["message"] == "db2: became unreachable, or left the step without a result"
+
+
+def test_a_host_that_cannot_be_reached_is_told_so() -> None:
+    (end,) = ended(step("a"), {"db1": said("a"), "db2": {"recover_probe": {"unreachable": True}}})["ended"]
+    assert end["message"] == "db2: cannot be reached"
+
+
+def test_what_a_host_said_before_does_not_count() -> None:
+    known = step("a", attempts=3)
+    found = ended(known, {"db1": said("a", 1), "db2": said("a", 2)}, attempt=2)
+    assert found["open"]["a"]["left"] == ["db1"]
+
+
+def test_a_failed_step_is_tried_again_where_it_failed() -> None:
+    found = ended(step("a", attempts=2), {"db1": said("a"), "db2": said("a", ok=False, message="no")})
+    assert found["ended"] == []
+    assert found["left"] == ["db2"]
+    end, begin = found["events"]
+    assert (end["state"], end["result"], end["hosts"], end["accepted"]) == ("end", "failed", {"db2": "no"}, False)
+    assert begin == {"state": "begin", "step": "a", "attempt": 2}
+
+
+def test_nothing_is_tried_again_after_the_deadline() -> None:
+    found = ended(step("a", attempts=2), {"db1": said("a"), "db2": {}}, now=NOW + 61)
+    assert [each["result"] for each in found["ended"]] == ["failed"]
+    assert found["ended"][0]["message"].startswith("It did not end within 1 min.")
+    assert found["open"] == {}
+
+
+def test_a_failure_may_be_accepted() -> None:
+    (end,) = ended(step("a", accepts_failure=True), {"db1": {}, "db2": {}})["ended"]
+    assert (end["result"], end["accepted"]) == ("failed", True)
+
+
+def test_the_table_says_what_each_step_came_to() -> None:
+    plan = {"steps": [{"id": "a", "hosts": ["db1"]}, {"id": "b", "hosts": ["db1"]}, {"id": "c", "hosts": ["db1"]}]}
+    (end,) = ended(step("b", hosts=["db1"]), {"db1": said("b", ok=False, message="disk\x1b[2J full")})["ended"]
+    heading, *lines = _stages.table(plan, {"a": "ok"}, [end])
+    assert heading.split() == ["STEP", "RESULT", "TOOK", "HOSTS"]
+    assert lines[0].split() == ["a", "ok", "before", "-", "db1"]
+    assert lines[1].startswith("b")
+    assert "failed" in lines[1]
+    assert "\x1b" not in lines[1]
+    assert lines[2].split() == ["c", "-", "-", "db1"]
