@@ -55,9 +55,7 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         path = find(term, variables)
         plan = read(path)
         _check_arguments(plan)
-        paths = dict(_beside(plan, os.path.dirname(path)))
-        hosts = {step.id: hosts_of(step, variables) for step in plan.steps}
-        _check_branches(plan, hosts)
+        paths, hosts = _resolved(plan, path, variables)
         given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
         plays = Compiled(
             plan, hosts, paths, _digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)
@@ -65,6 +63,31 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
     except UsageError as exc:
         raise AnsibleError(str(exc)) from exc
     return _written(plays, plan.name)
+
+
+def listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
+    """Yield what is to be said of each plan that a name can mean, with its problem, empty where there is none."""
+    everybody = dict.fromkeys(variables.get("groups", {}).get("all", ()), "")
+    known = {"lifeboat_replace": everybody, **variables}
+    for name, path in sorted(_known(variables).items()):
+        about: dict[str, t.Any] = {"name": name, "path": path, "priority": "", "description": "", "steps": []}
+        try:
+            plan = read(path)
+            about |= {"priority": plan.priority, "description": plan.description}
+            about["steps"] = [step.id for step in plan.steps]
+            _resolved(plan, path, known)
+        except UsageError as exc:
+            yield {**about, "problem": str(exc)}
+        else:
+            yield {**about, "problem": ""}
+
+
+def _resolved(plan: Plan, path: str, variables: Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the paths of what lies beside a plan, and the hosts of each step. Raise UsageError for what is missing."""
+    paths = dict(_beside(plan, os.path.dirname(path)))
+    hosts = {step.id: hosts_of(step, variables) for step in plan.steps}
+    _check_branches(plan, hosts)
+    return paths, hosts
 
 
 def _plain(value: t.Any) -> t.Any:
@@ -82,10 +105,7 @@ def find(term: str, variables: Mapping[str, t.Any]) -> str:
         if not os.path.isfile(term):
             raise UsageError(f"There is no recovery plan {term}.", "Correct lifeboat_plan.", field="lifeboat_plan")
         return os.path.abspath(term)
-    known: dict[str, str] = {}
-    for folder in folders(variables):
-        for name, path in _in(folder):
-            known.setdefault(name, path)
+    known = _known(variables)
     if term not in known:
         raise UsageError(
             f"There is no recovery plan {term!r} in {', '.join(folders(variables)[:-1])} or the collection. Known are "
@@ -94,6 +114,15 @@ def find(term: str, variables: Mapping[str, t.Any]) -> str:
             field="lifeboat_plan",
         )
     return known[term]
+
+
+def _known(variables: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return the paths of the plans by their names; of two with the same name the first one counts."""
+    found: dict[str, str] = {}
+    for folder in folders(variables):
+        for name, path in _in(folder):
+            found.setdefault(name, path)
+    return found
 
 
 def folders(variables: Mapping[str, t.Any]) -> list[str]:

@@ -71,6 +71,16 @@ def test_every_shipped_plan_can_be_run(beside: Beside) -> None:
         assert f"Open the recovery by plan {path.stem}" in names
 
 
+def test_plans_are_listed_with_their_problems(beside: Beside) -> None:
+    beside.write({**STEP, "hosts": "databases:&lost"})
+    (beside.plans / "default.yml").write_text("just text")
+    told = {plan["name"]: plan for plan in _plans.listed(beside.variables)}
+    assert (told["ours"]["steps"], told["ours"]["priority"], told["ours"]["problem"]) == (["mine"], "normal", "")
+    assert told["data_loss"]["problem"] == ""
+    assert "It is not a dictionary" in told["default"]["problem"]
+    assert told["default"]["path"].startswith(str(beside.plans))
+
+
 def test_each_step_is_three_plays_between_the_opening_and_the_end(beside: Beside) -> None:
     beside.write({**STEP, "retries": 1})
     plays = beside.compiled()
