@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import units
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import cron as schedule
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -178,14 +178,14 @@ def test_a_leap_day_on_a_weekday_is_found_over_a_year_that_is_no_leap_year() -> 
     ("text", "numbers", "calendar"),
     [
         ("0 2 * * *", "0 2 * * *", ("*-*-* 02:00:00",)),
-        ("0 */6 * * *", "0 */6 * * *", ("*-*-* 00/6:00:00",)),
+        ("0 */6 * * *", "0 */6 * * *", ("*-*-* 00,06,12,18:00:00",)),
         ("*/30 * * * *", "*/30 * * * *", ("*-*-* *:00,30:00",)),
         ("0 5 * * SUN", "0 5 * * 0", ("Sun *-*-* 05:00:00",)),
         ("0 5 * * 5-7", "0 5 * * 5-7", ("Fri..Sun *-*-* 05:00:00",)),
         ("15 8-18 * jan-mar,dec mon-fri", "15 8-18 * 1-3,12 1-5", ("Mon..Fri *-01..03,12-* 08..18:15:00",)),
         ("0 2 1-7 * sun", "0 2 1-7 * 0", ("*-*-01..07 02:00:00", "Sun *-*-* 02:00:00")),
         ("0 2 1-7 * */7", "0 2 1-7 * */7", ("Sun *-*-01..07 02:00:00",)),
-        ("0 2 */2 * sun", "0 2 */2 * 0", ("Sun *-*-01/2 02:00:00",)),
+        ("0 2 */2 * sun", "0 2 */2 * 0", ("Sun *-*-01,03,05,07,09,11,13,15,17,19,21,23,25,27,29,31 02:00:00",)),
         ("@weekly", "0 0 * * 0", ("Sun *-*-* 00:00:00",)),
         ("@Hourly", "0 * * * *", ("*-*-* *:00:00",)),
     ],
@@ -276,6 +276,7 @@ def systemd_times(expressions_: t.Sequence[str], at: datetime, count: int) -> li
 
 
 @settings(max_examples=60, deadline=None)
+@example("*/8 * * * *", datetime(2026, 1, 1, 23, 32), "UTC")
 @given(
     expressions(), st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1)), st.sampled_from(["UTC", "Europe/Berlin"])
 )

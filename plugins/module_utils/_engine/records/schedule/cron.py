@@ -246,14 +246,14 @@ def on_calendar(cron: Cron, zone_name: str = "") -> tuple[str, ...]:
 
 
 def _listed(values: Iterable[int], highest: int, lowest: int = 0) -> str:
-    """Return `*`, an endless step such as 00/15, or a list with ranges such as 01,03..05."""
+    """
+    Return `*`, or a list with ranges such as 01,03..05.
+
+    No step such as 00/8, whose first value after midnight systemd 252 passes over.
+    """
     sorted_values = sorted(values)
     if sorted_values == list(range(lowest, highest + 1)):
         return "*"
-    if len(sorted_values) > 2:
-        first, step = sorted_values[0], sorted_values[1] - sorted_values[0]
-        if step > 1 and sorted_values == list(range(first, highest + 1, step)):
-            return f"{first:02d}/{step}"
     return ",".join(
         f"{run[0]:02d}" if run[0] == run[-1] else f"{run[0]:02d}..{run[-1]:02d}" for run in _runs(sorted_values)
     )
