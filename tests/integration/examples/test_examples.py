@@ -129,6 +129,10 @@ def ran(request: pytest.FixtureRequest, runs: dict[str, Ran]) -> Ran:
     return runs[request.param]
 
 
+NEEDED = {"application": "lifeboat_services", "backup_logs": "lifeboat_history", "dns_switch": "lifeboat_dns"}
+"""Roles that an inventory is not for without this variable."""
+
+
 def _validation_of_arguments(entries: t.Mapping[str, list[str]]) -> list[dict[str, t.Any]]:
     """Let every role check what an inventory gives it, and the preflight what it gives to any host."""
     return [
@@ -142,7 +146,7 @@ def _validation_of_arguments(entries: t.Mapping[str, list[str]]) -> list[dict[st
                     "name": f"Check {role} {entry}",
                     "ansible.builtin.import_role": {"name": role, "tasks_from": entry},
                     "vars": {"lifeboat_database": "some"} if role == "restore" else {},
-                    "when": "lifeboat_history is defined" if role == "backup_logs" else True,
+                    "when": f"{NEEDED[role]} is defined" if role in NEEDED else True,
                 }
                 for role, names in entries.items()
                 for entry in names

@@ -77,11 +77,14 @@ class Watch(threading.Thread):
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with contextlib.suppress(OSError):
                     program, arguments = (entry / "comm").read_text().strip(), (entry / "cmdline").read_bytes()
+                    environ = (entry / "environ").read_bytes()
+                    if (entry / "comm").read_text().strip() != program:
+                        continue  # it became another program meanwhile, which is looked at in the next round
                     if program == "sh" and b"/pg_" in arguments:
                         program = "pg_dumpall's shell"  # asks its pg_dump for the version
                     self.seen[program] = self.seen.get(program, 0) + 1
                     self._look(arguments, f"cmdline of {program}", ("cmdline", program))
-                    self._look((entry / "environ").read_bytes(), f"environ of {program}", ("environ", program))
+                    self._look(environ, f"environ of {program}", ("environ", program))
 
     def _files(self) -> None:
         for place in self._places:

@@ -165,7 +165,7 @@ def reading_the_server(story: Shop) -> None:
     read = story.modules.run("pg_server_info", {**story.repository, "cluster": "main", "database": "shop"})
     # The rest depends on the major version and on the machine.
     server = read["server"]
-    server |= {"major": 0, "version": "<version>", "package": ""}
+    server |= {"major": 0, "version": "<version>", "package": "", "locales": []}
     server["settings"] = {name: server["settings"][name] for name in ("max_connections", "wal_level")}
     story.keep("pg_server_info", "read", {**read, "left_out": read["left_out"][1:]})
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import secrets
+import tempfile
 import typing as t
+from pathlib import Path
 
 import asked
 import postgres_fixtures
@@ -30,7 +32,6 @@ from faults import fault_fixtures
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SECRET = "canary-of-a-secret"
 SETTINGS = {
@@ -185,8 +186,12 @@ def test_it_is_read_back_for_a_server_that_takes_its_place(place: fault_fixtures
 def test_the_database_in_which_the_rights_are_granted_restores(place: fault_fixtures.Fixture) -> None:
     """Its dump has these grants, of functions that belong to the system."""
     back_up(place, "granted", "postgres")
-    request = asked.validation(place.settings, fault_fixtures.CLUSTER, "postgres", scratch_dir=str(place.home / "tmp"))
-    assert validation.validate(request, place.world()).facts["validation"]["passed"]
+    with tempfile.TemporaryDirectory(prefix="lifeboat-scratch-") as scratch:  # the path of a socket is short
+        Path(scratch).chmod(0o755)  # the scratch cluster's user passes through
+        request = asked.validation(
+            place.settings, fault_fixtures.CLUSTER, "postgres", scratch_dir=f"{scratch}/clusters"
+        )
+        assert validation.validate(request, place.world()).facts["validation"]["passed"]
     target = "postgres_copy"
     asked_for = asked.restore(
         place.settings, place.server.login, fault_fixtures.CLUSTER, "postgres", target_db=target, emergency_backup="off"
