@@ -85,7 +85,8 @@ def _found(request: ReportRequest, reached: Reached) -> tuple[RecoveryJournal, t
             return RecoveryJournal(reached.place, request.mode, identity).read(), tuple(problems)
         except (NotFound, Tampered) as exc:
             problems.append(f"{identity} was passed over: {exc.cause}")
-    told = " ".join(problems) or f"{reached.place.application} has no {request.mode} to report."
+    noun = {"recover": "recovery", "drill": "drill"}[request.mode]
+    told = " ".join(problems) or f"There is no {noun} of {reached.place.application}."
     raise reached.place.down or NotFound(told, "Check application and store, or name one with recovery_id.")
 
 

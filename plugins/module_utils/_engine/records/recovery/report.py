@@ -199,7 +199,8 @@ class Report:
         for place, one in enumerate(attempts):
             if one.end is None or one.end.result == "failed":
                 again = next((later for later in attempts[place + 1 :] if later.step == one.step), None)
-                then = f"tried again: {_result(again.end)}" if again else "not tried again"
+                left = "not tried again" if one.end else "is at work, or was interrupted"
+                then = f"tried again: {_result(again.end)}" if again else left
                 rows.append((one.step, _moment(one.ended or one.began), _result(one.end), _said(one.end), then))
         text = () if rows else ("No attempt failed.",)
         return Section("Failures", text, ("Step", "Time (UTC)", "Result", "Messages", "Then"), tuple(rows))
