@@ -173,7 +173,8 @@ def reporting(story: Story) -> None:
 
 def recovering(story: Story) -> None:
     (story.home / "sample").mkdir()
-    sample = SampleHost(story.home / "sample", now=datetime.datetime.now(datetime.UTC))
+    now = datetime.datetime.now(datetime.UTC)
+    sample = SampleHost(story.home / "sample", now=now)
     sample.back_up()
     common = {
         "application": "shop",
@@ -185,6 +186,7 @@ def recovering(story: Story) -> None:
     steps = [{"digest": "1", "hosts": ["db1"], "component": "main/shop", "id": each, "type": each} for each in STEPS]
     plan = {"name": "data_loss", "digest": "2", "steps": steps}
     opening = {**common, "state": "open", "plan": plan, "process": {"pid": os.getpid()}}
+    opening["incident_at"] = now.isoformat()
     story.run("recovery_journal", "planned", opening, check=True)
     began = {**opening, "reason": "db1 is dead", "replace": {"db1": "spare1"}, "forecast": {"restore": 60}}
     opened = story.run("recovery_journal", "began", began)["recovery"]
