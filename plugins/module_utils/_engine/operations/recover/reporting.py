@@ -16,7 +16,7 @@ from ...ground.errors import NotFound, Tampered, UsageError
 from ...ground.model import Outcome
 from ...records.recovery.journal import RecoveryJournal
 from ...records.recovery.report import Report
-from .pages import FORMATS
+from .formats import FORMATS
 from .reaching import reach
 from .stepping import find
 

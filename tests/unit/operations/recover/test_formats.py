@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.recover import pages
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.recover import formats
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import objectives
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery.report import Contact, Report
 from recovery_story import HOSTILE, eventful, events, opened
@@ -46,27 +46,27 @@ class Tags(html.parser.HTMLParser):
 
 
 def test_an_eventful_recovery_is_told_as_it_was() -> None:
-    made = pages.markdown(report())
+    made = formats.markdown(report())
     if os.environ.get("LIFEBOAT_TEST_REWRITE"):
         GOLDEN.write_text(made, encoding="utf-8")
     assert made == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_what_a_host_said_is_text_of_one_line() -> None:
-    made = pages.markdown(report())
+    made = formats.markdown(report())
     [line] = {line for line in made.splitlines() if "alert" in line and "2/" not in line and "1/1" in line}
     assert "<script" not in line
     assert not re.search(r"(?<!\\)[\[*]|://|@all", line)
     assert made.count("\n## Root cause\n") == 1
     tags = Tags()
-    tags.feed(pages.page(report()))
+    tags.feed(formats.page(report()))
     assert "script" not in tags.tags
     assert "<script>alert(1)</script>" in tags.text
-    assert "\x1b" not in tags.text + made + pages.document(report())
+    assert "\x1b" not in tags.text + made + formats.document(report())
 
 
 def test_the_page_draws_each_attempt() -> None:
-    page = pages.page(report())
+    page = formats.page(report())
     assert [found[0] for found in re.findall(r'<rect class="(\w+)"( )', page)] == [
         *("failed", "ok", "unfinished", "ok", "ok", "failed"),
     ]
@@ -75,11 +75,11 @@ def test_the_page_draws_each_attempt() -> None:
     ]
     assert all(x >= 260 and width >= 2 and x + width <= 982 for x, width in spans)
     assert spans == sorted(spans)
-    assert "<svg" not in pages.page(Report(events((0, opened())), (), ()))
+    assert "<svg" not in formats.page(Report(events((0, opened())), (), ()))
 
 
 def test_programs_read_the_same() -> None:
-    told = json.loads(pages.document(report()))
+    told = json.loads(formats.document(report()))
     assert (told["format"], told["seconds"], told["seconds_since_incident"]) == (
         "lifeboat-recovery-report/1", 2820.0, 3120.0,
     )  # fmt: skip
