@@ -149,12 +149,12 @@ summary:
 """
 
 from ..module_utils._argspec import ArgumentSpec, repository
+from ..module_utils._engine.operations.recover.formats import FORMATS
 from ..module_utils._engine.operations.recover.reporting import ReportRequest, report
 from ..module_utils._engine.records.recovery import objectives
 from ..module_utils._engine.records.recovery.report import Contact
 from ..module_utils._module import Given, run
 
-FORMATS = ["markdown", "html", "json"]
 CONTACT = {
     **{name: {"type": "str", "default": ""} for name in ("role", "name", "phone", "email", "availability", "within")},
     "level": {"type": "int", "default": 1},
@@ -164,7 +164,7 @@ SPEC = ArgumentSpec(
         "dest": {"type": "path", "required": True},
         "recovery_id": {"type": "str", "default": ""},
         "mode": {"type": "str", "choices": ["recover", "drill"], "default": "recover"},
-        "formats": {"type": "list", "elements": "str", "choices": FORMATS, "default": FORMATS},
+        "formats": {"type": "list", "elements": "str", "choices": [*FORMATS], "default": [*FORMATS]},
         "objectives": {"type": "dict"},
         "contacts": {"type": "list", "elements": "dict", "default": [], "options": CONTACT},
     }
