@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
 
 MEASURED = frozenset(
     (
+        "actual_seconds",
         *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
         *("port", "ratio"),

@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULES = [
-    *("audit_report", "encrypted_archive", "notify", "recovery_journal", "recovery_key", "recovery_trust"),
-    *("schedule_info", "smoke_check"),
+    *("audit_report", "encrypted_archive", "notify", "recovery_journal", "recovery_key", "recovery_report"),
+    *("recovery_trust", "schedule_info", "smoke_check"),
 ]
 STEPS = ("restore", "dns")
 GUEST = "4f" * 32
@@ -173,7 +173,8 @@ def reporting(story: Story) -> None:
 
 def recovering(story: Story) -> None:
     (story.home / "sample").mkdir()
-    sample = SampleHost(story.home / "sample", now=datetime.datetime.now(datetime.UTC))
+    now = datetime.datetime.now(datetime.UTC)
+    sample = SampleHost(story.home / "sample", now=now)
     sample.back_up()
     common = {
         "application": "shop",
@@ -185,6 +186,7 @@ def recovering(story: Story) -> None:
     steps = [{"digest": "1", "hosts": ["db1"], "component": "main/shop", "id": each, "type": each} for each in STEPS]
     plan = {"name": "data_loss", "digest": "2", "steps": steps}
     opening = {**common, "state": "open", "plan": plan, "process": {"pid": os.getpid()}}
+    opening["incident_at"] = now.isoformat()
     story.run("recovery_journal", "planned", opening, check=True)
     began = {**opening, "reason": "db1 is dead", "replace": {"db1": "spare1"}, "forecast": {"restore": 60}}
     opened = story.run("recovery_journal", "began", began)["recovery"]
@@ -204,6 +206,13 @@ def recovering(story: Story) -> None:
     story.run("recovery_journal", "closed", {**run, "state": "close", "result": "ok"})
     story.run("recovery_journal", "finished", opening)
     story.run("recovery_journal", "read", {**run, "state": "read"})
+    options = {name: value for name, value in common.items() if name not in ASKED}
+    options |= {"dest": str(story.home / "recoveries"), "objectives": {"database": {"rto": "1d", "rpo": "1s"}}}
+    story.run("recovery_report", "planned", options, check=True)
+    story.run("recovery_report", "written", options)
+    story.run("recovery_report", "written_already", options)
+    story.run("recovery_report", "no_recovery", {**options, "recovery_id": "recovery-20260101T000000Z-" + "0" * 16})
+    story.run("recovery_report", "bad_objective", {**options, "objectives": {"database": {"rto": "soon"}}})
 
 
 CHAPTERS = (making_keys, trusting, archiving, scheduling, asking, notifying, reporting, recovering)

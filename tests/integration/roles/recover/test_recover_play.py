@@ -17,11 +17,13 @@ if t.TYPE_CHECKING:
 ROWS = "SELECT count(*) FROM public.t"
 
 
-def recover(plays: Plays, *arguments: str) -> subprocess.CompletedProcess[str]:
+def recover(plays: Plays, *arguments: str, playbook: str = "recover") -> subprocess.CompletedProcess[str]:
     """Run the default plan, with a journal in the home of the plays."""
     return plays.run(
-        "recover",
+        playbook,
         *arguments,
+        lifeboat_recovery_report_dest=f"{plays.home}/reports",
+        lifeboat_objectives={"database": {"rto": "1h", "rpo": "1d"}},
         lifeboat_recovery_key_file=f"{plays.home}/etc/keys/recovery.key",
         lifeboat_recovery_state_dir=f"{plays.home}/controller",
         lifeboat_history=None,
@@ -56,3 +58,15 @@ def test_a_damaged_database_comes_back(plays: Plays) -> None:
     assert done.returncode == 0, done.stdout
     assert "is finished; nothing was changed." in done.stdout
     assert re.search(r"db1 .*changed=0 ", done.stdout) or "db1" not in done.stdout.partition("PLAY RECAP")[2]
+
+    done = recover(plays, "--check", "--diff", playbook="recovery_report")
+    assert done.returncode == 0, done.stdout
+    assert "+| database | RTO | 1 h |" in done.stdout
+    assert not (plays.home / "reports").exists()
+
+    for changed in (1, 0):
+        done = recover(plays, playbook="recovery_report")
+        assert done.returncode == 0, done.stdout
+        assert "Objectives: 2 met. The report: " in done.stdout
+        assert re.search(rf"localhost .*changed={changed} ", done.stdout), done.stdout
+    assert {path.suffix for path in (plays.home / "reports").iterdir()} == {".md", ".html", ".json"}
