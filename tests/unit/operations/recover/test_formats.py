@@ -75,6 +75,8 @@ def test_the_page_draws_each_attempt() -> None:
     ]
     assert all(x >= 260 and width >= 2 and x + width <= 982 for x, width in spans)
     assert spans == sorted(spans)
+    assert spans[2] == (260 + round(25 / 51.5 * 720), round(15.5 / 51.5 * 720))
+    assert "check: did not end" in page
     assert "<svg" not in formats.page(Report(events((0, opened())), (), ()))
 
 

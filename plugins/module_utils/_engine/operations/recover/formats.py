@@ -148,7 +148,7 @@ def _timeline(bars: Sequence[Bar]) -> Iterator[str]:
             left = _LABELS + round(bar.start / longest * _BARS)
             width = max(round(bar.seconds / longest * _BARS), 2)
             top = place * _HEIGHT
-            took = units.human_duration(bar.seconds)
+            took = "did not end" if bar.result == "unfinished" else units.human_duration(bar.seconds)
             yield f'<text x="0" y="{top + 15}">{_safe(shortened(bar.label, 20))}: {took}</text>'
             told = f"<title>{_safe(bar.label)}: {_safe(bar.result)}, {took}</title>"
             shape = f'x="{left}" y="{top + 3}" width="{width}" height="{_HEIGHT - 6}"'

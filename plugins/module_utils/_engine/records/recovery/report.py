@@ -90,16 +90,13 @@ class Report:
 
     def bars(self) -> list[Bar]:
         """Return the timeline: every attempt that began, in seconds after the incident, or after the first event."""
-        zero = min(self.state.opened.incident_at, self.state.started)
-        return [
-            Bar(
-                one.step,
-                (one.began - zero).total_seconds(),
-                ((one.ended or self.state.last_at) - one.began).total_seconds(),
-                one.end.result if one.end else "unfinished",
-            )
-            for one in self.state.attempts
-        ]
+        zero, attempts, bars = min(self.state.opened.incident_at, self.state.started), self.state.attempts, []
+        for place, one in enumerate(attempts):
+            again = (later.began for later in attempts[place + 1 :] if later.step == one.step)
+            ended = one.ended or next(again, self.state.last_at)
+            result = one.end.result if one.end else "unfinished"
+            bars.append(Bar(one.step, (one.began - zero).total_seconds(), (ended - one.began).total_seconds(), result))
+        return bars
 
     def document(self) -> dict[str, t.Any]:
         """Return the report for programs."""
