@@ -139,20 +139,20 @@ def _table(section: Section) -> Iterator[str]:
 
 def _timeline(bars: Sequence[Bar]) -> Iterator[str]:
     """Yield the attempts at steps as bars, from the incident to the last event."""
-    longest = max((bar.start + bar.seconds for bar in bars), default=0.0) or 1.0
+    longest = max((one.start + one.seconds for one in bars), default=0.0) or 1.0
     if bars:
         height = len(bars) * _HEIGHT
         yield from ("<h2>Timeline</h2>", "<p>From the incident, or the first event if that was earlier.</p>")
         yield f'<div class="scroll"><svg viewBox="0 0 1000 {height}" role="img" aria-label="Timeline of the steps">'
-        for place, bar in enumerate(bars):
-            left = _LABELS + round(bar.start / longest * _BARS)
-            width = max(round(bar.seconds / longest * _BARS), 2)
+        for place, one in enumerate(bars):
+            left = _LABELS + round(one.start / longest * _BARS)
+            width = max(round(one.seconds / longest * _BARS), 2)
             top = place * _HEIGHT
-            took = "did not end" if bar.result == "unfinished" else units.human_duration(bar.seconds)
-            yield f'<text x="0" y="{top + 15}">{_safe(shortened(bar.label, 20))}: {took}</text>'
-            told = f"<title>{_safe(bar.label)}: {_safe(bar.result)}, {took}</title>"
+            took = "did not end" if one.result == "unfinished" else units.human_duration(one.seconds)
+            yield f'<text x="0" y="{top + 15}">{_safe(shortened(one.label, 20))}: {took}</text>'
+            told = f"<title>{_safe(one.label)}: {_safe(one.result)}, {took}</title>"
             shape = f'x="{left}" y="{top + 3}" width="{width}" height="{_HEIGHT - 6}"'
-            yield f'<rect class="{_safe(bar.result)}" {shape}>{told}</rect>'
+            yield f'<rect class="{_safe(one.result)}" {shape}>{told}</rect>'
         yield "</svg></div>"
 
 
