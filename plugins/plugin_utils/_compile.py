@@ -125,7 +125,6 @@ class Compiled:
         own = TYPES.get(step.type)
         return {
             "id": step.id,
-            "type": step.type,
             "hosts": list(self.hosts[step.id]),
             "approval": step.approval,
             "timeout": step.timeout,

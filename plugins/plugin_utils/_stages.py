@@ -5,7 +5,8 @@
 """
 How the steps of one stage of a recovery begin and end: plain functions of what was decided and what hosts said.
 
-This file is private to the collection; role recover calls it by the filters of plugins/filter/recovery.py.
+This file is private to the collection; role recover calls it by the filters recovery_begins, recovery_ends and
+recovery_table.
 """
 
 from __future__ import annotations
@@ -78,12 +79,12 @@ def ends(
         state = opened[step["id"]]
         said = {host: _said(results, host, step["id"], attempt) for host in state["left"]}
         failed = {host: message for host, message in said.items() if message is not None}
-        over = not state["deadline"] or now < state["deadline"]
-        if failed and attempt < step["attempts"] and over:
+        in_time = not state["deadline"] or now < state["deadline"]
+        if failed and attempt < step["attempts"] and in_time:
             still[step["id"]] = {**state, "left": list(failed)}
             again.append(_end(step, "failed", attempt=attempt, hosts=failed) | {"accepted": False})
             continue
-        late = "" if over else f"It did not end within {human_duration(step['timeout'])}."
+        late = "" if in_time else f"It did not end within {human_duration(step['timeout'])}."
         seconds = round(now - state["began"], 1)
         end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=failed, seconds=seconds)
         ended.append({**end, "reason": late, "message": f"{late} {end['message']}".strip()} if failed else end)

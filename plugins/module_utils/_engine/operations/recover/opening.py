@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import secrets
 import typing as t
 
 from ...ground import disk, holder, journal
+from ...ground.entries import nearest
 from ...ground.errors import StoreError, Tampered, UsageError, require_one_of
 from ...ground.host_state import RECOVERIES_LOCK
 from ...ground.model import Done, Outcome
@@ -205,10 +205,10 @@ def _check(request: OpenRequest) -> None:
     steps = [step.id for step in request.plan.steps]
     for step in request.approve:
         if step not in steps:
-            near = difflib.get_close_matches(step, steps, 1) or steps
+            near = nearest(step, steps) or next(iter(steps), "")
             raise UsageError(
                 f"approve: plan {request.plan.name} has no step {step!r}.",
-                f"Use the id of a step, such as {near[0]}." if near else "The plan has no steps.",
+                f"Use the id of a step, such as {near}." if near else "The plan has no steps.",
                 field="approve",
             )
     if request.journal == "local" and not RECOVERIES_LOCK.below(request.repository.state_dir):

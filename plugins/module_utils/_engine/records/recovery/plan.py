@@ -11,12 +11,12 @@ All problems of a plan are reported at once, each with its place, because a plan
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import re
 import typing as t
 
+from ...ground import entries
 from ...ground import job_options as options
 from ...ground.errors import UsageError
 from ...ground.units import human_count, parse_duration
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 FORMAT = "lifeboat-plan/1"
 
 PRIORITIES = ("critical", "high", "normal", "low")
-"""In which order plans are listed."""
+"""What a plan may say of itself, the most urgent first."""
 
 LARGEST = 1 << 20
 """Bytes of a plan that are read."""
@@ -112,8 +112,8 @@ def parse(document: object, name: str) -> Plan:
 
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """Return a sentence that offers what was probably meant, or nothing."""
-    close = difflib.get_close_matches(given, list(allowed), 1, 0.6)
-    return f" Did you mean {close[0]}?" if close else ""
+    close = entries.nearest(given, allowed)
+    return f" Did you mean {close}?" if close else ""
 
 
 def _digest(value: object) -> str:
@@ -141,11 +141,11 @@ class _Reader:
         stages = tuple(self._stages(document.get("steps")))
         return Plan(name, str(description), str(priority), stages)
 
-    def _stages(self, entries: object) -> Iterator[tuple[Step, ...]]:
-        if not isinstance(entries, list) or not entries:
+    def _stages(self, given: object) -> Iterator[tuple[Step, ...]]:
+        if not isinstance(given, list) or not given:
             self.problems.append("steps: must be a list of at least one step.")
             return
-        for number, entry in enumerate(entries, 1):
+        for number, entry in enumerate(given, 1):
             place = f"steps[{number}]"
             if isinstance(entry, dict) and "parallel" in entry:
                 self._unknown(place, entry, ("parallel",))
@@ -153,13 +153,11 @@ class _Reader:
             else:
                 yield self._steps(place, entry)
 
-    def _branches(self, place: str, entries: object) -> tuple[Step, ...]:
-        if not isinstance(entries, list) or len(entries) < 2:
+    def _branches(self, place: str, given: object) -> tuple[Step, ...]:
+        if not isinstance(given, list) or len(given) < 2:
             self.problems.append(f"{place}: must be a list of at least two steps.")
             return ()
-        return tuple(
-            step for number, entry in enumerate(entries, 1) for step in self._steps(f"{place}[{number}]", entry)
-        )
+        return tuple(step for number, entry in enumerate(given, 1) for step in self._steps(f"{place}[{number}]", entry))
 
     def _steps(self, place: str, entry: object) -> tuple[Step, ...]:
         """Return the step, or nothing where it is none."""
