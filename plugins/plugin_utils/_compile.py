@@ -131,7 +131,7 @@ class Compiled:
             "attempts": 1 + step.retries,
             "accepts_failure": step.accepts_failure,
             "exclusive": own is not None and own.exclusive,
-            "empty": "" if self.hosts[step.id] else f"the inventory has no host in {step.hosts}",
+            "empty": "" if self.hosts[step.id] else f"no host is in {step.hosts}",
         }
 
     def _judged(self, step: Step, known: dict[str, t.Any]) -> dict[str, t.Any]:

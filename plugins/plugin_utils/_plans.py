@@ -19,17 +19,16 @@ import jinja2
 import yaml
 from ansible import constants, context
 from ansible.errors import AnsibleError
-from ansible.plugins.lookup import inventory_hostnames
 
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.recovery import plan as plans
-from ..module_utils._engine.records.recovery.step_types import CONTROLLER, TYPES
+from . import _hosts
 from ._compile import Compiled
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..module_utils._engine.records.recovery.plan import Plan, Step
+    from ..module_utils._engine.records.recovery.plan import Plan
 
 SHIPPED = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "roles", "recover", "files", "plans"
@@ -43,11 +42,6 @@ GIVEN = (
 )
 """Variables of a single run, which count from the command line alone."""
 
-LOST = "lost"
-"""The group of the hosts in whose place others stand, beside those of the inventory."""
-
-THIS_MACHINE = ("localhost", CONTROLLER)
-
 
 def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
     """Return the path of the playbook that the plan means. Raise AnsibleError for one that cannot be run."""
@@ -56,6 +50,7 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         plan = read(path)
         _check_arguments(plan)
         paths, hosts = _resolved(plan, path, variables)
+        _hosts.check_lost(plan, hosts, variables)
         given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
         plays = Compiled(
             plan, hosts, paths, _digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)
@@ -85,8 +80,8 @@ def listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
 def _resolved(plan: Plan, path: str, variables: Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Return the paths of what lies beside a plan, and the hosts of each step. Raise UsageError for what is missing."""
     paths = dict(_beside(plan, os.path.dirname(path)))
-    hosts = {step.id: hosts_of(step, variables) for step in plan.steps}
-    _check_branches(plan, hosts)
+    hosts = {step.id: _hosts.of(step, variables) for step in plan.steps}
+    _hosts.check_branches(plan, hosts)
     return paths, hosts
 
 
@@ -230,46 +225,6 @@ def _check_arguments(plan: Plan) -> None:
             f"Use {', '.join(known)}.",
             field=flag,
         )
-
-
-def hosts_of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
-    """Return the hosts that a step's pattern means. Raise UsageError when it means none."""
-    own = TYPES.get(step.type)
-    if step.hosts in THIS_MACHINE:
-        return [CONTROLLER]
-    if own is not None and own.optional and step.hosts == own.hosts and step.hosts not in variables.get("groups", {}):
-        return []
-    lost = list(variables.get("lifeboat_replace") or ())
-    groups = {**variables.get("groups", {}), LOST: lost}
-    found = inventory_hostnames.LookupModule().run([step.hosts], variables={"groups": groups})
-    if LOST in step.hosts and not lost and not context.CLIARGS.get("syntax"):
-        raise UsageError(
-            f"Step {step.id} is for lost hosts, and none is named.",
-            'Say which spare stands in for which host, such as -e \'{"lifeboat_replace": {"db1": "spare1"}}\'.',
-            field="lifeboat_replace",
-        )
-    if not found and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
-        raise UsageError(
-            f"Step {step.id} has no host: the inventory has none that matches {step.hosts!r}."
-            f"{plans.nearest(step.hosts, [*groups, *groups.get('all', ())])}",
-            "Correct hosts of the step, or the inventory.",
-            field="hosts",
-        )
-    return [str(host) for host in found]
-
-
-def _check_branches(plan: Plan, hosts: Mapping[str, list[str]]) -> None:
-    for stage in plan.stages:
-        taken: dict[str, str] = {}
-        for step in stage:
-            for host in hosts[step.id]:
-                if host in taken:
-                    raise UsageError(
-                        f"The plan {plan.name} is invalid. {taken[host]} and {step.id} run side by side on {host}.",
-                        "Let them run one after the other, or on different hosts.",
-                        field="parallel",
-                    )
-                taken[host] = step.id
 
 
 def _beside(plan: Plan, folder: str) -> Iterator[tuple[str, str]]:

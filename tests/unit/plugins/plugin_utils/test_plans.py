@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from pathlib import Path
 
@@ -135,29 +134,13 @@ def test_a_plan_that_others_may_write_runs_for_nobody(beside: Beside) -> None:
 @pytest.mark.parametrize(
     ("step", "told"),
     [
-        (
-            {"hosts": "databasse"},
-            "Step mine has no host: the inventory has none that matches 'databasse'. Did you mean databases?",
-        ),
         ({"when": "a b c("}, "Step mine, when: 'a b c(' is no expression"),
         ({"tasks": "other.yml"}, "Step mine, tasks: there is no file"),
-        ({"hosts": "databases:&lost"}, "Step mine is for lost hosts, and none is named."),
     ],
 )
 def test_what_a_step_cannot_mean(beside: Beside, step: dict[str, t.Any], told: str) -> None:
     beside.write({**STEP, **step})
     assert told in beside.refused()
-
-
-def test_steps_side_by_side_share_no_host(beside: Beside) -> None:
-    beside.write({"parallel": [STEP, {**STEP, "id": "yours", "hosts": "db2"}]})
-    assert "mine and yours run side by side on db2." in beside.refused()
-
-
-def test_lost_hosts_are_a_group(beside: Beside) -> None:
-    beside.write({**STEP, "hosts": "databases:&lost"})
-    document = json.dumps(beside.compiled(lifeboat_replace={"db2": "spare1"}))
-    assert '"hosts": ["db2"]' in document
 
 
 @pytest.mark.parametrize(

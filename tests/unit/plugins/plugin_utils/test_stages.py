@@ -37,10 +37,8 @@ def test_steps_begin_wait_and_are_skipped() -> None:
 
 
 def test_a_step_without_hosts_is_skipped_for_that_reason() -> None:
-    found = _stages.begins([step("a", hosts=[], empty="the inventory has no host in application")], {}, {}, [], NOW)
-    assert [(each["result"], each["reason"]) for each in found["ended"]] == [
-        ("skipped", "the inventory has no host in application")
-    ]
+    found = _stages.begins([step("a", hosts=[], empty="no host is in application")], {}, {}, [], NOW)
+    assert [(each["result"], each["reason"]) for each in found["ended"]] == [("skipped", "no host is in application")]
 
 
 def test_no_step_begins_beside_one_that_is_refused() -> None:

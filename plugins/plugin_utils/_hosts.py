@@ -1,0 +1,95 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+The hosts of the steps of a recovery plan, known before the first connection.
+
+This file is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible import context
+from ansible.plugins.lookup import inventory_hostnames
+
+from ..module_utils._engine.ground.errors import UsageError
+from ..module_utils._engine.records.recovery import plan as plans
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, TYPES
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..module_utils._engine.records.recovery.plan import Plan, Step
+
+LOST = "lost"
+"""The group of the hosts in whose place others stand, beside those of the inventory."""
+
+OF_THE_LOST = f":&{LOST}"
+"""What a pattern of hosts ends with that means the lost ones among them."""
+
+THIS_MACHINE = ("localhost", CONTROLLER)
+
+
+def of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
+    """Return the hosts that a step's pattern means. Raise UsageError when it means none."""
+    own = TYPES.get(step.type)
+    given = variables.get("groups", {})
+    if step.hosts in THIS_MACHINE:
+        return [CONTROLLER]
+    if own is not None and own.optional and step.hosts.removesuffix(OF_THE_LOST) == own.hosts not in given:
+        return []
+    lost = list(variables.get("lifeboat_replace") or ())
+    groups = {**given, LOST: lost}
+    found = _matching(step.hosts, groups)
+    if LOST in step.hosts and not lost and not context.CLIARGS.get("syntax"):
+        raise UsageError(
+            f"Step {step.id} is for lost hosts, and none is named.",
+            'Say which spare stands in for which host, such as -e \'{"lifeboat_replace": {"db1": "spare1"}}\'.',
+            field="lifeboat_replace",
+        )
+    if not found and LOST in step.hosts and _matching(step.hosts, {**groups, LOST: given.get("all", ())}):
+        return []  # other hosts are lost
+    if not found and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
+        raise UsageError(
+            f"Step {step.id} has no host: the inventory has none that matches {step.hosts!r}."
+            f"{plans.nearest(step.hosts, [*groups, *groups.get('all', ())])}",
+            "Correct hosts of the step, or the inventory.",
+            field="hosts",
+        )
+    return found
+
+
+def check_lost(plan: Plan, hosts: Mapping[str, list[str]], variables: Mapping[str, t.Any]) -> None:
+    """Raise UsageError for a lost host that no step makes again, although the plan has steps for lost hosts."""
+    steps = [step.id for step in plan.steps if LOST in step.hosts]
+    made = {host for step in steps for host in hosts[step]}
+    for host in variables.get("lifeboat_replace") or () if steps else ():
+        if host not in made and host in variables.get("groups", {}).get("all", ()):
+            raise UsageError(
+                f"{host} is lost, and no step of plan {plan.name} is for it: {', '.join(steps)} are for other hosts.",
+                "Use a plan that makes it again, such as full_rebuild, or leave it out of lifeboat_replace.",
+                field="lifeboat_replace",
+            )
+
+
+def check_branches(plan: Plan, hosts: Mapping[str, list[str]]) -> None:
+    """Raise UsageError for steps that run side by side on the same host."""
+    for stage in plan.stages:
+        taken: dict[str, str] = {}
+        for step in stage:
+            for host in hosts[step.id]:
+                if host in taken:
+                    raise UsageError(
+                        f"The plan {plan.name} is invalid. {taken[host]} and {step.id} run side by side on {host}.",
+                        "Let them run one after the other, or on different hosts.",
+                        field="parallel",
+                    )
+                taken[host] = step.id
+
+
+def _matching(pattern: str, groups: Mapping[str, t.Any]) -> list[str]:
+    found = inventory_hostnames.LookupModule().run([pattern], variables={"groups": groups})
+    return [str(host) for host in found]
