@@ -45,7 +45,7 @@ options:
       - V(open) begins a recovery or resumes an unfinished one. It chooses the recovery points and pins them.
       - V(begin) and V(end) are of one attempt at a step. V(leave) ends the run, V(close) the recovery and its pins.
     type: str
-    choices: [open, begin, end, waiting, leave, close, read]
+    choices: [open, begin, end, waiting, torn_down, leave, close, read]
     required: true
   recovery_id:
     description:
@@ -70,7 +70,7 @@ options:
     description: Its C(name), C(digest) and C(steps), each with C(id), C(digest), C(type), C(hosts) and C(component).
     type: dict
   mode:
-    description: Whether this is a recovery or a drill. A drill is never resumed as a recovery.
+    description: Whether this is a recovery or a drill. A drill is never resumed, and V(drill) approves its steps.
     type: str
     choices: [recover, drill]
     default: recover
@@ -134,7 +134,7 @@ options:
     type: str
     default: ""
   hosts:
-    description: A message by host. The journal keeps one line of 2,000 characters at most.
+    description: A message by host, or what V(torn_down) left there. The journal keeps one line of 2,000 characters.
     type: dict
   changed:
     description: Whether the step changed something, where that is known.
@@ -154,10 +154,8 @@ EXAMPLES = r"""
     state: read
     application: shop
     recovery_id: recovery-20261120T100000Z-0123456789abcdef
-    store:
-      url: s3://example-backups/postgresql
-    keys:
-      recovery_key_file: /etc/lifeboat/keys/recovery.key
+    store: {url: s3://example-backups/postgresql}
+    keys: {recovery_key_file: /etc/lifeboat/keys/recovery.key}
 """
 
 RETURN = r"""
@@ -165,7 +163,8 @@ recovery:
   description:
     - C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished), C(result), C(points) and
       C(replace). Of its steps C(settled) with their results, C(failed), C(interrupted), C(waiting), C(approved),
-      C(plan_changed), C(forecast) and C(steps_seconds).
+      C(plan_changed), C(forecast) and C(steps_seconds). Of a drill C(canaries), C(planted) and C(found), and
+      C(torn_down), what is left by host, null before that.
   returned: success, in check mode only for O(state=open) and O(state=read)
   type: dict
 summary:
@@ -183,6 +182,7 @@ STATES = {
     "begin": lambda given, world: stepping.begin(of_a_step(given), world),
     "end": lambda given, world: stepping.end(of_a_step(given), world),
     "waiting": lambda given, world: stepping.wait(of_a_step(given), world),
+    "torn_down": lambda given, world: stepping.tear_down(of_a_step(given), world),
     "leave": lambda given, world: closing.leave(of_an_end(given), world),
     "close": lambda given, world: closing.close(of_an_end(given), world),
     "read": lambda given, world: stepping.read(of_a_step(given), world),

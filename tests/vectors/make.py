@@ -502,6 +502,7 @@ def recoveries(index: Index) -> None:
         events.Waiting("dns", "Open for writing?"),
         events.Approve("dns", "grace"),
         events.Leave("waiting"),
+        events.TornDown({"db1": "/etc/lifeboat/keys"}),
         events.Close("failed"),
     ]
     files: list[str] = []

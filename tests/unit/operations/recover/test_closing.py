@@ -64,3 +64,32 @@ def test_a_failure_is_said(here: Controller) -> None:
     assert here.close("failed").facts["recovery"]["result"] == "failed"
     with pytest.raises(UsageError, match="result"):
         here.leave("ok")
+
+
+def test_a_drill_is_closed_as_ok_when_nothing_is_left(sample: SampleHost, here: Controller) -> None:
+    here.open(mode="drill")
+    here.done(*STEPS)
+    with pytest.raises(UsageError, match="its hosts are not torn down"):
+        here.close()
+    told = here.tear_down(db1="/etc/lifeboat/keys").facts["recovery"]
+    assert told["torn_down"] == {"db1": "/etc/lifeboat/keys"}
+    with pytest.raises(UsageError, match="its hosts are not torn down"):
+        here.close()
+    assert here.tear_down().facts["recovery"]["torn_down"] == {}
+    assert here.close().facts["recovery"]["result"] == "ok"
+
+
+def test_a_recovery_has_no_hosts_to_tear_down(here: Controller) -> None:
+    here.open()
+    with pytest.raises(UsageError, match="is no drill: its hosts stay as they are"):
+        here.tear_down()
+
+
+def test_what_a_drill_validated_is_restore_tested(sample: SampleHost, here: Controller) -> None:
+    (component,) = here.open(mode="drill")["points"]
+    here.begin("restore")
+    here.end("restore", facts={"canaries": 10, "canaries_found": 9, "restore_tested": component})
+    assert here.read()["canaries"] == {"planted": 10, "found": 9}
+    assert here.close("failed").warnings == ()
+    (said,) = catalogue.open_repository(sample.settings, sample.world()).marks(kinds=("restore_tested",)).values()
+    assert [mark.reason for mark in said.of("restore_tested")] == [f"Validated by {here.recovery_id}"]

@@ -124,7 +124,7 @@ def test_a_drill_and_a_recovery_do_not_see_one_another(here: Controller) -> None
     here.leave()
     assert here.open()["resumed"] is False
     here.leave()
-    assert here.open(mode="drill")["id"] == drill["id"]
+    assert here.open(mode="drill")["id"] != drill["id"]
 
 
 def test_check_mode_tells_all_of_it_and_writes_nothing(sample: SampleHost, here: Controller) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 import typing as t
@@ -33,6 +34,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Done
     from recovery_fixtures import Controller
     from sample_host import SampleHost
 
@@ -189,3 +191,31 @@ def test_what_a_stranger_put_there_stops_no_recovery(sample: SampleHost, here: C
     outcome = here.opened()
     assert outcome.facts["recovery"]["id"] == first["id"]
     assert "recovery-20991130T000000Z-0000000000000000 was passed over" in outcome.warnings[0]
+
+
+def test_a_drill_begins_anew_and_ends_one_that_was_killed(here: Controller) -> None:
+    with living() as here.pid:
+        first = here.open(mode="drill", approve=("dns",))
+        here.begin("provision")
+        with living() as other, pytest.raises(Busy, match="is at work on"):
+            here.opened(pid=other, mode="drill", plan=plan("ransomware"))
+    with living() as here.pid:
+        outcome = here.opened(mode="drill", plan=plan("ransomware"))
+        assert f"Drill {first['id']} of plan data_loss was interrupted." in outcome.warnings[0]
+        second = outcome.facts["recovery"]
+        assert (second["settled"], second["resumed"]) == ({}, False)
+        assert second["id"] != first["id"]
+        here.recovery_id = first["id"]
+        assert here.read()["result"] == "failed"
+        for over in (first["id"], "recovery-20261130T000000Z-0000000000000000"):
+            with pytest.raises((UsageError, NotFound), match=f"{over} is over|There is no drill {over}"):
+                here.opened(mode="drill", recovery_id=over)
+
+
+def test_a_drill_waits_for_nobody(here: Controller) -> None:
+    told: list[Done] = []
+    here.world = dataclasses.replace(here.world, record=told.append)
+    here.open(mode="drill", approve=("dns",))
+    here.close("failed")
+    assert [(approval.step, approval.by) for approval in here.journal("drill").state.approvals] == [("dns", "drill")]
+    assert [entry.about["reason"] for entry in told if entry.operation == "recovery"] == ["drill", "drill"]

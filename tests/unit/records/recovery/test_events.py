@@ -30,6 +30,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
     Point,
     Repin,
     Run,
+    TornDown,
     Waiting,
 )
 
@@ -54,6 +55,7 @@ WHATS = [
     End("restore", 1, "failed", False, "", {"db1": "unreachable"}, False, {"bytes": 5, "host": "db1", "warm": True}),
     Waiting("restore", "Open for writing?"),
     Repin({"main/shop": POINT}),
+    TornDown({"db1": "/etc/lifeboat/keys"}),
     Leave("waiting"),
     Close("ok"),
 ]

@@ -11,7 +11,8 @@ import typing as t
 
 from ...ground.errors import RecoveryError, UsageError, require_one_of
 from ...ground.model import Done, Outcome
-from ...records.recovery.events import Close, Leave, Open, Repin
+from ...records.recovery.events import DRILL, Close, Leave, Open, Repin
+from ..mark import marking
 from . import points
 from .reaching import Reached, keep, reach
 from .stepping import find
@@ -59,7 +60,8 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
     if what == Close("ok"):
         _require_done(journal)
     journal.add(what, run, world.now())
-    warnings = [*keep(journal), *(let_go(journal, reached, world) if isinstance(what, Close) else ())]
+    warnings = [*keep(journal), *(_marked(journal, reached, world) if isinstance(what, Close) else ())]
+    warnings += let_go(journal, reached, world) if isinstance(what, Close) else ()
     state = journal.state
     how = {
         "ok": "is finished",
@@ -72,7 +74,8 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
     outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
     if request.result in CLOSED:
         result = outcome if request.result == "ok" else RecoveryError(told, recovery_id=state.recovery_id)
-        world.record(Done("recovery", result, {"state": journal.events[-1].kind}))
+        reason = DRILL if state.opened.mode == DRILL else request.reason
+        world.record(Done("recovery", result, {"state": journal.events[-1].kind, "reason": reason}))
     return outcome
 
 
@@ -86,6 +89,24 @@ def let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator
         yield from points.release(reached.opened, journal.recovery_id, pinned, world)
 
 
+def _marked(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator[str]:
+    """Mark what a drill restored and compared as restore-tested: its hosts have no key that may. Yield problems."""
+    state = journal.state
+    if state.opened.mode != DRILL or reached.opened is None:
+        return
+    ended = [one.end for one in state.latest.values() if one.end and one.end.result == "ok"]
+    tested = {component for end in ended for component in str(end.facts.get("restore_tested", "")).split()}
+    for component, point in state.points.items():
+        if component in tested:
+            try:
+                backup = reached.opened.read(component, point.backup_id)
+                _said, problem = marking.record_restore_test(backup, f"Validated by {state.recovery_id}", world)
+            except RecoveryError as exc:
+                problem = f"{point.backup_id} could not be marked as restore-tested: {exc.cause}"
+            if problem:
+                yield problem
+
+
 def _require_done(journal: RecoveryJournal) -> None:
     state = journal.state
     left = [step.id for step in state.plan.steps if step.id not in state.settled]
@@ -95,4 +116,10 @@ def _require_done(journal: RecoveryJournal) -> None:
             "Close it as failed, or leave it and run the plan again.",
             field="result",
             steps=left,
+        )
+    if state.opened.mode == DRILL and (state.torn_down is None or state.torn_down.left):
+        raise UsageError(
+            f"{state.recovery_id} cannot be closed as ok: its hosts are not torn down.",
+            "Close it as failed. The next drill tears them down first.",
+            field="result",
         )

@@ -23,7 +23,7 @@ from ...ground.host_state import RECOVERIES_LOCK
 from ...ground.model import Done, Outcome
 from ...records.anomalies.thresholds import DEFAULTS, Thresholds
 from ...records.recovery import forms
-from ...records.recovery.events import Approve, Mode, Open, Plan, Repin, Run
+from ...records.recovery.events import DRILL, Approve, Close, Mode, Open, Plan, Repin, Run
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from ...records.retention import store_lock
@@ -106,6 +106,8 @@ def open_recovery(request: OpenRequest, world: World) -> Outcome:
         # The store may have missed how a recovery ended, and then its pins are still there.
         missed = [told for each in found.over for told in (*keep(each), *let_go(each, reached, world))]
         warnings = [*found.warnings, *missed]
+        if found.interrupted:
+            warnings += _abandoned(found.interrupted, run, reached, world)
         if found.journal and found.journal in found.over:
             return _outcome(found.journal, warnings, changed=False)
         if found.journal is None and reached.opened is None and request.journal != "local":
@@ -149,11 +151,12 @@ class _Opening:
             self._add(Repin(chosen))
         for step in request.approve:
             if step not in self._journal.state.approved:
-                self._add(Approve(step, request.user))
+                self._add(Approve(step, DRILL if request.mode == DRILL else request.user))
         self._warnings += keep(self._journal, required=before is None and request.journal != "local")
         self._pin()
         outcome = _outcome(self._journal, self._warnings, changed=True, before=before)
-        self._world.record(Done("recovery", outcome, {"state": "open", "reason": request.reason}))
+        reason = DRILL if request.mode == DRILL else request.reason
+        self._world.record(Done("recovery", outcome, {"state": "open", "reason": reason}))
         return outcome
 
     def _add(self, what: t.Any) -> None:
@@ -231,6 +234,16 @@ def _turn(request: OpenRequest, reached: Reached, world: World) -> Iterator[None
             one = store_lock.StoreLock(reached.opened.store, name, secrets.token_hex(16), world)
             stack.enter_context(store_lock.locked(one, 0))
         yield
+
+
+def _abandoned(kept: RecoveryJournal, run: Run, reached: Reached, world: World) -> Iterator[str]:
+    """End a drill whose run was killed, so that it is not taken for one that goes on. Yield what to say about it."""
+    yield f"{kept.state.title} was interrupted. What it left on its hosts is removed first."
+    if not world.dry_run:
+        kept.add(dataclasses.replace(kept.state.opened, resumed=True), run, world.now())
+        kept.add(Close("failed"), run, world.now())
+        yield from keep(kept)
+        yield from let_go(kept, reached, world)
 
 
 def _down(reached: Reached) -> StoreError:

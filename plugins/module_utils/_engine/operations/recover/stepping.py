@@ -12,7 +12,7 @@ import typing as t
 
 from ...ground.errors import NotFound, UsageError
 from ...ground.model import Outcome
-from ...records.recovery.events import Begin, End, Fact, Mode, Result, Waiting, message, messages
+from ...records.recovery.events import DRILL, Begin, End, Fact, Mode, Result, TornDown, Waiting, message, messages
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from .reaching import Reached, keep, reach
@@ -74,6 +74,25 @@ def end(request: StepRequest, world: World) -> Outcome:
 def wait(request: StepRequest, world: World) -> Outcome:
     """Journal that the run stops before a step."""
     return _journalled(request, Waiting(request.step, message(request.text)), world)
+
+
+def tear_down(request: StepRequest, world: World) -> Outcome:
+    """
+    Journal that the hosts of a drill were cleared; `hosts` are those on which something is left, and what.
+
+    Raise UsageError where it is no drill.
+    """
+    if world.dry_run:
+        return Outcome(changed=False)
+    journal = find(reach(request.repository, world), request.recovery_id)
+    run = journal.at_work(request.run)
+    if journal.state.opened.mode != DRILL:
+        raise UsageError(
+            f"{journal.recovery_id} is no drill: its hosts stay as they are.", "Name a drill.", field="recovery_id"
+        )
+    journal.add(TornDown(messages(request.hosts)), run, world.now())
+    warnings = keep(journal)
+    return Outcome(changed=True, facts={"recovery": journal.state.facts()}, warnings=warnings)
 
 
 def read(request: StepRequest, world: World) -> Outcome:

@@ -11,6 +11,7 @@ import typing as t
 
 from ...ground.errors import NotFound, Tampered, UsageError
 from ...records.recovery import holding
+from ...records.recovery.events import DRILL
 from ...records.recovery.journal import RecoveryJournal
 
 if t.TYPE_CHECKING:
@@ -41,12 +42,13 @@ class Asked(t.NamedTuple):
 class Found(t.NamedTuple):
     """
     The recovery to go on with, read whole; None where another is to begin. Of those that were looked at, which are
-    `over`, and what to say about others.
+    `over`, and what to say about others. `interrupted` is a drill that nobody will go on with.
     """
 
     journal: RecoveryJournal | None
     over: tuple[RecoveryJournal, ...] = ()
     warnings: tuple[str, ...] = ()
+    interrupted: RecoveryJournal | None = None
 
 
 def find(place: Place, asked: Asked) -> Found:
@@ -63,10 +65,13 @@ def find(place: Place, asked: Asked) -> Found:
                 f"There is no {asked.mode} {asked.recovery_id} of {place.application}.",
                 "Check recovery_id; leave it out to begin or resume one.",
             )
-        named = RecoveryJournal(place, asked.mode, asked.recovery_id).read()
-        require_usable(named.state, asked)
-        return Found(named, (named,) if named.state.closed else ())
+        if asked.mode != DRILL:
+            named = RecoveryJournal(place, asked.mode, asked.recovery_id).read()
+            require_usable(named.state, asked)
+            return Found(named, (named,) if named.state.closed else ())
     problems: list[str] = []
+    if asked.mode == DRILL:
+        return _another_drill(next(_believed(place, asked.mode, known, problems), None), asked, problems)
     own = last = None
     for journal in _believed(place, asked.mode, known, problems):
         last = last or journal
@@ -97,6 +102,28 @@ def decide(own: State | None, last: State | None, asked: Asked, here: Mapping[st
     if last and not last.closed:
         raise _unfinished(last)
     return own is not None and own.closed == "ok" and asked.now - own.last_at <= RECENT
+
+
+def _another_drill(last: RecoveryJournal | None, asked: Asked, problems: Iterable[str]) -> Found:
+    """
+    Return that another drill begins: none is resumed, and its hosts must be as they were before it.
+
+    Raise Busy while the last one may still be at work, UsageError where another one is named.
+    """
+    state = last.read().state if last else None
+    if asked.recovery_id not in {"", NEW, state.recovery_id if state and not state.closed else ""}:
+        raise UsageError(
+            f"{asked.recovery_id} is over, and a drill is never resumed.",
+            "Leave recovery_id (lifeboat_recovery_id) out to begin another.",
+            field="recovery_id",
+        )
+    if last is None or state is None:
+        return Found(None, (), tuple(problems))
+    if state.closed:
+        return Found(None, (last,), tuple(problems))
+    if not asked.takeover and not holding.is_free(state, asked.process):
+        raise holding.busy(state)
+    return Found(None, (), tuple(problems), interrupted=last)
 
 
 def require_usable(state: State, asked: Asked) -> None:

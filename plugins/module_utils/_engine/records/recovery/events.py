@@ -35,6 +35,7 @@ MESSAGES = 200_000
 """those of the messages of all hosts of a step."""
 
 Mode = t.Literal["recover", "drill"]
+DRILL: Mode = "drill"
 Result = t.Literal["ok", "failed", "skipped"]
 Fact: t.TypeAlias = "str | int | bool"
 
@@ -118,7 +119,7 @@ class Open:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Approve:
-    """Somebody let a step begin that waits for approval."""
+    """Somebody let a step begin that waits for approval; in a drill, DRILL did."""
 
     step: str
     by: str
@@ -164,6 +165,13 @@ class Repin:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TornDown:
+    """What a drill made on its hosts was removed. `left` is what is still there, by host; empty where nothing is."""
+
+    left: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Leave:
     """The run ends and the recovery does not: whoever goes on with it takes it from nobody."""
 
@@ -177,11 +185,22 @@ class Close:
     result: t.Literal["ok", "failed"]
 
 
-What: t.TypeAlias = "Open | Approve | Begin | End | Waiting | Repin | Leave | Close"
+What: t.TypeAlias = "Open | Approve | Begin | End | Waiting | Repin | TornDown | Leave | Close"
 
 KINDS: Mapping[str, type] = {
-    kind.__name__.lower(): kind for kind in (Open, Approve, Begin, End, Waiting, Repin, Leave, Close)
+    "open": Open,
+    "approve": Approve,
+    "begin": Begin,
+    "end": End,
+    "waiting": Waiting,
+    "repin": Repin,
+    "torn_down": TornDown,
+    "leave": Leave,
+    "close": Close,
 }
+"""The events by the word that their records have."""
+
+_WORDS = {kind: word for word, kind in KINDS.items()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -201,7 +220,7 @@ class Event:
     @property
     def kind(self) -> str:
         """What happened, as its record calls it."""
-        return type(self.what).__name__.lower()
+        return _WORDS[type(self.what)]
 
     def payload(self) -> bytes:
         """Return the JSON that is signed and stored."""

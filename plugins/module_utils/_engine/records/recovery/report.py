@@ -17,7 +17,7 @@ import typing as t
 from ...ground import units
 from ..audit.summary import Section
 from . import forms, objectives
-from .events import Approve, Close, Leave, Open, Repin, Waiting
+from .events import Approve, Close, Leave, Open, Repin, TornDown, Waiting
 from .state import fold
 
 if t.TYPE_CHECKING:
@@ -235,6 +235,9 @@ def _told(events: Sequence[Event]) -> Iterator[tuple[Event, str]]:
                     old = f" instead of {points[name].backup_id}" if name in points else ""
                     yield event, f"{name} is recovered from {point.backup_id}{old}"
                 points = {**points, **what.points}
+            case TornDown() as what:
+                left = "; ".join(f"on {host} is left: {what.left[host]}" for host in sorted(what.left))
+                yield event, f"cleared the hosts{': ' + left if left else ''}"
             case Leave() as what:
                 ended = True
                 yield event, f"ended the run: {what.result}"

@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from . import forms
-from .events import Approve, Begin, Close, End, Leave, Open, Repin, Waiting
+from .events import Approve, Begin, Close, End, Leave, Open, Repin, TornDown, Waiting
 
 if t.TYPE_CHECKING:
     import datetime
@@ -71,7 +71,8 @@ class State:
 
     `opened` is what the last run began with, `started` and `first` are of the first one. `left` and `closed` are the
     results with which a run, or all of it, ended; empty where it did not. `plan_changed` are the steps that were still
-    to be done when the last run opened it with another plan, and are others in that.
+    to be done when the last run opened it with another plan, and are others in that. `torn_down` is how a drill left
+    its hosts, None while it works on them.
     """
 
     application: str
@@ -89,6 +90,7 @@ class State:
     waiting: str = ""
     left: str = ""
     closed: str = ""
+    torn_down: TornDown | None = None
 
     @property
     def run(self) -> Run:
@@ -142,6 +144,15 @@ class State:
         return {step: round(sum(one.seconds for one in self.attempts if one.step == step), 3) for step in self.latest}
 
     @property
+    def canaries(self) -> dict[str, int]:
+        """How many canaries the last attempts at the steps `planted`, and how many of them were `found`."""
+        said = [one.end.facts for one in self.latest.values() if one.end]
+        return {
+            name: sum(int(facts.get(fact, 0)) for facts in said)
+            for name, fact in (("planted", "canaries"), ("found", "canaries_found"))
+        }
+
+    @property
     def at_work(self) -> str:
         """The step that the last run began last, empty where it began none."""
         return next((one.step for one in reversed(self.attempts) if one.run == self.run), "")
@@ -167,6 +178,8 @@ class State:
             "points": forms.record(self.points),
             "confirmed": list(self.opened.confirmed),
             "incident_at": forms.time_text(self.opened.incident_at),
+            "canaries": self.canaries,
+            "torn_down": forms.record(self.torn_down.left) if self.torn_down else None,
             "forecast": self.forecast,
             "steps_seconds": self.seconds,
         }
@@ -203,13 +216,15 @@ def _changes(state: State, event: Event) -> dict[str, t.Any]:
             changes = {"approvals": (*state.approvals, Approval(what.step, what.by, event.at))}
         case Begin() as what:
             attempt = Attempt(what.step, what.attempt, event.run, event.at)
-            changes = {"attempts": (*state.attempts, attempt), "waiting": ""}
+            changes = {"attempts": (*state.attempts, attempt), "waiting": "", "torn_down": None}
         case End() as what:
             changes = {"attempts": _ended(state.attempts, what, event)}
         case Waiting() as what:
             changes = {"waits": (*state.waits, Wait(what.step, what.text, event.at)), "waiting": what.step}
         case Repin() as what:
             changes = {"points": {**state.points, **what.points}}
+        case TornDown() as what:
+            changes = {"torn_down": what}
         case Leave() as what:
             changes = {"left": what.result}
         case Close() as what:

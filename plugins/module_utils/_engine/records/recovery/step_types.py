@@ -34,6 +34,9 @@ class StepType:
     targets are examined before the first step. `facts` gathers facts first. What two runs must never both do is
     `exclusive`. `variables` are given to the role, below those of the step. A step without hosts is skipped if that is
     `optional`.
+
+    What is `outside` reaches further than the hosts of the step, or is meant for those that a recovery leaves behind: a
+    drill skips it. Every other type works on the hosts of the step alone.
     """
 
     role: str = RECOVER
@@ -46,6 +49,7 @@ class StepType:
     facts: bool = False
     exclusive: bool = False
     optional: bool = False
+    outside: bool = False
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -57,7 +61,9 @@ def _application(tasks_from: str) -> StepType:
 
 
 def _isolate(tasks_from: str, *, exclusive: bool = False) -> StepType:
-    return StepType(role="lifeboat.recovery.isolate", tasks_from=tasks_from, installed=False, exclusive=exclusive)
+    return StepType(
+        role="lifeboat.recovery.isolate", tasks_from=tasks_from, installed=False, exclusive=exclusive, outside=True
+    )
 
 
 def _dns(tasks_from: str, *, exclusive: bool = False) -> StepType:
@@ -69,12 +75,13 @@ def _dns(tasks_from: str, *, exclusive: bool = False) -> StepType:
         become=False,
         installed=False,
         exclusive=exclusive,
+        outside=True,
         variables=former,
     )
 
 
 TYPES: Mapping[str, StepType] = {
-    "emergency_backup": StepType(tasks_from="emergency_backup"),
+    "emergency_backup": StepType(tasks_from="emergency_backup", outside=True),
     "isolate": _isolate("main"),
     "undo_isolate": _isolate("undo"),
     "fence": _isolate("fence", exclusive=True),
