@@ -10,9 +10,7 @@ This file is private to the collection.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 import typing as t
 
 import jinja2
@@ -22,7 +20,7 @@ from ansible.errors import AnsibleError
 
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.recovery import plan as plans
-from . import _hosts
+from . import _hosts, _plan_files
 from ._compile import Compiled
 
 if t.TYPE_CHECKING:
@@ -53,7 +51,7 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         _hosts.check_lost(plan, hosts, variables)
         given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
         plays = Compiled(
-            plan, hosts, paths, _digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)
+            plan, hosts, paths, _plan_files.digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)
         ).plays()
     except UsageError as exc:
         raise AnsibleError(str(exc)) from exc
@@ -79,7 +77,7 @@ def listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
 
 def _resolved(plan: Plan, path: str, variables: Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Return the paths of what lies beside a plan, and the hosts of each step. Raise UsageError for what is missing."""
-    paths = dict(_beside(plan, os.path.dirname(path)))
+    paths = dict(_plan_files.beside(plan, os.path.dirname(path)))
     hosts = {step.id: _hosts.of(step, variables) for step in plan.steps}
     _hosts.check_branches(plan, hosts)
     return paths, hosts
@@ -141,7 +139,7 @@ def _in(folder: str) -> Iterator[tuple[str, str]]:
 def read(path: str) -> Plan:
     """Return the plan in a file. Raise UsageError when it is none, or when others could have written it."""
     if os.path.dirname(path) != SHIPPED:
-        _check_owner(path)
+        _plan_files.check_owner(path)
     with open(path, "rb") as file:
         data = file.read(plans.LARGEST + 1)
     try:
@@ -176,17 +174,6 @@ def _vaulted(_loader: t.Any, node: t.Any) -> t.NoReturn:
 
 
 _Loader.add_constructor("!vault", _vaulted)
-
-
-def _check_owner(path: str) -> None:
-    """Raise UsageError when others than the caller and root could have written the plan."""
-    state = os.stat(path)
-    if state.st_uid not in {0, os.geteuid()} or stat.S_IMODE(state.st_mode) & 0o022:
-        raise UsageError(
-            f"The recovery plan {path} could be written by others, and would run with your rights.",
-            "Make it yours, and writable by you alone (chmod go-w).",
-            field="plan",
-        )
 
 
 def _check_expressions(plan: Plan) -> None:
@@ -225,35 +212,6 @@ def _check_arguments(plan: Plan) -> None:
             f"Use {', '.join(known)}.",
             field=flag,
         )
-
-
-def _beside(plan: Plan, folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the absolute paths of task files and roles beside a plan; roles elsewhere are found by Ansible."""
-    for step in plan.steps:
-        if step.tasks:
-            path = os.path.join(folder, step.tasks)
-            if not os.path.isfile(path):
-                raise UsageError(
-                    f"The plan {plan.name} is invalid. Step {step.id}, tasks: there is no file {path}.",
-                    "Correct it.",
-                    field="plan",
-                )
-            yield step.tasks, path
-        for place in (folder, os.path.dirname(folder)):
-            path = os.path.join(place, "roles", step.role)
-            if step.role and os.path.isdir(path):
-                yield step.role, path
-                break
-
-
-def _digests(paths: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256 of the task files."""
-    found = {}
-    for name, path in paths.items():
-        if os.path.isfile(path):
-            with open(path, "rb") as file:
-                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
 
 
 def _written(plays: list[dict[str, t.Any]], name: str) -> str:

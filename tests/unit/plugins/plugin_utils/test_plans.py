@@ -42,6 +42,20 @@ class Beside:
         )
         return plays
 
+    def role(self, name: str) -> Path:
+        """Make a role beside the plans, and return the path of its tasks."""
+        path = self.plans / "roles" / name / "tasks" / "main.yml"
+        path.parent.mkdir(parents=True)
+        path.write_text("- name: Ping\n  ansible.builtin.ping:\n")
+        return path
+
+    def digest(self) -> str:
+        """Return what a recovery by the plan records as its digest."""
+        (digest,) = {
+            play["vars"]["recover_plan"]["digest"] for play in self.compiled() if "recover_plan" in play.get("vars", {})
+        }
+        return str(digest)
+
     def refused(self, term: str = "ours", **variables: t.Any) -> str:
         with pytest.raises(AnsibleError) as caught:
             self.compiled(term, **variables)
@@ -128,7 +142,27 @@ def test_a_file_that_is_no_plan(beside: Beside, text: str, told: str) -> None:
 
 def test_a_plan_that_others_may_write_runs_for_nobody(beside: Beside) -> None:
     beside.write().chmod(0o664)
-    assert "could be written by others" in beside.refused()
+    assert "ours.yml could be written by others" in beside.refused()
+
+
+def test_what_lies_beside_a_plan_must_be_as_safe_as_the_plan(beside: Beside) -> None:
+    beside.write()
+    (beside.plans / "mine.yml").chmod(0o666)
+    assert "mine.yml could be written by others" in beside.refused()
+    beside.role("balancer")
+    beside.write({"id": "mine", "role": "balancer"})
+    beside.compiled()
+    (beside.plans / "roles/balancer/tasks/main.yml").chmod(0o666)
+    assert "roles/balancer/tasks/main.yml could be written by others" in beside.refused()
+
+
+def test_a_role_beside_a_plan_is_part_of_its_digest(beside: Beside) -> None:
+    tasks = beside.role("balancer")
+    beside.write({"id": "mine", "role": "balancer"})
+    before = beside.digest()
+    assert beside.digest() == before
+    tasks.write_text("- name: Move it\n  ansible.builtin.debug:\n")
+    assert beside.digest() != before
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,8 @@ class Step:
     document: Mapping[str, object]
 
     def digest(self, files: Mapping[str, str]) -> str:
-        """Return what changes when the step changes; `files` has the SHA-256 of files that plans name."""
-        return _digest({"step": self.document, "tasks": files.get(self.tasks, "")})
+        """Return what changes when the step changes; `files` has the SHA-256 of the files and roles beside its plan."""
+        return _digest({"step": self.document, "tasks": files.get(self.tasks or self.role, "")})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
