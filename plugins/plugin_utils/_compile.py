@@ -32,13 +32,19 @@ LEFT = f"{STATE}.recover_open[recover_step.id].deadline | default(0)"
 SECONDS_LEFT = f"{{{{ [({LEFT}) - now(utc=true).timestamp(), 1] | max | int if {LEFT} else 0 }}}}"
 """The time that is left to a step, for each of its tasks."""
 
+KEEPALIVE = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"
+"""
+A host that dies or reboots in the middle of a task never says so, and ssh would wait for ever, so it asks. A minute is
+long enough for one that is busy.
+"""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Compiled:
     """
     A plan with what the machine that runs it knows: the hosts of each step, the roles and task files beside the plan by
     their absolute paths, the SHA-256 of those files, what is given on the command line, the process id of Ansible, a
-    directory that is this run's alone.
+    directory that is this run's alone, and what ssh is given for hosts that say nothing else.
     """
 
     plan: Plan
@@ -48,6 +54,7 @@ class Compiled:
     given: Mapping[str, t.Any]
     pid: int
     private_dir: str
+    ssh_extra_args: str = ""
 
     def plays(self) -> list[dict[str, t.Any]]:
         """Return all plays, from the first word to the last."""
@@ -194,6 +201,11 @@ class Compiled:
             does["when"] = "recover_ready"
         return does
 
+    def _ssh_arguments(self) -> str:
+        """Return what ssh is given beside the arguments of a host's own, of which it takes the first that it meets."""
+        own = f"hostvars[inventory_hostname].ansible_ssh_extra_args | default({self.ssh_extra_args!r})"
+        return f"{{{{ {own} }}}} {KEEPALIVE}"
+
     def _shared(self, tasks_from: str, **variables: t.Any) -> Tasks:
         task: dict[str, t.Any] = {
             "name": tasks_from.capitalize(),
@@ -201,8 +213,16 @@ class Compiled:
         }
         return [task | ({"vars": variables} if variables else {})]
 
-    @staticmethod
-    def _play(name: str, tags: list[str], tasks: Tasks, *, hosts: str = CONTROLLER, **more: t.Any) -> dict[str, t.Any]:
+    def _play(
+        self,
+        name: str,
+        tags: list[str],
+        tasks: Tasks,
+        *,
+        hosts: str = CONTROLLER,
+        vars: Mapping[str, t.Any] | None = None,  # noqa: A002 - the keyword of a play
+        **more: t.Any,
+    ) -> dict[str, t.Any]:
         return {
             "name": name,
             "hosts": hosts,
@@ -216,6 +236,7 @@ class Compiled:
             "max_fail_percentage": 100,
             "timeout": 0,
             **more,
+            "vars": {"ansible_ssh_extra_args": self._ssh_arguments(), **(vars or {})},
             "tasks": tasks,
         }
 

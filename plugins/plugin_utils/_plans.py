@@ -17,6 +17,7 @@ import jinja2
 import yaml
 from ansible import constants, context
 from ansible.errors import AnsibleError
+from ansible.plugins.loader import connection_loader
 
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.recovery import plan as plans
@@ -51,11 +52,25 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         _hosts.check_lost(plan, hosts, variables)
         given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
         plays = Compiled(
-            plan, hosts, paths, _plan_files.digests(paths), given, os.getpid(), str(constants.DEFAULT_LOCAL_TMP)
+            plan,
+            hosts,
+            paths,
+            _plan_files.digests(paths),
+            given,
+            os.getpid(),
+            str(constants.DEFAULT_LOCAL_TMP),
+            _ssh_extra_args(),
         ).plays()
     except UsageError as exc:
         raise AnsibleError(str(exc)) from exc
     return _written(plays, plan.name)
+
+
+def _ssh_extra_args() -> str:
+    """Return what the command line, the environment or ansible.cfg give ssh in addition."""
+    connection_loader.get("ssh", class_only=True)  # makes its options known
+    known = constants.config.get_config_value("ssh_extra_args", plugin_type="connection", plugin_name="ssh")
+    return str(context.CLIARGS.get("ssh_extra_args") or known or "")
 
 
 def listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:

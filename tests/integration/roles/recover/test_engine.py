@@ -91,6 +91,19 @@ def test_a_recovery_from_its_simulation_to_its_second_run(engine: Engine) -> Non
     assert len(engine.events()) == 30
 
 
+def test_a_lost_host_that_does_not_answer_is_named_as_not_fenced(engine: Engine) -> None:
+    fence = {"id": "fence_lost", "type": "fence_lost", "hosts": "databases:&lost", "on_failure": "continue"}
+    engine.write(fence, {"id": "after", "tasks": "note", "hosts": "databases:&lost"})
+    place = {"ansible_connection": "local", "ansible_host": "127.0.0.2"}
+    said = engine.run(0, lifeboat_spares={"bare": place}, lifeboat_replace={"dead": "bare"})
+    assert "The lost dead does not answer at 127.0.0.1, so it is not fenced (unverified)." in " ".join(said.split())
+    assert re.search(r"^\W*fence_lost +failed, accepted ", said, re.MULTILINE), said
+    assert engine.events() == [
+        "open", "begin fence_lost 1", "end fence_lost 1 failed", "begin after 1", "end after 1 ok", "close ok",
+    ]  # fmt: skip
+    assert engine.notes() == ["after-dead"]
+
+
 def test_a_killed_controller_is_followed_by_the_next_run(engine: Engine) -> None:
     engine.write({"id": "first", "tasks": "note"}, {"id": "slow", "tasks": "slow"}, {"id": "last", "tasks": "note"})
     running = engine.start()

@@ -105,6 +105,15 @@ def test_each_step_is_three_plays_between_the_opening_and_the_end(beside: Beside
     assert plays[0]["tags"] == plays[-1]["tags"] == ["always"]
 
 
+def test_ssh_asks_whether_a_host_still_lives(beside: Beside, arguments: t.Callable[..., None]) -> None:
+    beside.write()
+    arguments(ssh_extra_args="-o Mine=1")
+    for play in beside.compiled():
+        given = play["vars"]["ansible_ssh_extra_args"]
+        assert "hostvars[inventory_hostname].ansible_ssh_extra_args | default('-o Mine=1')" in given
+        assert given.endswith(" -o ServerAliveInterval=15 -o ServerAliveCountMax=4")
+
+
 def test_no_keyword_is_left_to_the_configuration(beside: Beside) -> None:
     beside.write()
     stated = {"any_errors_fatal", "become", "gather_facts", "ignore_unreachable", "max_fail_percentage", "strategy"}

@@ -85,6 +85,7 @@ TYPES: Mapping[str, StepType] = {
     "isolate": _isolate("main"),
     "undo_isolate": _isolate("undo"),
     "fence": _isolate("fence", exclusive=True),
+    "fence_lost": StepType(tasks_from="fence_lost", hosts="databases:&lost", installed=False, exclusive=True),
     "unfence": _isolate("unfence"),
     "provision": StepType(role="lifeboat.recovery.provision", installed=False),
     "install": StepType(tasks_from="install", installed=False, facts=True),
