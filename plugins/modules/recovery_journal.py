@@ -78,8 +78,8 @@ options:
     description: By host, the one that stands in for it. A resumed recovery keeps its own, and more can be added.
     type: dict
   points:
-    description: Backups by component (V(main/shop)), as an ID, V(latest), or V(latest before <time>). By default, the
-      newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
+    description: Backups by component (V(main/shop), V(*) for all), as an ID, V(latest), or V(latest before <time>). By
+      default, the newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
     type: dict
   infected_since:
     description: Only restore-tested backups that finished before this are chosen by default.

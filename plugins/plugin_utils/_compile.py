@@ -17,6 +17,7 @@ import dataclasses
 import typing as t
 
 from ..module_utils._engine.records.recovery.step_types import CONTROLLER, RECOVER, TYPES
+from . import _hosts
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,6 +76,14 @@ class Compiled:
         ]
         return {"name": self.plan.name, "digest": self.plan.digest(self.files), "steps": steps}
 
+    def _needs(self) -> Iterator[dict[str, str]]:
+        """Yield the variables that steps need and do not have of their own, by host."""
+        for step in self.plan.steps:
+            own = TYPES.get(step.type)
+            for name in own.needs if own else ():
+                if name not in step.variables:
+                    yield from ({"step": step.id, "name": name, "host": host} for host in self.hosts[step.id])
+
     def _opening(self) -> Iterator[dict[str, t.Any]]:
         known = {
             "recover_plan": self.document(),
@@ -82,6 +91,8 @@ class Compiled:
             "recover_process": {"pid": self.pid},
             "recover_private_dir": self.private_dir,
             "recover_replacing": [step.id for step in self.plan.steps if _replaces(step)],
+            "recover_is_for_lost": any(map(_hosts.is_for_lost, self.plan.steps)),
+            "recover_needs": list(self._needs()),
         }
         add = {"name": "Let this machine take part", "ansible.builtin.add_host": _CONTROLLER, "changed_when": False}
         yield self._play(f"Open the recovery by plan {self.plan.name}", ["always"], [add], hosts="localhost")
@@ -182,6 +193,7 @@ class Compiled:
                 *([facts] if step.gathers_facts else []),
                 self._does(step),
                 {"name": "Run the handlers", "ansible.builtin.meta": "flush_handlers"},
+                *(self._shared("checks", recover_checks=list(step.checks)) if step.checks else []),
                 *self._shared("succeeded"),
             ],
             "rescue": self._shared("failed"),

@@ -10,13 +10,14 @@ This file is private to the collection.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible import context
 from ansible.plugins.lookup import inventory_hostnames
 
 from ..module_utils._engine.ground.errors import UsageError
-from ..module_utils._engine.records.recovery import plan as plans
+from ..module_utils._engine.records.recovery.plan_keys import nearest
 from ..module_utils._engine.records.recovery.step_types import CONTROLLER, TYPES
 
 if t.TYPE_CHECKING:
@@ -27,8 +28,8 @@ if t.TYPE_CHECKING:
 LOST = "lost"
 """The group of the hosts in whose place others stand, beside those of the inventory."""
 
-OF_THE_LOST = f":&{LOST}"
-"""What a pattern of hosts ends with that means the lost ones among them."""
+_LOST_OR_NOT = re.compile(f":[&!]{LOST}$")
+"""What a pattern of hosts ends with that means the lost ones among them, or the others."""
 
 THIS_MACHINE = ("localhost", CONTROLLER)
 
@@ -39,32 +40,38 @@ def of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
     given = variables.get("groups", {})
     if step.hosts in THIS_MACHINE:
         return [CONTROLLER]
-    if own is not None and own.optional and step.hosts.removesuffix(OF_THE_LOST) == own.hosts not in given:
+    if own is not None and own.optional and _LOST_OR_NOT.sub("", step.hosts) == own.hosts not in given:
         return []
     lost = list(variables.get("lifeboat_replace") or ())
     groups = {**given, LOST: lost}
     found = _matching(step.hosts, groups)
-    if LOST in step.hosts and not lost and not context.CLIARGS.get("syntax"):
+    if is_for_lost(step) and not lost and not step.when and not context.CLIARGS.get("syntax"):
         raise UsageError(
             f"Step {step.id} is for lost hosts, and none is named.",
             'Say which spare stands in for which host, such as -e \'{"lifeboat_replace": {"db1": "spare1"}}\'.',
             field="lifeboat_replace",
         )
-    if not found and LOST in step.hosts and _matching(step.hosts, {**groups, LOST: given.get("all", ())}):
-        return []  # other hosts are lost
+    otherwise = ({**given, LOST: others} for others in ([], given.get("all", [])))
+    if not found and any(_matching(step.hosts, each) for each in otherwise):
+        return []  # others are lost, or none are
     if not found and not context.CLIARGS.get("syntax"):  # a check of the syntax has no inventory
         raise UsageError(
             f"Step {step.id} has no host: the inventory has none that matches {step.hosts!r}."
-            f"{plans.nearest(step.hosts, [*groups, *groups.get('all', ())])}",
+            f"{nearest(step.hosts, [*groups, *groups.get('all', ())])}",
             "Correct hosts of the step, or the inventory.",
             field="hosts",
         )
     return found
 
 
+def is_for_lost(step: Step) -> bool:
+    """Whether a step is for lost hosts alone."""
+    return any(part.removeprefix("&") == LOST for part in re.split("[:,]", step.hosts))
+
+
 def check_lost(plan: Plan, hosts: Mapping[str, list[str]], variables: Mapping[str, t.Any]) -> None:
     """Raise UsageError for a lost host that no step makes again, although the plan has steps for lost hosts."""
-    steps = [step.id for step in plan.steps if LOST in step.hosts]
+    steps = [step.id for step in plan.steps if is_for_lost(step)]
     made = {host for step in steps for host in hosts[step]}
     for host in variables.get("lifeboat_replace") or () if steps else ():
         if host not in made and host in variables.get("groups", {}).get("all", ()):

@@ -21,6 +21,7 @@ from ansible.plugins.loader import connection_loader
 
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.recovery import plan as plans
+from ..module_utils._engine.records.recovery.plan_keys import nearest
 from . import _hosts, _plan_files
 from ._compile import Compiled
 
@@ -37,7 +38,7 @@ ENDINGS = (".yml", ".yaml")
 
 GIVEN = (
     *("lifeboat_approve", "lifeboat_confirm", "lifeboat_incident_at", "lifeboat_infected_since"),
-    *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_takeover"),
+    *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_restore_from", "lifeboat_takeover"),
 )
 """Variables of a single run, which count from the command line alone."""
 
@@ -48,6 +49,7 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         path = find(term, variables)
         plan = read(path)
         _check_arguments(plan)
+        _check_given(plan, variables)
         paths, hosts = _resolved(plan, path, variables)
         _hosts.check_lost(plan, hosts, variables)
         given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
@@ -74,10 +76,18 @@ def _ssh_extra_args() -> str:
 
 
 def listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
-    """Yield what is to be said of each plan that a name can mean, with its problem, empty where there is none."""
+    """
+    Yield what is to be said of each plan that a name can mean, the most urgent first, with its problem, empty where
+    there is none.
+    """
+    order = {priority: place for place, priority in enumerate(plans.PRIORITIES)}
+    yield from sorted(_listed(variables), key=lambda plan: (order.get(plan["priority"], len(order)), plan["name"]))
+
+
+def _listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
     everybody = dict.fromkeys(variables.get("groups", {}).get("all", ()), "")
     known = {"lifeboat_replace": everybody, **variables}
-    for name, path in sorted(_known(variables).items()):
+    for name, path in _known(variables).items():
         about: dict[str, t.Any] = {"name": name, "path": path, "priority": "", "description": "", "steps": []}
         try:
             plan = read(path)
@@ -117,7 +127,7 @@ def find(term: str, variables: Mapping[str, t.Any]) -> str:
     if term not in known:
         raise UsageError(
             f"There is no recovery plan {term!r} in {', '.join(folders(variables)[:-1])} or the collection. Known are "
-            f"{', '.join(sorted(known))}.{plans.nearest(term, known)}",
+            f"{', '.join(sorted(known))}.{nearest(term, known)}",
             "Correct lifeboat_plan.",
             field="lifeboat_plan",
         )
@@ -166,6 +176,13 @@ def read(path: str) -> Plan:
         raise UsageError(f"The recovery plan {path} cannot be read: {reason}.", "Correct it.", field="plan") from exc
     plan = plans.parse(document, os.path.splitext(os.path.basename(path))[0])
     _check_expressions(plan)
+    for name in plan.needs:
+        if name not in GIVEN:
+            raise UsageError(
+                f"The plan {plan.name} is invalid. needs: a run is given no {name}.{nearest(name, GIVEN)}",
+                f"Use {', '.join(GIVEN)}.",
+                field="plan",
+            )
     return plan
 
 
@@ -223,9 +240,20 @@ def _check_arguments(plan: Plan) -> None:
     wrong += [("--skip-tags", tag) for tag in skipped if tag not in known]
     for flag, tag in wrong:
         raise UsageError(
-            f"The plan {plan.name} has no step for {flag} {tag}.{plans.nearest(tag, known)}",
+            f"The plan {plan.name} has no step for {flag} {tag}.{nearest(tag, known)}",
             f"Use {', '.join(known)}.",
             field=flag,
+        )
+
+
+def _check_given(plan: Plan, variables: Mapping[str, t.Any]) -> None:
+    """Raise UsageError for what the plan needs and the command line does not say."""
+    lacking = [name for name in plan.needs if not variables.get(name) and not context.CLIARGS.get("syntax")]
+    if lacking:
+        raise UsageError(
+            f"The plan {plan.name} needs {' and '.join(lacking)}.",
+            f"Pass it with each run of the plan, such as -e {lacking[0]}=VALUE; docs/variables.md says what it means.",
+            field=lacking[0],
         )
 
 

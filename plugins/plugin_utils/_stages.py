@@ -70,7 +70,8 @@ def ends(
     Return what an attempt at the open steps came to: what `ended`, and what is `open` for another attempt.
 
     `results` has the variables of each host: `recover_probe`, whether it could be reached, and `recover_results`, by
-    step the attempt, whether it was `ok`, and a message. A host that said nothing in this attempt failed.
+    step the attempt, whether it was `ok`, and a message, which tells what to know of a step that ended well. A host
+    that said nothing in this attempt failed.
     """
     ended: list[dict[str, t.Any]] = []
     again: list[dict[str, t.Any]] = []
@@ -86,7 +87,8 @@ def ends(
             continue
         late = "" if in_time else f"It did not end within {human_duration(step['timeout'])}."
         seconds = round(now - state["began"], 1)
-        end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=failed, seconds=seconds)
+        told = failed or _told(results, step)
+        end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=told, seconds=seconds)
         ended.append({**end, "reason": late, "message": f"{late} {end['message']}".strip()} if failed else end)
     retried = [{"state": "begin", "step": each["step"], "attempt": attempt + 1} for each in again]
     events = [*map(_ended_event, [*again, *ended]), *retried]
@@ -155,3 +157,11 @@ def _said(results: Mapping[str, t.Any], host: str, step: str, attempt: int) -> s
     if found.get("attempt") != attempt:
         return AWAY if known.get("recover_probe", {}).get("unreachable") else SILENT
     return None if found.get("ok") else str(found.get("message") or "failed")
+
+
+def _told(results: Mapping[str, t.Any], step: Known) -> dict[str, str]:
+    """Return what the hosts of a step that ended well tell of it."""
+    every = (
+        (host, (results.get(host) or {}).get("recover_results", {}).get(step["id"]) or {}) for host in step["hosts"]
+    )
+    return {host: str(found["message"]) for host, found in every if found.get("ok") and found.get("message")}

@@ -125,6 +125,9 @@ UNPROVED = EventType(
 RECOVERY_STARTED = _warning("recovery_started", "recovery of {} STARTED")
 """A run of a plan began, which the audit log counts among the work of recoveries."""
 
+RECOVERY_ANNOUNCED = _warning("recovery_announced", "recovery of {}")
+"""A step of a plan says something to people, such as for a status page."""
+
 TEST = EventType("test", "test message for {}")
 """Goes to every channel, whatever it listens to."""
 
@@ -284,7 +287,7 @@ VERBS = (
         facts=("recovery",),
         done=_warning("recovery_finished", "recovery of {} finished"),
         failed=_critical("recovery_failed", "recovery of {} FAILED", "Fix the cause and run it again; it resumes."),
-        others=(RECOVERY_STARTED,),
+        others=(RECOVERY_STARTED, RECOVERY_ANNOUNCED),
     ),
     Verb(
         play="doctor",

@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     Busy,
     KeyRefused,
+    NotFound,
     StoreError,
     Tampered,
     UsageError,
@@ -70,6 +71,43 @@ def test_a_later_run_goes_on_with_what_was_chosen(sample: SampleHost, here: Cont
     assert again["incident_at"] == first["incident_at"] != first["started"]
     assert (again["settled"], again["failed"]) == ({"provision": "ok"}, ["restore"])
     assert again["run"] != first["run"]
+
+
+def test_what_is_said_of_all_components(sample: SampleHost, here: Controller) -> None:
+    first = sample.back_up(hours=3)
+    orders = sample.back_up("orders", hours=3)
+    sample.back_up(hours=1)
+    time = sample.now - datetime.timedelta(hours=2)
+    found = here.open(points={"*": f"latest before {time:%Y-%m-%dT%H:%M:%SZ}"})
+    assert {name: point["backup_id"] for name, point in found["points"].items()} == {
+        "main/shop": first,
+        "main/orders": orders,
+    }
+    here.leave()
+    with pytest.raises(NotFound, match="no backup backup-20200101T000000Z-0123456789abcdef of shop"):
+        here.opened(points={"*": "backup-20200101T000000Z-0123456789abcdef"})
+
+
+def test_an_id_is_the_backup_of_one_component(sample: SampleHost, here: Controller) -> None:
+    older = sample.back_up(hours=7)
+    sample.back_up("orders", hours=3)
+    before = here.open()["points"]
+    here.leave()
+    after = here.open(points={"*": older})["points"]
+    assert after["main/shop"]["backup_id"] == older != before["main/shop"]["backup_id"]
+    assert after["main/orders"] == before["main/orders"]
+
+
+def test_what_is_restored_comes_from_no_other_backup(sample: SampleHost, here: Controller) -> None:
+    older = sample.back_up(hours=7)
+    chosen = here.open()["points"]["main/shop"]["backup_id"]
+    here.done("restore")
+    here.leave()
+    with pytest.raises(
+        UsageError, match=r"Step restore of recovery-.* is done, so nothing else is restored for main/shop"
+    ):
+        here.opened(points={"*": older})
+    assert here.open(points={"*": chosen})["resumed"]
 
 
 def test_a_host_that_was_replaced_stays_replaced(here: Controller) -> None:

@@ -63,7 +63,7 @@ def test_a_pattern_that_matches_nothing_is_refused() -> None:
     assert "Step s1 has no host: the inventory has none that matches 'databasse'. Did you mean databases?" in told
 
 
-@pytest.mark.parametrize("pattern", ["application", "application:&lost"])
+@pytest.mark.parametrize("pattern", ["application", "application:&lost", "application:!lost"])
 def test_a_system_without_hosts_of_an_application_has_none_of_its_steps(pattern: str) -> None:
     assert hosts({"type": "deploy", "hosts": pattern}, "db1", without="application") == []
 
@@ -78,6 +78,17 @@ def test_lost_hosts_are_a_group() -> None:
 
 def test_a_step_for_lost_hosts_has_none_where_others_are_lost() -> None:
     assert hosts({"type": "deploy", "hosts": "application:&lost"}, "db2") == []
+
+
+def test_a_step_for_hosts_that_are_not_lost_has_none_where_all_are() -> None:
+    step = {"type": "isolate", "hosts": "databases:!lost"}
+    assert hosts(step, "db1") == ["db2"]
+    assert hosts(step, "db1", "db2") == []
+    assert hosts(step) == ["db1", "db2"]
+
+
+def test_a_step_with_a_condition_may_be_for_lost_hosts_where_none_is() -> None:
+    assert hosts({"type": "restore", "hosts": "databases:&lost", "when": "lifeboat_replace is defined"}) == []
 
 
 def test_somebody_has_to_say_what_is_lost() -> None:

@@ -80,7 +80,9 @@ def beside(tmp_path: Path, arguments: object) -> Beside:
 
 def test_every_shipped_plan_can_be_run(beside: Beside) -> None:
     for path in Path(_plans.SHIPPED).iterdir():
-        names = {play["name"] for play in beside.compiled(path.stem, lifeboat_replace={"db1": "spare1"})}
+        plays = beside.compiled(path.stem, lifeboat_replace={"db1": "spare1"}, lifeboat_infected_since="2026-11-20")
+        names = {play["name"] for play in plays}
+        assert len(path.read_text().splitlines()) <= 40
         assert f"Open the recovery by plan {path.stem}" in names
 
 
@@ -90,6 +92,9 @@ def test_plans_are_listed_with_their_problems(beside: Beside) -> None:
     told = {plan["name"]: plan for plan in _plans.listed(beside.variables)}
     assert (told["ours"]["steps"], told["ours"]["priority"], told["ours"]["problem"]) == (["mine"], "normal", "")
     assert told["data_loss"]["problem"] == ""
+    urgency = [_plans.plans.PRIORITIES.index(plan["priority"]) for plan in told.values() if plan["priority"]]
+    assert urgency == sorted(urgency)
+    assert urgency[0] < urgency[-1]
     assert "It is not a dictionary" in told["default"]["problem"]
     assert told["default"]["path"].startswith(str(beside.plans))
 
@@ -201,6 +206,30 @@ def test_what_the_command_line_cannot_ask(
     beside.write()
     arguments(**given)
     assert told in beside.refused()
+
+
+def test_a_plan_is_refused_without_what_it_needs(beside: Beside) -> None:
+    beside.write()
+    path = beside.plans / "ours.yml"
+    path.write_text(path.read_text() + "needs: [lifeboat_infected_since]\n")
+    assert "The plan ours needs lifeboat_infected_since." in beside.refused()
+    path.write_text(path.read_text().replace("_since", "_sinse"))
+    assert "needs: a run is given no lifeboat_infected_sinse. Did you mean lifeboat_infected_since?" in beside.refused()
+    path.write_text(path.read_text().replace("_sinse", "_since"))
+    assert beside.compiled(lifeboat_infected_since="2026-11-20T10:00:00Z")
+
+
+def test_checks_end_a_step(beside: Beside) -> None:
+    beside.write({**STEP, "checks": [{"name": "health", "tcp": {"host": "localhost", "port": 80}}]})
+    (work,) = (play for play in beside.compiled() if play["name"] == "1/1 mine")
+    named = [task["name"] for task in work["tasks"][-1]["block"]]
+    assert named == ["Gather facts", "Do mine", "Run the handlers", "Checks", "Succeeded"]
+
+
+def test_what_a_step_needs_of_its_hosts_is_asked_before_any_is_reached(beside: Beside) -> None:
+    beside.write({"id": "change", "type": "rotate", "hosts": "db1"})
+    (look,) = (play for play in beside.compiled() if play["name"] == "Find out where the recovery stands")
+    assert look["vars"]["recover_needs"] == [{"step": "change", "name": "lifeboat_rotate", "host": "db1"}]
 
 
 def test_chosen_steps_may_be_run(beside: Beside, arguments: t.Callable[..., None]) -> None:

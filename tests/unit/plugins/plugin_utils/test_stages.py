@@ -106,3 +106,9 @@ def test_the_table_says_what_each_step_came_to() -> None:
     assert "failed" in lines[1]
     assert "\x1b" not in lines[1]
     assert lines[2].split() == ["c", "-", "-", "db1"]
+
+
+def test_a_step_that_ended_well_may_tell_something() -> None:
+    found = ended(step("a"), {"db1": said("a", message="no damage"), "db2": said("a")})
+    (end,) = found["ended"]
+    assert (end["result"], end["hosts"], end["message"]) == ("ok", {"db1": "no damage"}, "db1: no damage")

@@ -56,11 +56,17 @@ def test_everything_a_step_may_say() -> None:
         "on_failure": "continue",
         "become": False,
         "gather_facts": True,
+        "checks": [{"name": "health", "http": {"url": "http://localhost/health"}}],
     }
     (step,) = plans.parse(document(said), "ours").steps
     assert (step.when, step.require) == (("a is defined",), ("b", "c"))
     assert (step.timeout, step.retries, step.accepts_failure) == (1800, 2, True)
     assert (step.become, step.gathers_facts, step.approval) == (False, True, "Open for writing?")
+    assert step.checks == ({"name": "health", "http": {"url": "http://localhost/health"}},)
+
+
+def test_a_plan_may_need_what_a_run_is_given() -> None:
+    assert plans.parse(document(needs=["lifeboat_infected_since"]), "ours").needs == ("lifeboat_infected_since",)
 
 
 def test_steps_side_by_side_are_one_stage() -> None:
@@ -77,6 +83,13 @@ def test_steps_side_by_side_are_one_stage() -> None:
         (document(name="theirs"), "name: must be ours, and is 'theirs'."),
         (document(desciption="x"), "desciption: no such key. Did you mean description?"),
         (document(priority="urgent"), "priority cannot be 'urgent'. Use one of critical, high, normal, low."),
+        (document(needs=[{}]), "needs cannot be [{}]."),
+        (
+            document({**RESTORE, "checks": [{"http": {"urll": "http://localhost/"}}]}),
+            "steps[1] (restore).checks[0].http.urll",
+        ),
+        (document({**RESTORE, "checks": {"http": {}}}), "steps[1] (restore).checks is not a list of checks."),
+        (document({"id": "say", "type": "notify"}), "steps[1] (say).vars: type notify needs notify_text."),
         (document(steps={}), "steps: must be a list of at least one step."),
         (document("restore"), "steps[1]: is not a dictionary."),
         (document({"type": "restore"}), "steps[1].id: None is no id"),
@@ -84,7 +97,7 @@ def test_steps_side_by_side_are_one_stage() -> None:
         (document({**RESTORE, "id": "Restore it"}), "steps[1].id: 'Restore it' is no id"),
         (document(RESTORE, RESTORE), "steps[2].id: restore is the id of steps[1] too."),
         (document({**RESTORE, "hots": "db1"}), "steps[1] (restore).hots: no such key. Did you mean hosts?"),
-        (document({"id": "a", "type": "restor"}), "use one of check, configure, "),
+        (document({"id": "a", "type": "restor"}), "use one of assess, check, configure, "),
         (document({"id": "a", "type": "restor"}), "Did you mean restore?"),
         (document({"id": "a"}), "steps[1] (a): needs one of type, role and tasks, and has none of them."),
         (document({**RESTORE, "role": "x"}), "needs one of type, role and tasks, and has type and role."),

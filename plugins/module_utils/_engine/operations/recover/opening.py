@@ -52,9 +52,9 @@ class OpenRequest:
     """
     What a run begins with. `pid` is the process that runs the plan, `user` whoever asked for it.
 
-    `recovery_id` is empty, an id, or `new`. `points` name backups by component. What is None or empty is taken from the
-    recovery that is resumed. With `takeover` it is taken from a run that may live; with `journal` local the store may
-    miss it.
+    `recovery_id` is empty, an id, or `new`. `points` name backups by component, `*` for all of them. What is None or
+    empty is taken from the recovery that is resumed. With `takeover` it is taken from a run that may live; with
+    `journal` local the store may miss it.
     """
 
     repository: RepositorySettings
@@ -170,8 +170,9 @@ class _Opening:
     def _points(self) -> dict[str, t.Any]:
         """Return the points to begin with, or those by which somebody replaces what was chosen."""
         request, opened = self._request, self._reached.opened
-        wanted = points.Wanted(request.points, request.infected_since, request.thresholds)
-        only = [name for name in request.points if wanted.names(name)] if self._before else None
+        named = points.spread(request.points, opened) if opened else request.points
+        wanted = points.Wanted(named, request.infected_since, request.thresholds)
+        only = [name for name in named if wanted.names(name)] if self._before else None
         if opened is None:
             if only is None or only:
                 self._warnings.append("No recovery point was chosen, as the store cannot be reached.")
@@ -183,7 +184,10 @@ class _Opening:
         found = points.choose(request.repository, opened, wanted, self._world, only=only)
         self._warnings += found.warnings
         known = self._before.points if self._before else {}
-        return {name: one for name, one in found.points.items() if known.get(name) != one}
+        changed = {name: one for name, one in found.points.items() if known.get(name) != one}
+        if self._before and changed:
+            resuming.require_unused(self._before, changed)
+        return changed
 
     def _pin(self) -> None:
         state, opened = self._journal.state, self._reached.opened

@@ -15,10 +15,11 @@ import dataclasses
 import secrets
 import typing as t
 
-from ...ground.errors import RecoveryError, UsageError
+from ...ground.errors import NotFound, RecoveryError, UsageError
 from ...records.anomalies import assessment, judging
 from ...records.recovery.events import Point
 from ...records.repository import choosing, marks, newer, protection
+from ...records.repository.names import BACKUP_ID
 
 if t.TYPE_CHECKING:
     import datetime
@@ -32,6 +33,9 @@ if t.TYPE_CHECKING:
 
 LATEST = "latest"
 PINNED = "pinned"
+
+EVERY = "*"
+"""What is named for this component is meant for each of which nothing else is said."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,6 +104,22 @@ def choose(
     if only is None and not points:
         warnings.append(f"{opened.store.url} contains no backup of {opened.application}: nothing can be restored.")
     return Chosen(points, tuple(warnings))
+
+
+def spread(named: Mapping[str, str], opened: Repository) -> dict[str, str]:
+    """Return what is named by component. An id is the backup of one alone: raise NotFound where there is none of it."""
+    rest = {component: one for component, one in named.items() if component != EVERY}
+    if EVERY not in named:
+        return rest
+    said = named[EVERY]
+    every = [backup.manifest for backup in opened.backups()]
+    meant = {one.component for one in every if not BACKUP_ID.fullmatch(said) or one.backup_id == said}
+    if not meant:
+        raise NotFound(
+            f"There is no backup {said} of {opened.application} that can be used.",
+            "Use the id of a backup, or `latest before <time>`; playbook lifeboat.recovery.list shows them.",
+        )
+    return {**dict.fromkeys(sorted(meant), said), **rest}
 
 
 def pin(opened: Repository, recovery_id: str, points: Mapping[str, Point], world: World) -> Iterator[str]:

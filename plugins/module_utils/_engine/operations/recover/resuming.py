@@ -11,7 +11,7 @@ import typing as t
 from ...ground.errors import UsageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ...records.recovery.events import Plan
     from ...records.recovery.state import State
@@ -54,3 +54,14 @@ def require_clean(before: State, wanted: Wanted) -> None:
                 f"Name another backup in points (lifeboat_restore_from). {_ANOTHER}",
                 field="points",
             )
+
+
+def require_unused(before: State, changed: Collection[str]) -> None:
+    """Raise UsageError when components are to come from other backups than those that are restored already."""
+    done = [step.id for step in before.plan.steps if step.type == "restore" and step.id in before.settled]
+    if done:
+        raise UsageError(
+            f"Step {done[0]} of {before.recovery_id} is done, so nothing else is restored for {min(changed)}.",
+            f"Leave out points (lifeboat_restore_from). {_ANOTHER}",
+            field="points",
+        )

@@ -25,7 +25,7 @@ from ...records.repository import names as repository
 from ...records.repository import readings
 from ..backup import backup as backups
 from ..lend.borrowing import Borrower, borrowing
-from . import emergency, report
+from . import emergency, offering, report
 from .choice import Choice, choose
 from .read_progress import expect, tracked
 from .request import RestoreRequest
@@ -54,10 +54,15 @@ def restore(request: RestoreRequest, world: World) -> Outcome:
     request.check()
     # Held from before the first look at a key, which may be lent too.
     with borrowing(request.loan) as loan:
-        component = repository.component(*request.target.name)
-        chosen = choose(request.repository, component, request.backup, request.thresholds, world)
-        with readings.announced_all(chosen.chain, "a restore", secrets.token_hex(8)) as held:
-            done = restore_chain(request, world, chosen, loan=loan, readings=held)
+        component, identity = repository.component(*request.target.name), request.backup
+        try:
+            chosen = choose(request.repository, component, request.backup, request.thresholds, world)
+            identity = chosen.chain[-1].manifest.backup_id
+            with readings.announced_all(chosen.chain, "a restore", secrets.token_hex(8)) as held:
+                done = restore_chain(request, world, chosen, loan=loan, readings=held)
+        except offering.DAMAGED as exc:
+            offering.advise(exc, request, component, identity, world)
+            raise
     warnings = (*(warning for reading in held for warning in reading.warnings), *done.warnings)
     return dataclasses.replace(done, warnings=warnings)
 

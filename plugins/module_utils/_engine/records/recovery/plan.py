@@ -16,14 +16,14 @@ import json
 import re
 import typing as t
 
-from ...ground import entries
 from ...ground import job_options as options
 from ...ground.errors import UsageError
-from ...ground.units import human_count, parse_duration
+from ...ground.units import human_count
+from .plan_keys import KEYS, expressions, nearest
 from .step_types import CONTROLLER, TYPES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from ...ground.job_options import Check
 
@@ -53,7 +53,8 @@ class Step:
 
     `hosts` is an inventory pattern, `component` what the step recovers, `timeout` the seconds for all attempts,
     0 for no limit. `when`, `require` and the values of `variables` are Jinja, evaluated when the step begins.
-    `document` is the step as it was written.
+    `checks` are asked of each host in the end, and a failing one fails the step. `document` is the step as it was
+    written.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Step:
     accepts_failure: bool
     become: bool
     gathers_facts: bool
+    checks: tuple[object, ...]
     document: Mapping[str, object]
 
     def digest(self, files: Mapping[str, str]) -> str:
@@ -81,11 +83,14 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan. Each stage is one step, or several that run side by side."""
+    """
+    A plan. Each stage is one step, or several that run side by side. What it `needs` is given with each run of it.
+    """
 
     name: str
     description: str
     priority: str
+    needs: tuple[str, ...]
     stages: tuple[tuple[Step, ...], ...]
 
     @property
@@ -110,12 +115,6 @@ def parse(document: object, name: str) -> Plan:
     return plan
 
 
-def nearest(given: str, allowed: Iterable[str]) -> str:
-    """Return a sentence that offers what was probably meant, or nothing."""
-    close = entries.nearest(given, allowed)
-    return f" Did you mean {close}?" if close else ""
-
-
 def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -130,7 +129,7 @@ class _Reader:
         if not isinstance(document, dict):
             self.problems.append("It is not a dictionary with the keys format, name, description and steps.")
             return None
-        self._unknown("", document, ("format", "name", "description", "priority", "steps"))
+        self._unknown("", document, ("format", "name", "description", "priority", "needs", "steps"))
         for key, wanted in (("format", FORMAT), ("name", name)):
             if document.get(key) != wanted:
                 self.problems.append(f"{key}: must be {wanted}, and is {document.get(key)!r}.")
@@ -138,8 +137,9 @@ class _Reader:
             self.problems.append(f"name: {name!r} is no name; use up to 40 lower-case letters, digits and _.")
         description = self._checked("description", document.get("description"), options.text)
         priority = self._checked("priority", document.get("priority", "normal"), options.choice(*PRIORITIES))
+        needs = self._checked("needs", document["needs"], expressions) if "needs" in document else ()
         stages = tuple(self._stages(document.get("steps")))
-        return Plan(name, str(description), str(priority), stages)
+        return Plan(name, str(description), str(priority), _several(needs), stages)
 
     def _stages(self, given: object) -> Iterator[tuple[Step, ...]]:
         if not isinstance(given, list) or not given:
@@ -165,12 +165,15 @@ class _Reader:
             self.problems.append(f"{place}: is not a dictionary.")
             return ()
         place = self._identified(place, entry)
-        self._unknown(place, entry, ("id", "tasks_from", *_WORK, *_KEYS))
+        self._unknown(place, entry, ("id", "tasks_from", *_WORK, *KEYS))
         values = {
-            key: self._checked(f"{place}.{key}", entry[key], check) for key, check in _KEYS.items() if key in entry
+            key: self._checked(f"{place}.{key}", entry[key], check) for key, check in KEYS.items() if key in entry
         }
         does = self._does(place, entry)
         own = TYPES.get(does["type"])
+        for name in own.needs if own else ():
+            if not name.startswith("lifeboat_") and name not in t.cast("dict[str, object]", values.get("vars") or {}):
+                self.problems.append(f"{place}.vars: type {does['type']} needs {name}.")
         return (
             Step(
                 id=str(entry.get("id")),
@@ -186,6 +189,7 @@ class _Reader:
                 accepts_failure=values.get("on_failure") == "continue",
                 become=bool(values.get("become", own.become if own else False)),
                 gathers_facts=bool(values.get("gather_facts", own.facts if own else True)),
+                checks=tuple(t.cast("list[object]", values.get("checks") or ())),
                 document=entry,
             ),
         )
@@ -238,36 +242,3 @@ class _Reader:
 
 def _several(value: object) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, list) else (str(value),) if value else ()
-
-
-def _expressions(value: object, field: str) -> object:
-    listed = value if isinstance(value, list) else [value]
-    if not listed or not all(isinstance(item, str | bool) and item != "" for item in listed):
-        raise UsageError(f"{field} cannot be {value!r}.", "Use an expression, or a list of them.", field=field)
-    return [str(item) for item in listed]
-
-
-def _seconds(value: object, field: str) -> object:
-    return parse_duration(str(value), field)
-
-
-def _variables(value: object, field: str) -> object:
-    if not isinstance(value, dict) or not all(isinstance(key, str) and key.isidentifier() for key in value):
-        raise UsageError(f"{field} is not a dictionary of variables.", "Use names and values.", field=field)
-    return value
-
-
-_KEYS: Mapping[str, Callable[[object, str], object]] = {
-    "hosts": options.text,
-    "component": options.text,
-    "vars": _variables,
-    "when": _expressions,
-    "require": _expressions,
-    "approval": options.text,
-    "timeout": _seconds,
-    "retries": options.whole(0, 10),
-    "on_failure": options.choice("stop", "continue"),
-    "become": options.yes_or_no,
-    "gather_facts": options.yes_or_no,
-}
-"""What a step may say beside its id and what it does, and how it is checked."""

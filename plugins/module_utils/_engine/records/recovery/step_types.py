@@ -33,7 +33,7 @@ class StepType:
     install puts on a host, so that check mode leaves out hosts without it. `replaces` can replace data, so that the
     targets are examined before the first step. `facts` gathers facts first. What two runs must never both do is
     `exclusive`. `variables` are given to the role, below those of the step. A step without hosts is skipped if that is
-    `optional`.
+    `optional`. What it `needs` are variables of each host, `lifeboat_*`, or of the step.
 
     What is `outside` reaches further than the hosts of the step, or is meant for those that a recovery leaves behind: a
     drill skips it. Every other type works on the hosts of the step alone.
@@ -51,6 +51,7 @@ class StepType:
     optional: bool = False
     outside: bool = False
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
 
 def _application(tasks_from: str) -> StepType:
@@ -64,6 +65,22 @@ def _isolate(tasks_from: str, *, exclusive: bool = False) -> StepType:
     return StepType(
         role="lifeboat.recovery.isolate", tasks_from=tasks_from, installed=False, exclusive=exclusive, outside=True
     )
+
+
+def _of_the_lost(does: str) -> StepType:
+    """Return what is done to lost hosts where they were, and not to those in their places."""
+    return StepType(
+        tasks_from="lost_host",
+        hosts="databases:&lost",
+        installed=False,
+        exclusive=True,
+        outside=True,
+        variables={"recover_does": does},
+    )
+
+
+def _schedule(tasks_from: str) -> StepType:
+    return StepType(role="lifeboat.recovery.schedule", tasks_from=tasks_from, installed=False, outside=True)
 
 
 def _dns(tasks_from: str, *, exclusive: bool = False) -> StepType:
@@ -80,14 +97,25 @@ def _dns(tasks_from: str, *, exclusive: bool = False) -> StepType:
     )
 
 
+_PINNED = {"provision_database": "{{ recover_first_database }}", "provision_backup": "{{ recover_first_backup }}"}
+"""What a server is made again from: the recovery point, because an intruder may have changed it since."""
+
 TYPES: Mapping[str, StepType] = {
     "emergency_backup": StepType(tasks_from="emergency_backup", outside=True),
     "isolate": _isolate("main"),
     "undo_isolate": _isolate("undo"),
     "fence": _isolate("fence", exclusive=True),
-    "fence_lost": StepType(tasks_from="fence_lost", hosts="databases:&lost", installed=False, exclusive=True),
     "unfence": _isolate("unfence"),
-    "provision": StepType(role="lifeboat.recovery.provision", installed=False),
+    "isolate_lost": _of_the_lost("main"),
+    "fence_lost": _of_the_lost("fence"),
+    "schedules_off": _schedule("schedules_off"),
+    "schedules_on": _schedule("schedules_on"),
+    "assess": StepType(tasks_from="assess", installed=False),
+    "rotate": StepType(tasks_from="rotate", installed=False, outside=True, needs=("lifeboat_rotate",)),
+    "notify": StepType(
+        tasks_from="notify", hosts=CONTROLLER, become=False, installed=False, outside=True, needs=("notify_text",)
+    ),
+    "provision": StepType(role="lifeboat.recovery.provision", installed=False, variables=_PINNED),
     "install": StepType(tasks_from="install", installed=False, facts=True),
     "restore": StepType(tasks_from="restore", component="database", replaces=True, exclusive=True),
     "validate": StepType(tasks_from="validate", component="database"),
