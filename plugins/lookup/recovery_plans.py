@@ -49,6 +49,9 @@ _raw:
       description: The IDs of the steps, in order.
       type: list
       elements: str
+    replaces:
+      description: Whether it needs C(lifeboat_replace), because a step is for lost hosts.
+      type: bool
     problem:
       description: Why it cannot be run; empty if it can.
       type: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from kit_fixtures import kit
 from notice_fixtures import clock, log
 from recovery_fixtures import here
 from retention_fixtures import sample_store
@@ -18,7 +19,7 @@ from tree_fixtures import hostile, looked, tree
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["clock", "here", "hostile", "log", "looked", "sample_store", "tree"]
+__all__ = ["clock", "here", "hostile", "kit", "log", "looked", "sample_store", "tree"]
 
 
 @pytest.fixture

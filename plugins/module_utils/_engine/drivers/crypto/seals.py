@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 # The largest payload of each kind.
-LIMITS = {"manifest": 16 << 20, "trust": 1 << 20, "mark": 64 << 10, "recovery": 4 << 20}
+LIMITS = {"manifest": 16 << 20, "trust": 1 << 20, "mark": 64 << 10, "recovery": 4 << 20, "kit": 2 << 20}
 MAX_SIGNATURES = 16
 
 _SIGNATURE_BYTES = 64

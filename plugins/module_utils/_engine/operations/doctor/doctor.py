@@ -19,7 +19,7 @@ from ...ground.errors import RecoveryError, Unhealthy, UsageError
 from ...ground.model import Outcome
 from ...ground.units import human_count, parse_duration
 from ...records.repository import catalogue
-from . import database, history, host, keys, schedule, store
+from . import database, history, host, keys, kit, schedule, store
 from .check import ORDER, Case, Check, ExamineRequest, Limits, failed, ok, refused, worst
 
 if t.TYPE_CHECKING:
@@ -187,6 +187,7 @@ _AREAS: Sequence[_Area] = (
     _Area("connection", database.examine, _DATABASE | _KEYS | _AGES | {"last_runs"}),
     _Area("store", store.examine, _STORE | _KEYS | _AGES | _ROOM),
     _Area("trust", keys.examine, _KEYS),
+    _Area("kit", kit.examine, frozenset({"kit"})),
     _Area("last_runs", history.examine, _AGES | _RUNS),
     _Area("schedule", schedule.examine, frozenset({"schedule"})),
     _Area("store_space", host.room, _ROOM),

@@ -80,11 +80,11 @@ FORMATS: Mapping[str, Format] = {
 
 
 def _markdown(report: Report) -> Iterator[str]:
-    yield f"# {_text(report.title)}"
+    yield f"# {inline(report.title)}"
     for section in report.sections():
         yield from ("", f"## {section.title}")
         for text in section.text:
-            yield from ("", _text(text))
+            yield from ("", inline(text))
         if section.rows:
             yield from ("", _row(section.columns), _row(["---"] * len(section.columns), str))
             yield from map(_row, section.rows)
@@ -93,10 +93,10 @@ def _markdown(report: Report) -> Iterator[str]:
 
 
 def _row(cells: Sequence[str], form: Callable[[str], str] | None = None) -> str:
-    return f"| {' | '.join(map(form or _text, cells))} |"
+    return f"| {' | '.join(map(form or inline, cells))} |"
 
 
-def _text(given: str) -> str:
+def inline(given: str) -> str:
     """Return text that is a paragraph or a cell of Markdown and nothing more."""
     text = printable(given)
     for sign, instead in _LINKS[0].items():

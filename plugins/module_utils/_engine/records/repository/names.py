@@ -13,6 +13,7 @@ Every object name of a repository, in one place. These names are signed into the
     <application>/locks/<what>.json                         who is at work on all of them
     <application>/canary/immutability                       what is attacked to prove that the rest cannot be deleted
     <application>/recoveries/<recovery_id>/00000001.lbx     an event of a recovery; of a drill, below drills/
+    <application>/recovery-kit/kit.json                     the list of a kit with which a bare host begins a recovery
     <application>/trust/<serial>.json   <application>/keys/…
 """
 
@@ -200,6 +201,11 @@ def files(application: str, identity: str = "") -> tuple[str, str]:
 def canary(application: str) -> str:
     """Return the name of the object that is written to be attacked. Its earlier versions stay as long as their lock."""
     return f"{application}/canary/immutability"
+
+
+def kit(application: str, name: str = "") -> str:
+    """Return the name of a file of the recovery kit, or the prefix of all."""
+    return f"{application}/recovery-kit/{name}"
 
 
 def lock(application: str, what: str) -> str:

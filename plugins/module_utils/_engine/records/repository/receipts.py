@@ -159,20 +159,32 @@ class Receipts:
 
     def trust_serial(self, application: str) -> int:
         """Return the serial of the newest trust file that this host has seen, or 0."""
-        if self._journal.path is None:
-            return 0
-        return _number(self._trust_path(application))
+        return self._seen(host_state.TRUST, application)
 
     def saw_trust(self, application: str, serial: int) -> None:
         """Remember a trust file, so that an older one is refused from now on."""
-        if self._journal.path is not None and serial > self.trust_serial(application):
+        self._saw(host_state.TRUST, application, serial)
+
+    def kit_serial(self, application: str) -> int:
+        """Return the serial of the newest recovery kit that this host has seen, or 0."""
+        return self._seen(host_state.KIT, application)
+
+    def saw_kit(self, application: str, serial: int) -> None:
+        """Remember a recovery kit, so that an older one is noticed from now on."""
+        self._saw(host_state.KIT, application, serial)
+
+    def _seen(self, file: host_state.StateFile, application: str) -> int:
+        return 0 if self._journal.path is None else _number(self._serial_path(file, application))
+
+    def _saw(self, file: host_state.StateFile, application: str, serial: int) -> None:
+        if self._journal.path is not None and serial > self._seen(file, application):
             # A reader without the right to write here still reads; the memory is then that of others.
             with contextlib.suppress(StoreError):
-                disk.write_atomically(self._trust_path(application), [str(serial).encode()], shared=True)
+                disk.write_atomically(self._serial_path(file, application), [str(serial).encode()], shared=True)
 
-    def _trust_path(self, application: str) -> str:
+    def _serial_path(self, file: host_state.StateFile, application: str) -> str:
         digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
-        return host_state.TRUST.path(self._state_dir, application=application, store=digest)
+        return file.path(self._state_dir, application=application, store=digest)
 
 
 def _number(path: str) -> int:

@@ -117,6 +117,16 @@ class TrustedKeys:
             return self.writer(scope, at)
         return Writer(self.trust.recipients, root)
 
+    def recovery_writer(self) -> Writer:
+        """Return the root as signer, and the recovery key as the only recipient. KeyRefused where it is not at hand."""
+        held = self._held.recovery
+        if held is None or held.root.public not in self.roots:
+            raise KeyRefused(
+                "Only the recovery key may write a recovery kit, and it is not set.",
+                "Set recovery_key_file (lifeboat_recovery_key_file).",
+            )
+        return Writer((held.opening.recipient,), held.root)
+
     def record_signers(
         self, scope: str, at: datetime | None = None, *, stored: datetime | None = None
     ) -> frozenset[bytes]:
