@@ -81,7 +81,7 @@ def plain(directory: str) -> dict[str, bytes]:
 
 def wheels(directories: Sequence[str]) -> dict[str, str]:
     """Return the paths of the Python packages by their names. Raise StoreError where the disk refuses."""
-    found = {}
+    found: dict[str, str] = {}
     for directory in directories:
         with disk.explained(directory):
             names = sorted(os.listdir(directory))
