@@ -49,6 +49,10 @@ _raw:
       description: The IDs of the steps, in order.
       type: list
       elements: str
+    needs:
+      description: What has to be given with each run.
+      type: list
+      elements: str
     replaces:
       description: Whether it needs C(lifeboat_replace), because a step is for lost hosts.
       type: bool

@@ -89,11 +89,11 @@ def _listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
     known = {"lifeboat_replace": everybody, **variables}
     for name, path in _known(variables).items():
         about: dict[str, t.Any] = {"name": name, "path": path, "priority": "", "description": "", "steps": []}
-        about["replaces"] = False
+        about |= {"needs": [], "replaces": False}
         try:
             plan = read(path)
             about |= {"priority": plan.priority, "description": plan.description}
-            about["steps"] = [step.id for step in plan.steps]
+            about |= {"steps": [step.id for step in plan.steps], "needs": list(plan.needs)}
             about["replaces"] = any(_hosts.LOST in step.hosts for step in plan.steps)
             _resolved(plan, path, known)
         except UsageError as exc:

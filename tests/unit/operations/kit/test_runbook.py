@@ -13,7 +13,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operatio
 GENERAL = (Path(__file__).resolve().parents[4] / "docs" / "runbook.md").read_text()
 PLANS = (
     {"name": "data_loss", "description": "The host is lost.", "replaces": True, "problem": ""},
-    {"name": "ours", "description": "Only | ours.", "replaces": False, "problem": ""},
+    {"name": "ours", "description": "Only | ours.", "needs": ["lifeboat_infected_since", "1 < 2"], "problem": ""},
     {"name": "broken", "description": "", "replaces": False, "problem": "There is no role nowhere."},
 )
 HOSTS = (
@@ -35,7 +35,7 @@ def test_each_plan_has_its_command_for_this_inventory() -> None:
         "| `ansible-playbook -i ours.yml lifeboat.recovery.recover -e lifeboat_plan=data_loss "
         """-e '{"lifeboat_replace": {"db9": "spare9"}}'` |"""
     ) in text
-    assert "`ansible-playbook -i ours.yml lifeboat.recovery.recover -e lifeboat_plan=ours` |" in text
+    assert "recover -e lifeboat_plan=ours -e lifeboat_infected_since=...` |" in text
     assert "cannot run: There is no role nowhere." in text
     assert "INVENTORY" not in text
     assert "| db9 | 192.0.2.9 | databases |" in text

@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 _GENERAL = "ansible-playbook -i INVENTORY"
 _PLANS, _PEOPLE = "## Which plan", "## Whom to call"
+_VARIABLE = re.compile(r"lifeboat_\w+")
 _AS_TYPED = re.compile(r"[^ -~]|`")
 
 Item = t.Mapping[str, t.Any]
@@ -92,6 +93,7 @@ def _plans(facts: Facts) -> Iterator[str]:
 
 def _plan(facts: Facts, plan: Item) -> tuple[str, str, str]:
     words = f"{facts.command} lifeboat.recovery.recover -e lifeboat_plan={plan['name']}"
+    words += "".join(f" -e {name}=..." for name in plan.get("needs", ()) if _VARIABLE.fullmatch(name))
     if plan.get("replaces"):
         databases = [each["name"] for each in facts.hosts if "databases" in each.get("groups", ())]
         lost, spare = next(iter(databases), "HOST"), next(iter(sorted(facts.spares)), "SPARE")
