@@ -6,11 +6,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import secrets
 import typing as t
+from pathlib import Path
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import NotFound, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.local_keys import KeySettings
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    KeyRefused,
+    NotFound,
+    Tampered,
+    UsageError,
+)
 from recovery_fixtures import STEPS, controller
 
 if t.TYPE_CHECKING:
@@ -37,6 +46,19 @@ def test_a_store_without_backups_is_said(sample: SampleHost) -> None:
     outcome = controller(sample).opened()
     assert outcome.facts["recovery"]["points"] == {}
     assert "contains no backup of shop" in outcome.warnings[0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_key_of_something_else_is_named_as_that(sample: SampleHost, here: Controller, *, known: bool) -> None:
+    """On the controller that always recovers, and on one that somebody has just set up."""
+    there = here if known else controller(sample, "elsewhere")
+    other = KeySettings(recovery_key_hex=secrets.token_hex(32))
+    there.settings = dataclasses.replace(there.settings, keys=other)
+    with pytest.raises((KeyRefused, Tampered), match=r"signed by the (root|key) at hand") as caught:
+        there.open()
+    assert "the key of shop" in str(caught.value)
+    assert there.settings.state_dir is not None
+    assert not list(Path(there.settings.state_dir).glob("recoveries/*/*"))
 
 
 def test_what_was_never_backed_up_as_a_whole_stops_no_recovery(sample: SampleHost, here: Controller) -> None:

@@ -15,10 +15,12 @@ import dataclasses
 import secrets
 import typing as t
 
-from ...ground.errors import NotFound, RecoveryError, UsageError
+from ...ground.errors import KeyRefused, NotFound, RecoveryError, UsageError
+from ...ground.units import human_count
 from ...records.anomalies import assessment, judging
 from ...records.recovery.events import Point
 from ...records.repository import choosing, marks, newer, protection
+from ...records.repository.catalogue import STRANGER
 from ...records.repository.names import BACKUP_ID
 
 if t.TYPE_CHECKING:
@@ -102,6 +104,7 @@ def choose(
         remedy = "Name the backup of each such component in points (lifeboat_restore_from)."
         raise UsageError(" ".join(undecided), remedy, field="points")
     if only is None and not points:
+        _require_own_key(opened)
         warnings.append(f"{opened.store.url} contains no backup of {opened.application}: nothing can be restored.")
     return Chosen(points, tuple(warnings))
 
@@ -120,6 +123,16 @@ def spread(named: Mapping[str, str], opened: Repository) -> dict[str, str]:
             "Use the id of a backup, or `latest before <time>`; playbook lifeboat.recovery.list shows them.",
         )
     return {**dict.fromkeys(sorted(meant), said), **rest}
+
+
+def _require_own_key(opened: Repository) -> None:
+    """Raise KeyRefused where there are backups, and the key at hand believes none: it is another application's."""
+    if count := sum(problem.kind == STRANGER for problem in opened.problems):
+        raise KeyRefused(
+            f"{opened.store.url} contains {human_count(count, 'backup')} of {opened.application}, and none is signed "
+            "by the key at hand, or by a key that it trusts.",
+            f"Use the key of {opened.application} (lifeboat_recovery_key_file).",
+        )
 
 
 def pin(opened: Repository, recovery_id: str, points: Mapping[str, Point], world: World) -> Iterator[str]:

@@ -159,11 +159,19 @@ def load(keys: KeySettings, store: Store | None, application: str, *, last_seen_
     found, ignored = _newest_trust(store, application, held.roots)
     serial = found.serial if found else 0
     if serial < last_seen_serial:
+        details = {"last_seen_serial": last_seen_serial, "serial": serial}
+        replaced = "trust files in the store were removed or replaced: find out by whom before you go on."
+        if ignored and not found:
+            raise Tampered(
+                f"No trust file of {application} is signed by the root at hand, but {last_seen_serial} was seen "
+                "before.",
+                f"Use the key of {application}. If it is the right one, {replaced}",
+                **details,
+            )
         raise Tampered(
             f"The newest trust file of {application} has serial {serial}, but {last_seen_serial} was seen before.",
-            "Trust files in the store were removed or replaced: find out by whom before you go on.",
-            last_seen_serial=last_seen_serial,
-            serial=serial,
+            replaced.capitalize(),
+            **details,
         )
     return TrustedKeys(application, held, store, found, ignored)
 
