@@ -56,6 +56,12 @@ _raw:
     replaces:
       description: Whether it needs C(lifeboat_replace), because a step is for lost hosts.
       type: bool
+    approvals:
+      description:
+        - The steps that must be approved before they begin, in order, each with its C(id) and the C(approval) that is
+          asked.
+      type: list
+      elements: dict
     problem:
       description: Why it cannot be run; empty if it can.
       type: str

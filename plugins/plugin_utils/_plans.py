@@ -49,10 +49,11 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         path = find(term, variables)
         plan = read(path)
         _check_arguments(plan)
-        _check_given(plan, variables)
-        paths, hosts = _resolved(plan, path, variables)
-        _hosts.check_lost(plan, hosts, variables)
-        given = {name.removeprefix("lifeboat_"): _plain(variables[name]) for name in GIVEN if name in variables}
+        given = {name.removeprefix("lifeboat_"): _given(name, variables[name]) for name in GIVEN if name in variables}
+        known = {**variables, "lifeboat_replace": given.get("replace", {})}
+        _check_given(plan, known)
+        paths, hosts = _resolved(plan, path, known)
+        _hosts.check_lost(plan, hosts, known)
         plays = Compiled(
             plan,
             hosts,
@@ -89,12 +90,13 @@ def _listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
     known = {"lifeboat_replace": everybody, **variables}
     for name, path in _known(variables).items():
         about: dict[str, t.Any] = {"name": name, "path": path, "priority": "", "description": "", "steps": []}
-        about |= {"needs": [], "replaces": False}
+        about |= {"needs": [], "replaces": False, "approvals": []}
         try:
             plan = read(path)
             about |= {"priority": plan.priority, "description": plan.description}
             about |= {"steps": [step.id for step in plan.steps], "needs": list(plan.needs)}
             about["replaces"] = any(_hosts.LOST in step.hosts for step in plan.steps)
+            about["approvals"] = [{"id": step.id, "approval": step.approval} for step in plan.steps if step.approval]
             _resolved(plan, path, known)
         except UsageError as exc:
             yield {**about, "problem": str(exc)}
@@ -108,6 +110,40 @@ def _resolved(plan: Plan, path: str, variables: Mapping[str, t.Any]) -> tuple[di
     hosts = {step.id: _hosts.of(step, variables) for step in plan.steps}
     _hosts.check_branches(plan, hosts)
     return paths, hosts
+
+
+def _given(name: str, value: t.Any) -> t.Any:
+    """
+    Return the value of a variable of a single run. A form, such as a survey of AWX, has texts alone, empty ones too.
+
+    Raise UsageError for a text that names no spares.
+    """
+    if not isinstance(value, str) or name not in _FROM_TEXT:
+        return _plain(value)
+    return _FROM_TEXT[name](str(value))
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Return the spares by the hosts in whose place they stand, from `db1=spare1, web1=spare2`."""
+    pairs = [word.partition("=") for word in _words(text)]
+    if not all(host and spare for host, _sign, spare in pairs):
+        raise UsageError(
+            f"lifeboat_replace is {text!r}, which does not say what stands in for what.",
+            "Write lost hosts and spares such as db1=spare1, web1=spare2.",
+            field="lifeboat_replace",
+        )
+    return {host: spare for host, _sign, spare in pairs}
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+_FROM_TEXT: Mapping[str, t.Callable[[str], t.Any]] = {
+    "lifeboat_approve": _words,
+    "lifeboat_replace": _pairs,
+    "lifeboat_takeover": lambda text: text.strip() or False,
+}
 
 
 def _plain(value: t.Any) -> t.Any:
@@ -151,6 +187,9 @@ def folders(variables: Mapping[str, t.Any]) -> list[str]:
     own = [
         path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in sources if "," not in path
     ]
+    # A file that imports playbook recover, as in a project of AWX: playbook_dir is that of the imported one.
+    files = [path for path in context.CLIARGS.get("args") or () if os.path.isfile(path)]
+    own += [os.path.dirname(os.path.abspath(path)) for path in files]
     own.append(str(variables.get("playbook_dir", os.getcwd())))
     return [*dict.fromkeys(os.path.join(folder, "recovery") for folder in own), SHIPPED]
 

@@ -86,6 +86,25 @@ def test_every_shipped_plan_can_be_run(beside: Beside) -> None:
         assert f"Open the recovery by plan {path.stem}" in names
 
 
+def test_a_form_gives_texts_for_what_counts_for_one_run(beside: Beside) -> None:
+    beside.write({**STEP, "hosts": "databases:&lost"})
+    texts = {"lifeboat_replace": "db1=spare1, db2=spare2", "lifeboat_approve": "one, two", "lifeboat_takeover": ""}
+    given = {**texts, "lifeboat_recovery_id": "", "lifeboat_confirm": ""}
+    (told,) = [play["vars"] for play in beside.compiled(**given) if play["name"] == "Open the recovery"]
+    assert told["recover_given"] == {
+        "replace": {"db1": "spare1", "db2": "spare2"}, "approve": ["one", "two"], "takeover": False,
+        "recovery_id": "", "confirm": "",
+    }  # fmt: skip
+    assert "lifeboat_replace is 'db1', which does not say" in beside.refused(lifeboat_replace="db1")
+    assert "Step mine is for lost hosts, and none is named." in beside.refused(lifeboat_replace="")
+
+
+def test_approvals_are_listed(beside: Beside) -> None:
+    beside.write(STEP, {**STEP, "id": "live", "approval": "Open it?"})
+    told = {plan["name"]: plan for plan in _plans.listed(beside.variables)}
+    assert told["ours"]["approvals"] == [{"id": "live", "approval": "Open it?"}]
+
+
 def test_plans_are_listed_with_their_problems(beside: Beside) -> None:
     beside.write({**STEP, "hosts": "databases:&lost"})
     (beside.plans / "default.yml").write_text("just text")
@@ -132,6 +151,19 @@ def test_a_plan_beside_the_inventory_comes_before_a_shipped_one(beside: Beside) 
     text = (beside.plans / "default.yml").read_text().replace("name: ours", "name: default")
     (beside.plans / "default.yml").write_text(text)
     assert "1/1 mine · begin" in {play["name"] for play in beside.compiled("default")}
+
+
+def test_a_plan_beside_the_playbook_that_imports_ours_is_found(
+    beside: Beside, tmp_path: Path, arguments: t.Any
+) -> None:
+    beside.plans = tmp_path / "project/recovery"
+    beside.plans.mkdir(parents=True)
+    (beside.plans / "mine.yml").write_text("- name: Ping\n  ansible.builtin.ping:\n")
+    beside.write()
+    (tmp_path / "project/recover.yml").write_text("---\n")
+    assert "There is no recovery plan 'ours'" in beside.refused()
+    arguments(args=(str(tmp_path / "project/recover.yml"),))
+    assert "1/1 mine · begin" in {play["name"] for play in beside.compiled()}
 
 
 def test_a_plan_that_is_not_there(beside: Beside) -> None:
