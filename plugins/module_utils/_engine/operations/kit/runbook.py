@@ -15,6 +15,7 @@ import json
 import re
 import typing as t
 
+from ...ground.printing import printable
 from ..recover.formats import inline
 
 if t.TYPE_CHECKING:
@@ -68,10 +69,10 @@ def text(general: str, facts: Facts) -> str:
 
 
 def _introduction(facts: Facts) -> Iterator[str]:
-    yield f"Store: {inline(facts.store)}. The pages that are named docs/ are in the directory of the collection."
+    yield f"Store: {_shown(facts.store)}. The pages that are named docs/ are in the directory of the collection."
     if facts.objectives:
         told = (
-            f"{inline(name)} {inline(kind)} {inline(str(value))}"
+            f"{_shown(name)} {_shown(kind)} {_shown(str(value))}"
             for name, each in sorted(facts.objectives.items())
             for kind, value in sorted(each.items())
         )
@@ -99,13 +100,13 @@ def _plan(facts: Facts, plan: Item) -> tuple[str, str, str]:
         lost, spare = next(iter(databases), "HOST"), next(iter(sorted(facts.spares)), "SPARE")
         words += f" -e '{json.dumps({'lifeboat_replace': {lost: spare}})}'"
     command = f"cannot run: {inline(plan['problem'])}" if plan.get("problem") else f"`{_typed(words)}`"
-    return inline(plan["name"]), inline(plan.get("description", "")), command
+    return _shown(plan["name"]), inline(plan.get("description", "")), command
 
 
 def _hosts(facts: Facts) -> Iterator[str]:
     hosts = ((each["name"], each.get("address", ""), ", ".join(each.get("groups", ()))) for each in facts.hosts)
     spares = ((name, each.get("ansible_host", ""), "spare") for name, each in sorted(facts.spares.items()))
-    yield from _table(("host", "address", "groups"), (tuple(map(inline, row)) for row in (*hosts, *spares)))
+    yield from _table(("host", "address", "groups"), map(_cells, (*hosts, *spares)))
 
 
 def _points(facts: Facts) -> Iterator[str]:
@@ -136,7 +137,14 @@ def _people(facts: Facts) -> Iterator[str]:
 
 
 def _cells(row: Iterable[t.Any]) -> tuple[str, ...]:
-    return tuple(inline(str(cell)) for cell in row)
+    return tuple(_shown(str(cell)) for cell in row)
+
+
+def _shown(value: str) -> str:
+    """Return a value so that it can be read in a pager too: as code where it would need signs of Markdown's."""
+    text = printable(value)
+    escaped = inline(text)
+    return escaped if escaped == text or set(text) & set("`|\\") else f"`{text}`"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
