@@ -115,7 +115,8 @@ else
   set -- pytest "$@"
 fi
 # SYS_ADMIN and the free system calls are the S3 server's: it runs in a chroot with a /proc of its own.
-exec podman run --rm --interactive --name "lifeboat-matrix-$$" --network "$network" --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
+# --init buries processes whose parents are gone, which else seem to live.
+exec podman run --rm --init --interactive --name "lifeboat-matrix-$$" --network "$network" --cap-add SYS_ADMIN "${RIG_SECURITY[@]}" \
   --security-opt seccomp=unconfined --shm-size 1g --env LIFEBOAT_RIG=/rig --env LIFEBOAT_EXAMPLES=all \
   --volume "$wheels:/wheels:ro" --volume "$venv:/venv" \
   --volume "$LIFEBOAT_RIG/s3/debian:/rig/s3/debian:O" --volume /rig/s3/debian/srv \
@@ -125,6 +126,7 @@ exec podman run --rm --interactive --name "lifeboat-matrix-$$" --network "$netwo
     cd /project
     tar --extract --no-same-owner
     ip link set lo up 2>/dev/null || true
+    [ -s /etc/machine-id ] || tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
     if [ ! -x /venv/bin/pytest ]; then
       python3 -m venv /venv
       /venv/bin/pip install --quiet --disable-pip-version-check --no-compile --no-index --find-links /wheels \

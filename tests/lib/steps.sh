@@ -29,7 +29,7 @@ about() {
 }
 
 needs() { # the Debian packages of a step
-  local hosts=(podman runc netavark aardvark-dns iptables mmdebstrap uidmap openssh-client)
+  local hosts=(podman runc catatonit netavark aardvark-dns iptables mmdebstrap uidmap openssh-client)
   local servers=(postgresql "postgresql-contrib?" pgbouncer locales sudo acl cron debootstrap curl openssl)
   local preloaded=("postgresql-15-cron?" "postgresql-15-pgaudit?" "postgresql-17-cron?" "postgresql-17-pgaudit?")
   local watchers=(prometheus prometheus-alertmanager prometheus-node-exporter chromium fonts-dejavu-core)
