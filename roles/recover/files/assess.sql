@@ -26,8 +26,10 @@ BEGIN
       IF one.relkind = 'i' THEN
         EXECUTE format('SELECT %I.bt_index_check($1::regclass, true)', current_setting('lifeboat.schema')) USING one.oid;
       ELSE
-        EXECUTE format('SELECT msg FROM %I.verify_heapam($1::regclass, true) LIMIT 1', current_setting('lifeboat.schema'))
-        INTO found USING one.oid;
+        -- All arguments, with their types: a function that somebody made for fewer of them would be taken first.
+        EXECUTE format('SELECT msg FROM %I.verify_heapam($1::regclass, true, false, $2, NULL::bigint, NULL::bigint) LIMIT 1',
+          current_setting('lifeboat.schema'))
+        INTO found USING one.oid, 'none'::text;
       END IF;
     EXCEPTION
       WHEN undefined_table OR undefined_object THEN NULL; -- dropped in the meantime

@@ -57,6 +57,15 @@ def test_a_sound_database_is_as_it_was_before(cluster: ClusterFactory, database:
     assert extensions(cluster(), name) == 1, "somebody's own extension stays"
 
 
+def test_no_function_of_the_owner_runs_in_its_place(cluster: ClusterFactory, database: DatabaseFactory) -> None:
+    name = database(sql=SQL)
+    cluster().execute("CREATE EXTENSION amcheck SCHEMA public", name)
+    for kinds in ("regclass, boolean", "regclass, boolean, boolean"):
+        mine = f"CREATE FUNCTION public.verify_heapam({kinds}, OUT msg text) LANGUAGE sql AS $$SELECT 'mine'$$"
+        cluster().execute(mine, name)
+    assert assess(cluster(), name) == SOUND
+
+
 def test_a_damaged_index_is_named_and_built_again_only_on_request(
     cluster: ClusterFactory, database: DatabaseFactory
 ) -> None:
