@@ -225,3 +225,15 @@ def postgres() -> ArgumentSpec:
         mutually_exclusive=[("login_password", "login_password_file")],
         required_by={"ssl_cert": ("ssl_key",), "ssl_key": ("ssl_cert",)},
     )
+
+
+def local_server() -> ArgumentSpec:
+    """Which server of this host, whether it runs or not."""
+    return ArgumentSpec(
+        {
+            "data_dir": {"type": "path", "required": True},
+            "bin_dir": {"type": "path", "required": True},
+            "login_unix_socket": {"type": "path", "default": "/var/run/postgresql"},
+            "login_port": {"type": "int", "default": 5432},
+        }
+    )

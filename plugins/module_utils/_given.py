@@ -19,6 +19,7 @@ import re
 import typing as t
 
 from ._engine.drivers.components.postgres.connection import Login
+from ._engine.drivers.components.postgres.replication import LocalServer
 from ._engine.drivers.crypto import local_keys
 from ._engine.drivers.stores import factory
 from ._engine.ground import units
@@ -136,6 +137,15 @@ class Given:
         host = self["login_host"] or ""
         by_socket = self["login_unix_socket"] or not host or host.startswith("/")
         return platform.node() if by_socket else host
+
+    def local_server(self) -> LocalServer:
+        """Return the server of this host."""
+        return LocalServer(
+            data_dir=self["data_dir"],
+            bin_dir=self["bin_dir"],
+            unix_socket=self["login_unix_socket"],
+            port=self["login_port"],
+        )
 
     def actor(self) -> tuple[str, str]:
         """Return the name of this host, and the operating system's user who runs this."""

@@ -14,9 +14,12 @@ while Ansible parses, before anything is touched. Keywords are stated, so that n
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import re
 import typing as t
 
-from ..module_utils._engine.records.recovery.step_types import CONTROLLER, RECOVER, TYPES
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, DEMOTED, PROMOTED, RECOVER, TYPES
 from . import _hosts
 
 if t.TYPE_CHECKING:
@@ -68,7 +71,7 @@ class Compiled:
             {
                 "id": step.id,
                 "type": step.type or "custom",
-                "digest": step.digest(self.files),
+                "digest": self._digest(step),
                 "hosts": list(self.hosts[step.id]),
                 "component": step.component,
             }
@@ -83,6 +86,14 @@ class Compiled:
             for name in own.needs if own else ():
                 if name not in step.variables:
                     yield from ({"step": step.id, "name": name, "host": host} for host in self.hosts[step.id])
+
+    def _digest(self, step: Step) -> str:
+        """Return what changes when the step changes, or the hosts between which something fails over."""
+        own = step.digest(self.files)
+        if not {DEMOTED, PROMOTED} & set(re.split(r"[^\w]+", step.hosts)):
+            return own
+        pairs = json.dumps(self.given.get("failover"), sort_keys=True)
+        return hashlib.sha256(f"{own} {pairs}".encode()).hexdigest()
 
     def _opening(self) -> Iterator[dict[str, t.Any]]:
         known = {
@@ -194,7 +205,7 @@ class Compiled:
                 self._does(step),
                 {"name": "Run the handlers", "ansible.builtin.meta": "flush_handlers"},
                 *(self._shared("checks", recover_checks=list(step.checks)) if step.checks else []),
-                *self._shared("succeeded"),
+                *self._shared("succeeded", recover_facts=_facts(step)),
             ],
             "rescue": self._shared("failed"),
         }
@@ -258,6 +269,12 @@ _CONTROLLER = {
     "ansible_connection": "local",
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",
 }
+
+
+def _facts(step: Step) -> str:
+    """Return what gives the facts of a step that the journal keeps."""
+    own = TYPES.get(step.type)
+    return f"{{{{ {own.result} | default({{}}) }}}}" if own is not None and own.result else "{{ {} }}"
 
 
 def _replaces(step: Step) -> bool:

@@ -18,7 +18,7 @@ from ansible.plugins.lookup import inventory_hostnames
 
 from ..module_utils._engine.ground.errors import UsageError
 from ..module_utils._engine.records.recovery.plan_keys import nearest
-from ..module_utils._engine.records.recovery.step_types import CONTROLLER, TYPES
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, DEMOTED, PROMOTED, TYPES
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,9 @@ if t.TYPE_CHECKING:
 LOST = "lost"
 """The group of the hosts in whose place others stand, beside those of the inventory."""
 
-_LOST_OR_NOT = re.compile(f":[&!]{LOST}$")
-"""What a pattern of hosts ends with that means the lost ones among them, or the others."""
+FAILOVER = "lifeboat_failover"
+
+EXAMPLE = 'Say which host takes whose place, such as -e \'{"lifeboat_failover": {"db1": "db2"}}\'.'
 
 THIS_MACHINE = ("localhost", CONTROLLER)
 
@@ -40,10 +41,17 @@ def of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
     given = variables.get("groups", {})
     if step.hosts in THIS_MACHINE:
         return [CONTROLLER]
-    if own is not None and own.optional and _LOST_OR_NOT.sub("", step.hosts) == own.hosts not in given:
+    if own is not None and own.optional and step.hosts.partition(":")[0] == own.hosts not in given:
         return []
     lost = list(variables.get("lifeboat_replace") or ())
-    groups = {**given, LOST: lost}
+    pairs = variables.get(FAILOVER) or {}
+    groups = {**given, LOST: lost, DEMOTED: list(pairs), PROMOTED: list(pairs.values())}
+    if {DEMOTED, PROMOTED} & set(re.split(r"\W+", step.hosts)) and not pairs and not context.CLIARGS.get("syntax"):
+        raise UsageError(
+            f"Step {step.id} is for a failover, and none is named.",
+            EXAMPLE,
+            field=FAILOVER,
+        )
     found = _matching(step.hosts, groups)
     if is_for_lost(step) and not lost and not step.when and not context.CLIARGS.get("syntax"):
         raise UsageError(
@@ -80,6 +88,25 @@ def check_lost(plan: Plan, hosts: Mapping[str, list[str]], variables: Mapping[st
                 "Use a plan that makes it again, such as full_rebuild, or leave it out of lifeboat_replace.",
                 field="lifeboat_replace",
             )
+
+
+def check_pairs(variables: Mapping[str, t.Any]) -> None:
+    """Raise UsageError unless it can be meant which host is replaced by which."""
+    pairs = variables.get(FAILOVER) or {}
+    if not isinstance(pairs, dict):
+        raise UsageError(f"{FAILOVER} is no dictionary.", EXAMPLE, field=FAILOVER)
+    known = variables.get("groups", {}).get("all", ())
+    for host in [*pairs, *pairs.values()]:
+        if host not in known:
+            raise UsageError(
+                f"{FAILOVER}: the inventory has no host {host!r}.{nearest(str(host), known)}",
+                EXAMPLE,
+                field=FAILOVER,
+            )
+    if len({*pairs, *pairs.values()}) < 2 * len(pairs):
+        raise UsageError(
+            f"{FAILOVER}: a host is named twice.", "Each is replaced by one other, or replaces it.", field=FAILOVER
+        )
 
 
 def check_branches(plan: Plan, hosts: Mapping[str, list[str]]) -> None:

@@ -37,7 +37,7 @@ SHIPPED = os.path.join(
 ENDINGS = (".yml", ".yaml")
 
 GIVEN = (
-    *("lifeboat_approve", "lifeboat_confirm", "lifeboat_incident_at", "lifeboat_infected_since"),
+    *("lifeboat_approve", "lifeboat_confirm", "lifeboat_failover", "lifeboat_incident_at", "lifeboat_infected_since"),
     *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_restore_from", "lifeboat_takeover"),
 )
 """Variables of a single run, which count from the command line alone."""
@@ -50,7 +50,8 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         plan = read(path)
         _check_arguments(plan)
         given = {name.removeprefix("lifeboat_"): _given(name, variables[name]) for name in GIVEN if name in variables}
-        known = {**variables, "lifeboat_replace": given.get("replace", {})}
+        known = {**variables, **{f"lifeboat_{name}": given.get(name, {}) for name in ("replace", "failover")}}
+        _hosts.check_pairs(known)
         _check_given(plan, known)
         paths, hosts = _resolved(plan, path, known)
         _hosts.check_lost(plan, hosts, known)
@@ -87,7 +88,11 @@ def listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
 
 def _listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
     everybody = dict.fromkeys(variables.get("groups", {}).get("all", ()), "")
-    known = {"lifeboat_replace": everybody, **variables}
+    known = {
+        "lifeboat_replace": everybody,
+        "lifeboat_failover": dict(zip(everybody, everybody, strict=True)),
+        **variables,
+    }
     for name, path in _known(variables).items():
         about: dict[str, t.Any] = {"name": name, "path": path, "priority": "", "description": "", "steps": []}
         about |= {"needs": [], "replaces": False, "approvals": []}
@@ -116,21 +121,21 @@ def _given(name: str, value: t.Any) -> t.Any:
     """
     Return the value of a variable of a single run. A form, such as a survey of AWX, has texts alone, empty ones too.
 
-    Raise UsageError for a text that names no spares.
+    Raise UsageError for a text that does not name the hosts of both sides.
     """
     if not isinstance(value, str) or name not in _FROM_TEXT:
         return _plain(value)
     return _FROM_TEXT[name](str(value))
 
 
-def _pairs(text: str) -> dict[str, str]:
-    """Return the spares by the hosts in whose place they stand, from `db1=spare1, web1=spare2`."""
+def _pairs(text: str, name: str = "lifeboat_replace", such_as: str = "db1=spare1, web1=spare2") -> dict[str, str]:
+    """Return the hosts by those in whose place they stand, from `db1=spare1, web1=spare2`."""
     pairs = [word.partition("=") for word in _words(text)]
     if not all(host and spare for host, _sign, spare in pairs):
         raise UsageError(
-            f"lifeboat_replace is {text!r}, which does not say what stands in for what.",
-            "Write lost hosts and spares such as db1=spare1, web1=spare2.",
-            field="lifeboat_replace",
+            f"{name} is {text!r}, which does not say what stands in for what.",
+            f"Write the hosts such as {such_as}.",
+            field=name,
         )
     return {host: spare for host, _sign, spare in pairs}
 
@@ -141,6 +146,7 @@ def _words(text: str) -> list[str]:
 
 _FROM_TEXT: Mapping[str, t.Callable[[str], t.Any]] = {
     "lifeboat_approve": _words,
+    "lifeboat_failover": lambda text: _pairs(text, "lifeboat_failover", "db1=db2"),
     "lifeboat_replace": _pairs,
     "lifeboat_takeover": lambda text: text.strip() or False,
 }

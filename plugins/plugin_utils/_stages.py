@@ -88,7 +88,8 @@ def ends(
         late = "" if in_time else f"It did not end within {human_duration(step['timeout'])}."
         seconds = round(now - state["began"], 1)
         told = failed or _told(results, step)
-        end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=told, seconds=seconds)
+        facts = {f"{host} {name}": value for host in step["hosts"] for name, value in _kept(results, host, step["id"])}
+        end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=told, seconds=seconds) | {"facts": facts}
         ended.append({**end, "reason": late, "message": f"{late} {end['message']}".strip()} if failed else end)
     retried = [{"state": "begin", "step": each["step"], "attempt": attempt + 1} for each in again]
     events = [*map(_ended_event, [*again, *ended]), *retried]
@@ -119,8 +120,8 @@ def _came_to(ended: Sequence[Known], opened: Mapping[str, t.Any]) -> dict[str, t
 
 def _ended_event(ended: Known) -> dict[str, t.Any]:
     """Return the options of module recovery_journal that record it."""
-    told = ("step", "attempt", "result", "accepted", "reason", "hosts")
-    return {"state": "end", **{name: ended[name] for name in told}}
+    told = ("step", "attempt", "result", "accepted", "reason", "hosts", "facts")
+    return {"state": "end", **{name: ended[name] for name in told if ended.get(name) is not None}}
 
 
 def _left(opened: Mapping[str, t.Any]) -> list[str]:
@@ -148,6 +149,12 @@ def _end(
         "seconds": seconds,
         "message": " ".join(f"{host}: {said}" for host, said in (hosts or {}).items()) or reason,
     }
+
+
+def _kept(results: Mapping[str, t.Any], host: str, step: str) -> list[tuple[str, t.Any]]:
+    """Return what a host told that the journal keeps."""
+    found = results.get(host, {}).get("recover_results", {}).get(step) or {}
+    return sorted((found.get("facts") or {}).items())
 
 
 def _said(results: Mapping[str, t.Any], host: str, step: str, attempt: int) -> str | None:

@@ -8,6 +8,7 @@
 #   db1    PREFIX.11   Debian 12, PostgreSQL 15
 #   db2    PREFIX.12   Debian 13, PostgreSQL 17
 #   spare  PREFIX.13   Debian 13 without PostgreSQL
+#   pg1    PREFIX.16   Debian 13, PostgreSQL 17; pg2 at .17 is another: campaigns use them beside molecule
 #   store  PREFIX.14   an S3 server: https://PREFIX.14:9009 and http://PREFIX.14:9000
 # Without arguments: db1 db2 store.  A host that exists is thrown away and made again.
 # PREFIX stands in $LIFEBOAT_RIG/prefix: 10.89.77, or the next one that is free on this machine.
@@ -25,7 +26,7 @@ start() { # HOST LAST-OCTET IMAGE [PODMAN-ARGUMENT ...]
   podman run --detach --name "$host" --hostname "$host" --systemd=always \
     --network "$RIG_NETWORK" --ip "$prefix.$octet" --mac-address "52:54:00:89:77:$octet" \
     --add-host "db1:$prefix.11" --add-host "db2:$prefix.12" --add-host "spare:$prefix.13" \
-    --add-host "store:$prefix.14" \
+    --add-host "store:$prefix.14" --add-host "pg1:$prefix.16" --add-host "pg2:$prefix.17" \
     --cap-add SYS_ADMIN,NET_ADMIN,NET_RAW,SYS_NICE,SYS_PTRACE "${RIG_SECURITY[@]}" \
     --volume "$LIFEBOAT_RIG/keys/id_ed25519.pub:/root/.ssh/authorized_keys:ro" \
     "$@" "localhost/lifeboat-$image" >/dev/null
@@ -89,7 +90,7 @@ suites=()
 for host in "$@"; do
   case $host in
     db1) suites+=(bookworm) ;;
-    db2 | spare | store) suites+=(trixie) ;;
+    db2 | pg1 | pg2 | spare | store) suites+=(trixie) ;;
     *)
       echo "up.sh: no host is named $host" >&2
       exit 2
@@ -103,6 +104,8 @@ for host in "$@"; do
   case $host in
     db1) start db1 11 pg:bookworm ;;
     db2) start db2 12 pg:trixie ;;
+    pg1) start pg1 16 pg:trixie ;;
+    pg2) start pg2 17 pg:trixie ;;
     spare) start spare 13 base:trixie ;;
     store) start_store ;;
   esac

@@ -112,3 +112,42 @@ def test_steps_side_by_side_share_no_host() -> None:
     ours = plan({"parallel": [{"id": "a", "type": "restore"}, {"id": "b", "type": "isolate", "hosts": "db2"}]})
     with pytest.raises(UsageError, match="a and b run side by side on db2"):
         _hosts.check_branches(ours, {"a": ["db1", "db2"], "b": ["db2"]})
+
+
+FAILOVER = {"groups": GROUPS, "lifeboat_failover": {"db1": "db2"}}
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ({"type": "promote"}, ["db2"]),
+        ({"type": "demote"}, ["db1"]),
+        ({"type": "standby"}, ["db1"]),
+        ({"type": "fence", "hosts": "databases:&demoted"}, ["db1"]),
+        ({"type": "start", "hosts": "application:!demoted"}, ["web1"]),
+    ],
+)
+def test_hosts_between_which_something_fails_over_are_groups(step: dict[str, t.Any], found: list[str]) -> None:
+    assert _hosts.of(plan(step).steps[0], FAILOVER) == found
+
+
+def test_somebody_has_to_say_which_host_takes_whose_place() -> None:
+    told = refused({"type": "promote"})
+    assert "Step s1 is for a failover, and none is named." in told
+    assert '{"lifeboat_failover": {"db1": "db2"}}' in told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("db2", "is no dictionary"),
+        ({"db1": "db9"}, "the inventory has no host 'db9'"),
+        ({"db1": "db1"}, "a host is named twice"),
+        ({"db1": "db2", "db2": "web1"}, "a host is named twice"),
+    ],
+)
+def test_a_failover_that_cannot_be_meant_is_refused(given: object, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        _hosts.check_pairs({"groups": GROUPS, "lifeboat_failover": given})
+    _hosts.check_pairs(FAILOVER)
+    _hosts.check_pairs({"groups": GROUPS})

@@ -80,7 +80,8 @@ def beside(tmp_path: Path, arguments: object) -> Beside:
 
 def test_every_shipped_plan_can_be_run(beside: Beside) -> None:
     for path in Path(_plans.SHIPPED).iterdir():
-        plays = beside.compiled(path.stem, lifeboat_replace={"db1": "spare1"}, lifeboat_infected_since="2026-11-20")
+        lost = {"lifeboat_replace": {"db1": "spare1"}, "lifeboat_failover": {"db1": "db2"}}
+        plays = beside.compiled(path.stem, **lost, lifeboat_infected_since="2026-11-20")
         names = {play["name"] for play in plays}
         assert len(path.read_text().splitlines()) <= 40
         assert f"Open the recovery by plan {path.stem}" in names
@@ -110,12 +111,24 @@ def test_plans_are_listed_with_their_problems(beside: Beside) -> None:
     (beside.plans / "default.yml").write_text("just text")
     told = {plan["name"]: plan for plan in _plans.listed(beside.variables)}
     assert (told["ours"]["steps"], told["ours"]["priority"], told["ours"]["problem"]) == (["mine"], "normal", "")
-    assert told["data_loss"]["problem"] == ""
+    assert told["data_loss"]["problem"] == told["fail_back"]["problem"] == ""
     urgency = [_plans.plans.PRIORITIES.index(plan["priority"]) for plan in told.values() if plan["priority"]]
     assert urgency == sorted(urgency)
     assert urgency[0] < urgency[-1]
     assert "It is not a dictionary" in told["default"]["problem"]
     assert told["default"]["path"].startswith(str(beside.plans))
+
+
+def test_a_settled_step_of_another_failover_is_another_step(beside: Beside) -> None:
+    beside.write(STEP, {"id": "promote", "type": "promote"})
+
+    def digests(former: str, successor: str) -> list[str]:
+        plays = beside.compiled(lifeboat_failover={former: successor})
+        return [step["digest"] for step in plays[1]["vars"]["recover_plan"]["steps"]]
+
+    (mine, promote), (same, other) = digests("db1", "db2"), digests("db2", "db1")
+    assert mine == same
+    assert promote != other
 
 
 def test_each_step_is_three_plays_between_the_opening_and_the_end(beside: Beside) -> None:

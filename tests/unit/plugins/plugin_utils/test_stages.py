@@ -112,3 +112,12 @@ def test_a_step_that_ended_well_may_tell_something() -> None:
     found = ended(step("a"), {"db1": said("a", message="no damage"), "db2": said("a")})
     (end,) = found["ended"]
     assert (end["result"], end["hosts"], end["message"]) == ("ok", {"db1": "no damage"}, "db1: no damage")
+
+
+def test_the_journal_keeps_what_a_step_told_of_each_host() -> None:
+    results = {host: said("a") for host in ("db1", "db2")}
+    results["db2"]["recover_results"]["a"]["facts"] = {"timeline": 2}
+    (event,) = ended(step("a"), results)["events"]
+    assert event["facts"] == {"db2 timeline": 2}
+    (event,) = ended(step("b"), {"db1": said("b", ok=False, message="no"), "db2": said("b")})["events"]
+    assert event["facts"] == {}

@@ -19,7 +19,8 @@ import os
 import pwd
 import typing as t
 
-from ...ground import disk, process
+from ...drivers.components.postgres import psql
+from ...ground import disk
 from ...ground.errors import DatabaseError, ProcessFailed, RecoveryError, UsageError
 from ...ground.host_state import LOAN, LOAN_SOCKET, LOANS_LOCK
 
@@ -243,14 +244,10 @@ def _alter(loan: Loan, what: str) -> None:
 def _ask(loan: Loan, statement: str) -> str:
     """Run a statement as the server's superuser. Raise DatabaseError that says what could not be done."""
     owner = pwd.getpwnam(loan.postgres_user)
-    argv = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--init-groups", "--"]
-    argv += ["psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password"]
-    argv += ["--set=ON_ERROR_STOP=1", f"--host={loan.unix_socket}", f"--port={loan.port}", "--dbname=postgres"]
-    argv += ["--set=standard_conforming_strings=on", f"--command={statement}"]
-    environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
-    environ["PGOPTIONS"] = "-c standard_conforming_strings=on -c search_path=pg_catalog -c lock_timeout=60s"
+    prefix = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--init-groups", "--"]
+    where = psql.conninfo({"host": loan.unix_socket, "port": loan.port, "dbname": "postgres"})
     try:
-        return process.run(argv, env=environ).decode("utf-8", "replace").strip()
+        return psql.ask(where, statement, prefix=prefix)
     except ProcessFailed as exc:
         raise DatabaseError(
             f"The rights of role {loan.role} could not be changed as {loan.postgres_user}: {exc.cause}",

@@ -20,6 +20,10 @@ CONTROLLER = "lifeboat-controller"
 
 RECOVER = "lifeboat.recovery.recover"
 DATABASES = "databases"
+DEMOTED = "demoted"
+PROMOTED = "promoted"
+"""The groups of the hosts that are replaced by others, and of those others, beside the groups of the inventory."""
+
 APPLICATION = "application"
 """The inventory group of the hosts on which the services of the application run."""
 
@@ -32,8 +36,9 @@ class StepType:
     `component` is what a step recovers, for the objectives. `become` is for its tasks. `installed` needs what playbook
     install puts on a host, so that check mode leaves out hosts without it. `replaces` can replace data, so that the
     targets are examined before the first step. `facts` gathers facts first. What two runs must never both do is
-    `exclusive`. `variables` are given to the role, below those of the step. A step without hosts is skipped if that is
-    `optional`. What it `needs` are variables of each host, `lifeboat_*`, or of the step.
+    `exclusive`. `variables` are given to the role, below those of the step. `result` is the fact in which the role says
+    what the journal keeps. A step without hosts is skipped if that is `optional`. What it `needs` are variables of each
+    host, `lifeboat_*`, or of the step.
 
     What is `outside` reaches further than the hosts of the step, or is meant for those that a recovery leaves behind: a
     drill skips it. Every other type works on the hosts of the step alone.
@@ -50,14 +55,49 @@ class StepType:
     exclusive: bool = False
     optional: bool = False
     outside: bool = False
+    result: str = ""
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     needs: tuple[str, ...] = ()
 
 
+def _of_the_controller(fact: str) -> str:
+    """Return what gives a fact of the recovery, on all hosts."""
+    return f"{{{{ hostvars['{CONTROLLER}'].{fact} }}}}"
+
+
 def _application(tasks_from: str) -> StepType:
-    role = "lifeboat.recovery.application"
+    before = tasks_from == "read_only"
     return StepType(
-        role=role, tasks_from=tasks_from, hosts=APPLICATION, component=APPLICATION, installed=False, optional=True
+        role="lifeboat.recovery.application",
+        tasks_from=tasks_from,
+        hosts=APPLICATION,
+        component=APPLICATION,
+        installed=False,
+        optional=True,
+        variables={
+            "application_primaries": _of_the_controller(
+                "recover_primaries_before" if before else "recover_primaries_after"
+            )
+        },
+    )
+
+
+def _failover(tasks_from: str, hosts: str) -> StepType:
+    known = {
+        "failover_since": _of_the_controller("recover_recovery.started"),
+        "failover_approved": f"{{{{ recover_step.id in hostvars['{CONTROLLER}'].recover_recovery.approved }}}}",
+    }
+    return StepType(
+        role="lifeboat.recovery.failover",
+        tasks_from=tasks_from,
+        hosts=f"{DATABASES}:&{hosts}",
+        component="database" if tasks_from == "promote" else "",
+        installed=False,
+        exclusive=True,
+        outside=True,
+        result="failover_result",
+        variables=known,
+        needs=("lifeboat_replication_password",) if tasks_from == "standby" else (),
     )
 
 
@@ -84,7 +124,10 @@ def _schedule(tasks_from: str) -> StepType:
 
 
 def _dns(tasks_from: str, *, exclusive: bool = False) -> StepType:
-    former = {"dns_switch_former_addresses": "{{ recover_former_addresses }}"}
+    former = {
+        "dns_switch_former_addresses": "{{ recover_former_addresses }}",
+        "dns_switch_primaries": _of_the_controller("recover_primaries_after"),
+    }
     return StepType(
         role="lifeboat.recovery.dns_switch",
         tasks_from=tasks_from,
@@ -121,6 +164,9 @@ TYPES: Mapping[str, StepType] = {
     "validate": StepType(tasks_from="validate", component="database"),
     **{name: _application(name) for name in ("stop", "deploy", "start", "check", "read_only", "read_write")},
     "configure": _application("configure"),
+    "promote": _failover("promote", PROMOTED),
+    "demote": _failover("demote", DEMOTED),
+    "standby": _failover("standby", DEMOTED),
     "dns_prepare": _dns("prepare"),
     "dns_switch": _dns("main", exclusive=True),
     "dns_restore_ttl": _dns("restore_ttl"),
