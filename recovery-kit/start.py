@@ -522,15 +522,21 @@ def write_settings(into, contents, options, credentials):
     write(os.path.join(into, "run.yml"), json.dumps(settings, indent=2) + "\n")
 
 
+def require_private(into):
+    """Nobody else may have put anything where this runs programs from, today or in an earlier run."""
+    if os.path.lexists(into):
+        state = os.lstat(into)
+        if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o077:
+            raise Failed(2, f"{into} is not a directory of yours alone. Give another directory with --into.")
+
+
 def prepare(into):
     """A private directory of ours; what an interrupted run left in it goes."""
     if not os.path.isdir(into):
         os.mkdir(into, 0o700)
-    state = os.stat(into)
-    ours = state.st_uid == os.geteuid() and not state.st_mode & 0o077
     begun = os.path.join(into, ".begun")
-    if not ours or (os.listdir(into) and not os.path.exists(begun)):
-        raise Failed(2, f"{into} is in use, or others may write to it. Give another directory with --into.")
+    if os.listdir(into) and not os.path.exists(begun):
+        raise Failed(2, f"{into} is in use. Give another directory with --into.")
     for name in os.listdir(into):
         path = os.path.join(into, name)
         if name != ".begun" and os.path.isdir(path) and not os.path.islink(path):
@@ -607,6 +613,7 @@ def begin(options):
     kit = open_kit(options, credentials)
     found = read_kit(kit, root, options)
     into = os.path.abspath(options.into or f"lifeboat-{found['application']}")
+    require_private(into)
     check_serial(found, options, into)
     with open(os.path.abspath(__file__), "rb") as file:
         own = hashlib.sha256(file.read()).hexdigest()

@@ -236,6 +236,10 @@ def test_a_directory_of_others_is_not_used(begin: Callable[..., Run], kit: KitMa
     run = begin()
     assert (run.code, "--into" in run.err) == (2, True)
     assert (tmp_path / "into" / "theirs").exists()
+    # What is marked as ready would be run as it is.
+    (tmp_path / "into" / ".lifeboat-kit").write_text('{"serial": 1}')
+    run = begin()
+    assert (run.code, "is not a directory of yours alone" in run.err) == (2, True)
 
 
 def test_what_is_missing_is_named(begin: Callable[..., Run], kit: KitMaker) -> None:
