@@ -20,7 +20,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.kit import contents, writing
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.list import listing
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.prune.survey import survey
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
     KeySettings,
@@ -160,4 +160,6 @@ def test_listing_and_retention_see_no_kit(kit: KitMaker, sample: SampleHost) -> 
     opened = catalogue.open_repository(sample.settings, sample.world())
     assert len(opened.backups()) == 1
     assert opened.problems == []
-    assert listing
+    found = survey(opened, None, sample.now, sample.now)
+    assert len(found.listed) == 1
+    assert "recovery-kit" not in repr(found)
