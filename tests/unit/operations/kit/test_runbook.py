@@ -21,7 +21,7 @@ HOSTS = (
     {"name": "db9", "address": "192.0.2.9", "groups": ["databases"]},
     {"name": "web9", "address": "", "groups": []},
 )
-POINT = {"component": "db9/shop", "backup_id": "backup-1", "finished": "2026-11-30", "restore_tested": True}
+POINT = {"component": "db9/shop", "backup_id": "backup-1", "finished": "2026-11-30T18:50:55.778591+00:00"}
 
 
 def made(**changes: object) -> str:
@@ -53,7 +53,8 @@ def test_what_is_true_for_all_is_kept() -> None:
 
 def test_recovery_points_are_there_if_the_store_was_read() -> None:
     assert "Not read from the store" in made()
-    assert "| db9/shop | backup-1 | 2026-11-30 | yes |" in made(points=[POINT])
+    assert "| db9/shop | backup-1 | 2026-11-30 18:50 UTC | no |" in made(points=[POINT])
+    assert "18:50 UTC | yes |" in made(points=[{**POINT, "restore_tested": True}])
     assert "no backup that could be restored" in made(points=[])
 
 

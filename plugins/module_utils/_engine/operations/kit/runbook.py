@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 _GENERAL = "ansible-playbook -i INVENTORY"
 _PLANS, _PEOPLE = "## Which plan", "## Whom to call"
+_TIME = re.compile(r"^([0-9-]{10})T([0-9:]{5}):[0-9.]+\+00:00$")
 _VARIABLE = re.compile(r"lifeboat_\w+")
 _AS_TYPED = re.compile(r"[^ -~]|`")
 
@@ -116,7 +117,12 @@ def _points(facts: Facts) -> Iterator[str]:
         yield f"Not read from the store. `{_typed(runbook)}` writes this page with them, `{_typed(listing)}` lists all."
         return
     rows = (
-        (each["component"], each["backup_id"], each["finished"], "yes" if each.get("restore_tested") else "no")
+        (
+            each["component"],
+            each["backup_id"],
+            _TIME.sub(r"\1 \2 UTC", each["finished"]),
+            "yes" if each.get("restore_tested") else "no",
+        )
         for each in facts.points
     )
     if facts.points:
