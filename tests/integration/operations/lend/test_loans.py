@@ -253,6 +253,18 @@ def plays(cluster: ClusterFactory, tmp_path: Path) -> Iterator[Plays]:
     server.execute(f"DROP ROLE {role}")
 
 
+def test_a_server_without_the_roles_of_a_backup_gets_them(plays: Plays) -> None:
+    """As a bare one in the place of a lost one: the role of the backups may not create roles, and is lent that."""
+    reader = f"{plays.role}_reader"
+    plays.server.execute(f"CREATE ROLE {reader} LOGIN; GRANT SELECT ON public.orders TO {reader}", plays.role)
+    plays.end(plays.start("lifeboat.recovery.backup", lifeboat_max_age=""), 0)
+    plays.server.execute(f"REVOKE SELECT ON public.orders FROM {reader}; DROP ROLE {reader}", plays.role)
+    plays.end(plays.start("lifeboat.recovery.restore", "--check", lifeboat_target=f"{plays.role}_again"), 0)
+    plays.end(plays.start("lifeboat.recovery.restore", lifeboat_target=f"{plays.role}_again"), 0)
+    found = plays.server.execute(f"SELECT rolcanlogin, rolsuper FROM pg_roles WHERE rolname = '{reader}'")
+    assert found == [(True, False)]
+
+
 def test_playbooks_side_by_side(plays: Plays) -> None:
     plays.gate.unlink()
     long = plays.start("lifeboat.recovery.restore", lifeboat_target=f"{plays.role}_long")

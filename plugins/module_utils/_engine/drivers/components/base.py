@@ -166,7 +166,10 @@ Rights = t.Callable[[], contextlib.AbstractContextManager[bool]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """What a restore or a proof goes on in. `recovery_id` ties the reruns of one recovery together."""
+    """
+    What a restore or a proof goes on in. `recovery_id` ties the reruns of one recovery together; `lends` tells that
+    `rights` will lend more than the role has when it is asked.
+    """
 
     world: World
     progress: Progress
@@ -174,6 +177,7 @@ class Run:
     state_dir: str | None = None
     recovery_id: str = ""
     rights: Rights = lambda: contextlib.nullcontext(False)
+    lends: bool = False
 
 
 SCRATCH, EXISTING = "scratch", "existing"

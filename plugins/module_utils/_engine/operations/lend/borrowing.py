@@ -26,6 +26,11 @@ class Borrower:
     def __init__(self, connection: socket.socket | None = None) -> None:
         self._connection = connection
 
+    @property
+    def lends(self) -> bool:
+        """Whether there is somebody to borrow from."""
+        return self._connection is not None
+
     @contextlib.contextmanager
     def rights(self) -> Iterator[bool]:
         """Have the superuser's rights while the block runs. Yield False when there was nothing to borrow."""

@@ -85,7 +85,9 @@ def restore_chain(
     record = chosen.chain[-1].manifest
     state_dir = request.repository.state_dir
     progress = Progress(status_directory(state_dir, world), "restore", record.component, world.now)
-    run = Run(world, progress, Phases(world.now, progress), state_dir, request.recovery_id, (loan or Borrower()).rights)
+    lender = loan or Borrower()
+    phases = Phases(world.now, progress)
+    run = Run(world, progress, phases, state_dir, request.recovery_id, lender.rights, lender.lends)
     chain = tracked(chosen.chain, progress)
     with request.target.plan(chain, run) as plan:
         history = History(state_dir)

@@ -38,6 +38,7 @@ class DatabasePlan(RestorePlan):
 
     selection = ""
     _told: tuple[str, ...] = ()
+    _has_rights = False
 
     @property
     def beside(self) -> bool:
@@ -72,7 +73,8 @@ class DatabasePlan(RestorePlan):
 
     @functools.cached_property
     def _decision(self) -> Decision:
-        return decide(self._session, self._wanted, self._contents, self._run.world)
+        expects = self._run.lends and not self._has_rights
+        return decide(self._session, self._wanted, self._contents, self._run.world, expects_rights=expects)
 
     @property
     def _tools(self) -> Tools:
@@ -100,6 +102,7 @@ class DatabasePlan(RestorePlan):
         """Have the rights; with more of them more is seen, such as the room on the disk."""
         with self._run.rights() as lent:
             if lent:
+                self._has_rights = True
                 del self._decision
                 self._loader.use(self._tools)
             yield

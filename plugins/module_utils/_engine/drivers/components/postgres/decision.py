@@ -91,9 +91,18 @@ def tablespace_notes(session: staging_database.Session, contents: BackupContents
 
 
 def decide(
-    session: staging_database.Session, wanted: RestoreOptions, contents: BackupContents, world: World
+    session: staging_database.Session,
+    wanted: RestoreOptions,
+    contents: BackupContents,
+    world: World,
+    *,
+    expects_rights: bool = False,
 ) -> Decision:
-    """Look at everything and decide. Raise DatabaseError or UsageError for what stands in the way."""
+    """
+    Look at everything and decide. Raise DatabaseError or UsageError for what stands in the way.
+
+    One that `expects_rights` is made again with them, before anything is changed.
+    """
     info = server.inspect(session.connection)
     tools = make_tools(session, wanted, contents, world)
     found = inspect(session, wanted.target)
@@ -102,7 +111,7 @@ def decide(
     if found.exists and not wanted.in_place:
         kept = staging_database.kept_name(wanted.target, f"{world.now():%Y%m%d_%H%M%S}")
         staging_database.require_free_name(session, kept)
-    chosen = target.choose_roles(session, contents.roles, wanted.roles, info)
+    chosen = target.choose_roles(session, contents.roles, wanted.roles, may=info.superuser or expects_rights)
     target.check_names(session, contents.detail["properties"], chosen)
     temporary = (
         wanted.target if wanted.in_place else staging_database.temporary_name(wanted.target, secrets.token_hex(4))

@@ -125,9 +125,12 @@ def check_space(free: int | None, needed: int, *, beside: bool) -> str:
 
 
 def choose_roles(
-    session: Session, recorded: Mapping[str, t.Any], wish: role_choice.Wish, server: ServerInfo
+    session: Session, recorded: Mapping[str, t.Any], wish: role_choice.Wish, *, may: bool
 ) -> role_choice.RoleChoice:
-    """Decide on the missing roles. Raise DatabaseError when they are needed and not wished for, or not allowed."""
+    """
+    Decide on the missing roles. Raise DatabaseError when they are needed and not wished for, or not allowed: `may` says
+    that this session is, whatever its role has.
+    """
     chosen = role_choice.choose(session.connection, recorded, wish)
     if chosen.absent:
         raise DatabaseError(
@@ -135,10 +138,11 @@ def choose_roles(
             "Create them first, or set roles: needed (lifeboat_restore_roles).",
             roles=list(chosen.absent),
         )
-    may = server.superuser or one(session.connection, "SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user")
-    if chosen.statements and not may:
+    own = "SELECT rolname::text, rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user"
+    ((user, creates),) = rows(session.connection, own)
+    if chosen.statements and not (may or creates):
         raise DatabaseError(
-            f"The backup's roles do not exist on this server, and {server.user} may not create them.",
+            f"The backup's roles do not exist on this server, and {user} may not create them.",
             "Create them first, or restore as a role with CREATEROLE.",
         )
     return chosen
