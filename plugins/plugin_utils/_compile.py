@@ -112,7 +112,7 @@ class Compiled:
             "Examine the hosts",
             ["always"],
             self._shared("examine"),
-            hosts=f"{{{{ ['{CONTROLLER}'] + {STATE}.recover_examined }}}}",
+            hosts=_with_controller("recover_examined"),
         )
         yield self._play("Open the recovery", ["always"], self._shared("open"), vars=known)
 
@@ -142,7 +142,7 @@ class Compiled:
                 name,
                 tags,
                 work,
-                hosts=f"{{{{ ['{CONTROLLER}'] + {STATE}.recover_left }}}}",
+                hosts=_with_controller("recover_left"),
                 strategy="ansible.builtin.free" if len(stage) > 1 else "ansible.builtin.linear",
                 vars={"ansible_pipelining": True, "recover_attempt": attempt},
             )
@@ -275,6 +275,11 @@ def _facts(step: Step) -> str:
     """Return what gives the facts of a step that the journal keeps."""
     own = TYPES.get(step.type)
     return f"{{{{ {own.result} | default({{}}) }}}}" if own is not None and own.result else "{{ {} }}"
+
+
+def _with_controller(fact: str) -> str:
+    """Return a pattern of the hosts in a fact of the controller and itself. A check of the syntax has no facts."""
+    return f"{{{{ ['{CONTROLLER}'] + ((hostvars | default({{}}))['{CONTROLLER}'].{fact} | default([])) }}}}"
 
 
 def _replaces(step: Step) -> bool:

@@ -131,6 +131,13 @@ def test_a_host_that_leaves_without_a_word_fails_its_step(engine: Engine) -> Non
     assert engine.notes() == []
 
 
+@pytest.mark.parametrize("option", ["--syntax-check", "--list-tasks"])
+def test_ansible_looks_at_a_plan_without_running_it(engine: Engine, option: str) -> None:
+    engine.write({"id": "first", "tasks": "note"})
+    engine.run(0, option)
+    assert engine.notes() == []
+
+
 def test_chosen_steps_leave_the_recovery_incomplete(engine: Engine) -> None:
     engine.write({"id": "first", "tasks": "note"}, {"id": "last", "tasks": "note"})
     assert "is incomplete: first did not run." in engine.run(0, "--tags", "step-last")
