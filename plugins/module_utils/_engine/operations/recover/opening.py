@@ -184,7 +184,12 @@ class _Opening:
         found = points.choose(request.repository, opened, wanted, self._world, only=only)
         self._warnings += found.warnings
         known = self._before.points if self._before else {}
-        changed = {name: one for name, one in found.points.items() if known.get(name) != one}
+        # What is known of a backup may have changed since; only another one is a change of the recovery point.
+        changed = {
+            name: one
+            for name, one in found.points.items()
+            if name not in known or known[name].backup_id != one.backup_id
+        }
         if self._before and changed:
             resuming.require_unused(self._before, changed)
         return changed
