@@ -103,6 +103,14 @@ def test_a_host_signs_only_the_marks_that_it_may(sample_store, hosts):
         prune.prune(request, sample_store.world())
 
 
+def test_whoever_recovers_pins_by_the_root_which_is_not_listed(sample_store, hosts):
+    old = sample_store.make(40)
+    _signer, host = hosts.add("main/*")
+    assert pin(sample_store.settings, sample_store, old).changed
+    (mark,) = opened_store(sample_store, host).marks(old)[old].of("pinned")
+    assert mark.backup_id == old
+
+
 def test_a_database_host_cannot_vouch_for_its_own_backups(sample_store, hosts):
     identity = sample_store.make(1)
     signer, settings = hosts.add("main/*", "mark/expired", "mark/pinned", "mark/hold")

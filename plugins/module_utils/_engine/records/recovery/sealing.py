@@ -39,9 +39,9 @@ def sign(keys: TrustedKeys, event: Event) -> bytes:
 
 def read(keys: TrustedKeys, record: bytes, stored: datetime.datetime | None) -> Event:
     """Return the event of a record that the store took then; None for one of this host. Raise Tampered otherwise."""
-    opened = seals.open_record(KIND, record, _signers(keys, None, stored))
+    opened = seals.open_record(KIND, record, keys.root_signers(KIND, None, stored=stored))
     event = events.parse(opened.payload)
-    if _signers(keys, event.at, stored).isdisjoint(opened.signers):
+    if keys.root_signers(KIND, event.at, stored=stored).isdisjoint(opened.signers):
         raise Tampered("Its signer was not trusted at the time that it claims.")
     return event
 
@@ -54,10 +54,6 @@ def seal(keys: TrustedKeys, name: str, record: bytes, at: datetime.datetime) -> 
 
 def fetch(keys: TrustedKeys, store: Store, name: str, stored: datetime.datetime) -> bytes:
     """Return the record in a stored file. Raise NotFound when there is none, Tampered when it is not as it was."""
-    expected = lbx.Expected(name, _signers(keys, None, stored))
+    expected = lbx.Expected(name, keys.root_signers(KIND, None, stored=stored))
     opened = lbx.open_file(store.get(name, 0, _FILE), expected, keys.opener)
     return b"".join(codec.decompress(opened, limit=_RECORD))
-
-
-def _signers(keys: TrustedKeys, at: datetime.datetime | None, stored: datetime.datetime | None) -> frozenset[bytes]:
-    return keys.roots | keys.record_signers(KIND, at, stored=stored)

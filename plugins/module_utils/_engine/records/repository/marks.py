@@ -141,7 +141,7 @@ def parse(payload: bytes, application: str, backup_id: str, kind: str, token: st
 
 def write(store: Store, trusted_keys: TrustedKeys, mark: Mark) -> None:
     """Sign and store a mark. Raise KeyRefused when no key at hand may sign marks of its kind."""
-    signer = trusted_keys.writer(scope(mark.kind), mark.at).signer
+    signer = trusted_keys.root_writer(scope(mark.kind), mark.at).signer
     store.put_new(mark.name, seals.seal_record("mark", mark.payload(), [signer]))
 
 
@@ -218,12 +218,12 @@ def _read(
     except NotFound:
         return "gone"
     try:
-        signers = trusted_keys.record_signers(scope(kind), None, stored=info.modified)
+        signers = trusted_keys.root_signers(scope(kind), None, stored=info.modified)
         opened = seals.open_record("mark", envelope, signers)
         mark = parse(opened.payload, application, backup_id, kind, token)
     except Tampered:
         return None
-    in_time = trusted_keys.record_signers(scope(kind), mark.at, stored=info.modified)
+    in_time = trusted_keys.root_signers(scope(kind), mark.at, stored=info.modified)
     return mark if in_time.intersection(opened.signers) else None
 
 

@@ -133,6 +133,12 @@ class TrustedKeys:
         """Who may have signed things of this scope: made `at` a time, and `stored`, as the store says, at another."""
         return self.roots if self.trust is None else self.trust.allowed(scope, at, stored=stored)
 
+    def root_signers(
+        self, scope: str, at: datetime | None = None, *, stored: datetime | None = None
+    ) -> frozenset[bytes]:
+        """Return the same of what the root may sign, listed or not."""
+        return self.roots | self.record_signers(scope, at, stored=stored)
+
     def _find_handover(self, kid: str) -> bytes | None:
         return _fetch(self._store, handover_name(self.application, kid), handover.LIMIT)
 
