@@ -17,14 +17,14 @@ version_added: 0.1.0
 author: Lifeboat contributors
 description:
   - Makes the table that a recovery ends with, a line for each step of its plan.
-positional: settled, ended
+positional: recovery, ended, approvals, check
 options:
   _input:
     description: The plan, with its steps.
     type: dict
     required: true
-  settled:
-    description: The result of each step that was settled before this run.
+  recovery:
+    description: How the recovery stood before this run, as M(lifeboat.recovery.recovery_journal#module) returned it.
     type: dict
     required: true
   ended:
@@ -32,12 +32,20 @@ options:
     type: list
     elements: dict
     required: true
+  approvals:
+    description: What is to be decided, by the steps that wait for an approval.
+    type: dict
+    required: true
+  check:
+    description: Whether this is check mode, which shows what will wait.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
 - name: Report the steps
   ansible.builtin.debug:
-    msg: "{{ plan | lifeboat.recovery.recovery_table(settled, ended) }}"
+    msg: "{{ plan | lifeboat.recovery.recovery_table(recovery, ended, approvals) }}"
 """
 
 RETURN = r"""
@@ -48,9 +56,15 @@ _value:
 """
 
 
-def recovery_table(plan: dict[str, t.Any], settled: dict[str, str], ended: list[t.Any]) -> list[str]:
+def recovery_table(
+    plan: dict[str, t.Any],
+    recovery: dict[str, t.Any],
+    ended: list[t.Any],
+    approvals: dict[str, str],
+    check: bool = False,
+) -> list[str]:
     """Return the lines of the table."""
-    return _stages.table(plan, settled, ended)
+    return _stages.table(plan, recovery, ended, approvals, check=check)
 
 
 class FilterModule:

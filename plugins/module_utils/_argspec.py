@@ -142,6 +142,30 @@ def anomalies() -> ArgumentSpec:
     return ArgumentSpec({"anomalies": {"type": "dict", "options": suboptions}})
 
 
+def contacts() -> ArgumentSpec:
+    """The people to call."""
+    words = ("role", "name", "phone", "email", "availability", "within")
+    contact: Options = {
+        **{name: {"type": "str", "default": ""} for name in words},
+        "level": {"type": "int", "default": 1},
+        "vendor": {"type": "bool", "default": False},
+    }
+    return ArgumentSpec({"contacts": {"type": "list", "elements": "dict", "default": [], "options": contact}})
+
+
+def recovering() -> ArgumentSpec:
+    """What a recovery is opened with."""
+    return ArgumentSpec(
+        {
+            "process": {"type": "dict", "options": {"pid": {"type": "int", "required": True}}},
+            **{name: {"type": "dict"} for name in ("plan", "replace", "points", "clusters")},
+            **{name: {"type": "str"} for name in ("infected_since", "incident_at")},
+            **{name: {"type": "list", "elements": "str", "default": []} for name in ("approve", "confirmed")},
+            "takeover": {"type": "bool", "default": False},
+        }
+    )
+
+
 def checking() -> ArgumentSpec:
     """What a user asks of restored data."""
     check: Options = {

@@ -25,6 +25,7 @@ from ._engine.drivers.stores import factory
 from ._engine.ground import units
 from ._engine.ground.errors import UsageError
 from ._engine.records.anomalies import thresholds
+from ._engine.records.notifications import contacts
 from ._engine.records.repository.catalogue import RepositorySettings
 from ._engine.records.repository.trusted_keys import KeySettings
 
@@ -55,13 +56,6 @@ class Given:
     def texts(self, name: str) -> dict[str, str]:
         """Return a dictionary of texts, empty when it is not set."""
         return {str(key): str(value) for key, value in (self._params[name] or {}).items()}
-
-    def numbers(self, name: str) -> dict[str, int]:
-        """Return a dictionary of whole numbers, empty when it is not set. Raise UsageError where one is none."""
-        try:
-            return {str(key): round(float(value)) for key, value in (self._params[name] or {}).items()}
-        except (TypeError, ValueError, OverflowError) as exc:
-            raise UsageError(f"{name} has a value that is no number.", "Use numbers of seconds.", field=name) from exc
 
     def seconds(self, name: str) -> float | None:
         """Return a time such as 12h in seconds, None when it is not set. Raise UsageError when it is none."""
@@ -97,6 +91,10 @@ class Given:
     def thresholds(self) -> thresholds.Thresholds:
         """Return when a backup is suspicious."""
         return thresholds.parse(self["anomalies"])
+
+    def contacts(self) -> tuple[contacts.Contact, ...]:
+        """Return the people to call, in their order. Raise UsageError where one has a time that is none."""
+        return contacts.parse(self.records("contacts"))
 
     def repository(self) -> RepositorySettings:
         """Return the application's repository."""

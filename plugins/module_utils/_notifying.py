@@ -17,7 +17,8 @@ import typing as t
 from ._argspec import ArgumentSpec
 from ._engine.ground import redaction
 from ._engine.ground.errors import UsageError
-from ._engine.ground.verbs import EVENTS, SUMMARY
+from ._engine.ground.event_types import SUMMARY
+from ._engine.ground.verbs import EVENTS
 from ._engine.records.audit.log import one_line
 from ._engine.records.notifications.channels import FORMATS, Channel
 from ._engine.records.notifications.notification import SEVERITIES, Notification

@@ -57,6 +57,9 @@ options:
   scratch_dir:
     description: Directory for scratch clusters, if this host validates.
     type: path
+  objectives:
+    description: By component C(rto), C(rpo) or both, such as V(2h) and V(15m). A slower one is told.
+    type: dict
   limits:
     description: Limits at which a check warns or fails.
     type: dict
@@ -170,6 +173,7 @@ summary:
 
 from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository
 from ..module_utils._engine.operations.doctor.doctor import ExamineRequest, examine, limits
+from ..module_utils._engine.records.recovery import objectives
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -180,6 +184,7 @@ SPEC = ArgumentSpec(
         "accept_warnings": {"type": "list", "elements": "str"},
         "config_dir": {"type": "path", "default": "/etc/lifeboat"},
         "scratch_dir": {"type": "path"},
+        "objectives": {"type": "dict"},
         "limits": {
             "type": "dict",
             "options": {
@@ -209,6 +214,7 @@ def request(given: Given) -> ExamineRequest:
         config_dir=given["config_dir"],
         scratch_dir=given["scratch_dir"],
         limits=limits(given["limits"]),
+        objectives=objectives.parse(given["objectives"] or {}),
         thresholds=given.thresholds(),
         only=given.many("checks"),
         fail_on=given["fail_on"],

@@ -65,7 +65,7 @@ options:
     elements: str
     default: []
   config_dir:
-    description: Directory of the schedule of this host, if it has one.
+    description: Directory of the schedule of this host.
     type: path
     default: /etc/lifeboat
   store_capacity:
@@ -82,6 +82,9 @@ options:
     description:
       - The policy of retention, as in M(lifeboat.recovery.store_retention). It shows when the next backup may be
         deleted; nothing is deleted here.
+    type: dict
+  objectives:
+    description: By component C(rto), C(rpo) or both, such as V(2h) and V(15m), for metrics of recoveries.
     type: dict
   restore_tested_age:
     description: Maximum age of the newest restore-tested backup for V(yes) in RV(answer), such as V(8d).
@@ -101,21 +104,17 @@ EXAMPLES = r"""
     path: /var/lib/lifeboat/metrics/shop.prom
     login_unix_socket: /var/run/postgresql
     databases: ["*"]
-    store:
-      url: s3://example-backups/postgresql
+    store: {url: s3://example-backups/postgresql}
     store_capacity: 2TB
-    keys:
-      roots_file: /etc/lifeboat/roots
+    keys: {roots_file: /etc/lifeboat/roots}
 
 - name: Doubt what was not restored in a week, for tests that run every Sunday
   lifeboat.recovery.backup_metrics:
     application: shop
     path: /var/lib/lifeboat/metrics/shop.prom
     restore_tested_age: 8d
-    store:
-      url: file:///srv/backups
-    keys:
-      recovery_key_file: /etc/lifeboat/keys/recovery.key
+    store: {url: file:///srv/backups}
+    keys: {recovery_key_file: /etc/lifeboat/keys/recovery.key}
 """
 
 RETURN = r"""
@@ -193,6 +192,7 @@ summary:
 from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repository
 from ..module_utils._engine.operations.monitor.collecting import Server, Sources
 from ..module_utils._engine.operations.monitor.metrics import WatchRequest, watch
+from ..module_utils._engine.records.recovery import objectives
 from ..module_utils._engine.records.retention import policy
 from ..module_utils._module import Given, run
 
@@ -206,6 +206,7 @@ SPEC = ArgumentSpec(
         "store_capacity": {"type": "str"},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "policy": {"type": "dict"},
+        "objectives": {"type": "dict"},
         "restore_tested_age": {"type": "str", "default": "48h"},
         "stale_age": {"type": "str", "default": "26h"},
     },
@@ -223,6 +224,7 @@ def request(given: Given) -> WatchRequest:
             capacity=given.size("store_capacity") if given["store_capacity"] else None,
             exclude=given.many("exclude"),
             thresholds=given.thresholds(),
+            objectives=objectives.parse(given["objectives"] or {}),
             policy=policy.parse(given["policy"]) if given["policy"] else None,
             server=Server(
                 login=given.login(),

@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_audited
+  - lifeboat.recovery._contacts
   - lifeboat.recovery._notifying
   - lifeboat.recovery._repository.requested_by
   - lifeboat.recovery._repository.state_dir
@@ -129,7 +130,7 @@ summary:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, requested_by, state_dir
+from ..module_utils._argspec import ArgumentSpec, contacts, requested_by, state_dir
 from ..module_utils._engine.operations.notify.notify import notify
 from ..module_utils._engine.records.notifications.request import NotifyRequest, Patience
 from ..module_utils._module import Given, run
@@ -166,6 +167,7 @@ def request(given: Given) -> NotifyRequest:
         summarise_above=given["summarise_above"],
         remind_after=given.seconds("remind_after") or 0.0,
         ca_cert=given["ca_cert"],
+        contacts=given.contacts(),
         state_dir=given["state_dir"] or None,
         host=host,
         user=given["requested_by"] or account,
@@ -174,7 +176,7 @@ def request(given: Given) -> NotifyRequest:
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(options(), requested_by(), state_dir()), request, notify)
+    run(SPEC.merge(options(), requested_by(), state_dir(), contacts()), request, notify)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._store
   - lifeboat.recovery._keys
   - lifeboat.recovery._anomalies
+  - lifeboat.recovery._recovering
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery_audited
 attributes:
@@ -45,7 +46,7 @@ options:
       - V(open) begins a recovery or resumes an unfinished one. It chooses the recovery points and pins them.
       - V(begin) and V(end) are of one attempt at a step. V(leave) ends the run, V(close) the recovery and its pins.
     type: str
-    choices: [open, begin, end, waiting, torn_down, leave, close, read]
+    choices: [open, begin, end, waiting, torn_down, told, leave, close, read]
     required: true
   recovery_id:
     description:
@@ -58,57 +59,16 @@ options:
     description: The run, as O(state=open) returned it.
     type: str
     default: ""
-  process:
-    description: The process that runs the plan. Once it has ended, another run on this host can resume the recovery.
-    type: dict
-    suboptions:
-      pid:
-        description: Its number.
-        type: int
-        required: true
-  plan:
-    description: Its C(name), C(digest) and C(steps), each with C(id), C(digest), C(type), C(hosts) and C(component).
-    type: dict
   mode:
     description: Whether this is a recovery or a drill. A drill is never resumed, and V(drill) approves its steps.
     type: str
     choices: [recover, drill]
     default: recover
-  replace:
-    description: By host, the one that stands in for it. A resumed recovery keeps its own, and more can be added.
-    type: dict
-  points:
-    description: Backups by component (V(main/shop), V(*) for all), as an ID, V(latest), or V(latest before <time>). By
-      default, the newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.
-    type: dict
-  infected_since:
-    description: Only restore-tested backups that finished before this are chosen by default.
-    type: str
-  incident_at:
-    description: When the outage began, such as V(2026-11-20T10:00:00Z). By default, when the recovery was opened.
-    type: str
-  approve:
-    description: Steps that are approved, by their IDs.
-    type: list
-    elements: str
-    default: []
-  confirmed:
-    description: The targets whose data may be replaced, such as V(shop@db1).
-    type: list
-    elements: str
-    default: []
-  takeover:
-    description: Take the recovery over from a run that may still be at work. That run stops at its next event.
-    type: bool
-    default: false
   journal:
     description: With V(local), a recovery begins without the store, and O(exclusive) does not need it.
     type: str
     choices: [store, local]
     default: store
-  forecast:
-    description: The expected seconds of each step.
-    type: dict
   step:
     description: The ID of the step.
     type: str
@@ -142,6 +102,14 @@ options:
   facts:
     description: A few numbers and words about the step. Must not contain secrets.
     type: dict
+  objectives:
+    description: By component C(rto), C(rpo) or both, such as V(2h) and V(15m), for O(state=close).
+    type: dict
+  channels:
+    description: The receivers of notifications that were told of the recovery, for O(state=told).
+    type: list
+    elements: str
+    default: []
   text:
     description: What the run waits for.
     type: str
@@ -171,10 +139,15 @@ summary:
   description: The result in one sentence.
   returned: success of O(state=open), O(state=leave) and O(state=close)
   type: str
+status_page:
+  description: What a status page can tell the users of the application, empty for a drill.
+  returned: success of O(state=open), O(state=leave) and O(state=close)
+  type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, anomalies, repository, requested_by
+from ..module_utils._argspec import ArgumentSpec, anomalies, recovering, repository, requested_by
 from ..module_utils._engine.operations.recover import closing, opening, stepping
+from ..module_utils._engine.records.recovery import objectives
 from ..module_utils._module import Given, account, run
 
 STATES = {
@@ -183,6 +156,7 @@ STATES = {
     "end": lambda given, world: stepping.end(of_a_step(given), world),
     "waiting": lambda given, world: stepping.wait(of_a_step(given), world),
     "torn_down": lambda given, world: stepping.tear_down(of_a_step(given), world),
+    "told": lambda given, world: stepping.tell(of_a_step(given), world),
     "leave": lambda given, world: closing.leave(of_an_end(given), world),
     "close": lambda given, world: closing.close(of_an_end(given), world),
     "read": lambda given, world: stepping.read(of_a_step(given), world),
@@ -192,13 +166,11 @@ SPEC = ArgumentSpec(
     {
         "state": {"type": "str", "choices": [*STATES], "required": True},
         **{name: {"type": "str", "default": ""} for name in ("recovery_id", "run", "step", "reason", "text")},
-        **{name: {"type": "bool", "default": False} for name in ("takeover", "exclusive", "accepted")},
-        **{name: {"type": "dict"} for name in ("plan", "replace", "points", "forecast", "hosts", "facts")},
-        **{name: {"type": "str"} for name in ("infected_since", "incident_at")},
+        **{name: {"type": "bool", "default": False} for name in ("exclusive", "accepted")},
+        **{name: {"type": "dict"} for name in ("hosts", "facts", "objectives")},
         "changed": {"type": "bool"},
-        "process": {"type": "dict", "options": {"pid": {"type": "int", "required": True}}},
         "mode": {"type": "str", "choices": ["recover", "drill"], "default": "recover"},
-        **{name: {"type": "list", "elements": "str", "default": []} for name in ("approve", "confirmed")},
+        "channels": {"type": "list", "elements": "str", "default": []},
         "journal": {"type": "str", "choices": ["store", "local"], "default": "store"},
         "attempt": {"type": "int", "default": 1},
         "result": {"type": "str", "choices": ["ok", "failed", "skipped", "waiting", "incomplete"]},
@@ -211,12 +183,11 @@ def to_open(given: Given) -> opening.OpenRequest:
     """Return the options of a run that begins."""
     return opening.OpenRequest(
         **{name: given[name] for name in ("recovery_id", "mode", "reason", "takeover", "journal")},
-        **{name: given.texts(name) for name in ("replace", "points")},
+        **{name: given.texts(name) for name in ("replace", "points", "clusters")},
         repository=given.repository(),
         plan=opening.plan(given["plan"]),
         pid=given["process"]["pid"],
         user=given["requested_by"] or account(),
-        forecast=given.numbers("forecast"),
         **{name: given.time(name) for name in ("infected_since", "incident_at")},
         **{name: given.many(name) for name in ("approve", "confirmed")},
         thresholds=given.thresholds(),
@@ -232,17 +203,19 @@ def of_a_step(given: Given) -> stepping.StepRequest:
         result=given["result"] or "ok",
         hosts=given.texts("hosts"),
         facts=given["facts"] or {},
+        channels=given.many("channels"),
     )
 
 
 def of_an_end(given: Given) -> closing.EndRequest:
     """Return the options of a run that ends."""
-    return closing.EndRequest(given.repository(), given["recovery_id"], given["run"], given["result"], given["reason"])
+    told = {name: given[name] for name in ("recovery_id", "run", "result", "reason")}
+    return closing.EndRequest(given.repository(), **told, objectives=objectives.parse(given["objectives"] or {}))
 
 
 def main() -> None:
     """Run the module."""
-    spec = SPEC.merge(repository(), anomalies(), requested_by())
+    spec = SPEC.merge(repository(), anomalies(), requested_by(), recovering())
     run(spec, lambda given: given, lambda given, world: STATES[given["state"]](given, world))
 
 

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._repository.requirements
   - lifeboat.recovery._store
   - lifeboat.recovery._keys
+  - lifeboat.recovery._contacts
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery
 attributes:
@@ -63,40 +64,21 @@ options:
       - C(rto) is the time from the incident until all steps of the component ended well. C(rpo) is the time before the
         incident whose changes may be lost, since the backup began.
     type: dict
-  contacts:
-    description: The people to call.
+  checklist:
+    description:
+      - What has to be done, as a list to tick. What the journal shows to be done is ticked.
+      - By default the items of docs/recover.md.
     type: list
     elements: dict
-    default: []
     suboptions:
-      role:
-        description: What for.
+      text:
+        description: What has to be done.
         type: str
-        default: ""
-      name:
-        description: Who.
-        type: str
-        default: ""
-      phone:
-        description: The telephone number.
-        type: str
-        default: ""
-      email:
-        description: The email address.
-        type: str
-        default: ""
-      availability:
-        description: When, such as V(24x7).
-        type: str
-        default: ""
-      level:
-        description: The order of calling. Those of level 1 come first.
-        type: int
-        default: 1
-      within:
-        description: How soon an answer is expected before the next level is called, such as V(15m).
-        type: str
-        default: ""
+        required: true
+      done_by:
+        description: Any of these events of the journal, such as V(close), or types of steps, such as V(start), does it.
+        type: list
+        elements: str
 """
 
 EXAMPLES = r"""
@@ -148,17 +130,13 @@ summary:
   type: str
 """
 
-from ..module_utils._argspec import ArgumentSpec, repository
+from ..module_utils._argspec import ArgumentSpec, contacts, repository
 from ..module_utils._engine.operations.recover.formats import FORMATS
 from ..module_utils._engine.operations.recover.reporting import ReportRequest, report
-from ..module_utils._engine.records.recovery import objectives
-from ..module_utils._engine.records.recovery.report import Contact
+from ..module_utils._engine.records.recovery import checklist, objectives
 from ..module_utils._module import Given, run
 
-CONTACT = {
-    **{name: {"type": "str", "default": ""} for name in ("role", "name", "phone", "email", "availability", "within")},
-    "level": {"type": "int", "default": 1},
-}
+ITEM = {"text": {"type": "str", "required": True}, "done_by": {"type": "list", "elements": "str"}}
 SPEC = ArgumentSpec(
     {
         "dest": {"type": "path", "required": True},
@@ -166,7 +144,7 @@ SPEC = ArgumentSpec(
         "mode": {"type": "str", "choices": ["recover", "drill"], "default": "recover"},
         "formats": {"type": "list", "elements": "str", "choices": [*FORMATS], "default": [*FORMATS]},
         "objectives": {"type": "dict"},
-        "contacts": {"type": "list", "elements": "dict", "default": [], "options": CONTACT},
+        "checklist": {"type": "list", "elements": "dict", "options": ITEM},
     }
 )
 
@@ -178,13 +156,14 @@ def request(given: Given) -> ReportRequest:
         **{name: given[name] for name in ("dest", "recovery_id", "mode")},
         formats=given.many("formats"),
         objectives=objectives.parse(given["objectives"] or {}),
-        contacts=tuple(Contact(**contact) for contact in given.records("contacts")),
+        contacts=given.contacts(),
+        items=checklist.DEFAULT if given["checklist"] is None else checklist.parse(given.records("checklist")),
     )
 
 
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository()), request, report)
+    run(SPEC.merge(repository(), contacts()), request, report)
 
 
 if __name__ == "__main__":

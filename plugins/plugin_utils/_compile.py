@@ -74,8 +74,10 @@ class Compiled:
                 "digest": self._digest(step),
                 "hosts": list(self.hosts[step.id]),
                 "component": step.component,
+                "stage": number,
             }
-            for step in self.plan.steps
+            for number, stage in enumerate(self.plan.stages, 1)
+            for step in stage
         ]
         return {"name": self.plan.name, "digest": self.plan.digest(self.files), "steps": steps}
 
@@ -101,6 +103,7 @@ class Compiled:
             "recover_given": dict(self.given),
             "recover_process": {"pid": self.pid},
             "recover_private_dir": self.private_dir,
+            "recover_approvals": {step.id: step.approval for step in self.plan.steps if step.approval},
             "recover_replacing": [step.id for step in self.plan.steps if _replaces(step)],
             "recover_is_for_lost": any(map(_hosts.is_for_lost, self.plan.steps)),
             "recover_needs": list(self._needs()),

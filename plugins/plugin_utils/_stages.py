@@ -15,6 +15,8 @@ import typing as t
 
 from ..module_utils._engine.ground.printing import columns, printable, shortened
 from ..module_utils._engine.ground.units import human_duration
+from ..module_utils._engine.records.recovery import expecting, forecast
+from ..module_utils._engine.records.recovery.events import Expected
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,8 +72,8 @@ def ends(
     Return what an attempt at the open steps came to: what `ended`, and what is `open` for another attempt.
 
     `results` has the variables of each host: `recover_probe`, whether it could be reached, and `recover_results`, by
-    step the attempt, whether it was `ok`, and a message, which tells what to know of a step that ended well. A host
-    that said nothing in this attempt failed.
+    step the attempt, whether it was `ok`, the `bytes` and `seconds` of what was `moved`, and a message, which tells
+    what to know of a step that ended well. A host that said nothing in this attempt failed.
     """
     ended: list[dict[str, t.Any]] = []
     again: list[dict[str, t.Any]] = []
@@ -89,6 +91,7 @@ def ends(
         seconds = round(now - state["began"], 1)
         told = failed or _told(results, step)
         facts = {f"{host} {name}": value for host in step["hosts"] for name, value in _kept(results, host, step["id"])}
+        facts |= _moved(results, state["left"], step["id"])
         end = _end(step, "failed" if failed else "ok", attempt=attempt, hosts=told, seconds=seconds) | {"facts": facts}
         ended.append({**end, "reason": late, "message": f"{late} {end['message']}".strip()} if failed else end)
     retried = [{"state": "begin", "step": each["step"], "attempt": attempt + 1} for each in again]
@@ -96,20 +99,42 @@ def ends(
     return {**_came_to(ended, still), "events": events}
 
 
-def table(plan: Known, settled: Mapping[str, str], ended: Sequence[Known]) -> list[str]:
-    """Return a line for each step of the plan: what it came to in this run or before, where, and how long it took."""
+def table(
+    plan: Known,
+    recovery: Known,
+    ended: Sequence[Known],
+    approvals: Mapping[str, str],
+    *,
+    check: bool = False,
+) -> list[str]:
+    """
+    Return a line for each step of the plan: what it came to in this run or before, where, and the forecast beside how
+    long it took; in check mode which wait for an approval. The last line has the forecast of the whole.
+    """
     known = {each["step"]: each for each in ended}
-    rows = [["STEP", "RESULT", "TOOK", "HOSTS", ""]]
+    rows = [["STEP", "RESULT", "FORECAST", "TOOK", "HOSTS", ""]]
     for step in plan["steps"]:
-        found = known.get(step["id"])
+        identity, found = step["id"], known.get(step["id"])
+        awaited = approvals.get(identity) if identity not in recovery["approved"] else None
+        told = [shortened(printable(found["message"]), LONGEST)] if found and found["message"] else []
+        told += [shortened(f"waits for approval: {awaited}", LONGEST)] if awaited and check else []
+        result, took = _came_out(found, recovery["settled"].get(identity), recovery["steps_seconds"].get(identity))
         hosts = shortened(" ".join(step["hosts"]), LONGEST // 3)
-        if found is None:
-            rows.append([step["id"], f"{settled[step['id']]} before" if step["id"] in settled else "-", "-", hosts, ""])
-            continue
-        result = "failed, accepted" if found["accepted"] and found["result"] == "failed" else found["result"]
-        took = human_duration(found["seconds"]) if found["seconds"] is not None else "-"
-        rows.append([step["id"], result, took, hosts, shortened(printable(found["message"]), LONGEST)])
-    return columns(rows)
+        rows.append([identity, result, _forecast(recovery["forecast"].get(identity)), took, hosts, " ".join(told)])
+    return [*columns(rows), f"Forecast of the whole: {_forecast(recovery['forecast_total'])}."]
+
+
+def _came_out(found: Known | None, before: str | None, seconds: float | None) -> tuple[str, str]:
+    """Return what a step came to, in this run or before, and how long it took."""
+    if found is None:
+        took = human_duration(seconds) if before and seconds else "-"
+        return (f"{before} before" if before else "-"), took
+    result = "failed, accepted" if found["accepted"] and found["result"] == "failed" else found["result"]
+    return result, human_duration(found["seconds"]) if found["seconds"] is not None else "-"
+
+
+def _forecast(expected: Known | None) -> str:
+    return expecting.said(Expected(**expected)) if expected else "-"
 
 
 def _came_to(ended: Sequence[Known], opened: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -147,6 +172,7 @@ def _end(
         "attempt": attempt,
         "hosts": dict(hosts or {}),
         "seconds": seconds,
+        "facts": {},
         "message": " ".join(f"{host}: {said}" for host, said in (hosts or {}).items()) or reason,
     }
 
@@ -155,6 +181,17 @@ def _kept(results: Mapping[str, t.Any], host: str, step: str) -> list[tuple[str,
     """Return what a host told that the journal keeps."""
     found = results.get(host, {}).get("recover_results", {}).get(step) or {}
     return sorted((found.get("facts") or {}).items())
+
+
+def _moved(results: Mapping[str, t.Any], hosts: Sequence[str], step: str) -> dict[str, int]:
+    """Return how many bytes a step moved on its hosts, and how long the slowest of them did so."""
+    each = [(results[host].get("recover_results", {}).get(step) or {}).get("moved") or [] for host in hosts]
+    if not any(each):
+        return {}
+    return {
+        forecast.BYTES: sum(round(one["bytes"]) for moved in each for one in moved),
+        forecast.MILLISECONDS: max(round(1000 * sum(one["seconds"] for one in moved)) for moved in each),
+    }
 
 
 def _said(results: Mapping[str, t.Any], host: str, step: str, attempt: int) -> str | None:

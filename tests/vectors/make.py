@@ -481,7 +481,10 @@ def recoveries(index: Index) -> None:
     """The events of a recovery, one of each kind. Whoever reads them and writes them again gets the same bytes."""
     process = {"host": "admin1", "machine": "f" * 32, "boot": "boot", "ids": "pid:[4026531836]", "pid": 4711}
     run = events.Run(id="0123456789abcdef", user="ada", started="123456", **process)
-    steps = tuple(events.PlannedStep(each, "d" * 64, each, ("db1",), SCOPE) for each in ("restore", "dns"))
+    steps = tuple(
+        events.PlannedStep(each, "d" * 64, each, ("db1",), SCOPE, stage)
+        for stage, each in enumerate(("restore", "dns"), 1)
+    )
     point = events.Point(BACKUP, NOW, NOW + timedelta(seconds=18), restore_tested=True, size=1000, plain_size=4000)
     later = dataclasses.replace(point, restore_tested=False)
     whats = [
@@ -491,7 +494,7 @@ def recoveries(index: Index) -> None:
             reason="db1 is dead",
             replace={"db1": "spare1"},
             points={SCOPE: point},
-            forecast={"restore": 60},
+            forecast={"restore": events.Expected(60, 5, 3), "dns": events.Expected(30, None, 1)},
             incident_at=NOW - timedelta(minutes=5),
             confirmed=("shop@db1",),
             resumed=False,
@@ -503,6 +506,7 @@ def recoveries(index: Index) -> None:
         events.Approve("dns", "grace"),
         events.Leave("waiting"),
         events.TornDown({"db1": "/etc/lifeboat/keys"}),
+        events.Told(("team",)),
         events.Close("failed"),
     ]
     files: list[str] = []

@@ -183,12 +183,15 @@ def recovering(story: Story) -> None:
         "state_dir": str(sample.home / "state"),
         **ASKED,
     }
-    steps = [{"digest": "1", "hosts": ["db1"], "component": "main/shop", "id": each, "type": each} for each in STEPS]
+    steps = [
+        {"digest": "1", "hosts": ["db1"], "component": "main/shop", "id": each, "type": each, "stage": stage}
+        for stage, each in enumerate(STEPS, 1)
+    ]
     plan = {"name": "data_loss", "digest": "2", "steps": steps}
     opening = {**common, "state": "open", "plan": plan, "process": {"pid": os.getpid()}}
     opening["incident_at"] = now.isoformat()
     story.run("recovery_journal", "planned", opening, check=True)
-    began = {**opening, "reason": "db1 is dead", "replace": {"db1": "spare1"}, "forecast": {"restore": 60}}
+    began = {**opening, "reason": "db1 is dead", "replace": {"db1": "spare1"}}
     opened = story.run("recovery_journal", "began", began)["recovery"]
     run = {**common, "recovery_id": opened["id"], "run": opened["run"]}
     story.run("recovery_journal", "step_planned", {**run, "state": "begin", "step": "restore"}, check=True)

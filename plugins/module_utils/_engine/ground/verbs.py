@@ -10,10 +10,25 @@ have to know of it. A verb is added here and nowhere else; a test holds roles an
 from __future__ import annotations
 
 import dataclasses
-import functools
 import typing as t
 
 from . import job_options as options
+from .event_types import (
+    DRILL_FAILED,
+    DRILL_FINISHED,
+    MARK_CHANGED,
+    NOT_MEANT,
+    RECOVERY_ANNOUNCED,
+    RECOVERY_STARTED,
+    RECOVERY_WAITING,
+    SUMMARY,
+    TEST,
+    UNPROVED,
+    UNRELIABLE,
+    EventType,
+    critical,
+    warning,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,26 +47,6 @@ PROOFS = ("none", "counts", "content")
 
 LEVELS = ("intact", "opens")
 """How far a verification looks into stored files."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class EventType:
-    """
-    What is said about events of one name: headline, what to do about it, and severity.
-
-    `bus` is the name on an event bus where the rule does not make it.
-    """
-
-    name: str
-    headline: str
-    remedy: str = ""
-    severity: str = "info"
-    bus: str = ""
-
-    @property
-    def group(self) -> str:
-        """What the event is about: its name without what happened to that."""
-        return self.name.rpartition("_")[0] or self.name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,32 +102,7 @@ class Verb:
 
 
 _RUN_AGAIN = "Fix the cause and run playbook lifeboat.recovery.{} for this host; see docs/troubleshooting.md."
-_NOT_MEANT = "If this was not intended, see docs/security.md."
-_critical = functools.partial(EventType, severity="critical")
-_warning = functools.partial(EventType, severity="warning")
 _JOBS = ("lifeboat_jobs", options.whole(1, 64))
-
-MARK_CHANGED = _warning("mark_changed", "a mark of a backup of {} changed", _NOT_MEANT)
-"""A pin or a hold came or went, which the audit log counts among the work of retention."""
-
-UNPROVED = EventType(
-    "restore_test_unproved",
-    "a backup of {} restores, but could not be compared",
-    "Set lifeboat_proof to counts or content: the next backup then has a proof.",
-)
-"""A restore test of a backup that has no proof, which says nothing of its data."""
-
-RECOVERY_STARTED = _warning("recovery_started", "recovery of {} STARTED")
-"""A run of a plan began, which the audit log counts among the work of recoveries."""
-
-RECOVERY_ANNOUNCED = _warning("recovery_announced", "recovery of {}")
-"""A step of a plan says something to people, such as for a status page."""
-
-TEST = EventType("test", "test message for {}")
-"""Goes to every channel, whatever it listens to."""
-
-SUMMARY = EventType("summary", "summary for {}")
-"""One message for many, when a channel has a lot to catch up with."""
 
 VERBS = (
     Verb(
@@ -142,7 +112,7 @@ VERBS = (
         facts=("backup",),
         figures=("members", "plain_size", "proof", "rows", "scope", "size", "suspicions", "tables"),
         done=EventType("backup_created", "backup of {} created", bus="system:backup-completed"),
-        failed=_critical("backup_failed", "backup of {} FAILED", _RUN_AGAIN.format("backup")),
+        failed=critical("backup_failed", "backup of {} FAILED", _RUN_AGAIN.format("backup")),
         alert="LifeboatBackupFailed",
         scheduled=Scheduled(
             "databases",
@@ -167,12 +137,12 @@ VERBS = (
         facts=("restore",),
         figures=("chosen", "emergency_backup_id", "proved", "recovery_id", "strategy", "table_bytes", "target"),
         done=EventType("restore_finished", "restore of {} finished"),
-        failed=_critical(
+        failed=critical(
             "restore_failed",
             "restore of {} FAILED",
             "The output of the run says whether anything was replaced, and what to do; see docs/restore.md.",
         ),
-        refused=_warning("restore_refused", "restore of {} was refused", "Nothing was changed: see the message."),
+        refused=warning("restore_refused", "restore of {} was refused", "Nothing was changed: see the message."),
     ),
     Verb(
         operation="validation",
@@ -182,17 +152,17 @@ VERBS = (
         facts=("validation",),
         figures=("checks", "mode", "parts", "passed", "proof"),
         done=EventType("restore_test_passed", "restore test of {} passed", bus="system:restore-test-success"),
-        failed=_critical(
+        failed=critical(
             "restore_test_failed",
             "restore test of {} FAILED",
             "Do not rely on this backup: test an earlier one and make another. See docs/validate.md.",
         ),
-        stopped=_warning(
+        stopped=warning(
             "restore_test_stopped",
             "restore test of {} was stopped",
             "The backup was not judged. Run playbook lifeboat.recovery.validate again.",
         ),
-        others=(UNPROVED,),
+        others=(UNPROVED, UNRELIABLE),
         alert="LifeboatProofFailed",
         scheduled=Scheduled(
             "validated",
@@ -212,12 +182,12 @@ VERBS = (
         unchanged="news",
         figures=("backups", "bytes_read", "files_read", "level", "problems", "sample"),
         done=EventType("verification_passed", "stored backups of {} are intact"),
-        failed=_critical(
+        failed=critical(
             "verification_failed",
             "stored backups of {} are CORRUPTED or unreadable",
             "Keep all replicas, make a backup at once, and find out what changed the store.",
         ),
-        stopped=_warning(
+        stopped=warning(
             "verification_stopped",
             "verification of {} was stopped",
             "The rest was not verified. Run playbook lifeboat.recovery.verify again.",
@@ -237,8 +207,8 @@ VERBS = (
         facts=("retention", "mark"),
         figures=("deleted", "expired", "freed", "garbage", "kept", "kind", "mark", "retained"),
         done=EventType("retention_applied", "retention of {} applied"),
-        failed=_critical("retention_failed", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
-        refused=_warning("retention_refused", "retention of {} was refused", "Nothing was deleted. Check the policy."),
+        failed=critical("retention_failed", "retention of {} FAILED", _RUN_AGAIN.format("retention")),
+        refused=warning("retention_refused", "retention of {} was refused", "Nothing was deleted. Check the policy."),
         others=(MARK_CHANGED,),
         alert="LifeboatRunFailed",
         scheduled=Scheduled(
@@ -255,16 +225,16 @@ VERBS = (
         unchanged="nothing",
         on_request=True,
         figures=("kid", "type"),
-        done=_warning("key_changed", "a key of {} changed", _NOT_MEANT),
-        failed=_critical("key_failed", "work on a key of {} FAILED", "See docs/keys.md."),
+        done=warning("key_changed", "a key of {} changed", NOT_MEANT),
+        failed=critical("key_failed", "work on a key of {} FAILED", "See docs/keys.md."),
     ),
     Verb(
         operation="trust",
         unchanged="nothing",
         on_request=True,
         figures=("serial",),
-        done=_warning("trust_changed", "the trust of {} changed", _NOT_MEANT),
-        failed=_critical("trust_failed", "work on the trust of {} FAILED", "See docs/keys.md."),
+        done=warning("trust_changed", "the trust of {} changed", NOT_MEANT),
+        failed=critical("trust_failed", "work on the trust of {} FAILED", "See docs/keys.md."),
     ),
     Verb(
         operation="archive",
@@ -272,22 +242,23 @@ VERBS = (
         facts=("archive",),
         figures=("files",),
         done=EventType("archive_finished", "archive of {} finished"),
-        failed=_critical("archive_failed", "archive of {} FAILED", "Fix the cause and run it again."),
+        failed=critical("archive_failed", "archive of {} FAILED", "Fix the cause and run it again."),
         alert="LifeboatRunFailed",
     ),
     Verb(
         # Its own runs are no events, or notifications would never end.
         operation="notification",
-        others=(_critical("alarm_raised", "ALARM: {}"), EventType("alarm_cleared", "alarm over: {}"), TEST, SUMMARY),
+        others=(critical("alarm_raised", "ALARM: {}"), EventType("alarm_cleared", "alarm over: {}"), TEST, SUMMARY),
         alert="LifeboatRunFailed",
     ),
     Verb(
         operation="recovery",
         on_request=True,
         facts=("recovery",),
-        done=_warning("recovery_finished", "recovery of {} finished"),
-        failed=_critical("recovery_failed", "recovery of {} FAILED", "Fix the cause and run it again; it resumes."),
-        others=(RECOVERY_STARTED, RECOVERY_ANNOUNCED),
+        figures=("mode", "plan", "status_page"),
+        done=warning("recovery_finished", "recovery of {} finished"),
+        failed=critical("recovery_failed", "recovery of {} FAILED", "Fix the cause and run it again; it resumes."),
+        others=(RECOVERY_STARTED, RECOVERY_WAITING, RECOVERY_ANNOUNCED, DRILL_FINISHED, DRILL_FAILED),
     ),
     Verb(
         play="doctor",

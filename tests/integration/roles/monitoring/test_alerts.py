@@ -22,6 +22,9 @@ if t.TYPE_CHECKING:
 
 SHOP = {"application": "shop", "cluster": "main", "database": "shop"}
 CLUSTER = {"application": "shop", "cluster": "main"}
+APPLICATION = {"application": "shop"}
+DATABASE = {"application": "shop", "component": "database"}
+DRILLED = {"drill": "1 0 1", "recover": "0 1 1"}
 JOB = {"application": "shop", "job_name": "nightly", "operation": "backup"}
 
 
@@ -106,6 +109,47 @@ CASES = [
         (54,),
         SHOP,
         "critical",
+    ),
+    Case(
+        "LifeboatRecoveryPointTooOld",
+        {
+            metric("backup_newest_timestamp_seconds", SHOP): "0x3 10800x9",
+            metric("recovery_point_objective_seconds", SHOP): "7200x9",
+        },
+        (1, 2, 3, 4, 5),
+        (6,),
+        SHOP,
+        "critical",
+    ),
+    Case(
+        "LifeboatRecoveryTooSlow",
+        {
+            metric("recovery_forecast_seconds", DATABASE): "3600 3601 3600",
+            metric("recovery_forecast_seconds", {**DATABASE, "component": "redis"}): "9999x3",
+            metric("recovery_time_objective_seconds", DATABASE): "3600x3",
+        },
+        (0, 2),
+        (1,),
+        DATABASE,
+    ),
+    Case(
+        "LifeboatDrillFailed",
+        {metric("recovery_last_success", APPLICATION, mode=mode): told for mode, told in DRILLED.items()},
+        (0, 2),
+        (1,),
+        APPLICATION,
+        "critical",
+    ),
+    Case(
+        "LifeboatDrillOverdue",
+        {
+            # None at all is no alert: nobody drills.
+            metric("recovery_last_timestamp_seconds", APPLICATION, mode="drill"): "0x899 3600x999",
+            metric("recovery_last_timestamp_seconds", APPLICATION, mode="recover"): "3600x1999",
+        },
+        (841, 899),
+        (900,),
+        APPLICATION,
     ),
     Case(
         "LifeboatDatabaseWithoutBackup",
@@ -264,7 +308,7 @@ def promtool(*arguments: str, stdin: bytes | None = None) -> str:
 
 
 def test_the_rules_are_valid(rules: Path) -> None:
-    assert "SUCCESS: 21 rules found" in promtool("check", "rules", str(rules))
+    assert "SUCCESS: 25 rules found" in promtool("check", "rules", str(rules))
 
 
 def test_each_alert_fires_when_it_should_and_only_then(rules: Path) -> None:

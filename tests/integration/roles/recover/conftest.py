@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings what runs recovery plans."""
+"""Brings what runs recovery plans, and a receiver of messages."""
 
 from __future__ import annotations
 
 from engine_fixtures import engine
+from receiver_fixtures import web
 
-__all__ = ["engine"]
+__all__ = ["engine", "web"]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from engine_fixtures import Engine
+    from receiver_fixtures import Web
 
 
 def steps(*, timeout: str) -> list[dict[str, t.Any]]:
@@ -136,6 +138,58 @@ def test_ansible_looks_at_a_plan_without_running_it(engine: Engine, option: str)
     engine.write({"id": "first", "tasks": "note"})
     engine.run(0, option)
     assert engine.notes() == []
+
+
+def test_people_are_told_and_each_run_writes_its_report(engine: Engine, web: Web) -> None:
+    team = {"name": "team", "url": web.url, "format": "json"}
+    told: dict[str, t.Any] = {
+        "lifeboat_notify": [{"name": "dead", "url": f"http://127.0.0.1:{engine.port}/"}, team],
+        "lifeboat_notify_attempts": 1,
+        "lifeboat_contacts": [{"name": "Alice", "within": "15m"}, {"name": "Bob", "phone": "+49 30 1", "level": 2}],
+    }
+    engine.write(
+        {"id": "first", "tasks": "note"},
+        {"id": "asked", "tasks": "note", "approval": "Open for writing?"},
+        {"id": "needs", "tasks": "note", "require": "ready | default(false)"},
+    )
+
+    said = engine.run(0, **told)
+    started, waits = (heard.json() for heard in web.heard)
+    assert [started["event"], waits["event"]] == ["recovery_started", "recovery_waiting"]
+    assert "begins. Forecast: " in started["message"]
+    assert "escalation" not in started
+    assert waits["message"].endswith("of plan ours waits before step asked (Open for writing?).")
+    assert waits["escalation"] == ["Call Alice", "If nobody answers within 15 min: Bob (+49 30 1)"]
+    assert waits["facts"]["status_page"].endswith("and is being recovered.")
+    assert "The channel dead was not notified." in said
+    assert engine.events() == ["open", "told", "begin first 1", "end first 1 ok", "waiting asked", "leave waiting"]
+    reports = {path.suffix: path for path in (engine.home / "lifeboat-recoveries").iterdir()}
+    assert re.search(rf"The report: .*{reports['.html']}", said), said
+    assert "| waits before asked: Open for writing? |" in reports[".md"].read_text()
+
+    said = engine.run(2, lifeboat_approve=["asked"], **told)
+    failed = web.heard[-1].json()
+    assert (failed["event"], failed["escalation"]) == ("recovery_failed", waits["escalation"])
+    assert failed["message"].endswith("of plan ours stopped in step needs.")
+    assert "ready" not in failed["message"]
+    assert "The report: " in said
+    assert "| needs | 2/1 |" in reports[".md"].read_text()
+
+    engine.run(0, ready=True, **told)
+    assert [heard.json()["event"] for heard in web.heard[2:]] == [
+        "recovery_started", "recovery_failed", "recovery_started", "recovery_finished",
+    ]  # fmt: skip
+    assert web.heard[-1].json()["facts"]["status_page"].startswith("shop works again since")
+    ticked = json.loads(reports[".json"].read_text())["checklist"]
+    assert [item["text"] for item in ticked if item["done"]] == [
+        "Incident documented with start time", "Team notified via emergency contacts", "Affected systems identified",
+        "Recovery procedure selected", "Recovery executed",
+    ]  # fmt: skip
+
+    said = engine.run(0, "--check", lifeboat_recovery_id="new", **told)
+    assert re.search(r"^\W*first +ok +[0-9.]+ s \(1 run\) ", said, re.MULTILINE), said
+    assert "waits for approval: Open for writing?" in said
+    assert len(web.heard) == 6
 
 
 def test_chosen_steps_leave_the_recovery_incomplete(engine: Engine) -> None:

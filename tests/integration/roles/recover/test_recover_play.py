@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import typing as t
 
@@ -37,11 +39,14 @@ def test_a_damaged_database_comes_back(plays: Plays) -> None:
 
     done = recover(plays)
     assert done.returncode == 2, done.stdout
-    assert f"{plays.database}@db1: these databases contain data, which plan default would replace." in done.stdout
+    assert f"{plays.database}@db1: these databases contain data, which plan default would replace." in done.stdout, (
+        done.stdout
+    )
     assert "Nothing was changed." in done.stdout
 
     done = recover(plays, "--check", "--diff")
     assert done.returncode == 0, done.stdout
+    assert re.search(r"restore +ok +1 min \(guess\) ", done.stdout)
     (token,) = set(re.findall(r"lifeboat_confirm=(default-[0-9a-f]{8})", done.stdout))
     assert plays.server.execute(ROWS, plays.database) == [(10,)]
 
@@ -49,7 +54,12 @@ def test_a_damaged_database_comes_back(plays: Plays) -> None:
     assert done.returncode == 0, done.stdout
     assert plays.server.execute(ROWS, plays.database) == [(100,)]
     assert re.search(r"emergency_backup +ok ", done.stdout)
-    assert re.search(r"restore +ok ", done.stdout)
+    assert re.search(r"restore +ok +1 min \(guess\) +\d", done.stdout)
+    (journal,) = (plays.home / "controller").glob("recoveries/*/*.jsonl")
+    ended = [json.loads(base64.b64decode(json.loads(line)["payload"])) for line in journal.read_text().splitlines()]
+    (moved,) = (event["what"]["facts"] for event in ended if event["kind"] == "end" and event["what"]["facts"])
+    assert moved["bytes"] > 0
+    assert moved["data_milliseconds"] > 0
     assert [entry for entry in plays.entries() if entry[0] != "recovery"] == [
         ("backup", "ok"), ("backup", "ok"), ("restore", "ok"),
     ]  # fmt: skip
@@ -58,6 +68,9 @@ def test_a_damaged_database_comes_back(plays: Plays) -> None:
     assert done.returncode == 0, done.stdout
     assert "is finished; nothing was changed." in done.stdout
     assert re.search(r"db1 .*changed=0 ", done.stdout) or "db1" not in done.stdout.partition("PLAY RECAP")[2]
+
+    done = recover(plays, "--check", "-e", "lifeboat_recovery_id=new")
+    assert re.search(r"restore +ok +[0-9.]+ s \(1 run\) ", done.stdout), done.stdout
 
     done = recover(plays, "--check", "--diff", playbook="recovery_report")
     assert done.returncode == 0, done.stdout

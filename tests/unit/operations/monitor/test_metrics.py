@@ -22,7 +22,9 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import printable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import backup_figures
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import objectives
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import inventory
+from recovery_fixtures import STEPS, controller
 
 if t.TYPE_CHECKING:
     from sample_host import SampleHost
@@ -615,3 +617,34 @@ def test_the_answer_is_also_the_result(sample: SampleHost) -> None:
             "newest_restore_tested_age_seconds": 18000.0,
         }
     ]
+
+
+def test_recoveries_and_drills_are_measured_beside_their_objectives(sample: SampleHost) -> None:
+    sample.back_up(hours=5)
+    wanted = objectives.parse({"database": {"rto": "2h", "rpo": "1d"}, "main/shop": {"rpo": "15m", "rto": "1h"}})
+    values = sample.values(objectives=wanted)
+    mode = 'application="shop",mode'
+    for each in ("recover", "drill"):
+        assert values[f'lifeboat_recovery_last_timestamp_seconds{{{mode}="{each}"}}'] == 0
+    assert values[f"lifeboat_recovery_point_objective_seconds{{{SHOP}}}"] == 900
+    assert values['lifeboat_recovery_time_objective_seconds{application="shop",component="database"}'] == 7200
+    assert not any(name.startswith("lifeboat_recovery_forecast") for name in values)
+
+    here = controller(sample)
+    here.open()
+    here.done(*STEPS)
+    here.close("failed")
+    values = sample.values(objectives=wanted)
+    assert values[f'lifeboat_recovery_last_timestamp_seconds{{{mode}="recover"}}'] == sample.now.timestamp()
+    assert values[f'lifeboat_recovery_last_success{{{mode}="recover",plan="data_loss"}}'] == 0
+    assert values[f'lifeboat_recovery_last_duration_seconds{{{mode}="recover",plan="data_loss"}}'] == 0
+    assert values[f'lifeboat_recovery_last_forecast_seconds{{{mode}="recover",plan="data_loss"}}'] > 0
+    assert values['lifeboat_recovery_forecast_seconds{application="shop",component="main/shop"}'] == 0
+
+
+def test_a_host_that_may_not_read_the_store_knows_of_no_recoveries(
+    sample: SampleHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample.back_up()
+    monkeypatch.setattr(directory.DirectoryStore, "list", refuse("AccessDenied", 403))
+    assert not any(name.startswith("lifeboat_recovery_last") for name in sample.values())

@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError, UsageError
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import Done, Outcome
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.recover import stepping
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery.events import Told
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from recovery_fixtures import STEPS, controller
 
@@ -22,7 +26,7 @@ def test_what_is_left_is_taken_from_nobody(sample: SampleHost, here: Controller)
     first = here.open()
     here.wait("dns", "Open for writing?")
     told = here.leave("waiting").facts
-    assert told["summary"] == f"Recovery {first['id']} of plan data_loss waits before step dns."
+    assert told["summary"] == f"Recovery {first['id']} of plan data_loss waits before step dns (Open for writing?)."
     assert told["recovery"]["result"] == "waiting"
     there = controller(sample, "there")
     assert there.open(recovery_id=first["id"])["resumed"]
@@ -56,6 +60,36 @@ def test_an_end_that_the_store_missed_follows_when_the_next_recovery_is_opened(
     assert there.read()["finished"]
     said = catalogue.open_repository(sample.settings, sample.world()).marks(kinds=("pinned",))
     assert not any(marks.pinned for marks in said.values())
+
+
+def test_what_others_are_to_be_told_is_recorded_without_what_hosts_said(here: Controller) -> None:
+    done: list[Done] = []
+    here.world = dataclasses.replace(here.world, record=done.append)
+    here.open()
+    here.begin("provision")
+    here.end("provision", "failed", hosts={"db1": "secret"})
+    here.leave("failed")
+    here.open()
+    here.wait("dns")
+    here.leave("waiting")
+    here.open()
+    here.leave("incomplete")
+    assert [each.about["state"] for each in done] == ["open", "leave", "open", "waiting", "open"]
+    failed, waits = done[1].ended, done[3].ended
+    assert isinstance(failed, RecoveryError)
+    assert failed.cause == f"Recovery {here.recovery_id} of plan data_loss stopped in step provision."
+    assert (failed.details["mode"], failed.details["plan"]) == ("recover", "data_loss")
+    assert isinstance(waits, Outcome)
+    assert "has been disturbed since" in waits.facts["status_page"]
+    assert "secret" not in repr(done[1])
+
+
+def test_receivers_that_were_told_are_recorded(here: Controller) -> None:
+    here.open()
+    request = stepping.StepRequest(here.settings, here.recovery_id, here.run, channels=("team", "night-shift"))
+    assert stepping.tell(request, here.world).changed
+    assert here.journal().events[-1].what == Told(("team", "night-shift"))
+    assert not stepping.tell(request, dataclasses.replace(here.world, dry_run=True)).changed
 
 
 def test_a_failure_is_said(here: Controller) -> None:

@@ -13,15 +13,20 @@ import re
 from pathlib import Path
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.recover import formats
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import contacts
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import objectives
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery.report import Contact, Report
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery.report import Report
 from recovery_story import HOSTILE, eventful, events, opened
 
 GOLDEN = Path(__file__).resolve().parents[3] / "data/recovery_report.md"
 WANTED = {"database": {"rto": "30m", "rpo": "30m"}, "redis": {"rto": "1h"}}
-CONTACTS = (
-    Contact("head of operations", "Bob", "+49 30 2", level=2),
-    Contact("database administrator", "Alice", "+49 30 1", "alice@example.com", "24x7", 1, "15m"),
+ALICE = {"role": "database administrator", "name": "Alice", "phone": "+49 30 1", "email": "alice@example.com"}
+CONTACTS = contacts.parse(
+    (
+        {"role": "hosting", "name": "Example Hosting", "vendor": True},
+        {"role": "head of operations", "name": "Bob", "phone": "+49 30 2", "level": 2},
+        {**ALICE, "availability": "24x7", "within": "15m"},
+    )
 )
 
 
@@ -67,16 +72,18 @@ def test_what_a_host_said_is_text_of_one_line() -> None:
 
 def test_the_page_draws_each_attempt() -> None:
     page = formats.page(report())
-    assert [found[0] for found in re.findall(r'<rect class="(\w+)"( )', page)] == [
-        *("failed", "ok", "unfinished", "ok", "ok", "failed"),
-    ]
-    spans = [
-        (int(x), int(width)) for x, width in re.findall(r'<rect class="\w+" x="(\d+)" y="\d+" width="(\d+)"', page)
-    ]
+    shapes = re.findall(r'<rect class="(\w+)" x="(\d+)" y="\d+" width="(\d+)"', page)
+    drawn = [shape for shape in shapes if shape[0] != "expected"]
+    assert [shape[0] for shape in drawn] == ["failed", "ok", "unfinished", "ok", "ok", "failed"]
+    spans = [(int(x), int(width)) for _kind, x, width in drawn]
     assert all(x >= 260 and width >= 2 and x + width <= 982 for x, width in spans)
     assert spans == sorted(spans)
     assert spans[2] == (260 + round(25 / 51.5 * 720), round(15.5 / 51.5 * 720))
     assert "check: did not end" in page
+    behind = [(int(x), int(width)) for kind, x, width in shapes if kind == "expected"]
+    assert behind[:2] == [(spans[0][0], round(10 / 51.5 * 720)), (spans[1][0], round(10 / 51.5 * 720))]
+    assert len(behind) == 5  # of one step nobody expected anything
+    assert "<title>restore: failed, 4 min 54 s, forecast 10 min</title>" in page
     assert "<svg" not in formats.page(Report(events((0, opened())), (), ()))
 
 
@@ -86,7 +93,7 @@ def test_programs_read_the_same() -> None:
         "lifeboat-recovery-report/1", 2820.0, 3120.0,
     )  # fmt: skip
     assert [one["verdict"] for one in told["objectives"]] == ["met", "missed", "open"]
-    assert [contact["name"] for contact in told["contacts"]] == ["Alice", "Bob"]
+    assert [contact["name"] for contact in told["contacts"]] == ["Alice", "Bob", "Example Hosting"]
     assert [(one["step"], one["run"], one["attempt"]) for one in told["steps"]][:4] == [
         ("restore", 1, 1), ("restore", 1, 2), ("check", 1, 1), ("check", 2, 1),
     ]  # fmt: skip

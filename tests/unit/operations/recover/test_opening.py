@@ -48,13 +48,27 @@ def later(here: Controller, hours: float) -> t.Any:
 def test_a_recovery_begins_with_the_newest_backup(sample: SampleHost, here: Controller) -> None:
     newest = sample.back_up(hours=2)
     sample.back_up("orders", hours=3)
-    found = here.open(reason="db1 is dead", replace={"db1": "spare1"}, forecast={"restore": 60})
+    found = here.open(reason="db1 is dead", replace={"db1": "spare1"})
     assert found["id"].startswith(f"recovery-{sample.now:%Y%m%dT%H%M%SZ}-")
     assert {name: point["backup_id"] for name, point in found["points"].items()}["main/shop"] == newest
     assert set(found["points"]) == {"main/shop", "main/orders"}
     assert (found["resumed"], found["finished"], found["plan"]) == (False, False, "data_loss")
-    assert (found["replace"], found["forecast"]) == ({"db1": "spare1"}, {"restore": 60})
+    assert found["replace"] == {"db1": "spare1"}
     assert found["incident_at"] == found["started"]
+
+
+def test_the_forecast_is_by_earlier_recoveries_and_pinned(here: Controller) -> None:
+    first = here.open()
+    assert first["forecast"]["restore"]["runs"] == 0
+    here.done(*STEPS)
+    here.close()
+    for more in ({"world": dataclasses.replace(here.world, dry_run=True)}, {}):
+        again = here.opened(recovery_id="new", **more).facts
+        assert again["recovery"]["forecast"] == {step: {"seconds": 0, "error": None, "runs": 1} for step in STEPS}
+        assert again["summary"].endswith("begins. Forecast: 0 s (1 run).")
+    assert (
+        here.opened(recovery_id=again["recovery"]["id"]).facts["recovery"]["forecast"] == again["recovery"]["forecast"]
+    )
 
 
 def test_a_later_run_goes_on_with_what_was_chosen(sample: SampleHost, here: Controller) -> None:
@@ -192,7 +206,7 @@ def test_a_plan_is_described_completely() -> None:
     whole = {
         "name": "a",
         "digest": "b",
-        "steps": [{"id": "c", "digest": "d", "type": "e", "hosts": [], "component": ""}],
+        "steps": [{"id": "c", "digest": "d", "type": "e", "hosts": [], "component": "", "stage": 1}],
     }
     assert opening.plan(whole).steps[0].id == "c"
     for name in whole:
@@ -296,9 +310,8 @@ def test_the_audit_log_is_told(here: Controller) -> None:
     here.open()
     here.done(*STEPS)
     here.close()
-    assert [(each.operation, each.about["state"]) for each in told] == [("recovery", "open")] * 2 + [
-        ("recovery", "close")
-    ]
+    states = ("open", "waiting", "open", "close")
+    assert [(each.operation, each.about["state"]) for each in told] == [("recovery", state) for state in states]
     here.open(recovery_id="new")
     here.leave("failed")
     assert isinstance(told[-1].ended, Exception)

@@ -96,16 +96,51 @@ def test_a_failure_may_be_accepted() -> None:
     assert (end["result"], end["accepted"]) == ("failed", True)
 
 
+RECOVERY = {"settled": {"a": "ok"}, "steps_seconds": {"a": 5.0}, "approved": [], "forecast_total": None}
+
+
+def table(*known: str, recovery: dict[str, t.Any] | None = None, ended: t.Any = (), **more: t.Any) -> list[list[str]]:
+    plan = {"steps": [{"id": each, "hosts": ["db1"]} for each in known]}
+    found = _stages.table(plan, {**RECOVERY, "forecast": {}, **(recovery or {})}, ended, **{"approvals": {}, **more})
+    return [line.split() for line in found]
+
+
 def test_the_table_says_what_each_step_came_to() -> None:
-    plan = {"steps": [{"id": "a", "hosts": ["db1"]}, {"id": "b", "hosts": ["db1"]}, {"id": "c", "hosts": ["db1"]}]}
     (end,) = ended(step("b", hosts=["db1"]), {"db1": said("b", ok=False, message="disk\x1b[2J full")})["ended"]
-    heading, *lines = _stages.table(plan, {"a": "ok"}, [end])
-    assert heading.split() == ["STEP", "RESULT", "TOOK", "HOSTS"]
-    assert lines[0].split() == ["a", "ok", "before", "-", "db1"]
-    assert lines[1].startswith("b")
-    assert "failed" in lines[1]
-    assert "\x1b" not in lines[1]
-    assert lines[2].split() == ["c", "-", "-", "db1"]
+    heading, *lines, whole = table("a", "b", "c", ended=[end])
+    assert heading == ["STEP", "RESULT", "FORECAST", "TOOK", "HOSTS"]
+    assert lines[0] == ["a", "ok", "before", "-", "5", "s", "db1"]
+    assert lines[1][:2] == ["b", "failed"]
+    assert "\x1b" not in " ".join(lines[1])
+    assert lines[2] == ["c", "-", "-", "-", "db1"]
+    assert whole == ["Forecast", "of", "the", "whole:", "-."]
+
+
+def test_the_table_shows_the_forecast() -> None:
+    recovery = {
+        "forecast": {"a": {"seconds": 30, "error": 4, "runs": 3}, "b": {"seconds": 60, "error": None, "runs": 0}},
+        "forecast_total": {"seconds": 90, "error": None, "runs": 0},
+    }
+    _heading, a, b, whole = table("a", "b", recovery=recovery)
+    assert " ".join(a) == "a ok before 30 s ± 4 s 5 s db1"
+    assert " ".join(b) == "b - 1 min (guess) - db1"
+    assert " ".join(whole) == "Forecast of the whole: 1 min 30 s (guess)."
+
+
+def test_check_mode_tells_what_will_wait_for_an_approval() -> None:
+    waits = "waits for approval: Go?"
+    assert " ".join(table("b", approvals={"b": "Go?"}, check=True)[1]).endswith(waits)
+    for more in ({}, {"check": True, "recovery": {"approved": ["b"]}}):
+        assert waits not in " ".join(table("b", approvals={"b": "Go?"}, **more)[1])
+
+
+def test_what_was_moved_is_recorded() -> None:
+    results = {host: said("a") for host in ("db1", "db2")}
+    assert ended(step("a"), results)["ended"][0]["facts"] == {}
+    for host, pairs in (("db1", [(100, 1.5), (50, 1)]), ("db2", [(10, 0.25)])):
+        results[host]["recover_results"]["a"]["moved"] = [{"bytes": size, "seconds": took} for size, took in pairs]
+    found = ended(step("a"), results)
+    assert found["events"][0]["facts"] == {"bytes": 160, "data_milliseconds": 2500}
 
 
 def test_a_step_that_ended_well_may_tell_something() -> None:

@@ -16,7 +16,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.redaction import redacted
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.verbs import EVENTS
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import body as notice_body
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import notification
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import (
+    contacts,
+    notification,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications import text as notice_text
 from notice_fixtures import BACKUP
 
@@ -90,10 +93,47 @@ def test_a_pin_or_a_hold_is_no_deletion(log):
     assert body(notice)["type"] == "mark_event"
 
 
-@pytest.mark.parametrize(("state", "event"), [("open", "recovery_started"), ("close", "recovery_finished")])
-def test_a_recovery_is_told_when_it_begins_and_when_it_ends(log, state, event):
-    notice = notification.from_entry(log.add("recovery", facts={"state": state, "changed": True}))
-    assert (notice.event, notice.severity) == (event, "warning")
+@pytest.mark.parametrize(
+    ("state", "result", "mode", "event", "severity"),
+    [
+        ("open", "ok", "recover", "recovery_started", "warning"),
+        ("waiting", "ok", "recover", "recovery_waiting", "critical"),
+        ("leave", "failed", "recover", "recovery_failed", "critical"),
+        ("close", "failed", "recover", "recovery_failed", "critical"),
+        ("close", "ok", "recover", "recovery_finished", "warning"),
+        ("waiting", "ok", "drill", "recovery_waiting", "critical"),
+        ("leave", "failed", "drill", "drill_failed", "critical"),
+        ("close", "ok", "drill", "drill_finished", "info"),
+    ],
+)
+def test_a_recovery_is_told_when_it_begins_waits_and_ends(log, state, result, mode, event, severity):
+    notice = notification.from_entry(log.add("recovery", result, facts={"state": state, "mode": mode, "changed": True}))
+    assert (notice.event, notice.severity) == (event, severity)
+
+
+def test_that_a_drill_begins_is_no_news(log):
+    assert notification.from_entry(log.add("recovery", facts={"state": "open", "mode": "drill"})) is None
+
+
+def test_a_test_that_missed_a_canary_says_nothing_of_the_backup(log):
+    notice = notification.from_entry(log.add("validation", "failed", facts={"error": "CanaryMissed"}))
+    assert (notice.event, notice.severity, notice.failure, notice.went_wrong) == (
+        "restore_test_unreliable", "critical", True, True,
+    )  # fmt: skip
+    assert "The backup was not judged" in notice.remedy
+    assert body(notice)["type"] == "restore_test_failure"
+
+
+def test_what_is_urgent_says_whom_to_call(log):
+    people = contacts.parse([{"name": "Bob", "level": 2}, {"name": "Al\x1bice", "within": "15m"}])
+    urgent = notification.escalated(notification.from_entry(log.failure()), people)
+    lines = ["Call Al\\x1bice", "If nobody answers within 15 min: Bob"]
+    assert notice_text.text(urgent).endswith("\n\n" + "\n".join(lines))
+    assert all(line in notice_text.markdown(urgent) for line in lines)
+    assert body(urgent)["escalation"][1] == lines[1]
+    calm = notification.escalated(notification.from_entry(log.backup()), people)
+    assert not calm.escalation
+    assert "escalation" not in body(calm)
 
 
 def test_what_changed_nothing_is_no_news_except_a_test(log):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.lifeboat.recovery.plugins.module_utils._argspec import requested_by, state_dir
+from ansible_collections.lifeboat.recovery.plugins.module_utils._argspec import contacts, requested_by, state_dir
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.channels import Channel
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.notifications.pending import Alarm
@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.recovery.plugins.modules import notify
 
 
 def ask(**given):
-    spec = notify.SPEC.merge(options(), requested_by(), state_dir())
+    spec = notify.SPEC.merge(options(), requested_by(), state_dir(), contacts())
     checked = ArgumentSpecValidator(spec.options).validate(given)
     assert checked.error_messages == []
     return notify.request(Given(checked.validated_parameters, {}))

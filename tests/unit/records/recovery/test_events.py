@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keys, seals
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import events
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import events, saying
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery.events import (
     Approve,
     Begin,
     Close,
     End,
     Event,
+    Expected,
     Leave,
     Open,
     Plan,
@@ -37,7 +38,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
 AT = datetime.datetime(2026, 11, 30, 1, 2, 3, 456000, tzinfo=datetime.UTC)
 RUN = Run("0123456789abcdef", "alice", "admin1", "m", "b", "pid:[1]", 7, "123")
 POINT = Point("backup-20261130T000000Z-0123456789abcdef", AT, AT, True, 10, 100)
-PLAN = Plan("data_loss", "d", (PlannedStep("restore", "1", "restore", ("db1", "db2"), "main/shop"),))
+PLAN = Plan("data_loss", "d", (PlannedStep("restore", "1", "restore", ("db1", "db2"), "main/shop", 1),))
 WHATS = [
     Open(
         PLAN,
@@ -45,7 +46,7 @@ WHATS = [
         "db1 is dead",
         {"db1": "spare1"},
         {"main/shop": POINT},
-        {"restore": 60},
+        {"restore": Expected(60, None, 1)},
         AT,
         ("shop@db1",),
         False,
@@ -125,7 +126,7 @@ def altered(path: tuple[t.Any, ...], value: object) -> bytes:
         (("what", "points", "main/shop", "more"), 1),
         (("what", "plan", "steps"), {}),
         (("what", "plan", "steps", 0, "hosts"), "db1"),
-        (("what", "forecast"), {"restore": "60"}),
+        (("what", "forecast"), {"restore": 60}),
     ],
 )
 def test_what_is_not_exactly_an_event_is_refused(path: tuple[t.Any, ...], value: object) -> None:
@@ -161,14 +162,14 @@ def test_a_chain_is_whole_and_in_its_order() -> None:
 
 
 def test_a_message_is_one_line_that_no_terminal_obeys_and_tells_what_was_cut() -> None:
-    assert events.message("two\nlines\x1b[31m") == "two lines\\x1b[31m"
-    long = events.message("a" * 2000 + "rest")
+    assert saying.message("two\nlines\x1b[31m") == "two lines\\x1b[31m"
+    long = saying.message("a" * 2000 + "rest")
     assert long == "a" * 2000 + "… sha256:" + hashlib.sha256(b"rest").hexdigest()
-    assert events.message("a" * 2000) == "a" * 2000
+    assert saying.message("a" * 2000) == "a" * 2000
 
 
 def test_the_messages_of_a_thousand_hosts_fit_into_one_event() -> None:
     said = {f"db{number}": "é" * 5000 for number in range(1000)}
-    ended = event(End("restore", 1, "failed", False, "", events.messages(said), False, {}))
+    ended = event(End("restore", 1, "failed", False, "", saying.messages(said), False, {}))
     assert events.parse(ended.payload()) == ended
-    assert events.messages({"db1": "x"}) == {"db1": "x"}
+    assert saying.messages({"db1": "x"}) == {"db1": "x"}

@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
     Close,
     End,
     Event,
+    Expected,
     Leave,
     Open,
     Plan,
@@ -37,7 +38,7 @@ def run(number: int) -> Run:
 
 
 def plan(*steps: str, digest: str = "1") -> Plan:
-    return Plan("data_loss", digest, tuple(PlannedStep(each, digest, "restore", ("db1",), "") for each in steps))
+    return Plan("data_loss", digest, tuple(PlannedStep(each, digest, "restore", ("db1",), "", 1) for each in steps))
 
 
 def opened(*steps: str, digest: str = "1", **values: t.Any) -> Open:
@@ -121,8 +122,9 @@ def test_points_are_those_of_the_last_choice() -> None:
 
 
 def test_the_forecast_is_that_of_the_beginning_with_what_was_planned_later() -> None:
-    state = folded(opened(forecast={"a": 5}), opened(forecast={"a": 9, "b": 3}, resumed=True))
-    assert state.forecast == {"a": 5, "b": 3}
+    first, again, other = (Expected(seconds, None, 1) for seconds in (5, 9, 3))
+    state = folded(opened(forecast={"a": first}), opened(forecast={"a": again, "b": other}, resumed=True))
+    assert state.forecast == {"a": first, "b": other}
 
 
 def test_a_plan_that_changed_tells_the_steps_that_are_still_to_be_done() -> None:

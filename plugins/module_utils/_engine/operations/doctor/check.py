@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from ...ground.errors import RecoveryError
     from ...ground.model import World
     from ...records.audit.log import Entry
+    from ...records.recovery.objectives import Objective
     from ...records.repository.catalogue import Backup, Repository, RepositorySettings
 
 Result = t.Literal["ok", "warning", "failed"]
@@ -101,6 +102,7 @@ class ExamineRequest:
     scratch_dir: str | None = None
     limits: Limits = Limits()
     thresholds: Thresholds = DEFAULTS
+    objectives: tuple[Objective, ...] = ()
     only: tuple[str, ...] = ()
     fail_on: str = "failed"
 

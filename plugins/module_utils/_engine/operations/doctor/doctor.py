@@ -19,7 +19,7 @@ from ...ground.errors import RecoveryError, Unhealthy, UsageError
 from ...ground.model import Outcome
 from ...ground.units import human_count, parse_duration
 from ...records.repository import catalogue
-from . import database, history, host, keys, kit, schedule, store
+from . import database, history, host, keys, kit, recovery, schedule, store
 from .check import ORDER, Case, Check, ExamineRequest, Limits, failed, ok, refused, worst
 
 if t.TYPE_CHECKING:
@@ -178,6 +178,7 @@ _DATABASE = frozenset({"connection", "databases", "leftovers", "programs", "righ
 _STORE = frozenset({"catalogue", "clock", "store"})
 _KEYS = frozenset({"recipients", "signer", "trust"})
 _AGES = frozenset({"anomalies", "backup_age", "restore_tested_age"})
+_RECOVERY = frozenset({"drill", "recovery_time"})
 _RUNS = frozenset({"audit_log", "last_runs", "success_rate"})
 _ROOM = frozenset({"scratch_space", "store_space"})
 
@@ -185,10 +186,11 @@ _ROOM = frozenset({"scratch_space", "store_space"})
 _AREAS: Sequence[_Area] = (
     _Area("state", host.examine, _HOST),
     _Area("connection", database.examine, _DATABASE | _KEYS | _AGES | {"last_runs"}),
-    _Area("store", store.examine, _STORE | _KEYS | _AGES | _ROOM),
+    _Area("store", store.examine, _STORE | _KEYS | _AGES | _ROOM | _RECOVERY),
     _Area("trust", keys.examine, _KEYS),
     _Area("kit", kit.examine, frozenset({"kit"})),
     _Area("last_runs", history.examine, _AGES | _RUNS),
+    _Area("recovery_time", recovery.examine, _RECOVERY),
     _Area("schedule", schedule.examine, frozenset({"schedule"})),
     _Area("store_space", host.room, _ROOM),
 )

@@ -13,6 +13,7 @@ from ...drivers.stores import factory
 from ...ground import host_state
 from ...ground.errors import UsageError
 from ...records.anomalies import thresholds
+from ...records.recovery import objectives
 from ...records.repository.catalogue import RepositorySettings
 from ...records.repository.trusted_keys import KeySettings
 from . import doctor
@@ -61,6 +62,7 @@ def request_of(
         scratch_dir=settings.value("scratch_dir"),
         limits=doctor.limits(settings.value("doctor_limits"), "lifeboat_doctor_limits"),
         thresholds=thresholds.parse(settings.value("anomalies"), "lifeboat_anomalies"),
+        objectives=objectives.parse(settings.value("objectives", {})),
         only=only or _many(settings.value("doctor_checks", [])),
         fail_on="never",
     )

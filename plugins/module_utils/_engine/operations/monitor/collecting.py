@@ -20,6 +20,7 @@ from ...drivers.stores.s3.bucket import CODES
 from ...ground.errors import AccessDenied, MissingLibrary, NotFound, RecoveryError, StoreError, UsageError
 from ...records.anomalies import assessment, judging
 from ...records.anomalies.backup_figures import Statistics
+from ...records.recovery import outcome
 from ...records.repository import catalogue, newer, protection, reread
 from ...records.repository import names as repository
 from ...records.repository.inventory import Inventories
@@ -33,11 +34,13 @@ from .protection_status import ProtectionStatus, StoreUse
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ...drivers.components.postgres.connection import Login
     from ...ground.model import World
     from ...records.audit.log import Entry
+    from ...records.recovery.events import Mode
+    from ...records.recovery.objectives import Objective
     from ...records.repository.inventory import Inventory
     from ...records.repository.protection import KnownBackup
     from ...records.retention.policy import Policy
@@ -59,8 +62,8 @@ class Sources:
     What to look at. This host speaks about `cluster`, or about all of the application.
 
     `exclude` are patterns of cluster/database that nobody cares about any more. `capacity` of the store is in bytes; a
-    store in a directory knows its own. `policy` is that of retention. Without a `server` the answer counts that one
-    last gave to this host.
+    store in a directory knows its own. `policy` is that of retention, `objectives` those of recoveries. Without a
+    `server` the answer counts that one last gave to this host.
     """
 
     repository: catalogue.RepositorySettings
@@ -71,6 +74,7 @@ class Sources:
     thresholds: judging.Thresholds = judging.DEFAULTS
     policy: Policy | None = None
     server: Server | None = None
+    objectives: tuple[Objective, ...] = ()
 
 
 def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]]:
@@ -95,6 +99,8 @@ def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]
         unreadable=found.unreadable,
         remembered=found.remembered,
         inventories=inventories,
+        recoveries=found.recoveries,
+        objectives=sources.objectives,
     )
     return status, warnings + unasked + problem
 
@@ -137,6 +143,7 @@ class _Found:
     problems: tuple[catalogue.IntegrityProblem, ...] = ()
     unreadable: str = ""
     remembered: bool = False
+    recoveries: Mapping[Mode, outcome.Outcome | None] | None = None
 
 
 def _found(sources: Sources, world: World, entries: Sequence[Entry]) -> tuple[_Found, list[str]]:
@@ -169,7 +176,8 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
         for one, backup in zip(known, backups, strict=True)
     ]
     dated = _dated(shown, opened, sources.policy, world.now())
-    return _Found(dated, _use(sources, opened), tuple(opened.problems))
+    recoveries = outcome.both(opened.trusted_keys, opened.store, opened.application)
+    return _Found(dated, _use(sources, opened), tuple(opened.problems), recoveries=recoveries)
 
 
 def _dated(

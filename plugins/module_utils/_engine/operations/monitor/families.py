@@ -16,9 +16,11 @@ import typing as t
 
 from ...ground.exposition import Family, Sample
 from ...ground.verbs import RESULTS
+from . import recoveries
+from .gauges import Gauge, gauge, gauges
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from ...records.repository.inventory import Inventory
@@ -49,20 +51,26 @@ SUSPICIONS = (
 )
 """Kinds, here and above, that are shown also when there are none: a graph then has no gaps."""
 
-Gauge = tuple[str, str, "Callable[[t.Any], float | None]"]
-
 
 def families(status: ProtectionStatus) -> list[Family]:
     """Return all metrics of what this host speaks about."""
     own = [subject for subject in status.subjects if subject.component in status.own]
-    return [*_writer(status), *_backups(status, own), *_runs(status), *_schedule(status), *_store(status)]
+    of_backups = [*_backups(status, own), *recoveries.points(status, own)]
+    return [
+        *_writer(status),
+        *of_backups,
+        *_runs(status),
+        *_schedule(status),
+        *_store(status),
+        *recoveries.families(status),
+    ]
 
 
 def _writer(status: ProtectionStatus) -> Iterable[Family]:
     labels = {"application": status.application}
     asked = [(labels | {"cluster": each.cluster}, (status, each)) for each in status.inventories]
-    yield from _gauges(_OF_HOST, [(labels, status)])
-    yield from _gauges(_OF_SERVER, asked)
+    yield from gauges(_OF_HOST, [(labels, status)])
+    yield from gauges(_OF_SERVER, asked)
 
 
 def _without_backup(status: ProtectionStatus, inventory: Inventory) -> int:
@@ -74,10 +82,10 @@ def _without_backup(status: ProtectionStatus, inventory: Inventory) -> int:
 
 def _backups(status: ProtectionStatus, subjects: list[Protection]) -> Iterable[Family]:
     where = [(_place(status, subject.cluster, subject.database), subject) for subject in subjects]
-    yield from _gauges(_OF_SUBJECT, where)
+    yield from gauges(_OF_SUBJECT, where)
     newest = [(labels, subject.newest) for labels, subject in where if subject.newest]
-    yield from _gauges(_OF_NEWEST, newest)
-    yield _gauge(
+    yield from gauges(_OF_NEWEST, newest)
+    yield gauge(
         "lifeboat_backup_newest_suspicions",
         "What is unusual about the newest full backup, by kind.",
         (
@@ -97,41 +105,31 @@ def _runs(status: ProtectionStatus) -> Iterable[Family]:
             for result in RESULTS
         ]
         yield Family(name, kind, text, tuple(samples))
-    yield from _gauges(_OF_RUN, where)
+    yield from gauges(_OF_RUN, where)
 
 
 def _schedule(status: ProtectionStatus) -> Iterable[Family]:
     labels = {"application": status.application}
     jobs = [({**labels, "job_name": job.name, "operation": job.operation}, job) for job in status.jobs]
-    yield from _gauges(_OF_JOB, jobs)
+    yield from gauges(_OF_JOB, jobs)
 
 
 def _store(status: ProtectionStatus) -> Iterable[Family]:
     labels = {"application": status.application}
     if not status.remembered:
         counts = _counted((problem.kind for problem in status.problems), PROBLEMS)
-        yield _gauge(
+        yield gauge(
             "lifeboat_store_problems",
             "Problems in the store.",
             (({**labels, "kind": kind}, count) for kind, count in counts),
         )
     if status.store:
-        yield from _gauges(_OF_STORE, [(labels, status.store)])
+        yield from gauges(_OF_STORE, [(labels, status.store)])
 
 
 def _counted(kinds: Iterable[str], known: Iterable[str]) -> list[tuple[str, int]]:
     """Return how many there are of each kind, also of those that are known and not there."""
     return sorted({**dict.fromkeys(known, 0), **collections.Counter(kinds)}.items())
-
-
-def _gauges(table: Iterable[Gauge], found: Sequence[tuple[dict[str, str], t.Any]]) -> Iterable[Family]:
-    """Yield a family for each row of a table, with a sample of each thing that was found."""
-    for name, text, value in table:
-        yield _gauge(name, text, ((labels, value(thing)) for labels, thing in found))
-
-
-def _gauge(name: str, text: str, values: Iterable[tuple[dict[str, str], float | None]]) -> Family:
-    return Family(name, "gauge", text, tuple(Sample(value, labels) for labels, value in values if value is not None))
 
 
 def _place(status: ProtectionStatus, cluster: str, database: str) -> dict[str, str]:

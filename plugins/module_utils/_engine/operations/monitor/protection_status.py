@@ -20,9 +20,12 @@ from ...records.repository.protection import Protection
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ...records.audit.log import Entry
+    from ...records.recovery.events import Mode
+    from ...records.recovery.objectives import Objective
+    from ...records.recovery.outcome import Outcome as Recovered
     from ...records.repository.catalogue import IntegrityProblem
     from ...records.repository.inventory import Inventory
     from ...records.repository.protection import KnownBackup, Runs
@@ -65,6 +68,9 @@ class ProtectionStatus:
     problems: tuple[IntegrityProblem, ...] = ()
     unreadable: str = ""
     remembered: bool = False
+    recoveries: Mapping[Mode, Recovered | None] | None = None
+    """What came of the last recovery and the last drill; None where that is not known."""
+    objectives: tuple[Objective, ...] = ()
     inventories: tuple[Inventory, ...] = ()
     """What the servers said that they have, one for each cluster that was asked."""
 

@@ -205,7 +205,8 @@ class _Work:
                 if step.notice and not world.dry_run:
                     if world.now() > until:
                         raise Undelivered("The receiver is slow: the remaining messages are sent by the next run.")
-                    deliver(channel, address, step.notice, self._request.patience, world)
+                    urgent = notification.escalated(step.notice, self._request.contacts)
+                    deliver(channel, address, urgent, self._request.patience, world)
                 if step.notice:
                     self._report(channel, address.shown, step.notice)
                 step.note(told)
@@ -222,7 +223,7 @@ class _Work:
         entry = {"channel": channel.name, "target": target, "event": notice.event}
         entry["subject"] = notice_text.subject(notice)
         if self._world.dry_run:
-            entry["message"] = notice_text.text(notice)
+            entry["message"] = notice_text.text(notification.escalated(notice, self._request.contacts))
         self.sent.append(entry)
 
     def _note(self, memory: Memory | None) -> None:

@@ -11,17 +11,20 @@ import typing as t
 
 from ...ground.errors import RecoveryError, UsageError, require_one_of
 from ...ground.model import Done, Outcome
+from ...records.recovery import announcing, outcome
 from ...records.recovery.events import DRILL, Close, Leave, Open, Repin
 from ..mark import marking
-from . import points
+from . import ledger, points
 from .reaching import Reached, keep, reach
 from .stepping import find
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...ground.model import World
     from ...records.recovery.journal import RecoveryJournal
+    from ...records.recovery.objectives import Objective
+    from ...records.recovery.state import State
     from ...records.repository.catalogue import RepositorySettings
 
 LEFT = ("failed", "waiting", "incomplete")
@@ -30,13 +33,14 @@ CLOSED = ("ok", "failed")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EndRequest:
-    """How a run ended, and in a sentence why."""
+    """How a run ended, in a sentence why, and what the recovery was to achieve."""
 
     repository: RepositorySettings
     recovery_id: str
     run: str
     result: str
     reason: str = ""
+    objectives: tuple[Objective, ...] = ()
 
 
 def leave(request: EndRequest, world: World) -> Outcome:
@@ -61,22 +65,37 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
         _require_done(journal)
     journal.add(what, run, world.now())
     warnings = [*keep(journal), *(_marked(journal, reached, world) if isinstance(what, Close) else ())]
-    warnings += let_go(journal, reached, world) if isinstance(what, Close) else ()
+    if isinstance(what, Close):
+        warnings += let_go(journal, reached, world)
+        warnings += publish(journal, reached, request.objectives, world)
     state = journal.state
-    how = {
+    told = f"{state.title} {_how(state, request.result)}" + (f": {request.reason}" if request.reason else ".")
+    known, status_page = state.facts(), announcing.status_page(state)
+    facts = {"recovery": known, "summary": told, "status_page": status_page}
+    done = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
+    reason = DRILL if known["mode"] == DRILL else request.reason
+    if request.result == "failed":
+        about = {"recovery_id": state.recovery_id, "mode": known["mode"], "plan": known["plan"]}
+        failure = RecoveryError(told, status_page=status_page, **about)
+        world.record(Done("recovery", failure, {"state": journal.events[-1].kind, "reason": reason}))
+    elif request.result != "incomplete":
+        kind = "waiting" if state.left else journal.events[-1].kind
+        world.record(Done("recovery", done, {"state": kind, "reason": reason}))
+    return done
+
+
+def _how(state: State, result: str) -> str:
+    """Return how a recovery ended, or a run of it, without what hosts said: others are told of it."""
+    if result == "failed" and not state.closed:
+        undone = [*state.failed, *state.interrupted]
+        return f"stopped in step {' and '.join(undone)}" if undone else "stopped"
+    text = next((wait.text for wait in reversed(state.waits) if wait.step == state.waiting), "")
+    return {
         "ok": "is finished",
         "failed": "failed",
-        "waiting": f"waits before step {state.waiting}",
+        "waiting": f"waits before step {state.waiting}" + (f" ({text})" if text else ""),
         "incomplete": "is incomplete",
-    }[request.result]
-    told = f"{state.title} {how}" + (f": {request.reason}" if request.reason else ".")
-    facts = {"recovery": state.facts(), "summary": told}
-    outcome = Outcome(changed=True, facts=facts, warnings=tuple(warnings))
-    if request.result in CLOSED:
-        result = outcome if request.result == "ok" else RecoveryError(told, recovery_id=state.recovery_id)
-        reason = DRILL if state.opened.mode == DRILL else request.reason
-        world.record(Done("recovery", result, {"state": journal.events[-1].kind, "reason": reason}))
-    return outcome
+    }[result]
 
 
 def let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator[str]:
@@ -87,6 +106,18 @@ def let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator
         yield f"The recovery points of {journal.recovery_id} stay pinned, as the store cannot be reached."
     elif reached.opened and not world.dry_run:
         yield from points.release(reached.opened, journal.recovery_id, pinned, world)
+
+
+def publish(journal: RecoveryJournal, reached: Reached, wanted: Sequence[Objective], world: World) -> Iterator[str]:
+    """Put what came of a recovery that is over into the store, for metrics. Yield what stands in the way."""
+    if reached.opened is None or world.dry_run:
+        return
+    state = journal.state
+    known = [*ledger.earlier(reached.place, but=journal.recovery_id), state]
+    try:
+        outcome.store(reached.place.keys, reached.opened.store, outcome.of(state, wanted, known))
+    except RecoveryError as exc:
+        yield f"Metrics will not show {journal.recovery_id}: {exc.cause}"
 
 
 def _marked(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator[str]:

@@ -36,11 +36,13 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border: 1px solid #ccd5dd; padding: .3rem .5rem; text-align: left; vertical-align: top; }
-th { background: #eef2f5; } td { overflow-wrap: anywhere; min-width: 4rem; }
+th { background: #eef2f5; } td { overflow-wrap: anywhere; min-width: 5.8rem; }
 svg { width: 100%; min-width: 40rem; font-size: 13px; } text { fill: currentColor; } rect { fill: #8494a2; }
+.expected { fill: #d5dde4; }
 .ok { fill: #2f855a; } .failed { fill: #c53030; } .unfinished { fill: #b7791f; }
 @media (prefers-color-scheme: dark) {
   body { background: #12181e; color: #dde5ec; } th { background: #1d2730; } th, td { border-color: #3a4855; }
+  .expected { fill: #33424f; }
 }
 @media print { body { margin: 0; max-width: none; font-size: 10px; } }"""
 
@@ -138,20 +140,26 @@ def _table(section: Section) -> Iterator[str]:
 
 
 def _timeline(bars: Sequence[Bar]) -> Iterator[str]:
-    """Yield the attempts at steps as bars, from the incident to the last event."""
-    longest = max((one.start + one.seconds for one in bars), default=0.0) or 1.0
+    """Yield the attempts at steps as bars, each before a bar of what was expected, from the incident on."""
+    longest = max((one.start + max(one.seconds, one.expected) for one in bars), default=0.0) or 1.0
     if bars:
         height = len(bars) * _HEIGHT
-        yield from ("<h2>Timeline</h2>", "<p>From the incident, or the first event if that was earlier.</p>")
+        yield from (
+            "<h2>Timeline</h2>",
+            "<p>From the incident, or the first event if that was earlier. Behind each bar is the forecast.</p>",
+        )
         yield f'<div class="scroll"><svg viewBox="0 0 1000 {height}" role="img" aria-label="Timeline of the steps">'
         for place, one in enumerate(bars):
             left = _LABELS + round(one.start / longest * _BARS)
-            width = max(round(one.seconds / longest * _BARS), 2)
+            width, behind = (max(round(each / longest * _BARS), 2) for each in (one.seconds, one.expected))
             top = place * _HEIGHT
             took = "did not end" if one.result == "unfinished" else units.human_duration(one.seconds)
             yield f'<text x="0" y="{top + 15}">{_safe(shortened(one.label, 20))}: {took}</text>'
-            told = f"<title>{_safe(one.label)}: {_safe(one.result)}, {took}</title>"
-            shape = f'x="{left}" y="{top + 3}" width="{width}" height="{_HEIGHT - 6}"'
+            wanted = f", forecast {units.human_duration(one.expected)}" if one.expected else ""
+            told = f"<title>{_safe(one.label)}: {_safe(one.result)}, {took}{wanted}</title>"
+            if one.expected:
+                yield f'<rect class="expected" x="{left}" y="{top + 1}" width="{behind}" height="{_HEIGHT - 2}"/>'
+            shape = f'x="{left}" y="{top + 5}" width="{width}" height="{_HEIGHT - 10}"'
             yield f'<rect class="{_safe(one.result)}" {shape}>{told}</rect>'
         yield "</svg></div>"
 

@@ -22,13 +22,13 @@ from ...ground.errors import StoreError, Tampered, UsageError, require_one_of
 from ...ground.host_state import RECOVERIES_LOCK
 from ...ground.model import Done, Outcome
 from ...records.anomalies.thresholds import DEFAULTS, Thresholds
-from ...records.recovery import forms
+from ...records.recovery import announcing, expecting, forecast, forms
 from ...records.recovery.events import DRILL, Approve, Close, Mode, Open, Plan, Repin, Run
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from ...records.retention import store_lock
-from . import points, resuming, which
-from .closing import let_go
+from . import ledger, points, resuming, which
+from .closing import let_go, publish
 from .reaching import Reached, keep, reach
 
 if t.TYPE_CHECKING:
@@ -36,6 +36,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ...ground.model import World
+    from ...records.recovery.events import Expected, Point
     from ...records.recovery.state import State
     from ...records.repository.catalogue import RepositorySettings
 
@@ -52,9 +53,9 @@ class OpenRequest:
     """
     What a run begins with. `pid` is the process that runs the plan, `user` whoever asked for it.
 
-    `recovery_id` is empty, an id, or `new`. `points` name backups by component, `*` for all of them. What is None or
-    empty is taken from the recovery that is resumed. With `takeover` it is taken from a run that may live; with
-    `journal` local the store may miss it.
+    `recovery_id` is empty, an id, or `new`. `points` name backups by component, `*` for all, `clusters` those of hosts
+    that are not called as their cluster is. What is None or empty is taken from the recovery that is resumed.
+    With `takeover` it is taken from a run that may live; with `journal` local the store may miss it.
     """
 
     repository: RepositorySettings
@@ -66,7 +67,7 @@ class OpenRequest:
     reason: str = ""
     replace: Mapping[str, str] = dataclasses.field(default_factory=dict)
     points: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    forecast: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    clusters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     infected_since: datetime.datetime | None = None
     incident_at: datetime.datetime | None = None
     approve: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ def plan(value: Mapping[str, t.Any]) -> Plan:
     except Tampered as exc:
         raise UsageError(
             "plan is not a plan as lookup recovery_plan describes it.",
-            "Give name, digest, and of each step id, digest, type, hosts and component.",
+            "Give name, digest, and of each step id, digest, type, hosts, component and stage.",
             field="plan",
         ) from exc
 
@@ -104,7 +105,11 @@ def open_recovery(request: OpenRequest, world: World) -> Outcome:
         )
         found = which.find(reached.place, asked)
         # The store may have missed how a recovery ended, and then its pins are still there.
-        missed = [told for each in found.over for told in (*keep(each), *let_go(each, reached, world))]
+        missed = [
+            told
+            for each in found.over
+            for told in (*keep(each), *let_go(each, reached, world), *publish(each, reached, (), world))
+        ]
         warnings = [*found.warnings, *missed]
         if found.interrupted:
             warnings += _abandoned(found.interrupted, run, reached, world)
@@ -141,7 +146,7 @@ class _Opening:
                 reason=request.reason or (before.opened.reason if before else ""),
                 replace=resuming.replaced(before.opened.replace if before else {}, request.replace),
                 points=before.points if before else chosen,
-                forecast=dict(request.forecast),
+                forecast=self._forecast(before.points if before else chosen),
                 incident_at=request.incident_at or (before.opened.incident_at if before else self._now),
                 confirmed=tuple(sorted({*request.confirmed, *(before.opened.confirmed if before else ())})),
                 resumed=before is not None,
@@ -158,6 +163,15 @@ class _Opening:
         reason = DRILL if request.mode == DRILL else request.reason
         self._world.record(Done("recovery", outcome, {"state": "open", "reason": reason}))
         return outcome
+
+    def _forecast(self, chosen: Mapping[str, Point]) -> dict[str, Expected]:
+        """Return how long each step will take; what was forecast when the recovery began stays."""
+        plan, mode, known = self._request.plan, self._request.mode, self._before.forecast if self._before else {}
+        if all(step.id in known for step in plan.steps):
+            return dict(known)
+        sizes = forecast.sizes(plan, chosen, self._request.clusters)
+        earlier = ledger.earlier(self._reached.place, but=self._journal.recovery_id)
+        return {**forecast.expect(plan, sizes, mode, earlier, but=known), **known}
 
     def _add(self, what: t.Any) -> None:
         self._journal.add(what, self._run, self._now)
@@ -253,6 +267,7 @@ def _abandoned(kept: RecoveryJournal, run: Run, reached: Reached, world: World) 
         kept.add(Close("failed"), run, world.now())
         yield from keep(kept)
         yield from let_go(kept, reached, world)
+        yield from publish(kept, reached, (), world)
 
 
 def _down(reached: Reached) -> StoreError:
@@ -266,13 +281,14 @@ def _down(reached: Reached) -> StoreError:
 def _outcome(kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, before: State | None = None) -> Outcome:
     state = kept.state
     how = "is finished" if state.closed else "goes on" if before else "begins"
-    told = f"{state.title} {how}."
+    left = expecting.total(state.plan, state.forecast, but=state.settled)
+    told = f"{state.title} {how}." + ("" if state.closed else f" Forecast: {expecting.said(left)}.")
     lost = (
         [f"{kept.overtaken} events of this host count for nothing: another run was faster."] if kept.overtaken else []
     )
     return Outcome(
         changed=changed,
-        facts={"recovery": state.facts(), "summary": told},
+        facts={"recovery": state.facts(), "summary": told, "status_page": announcing.status_page(state)},
         before=_described(before) if before and changed else "",
         after=_described(state) if changed else "",
         warnings=(*warnings, *lost),

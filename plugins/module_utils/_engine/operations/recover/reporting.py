@@ -14,6 +14,7 @@ import typing as t
 from ...ground import disk
 from ...ground.errors import NotFound, Tampered, UsageError
 from ...ground.model import Outcome
+from ...records.recovery.checklist import DEFAULT
 from ...records.recovery.journal import RecoveryJournal
 from ...records.recovery.report import Report
 from .formats import FORMATS
@@ -24,9 +25,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...ground.model import World
+    from ...records.notifications.contacts import Contact
+    from ...records.recovery.checklist import Item
     from ...records.recovery.events import Mode
     from ...records.recovery.objectives import Objective
-    from ...records.recovery.report import Contact
     from ...records.repository.catalogue import RepositorySettings
     from .reaching import Reached
 
@@ -44,6 +46,7 @@ class ReportRequest:
     formats: Sequence[str] = tuple(FORMATS)
     objectives: Sequence[Objective] = ()
     contacts: Sequence[Contact] = ()
+    items: Sequence[Item] = DEFAULT
 
 
 def report(request: ReportRequest, world: World) -> Outcome:
@@ -56,7 +59,7 @@ def report(request: ReportRequest, world: World) -> Outcome:
     if not request.formats:
         raise UsageError("formats is empty.", f"Choose from {', '.join(FORMATS)}.", field="formats")
     journal, warnings = _found(request, reach(request.repository, world))
-    made = Report(journal.events, request.objectives, request.contacts)
+    made = Report(journal.events, request.objectives, request.contacts, request.items)
     before, after, paths = "", "", []
     changed = False
     for name in dict.fromkeys(request.formats):

@@ -12,8 +12,9 @@ import typing as t
 
 from ...ground.errors import NotFound, UsageError
 from ...ground.model import Outcome
-from ...records.recovery.events import DRILL, Begin, End, Fact, Mode, Result, TornDown, Waiting, message, messages
+from ...records.recovery.events import DRILL, Begin, End, Fact, Mode, Result, Told, TornDown, Waiting
 from ...records.recovery.journal import RecoveryJournal
+from ...records.recovery.saying import message, messages
 from ...records.repository import names as repository
 from .reaching import Reached, keep, reach
 
@@ -48,6 +49,7 @@ class StepRequest:
     changed: bool | None = None
     facts: Mapping[str, object] = dataclasses.field(default_factory=dict)
     text: str = ""
+    channels: tuple[str, ...] = ()
 
 
 def begin(request: StepRequest, world: World) -> Outcome:
@@ -82,17 +84,12 @@ def tear_down(request: StepRequest, world: World) -> Outcome:
 
     Raise UsageError where it is no drill.
     """
-    if world.dry_run:
-        return Outcome(changed=False)
-    journal = find(reach(request.repository, world), request.recovery_id)
-    run = journal.at_work(request.run)
-    if journal.state.opened.mode != DRILL:
-        raise UsageError(
-            f"{journal.recovery_id} is no drill: its hosts stay as they are.", "Name a drill.", field="recovery_id"
-        )
-    journal.add(TornDown(messages(request.hosts)), run, world.now())
-    warnings = keep(journal)
-    return Outcome(changed=True, facts={"recovery": journal.state.facts()}, warnings=warnings)
+    return _journalled(request, TornDown(messages(request.hosts)), world)
+
+
+def tell(request: StepRequest, world: World) -> Outcome:
+    """Journal that receivers of notifications were told of the recovery."""
+    return _journalled(request, Told(tuple(map(message, request.channels))), world)
 
 
 def read(request: StepRequest, world: World) -> Outcome:
@@ -121,17 +118,25 @@ def _journalled(request: StepRequest, what: What, world: World, *, required: boo
         return Outcome(changed=False)
     journal = find(reach(request.repository, world), request.recovery_id)
     run = journal.at_work(request.run)
-    if journal.state.plan.digest_of(request.step) is None:
+    if isinstance(what, TornDown) and journal.state.opened.mode != DRILL:
         raise UsageError(
-            f"step: plan {journal.state.plan.name} has no step {request.step!r}.", "Use the id of a step.", field="step"
+            f"{journal.recovery_id} is no drill: its hosts stay as they are.", "Name a drill.", field="recovery_id"
         )
-    if isinstance(what, Begin) and request.step in journal.state.settled:
-        raise UsageError(
-            f"step: {request.step} is done in {journal.recovery_id}.", "Leave it out of this run.", field="step"
-        )
+    if not isinstance(what, Told | TornDown):
+        _check_step(request.step, what, journal)
     journal.add(what, run, world.now())
     warnings = keep(journal, required=required)
     return Outcome(changed=True, facts={"recovery": journal.state.facts()}, warnings=warnings)
+
+
+def _check_step(step: str, what: What, journal: RecoveryJournal) -> None:
+    """Raise UsageError when the plan has no such step, or it must not begin."""
+    if journal.state.plan.digest_of(step) is None:
+        raise UsageError(
+            f"step: plan {journal.state.plan.name} has no step {step!r}.", "Use the id of a step.", field="step"
+        )
+    if isinstance(what, Begin) and step in journal.state.settled:
+        raise UsageError(f"step: {step} is done in {journal.recovery_id}.", "Leave it out of this run.", field="step")
 
 
 def _small(facts: Mapping[str, object]) -> dict[str, Fact]:

@@ -67,6 +67,7 @@ def _whole(notice: Notification) -> dict[str, t.Any]:
     if notice.failure:
         body["error"] = notice.message
     body |= {"remedy": notice.remedy} if notice.remedy else {}
+    body |= {"escalation": list(notice.escalation)} if notice.escalation else {}
     body |= {"backupId": notice.backup_id} if notice.backup_id else {}
     body |= _content(notice) if notice.event == "backup_created" or notice.tables else {}
     body |= {"reason": notice.reason} if notice.reason else {}

@@ -15,16 +15,18 @@ import fnmatch
 import hashlib
 import typing as t
 
-from ...ground import redaction, verbs
-from ...ground.errors import UsageError
+from ...ground import event_types, redaction, verbs
+from ...ground.errors import CanaryMissed, UsageError
 from ..audit import log as audit
 from ..repository import names as repository
 from ..repository import protection
+from .contacts import escalation
 
 if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Mapping, Sequence
 
+    from .contacts import Contact
 
 SEVERITIES = ("info", "warning", "critical")
 
@@ -36,7 +38,8 @@ class Notification:
     """
     Something to report. `parts` are those of a summary; `identity` is the hash of the audit log's entry, if any.
 
-    `redacted` is the message without the names that it marks, empty when it marks none.
+    `redacted` is the message without the names that it marks, empty when it marks none. `escalation` has a line for
+    each level of the people to call.
     """
 
     event: str
@@ -54,21 +57,22 @@ class Notification:
     tables: tuple[str, ...] = ()
     redacted: str = ""
     identity: str = ""
+    escalation: tuple[str, ...] = ()
     parts: tuple[Notification, ...] = ()
 
     @property
-    def kind(self) -> verbs.EventType:
+    def kind(self) -> event_types.EventType:
         return verbs.EVENTS[self.event]
 
     @property
     def failure(self) -> bool:
         """Whether something was tried and failed."""
-        return self.event.endswith("_failed")
+        return self.event.endswith(("_failed", "_unreliable"))
 
     @property
     def went_wrong(self) -> bool:
         """Whether something was asked for and not done."""
-        return self.event.endswith(("_failed", "_refused", "_stopped"))
+        return self.failure or self.event.endswith(("_refused", "_stopped"))
 
     @property
     def urgent(self) -> bool:
@@ -95,12 +99,20 @@ def from_entry(entry: audit.Entry) -> Notification | None:
         return None
     if entry.result == "ok" and entry.facts.get("changed") is False and verb.unchanged != "news":
         return None
-    if verbs.MARK_CHANGED in verb.others and entry.result == "ok" and entry.facts.get("kind") in repository.SET_MARKS:
-        event = verbs.MARK_CHANGED
-    if verbs.RECOVERY_STARTED in verb.others and entry.result == "ok" and entry.facts.get("state") == "open":
-        event = verbs.RECOVERY_STARTED
-    if verbs.UNPROVED in verb.others and entry.result == "ok":
-        event = event if protection.test_result(entry.operation, entry.result, entry.facts) else verbs.UNPROVED
+    if (
+        event_types.MARK_CHANGED in verb.others
+        and entry.result == "ok"
+        and entry.facts.get("kind") in repository.SET_MARKS
+    ):
+        event = event_types.MARK_CHANGED
+    if event_types.RECOVERY_STARTED in verb.others:
+        event = _of_recovery(entry, event)
+    if event_types.UNPROVED in verb.others and entry.result == "ok":
+        event = event if protection.test_result(entry.operation, entry.result, entry.facts) else event_types.UNPROVED
+    if event_types.UNRELIABLE in verb.others and entry.facts.get("error") == CanaryMissed.__name__:
+        event = event_types.UNRELIABLE
+    if event is None:
+        return None
     return Notification(
         event=event.name,
         at=entry.at,
@@ -119,11 +131,23 @@ def from_entry(entry: audit.Entry) -> Notification | None:
     )
 
 
+def _of_recovery(entry: audit.Entry, event: event_types.EventType) -> event_types.EventType | None:
+    """Return the event of a run of a plan, which ends one way or another; that a drill begins is no news."""
+    state, drill = entry.facts.get("state"), entry.facts.get("mode") == "drill"
+    if entry.result == "ok" and state == "open":
+        return None if drill else event_types.RECOVERY_STARTED
+    if entry.result == "ok" and state == "waiting":
+        return event_types.RECOVERY_WAITING
+    if drill:
+        return event_types.DRILL_FINISHED if entry.result == "ok" else event_types.DRILL_FAILED
+    return event
+
+
 def summarised(parts: Sequence[Notification]) -> Notification:
     """Return one notice for several, as severe as the worst and as old as the newest of them, without their tables."""
     urgent = [part for part in parts if part.urgent]
     return Notification(
-        event=verbs.SUMMARY.name,
+        event=event_types.SUMMARY.name,
         at=parts[-1].at,
         severity=max((part.severity for part in parts), key=SEVERITIES.index),
         application=_common(part.application for part in parts),
@@ -145,6 +169,11 @@ def check_patterns(patterns: Iterable[str], field: str) -> None:
             )
 
 
+def escalated(notice: Notification, contacts: Sequence[Contact]) -> Notification:
+    """Return a notice with the people to call, if somebody has to do something."""
+    return dataclasses.replace(notice, escalation=escalation(contacts)) if notice.urgent else notice
+
+
 def redact(notice: Notification) -> Notification:
     """Return a notice that names no tables."""
     parts = tuple(redact(part) for part in notice.parts)
@@ -154,7 +183,7 @@ def redact(notice: Notification) -> Notification:
 
 def wanted(notice: Notification, patterns: Iterable[str], minimum: str) -> bool:
     """Whether a channel that listens to `patterns` from the severity `minimum` on gets a notice."""
-    if notice.event == verbs.TEST.name:
+    if notice.event == event_types.TEST.name:
         return True
     severe = SEVERITIES.index(notice.severity) >= SEVERITIES.index(minimum)
     return severe and any(fnmatch.fnmatchcase(notice.event, "*" if each == EVERYTHING else each) for each in patterns)

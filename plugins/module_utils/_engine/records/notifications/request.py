@@ -17,6 +17,7 @@ from . import notification
 from .channels import FORMATS, Channel
 
 if t.TYPE_CHECKING:
+    from .contacts import Contact
     from .notification import Notification
     from .pending import Alarm
 
@@ -54,8 +55,9 @@ class NotifyRequest:
 
     A channel that was never sent anything begins `lookback` seconds ago. More than `summarise_above` events become
     one message for people; a machine gets each, up to a hundred. An alarm that lasts is sent again after
-    `remind_after` seconds. With `over`, only these of the alarms that are gone are over. With `unless_logged` the
-    notice says that something failed, and is left out where the audit log says it better.
+    `remind_after` seconds. Urgent notices say which of the `contacts` to call. With `over`, only these of the alarms
+    that are gone are over. With `unless_logged` the notice says that something failed, and is left out where the audit
+    log says it better.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -71,6 +73,7 @@ class NotifyRequest:
     summarise_above: int = 5
     remind_after: float = 72000.0
     ca_cert: str | None = None
+    contacts: tuple[Contact, ...] = ()
     state_dir: str | None = DIRECTORY
     host: str = ""
     user: str = ""

@@ -45,6 +45,8 @@ def text(notice: Notification) -> str:
         blocks.append("\n".join(listed))
     if notice.remedy:
         blocks.append(f"What to do next: {printable(notice.remedy)}")
+    if notice.escalation:
+        blocks.append("\n".join(map(printable, notice.escalation)))
     return "\n\n".join(blocks)
 
 
@@ -57,6 +59,8 @@ def markdown(notice: Notification) -> str:
         blocks.append("\n".join(listed))
     if notice.remedy:
         blocks.append(f"**What to do next:** {printable(notice.remedy)}")
+    if notice.escalation:
+        blocks.append("\n".join(f"- {_code(printable(line))}" for line in notice.escalation))
     return "\n\n".join(blocks)
 
 
@@ -76,6 +80,7 @@ def _facts(notice: Notification) -> Iterable[tuple[str, str]]:
         ("Took", human_duration(notice.seconds) if notice.seconds else ""),
         ("Reason", notice.reason),
         ("Ticket", str(notice.facts.get("ticket", ""))),
+        ("Status page", str(notice.facts.get("status_page", ""))),
         ("Emergency backup", str(notice.facts.get("emergency_backup_id", ""))),
         ("Host", notice.host),
         ("Time", f"{notice.at:%Y-%m-%d %H:%M:%S} UTC"),

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime  # noqa: TC003 - read at run time, by forms
-import hashlib
 import typing as t
 
 from ...drivers.crypto import seals, strict_json
 from ...ground.errors import Tampered
-from ...ground.printing import printable
 from . import forms
 
 if t.TYPE_CHECKING:
@@ -27,12 +25,6 @@ if t.TYPE_CHECKING:
 FORMAT = "lifeboat-recovery/1"
 KIND = "recovery"
 """What its records are called where they are signed, and the scope of those who may sign them."""
-
-MESSAGE = 2000
-"""Letters of a message that are kept, and"""
-
-MESSAGES = 200_000
-"""those of the messages of all hosts of a step."""
 
 Mode = t.Literal["recover", "drill"]
 DRILL: Mode = "drill"
@@ -65,13 +57,14 @@ class Run:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step of the plan. `digest` changes with all that decides what it does."""
+    """A step of the plan. `digest` changes with all that decides what it does; those of a `stage` run side by side."""
 
     id: str
     digest: str
     type: str
     hosts: tuple[str, ...]
     component: str
+    stage: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,10 +93,19 @@ class Point:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Expected:
+    """How long something will take, by so many runs before, 0 for a guess; `error` is None where it is not known."""
+
+    seconds: int
+    error: int | None
+    runs: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Open:
     """
-    A run begins: its plan, the hosts that others stand in for, the recovery points, and the seconds that are expected
-    of each step. `incident_at` is when the outage began, `confirmed` are the targets whose data may be replaced.
+    A run begins: its plan, the hosts that others stand in for, the recovery points, and how long each step will take.
+    `incident_at` is when the outage began, `confirmed` are the targets whose data may be replaced.
     """
 
     plan: Plan
@@ -111,7 +113,7 @@ class Open:
     reason: str
     replace: dict[str, str]
     points: dict[str, Point]
-    forecast: dict[str, int]
+    forecast: dict[str, Expected]
     incident_at: datetime.datetime
     confirmed: tuple[str, ...]
     resumed: bool
@@ -185,7 +187,14 @@ class Close:
     result: t.Literal["ok", "failed"]
 
 
-What: t.TypeAlias = "Open | Approve | Begin | End | Waiting | Repin | TornDown | Leave | Close"
+@dataclasses.dataclass(frozen=True, slots=True)
+class Told:
+    """Receivers of notifications were told of the recovery; `channels` are their names."""
+
+    channels: tuple[str, ...]
+
+
+What: t.TypeAlias = "Open | Approve | Begin | End | Waiting | Repin | TornDown | Told | Leave | Close"
 
 KINDS: Mapping[str, type] = {
     "open": Open,
@@ -195,6 +204,7 @@ KINDS: Mapping[str, type] = {
     "waiting": Waiting,
     "repin": Repin,
     "torn_down": TornDown,
+    "told": Told,
     "leave": Leave,
     "close": Close,
 }
@@ -261,21 +271,6 @@ def check(chain: Sequence[Event], digests: Sequence[str], application: str, reco
                 number=number,
             )
         previous = digest
-
-
-def message(text: str, longest: int = MESSAGE) -> str:
-    """Return what a host said as one line that no terminal obeys; of what is cut off, the SHA-256."""
-    line = printable(" ".join(text.split()))
-    if len(line) <= longest:
-        return line
-    rest = hashlib.sha256(line[longest:].encode()).hexdigest()
-    return f"{line[:longest]}… sha256:{rest}"
-
-
-def messages(said: Mapping[str, str]) -> dict[str, str]:
-    """Return the messages of hosts; the more hosts, the shorter each."""
-    longest = min(MESSAGE, MESSAGES // max(len(said), 1))
-    return {message(host): message(text, longest) for host, text in said.items()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ...ground import units
 from ...ground.errors import UsageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .events import PlannedStep, Point
     from .state import State
@@ -74,6 +74,11 @@ def parse(given: Mapping[str, object]) -> tuple[Objective, ...]:
             if kind in wanted
         ]
     return tuple(found)
+
+
+def strictest(wanted: Iterable[Objective], kind: str, *components: str) -> float | None:
+    """Return the fewest seconds that any of these components has for an objective of this kind; None without one."""
+    return min((one.seconds for one in wanted if one.kind == kind and one.component in components), default=None)
 
 
 def judge(objective: Objective, state: State) -> Judged:

@@ -10,59 +10,62 @@ It follows from the journal, the objectives and the contacts alone, so the same 
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
 import typing as t
 
 from ...ground import units
 from ..audit.summary import Section
-from . import forms, objectives
-from .events import Approve, Close, Leave, Open, Repin, TornDown, Waiting
+from ..notifications import contacts as contact
+from . import checklist, expecting, forms, happenings, objectives
+from .events import Open
 from .state import fold
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    import datetime
+    from collections.abc import Sequence
 
+    from ..notifications.contacts import Contact
+    from .checklist import Item
     from .events import End, Event, Point, Run
     from .objectives import Judged, Objective
     from .state import Attempt, State
 
 FORMAT = "lifeboat-recovery-report/1"
 
+_TOLD = ("role", "name", "phone", "email", "availability", "within")
+
 TO_FILL_IN = ("Root cause", "Lessons")
 """The sections that people write, after all others."""
 
 
 class Bar(t.NamedTuple):
-    """A bar of the timeline: seconds after its beginning, and how many."""
+    """A bar of the timeline: seconds after its beginning, how many, and how many were expected, 0 if none were."""
 
     label: str
     start: float
     seconds: float
     result: str
+    expected: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Contact:
-    """Somebody to call. Those of level 1 are called first; the next level after `within`, if nobody answers."""
-
-    role: str = ""
-    name: str = ""
-    phone: str = ""
-    email: str = ""
-    availability: str = ""
-    level: int = 1
-    within: str = ""
+KIND_WORDS = {"recover": "incident", "drill": "drill"}
+"""What a report is about, by the mode of the run."""
 
 
 class Report:
-    """The report of a recovery: its events up to the last, and what was to be achieved."""
+    """The report of a recovery: its events up to the last, what was to be achieved and done, and whom to call."""
 
-    def __init__(self, events: Sequence[Event], wanted: Sequence[Objective], contacts: Sequence[Contact]) -> None:
+    def __init__(
+        self,
+        events: Sequence[Event],
+        wanted: Sequence[Objective] = (),
+        contacts: Sequence[Contact] = (),
+        items: Sequence[Item] = checklist.DEFAULT,
+    ) -> None:
         self.state: State = fold(events)
         self.judged: list[Judged] = [objectives.judge(each, self.state) for each in wanted]
         self._events = events
-        self._contacts = sorted(contacts, key=lambda contact: contact.level)
+        self._contacts = contacts
+        self._done = [(item, checklist.done(item, self.state, events)) for item in items]
 
     @property
     def title(self) -> str:
@@ -85,6 +88,7 @@ class Report:
             self._steps(),
             self._failures(),
             self._happened(),
+            self._checklist(),
             self._people(),
         ]
 
@@ -95,7 +99,9 @@ class Report:
             again = (later.began for later in attempts[place + 1 :] if later.step == one.step)
             ended = one.ended or next(again, self.state.last_at)
             result = one.end.result if one.end else "unfinished"
-            bars.append(Bar(one.step, (one.began - zero).total_seconds(), (ended - one.began).total_seconds(), result))
+            start, seconds = (one.began - zero).total_seconds(), (ended - one.began).total_seconds()
+            expected = self.state.forecast.get(one.step)
+            bars.append(Bar(one.step, start, seconds, result, expected.seconds if expected else 0))
         return bars
 
     def document(self) -> dict[str, t.Any]:
@@ -103,6 +109,7 @@ class Report:
         state = self.state
         return {
             "format": FORMAT,
+            "kind": KIND_WORDS[state.opened.mode],
             "title": self.title,
             "summary": self.summary,
             "application": state.application,
@@ -114,11 +121,18 @@ class Report:
             "objectives": [one.facts() for one in self.judged],
             "steps": [self._attempt(one) for one in state.attempts],
             "events": [
-                {"number": event.number, "at": forms.time_text(event.at), "kind": event.kind, "who": _who(event.run)}
+                {
+                    "number": event.number,
+                    "at": forms.time_text(event.at),
+                    "kind": event.kind,
+                    "who": happenings.who(event.run),
+                }
                 | ({"what": forms.record(event.what)} if not isinstance(event.what, Open) else {})
                 for event in self._events
             ],
-            "contacts": forms.record(self._contacts),
+            "checklist": [{"text": item.text, "done": forms.time_text(at) if at else None} for item, at in self._done],
+            "contacts": forms.record(tuple(self._contacts)),
+            "escalation": list(contact.escalation(self._contacts)),
         }
 
     def _attempt(self, one: Attempt) -> dict[str, t.Any]:
@@ -132,13 +146,15 @@ class Report:
     def _summary(self) -> Section:
         state = self.state
         rows = [
-            ("Plan", f"{state.plan.name} ({state.opened.mode})"),
-            ("Who", ", ".join(dict.fromkeys(map(_who, state.runs)))),
+            ("Kind", KIND_WORDS[state.opened.mode]),
+            ("Plan", state.plan.name),
+            ("Who", ", ".join(dict.fromkeys(map(happenings.who, state.runs)))),
             ("Reason", state.first.reason or "not given"),
-            ("Incident", _moment(state.opened.incident_at)),
-            ("Recovery began", _moment(state.started)),
-            ("Recovery ended" if state.closed else "Last event", _moment(state.last_at)),
+            ("Incident", happenings.moment(state.opened.incident_at)),
+            ("Recovery began", happenings.moment(state.started)),
+            ("Recovery ended" if state.closed else "Last event", happenings.moment(state.last_at)),
             ("Duration", units.human_duration(_since(state, state.started))),
+            ("Forecast", expecting.said(expecting.total(state.plan, state.forecast)) if state.forecast else "none"),
             ("Since the incident", units.human_duration(_since(state, state.opened.incident_at))),
             *(("Replaced", f"{lost} by {spare}") for lost, spare in sorted(state.opened.replace.items())),
         ]
@@ -160,26 +176,33 @@ class Report:
 
     def _points(self) -> Section:
         rows = tuple(self._point(name, point) for name, point in sorted(self.state.points.items()))
-        text = (
-            ("A backup contains what was there when it began: later changes up to the incident may be lost.",)
-            if rows
-            else ("There were none.",)
-        )
+        age, text = objectives.lost(self.state.points, self.state), "There were none."
+        if age is not None:
+            before = f"What was changed in the {units.human_duration(age)} before the incident may be lost"
+            text = f"{before}: a backup contains what was there when it began."
         columns = ("Component", "Backup", "Began (UTC)", "Finished (UTC)", "Restore-tested before", "May be lost")
-        return Section("Recovery points", text, columns, rows)
+        return Section("Recovery points, and what may be lost", (text,), columns, rows)
 
     def _point(self, name: str, point: Point) -> tuple[str, ...]:
         age = objectives.lost({name: point}, self.state) or 0.0
         tested = "yes" if point.restore_tested else "no"
-        return name, point.backup_id, _moment(point.started), _moment(point.finished), tested, units.human_duration(age)
+        return (
+            name,
+            point.backup_id,
+            happenings.moment(point.started),
+            happenings.moment(point.finished),
+            tested,
+            units.human_duration(age),
+        )
 
     def _steps(self) -> Section:
         rows = [
             (
                 one.step,
                 f"{self._number(one.run)}/{one.number}",
-                _moment(one.began),
-                _moment(one.ended) if one.ended else "",
+                happenings.moment(one.began),
+                happenings.moment(one.ended) if one.ended else "",
+                self._forecast(one.step),
                 units.human_duration(one.seconds) if one.ended else "",
                 _result(one.end),
                 _said(one.end),
@@ -187,9 +210,17 @@ class Report:
             for one in self.state.attempts
         ]
         begun = self.state.latest
-        rows += [(step.id, "", "", "", "", "not begun", "") for step in self.state.plan.steps if step.id not in begun]
-        columns = ("Step", "Run/attempt", "Began (UTC)", "Ended (UTC)", "Took", "Result", "Messages")
+        rows += [
+            (step.id, "", "", "", self._forecast(step.id), "", "not begun", "")
+            for step in self.state.plan.steps
+            if step.id not in begun
+        ]
+        columns = ("Step", "Run/attempt", "Began (UTC)", "Ended (UTC)", "Forecast", "Took", "Result", "Messages")
         return Section("Steps", (), columns, tuple(rows))
+
+    def _forecast(self, step: str) -> str:
+        expected = self.state.forecast.get(step)
+        return expecting.said(expected) if expected else ""
 
     def _failures(self) -> Section:
         attempts, rows = self.state.attempts, []
@@ -198,61 +229,34 @@ class Report:
                 again = next((later for later in attempts[place + 1 :] if later.step == one.step), None)
                 left = "not tried again" if one.end else "is at work, or was interrupted"
                 then = f"tried again: {_result(again.end)}" if again else left
-                rows.append((one.step, _moment(one.ended or one.began), _result(one.end), _said(one.end), then))
+                rows.append(
+                    (one.step, happenings.moment(one.ended or one.began), _result(one.end), _said(one.end), then)
+                )
         text = () if rows else ("No attempt failed.",)
         return Section("Failures", text, ("Step", "Time (UTC)", "Result", "Messages", "Then"), tuple(rows))
 
     def _happened(self) -> Section:
-        rows = tuple((_moment(event.at), _who(event.run), what) for event, what in _told(self._events))
+        rows = tuple(
+            (happenings.moment(event.at), happenings.who(event.run), what)
+            for event, what in happenings.told(self._events)
+        )
         return Section("Runs and decisions", (), ("Time (UTC)", "Run of", "What"), rows)
+
+    def _checklist(self) -> Section:
+        rows = tuple(
+            ("\u2611" if at else "\u2610", item.text, happenings.moment(at) if at else "") for item, at in self._done
+        )
+        text = ("What the journal shows to be done is ticked.",) if rows else ("It has no items.",)
+        return Section("Checklist", text, ("Done", "What", "Time (UTC)"), rows)
 
     def _people(self) -> Section:
         rows = tuple(
-            (str(one.level), one.role, one.name, one.phone, one.email, one.availability, one.within)
+            ("vendor" if one.vendor else str(one.level), *(getattr(one, name) for name in _TOLD))
             for one in self._contacts
         )
-        text = () if rows else ("No contacts are set (lifeboat_contacts).",)
+        text = contact.escalation(self._contacts) if rows else ("No contacts are set (lifeboat_contacts).",)
         columns = ("Level", "Role", "Name", "Phone", "Email", "Availability", "Answers within")
         return Section("Contacts", text, columns, rows)
-
-
-def _told(events: Sequence[Event]) -> Iterator[tuple[Event, str]]:
-    """Yield what runs and people did beside the steps."""
-    points: Mapping[str, Point] = {}
-    before: Run | None = None
-    ended = False
-    for event in events:
-        match event.what:
-            case Open() as what:
-                yield event, _opened(before, ended=ended)
-                points, before, ended = what.points, event.run, False
-            case Approve() as what:
-                yield event, f"{what.by} approved {what.step}"
-            case Waiting() as what:
-                yield event, f"waits before {what.step}: {what.text}"
-            case Repin() as what:
-                for name, point in sorted(what.points.items()):
-                    old = f" instead of {points[name].backup_id}" if name in points else ""
-                    yield event, f"{name} is recovered from {point.backup_id}{old}"
-                points = {**points, **what.points}
-            case TornDown() as what:
-                left = "; ".join(f"on {host} is left: {what.left[host]}" for host in sorted(what.left))
-                yield event, f"cleared the hosts{': ' + left if left else ''}"
-            case Leave() as what:
-                ended = True
-                yield event, f"ended the run: {what.result}"
-            case Close() as what:
-                ended = True
-                yield event, f"closed the recovery: {what.result}"
-
-
-def _opened(before: Run | None, *, ended: bool) -> str:
-    """Return how a run opened the recovery after another one, which ended by itself or did not."""
-    if before is None:
-        return "began the recovery"
-    if ended:
-        return "resumed the recovery"
-    return f"resumed the recovery from the run of {_who(before)}, which had not ended: interrupted, or taken over"
 
 
 def _standing(state: State) -> str:
@@ -283,11 +287,3 @@ def _said(end: End | None) -> str:
 
 def _since(state: State, moment: datetime.datetime) -> float:
     return max((state.last_at - moment).total_seconds(), 0.0)
-
-
-def _who(run: Run) -> str:
-    return f"{run.user} on {run.host}"
-
-
-def _moment(at: datetime.datetime) -> str:
-    return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S}"

@@ -14,14 +14,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from . import forms
+from . import expecting, forms
 from .events import Approve, Begin, Close, End, Leave, Open, Repin, TornDown, Waiting
 
 if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator, Sequence
 
-    from .events import Event, Plan, Point, Run
+    from .events import Event, Expected, Plan, Point, Run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,8 +109,8 @@ class State:
         return f"{noun} {self.recovery_id} of plan {self.plan.name}"
 
     @property
-    def forecast(self) -> dict[str, int]:
-        """The seconds that were expected of each step when it was first planned."""
+    def forecast(self) -> dict[str, Expected]:
+        """How long each step was to take when it was first planned."""
         return {**self.opened.forecast, **self.first.forecast}
 
     @property
@@ -180,7 +180,8 @@ class State:
             "incident_at": forms.time_text(self.opened.incident_at),
             "canaries": self.canaries,
             "torn_down": forms.record(self.torn_down.left) if self.torn_down else None,
-            "forecast": self.forecast,
+            "forecast": forms.record(self.forecast),
+            "forecast_total": forms.record(expecting.total(self.plan, self.forecast)),
             "steps_seconds": self.seconds,
         }
 
@@ -206,7 +207,7 @@ def fold(events: Sequence[Event]) -> State:
 
 def _changes(state: State, event: Event) -> dict[str, t.Any]:
     """Return what is otherwise after an event."""
-    changes: dict[str, t.Any]
+    changes: dict[str, t.Any] = {}
     match event.what:
         case Open() as what:
             runs, changed = (*state.runs, event.run), tuple(_changed(state, what.plan))

@@ -38,7 +38,8 @@ class StepType:
     targets are examined before the first step. `facts` gathers facts first. What two runs must never both do is
     `exclusive`. `variables` are given to the role, below those of the step. `result` is the fact in which the role says
     what the journal keeps. A step without hosts is skipped if that is `optional`. What it `needs` are variables of each
-    host, `lifeboat_*`, or of the step.
+    host, `lifeboat_*`, or of the step. `guess` are the seconds that it takes where nobody knows better; one that
+    `moves_data` takes more, by the bytes.
 
     What is `outside` reaches further than the hosts of the step, or is meant for those that a recovery leaves behind: a
     drill skips it. Every other type works on the hosts of the step alone.
@@ -56,6 +57,8 @@ class StepType:
     optional: bool = False
     outside: bool = False
     result: str = ""
+    moves_data: bool = False
+    guess: int = 60
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     needs: tuple[str, ...] = ()
 
@@ -144,7 +147,7 @@ _PINNED = {"provision_database": "{{ recover_first_database }}", "provision_back
 """What a server is made again from: the recovery point, because an intruder may have changed it since."""
 
 TYPES: Mapping[str, StepType] = {
-    "emergency_backup": StepType(tasks_from="emergency_backup", outside=True),
+    "emergency_backup": StepType(tasks_from="emergency_backup", outside=True, guess=120),
     "isolate": _isolate("main"),
     "undo_isolate": _isolate("undo"),
     "fence": _isolate("fence", exclusive=True),
@@ -158,10 +161,10 @@ TYPES: Mapping[str, StepType] = {
     "notify": StepType(
         tasks_from="notify", hosts=CONTROLLER, become=False, installed=False, outside=True, needs=("notify_text",)
     ),
-    "provision": StepType(role="lifeboat.recovery.provision", installed=False, variables=_PINNED),
-    "install": StepType(tasks_from="install", installed=False, facts=True),
-    "restore": StepType(tasks_from="restore", component="database", replaces=True, exclusive=True),
-    "validate": StepType(tasks_from="validate", component="database"),
+    "provision": StepType(role="lifeboat.recovery.provision", installed=False, variables=_PINNED, guess=120),
+    "install": StepType(tasks_from="install", installed=False, facts=True, guess=180),
+    "restore": StepType(tasks_from="restore", component="database", replaces=True, exclusive=True, moves_data=True),
+    "validate": StepType(tasks_from="validate", component="database", moves_data=True),
     **{name: _application(name) for name in ("stop", "deploy", "start", "check", "read_only", "read_write")},
     "configure": _application("configure"),
     "promote": _failover("promote", PROMOTED),

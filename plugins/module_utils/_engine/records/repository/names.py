@@ -13,6 +13,7 @@ Every object name of a repository, in one place. These names are signed into the
     <application>/locks/<what>.json                         who is at work on all of them
     <application>/canary/immutability                       what is attacked to prove that the rest cannot be deleted
     <application>/recoveries/<recovery_id>/00000001.lbx     an event of a recovery; of a drill, below drills/
+    <application>/outcomes/recoveries/<recovery_id>.json    what came of it, for those who cannot decrypt; likewise
     <application>/recovery-kit/kit.json                     the list of a kit with which a bare host begins a recovery
     <application>/trust/<serial>.json   <application>/keys/…
 """
@@ -232,6 +233,22 @@ def parse_event(application: str, mode: str, name: str) -> tuple[str, int] | Non
     """Return the recovery and the number of an event's name, or None when the name is none of ours."""
     identity, _slash, last = name.removeprefix(events(application, mode)).partition("/")
     return (identity, int(last[:8])) if _EVENT.fullmatch(last) and RECOVERY_ID.fullmatch(identity) else None
+
+
+def outcomes(application: str, mode: str) -> str:
+    """Return the prefix of what came of the recoveries that were run in this mode."""
+    return f"{application}/outcomes/{RECOVERIES[mode]}/"
+
+
+def outcome(application: str, mode: str, identity: str) -> str:
+    """Return the name of what came of a recovery."""
+    return f"{outcomes(application, mode)}{identity}.json"
+
+
+def parse_outcome(application: str, mode: str, name: str) -> str | None:
+    """Return the recovery of such a name, or None when the name is none of ours."""
+    identity = name.removeprefix(outcomes(application, mode)).removesuffix(".json")
+    return identity if name.endswith(".json") and RECOVERY_ID.fullmatch(identity) else None
 
 
 def parts(application: str) -> tuple[str, ...]:

@@ -1,0 +1,136 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+How long the steps of a plan will take, by how long such steps took before: the journals of earlier recoveries are all
+that is read.
+
+A step that moves data takes a fixed part, and the bytes at a rate; any other takes what it took. Of each the median of
+the last runs counts. A drill is forecast by drills and a recovery by recoveries, where there are any.
+"""
+
+from __future__ import annotations
+
+import statistics
+import typing as t
+
+from ..repository import names as repository
+from .events import Expected
+from .step_types import TYPES
+
+if t.TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from .events import Plan, PlannedStep, Point
+    from .state import State
+
+RUNS = 5
+"""Runs of the same kind that count, the last ones."""
+
+GUESS = 60
+"""Seconds of a step of which nothing is known, and"""
+RATE = 20_000_000
+"""bytes per second that it moves."""
+
+BYTES = "bytes"
+MILLISECONDS = "data_milliseconds"
+"""Facts of a step that moved data: how much, and how long its slowest host moved."""
+
+
+class Sample(t.NamedTuple):
+    """One run of a step; `moving` are the seconds in which it moved its bytes, 0 where that is not known."""
+
+    ended: datetime.datetime
+    seconds: float
+    size: int
+    moving: float
+
+
+def expect(
+    plan: Plan, sizes: Mapping[str, int], mode: str, earlier: Iterable[State], *, but: Collection[str] = ()
+) -> dict[str, Expected]:
+    """
+    Return how long each step of a plan will take, except those in `but`.
+
+    `sizes` are the bytes that a step has to move, `earlier` the recoveries and drills to learn from.
+    """
+    known = list(earlier)
+    return {
+        step.id: _expected(step, sizes.get(step.id, 0), _samples(step, mode, known))
+        for step in plan.steps
+        if step.id not in but
+    }
+
+
+def sizes(plan: Plan, points: Mapping[str, Point], clusters: Mapping[str, str]) -> dict[str, int]:
+    """
+    Return the bytes that each step has to move that moves data: those of the clusters of its hosts.
+
+    `clusters` are by host; one that is not named has its own name. Where none of them has a recovery point, all count.
+    """
+    found = {}
+    for step in plan.steps:
+        if _moves_data(step):
+            own = {repository.cluster(clusters.get(host) or host) for host in step.hosts}
+            chosen = [point for name, point in points.items() if name.partition("/")[0] in own]
+            found[step.id] = sum(point.plain_size for point in chosen or points.values())
+    return found
+
+
+def _expected(step: PlannedStep, size: int, samples: Sequence[Sample]) -> Expected:
+    if not samples:
+        own = TYPES.get(step.type)
+        guess = own.guess if own else GUESS
+        return Expected(guess + (round(size / RATE) if _moves_data(step) else 0), None, 0)
+    predict = _moving if _moves_data(step) else _plain
+    seconds = round(predict(samples, size))
+    if len(samples) == 1:
+        return Expected(seconds, None, 1)
+    errors = [
+        abs(predict([*samples[:place], *samples[place + 1 :]], one.size) - one.seconds)
+        for place, one in enumerate(samples)
+    ]
+    return Expected(seconds, round(statistics.median(errors)), len(samples))
+
+
+def _plain(samples: Sequence[Sample], _size: int) -> float:
+    return statistics.median(one.seconds for one in samples)
+
+
+def _moving(samples: Sequence[Sample], size: int) -> float:
+    measured = [one for one in samples if one.moving and one.size]
+    if not measured:
+        return _plain(samples, size)
+    rate = statistics.median(one.size / one.moving for one in measured)
+    return statistics.median(max(one.seconds - one.moving, 0.0) for one in measured) + size / rate
+
+
+def _samples(step: PlannedStep, mode: str, earlier: Sequence[State]) -> list[Sample]:
+    """Return the last runs of such a step, of recoveries of this mode, else of others."""
+    found = [(state.opened.mode == mode, one) for state in earlier for one in _runs(step, state)]
+    same = [one for own, one in found if own] or [one for _own, one in found]
+    return sorted(same)[-RUNS:]
+
+
+def _runs(step: PlannedStep, state: State) -> Iterator[Sample]:
+    for other in state.plan.steps:
+        one = state.latest.get(other.id)
+        if one and one.end and one.ended and one.end.result == "ok" and _kind(other) == _kind(step):
+            size, moving = (_number(one.end.facts.get(name)) for name in (BYTES, MILLISECONDS))
+            yield Sample(one.ended, one.seconds, size, moving / 1000)
+
+
+def _kind(step: PlannedStep) -> tuple[str, str]:
+    """Return what makes steps alike: their type, and of those that users wrote their id too."""
+    return (step.type, "" if step.type in TYPES else step.id)
+
+
+def _moves_data(step: PlannedStep) -> bool:
+    own = TYPES.get(step.type)
+    return own is not None and own.moves_data
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
