@@ -94,6 +94,7 @@ class Campaign:
             "lifeboat_store": {"url": f"file://{self.home}/store"},
             "lifeboat_recovery_key_file": f"{self.home}/key",
             "lifeboat_recovery_state_dir": f"{self.home}/state",
+            "lifeboat_recovery_report_dest": f"{self.home}/reports",
             "lifeboat_replication_password": "it's:\\ secret",
             "lifeboat_isolate_break_glass": f"{prefix}.250",
             "lifeboat_isolate_allow": list(self.addresses.values()),

@@ -61,6 +61,7 @@ class Attacked:
             "lifeboat_services": [self._service()],
             "lifeboat_recovery_key_file": f"{self.plays.home}/etc/keys/recovery.key",
             "lifeboat_recovery_state_dir": f"{self.plays.home}/controller",
+            "lifeboat_recovery_report_dest": f"{self.plays.home}/reports",
             "lifeboat_rotate": "rotate.yml",
             "lifeboat_postgres_user": "root",
             "lifeboat_service_within": "2s",
