@@ -16,8 +16,10 @@ import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import all_printable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.monitor import families
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import judging
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import objectives
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.modules import backup_metrics
+from recovery_fixtures import STEPS, controller
 
 if t.TYPE_CHECKING:
     from sample_host import SampleHost
@@ -40,8 +42,13 @@ def written(sample: SampleHost) -> dict[str, set[str]]:
     sample.validated(newest)
     sample.schedule()
     sample.server("shop")
+    here = controller(sample)
+    here.open()
+    here.done(*STEPS)
+    here.close("failed")
+    wanted = objectives.parse({"database": {"rto": "2h", "rpo": "1d"}})
     found: dict[str, set[str]] = {}
-    for name in sample.values(policy={"keep_within": "30d"}):
+    for name in sample.values(policy={"keep_within": "30d"}, objectives=wanted):
         metric, _brace, labels = name.partition("{")
         found.setdefault(metric, set()).update(re.findall(r"(\w+)=\"", labels))
     return found
