@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from role_variables import Untouched
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 WRITERS = ("copy", "file", "template")
@@ -29,7 +30,8 @@ def _tasks(tasks: list[dict[str, t.Any]], user: str) -> t.Iterator[tuple[dict[st
 def _variables() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in (*ROLES.glob("*/defaults/main.yml"), *ROLES.glob("*/vars/main.yml")):
-        found |= {name: value for name, value in yaml.safe_load(path.read_text()).items() if isinstance(value, str)}
+        known = yaml.load(path.read_text(), Untouched)
+        found |= {name: value for name, value in known.items() if isinstance(value, str)}
     return found
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 from playing import COLLECTIONS
+from role_variables import Untouched
 
 ROOT = Path(__file__).resolve().parents[4]
 ROLE = ROOT / "roles/awx"
@@ -54,13 +55,6 @@ HOSTS = {
     },
 }
 OF_TYPE = {"str": str, "bool": bool, "int": int, "dict": dict, "list": list}
-
-
-class Untouched(yaml.SafeLoader):
-    """YAML as Ansible reads it: what is unsafe is no template."""
-
-
-Untouched.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
 @pytest.fixture(scope="module")
