@@ -186,7 +186,7 @@ def test_people_are_told_and_each_run_writes_its_report(engine: Engine, web: Web
         "Recovery procedure selected", "Recovery executed",
     ]  # fmt: skip
 
-    said = engine.run(0, "--check", lifeboat_recovery_id="new", **told)
+    said = engine.run(0, "--check", lifeboat_recovery_id="new", ready=True, **told)
     assert re.search(r"^\W*first +ok +[0-9.]+ s \(1 run\) ", said, re.MULTILINE), said
     assert "waits for approval: Open for writing?" in said
     assert len(web.heard) == 6
