@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 from pathlib import Path
@@ -27,6 +28,7 @@ def _tasks(tasks: list[dict[str, t.Any]], user: str) -> t.Iterator[tuple[dict[st
             yield from _tasks(task.get(part, []), runs)
 
 
+@functools.cache
 def _variables() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in (*ROLES.glob("*/defaults/main.yml"), *ROLES.glob("*/vars/main.yml")):
