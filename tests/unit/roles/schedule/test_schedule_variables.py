@@ -50,7 +50,7 @@ NOT_OF_OTHERS = {
     **dict.fromkeys(("config_dir", "home", "python", "scratch_dir", "state_dir", "user"), OF_THIS_MACHINE),
     **dict.fromkeys(("jobs", "key_mode"), OF_THIS_MACHINE),
     **dict.fromkeys(("notify", "notify_attempts", "notify_ca_cert", "notify_lookback", "notify_remind_after"), ITS_LOG),
-    **dict.fromkeys(("notify_summarise_above", "notify_timeout", "pings"), ITS_LOG),
+    **dict.fromkeys(("contacts", "notify_summarise_above", "notify_timeout", "pings"), ITS_LOG),
     **dict.fromkeys(("history", "login_ca_cert", "login_host", "login_password_file", "login_port"), OWN_HISTORY),
     **dict.fromkeys(("login_ssl_cert", "login_ssl_key", "login_ssl_mode", "login_unix_socket"), OWN_HISTORY),
     **dict.fromkeys(("login_user", "retention"), OWN_HISTORY),
