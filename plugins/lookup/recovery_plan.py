@@ -25,6 +25,11 @@ options:
     type: list
     elements: str
     required: true
+  mode:
+    description: V(drill) makes the plays of a drill - the steps of the plan on hosts of C(lifeboat_drill_hosts).
+    type: str
+    choices: [recover, drill]
+    default: recover
 """
 
 EXAMPLES = r"""
@@ -52,4 +57,6 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
         """Return the path of the compiled plan."""
         self.set_options(var_options=variables, direct=kwargs)
-        return [_plans.compiled(str(term), variables or {}) for term in terms]
+        return [
+            _plans.compiled(str(term), variables or {}, t.cast("t.Any", str(self.get_option("mode")))) for term in terms
+        ]

@@ -19,12 +19,14 @@ import json
 import re
 import typing as t
 
+from ..module_utils._engine.records.recovery.events import DRILL
 from ..module_utils._engine.records.recovery.step_types import CONTROLLER, DEMOTED, PROMOTED, RECOVER, TYPES
 from . import _hosts
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ..module_utils._engine.records.recovery.events import Mode
     from ..module_utils._engine.records.recovery.plan import Plan, Step
 
 Tasks = list[dict[str, t.Any]]
@@ -48,10 +50,12 @@ class Compiled:
     """
     A plan with what the machine that runs it knows: the hosts of each step, the roles and task files beside the plan by
     their absolute paths, the SHA-256 of those files, what is given on the command line, the process id of Ansible, a
-    directory that is this run's alone, and what ssh is given for hosts that say nothing else.
+    directory that is this run's alone, and what ssh is given for hosts that say nothing else. In a drill, which hosts
+    others stand in for is known when it runs.
     """
 
     plan: Plan
+    mode: Mode
     hosts: Mapping[str, Sequence[str]]
     paths: Mapping[str, str]
     files: Mapping[str, str]
@@ -63,7 +67,8 @@ class Compiled:
     def plays(self) -> list[dict[str, t.Any]]:
         """Return all plays, from the first word to the last."""
         closing = self._play("Close the recovery", ["always"], self._shared("close"))
-        return [*self._opening(), *self._stages(), closing]
+        cleared = self._clearing("Clear the hosts", "drill_cleared") if self.mode == DRILL else ()
+        return [*self._opening(), *self._stages(), *cleared, closing]
 
     def document(self) -> dict[str, t.Any]:
         """Return what the journal records of the plan."""
@@ -72,7 +77,7 @@ class Compiled:
                 "id": step.id,
                 "type": step.type or "custom",
                 "digest": self._digest(step),
-                "hosts": list(self.hosts[step.id]),
+                "hosts": self._hosts(step),
                 "component": step.component,
                 "stage": number,
             }
@@ -83,7 +88,7 @@ class Compiled:
 
     def _needs(self) -> Iterator[dict[str, str]]:
         """Yield the variables that steps need and do not have of their own, by host."""
-        for step in self.plan.steps:
+        for step in filter(self._runs, self.plan.steps):
             own = TYPES.get(step.type)
             for name in own.needs if own else ():
                 if name not in step.variables:
@@ -100,6 +105,7 @@ class Compiled:
     def _opening(self) -> Iterator[dict[str, t.Any]]:
         known = {
             "recover_plan": self.document(),
+            "recover_mode": self.mode,
             "recover_given": dict(self.given),
             "recover_process": {"pid": self.pid},
             "recover_private_dir": self.private_dir,
@@ -110,6 +116,10 @@ class Compiled:
         }
         add = {"name": "Let this machine take part", "ansible.builtin.add_host": _CONTROLLER, "changed_when": False}
         yield self._play(f"Open the recovery by plan {self.plan.name}", ["always"], [add], hosts="localhost")
+        if self.mode == DRILL:
+            yield self._play(
+                "Identify the hosts of the inventory", ["always"], self._shared("drill_identify"), hosts="all"
+            )
         yield self._play("Find out where the recovery stands", ["always"], self._shared("look"), vars=known)
         yield self._play(
             "Examine the hosts",
@@ -118,6 +128,15 @@ class Compiled:
             hosts=_with_controller("recover_examined"),
         )
         yield self._play("Open the recovery", ["always"], self._shared("open"), vars=known)
+        if self.mode == DRILL:
+            yield from self._clearing("Clear what another drill left", "drill_ready")
+
+    def _clearing(self, name: str, end: str) -> Iterator[dict[str, t.Any]]:
+        """Yield the plays that remove what a drill made, and tell what they left."""
+        hosts = _with_controller("recover_drilled")
+        known = {"ansible_pipelining": True, "recover_drill_phase": end}
+        yield self._play(name, ["always"], self._shared("drill_clear"), hosts=hosts, vars=known)
+        yield self._play(f"{name} · end", ["always"], self._shared(end))
 
     def _stages(self) -> Iterator[dict[str, t.Any]]:
         count = len(self.plan.steps)
@@ -133,7 +152,10 @@ class Compiled:
         known = {step.id: self._known(step) for step in stage}
         over = {"name": "Pass over what is settled", "ansible.builtin.meta": "end_play"}
         due = {**over, "when": f"recover_ended != '' or {list(known)!r} | difference(recover_settled) | length == 0"}
-        begin = [due, *(self._judged(step, known[step.id]) for step in stage if self.hosts[step.id])]
+        begin = [
+            due,
+            *(self._judged(step, known[step.id]) for step in stage if self.hosts[step.id] and self._runs(step)),
+        ]
         begin += self._shared("begin", recover_steps=list(known.values()))
         yield self._play(f"{title} · begin", tags, begin)
         started = {**over, "when": f"{STATE}.recover_open | length == 0"}
@@ -157,20 +179,43 @@ class Compiled:
         own = TYPES.get(step.type)
         return {
             "id": step.id,
-            "hosts": list(self.hosts[step.id]),
+            "hosts": self._hosts(step),
             "approval": step.approval,
             "timeout": step.timeout,
             "attempts": 1 + step.retries,
             "accepts_failure": step.accepts_failure,
             "exclusive": own is not None and own.exclusive,
-            "empty": "" if self.hosts[step.id] else f"no host is in {step.hosts}",
+            "empty": self._empty(step),
         }
+
+    def _runs(self, step: Step) -> bool:
+        return self.mode != DRILL or step.drill
+
+    def _hosts(self, step: Step) -> list[str] | str:
+        """Return the hosts of a step; in a drill an expression for those for which others stand in."""
+        hosts = list(self.hosts[step.id]) if self._runs(step) else []
+        if self.mode != DRILL or hosts in ([], [CONTROLLER]):
+            return hosts
+        return f"{{{{ {hosts!r} | select('in', {STATE}.recover_drilled) | list }}}}"
+
+    def _empty(self, step: Step) -> str:
+        """Return why a step has no host, nothing where it has some."""
+        if not self._runs(step):
+            return DRILL
+        hosts = list(self.hosts[step.id])
+        if not hosts:
+            return f"no host is in {step.hosts}"
+        if self.mode != DRILL or hosts == [CONTROLLER]:
+            return ""
+        told = f"{DRILL}: lifeboat_drill_hosts has none for {', '.join(hosts)}"
+        return f"{{{{ '' if {hosts!r} | select('in', {STATE}.recover_drilled) | list else {told!r} }}}}"
 
     def _judged(self, step: Step, known: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the block that decides whether a step is to begin."""
         required = [
             {
                 "name": f"Require {expression}",
+                "when": "recover_step.hosts | length > 0",
                 "ansible.builtin.assert": {
                     "that": [expression],
                     "fail_msg": f"It requires {_quoted(expression)}, which is false.",

@@ -41,7 +41,8 @@ def of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
     given = variables.get("groups", {})
     if step.hosts in THIS_MACHINE:
         return [CONTROLLER]
-    if own is not None and own.optional and step.hosts.partition(":")[0] == own.hosts not in given:
+    named = {each.partition(":")[0] for each in step.hosts.split("\n")}
+    if own is not None and own.optional and own.hosts not in given and named == {own.hosts}:
         return []
     lost = list(variables.get("lifeboat_replace") or ())
     pairs = variables.get(FAILOVER) or {}
@@ -124,6 +125,9 @@ def check_branches(plan: Plan, hosts: Mapping[str, list[str]]) -> None:
                 taken[host] = step.id
 
 
-def _matching(pattern: str, groups: Mapping[str, t.Any]) -> list[str]:
-    found = inventory_hostnames.LookupModule().run([pattern], variables={"groups": groups})
-    return [str(host) for host in found]
+def _matching(patterns: str, groups: Mapping[str, t.Any]) -> list[str]:
+    """Return the hosts that any of these patterns means, of which there is one a line."""
+    found = (
+        inventory_hostnames.LookupModule().run([each], variables={"groups": groups}) for each in patterns.split("\n")
+    )
+    return list(dict.fromkeys(str(host) for hosts in found for host in hosts))

@@ -20,14 +20,17 @@ from ansible.errors import AnsibleError
 from ansible.plugins.loader import connection_loader
 
 from ..module_utils._engine.ground.errors import UsageError
+from ..module_utils._engine.records.recovery import drilling
 from ..module_utils._engine.records.recovery import plan as plans
+from ..module_utils._engine.records.recovery.events import DRILL
 from ..module_utils._engine.records.recovery.plan_keys import nearest
-from . import _hosts, _plan_files
+from . import _drill, _hosts, _plan_files
 from ._compile import Compiled
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ..module_utils._engine.records.recovery.events import Mode
     from ..module_utils._engine.records.recovery.plan import Plan
 
 SHIPPED = os.path.join(
@@ -43,7 +46,7 @@ GIVEN = (
 """Variables of a single run, which count from the command line alone."""
 
 
-def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
+def compiled(term: str, variables: Mapping[str, t.Any], mode: Mode = "recover") -> str:
     """Return the path of the playbook that the plan means. Raise AnsibleError for one that cannot be run."""
     try:
         path = find(term, variables)
@@ -52,11 +55,17 @@ def compiled(term: str, variables: Mapping[str, t.Any]) -> str:
         given = {name.removeprefix("lifeboat_"): _given(name, variables[name]) for name in GIVEN if name in variables}
         known = {**variables, **{f"lifeboat_{name}": given.get(name, {}) for name in ("replace", "failover")}}
         _hosts.check_pairs(known)
+        if mode == DRILL:
+            _drill.check(given)
+            plan, known = drilling.drilled(plan), _drill.with_all_lost(known)
+            given["approve"] = [step.id for step in plan.steps if step.approval and step.drill]
         _check_given(plan, known)
         paths, hosts = _resolved(plan, path, known)
-        _hosts.check_lost(plan, hosts, known)
+        if mode != DRILL:
+            _hosts.check_lost(plan, hosts, known)
         plays = Compiled(
             plan,
+            mode,
             hosts,
             paths,
             _plan_files.digests(paths),
@@ -87,12 +96,7 @@ def listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
 
 
 def _listed(variables: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
-    everybody = dict.fromkeys(variables.get("groups", {}).get("all", ()), "")
-    known = {
-        "lifeboat_replace": everybody,
-        "lifeboat_failover": dict(zip(everybody, everybody, strict=True)),
-        **variables,
-    }
+    known = {**_drill.with_all_lost(variables), **variables}
     for name, path in _known(variables).items():
         about: dict[str, t.Any] = {"name": name, "path": path, "priority": "", "description": "", "steps": []}
         about |= {"needs": [], "replaces": False, "approvals": []}

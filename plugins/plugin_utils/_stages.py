@@ -72,8 +72,8 @@ def ends(
     Return what an attempt at the open steps came to: what `ended`, and what is `open` for another attempt.
 
     `results` has the variables of each host: `recover_probe`, whether it could be reached, and `recover_results`, by
-    step the attempt, whether it was `ok`, the `bytes` and `seconds` of what was `moved`, and a message, which tells
-    what to know of a step that ended well. A host that said nothing in this attempt failed.
+    step the attempt, whether it was `ok`, `facts` for the journal, the `bytes` and `seconds` of what was `moved`, and a
+    message, which tells what to know of a step that ended well. A host that said nothing in this attempt failed.
     """
     ended: list[dict[str, t.Any]] = []
     again: list[dict[str, t.Any]] = []

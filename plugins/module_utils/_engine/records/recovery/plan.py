@@ -53,8 +53,8 @@ class Step:
 
     `hosts` is an inventory pattern, `component` what the step recovers, `timeout` the seconds for all attempts,
     0 for no limit. `when`, `require` and the values of `variables` are Jinja, evaluated when the step begins.
-    `checks` are asked of each host in the end, and a failing one fails the step. `document` is the step as it was
-    written.
+    `checks` are asked of each host in the end, and a failing one fails the step. `drill` is whether drills do it too.
+    `document` is the step as it was written.
     """
 
     id: str
@@ -74,6 +74,7 @@ class Step:
     become: bool
     gathers_facts: bool
     checks: tuple[object, ...]
+    drill: bool
     document: Mapping[str, object]
 
     def digest(self, files: Mapping[str, str]) -> str:
@@ -174,6 +175,8 @@ class _Reader:
         for name in own.needs if own else ():
             if not name.startswith("lifeboat_") and name not in t.cast("dict[str, object]", values.get("vars") or {}):
                 self.problems.append(f"{place}.vars: type {does['type']} needs {name}.")
+        if own and own.outside and values.get("drill"):
+            self.problems.append(f"{place}.drill: no drill does {does['type']}, which reaches further than its hosts.")
         return (
             Step(
                 id=str(entry.get("id")),
@@ -190,6 +193,7 @@ class _Reader:
                 become=bool(values.get("become", own.become if own else False)),
                 gathers_facts=bool(values.get("gather_facts", own.facts if own else True)),
                 checks=tuple(t.cast("list[object]", values.get("checks") or ())),
+                drill=bool(values.get("drill", own is not None and not own.outside)),
                 document=entry,
             ),
         )

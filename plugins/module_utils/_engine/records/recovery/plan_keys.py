@@ -62,5 +62,6 @@ KEYS: Mapping[str, Callable[[object, str], object]] = {
     "become": options.yes_or_no,
     "gather_facts": options.yes_or_no,
     "checks": _checks,
+    "drill": options.yes_or_no,
 }
 """What a step may say beside its id and what it does, and how it is checked."""

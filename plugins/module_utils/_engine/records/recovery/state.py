@@ -148,7 +148,7 @@ class State:
         """How many canaries the last attempts at the steps `planted`, and how many of them were `found`."""
         said = [one.end.facts for one in self.latest.values() if one.end]
         return {
-            name: sum(int(facts.get(fact, 0)) for facts in said)
+            name: sum(int(value) for facts in said for key, value in facts.items() if key.rpartition(" ")[2] == fact)
             for name, fact in (("planted", "canaries"), ("found", "canaries_found"))
         }
 

@@ -164,7 +164,7 @@ TYPES: Mapping[str, StepType] = {
     "provision": StepType(role="lifeboat.recovery.provision", installed=False, variables=_PINNED, guess=120),
     "install": StepType(tasks_from="install", installed=False, facts=True, guess=180),
     "restore": StepType(tasks_from="restore", component="database", replaces=True, exclusive=True, moves_data=True),
-    "validate": StepType(tasks_from="validate", component="database", moves_data=True),
+    "validate": StepType(tasks_from="validate", component="database", result="recover_validated", moves_data=True),
     **{name: _application(name) for name in ("stop", "deploy", "start", "check", "read_only", "read_write")},
     "configure": _application("configure"),
     "promote": _failover("promote", PROMOTED),
