@@ -192,6 +192,15 @@ def test_people_are_told_and_each_run_writes_its_report(engine: Engine, web: Web
     assert len(web.heard) == 6
 
 
+def test_what_cannot_be_told_stops_no_recovery(engine: Engine) -> None:
+    engine.write({"id": "first", "tasks": "note"})
+    away = "{{ lookup('ansible.builtin.file', '/nowhere') }}"
+    said = engine.run(0, lifeboat_notify=away, lifeboat_recovery_report=away)
+    assert "WARNING: not everybody in lifeboat_notify was told" in said
+    assert "WARNING: the report was not written." in said
+    assert engine.events()[-1] == "close ok"
+
+
 def test_chosen_steps_leave_the_recovery_incomplete(engine: Engine) -> None:
     engine.write({"id": "first", "tasks": "note"}, {"id": "last", "tasks": "note"})
     assert "is incomplete: first did not run." in engine.run(0, "--tags", "step-last")
