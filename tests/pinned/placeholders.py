@@ -21,6 +21,7 @@ MEASURED = frozenset(
     (
         "actual_seconds",
         *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
+        *("lag_bytes", "lag_seconds"),
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
         *("port", "ratio"),
         *("seconds", "seconds_until_usable", "size", "steps_seconds", "table_bytes", "uid", "used", "used_percent"),
@@ -37,6 +38,8 @@ TOLD_APART = {
 }
 ALIKE = {
     "<size>": r"\b\d[\d,]*(\.\d+)? (([KMGT]i)?B|bytes)(?!\w)",
+    r"\1 <size> \2": r"^(\S+) \d+ (<hex64-\d+>)$",
+    "<lsn>": r"\b[0-9A-F]{1,8}/[0-9A-F]{7,8}\b",
     "<duration>": r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?",
     "<day>": r"\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)( \d{4})?(, \d\d:\d\d)?\b",
     "<ratio> to 1": r"\b\d+\.\d to 1\b",

@@ -17,16 +17,25 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM = """
-import importlib, json, os, sys
+import contextlib, importlib, io, json, os, pwd, sys
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 known = {name: importlib.import_module("ansible_collections.lifeboat.recovery.plugins.modules." + name)
-         for name in sys.argv[1:]}
+         for name in sys.argv[2:]}
+user = sys.argv[1] and pwd.getpwnam(sys.argv[1])
+# One that does nothing imports what the others import late, and another user may not read.
+with patch_module_args({}), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    AnsibleModule({}).exit_json()
 for line in sys.stdin:
     name, options, path = json.loads(line)
     child = os.fork()
     if not child:
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
         with patch_module_args(options):
+            if user:
+                os.setgroups([])
+                os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+                os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
             known[name].main()
     print(os.waitpid(child, 0)[1], flush=True)
 """
@@ -53,10 +62,10 @@ class Modules:
 
 
 @contextlib.contextmanager
-def warm(names: list[str], place: Path, environ: Mapping[str, str]) -> Iterator[Modules]:
-    """Yield what runs these modules in this environment; `place` is a directory for it."""
+def warm(names: list[str], place: Path, environ: Mapping[str, str], user: str = "") -> Iterator[Modules]:
+    """Yield what runs these modules in this environment, as this user; `place` is a directory for it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *names],
+        [sys.executable, "-c", PROGRAM, user, *names],
         env={**environ, "PYTHONPATH": ":".join(sys.path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -27,6 +27,8 @@ ONE, OTHER = "backup-20261120T100000Z-0123456789abcdef", "backup-20261121T100000
         ("shop   backed up   17.6 s   17.6", "shop  backed up  <duration>  <version>"),
         ('lifeboat_store_bytes{application="shop"} 4711', 'lifeboat_store_bytes{application="shop"} <number>'),
         ('lifeboat_backups{database="shop"} 2', 'lifeboat_backups{database="shop"} 2'),
+        ("received up to 0/3000148 of 2026/11", "received up to <lsn> of 2026/11"),
+        (f"start.py 4711 {'4f' * 32}", "start.py <size> <hex64-1>"),
         ("one\ntwo\n", ["one", "two", ""]),
     ],
 )

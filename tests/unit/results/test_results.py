@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import threading
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import golden
 import pytest
 import warm
+from kit_fixtures import KitMaker
 from sample_host import SampleHost
 from story import ASKED, Story
 
@@ -22,8 +25,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULES = [
-    *("audit_report", "encrypted_archive", "notify", "recovery_journal", "recovery_key", "recovery_report"),
-    *("recovery_trust", "schedule_info", "smoke_check"),
+    *("audit_report", "encrypted_archive", "notify", "recovery_journal", "recovery_key", "recovery_kit"),
+    *("recovery_report", "recovery_trust", "schedule_info", "smoke_check"),
 ]
 STEPS = ("restore", "dns")
 GUEST = "4f" * 32
@@ -218,7 +221,39 @@ def recovering(story: Story) -> None:
     story.run("recovery_report", "bad_objective", {**options, "objectives": {"database": {"rto": "soon"}}})
 
 
-CHAPTERS = (making_keys, trusting, archiving, scheduling, asking, notifying, reporting, recovering)
+def packing(story: Story) -> None:
+    (story.home / "kits").mkdir()
+    kit = KitMaker(SampleHost(story.home / "kits"), story.home / "kit-source")
+    common = {
+        "application": "shop",
+        "store": {"url": f"file://{kit.host.home}/store"},
+        "keys": {"recovery_key_file": str(kit.host.key)},
+        "state_dir": str(kit.host.home / "state"),
+    }
+    source = kit.source
+    making = {**common, "collection": source.collection, "inventory": [*source.inventory], "paths": [*source.paths]}
+    making |= {"wheels": [*source.wheels], "runbook": source.runbook}
+    checking = {**common, "state": "checked"}
+    story.run("recovery_kit", "none", checking)
+    story.run("recovery_kit", "planned", making, check=True)
+    digest = story.run("recovery_kit", "written", making)["start_sha256"]
+    story.names |= {digest[:32]: "<start.py, first half>", digest[32:]: "<start.py, second half>"}
+    story.run("recovery_kit", "written_already", making)
+    story.names[kit.file("collection-").name] = "<collection>"
+    story.names[kit.file("inventory-").name] = "<inventory-1>"
+    story.run("recovery_kit", "checked", checking)
+    Path(source.inventory[0]).write_text("all: {hosts: {db1: }}\n")
+    story.run("recovery_kit", "change_planned", making, check=True)
+    story.run("recovery_kit", "changed", making)
+    story.names[kit.file("inventory-").name] = "<inventory-2>"
+    other = {"recovery_key_file": story.secret("other.key", hashlib.sha256(b"another key").hexdigest())}
+    story.run("recovery_kit", "wrong_key", {**checking, "keys": other})
+    story.run("recovery_kit", "no_key", {**checking, "keys": {"recovery_key_file": str(story.home / "no.key")}})
+    (kit.folder / "wheels" / "one-1.0-py3-none-any.whl").write_bytes(b"another package\n")
+    story.run("recovery_kit", "altered", checking)
+
+
+CHAPTERS = (making_keys, trusting, archiving, scheduling, asking, notifying, reporting, recovering, packing)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -17,7 +17,7 @@ from postgres_fixtures import start_cluster, stop_cluster
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .conftest import Server
+    from pair_fixtures import Server
 
     Pair = Callable[..., tuple[Server, Server]]
 
