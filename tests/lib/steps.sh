@@ -24,7 +24,7 @@ about() {
     integration) echo "pytest: against PostgreSQL of this Debian and a real S3 server" ;;
     matrix) echo "pytest: against PostgreSQL of the other Debian, with its Python, in a container" ;;
     newest) echo "pytest: a short choice against the PostgreSQL and Python of Debian's testing, in a container" ;;
-    molecule) echo "the roles and playbooks on real hosts: two with PostgreSQL, one with the store" ;;
+    molecule) echo "the roles and playbooks on real hosts: PostgreSQL, a web application, names, the store" ;;
   esac
 }
 

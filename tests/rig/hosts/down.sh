@@ -10,7 +10,7 @@ set -euo pipefail
 if [ $# -gt 0 ]; then
   podman rm --force --ignore --volumes --time 0 "$@" >/dev/null
 else
-  podman rm --force --ignore --volumes --time 0 db1 db2 pg1 pg2 spare store >/dev/null
+  podman rm --force --ignore --volumes --time 0 "${!RIG_HOSTS[@]}" >/dev/null
   podman network rm --force "$RIG_NETWORK" >/dev/null
   rm -rf "$LIFEBOAT_RIG/store"
 fi

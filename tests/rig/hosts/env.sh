@@ -30,6 +30,13 @@ export RIG_NETWORK=lifeboat-rig
 
 rig_prefix() { cat "$LIFEBOAT_RIG/prefix"; }
 
+# The hosts: for each the last octet of its address and its image.  up.sh says what they are.
+declare -A RIG_HOSTS=(
+  [db1]="11 pg:bookworm" [db2]="12 pg:trixie" [spare]="13 base:trixie" [store]="14 base:trixie"
+  [web1]="15 base:trixie" [pg1]="16 pg:trixie" [pg2]="17 pg:trixie" [dns1]="18 dns:trixie" [spare2]="19 base:trixie"
+)
+export RIG_HOSTS
+
 # Where AppArmor is on, podman's profile forbids every mount, and with it what systemd does for its services.
 RIG_SECURITY=()
 if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then

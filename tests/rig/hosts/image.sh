@@ -7,6 +7,7 @@
 # Makes, from Debian packages alone and through the mirrors that this machine itself uses:
 #   localhost/lifeboat-base:SUITE   systemd, sshd, Python with venv, sudo, cron; no PostgreSQL
 #   localhost/lifeboat-pg:SUITE     the same with the suite's PostgreSQL and its cluster "main" in C.UTF-8
+#   localhost/lifeboat-dns:SUITE    the first with BIND, which does not start by itself
 # An image that exists is kept, unless the recipe has changed or --refresh asks for today's packages.
 # Where a container registry is at hand, LIFEBOAT_DEBIAN_IMAGE=docker.io/library/debian:%s takes the place of the
 # bootstrapped Debian; %s is the suite.
@@ -65,10 +66,11 @@ images() { # SUITE: makes its images, unless they are there
   fi
   build "$suite" "$debian" base
   build "$suite" "$debian" pg
+  build "$suite" "$debian" dns
 }
 
 fresh() { # SUITE: whether the newest image of the suite was built by today's recipe
-  [ "$(podman image inspect --format '{{index .Labels "lifeboat.recipe"}}' "localhost/lifeboat-pg:$1" 2>/dev/null)" = "$recipe" ]
+  [ "$(podman image inspect --format '{{index .Labels "lifeboat.recipe"}}' "localhost/lifeboat-dns:$1" 2>/dev/null)" = "$recipe" ]
 }
 
 recipe=$(sha256sum <"$here/Containerfile" | cut -c1-16)

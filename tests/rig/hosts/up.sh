@@ -8,8 +8,11 @@
 #   db1    PREFIX.11   Debian 12, PostgreSQL 15
 #   db2    PREFIX.12   Debian 13, PostgreSQL 17
 #   spare  PREFIX.13   Debian 13 without PostgreSQL
-#   pg1    PREFIX.16   Debian 13, PostgreSQL 17; pg2 at .17 is another: campaigns use them beside molecule
 #   store  PREFIX.14   an S3 server: https://PREFIX.14:9009 and http://PREFIX.14:9000
+#   web1   PREFIX.15   Debian 13 without PostgreSQL, for a web application
+#   pg1    PREFIX.16   Debian 13, PostgreSQL 17; pg2 at .17 is another: campaigns use them beside molecule
+#   dns1   PREFIX.18   Debian 13 with BIND, which is neither configured nor started
+#   spare2 PREFIX.19   as spare
 # Without arguments: db1 db2 store.  A host that exists is thrown away and made again.
 # PREFIX stands in $LIFEBOAT_RIG/prefix: 10.89.77, or the next one that is free on this machine.
 # All are reached by ssh as root with the key keys/id_ed25519; the store's credentials and CA lie in store/.
@@ -18,16 +21,18 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/rig/hosts/env.sh
 . "$here/env.sh"
 
-start() { # HOST LAST-OCTET IMAGE [PODMAN-ARGUMENT ...]
-  local host=$1 octet=$2 image=$3
-  shift 3
+start() { # HOST [PODMAN-ARGUMENT ...]
+  local host=$1 octet image other names=()
+  shift
+  read -r octet image <<<"${RIG_HOSTS[$host]}"
+  for other in "${!RIG_HOSTS[@]}"; do
+    names+=(--add-host "$other:$prefix.${RIG_HOSTS[$other]%% *}")
+  done
   # SYS_ADMIN: without it systemd silently leaves ProtectSystem= out, and nothing can be mounted.
   podman rm --force --ignore --volumes --time 0 "$host" >/dev/null
   podman run --detach --name "$host" --hostname "$host" --systemd=always \
     --network "$RIG_NETWORK" --ip "$prefix.$octet" --mac-address "52:54:00:89:77:$octet" \
-    --add-host "db1:$prefix.11" --add-host "db2:$prefix.12" --add-host "spare:$prefix.13" \
-    --add-host "store:$prefix.14" --add-host "pg1:$prefix.16" --add-host "pg2:$prefix.17" \
-    --cap-add SYS_ADMIN,NET_ADMIN,NET_RAW,SYS_NICE,SYS_PTRACE "${RIG_SECURITY[@]}" \
+    "${names[@]}" --cap-add SYS_ADMIN,NET_ADMIN,NET_RAW,SYS_NICE,SYS_PTRACE "${RIG_SECURITY[@]}" \
     --volume "$LIFEBOAT_RIG/keys/id_ed25519.pub:/root/.ssh/authorized_keys:ro" \
     "$@" "localhost/lifeboat-$image" >/dev/null
 }
@@ -48,7 +53,7 @@ start_store() {
   "$here/../s3/s3.sh" install
   # The server's root file system is shared and what a store writes goes with it; its data lie on a plain volume.
   # podman's system call filter leaves out the asynchronous input and output that Ceph's disks need.
-  start store 14 base:trixie --security-opt seccomp=unconfined --env "LIFEBOAT_RIG_ADDRESS=$prefix.14" \
+  start store --security-opt seccomp=unconfined --env "LIFEBOAT_RIG_ADDRESS=$prefix.14" \
     --volume "$LIFEBOAT_RIG/s3/debian:/rig/s3/debian:O" \
     --volume /rig/s3/debian/srv \
     --volume "$LIFEBOAT_RIG/s3/installed:/rig/s3/installed:ro" --volume "$LIFEBOAT_RIG/s3/version:/rig/s3/version:ro" \
@@ -88,26 +93,20 @@ serve_store() {
 [ $# -gt 0 ] || set -- db1 db2 store
 suites=()
 for host in "$@"; do
-  case $host in
-    db1) suites+=(bookworm) ;;
-    db2 | pg1 | pg2 | spare | store) suites+=(trixie) ;;
-    *)
-      echo "up.sh: no host is named $host" >&2
-      exit 2
-      ;;
-  esac
+  if [ -z "${RIG_HOSTS[$host]:-}" ]; then
+    echo "up.sh: no host is named $host" >&2
+    exit 2
+  fi
+  suites+=("${RIG_HOSTS[$host]##*:}")
 done
+mapfile -t suites < <(printf '%s\n' "${suites[@]}" | sort -u)
 "$here/image.sh" "${suites[@]}"
 podman network exists "$RIG_NETWORK" || make_network
 prefix=$(rig_prefix)
 for host in "$@"; do
   case $host in
-    db1) start db1 11 pg:bookworm ;;
-    db2) start db2 12 pg:trixie ;;
-    pg1) start pg1 16 pg:trixie ;;
-    pg2) start pg2 17 pg:trixie ;;
-    spare) start spare 13 base:trixie ;;
     store) start_store ;;
+    *) start "$host" ;;
   esac
 done
 for host in "$@"; do
