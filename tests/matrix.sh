@@ -47,7 +47,7 @@ collect_wheels() { # by this machine's pip, which knows the way to the index, fo
     python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   {
     cat "$ROOT/meta/ee-requirements.txt"
-    grep -E '^(aiosmtpd|ansible-core|hypothesis|pytest|tink)\b' "$ROOT/tests/requirements.txt"
+    grep -E '^(aiosmtpd|ansible-core|ansible-runner|hypothesis|pytest|tink)\b' "$ROOT/tests/requirements.txt"
     echo typing-extensions # some want it by a marker, which pip reads as this machine's
   } | "$VENV/bin/python" "$ROOT/tests/lib/wanted.py" "$python" >"$requirements.want"
   echo "# for Python $python" >>"$requirements.want"
@@ -84,7 +84,8 @@ chosen() { # the tests to run when none are named
       $folder/operations/lend/test_loans.py::test_playbooks_side_by_side
   else
     # What needs programs of this machine, or no server at all, is left out here and in the campaign.
-    printf '%s\n' $folder --ignore=$folder/{drivers/{dns,stores},operations/{dns,monitor},roles/{dns_switch,isolate,monitoring},results/test_dns_results.py}
+    printf '%s\n' $folder --ignore=$folder/{drivers/{dns,stores},operations/{dns,monitor},recovery-kit,results/test_dns_results.py} \
+      --ignore=$folder/roles/{dns_switch,isolate,monitoring,recovery_kit}
     while IFS= read -r left; do
       if [ ! -e "$ROOT/${left%%::*}" ]; then
         echo "$left" # pytest says that it is not there
