@@ -374,9 +374,14 @@ def strict(data, fields):
         except (ValueError, RecursionError):
             raise altered("kit.json is not as it was written.") from None
     typed = isinstance(value, dict) and set(value) == set(fields)
-    if not typed or any(type(value[name]) is not kind for name, kind in fields.items()):
+    if not typed or any(not _is(value[name], kind) for name, kind in fields.items()):
         raise altered("kit.json is not as it was written.")
     return value
+
+
+def _is(value, kind):
+    """Whether a value of JSON is of this kind; for Python true is a number, too."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def unbase64(text):

@@ -129,7 +129,12 @@ def ran(request: pytest.FixtureRequest, runs: dict[str, Ran]) -> Ran:
     return runs[request.param]
 
 
-NEEDED = {"application": "lifeboat_services", "backup_logs": "lifeboat_history", "dns_switch": "lifeboat_dns"}
+NEEDED = {
+    "application": "lifeboat_services",
+    "awx": "lifeboat_awx_inventory",
+    "backup_logs": "lifeboat_history",
+    "dns_switch": "lifeboat_dns",
+}
 """Roles that an inventory is not for without this variable."""
 
 
