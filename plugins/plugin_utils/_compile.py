@@ -16,11 +16,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 import typing as t
 
 from ..module_utils._engine.records.recovery.events import DRILL
-from ..module_utils._engine.records.recovery.step_types import CONTROLLER, DEMOTED, PROMOTED, RECOVER, TYPES
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, RECOVER, TYPES
 from . import _hosts
 
 if t.TYPE_CHECKING:
@@ -97,7 +96,7 @@ class Compiled:
     def _digest(self, step: Step) -> str:
         """Return what changes when the step changes, or the hosts between which something fails over."""
         own = step.digest(self.files)
-        if not {DEMOTED, PROMOTED} & set(re.split(r"[^\w]+", step.hosts)):
+        if not _hosts.is_for_failover(step):
             return own
         pairs = json.dumps(self.given.get("failover"), sort_keys=True)
         return hashlib.sha256(f"{own} {pairs}".encode()).hexdigest()

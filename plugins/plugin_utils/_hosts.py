@@ -47,7 +47,7 @@ def of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
     lost = list(variables.get("lifeboat_replace") or ())
     pairs = variables.get(FAILOVER) or {}
     groups = {**given, LOST: lost, DEMOTED: list(pairs), PROMOTED: list(pairs.values())}
-    if {DEMOTED, PROMOTED} & set(re.split(r"\W+", step.hosts)) and not pairs and not context.CLIARGS.get("syntax"):
+    if is_for_failover(step) and not pairs and not context.CLIARGS.get("syntax"):
         raise UsageError(
             f"Step {step.id} is for a failover, and none is named.",
             EXAMPLE,
@@ -76,6 +76,11 @@ def of(step: Step, variables: Mapping[str, t.Any]) -> list[str]:
 def is_for_lost(step: Step) -> bool:
     """Whether a step is for lost hosts alone."""
     return any(part.removeprefix("&") == LOST for part in re.split("[:,]", step.hosts))
+
+
+def is_for_failover(step: Step) -> bool:
+    """Whether a step's hosts follow from which one takes whose place."""
+    return not {DEMOTED, PROMOTED}.isdisjoint(re.split(r"\W+", step.hosts))
 
 
 def check_lost(plan: Plan, hosts: Mapping[str, list[str]], variables: Mapping[str, t.Any]) -> None:

@@ -177,15 +177,19 @@ def _end(
     }
 
 
+def _result(results: Mapping[str, t.Any], host: str, step: str) -> Known:
+    """Return what a host said that a step came to, nothing where it did not."""
+    return (results.get(host) or {}).get("recover_results", {}).get(step) or {}
+
+
 def _kept(results: Mapping[str, t.Any], host: str, step: str) -> list[tuple[str, t.Any]]:
     """Return what a host told that the journal keeps."""
-    found = results.get(host, {}).get("recover_results", {}).get(step) or {}
-    return sorted((found.get("facts") or {}).items())
+    return sorted((_result(results, host, step).get("facts") or {}).items())
 
 
 def _moved(results: Mapping[str, t.Any], hosts: Sequence[str], step: str) -> dict[str, int]:
     """Return how many bytes a step moved on its hosts, and how long the slowest of them did so."""
-    each = [(results[host].get("recover_results", {}).get(step) or {}).get("moved") or [] for host in hosts]
+    each = [_result(results, host, step).get("moved") or [] for host in hosts]
     if not any(each):
         return {}
     return {
@@ -196,16 +200,13 @@ def _moved(results: Mapping[str, t.Any], hosts: Sequence[str], step: str) -> dic
 
 def _said(results: Mapping[str, t.Any], host: str, step: str, attempt: int) -> str | None:
     """Return why a host failed in this attempt, None if it did not."""
-    known = results[host]
-    found = known.get("recover_results", {}).get(step) or {}
+    found = _result(results, host, step)
     if found.get("attempt") != attempt:
-        return AWAY if known.get("recover_probe", {}).get("unreachable") else SILENT
+        return AWAY if results[host].get("recover_probe", {}).get("unreachable") else SILENT
     return None if found.get("ok") else str(found.get("message") or "failed")
 
 
 def _told(results: Mapping[str, t.Any], step: Known) -> dict[str, str]:
     """Return what the hosts of a step that ended well tell of it."""
-    every = (
-        (host, (results.get(host) or {}).get("recover_results", {}).get(step["id"]) or {}) for host in step["hosts"]
-    )
+    every = ((host, _result(results, host, step["id"])) for host in step["hosts"])
     return {host: str(found["message"]) for host, found in every if found.get("ok") and found.get("message")}

@@ -20,7 +20,7 @@ import os
 import stat
 import typing as t
 
-from . import disk
+from . import disk, streams
 from .errors import Busy, StoreError
 
 if t.TYPE_CHECKING:
@@ -114,10 +114,7 @@ def line(entry: t.Any) -> bytes:
 
 def whole_lines(path: str, length: int | None = None) -> Iterator[bytes]:
     """Yield the lines of a file, or of its first `length` bytes, without their ends; half a line is left out."""
-    rest = b""
-    for block in disk.read_blocks(path, length=length):
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
+    return streams.whole_lines(disk.read_blocks(path, length=length))
 
 
 def append_line(

@@ -38,6 +38,14 @@ class Tally:
         return self._hash.hexdigest()
 
 
+def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a text without their ends; half a line at its end is left out."""
+    rest = b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+
+
 class Peekable:
     """
     An iterator of blocks that can tell whether anything is left, without losing it.

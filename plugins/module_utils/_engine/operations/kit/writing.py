@@ -23,7 +23,7 @@ from ...drivers.crypto.keys import plaintext_digest
 from ...ground import codec, disk
 from ...ground.errors import NotFound, StoreError, Tampered, UsageError
 from ...ground.model import Outcome
-from ...ground.streams import Peekable
+from ...ground.streams import Peekable, Tally
 from ...ground.units import human_count, human_size
 from ...records.kit import listing
 from ...records.kit.listing import Kit, Listed
@@ -95,14 +95,10 @@ def check(request: KitRequest, world: World) -> Outcome:
 
 
 def _is(opened: Repository, name: str, expected: Listed) -> bool:
-    digest, size = hashlib.sha256(), 0
     try:
-        for block in opened.store.get(repository.kit(opened.application, name), 0, expected.size + 1):
-            digest.update(block)
-            size += len(block)
+        return _measured(opened.store.get(repository.kit(opened.application, name), 0, expected.size + 1)) == expected
     except NotFound:
         return False
-    return Listed(size, digest.hexdigest()) == expected
 
 
 def _facts(kit: Kit, opened: Repository, request: KitRequest, how: str) -> dict[str, t.Any]:
@@ -228,15 +224,18 @@ class _Writing:
 
 
 def _whole(content: bytes) -> _Part:
-    return _Part(Listed(len(content), hashlib.sha256(content).hexdigest()), lambda: [content])
+    return _Part(_measured([content]), lambda: [content])
 
 
 def _wheel(path: str) -> _Part:
-    digest, size = hashlib.sha256(), 0
-    for block in disk.read_blocks(path):
-        digest.update(block)
-        size += len(block)
-    return _Part(Listed(size, digest.hexdigest()), functools.partial(disk.read_blocks, path))
+    return _Part(_measured(disk.read_blocks(path)), functools.partial(disk.read_blocks, path))
+
+
+def _measured(blocks: Iterable[bytes]) -> Listed:
+    tally = Tally()
+    for _block in tally.watch(blocks):
+        pass
+    return Listed(tally.bytes, tally.hexdigest)
 
 
 def _lines(files: Mapping[str, Listed]) -> str:

@@ -66,8 +66,7 @@ def _ended(request: EndRequest, what: Leave | Close, world: World) -> Outcome:
     journal.add(what, run, world.now())
     warnings = [*keep(journal), *(_marked(journal, reached, world) if isinstance(what, Close) else ())]
     if isinstance(what, Close):
-        warnings += let_go(journal, reached, world)
-        warnings += publish(journal, reached, request.objectives, world)
+        warnings += conclude(journal, reached, world, request.objectives)
     state = journal.state
     told = f"{state.title} {_how(state, request.result)}" + (f": {request.reason}" if request.reason else ".")
     known, status_page = state.facts(), announcing.status_page(state)
@@ -98,7 +97,15 @@ def _how(state: State, result: str) -> str:
     }[result]
 
 
-def let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator[str]:
+def conclude(
+    journal: RecoveryJournal, reached: Reached, world: World, wanted: Sequence[Objective] = ()
+) -> Iterator[str]:
+    """Do in the store what follows the end of a recovery. Yield what stands in the way."""
+    yield from _let_go(journal, reached, world)
+    yield from _publish(journal, reached, wanted, world)
+
+
+def _let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator[str]:
     """Take the pins of a recovery that is over back. Yield what stands in the way."""
     whats = (event.what for event in journal.events)
     pinned = {pair for what in whats if isinstance(what, Open | Repin) for pair in what.points.items()}
@@ -108,7 +115,7 @@ def let_go(journal: RecoveryJournal, reached: Reached, world: World) -> Iterator
         yield from points.release(reached.opened, journal.recovery_id, pinned, world)
 
 
-def publish(journal: RecoveryJournal, reached: Reached, wanted: Sequence[Objective], world: World) -> Iterator[str]:
+def _publish(journal: RecoveryJournal, reached: Reached, wanted: Sequence[Objective], world: World) -> Iterator[str]:
     """Put what came of a recovery that is over into the store, for metrics. Yield what stands in the way."""
     if reached.opened is None or world.dry_run:
         return

@@ -10,13 +10,12 @@ import dataclasses
 import typing as t
 
 from ...ground.errors import NotFound, RecoveryError, Tampered
+from ...records.recovery.events import MODES
 from ...records.recovery.journal import RecoveryJournal
-from ...records.repository import names as repository
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...records.recovery.events import Mode
     from ...records.recovery.journal import Place
     from ...records.recovery.state import State
 
@@ -31,8 +30,7 @@ def earlier(place: Place, *, but: str = "") -> Iterator[State]:
     Nothing of them is kept on this host: what is kept there ran there.
     """
     reading = dataclasses.replace(place, read_only=True)
-    modes = t.cast("tuple[Mode, ...]", tuple(repository.RECOVERIES))
-    known = sorted(((identity, mode) for mode in modes for identity in place.recoveries(mode)), reverse=True)
+    known = sorted(((identity, mode) for mode in MODES for identity in place.recoveries(mode)), reverse=True)
     for identity, mode in [each for each in known if each[0] != but][:MOST]:
         try:
             yield RecoveryJournal(reading, mode, identity).recall().state

@@ -23,12 +23,12 @@ from ...ground.host_state import RECOVERIES_LOCK
 from ...ground.model import Done, Outcome
 from ...records.anomalies.thresholds import DEFAULTS, Thresholds
 from ...records.recovery import announcing, expecting, forecast, forms
-from ...records.recovery.events import DRILL, Approve, Close, Mode, Open, Plan, Repin, Run
+from ...records.recovery.events import DRILL, MODES, Approve, Close, Mode, Open, Plan, Repin, Run
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from ...records.retention import store_lock
 from . import ledger, points, resuming, which
-from .closing import let_go, publish
+from .closing import conclude
 from .reaching import Reached, keep, reach
 
 if t.TYPE_CHECKING:
@@ -105,11 +105,7 @@ def open_recovery(request: OpenRequest, world: World) -> Outcome:
         )
         found = which.find(reached.place, asked)
         # The store may have missed how a recovery ended, and then its pins are still there.
-        missed = [
-            told
-            for each in found.over
-            for told in (*keep(each), *let_go(each, reached, world), *publish(each, reached, (), world))
-        ]
+        missed = [told for each in found.over for told in (*keep(each), *conclude(each, reached, world))]
         warnings = [*found.warnings, *missed]
         if found.interrupted:
             warnings += _abandoned(found.interrupted, run, reached, world)
@@ -227,7 +223,7 @@ def _run(request: OpenRequest) -> Run:
 
 def _check(request: OpenRequest) -> None:
     require_one_of("journal", request.journal, JOURNALS)
-    require_one_of("mode", request.mode, tuple(repository.RECOVERIES))
+    require_one_of("mode", request.mode, MODES)
     steps = [step.id for step in request.plan.steps]
     for step in request.approve:
         if step not in steps:
@@ -266,8 +262,7 @@ def _abandoned(kept: RecoveryJournal, run: Run, reached: Reached, world: World) 
         kept.add(dataclasses.replace(kept.state.opened, resumed=True), run, world.now())
         kept.add(Close("failed"), run, world.now())
         yield from keep(kept)
-        yield from let_go(kept, reached, world)
-        yield from publish(kept, reached, (), world)
+        yield from conclude(kept, reached, world)
 
 
 def _down(reached: Reached) -> StoreError:

@@ -12,7 +12,7 @@ import typing as t
 
 from ...ground.errors import NotFound, UsageError
 from ...ground.model import Outcome
-from ...records.recovery.events import DRILL, Begin, End, Fact, Mode, Result, Told, TornDown, Waiting
+from ...records.recovery.events import DRILL, MODES, Begin, End, Fact, Mode, Result, Told, TornDown, Waiting
 from ...records.recovery.journal import RecoveryJournal
 from ...records.recovery.saying import message, messages
 from ...records.repository import names as repository
@@ -106,7 +106,7 @@ def find(reached: Reached, recovery_id: str) -> RecoveryJournal:
             "Use the id that state: open returned.",
             field="recovery_id",
         )
-    modes: tuple[Mode, ...] = ("recover", "drill")
+    modes: tuple[Mode, ...] = MODES
     for mode in modes:
         with contextlib.suppress(NotFound):
             return RecoveryJournal(reached.place, mode, recovery_id).recall()

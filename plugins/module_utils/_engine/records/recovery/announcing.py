@@ -10,6 +10,7 @@ import datetime
 import typing as t
 
 from . import expecting, objectives
+from .events import DRILL
 
 if t.TYPE_CHECKING:
     from .state import State
@@ -17,7 +18,7 @@ if t.TYPE_CHECKING:
 
 def status_page(state: State) -> str:
     """Return the text as of the last event, empty for a drill, which no user notices. Times are UTC."""
-    if state.opened.mode == "drill":
+    if state.opened.mode == DRILL:
         return ""
     if state.closed == "ok":
         lost = objectives.lost(state.points, state)

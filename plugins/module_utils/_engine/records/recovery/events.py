@@ -27,6 +27,7 @@ KIND = "recovery"
 """What its records are called where they are signed, and the scope of those who may sign them."""
 
 Mode = t.Literal["recover", "drill"]
+MODES: tuple[Mode, ...] = t.get_args(Mode)
 DRILL: Mode = "drill"
 Result = t.Literal["ok", "failed", "skipped"]
 Fact: t.TypeAlias = "str | int | bool"

@@ -17,7 +17,7 @@ from ...drivers.crypto import seals, strict_json
 from ...ground.errors import AlreadyExists, NotFound, Tampered
 from ..repository import names as repository
 from . import expecting, forecast, forms, objectives
-from .events import KIND, Expected, Mode
+from .events import KIND, MODES, Expected, Mode
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -122,8 +122,7 @@ def newest(keys: TrustedKeys, place: Store, application: str, mode: Mode) -> Out
 
 def both(keys: TrustedKeys, place: Store, application: str) -> dict[Mode, Outcome | None]:
     """Return the newest of a recovery and of a drill."""
-    modes = t.cast("tuple[Mode, ...]", tuple(repository.RECOVERIES))
-    return {mode: newest(keys, place, application, mode) for mode in modes}
+    return {mode: newest(keys, place, application, mode) for mode in MODES}
 
 
 def expected(found: Mapping[Mode, Outcome | None], component: str) -> Expected | None:
@@ -135,13 +134,12 @@ def expected(found: Mapping[Mode, Outcome | None], component: str) -> Expected |
 
 
 def _read(keys: TrustedKeys, record: bytes, stored: datetime.datetime) -> Outcome:
-    allowed = keys.roots | keys.record_signers(KIND, None, stored=stored)
-    opened = seals.open_record(KIND, record, allowed)
+    opened = seals.open_record(KIND, record, keys.root_signers(KIND, None, stored=stored))
     value = strict_json.loads(opened.payload, limit=seals.LIMITS[KIND])
     if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
         raise Tampered(f"{WHAT} has an unknown format.", "Use a version that supports it.")
     found = forms.read(Outcome, value, WHAT)
-    if (keys.roots | keys.record_signers(KIND, found.ended, stored=stored)).isdisjoint(opened.signers):
+    if keys.root_signers(KIND, found.ended, stored=stored).isdisjoint(opened.signers):
         raise Tampered("Its signer was not trusted at the time that it claims.")
     return found
 

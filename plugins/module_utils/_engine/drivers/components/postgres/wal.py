@@ -9,13 +9,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import typing as t
 
 from ....ground import process
 from ....ground.errors import ProcessFailed
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+from ....ground.streams import whole_lines
 
 _RECORD = re.compile(rb"rmgr: (\S+)\s+len \(rec/tot\):\s*\d+/\s*(\d+), .*?lsn: ([0-9A-F]+/[0-9A-F]+), .*?desc: (\S+)")
 _COMMITS = frozenset({b"COMMIT", b"COMMIT_PREPARED"})
@@ -57,7 +54,7 @@ def written_after(bin_dir: str, data_dir: str, timeline: int, position: int) -> 
     end, commits = position, 0
     with process.Producer(argv, env={"LC_ALL": "C"}) as child:
         try:
-            for line in _lines(child):
+            for line in whole_lines(child):
                 if found := _RECORD.match(line):
                     manager, length, where, what = found.groups()
                     end = lsn(where.decode()) + int(length)
@@ -67,11 +64,3 @@ def written_after(bin_dir: str, data_dir: str, timeline: int, position: int) -> 
             if end == position and "could not find a valid record" not in str(exc.details.get("stderr", "")):
                 return None
     return Written(end + -end % _ALIGNMENT - position, commits)
-
-
-def _lines(child: process.Producer) -> Iterator[bytes]:
-    rest = b""
-    for block in child:
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
-    yield rest
