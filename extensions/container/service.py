@@ -27,6 +27,7 @@ import threading
 import typing as t
 from pathlib import Path
 
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import disk
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.schedule.run import main as run_job
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.schedule import jobs
@@ -157,10 +158,7 @@ def _say(text: str) -> None:
 
 
 def _keep(known: Runs) -> None:
-    """Write the runs, whole or not at all."""
-    beside = RUNS.with_suffix(".new")
-    beside.write_text(json.dumps(known), encoding="utf-8")
-    beside.replace(RUNS)
+    disk.write_atomically(str(RUNS), [json.dumps(known).encode()])
 
 
 def _set_aside(log: Path) -> None:
