@@ -38,7 +38,8 @@ if "module" in variables:
 if "wait" in variables:
     signal.signal(signal.SIGTERM, lambda *_: (print("taken back", flush=True), sys.exit(143)))
     open(variables["wait"], "w").close()
-    signal.pause()
+    while True:  # a signal that comes just before a sleep is looked at after it
+        time.sleep(0.05)
 sys.exit(variables.get("status", 0))
 """
 
