@@ -18,11 +18,10 @@ keep=${1:-}
 work=$LIFEBOAT_RIG/cold
 port=9400
 
-finish() {
-  [ "$keep" != --keep ] || return 0
+remove() { # what this run made, or an earlier one left
   podman rm --force --ignore --volumes --time 0 cold-db cold-bare cold-spare >/dev/null
   "$root/tests/rig/s3/s3.sh" wipe cold >/dev/null 2>&1 || true
-  podman network rm --force lifeboat-cold >/dev/null
+  podman network rm --force lifeboat-cold >/dev/null 2>&1 || true
   rm -rf "$work"
 }
 
@@ -66,10 +65,10 @@ playbook() { # NAME ARGUMENT ...: on the controller that is lost afterwards
     -e "lifeboat_store_ca_cert=$work/ca.crt" "$@") >"$work/$name.log" 2>&1 || { tail -40 "$work/$name.log"; fail "$name"; }
 }
 
-rm -rf "$work"
+remove
 mkdir -p "$work/inventory"
 chmod 0700 "$work"
-trap finish EXIT
+[ "$keep" = --keep ] || trap remove EXIT
 "$root/tests/rig/hosts/image.sh" trixie
 network
 host db 11 pg:trixie
