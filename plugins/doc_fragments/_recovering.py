@@ -27,6 +27,9 @@ options:
   replace:
     description: By host, the one that stands in for it. A resumed recovery keeps its own, and more can be added.
     type: dict
+  failover:
+    description: By host, the one that takes its place as the primary. A resumed recovery needs the same again.
+    type: dict
   points:
     description: Backups by component (V(main/shop), V(*) for all), as an ID, V(latest), or V(latest before <time>). By
       default, the newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.

@@ -158,7 +158,7 @@ def recovering() -> ArgumentSpec:
     return ArgumentSpec(
         {
             "process": {"type": "dict", "options": {"pid": {"type": "int", "required": True}}},
-            **{name: {"type": "dict"} for name in ("plan", "replace", "points", "clusters")},
+            **{name: {"type": "dict"} for name in ("plan", "replace", "failover", "points", "clusters")},
             **{name: {"type": "str"} for name in ("infected_since", "incident_at")},
             **{name: {"type": "list", "elements": "str", "default": []} for name in ("approve", "confirmed")},
             "takeover": {"type": "bool", "default": False},

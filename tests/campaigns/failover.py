@@ -235,13 +235,12 @@ def _power_loss(campaign: Campaign) -> int:
 
 
 def _switchovers(campaign: Campaign, first: int) -> int:
-    for former, successor, identity in (("pg2", "pg1", ""), ("pg1", "pg2", "new")):
+    for former, successor in (("pg2", "pg1"), ("pg1", "pg2")):
         print(f"Switchover from {former} to {successor} under writes", flush=True)
         before = campaign.rows(former)
         writer = Writer(list(campaign.addresses.values()), first)
         writer.wait_for(200)
-        more = {"lifeboat_recovery_id": identity} if identity else {}
-        campaign.recover(0, "fail_back", former, successor, **more)
+        campaign.recover(0, "fail_back", former, successor)
         writer.wait_for(200)
         acknowledged = writer.end()
         first = max(acknowledged) + 1
@@ -261,8 +260,7 @@ def _fence(campaign: Campaign, first: int) -> None:
     writer.wait_for(100)
     campaign.fault("partition", "pg1", "pg2")
     writer.wait_for(400)
-    new = {"lifeboat_recovery_id": "new"}
-    said = campaign.recover(2, "region_failover", "pg2", "pg1", **new)
+    said = campaign.recover(2, "region_failover", "pg2", "pg1")
     lost = len((writer.end() | before) - campaign.rows("pg1"))
     found = re.search(r"pg2 has (\d+) transactions", said)
     campaign.near("region_failover, before the promotion", int(found[1]) if found else -1, lost)
@@ -272,7 +270,7 @@ def _fence(campaign: Campaign, first: int) -> None:
     campaign.expect("the former primary stays down", kept.get("pg1 former_primary") == "stays down")
     campaign.fault("heal", "pg1")
     asked = {"lifeboat_approve": ["standby"], "lifeboat_standby_method": "copy"}
-    campaign.recover(0, "rejoin", "pg2", "pg1", **new, **asked)
+    campaign.recover(0, "rejoin", "pg2", "pg1", **asked)
     kept = campaign.facts("standby")
     campaign.expect(f"it was copied: {kept}", kept.get("pg2 method") == "copy" and bool(kept.get("pg2 kept")))
     campaign.same("pg1", "pg2")

@@ -493,6 +493,7 @@ def recoveries(index: Index) -> None:
             mode="recover",
             reason="db1 is dead",
             replace={"db1": "spare1"},
+            failover={"db2": "db3"},
             points={SCOPE: point},
             forecast={"restore": events.Expected(60, 5, 3), "dns": events.Expected(30, None, 1)},
             incident_at=NOW - timedelta(minutes=5),

@@ -131,6 +131,20 @@ def test_a_host_that_was_replaced_stays_replaced(here: Controller) -> None:
         here.opened(replace={"db1": "spare2"})
 
 
+def test_the_same_hosts_change_their_parts_until_it_is_over(here: Controller) -> None:
+    first = here.open(failover={"db1": "db2"})
+    here.leave()
+    for given in ({}, {"db2": "db1"}):
+        with pytest.raises(UsageError, match=r"failover: recovery-.* began with {db1: db2}"):
+            here.opened(failover=given)
+    again = here.open(failover={"db1": "db2"})
+    assert (again["id"], again["failover"]) == (first["id"], {"db1": "db2"})
+    here.done(*STEPS)
+    here.close()
+    assert not here.opened(failover={"db1": "db2"}).changed
+    assert here.open(failover={"db2": "db1"})["id"] != first["id"]
+
+
 def test_a_step_that_is_done_must_not_become_another(here: Controller) -> None:
     here.open()
     here.done("provision")

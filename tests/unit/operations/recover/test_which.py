@@ -49,13 +49,14 @@ def state(
     run = Run(id="0" * 16, user="bob", **(NOBODY if process is None else process))
     at = NOW - datetime.timedelta(hours=hours)
     identity = f"recovery-{at:%Y%m%dT%H%M%SZ}-{'0' * 16}"
-    opened = Open(plan(name), "recover", "", {}, {}, {}, at, (), False)
+    opened = Open(plan(name), "recover", "", {"db1": "spare1"}, {"db2": "db3"}, {}, {}, at, (), False)
     whats = [opened, end] if end else [opened]
     return fold([Event("shop", identity, number, "", at, run, what) for number, what in enumerate(whats, 1)])
 
 
-def asked(recovery_id: str = "", *, takeover: bool = False) -> which.Asked:
-    return which.Asked("data_loss", "recover", recovery_id, takeover, MINE, NOW)
+def asked(recovery_id: str = "", *, takeover: bool = False, **hosts: dict[str, str]) -> which.Asked:
+    named = {"replace": {}, "failover": {}, **hosts}
+    return which.Asked("data_loss", "recover", recovery_id, takeover, MINE, NOW, **named)
 
 
 def decided(own: State | None, last: State | None, ask: which.Asked, *, here: bool = True) -> str:
@@ -105,6 +106,31 @@ def test_a_recovery_of_another_plan_is_not_passed_over_in_silence(end: t.Any, wa
     assert decided(state(end=OK, hours=30), other, asked()) == wanted
     assert decided(state(end=LEFT, hours=2), other, asked()) == ("Busy" if end is None else "resumed")
     assert decided(None, other, asked("new")) == ("Busy" if end is None else "begun")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "wanted"),
+    [
+        ({"replace": {"db1": "spare1"}, "failover": {"db2": "db3"}}, "resumed"),
+        ({"replace": {"db1": "spare2"}}, "begun"),
+        ({"replace": {"web1": "spare2"}}, "begun"),
+        ({"failover": {"db3": "db2"}}, "begun"),
+    ],
+)
+def test_one_that_ended_well_is_not_taken_for_that_of_other_hosts(hosts: dict[str, t.Any], wanted: str) -> None:
+    own = state(end=OK)
+    assert decided(own, own, asked(**hosts)) == wanted
+    named = asked(own.recovery_id, **hosts)
+    if wanted == "resumed":
+        which.require_usable(own, named)
+    else:
+        with pytest.raises(UsageError, match="is over, and other hosts took part in it"):
+            which.require_usable(own, named)
+
+
+def test_one_that_ended_well_is_not_taken_for_another_after_a_recovery_by_another_plan() -> None:
+    own, other = state(end=OK, hours=2), state("fail_back", end=OK)
+    assert decided(own, other, asked()) == "begun"
 
 
 def test_takeover_takes_the_plans_own_and_no_other() -> None:

@@ -45,6 +45,7 @@ WHATS = [
         "recover",
         "db1 is dead",
         {"db1": "spare1"},
+        {"db2": "db3"},
         {"main/shop": POINT},
         {"restore": Expected(60, None, 1)},
         AT,

@@ -45,6 +45,7 @@ def opened(*steps: str, digest: str = "1", **values: t.Any) -> Open:
     given = {
         "reason": "",
         "replace": {},
+        "failover": {},
         "points": {"main/shop": POINT},
         "forecast": {},
         "incident_at": START,

@@ -6,7 +6,7 @@
 Use case: a run opens a recovery. It begins one, or goes on with one that is unfinished, where the last run left it.
 
 What was chosen when it began, the recovery points and the hosts in whose place others stand, is taken from there: a
-resumed recovery does not drift to another backup.
+resumed recovery does not drift to another backup, and one of other hosts is another recovery.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class OpenRequest:
     mode: Mode = "recover"
     reason: str = ""
     replace: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    failover: Mapping[str, str] = dataclasses.field(default_factory=dict)
     points: Mapping[str, str] = dataclasses.field(default_factory=dict)
     clusters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     infected_since: datetime.datetime | None = None
@@ -101,7 +102,14 @@ def open_recovery(request: OpenRequest, world: World) -> Outcome:
     reached = reach(request.repository, world)
     with _turn(request, reached, world):
         asked = which.Asked(
-            request.plan.name, request.mode, request.recovery_id, request.takeover, run.process, world.now()
+            request.plan.name,
+            request.mode,
+            request.recovery_id,
+            request.takeover,
+            run.process,
+            world.now(),
+            request.replace,
+            request.failover,
         )
         found = which.find(reached.place, asked)
         # The store may have missed how a recovery ended, and then its pins are still there.
@@ -141,6 +149,7 @@ class _Opening:
                 mode=request.mode,
                 reason=request.reason or (before.opened.reason if before else ""),
                 replace=resuming.replaced(before.opened.replace if before else {}, request.replace),
+                failover=resuming.failed_over(before, request.failover),
                 points=before.points if before else chosen,
                 forecast=self._forecast(before.points if before else chosen),
                 incident_at=request.incident_at or (before.opened.incident_at if before else self._now),
@@ -296,6 +305,7 @@ def _described(state: State) -> str:
         state.title,
         *(f"{component}: {point.backup_id}" for component, point in sorted(state.points.items())),
         *(f"{name} is replaced by {other}" for name, other in sorted(state.opened.replace.items())),
+        *(f"{other} takes the place of {name}" for name, other in sorted(state.opened.failover.items())),
         *(f"approved: {step}" for step in state.approved),
         *(f"{step}: {result}" for step, result in state.settled.items()),
     ]

@@ -32,6 +32,18 @@ def replaced(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, s
     return {**before, **given}
 
 
+def failed_over(before: State | None, given: Mapping[str, str]) -> dict[str, str]:
+    """Return which host takes whose place as the primary. The steps that are over were done on just these hosts."""
+    if before and dict(given) != before.opened.failover:
+        pairs = ", ".join(f"{former}: {after}" for former, after in sorted(before.opened.failover.items()))
+        raise UsageError(
+            f"failover: {before.recovery_id} began with " + (f"{{{pairs}}}." if pairs else "none."),
+            f"Pass the same again (lifeboat_failover). {_ANOTHER}",
+            field="failover",
+        )
+    return dict(given)
+
+
 def require_settled(before: State, now: Plan) -> None:
     """Raise UsageError when the plan has another step, or none, in the place of one that is over."""
     changed = [step for step in before.settled if before.plan.digest_of(step) != now.digest_of(step)]

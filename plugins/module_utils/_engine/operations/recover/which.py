@@ -29,7 +29,10 @@ RECENT = datetime.timedelta(hours=24)
 
 
 class Asked(t.NamedTuple):
-    """What a run asks for; `process` is the stamp of who runs it, `recovery_id` may be empty, an id, or `new`."""
+    """
+    What a run asks for; `process` is the stamp of who runs it, `recovery_id` may be empty, an id, or `new`. `replace`
+    and `failover` are the hosts in whose place others stand.
+    """
 
     plan: str
     mode: Mode
@@ -37,6 +40,13 @@ class Asked(t.NamedTuple):
     takeover: bool
     process: Mapping[str, t.Any]
     now: datetime.datetime
+    replace: Mapping[str, str]
+    failover: Mapping[str, str]
+
+    def is_about(self, state: State) -> bool:
+        """Whether no other host is named than those that took part in a recovery."""
+        opened = state.opened
+        return self.replace.items() <= opened.replace.items() and self.failover.items() <= opened.failover.items()
 
 
 class Found(t.NamedTuple):
@@ -101,7 +111,10 @@ def decide(own: State | None, last: State | None, asked: Asked, here: Mapping[st
         return True
     if last and not last.closed:
         raise _unfinished(last)
-    return own is not None and own.closed == "ok" and asked.now - own.last_at <= RECENT
+    if own is None or own.closed != "ok" or asked.now - own.last_at > RECENT:
+        return False
+    # After another recovery, or for other hosts, there is something to do again, however short ago this one ended.
+    return last is not None and last.recovery_id == own.recovery_id and asked.is_about(own)
 
 
 def _another_drill(last: RecoveryJournal | None, asked: Asked, problems: Iterable[str]) -> Found:
@@ -127,11 +140,17 @@ def _another_drill(last: RecoveryJournal | None, asked: Asked, problems: Iterabl
 
 
 def require_usable(state: State, asked: Asked) -> None:
-    """Raise UsageError when a recovery is one of another plan, Busy when it belongs to somebody else."""
+    """Raise UsageError when it is one of another plan, or over and of other hosts, Busy when it is somebody else's."""
     if state.plan.name != asked.plan:
         raise UsageError(
             f"{state.recovery_id} is a recovery of plan {state.plan.name}, not of {asked.plan}.",
             "Name the recovery of this plan, or run the other plan.",
+            field="recovery_id",
+        )
+    if state.closed and not asked.is_about(state):
+        raise UsageError(
+            f"{state.recovery_id} is over, and other hosts took part in it than replace and failover name.",
+            f"Set recovery_id (lifeboat_recovery_id) to {NEW} to begin another.",
             field="recovery_id",
         )
     if not asked.takeover and not holding.is_free(state, asked.process):

@@ -105,14 +105,16 @@ class Expected:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Open:
     """
-    A run begins: its plan, the hosts that others stand in for, the recovery points, and how long each step will take.
-    `incident_at` is when the outage began, `confirmed` are the targets whose data may be replaced.
+    A run begins: its plan, the hosts that others stand in for, and those whose place as the primary others take, the
+    recovery points, and how long each step will take. `incident_at` is when the outage began, `confirmed` are the
+    targets whose data may be replaced.
     """
 
     plan: Plan
     mode: Mode
     reason: str
     replace: dict[str, str]
+    failover: dict[str, str]
     points: dict[str, Point]
     forecast: dict[str, Expected]
     incident_at: datetime.datetime

@@ -157,6 +157,7 @@ class Report:
             ("Forecast", expecting.said(expecting.total(state.plan, state.forecast)) if state.forecast else "none"),
             ("Since the incident", units.human_duration(_since(state, state.opened.incident_at))),
             *(("Replaced", f"{lost} by {spare}") for lost, spare in sorted(state.opened.replace.items())),
+            *(("Failover", f"{former} to {after}") for former, after in sorted(state.opened.failover.items())),
         ]
         return Section("Summary", (self.summary,), ("Subject", "Value (times in UTC)"), tuple(rows))
 

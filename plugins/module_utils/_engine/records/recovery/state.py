@@ -175,6 +175,7 @@ class State:
             "approved": self.approved,
             "plan_changed": list(self.plan_changed),
             "replace": self.opened.replace,
+            "failover": self.opened.failover,
             "points": forms.record(self.points),
             "confirmed": list(self.opened.confirmed),
             "incident_at": forms.time_text(self.opened.incident_at),
