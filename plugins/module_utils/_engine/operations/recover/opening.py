@@ -293,20 +293,7 @@ def _outcome(kept: RecoveryJournal, warnings: Iterable[str], *, changed: bool, b
     return Outcome(
         changed=changed,
         facts={"recovery": state.facts(), "summary": told, "status_page": announcing.status_page(state)},
-        before=_described(before) if before and changed else "",
-        after=_described(state) if changed else "",
+        before=before.shown() if before and changed else "",
+        after=state.shown() if changed else "",
         warnings=(*warnings, *lost),
     )
-
-
-def _described(state: State) -> str:
-    """Return what the diff shows of it."""
-    lines = [
-        state.title,
-        *(f"{component}: {point.backup_id}" for component, point in sorted(state.points.items())),
-        *(f"{name} is replaced by {other}" for name, other in sorted(state.opened.replace.items())),
-        *(f"{other} takes the place of {name}" for name, other in sorted(state.opened.failover.items())),
-        *(f"approved: {step}" for step in state.approved),
-        *(f"{step}: {result}" for step, result in state.settled.items()),
-    ]
-    return "".join(f"{line}\n" for line in lines)

@@ -157,6 +157,18 @@ class State:
         """The step that the last run began last, empty where it began none."""
         return next((one.step for one in reversed(self.attempts) if one.run == self.run), "")
 
+    def shown(self) -> str:
+        """Return what a diff shows of it."""
+        lines = [
+            self.title,
+            *(f"{component}: {point.backup_id}" for component, point in sorted(self.points.items())),
+            *(f"{name} is replaced by {other}" for name, other in sorted(self.opened.replace.items())),
+            *(f"{other} takes the place of {name}" for name, other in sorted(self.opened.failover.items())),
+            *(f"approved: {step}" for step in self.approved),
+            *(f"{step}: {result}" for step, result in self.settled.items()),
+        ]
+        return "".join(f"{line}\n" for line in lines)
+
     def facts(self) -> dict[str, t.Any]:
         """Return what a module's result says of it."""
         return {
