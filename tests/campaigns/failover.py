@@ -221,8 +221,7 @@ def _power_loss(campaign: Campaign) -> int:
     campaign.fault("poweron", "pg1")
     _reachable(campaign, "pg1")
     said = campaign.recover(2, "rejoin", "pg1", "pg2")
-    found = re.search(r"has (\d+) transactions in", said)
-    campaign.near("rejoin, before anything is changed", int(found[1]) if found else -1, lost)
+    campaign.near("rejoin, before anything is changed", _transactions(said), lost)
     campaign.recover(0, "rejoin", "pg1", "pg2", lifeboat_approve=["standby"])
     kept = campaign.facts("standby")
     print(f"  {kept}")
@@ -262,8 +261,7 @@ def _fence(campaign: Campaign, first: int) -> None:
     writer.wait_for(400)
     said = campaign.recover(2, "region_failover", "pg2", "pg1")
     lost = len((writer.end() | before) - campaign.rows("pg1"))
-    found = re.search(r"pg2 has (\d+) transactions", said)
-    campaign.near("region_failover, before the promotion", int(found[1]) if found else -1, lost)
+    campaign.near("region_failover, before the promotion", _transactions(said), lost)
     campaign.recover(0, "region_failover", "pg2", "pg1", lifeboat_approve=["promote"])
     kept = campaign.facts("promote")
     campaign.near("the journal", int(kept.get("pg1 lost_transactions", -1)), lost)
@@ -274,6 +272,12 @@ def _fence(campaign: Campaign, first: int) -> None:
     kept = campaign.facts("standby")
     campaign.expect(f"it was copied: {kept}", kept.get("pg2 method") == "copy" and bool(kept.get("pg2 kept")))
     campaign.same("pg1", "pg2")
+
+
+def _transactions(said: str) -> int:
+    """Return how many transactions a message says that a former primary has, -1 if it says nothing of it."""
+    found = re.search(r" has ([\d,]+) transactions? ", said)
+    return int(found[1].replace(",", "")) if found else -1
 
 
 def _reachable(campaign: Campaign, host: str) -> None:
