@@ -56,7 +56,7 @@ RESERVED = frozenset(
 _ASKED = ("application", "requested_by", "ticket")
 """Options that hold for all that a run does."""
 
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Ended(SystemExit):
@@ -65,6 +65,23 @@ class Ended(SystemExit):
 
     A SystemExit, because psycopg ends the query that one interrupts: the session can then be cleaned up with.
     """
+
+
+class Runner(t.Protocol):
+    """What is needed of an AnsibleModule."""
+
+    params: Mapping[str, t.Any]
+    check_mode: bool
+    _diff: bool
+
+    def warn(self, warning: str) -> None:
+        """Keep a warning for the result."""
+
+    def exit_json(self, **result: t.Any) -> t.NoReturn:
+        """End with this result."""
+
+    def fail_json(self, **result: t.Any) -> t.NoReturn:
+        """End with this failure."""
 
 
 def run(
@@ -81,13 +98,24 @@ def run(
     The audit log gets an entry of an `operation`, one of verbs.OPERATIONS. A module that only reads names none. Where
     the option `several` has databases, each has an entry of its own: by World.record, or, if none was begun, from here.
     """
-    module = AnsibleModule(**spec.to_kwargs())
+    carry_out(AnsibleModule(**spec.to_kwargs()), request, use_case, operation=operation, several=several)
+
+
+def carry_out(
+    module: Runner,
+    request: Callable[[Given], Request],
+    use_case: Callable[[Request, World], Outcome],
+    *,
+    operation: str = "",
+    several: str = "",
+) -> t.NoReturn:
+    """Do what `run` does for a module whose options are read."""
     forget_environment(os.environ)
     began = time.monotonic()
     recorded: list[Done] = []
     databases = module.params.get(several) or ()
     remember = functools.partial(_remember, module, operation, began=began, databases=databases, recorded=recorded)
-    for number in _ENDINGS:
+    for number in ENDINGS:
         signal.signal(number, _end)
     try:
         record = _recorder(module, recorded)
@@ -113,7 +141,7 @@ def run(
 
 
 def _remember(
-    module: AnsibleModule,
+    module: Runner,
     operation: str,
     ended: Outcome | BaseException,
     *,
@@ -133,7 +161,7 @@ def _remember(
         _write(module, operation, {**module.params, **about}, ended, time.monotonic() - began)
 
 
-def _recorder(module: AnsibleModule, recorded: list[Done]) -> Callable[[Done], None]:
+def _recorder(module: Runner, recorded: list[Done]) -> Callable[[Done], None]:
     """Return what writes something into the audit log that is done while the run goes on, as asked for by who asked."""
 
     def record(done: Done) -> None:
@@ -146,7 +174,7 @@ def _recorder(module: AnsibleModule, recorded: list[Done]) -> Callable[[Done], N
 
 
 def _write(
-    module: AnsibleModule,
+    module: Runner,
     operation: str,
     options: Mapping[str, t.Any],
     ended: Outcome | BaseException,
@@ -230,5 +258,5 @@ def _end(number: int, _frame: object) -> t.NoReturn:
 
 def _end_no_more() -> None:
     """Let no signal interrupt what is nearly over: what came of a run has to be told."""
-    for each in _ENDINGS:
+    for each in ENDINGS:
         signal.signal(each, signal.SIG_IGN)

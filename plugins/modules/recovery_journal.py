@@ -214,10 +214,16 @@ def of_an_end(given: Given) -> closing.EndRequest:
     return closing.EndRequest(given.repository(), **told, objectives=objectives.parse(given["objectives"] or {}))
 
 
+WORK = (
+    SPEC.merge(repository(), anomalies(), requested_by(), recovering()),
+    lambda given: given,
+    lambda given, world: STATES[given["state"]](given, world),
+)
+
+
 def main() -> None:
     """Run the module."""
-    spec = SPEC.merge(repository(), anomalies(), requested_by(), recovering())
-    run(spec, lambda given: given, lambda given, world: STATES[given["state"]](given, world))
+    run(*WORK)
 
 
 if __name__ == "__main__":

@@ -161,9 +161,12 @@ def request(given: Given) -> ReportRequest:
     )
 
 
+WORK = (SPEC.merge(repository(), contacts()), request, report)
+
+
 def main() -> None:
     """Run the module."""
-    run(SPEC.merge(repository(), contacts()), request, report)
+    run(*WORK)
 
 
 if __name__ == "__main__":

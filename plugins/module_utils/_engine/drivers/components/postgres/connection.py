@@ -16,6 +16,7 @@ views and foreign tables: whoever owns a database may put one where a table was,
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import socket
 import struct
@@ -50,15 +51,11 @@ __all__ = [
     "single",
 ]
 
-try:
-    import psycopg
-    from psycopg.conninfo import make_conninfo
-except ImportError as exc:  # pragma: no cover - told at first use
-    _IMPORT_ERROR: ImportError | None = exc
-else:
-    _IMPORT_ERROR = None
-
 if t.TYPE_CHECKING:
+    import types
+
+    import psycopg
+
     Connection = psycopg.Connection[tuple[t.Any, ...]]
 
 MAINTENANCE = ("postgres", "template1")
@@ -76,15 +73,14 @@ def connect(
     login: Login, database: str, *, autocommit: bool = True, read_only: bool = False, lock_timeout_ms: int = 10_000
 ) -> Connection:
     """Open a session with fixed settings. Raise DatabaseError that says what is wrong and what to do."""
-    if _IMPORT_ERROR is not None:
-        raise MissingLibrary("psycopg", "to talk to PostgreSQL") from _IMPORT_ERROR
+    library = _psycopg()
     parameters = _parameters(login, database)
     try:
-        wanted = make_conninfo("", **parameters)
-        connection = psycopg.connect(wanted, autocommit=True, prepare_threshold=None)
-    except psycopg.Error as exc:
+        wanted = library.conninfo.make_conninfo("", **parameters)
+        connection: Connection = library.connect(wanted, autocommit=True, prepare_threshold=None)
+    except library.Error as exc:
         # The server's own word, not libpq's or a network's.
-        state = refused_with(psycopg.pq.PGconn.connect_start, wanted) if "FATAL:" in str(exc) else ""
+        state = refused_with(library.pq.PGconn.connect_start, wanted) if "FATAL:" in str(exc) else ""
         raise _refused(login, database, str(exc), state) from exc
     except UnicodeEncodeError as exc:
         raise UsageError("A login option is not valid UTF-8.", "Correct its encoding.", field="login_db") from exc
@@ -116,9 +112,10 @@ def connect_server(login: Login, *, read_only: bool = False) -> Connection:
 @contextlib.contextmanager
 def explained(doing: str) -> Iterator[None]:
     """Turn what psycopg raises inside into a DatabaseError (or Busy) that says what was being done."""
+    library = _psycopg()
     try:
         yield
-    except psycopg.Error as exc:
+    except library.Error as exc:
         raise explain_query(exc.sqlstate or "", str(exc), doing) from exc
     except UnicodeError as exc:
         raise DatabaseError(
@@ -226,6 +223,14 @@ def child_environment(
         "PGOPTIONS": session.FROM_THE_START + (f" -c {session.RESTRICTION}={session.RESTRICTED}" if restrict else ""),
     }
     return {key: value for key, value in values.items() if value}
+
+
+def _psycopg() -> types.ModuleType:
+    """Return psycopg. It is imported at first use: that takes a tenth of a second, and many runs ask no server."""
+    try:
+        return importlib.import_module("psycopg")
+    except ImportError as exc:  # pragma: no cover - installed wherever the tests run
+        raise MissingLibrary("psycopg", "to talk to PostgreSQL") from exc
 
 
 _KEPT = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "KRB5CCNAME", "KRB5_CONFIG"})
