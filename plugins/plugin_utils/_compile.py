@@ -14,24 +14,20 @@ while Ansible parses, before anything is touched. Keywords are stated, so that n
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import typing as t
 
 from ..module_utils._engine.records.recovery.events import DRILL
 from ..module_utils._engine.records.recovery.step_types import CONTROLLER, RECOVER, TYPES
 from . import _hosts
+from ._known_steps import STATE
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from ..module_utils._engine.records.recovery.events import Mode
-    from ..module_utils._engine.records.recovery.plan import Plan, Step
+    from ..module_utils._engine.records.recovery.plan import Step
+    from ._known_steps import KnownSteps
 
 Tasks = list[dict[str, t.Any]]
-
-STATE = f"hostvars['{CONTROLLER}']"
-"""Where the state of the recovery is: facts of the controller."""
 
 LEFT = f"{STATE}.recover_open[recover_step.id].deadline | default(0)"
 SECONDS_LEFT = f"{{{{ [({LEFT}) - now(utc=true).timestamp(), 1] | max | int if {LEFT} else 0 }}}}"
@@ -47,18 +43,13 @@ long enough for one that is busy.
 @dataclasses.dataclass(frozen=True, slots=True)
 class Compiled:
     """
-    A plan with what the machine that runs it knows: the hosts of each step, the roles and task files beside the plan by
-    their absolute paths, the SHA-256 of those files, what is given on the command line, the process id of Ansible, a
-    directory that is this run's alone, and what ssh is given for hosts that say nothing else. In a drill, which hosts
-    others stand in for is known when it runs.
+    A plan with what the machine that runs it knows: its steps, the roles and task files beside it by their absolute
+    paths, the process id of Ansible, a directory that is this run's alone, and what ssh is given for hosts that say
+    nothing else.
     """
 
-    plan: Plan
-    mode: Mode
-    hosts: Mapping[str, Sequence[str]]
+    steps: KnownSteps
     paths: Mapping[str, str]
-    files: Mapping[str, str]
-    given: Mapping[str, t.Any]
     pid: int
     private_dir: str
     ssh_extra_args: str = ""
@@ -66,56 +57,24 @@ class Compiled:
     def plays(self) -> list[dict[str, t.Any]]:
         """Return all plays, from the first word to the last."""
         closing = self._play("Close the recovery", ["always"], self._shared("close"))
-        cleared = self._clearing("Clear the hosts", "drill_cleared") if self.mode == DRILL else ()
+        cleared = self._clearing("Clear the hosts", "drill_cleared") if self.steps.mode == DRILL else ()
         return [*self._opening(), *self._stages(), *cleared, closing]
-
-    def document(self) -> dict[str, t.Any]:
-        """Return what the journal records of the plan."""
-        steps = [
-            {
-                "id": step.id,
-                "type": step.type or "custom",
-                "digest": self._digest(step),
-                "hosts": self._hosts(step),
-                "component": step.component,
-                "stage": number,
-            }
-            for number, stage in enumerate(self.plan.stages, 1)
-            for step in stage
-        ]
-        return {"name": self.plan.name, "digest": self.plan.digest(self.files), "steps": steps}
-
-    def _needs(self) -> Iterator[dict[str, str]]:
-        """Yield the variables that steps need and do not have of their own, by host."""
-        for step in filter(self._runs, self.plan.steps):
-            own = TYPES.get(step.type)
-            for name in own.needs if own else ():
-                if name not in step.variables:
-                    yield from ({"step": step.id, "name": name, "host": host} for host in self.hosts[step.id])
-
-    def _digest(self, step: Step) -> str:
-        """Return what changes when the step changes, or the hosts between which something fails over."""
-        own = step.digest(self.files)
-        if not _hosts.is_for_failover(step):
-            return own
-        pairs = json.dumps(self.given.get("failover"), sort_keys=True)
-        return hashlib.sha256(f"{own} {pairs}".encode()).hexdigest()
 
     def _opening(self) -> Iterator[dict[str, t.Any]]:
         known = {
-            "recover_plan": self.document(),
-            "recover_mode": self.mode,
-            "recover_given": dict(self.given),
+            "recover_plan": self.steps.document(),
+            "recover_mode": self.steps.mode,
+            "recover_given": dict(self.steps.given),
             "recover_process": {"pid": self.pid},
             "recover_private_dir": self.private_dir,
-            "recover_approvals": {step.id: step.approval for step in self.plan.steps if step.approval},
-            "recover_replacing": [step.id for step in self.plan.steps if _replaces(step)],
-            "recover_is_for_lost": any(map(_hosts.is_for_lost, self.plan.steps)),
-            "recover_needs": list(self._needs()),
+            "recover_approvals": {step.id: step.approval for step in self.steps.plan.steps if step.approval},
+            "recover_replacing": [step.id for step in self.steps.plan.steps if _replaces(step)],
+            "recover_is_for_lost": any(map(_hosts.is_for_lost, self.steps.plan.steps)),
+            "recover_needs": list(self.steps.needs()),
         }
         add = {"name": "Let this machine take part", "ansible.builtin.add_host": _CONTROLLER, "changed_when": False}
-        yield self._play(f"Open the recovery by plan {self.plan.name}", ["always"], [add], hosts="localhost")
-        if self.mode == DRILL:
+        yield self._play(f"Open the recovery by plan {self.steps.plan.name}", ["always"], [add], hosts="localhost")
+        if self.steps.mode == DRILL:
             yield self._play(
                 "Identify the hosts of the inventory", ["always"], self._shared("drill_identify"), hosts="all"
             )
@@ -127,7 +86,7 @@ class Compiled:
             hosts=_with_controller("recover_examined"),
         )
         yield self._play("Open the recovery", ["always"], self._shared("open"), vars=known)
-        if self.mode == DRILL:
+        if self.steps.mode == DRILL:
             yield from self._clearing("Clear what another drill left", "drill_ready")
 
     def _clearing(self, name: str, end: str) -> Iterator[dict[str, t.Any]]:
@@ -138,9 +97,9 @@ class Compiled:
         yield self._play(f"{name} · end", ["always"], self._shared(end))
 
     def _stages(self) -> Iterator[dict[str, t.Any]]:
-        count = len(self.plan.steps)
+        count = len(self.steps.plan.steps)
         done = 0
-        for stage in self.plan.stages:
+        for stage in self.steps.plan.stages:
             numbers = f"{done + 1}" if len(stage) == 1 else f"{done + 1}-{done + len(stage)}"
             title = f"{numbers}/{count} {' + '.join(step.id for step in stage)}"
             done += len(stage)
@@ -148,12 +107,16 @@ class Compiled:
 
     def _stage(self, title: str, stage: tuple[Step, ...]) -> Iterator[dict[str, t.Any]]:
         tags = [f"step-{step.id}" for step in stage]
-        known = {step.id: self._known(step) for step in stage}
+        known = {step.id: self.steps.known(step) for step in stage}
         over = {"name": "Pass over what is settled", "ansible.builtin.meta": "end_play"}
         due = {**over, "when": f"recover_ended != '' or {list(known)!r} | difference(recover_settled) | length == 0"}
         begin = [
             due,
-            *(self._judged(step, known[step.id]) for step in stage if self.hosts[step.id] and self._runs(step)),
+            *(
+                self._judged(step, known[step.id])
+                for step in stage
+                if self.steps.hosts[step.id] and self.steps.runs(step)
+            ),
         ]
         begin += self._shared("begin", recover_steps=list(known.values()))
         yield self._play(f"{title} · begin", tags, begin)
@@ -172,42 +135,6 @@ class Compiled:
             )
             end = [started, *self._shared("end", recover_steps=list(known.values()))]
             yield self._play(f"{name} · end", tags, end, vars={"recover_attempt": attempt})
-
-    def _known(self, step: Step) -> dict[str, t.Any]:
-        """Return what the tasks of role recover know of a step."""
-        own = TYPES.get(step.type)
-        return {
-            "id": step.id,
-            "hosts": self._hosts(step),
-            "approval": step.approval,
-            "timeout": step.timeout,
-            "attempts": 1 + step.retries,
-            "accepts_failure": step.accepts_failure,
-            "exclusive": own is not None and own.exclusive,
-            "empty": self._empty(step),
-        }
-
-    def _runs(self, step: Step) -> bool:
-        return self.mode != DRILL or step.drill
-
-    def _hosts(self, step: Step) -> list[str] | str:
-        """Return the hosts of a step; in a drill an expression for those for which others stand in."""
-        hosts = list(self.hosts[step.id]) if self._runs(step) else []
-        if self.mode != DRILL or hosts in ([], [CONTROLLER]):
-            return hosts
-        return f"{{{{ {hosts!r} | select('in', {STATE}.recover_drilled) | list }}}}"
-
-    def _empty(self, step: Step) -> str:
-        """Return why a step has no host, nothing where it has some."""
-        if not self._runs(step):
-            return DRILL
-        hosts = list(self.hosts[step.id])
-        if not hosts:
-            return f"no host is in {step.hosts}"
-        if self.mode != DRILL or hosts == [CONTROLLER]:
-            return ""
-        told = f"{DRILL}: lifeboat_drill_hosts has none for {', '.join(hosts)}"
-        return f"{{{{ '' if {hosts!r} | select('in', {STATE}.recover_drilled) | list else {told!r} }}}}"
 
     def _judged(self, step: Step, known: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the block that decides whether a step is to begin."""

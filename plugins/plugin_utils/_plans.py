@@ -24,8 +24,10 @@ from ..module_utils._engine.records.recovery import drilling
 from ..module_utils._engine.records.recovery import plan as plans
 from ..module_utils._engine.records.recovery.events import DRILL
 from ..module_utils._engine.records.recovery.plan_keys import nearest
-from . import _drill, _hosts, _plan_files
+from . import _drill, _hosts, _plan_files, _run_variables
 from ._compile import Compiled
+from ._known_steps import KnownSteps
+from ._run_variables import GIVEN
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,12 +41,6 @@ SHIPPED = os.path.join(
 
 ENDINGS = (".yml", ".yaml")
 
-GIVEN = (
-    *("lifeboat_approve", "lifeboat_confirm", "lifeboat_failover", "lifeboat_incident_at", "lifeboat_infected_since"),
-    *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_restore_from", "lifeboat_takeover"),
-)
-"""Variables of a single run, which count from the command line alone."""
-
 
 def compiled(term: str, variables: Mapping[str, t.Any], mode: Mode = "recover") -> str:
     """Return the path of the playbook that the plan means. Raise AnsibleError for one that cannot be run."""
@@ -52,28 +48,20 @@ def compiled(term: str, variables: Mapping[str, t.Any], mode: Mode = "recover") 
         path = find(term, variables)
         plan = read(path)
         _check_arguments(plan)
-        given = {name.removeprefix("lifeboat_"): _given(name, variables[name]) for name in GIVEN if name in variables}
+        given = _run_variables.given(variables)
         known = {**variables, **{f"lifeboat_{name}": given.get(name, {}) for name in ("replace", "failover")}}
         _hosts.check_pairs(known)
         if mode == DRILL:
             _drill.check(given)
             plan, known = drilling.drilled(plan), _drill.with_all_lost(known)
             given["approve"] = [step.id for step in plan.steps if step.approval and step.drill]
-        _check_given(plan, known)
+        if not context.CLIARGS.get("syntax"):
+            _run_variables.check_needed(plan, known)
         paths, hosts = _resolved(plan, path, known)
         if mode != DRILL:
             _hosts.check_lost(plan, hosts, known)
-        plays = Compiled(
-            plan,
-            mode,
-            hosts,
-            paths,
-            _plan_files.digests(paths),
-            given,
-            os.getpid(),
-            str(constants.DEFAULT_LOCAL_TMP),
-            _ssh_extra_args(),
-        ).plays()
+        steps = KnownSteps(plan, mode, hosts, _plan_files.digests(paths), given)
+        plays = Compiled(steps, paths, os.getpid(), str(constants.DEFAULT_LOCAL_TMP), _ssh_extra_args()).plays()
     except UsageError as exc:
         raise AnsibleError(str(exc)) from exc
     return _written(plays, plan.name)
@@ -119,50 +107,6 @@ def _resolved(plan: Plan, path: str, variables: Mapping[str, t.Any]) -> tuple[di
     hosts = {step.id: _hosts.of(step, variables) for step in plan.steps}
     _hosts.check_branches(plan, hosts)
     return paths, hosts
-
-
-def _given(name: str, value: t.Any) -> t.Any:
-    """
-    Return the value of a variable of a single run. A form, such as a survey of AWX, has texts alone, empty ones too.
-
-    Raise UsageError for a text that does not name the hosts of both sides.
-    """
-    if not isinstance(value, str) or name not in _FROM_TEXT:
-        return _plain(value)
-    return _FROM_TEXT[name](str(value))
-
-
-def _pairs(text: str, name: str = "lifeboat_replace", such_as: str = "db1=spare1, web1=spare2") -> dict[str, str]:
-    """Return the hosts by those in whose place they stand, from `db1=spare1, web1=spare2`."""
-    pairs = [word.partition("=") for word in _words(text)]
-    if not all(host and spare for host, _sign, spare in pairs):
-        raise UsageError(
-            f"{name} is {text!r}, which does not say what stands in for what.",
-            f"Write the hosts such as {such_as}.",
-            field=name,
-        )
-    return {host: spare for host, _sign, spare in pairs}
-
-
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
-
-
-_FROM_TEXT: Mapping[str, t.Callable[[str], t.Any]] = {
-    "lifeboat_approve": _words,
-    "lifeboat_failover": lambda text: _pairs(text, "lifeboat_failover", "db1=db2"),
-    "lifeboat_replace": _pairs,
-    "lifeboat_takeover": lambda text: text.strip() or False,
-}
-
-
-def _plain(value: t.Any) -> t.Any:
-    """Return what YAML can hold of a value that Ansible evaluates when it is read."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def find(term: str, variables: Mapping[str, t.Any]) -> str:
@@ -294,17 +238,6 @@ def _check_arguments(plan: Plan) -> None:
             f"The plan {plan.name} has no step for {flag} {tag}.{nearest(tag, known)}",
             f"Use {', '.join(known)}.",
             field=flag,
-        )
-
-
-def _check_given(plan: Plan, variables: Mapping[str, t.Any]) -> None:
-    """Raise UsageError for what the plan needs and the command line does not say."""
-    lacking = [name for name in plan.needs if not variables.get(name) and not context.CLIARGS.get("syntax")]
-    if lacking:
-        raise UsageError(
-            f"The plan {plan.name} needs {' and '.join(lacking)}.",
-            f"Pass it with each run of the plan, such as -e {lacking[0]}=VALUE; docs/variables.md says what it means.",
-            field=lacking[0],
         )
 
 

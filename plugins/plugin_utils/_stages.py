@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 
 Known = t.Mapping[str, t.Any]
-"""What the tasks of role recover know of a step; see _compile.py."""
+"""What the tasks of role recover know of a step; see _known_steps.py."""
 
 VERDICTS = ("run", "skip", "wait", "refuse")
 
