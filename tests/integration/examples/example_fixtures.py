@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import http.server
 import json
-import os
 import re
 import secrets
 import shutil
@@ -29,6 +28,7 @@ import pytest
 import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto import keyfile
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.crypto.keys import OpeningKey
+from environment import unconfigured
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Ansible:
     home: Path
 
     def run(self, program: str, *arguments: str | Path) -> Done:
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
+        environ = unconfigured()
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ |= {"ANSIBLE_HOME": str(self.home / "ansible"), "ANSIBLE_LOCALHOST_WARNING": "false"}
         environ["ANSIBLE_ROLES_PATH"] = str(self.home / "roles")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from environment import unconfigured
 from playing import COLLECTIONS
 
 Task: t.TypeAlias = "dict[str, t.Any]"
@@ -63,7 +63,7 @@ class Installation:
         given = {name: {**self.variables(name), **changes, **own} for name, own in (hosts or {"db1": {}}).items()}
         inventory.write_text(json.dumps({"databases": {"hosts": given}}))
         book.write_text(json.dumps([{"hosts": "databases", "gather_facts": False, "tasks": tasks}]))
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
+        environ = unconfigured()
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ |= {
             "ANSIBLE_HOME": f"{self.home}/ansible",

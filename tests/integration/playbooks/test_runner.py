@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from environment import unconfigured
 from playing import COLLECTIONS
 from postgres_fixtures import free_port
 from rendering import ROOT, rendered
@@ -75,7 +76,7 @@ class Runner:
         (folders["inventory"] / "hosts.json").write_text(json.dumps(self.inventory))
         (folders["env"] / "extravars").write_text(json.dumps(variables))
         (folders["env"] / "settings").write_text(json.dumps({"job_timeout": LIMIT, "suppress_ansible_output": True}))
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
+        environ = unconfigured()
         environ |= {
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_HOME": str(controller / "ansible"),

@@ -25,6 +25,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.m
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend import lending
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend.borrowing import borrowing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.lend.ledger import Loan, abandoned
+from environment import unconfigured
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Plays:
         }
         inventory = self.home / f"{secrets.token_hex(4)}.json"
         inventory.write_text(json.dumps({"databases": {"hosts": {"db1": given}}}))
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
+        environ = unconfigured()
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ |= {"ANSIBLE_HOME": f"{home}/ansible", "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_PIPELINING": "1"}
         return subprocess.Popen(

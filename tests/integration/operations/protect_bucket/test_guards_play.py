@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
 from bucket_fixtures import APPLICATION, KEY, allowing, back_up, documented, manifests
+from environment import unconfigured
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Hosts:
         }
         inventory = self.home / "hosts.json"
         inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": every}}))
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "AWS_"))}
+        environ = unconfigured()
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ["ANSIBLE_HOME"] = str(self.home / "ansible")
         program = Path(sys.executable).with_name("ansible-playbook")

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import typing as t
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
+from environment import unconfigured
 from playing import COLLECTIONS
 from retention_fixtures import SampleStore
 
@@ -45,7 +45,7 @@ def play(sample_store: SampleStore, *arguments: str, **variables: t.Any) -> subp
     host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     inventory = sample_store.home / "hosts.json"
     inventory.write_text(json.dumps({"databases": {"hosts": {"db1": host}, "vars": given}}))
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "AWS_"))}
+    environ = unconfigured()
     environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
     environ["ANSIBLE_HOME"] = str(sample_store.home / "ansible")
     program = Path(sys.executable).with_name("ansible-playbook")

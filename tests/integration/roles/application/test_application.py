@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from environment import unconfigured
 from postgres_fixtures import free_port
 
 if t.TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Machine:
         role = {"name": "lifeboat.recovery.application", "tasks_from": part}
         play = {"hosts": "webservers", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}
         (self.home / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PG", "AWS_"))}
+        environ = unconfigured()
         environ |= {"ANSIBLE_COLLECTIONS_PATH": COLLECTIONS, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ |= {"ANSIBLE_HOME": str(self.home / "ansible"), "ANSIBLE_PIPELINING": "1"}
         done = subprocess.run(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import typing as t
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from dns_fixtures import ZONE, secret
+from environment import unconfigured
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Play:
         ]
         (self.home / "play.json").write_text(json.dumps(play))
         (self.home / "hosts.json").write_text(json.dumps({"all": {"hosts": HOSTS}}))
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        environ = unconfigured()
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ |= {"ANSIBLE_HOME": str(self.home / "ansible"), "ANSIBLE_PIPELINING": "1"}
         program = Path(sys.executable).with_name("ansible-playbook")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 import typing as t
@@ -20,6 +19,7 @@ import yaml
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     quote_identifier,
 )
+from environment import unconfigured
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Server:
         play = {"hosts": "db1", "gather_facts": False, "tasks": tasks}
         (self.home / "play.yml").write_text(yaml.safe_dump([play]))
         (self.home / "given.json").write_text(json.dumps(variables))
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PG"))}
+        environ = unconfigured()
         environ |= {
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_HOME": str(self.home / "ansible"),

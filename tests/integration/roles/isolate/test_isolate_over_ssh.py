@@ -22,6 +22,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from environment import unconfigured
 from isolate_fixtures import HOST, POSTGRESQL, echoes
 from playing import COLLECTIONS
 
@@ -124,7 +125,7 @@ class Reached:
         }
         (self.home / "play.yml").write_text(PLAY)
         (self.home / "given.json").write_text(json.dumps(variables))
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "SSH_"))}
+        environ = unconfigured()
         environ |= {
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_HOME": str(self.home / "ansible"),

@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from environment import unconfigured
 from playing import COLLECTIONS
 
 if t.TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Play:
             **changes,
         }
         (self.home / "hosts.json").write_text(json.dumps({"databases": {"hosts": {"db1": {**given, **LOCAL}}}}))
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        environ = unconfigured()
         environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
         environ |= {"ANSIBLE_HOME": str(self.home / "ansible"), "ANSIBLE_PIPELINING": "1", "NO_PROXY": "*"}
         return subprocess.run(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from environment import unconfigured
 from playing import COLLECTIONS
 from postgres_fixtures import free_port
 
@@ -58,7 +58,7 @@ class Drills:
         }
         known = {"db1": self.away, "db2": {**self.away, "ansible_host": "localhost"}, **(others or {})}
         (self.home / "hosts.json").write_text(json.dumps({"databases": {"hosts": known, "vars": variables}}))
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
+        environ = unconfigured()
         environ |= {
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_HOME": str(self.home / "ansible"),

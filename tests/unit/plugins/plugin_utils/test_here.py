@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from environment import unconfigured
 
 WORK = """
 import os, signal
@@ -96,7 +96,7 @@ def ran(tmp_path_factory):
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
     (path / "play.yml").write_text(json.dumps([{**play, "vars": {"ansible_python_interpreter": sys.executable}}]))
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        **unconfigured(),
         "ANSIBLE_COLLECTIONS_PATH": str(path / "collections"),
         "ANSIBLE_HOME": str(path / "ansible"),
     }

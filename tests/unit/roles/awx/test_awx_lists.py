@@ -11,7 +11,6 @@ tests/data/awx.json has the options of the modules; tests/campaigns/awx.py compa
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import typing as t
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from environment import unconfigured
 from playing import COLLECTIONS
 from role_variables import Untouched
 
@@ -65,7 +65,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "recovery/ours.yml").write_text(PLAN)
     (home / "recovery/ours.yml").chmod(0o644)
     (home / "hosts.json").write_text(json.dumps(HOSTS))
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environ = unconfigured()
     environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(home / "ansible")}
     environ |= {"ANSIBLE_PIPELINING": "1", "ANSIBLE_LOCALHOST_WARNING": "false"}
     done = subprocess.run(
