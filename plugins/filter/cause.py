@@ -14,7 +14,8 @@ short_description: Return why a task failed
 version_added: 0.1.0
 author: Lifeboat contributors
 description:
-  - Returns the message of a failed task. For a task with a loop, it returns each message of the failed items once.
+  - Returns the message of a failed task. For a task with a loop, it returns each message of the failed items once. Of a
+    program that failed, it returns the first line that it wrote.
 options:
   _input:
     description: The result of the task, as a rescue finds it in C(ansible_failed_result).
@@ -34,12 +35,22 @@ _value:
   type: str
 """
 
+FAILED_PROGRAM = "non-zero return code"
+"""What ansible.builtin.command says of each program that fails."""
+
 
 def cause(result: dict[str, t.Any]) -> str:
     """Return the message of a failed task."""
     parts = [part for part in result.get("results") or [] if part.get("failed")] or [result]
-    messages = [" ".join(str(part.get("msg") or part.get("message") or "").split()) for part in parts]
+    messages = [" ".join(_message(part).split()) for part in parts]
     return " ".join(dict.fromkeys(message for message in messages if message)) or "See its output."
+
+
+def _message(part: dict[str, t.Any]) -> str:
+    """Return what a failed task says; of a program, what that said first."""
+    message = str(part.get("msg") or part.get("message") or "")
+    lines = [line for name in ("stderr", "stdout") for line in str(part.get(name) or "").splitlines() if line.strip()]
+    return lines[0] if lines and message == FAILED_PROGRAM else message
 
 
 class FilterModule:

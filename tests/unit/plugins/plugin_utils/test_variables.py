@@ -91,3 +91,11 @@ def test_the_cause_of_a_failed_loop_is_that_of_its_parts() -> None:
     assert cause({"msg": "One or more items failed", "results": [failed, {"msg": "fine"}, failed]}) == "It broke. So."
     assert cause({"msg": "It broke."}) == "It broke."
     assert cause({}) == "See its output."
+
+
+def test_the_cause_of_a_failed_program_is_what_it_said() -> None:
+    failed = {"msg": "non-zero return code", "rc": 1, "stdout": "42\n"}
+    assert cause({**failed, "stderr": "\nERROR:  no such column\nLINE 1: SELECT\n"}) == "ERROR: no such column"
+    assert cause({**failed, "stderr": ""}) == "42"
+    assert cause({"msg": "non-zero return code", "rc": 1}) == "non-zero return code"
+    assert cause({**failed, "msg": "It broke."}) == "It broke."
