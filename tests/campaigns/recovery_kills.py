@@ -7,26 +7,22 @@ Controllers that are killed: recovery_kills.py [--kills 100] [--seed N] [--scena
 
 `--kills` strikes recoveries of hosts on this machine, each somewhere behind an event of their journal, until they are
 finished, and begins another one. A `--scenario` of molecule has its recovery killed at each event that it has, and is
-verified at the end; that needs the packages of step molecule. Ends with 1 when anything was not as it must be.
+verified at the end; that needs root and the images of the rig. Ends with 1 when anything was not as it must be.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import random
-import subprocess
 import sys
 import tempfile
-import time
-import typing as t
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
-from engine_fixtures import Engine, journalled, killed_at_another, made_in
+from engine_fixtures import Engine, killed_at_another, made_in
+from fleet import RECOVER, Scenario, say, unchanged
 
 PLAN = (
     {"id": "away", "tasks": "note", "hosts": "dead", "on_failure": "continue"},
@@ -57,10 +53,10 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="lifeboat-campaign-") as home:
             struck, wrong = _recovery(made_in(Path(home)), chance)
         kills, recoveries = kills + struck, recoveries + 1
-        _say(f"{kills} kills in {recoveries} recoveries, seed {options.seed}")
+        say(f"{kills} kills in {recoveries} recoveries, seed {options.seed}")
     for scenario in options.scenario:
         struck = _scenario(scenario)
-        _say(f"scenario {scenario}: killed at {struck} events, and verified")
+        say(f"scenario {scenario}: killed at {struck} events, and verified")
     for what in wrong:
         print(f"WRONG: {what}")
     return 1 if wrong else 0
@@ -99,46 +95,16 @@ def _compared(engine: Engine) -> list[str]:
 
 def _scenario(name: str) -> int:
     """Return at how many events the recovery of a scenario was killed before it ended and was verified."""
-    directory = ROOT / ".cache" / "molecule" / name
-    for command in ("destroy", "create", "prepare"):
-        _await(_molecule(name, command), f"{name}: {command}")
+    scenario = Scenario(name)
+    scenario.begin("prepare")
     seen: set[str] = set()
-    while killed_at_another(lambda: _molecule(name, "converge"), lambda: journalled(directory / "controller"), seen):
-        _say(f"{name}: killed at {max(len(seen), 1)} events")
-    for command in ("idempotence", "verify", "destroy"):
-        _await(_molecule(name, command), f"{name}: {command}")
+    while scenario.killed(scenario.told, seen):
+        say(f"{name}: killed at {max(len(seen), 1)} events")
+    if not unchanged(scenario.play(RECOVER)):
+        raise SystemExit(f"WRONG: {name}: a second run changed something")
+    scenario.play("verify")
+    scenario.play("destroy")
     return len(seen)
-
-
-def _molecule(name: str, command: str, output: t.Any = subprocess.PIPE) -> subprocess.Popen[str]:
-    binaries = Path(sys.executable).parent
-    environ = os.environ | {
-        "PATH": f"{binaries}:/usr/sbin:/usr/bin:/sbin:/bin",
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections"),
-        "LIFEBOAT_RIG": os.environ.get("LIFEBOAT_RIG", str(ROOT / ".cache/rig")),
-        "MOLECULE_GLOB": "molecule/*/molecule.yml",
-        "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".cache/molecule" / name),
-    }
-    return subprocess.Popen(
-        [binaries / "molecule", command, "--scenario-name", name],
-        cwd=ROOT,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _await(running: subprocess.Popen[str], what: str) -> None:
-    said, _none = running.communicate()
-    if running.returncode:
-        raise SystemExit(f"{said}\nWRONG: {what} failed")
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+A lost system against the clock: rebuild.py [--megabytes 1000] [--runs 2]
+
+The fleet of scenario rebuild loses its databases, of so many megabytes, and its web application. One command rebuilds
+both on bare hosts, their packages included, without a prompt; then both are bare again, and the same is done once more
+with what the first recovery taught the forecast. Prints the seconds of each step beside its forecast, and exits with 1
+if a recovery took longer than it may, the last forecast was wrong by more than it may, the command changes anything
+when it is given again, or verify.yml of the scenario fails. Needs root and the images of the rig.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+import time
+import typing as t
+
+from fleet import RECOVER, Fleet, say, unchanged
+
+LONGEST = 600
+"""Seconds that the command may take."""
+WRONG_BY = 0.2
+"""The share by which the whole may differ from its forecast."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Rebuild a lost fleet against the clock.")
+    parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=2)
+    options = parser.parse_args()
+    fleet = Fleet()
+    say(f"making the fleet, with {options.megabytes} MB, {os.cpu_count()} cores")
+    fleet.begin("prepare", fleet_megabytes=options.megabytes)
+    wrong: list[str] = []
+    for number in range(1, options.runs + 1):
+        fleet.bare()
+        wrong += _timed(fleet, number, last=number == options.runs)
+    say("the same command again")
+    if not unchanged(fleet.play(RECOVER)):
+        wrong.append("the command changed something when it was given again")
+    say("verify.yml")
+    fleet.play("verify")
+    fleet.play("destroy")
+    for what in wrong:
+        print(f"WRONG: {what}")
+    return 1 if wrong else 0
+
+
+def _timed(fleet: Fleet, number: int, *, last: bool) -> list[str]:
+    """Recover once, print what each step took, and return what was wrong."""
+    say(f"recovery {number}; load of the machine: {os.getloadavg()[0]:.1f}")
+    began = time.monotonic()
+    fleet.play(RECOVER, lifeboat_recovery_id="new")
+    took = time.monotonic() - began
+    _table(fleet.events())
+    say(f"the whole command took {took:.0f} s, for a database of {fleet.megabytes()} MB")
+    wrong = [f"recovery {number} took {took:.0f} s"] if took > LONGEST else []
+    forecast, measured = _whole(fleet.events())
+    by = (forecast - measured) / measured
+    say(f"forecast {forecast} s, took {measured:.0f} s: {by:+.0%}")
+    if last and abs(by) > WRONG_BY:
+        wrong.append(f"the forecast of recovery {number} is wrong by {by:+.0%}")
+    return wrong
+
+
+def _table(events: list[dict[str, t.Any]]) -> None:
+    forecast = events[0]["what"]["forecast"]
+    print(f"{'step':<14} {'forecast':>10} {'took':>7}  result")
+    for begun, ended in _steps(events):
+        step = ended["what"]["step"]
+        known = "" if forecast[step]["runs"] else " guess"
+        took = f"{_at(ended) - _at(begun):.0f} s" if begun else "-"
+        print(f"{step:<14} {str(forecast[step]['seconds']) + ' s' + known:>10} {took:>7}  {ended['what']['result']}")
+
+
+def _steps(events: list[dict[str, t.Any]]) -> t.Iterator[tuple[dict[str, t.Any] | None, dict[str, t.Any]]]:
+    """Yield the end of each step with its beginning, which one that is skipped has not."""
+    begun = {event["what"]["step"]: event for event in events if event["kind"] == "begin"}
+    yield from ((begun.get(event["what"]["step"]), event) for event in events if event["kind"] == "end")
+
+
+def _whole(events: list[dict[str, t.Any]]) -> tuple[int, float]:
+    """Return the forecast of the whole, as it was told when the recovery began, and how long it took to its end."""
+    forecast = sum(step["seconds"] for step in events[0]["what"]["forecast"].values())
+    close = next(event for event in reversed(events) if event["kind"] == "close")
+    return forecast, _at(close) - _at(events[0])
+
+
+def _at(event: dict[str, t.Any]) -> float:
+    return datetime.datetime.fromisoformat(event["at"]).timestamp()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
