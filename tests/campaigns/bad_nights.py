@@ -163,6 +163,11 @@ def disk(fleet: Fleet) -> None:
     fleet.fault("small", "spare", "/var/lib/postgresql", "600m")
 
 
+def reading(fleet: Fleet) -> bool:
+    """Whether the spare for the databases reads from the store at this moment."""
+    return bool(fleet.on("spare", "ss", "-Htn", "state", "established", "dst", fleet.address(14)).strip())
+
+
 def wrong_key(recovery: Recovery) -> None:
     key = recovery.fleet.state / "another.key"
     key.touch(0o600)
@@ -213,7 +218,7 @@ def disk_full(recovery: Recovery) -> None:
         free = int(fleet.on("spare", "df", "--output=avail", "--block-size=1M", filled.rpartition("/")[0]).split()[-1])
         fleet.on("spare", "fallocate", "--length", f"{free - 4}M", filled)
 
-    ended = recovery.run("restore", fill)
+    ended = recovery.run("restore", fill, lambda: reading(fleet))
     fleet.on("spare", "rm", filled)
     recovery.failed(ended, "restore", "space|disk", "space|disk")
 
@@ -221,12 +226,8 @@ def disk_full(recovery: Recovery) -> None:
 def store_cut_off(recovery: Recovery) -> None:
     fleet = recovery.fleet
 
-    def reading() -> bool:
-        found = fleet.on("spare", "ss", "-Htn", "state", "established", "dst", fleet.address(14))
-        return bool(found.strip())
-
     fleet.fault("slow", "store", "2mbit")
-    ended = recovery.run("restore", lambda: fleet.fault("isolate", "store"), reading)
+    ended = recovery.run("restore", lambda: fleet.fault("isolate", "store"), lambda: reading(fleet))
     fleet.fault("rejoin", "store")
     fleet.fault("heal", "store")
     recovery.failed(ended, "restore", "store", "again")

@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 HOSTS = ROOT / "tests/rig/hosts"
-POLL = 0.05
+POLL = 0.2
 LONGEST = 900
 """Seconds that a recovery may go on behind a fault."""
 

@@ -118,9 +118,14 @@ class Child:
         self._close()
         if status != 0:
             ending = f"was killed by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
-            said = f": {stderr.splitlines()[-1]}" if stderr else ""
+            lines = stderr.splitlines()
+            # PostgreSQL's programs indent what only explains the line before.
+            said = next((line for line in reversed(lines) if not line.startswith("\t")), "".join(lines[-1:]))
             raise ProcessFailed(
-                f"{self.program} {ending}{said}.", program=self.program, exit_status=status, stderr=stderr
+                f"{self.program} {ending}{said and f': {said}'}.",
+                program=self.program,
+                exit_status=status,
+                stderr=stderr,
             )
 
     @property
