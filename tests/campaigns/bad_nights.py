@@ -110,7 +110,8 @@ class Recovery:
 
     def _last_said(self) -> str:
         ends = [event["what"] for event in self.fleet.events() if event["kind"] == "end"]
-        return "; ".join([ends[-1]["reason"], *(f"{host}: {text}" for host, text in ends[-1]["hosts"].items())])
+        said = [ends[-1]["reason"], *(f"{host}: {text}" for host, text in ends[-1]["hosts"].items())]
+        return " ".join(filter(None, said))
 
 
 def main() -> int:
@@ -230,7 +231,7 @@ def store_cut_off(recovery: Recovery) -> None:
     ended = recovery.run("restore", lambda: fleet.fault("isolate", "store"), lambda: reading(fleet))
     fleet.fault("rejoin", "store")
     fleet.fault("heal", "store")
-    recovery.failed(ended, "restore", "store", "again")
+    recovery.failed(ended, "restore", "cannot be reached", "Check network")
 
 
 def dns_down(recovery: Recovery) -> None:
