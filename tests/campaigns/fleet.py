@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 importlib.import_module("conftest")  # makes the collection importable
 from engine_fixtures import events_in, in_words, killed_at_another
+from environment import unconfigured
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +75,8 @@ class Scenario:
         given = [self._known(argument, places) for argument in self._arguments]
         if variables:
             given += ["--extra-vars", json.dumps(variables)]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
-        environ |= places | {
+        environ = unconfigured() | places
+        environ |= {
             "PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin",
             "ANSIBLE_CONFIG": str(self.state / "campaign.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections"),
