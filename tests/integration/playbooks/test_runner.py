@@ -167,7 +167,7 @@ def test_a_job_ends_by_itself(plays: Plays, playbook: str) -> None:
     job = runner.job(playbook, *limit, **outside, **own.get(playbook, {}))
     assert job.status != "timeout", job.said
     told = {
-        "drill": "lifeboat_drill_hosts says, by host of the inventory, which bare host stands in for it",
+        "drill": "Facts are kept in a cache (jsonfile)",
         "recover": "these databases contain data, which plan default would replace",
         "recovery_report": "There is no recovery",
         "restore": "contains data that this restore replaces",
