@@ -159,7 +159,7 @@ def test_a_job_ends_by_itself(plays: Plays, playbook: str) -> None:
         "restore": {"lifeboat_database": plays.database, "lifeboat_target": "", "lifeboat_restore_from": ""},
         "retention": {"lifeboat_retention": {"keep_last": 1}},
         "validate": {"lifeboat_scratch_dir": f"{plays.home}/scratch"},
-        **{key: {"lifeboat_hosts": "machines"} for key in OF_A_MACHINE},
+        **{key: {"lifeboat_hosts": "machines", "lifeboat_isolate_break_glass": "192.0.2.1"} for key in OF_A_MACHINE},
     }
     first = runner.job("backup", lifeboat_reason="manual", lifeboat_ticket="")
     assert (first.status, first.code) == ("successful", 0), first.said
