@@ -84,8 +84,12 @@ def _table(events: list[dict[str, t.Any]]) -> None:
 
 def _steps(events: list[dict[str, t.Any]]) -> t.Iterator[tuple[dict[str, t.Any] | None, dict[str, t.Any]]]:
     """Yield the end of each step with its beginning, which one that is skipped has not."""
-    begun = {event["what"]["step"]: event for event in events if event["kind"] == "begin"}
-    yield from ((begun.get(event["what"]["step"]), event) for event in events if event["kind"] == "end")
+    begun: dict[str, dict[str, t.Any]] = {}
+    for event in events:
+        if event["kind"] == "begin":
+            begun[event["what"]["step"]] = event
+        elif event["kind"] == "end":
+            yield begun.get(event["what"]["step"]), event
 
 
 def _whole(events: list[dict[str, t.Any]]) -> tuple[int, float]:
