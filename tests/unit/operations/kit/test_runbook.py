@@ -38,6 +38,7 @@ def test_each_plan_has_its_command_for_this_inventory() -> None:
     ) in text
     assert "recover -e lifeboat_plan=ours -e lifeboat_infected_since=...` |" in text
     assert "cannot run: There is no role nowhere." in text
+    assert "docs/drill.md): `ansible-playbook -i ours.yml lifeboat.recovery.drill -e lifeboat_plan=PLAN`" in text
     assert "INVENTORY" not in text
     assert "| db9 | 192.0.2.9 | databases |" in text
     assert "| spare9 | 192.0.2.19 | spare |" in text

@@ -51,6 +51,7 @@ HOSTS = {
             "lifeboat_awx_store_credential": "store",
             "lifeboat_awx_recovery_credential": "key",
             "lifeboat_awx_execution_environment": "lifeboat",
+            "lifeboat_awx_drill_plan": "ours",
         }
     },
 }
@@ -146,7 +147,20 @@ def test_a_recovery_is_never_limited_to_some_hosts_and_can_be_simulated(lists: d
 
 def test_who_restores_has_the_recovery_key_and_nobody_else(lists: dict[str, t.Any]) -> None:
     having = {each["name"] for each in lists["controller_templates"] if "key" in each["credentials"]}
-    assert having == {"lifeboat restore", "lifeboat recover", "lifeboat recovery_report"}
+    assert having == {"lifeboat restore", "lifeboat recover", "lifeboat drill", "lifeboat recovery_report"}
+
+
+def test_a_drill_has_its_hosts_in_the_inventory_and_runs_each_month_if_its_plan_is_named(
+    lists: dict[str, t.Any],
+) -> None:
+    (drill,) = [each for each in lists["controller_templates"] if each["name"] == "lifeboat drill"]
+    asked = {question["variable"] for question in drill["survey_spec"]["spec"]}
+    assert "lifeboat_plan" in asked
+    assert not asked & {"lifeboat_replace", "lifeboat_recovery_id", "lifeboat_takeover", "lifeboat_confirm"}
+    assert "ask_limit_on_launch" not in drill
+    (monthly,) = [each for each in lists["controller_schedules"] if each["name"] == "lifeboat monthly drill"]
+    assert monthly["enabled"] is True
+    assert monthly["extra_data"] == {"lifeboat_plan": "ours"}
 
 
 def test_a_question_asks_for_a_variable_that_is_read(lists: dict[str, t.Any]) -> None:

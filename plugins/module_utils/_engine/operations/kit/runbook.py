@@ -91,6 +91,8 @@ def _plans(facts: Facts) -> Iterator[str]:
         yield "`lifeboat_replace` names each lost host, and the spare that stands in for it."
         if not facts.spares:
             yield "No host can stand in for a lost one: set `lifeboat_spares`."
+    drill = f"{facts.command} lifeboat.recovery.drill -e lifeboat_plan=PLAN"
+    yield f"A drill runs a plan on hosts that nobody uses, before it is needed (docs/drill.md): `{_typed(drill)}`."
 
 
 def _plan(facts: Facts, plan: Item) -> tuple[str, str, str]:
