@@ -29,12 +29,13 @@ start() { # HOST [PODMAN-ARGUMENT ...]
     names+=(--add-host "$other:$prefix.${RIG_HOSTS[$other]%% *}")
   done
   # SYS_ADMIN: without it systemd silently leaves ProtectSystem= out, and nothing can be mounted.
+  # Each is a machine of its own; the image has the id that D-Bus made when it was built.
   podman rm --force --ignore --volumes --time 0 "$host" >/dev/null
   podman run --detach --name "$host" --hostname "$host" --systemd=always \
     --network "$RIG_NETWORK" --ip "$prefix.$octet" --mac-address "52:54:00:89:77:$octet" \
     "${names[@]}" --cap-add SYS_ADMIN,NET_ADMIN,NET_RAW,SYS_NICE,SYS_PTRACE "${RIG_SECURITY[@]}" \
     --volume "$LIFEBOAT_RIG/keys/id_ed25519.pub:/root/.ssh/authorized_keys:ro" \
-    "$@" "localhost/lifeboat-$image" >/dev/null
+    "$@" "localhost/lifeboat-$image" /sbin/init "systemd.machine_id=$(tr -d - </proc/sys/kernel/random/uuid)" >/dev/null
 }
 
 make_network() { # at the first prefix that no other network of the machine has, such as that of another rig
