@@ -17,6 +17,7 @@ import os
 import shlex
 import typing as t
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
@@ -50,6 +51,9 @@ class Following(ActionBase):
 
     _facts: dict[str, t.Any] | None = None
     """Facts that the start of the job brought: the interpreter, when Ansible had to look for it."""
+
+    _module_dir: str | None = None
+    """Where the job's module is, on its host."""
 
     @abc.abstractmethod
     def subject(self, options: t.Mapping[str, t.Any]) -> str:
@@ -108,6 +112,7 @@ class Following(ActionBase):
         stale = self._read_status(status_file)
         if not self._may_have_files():
             return None
+        self._module_dir = self._connection._shell.tmpdir
         before, self._task.async_val = self._task.async_val, NO_LIMIT
         try:
             started = self._execute_module(task_vars=variables, wrap_async=True)
@@ -162,6 +167,7 @@ class Following(ActionBase):
             raise
         if lost:
             self._low_level_execute_command(f"rm -f -- {shlex.quote(job.file)}")
+            self._remove_module()
             return {"failed": True, "msg": lost, "job_id": job.identity}
         return self._collect(job, variables)
 
@@ -173,6 +179,7 @@ class Following(ActionBase):
         )
         self._low_level_execute_command(f"rm -f -- {shlex.quote(job.file)}")
         self._remove_tmp_path(self._connection._shell.tmpdir)
+        self._remove_module()
         if "cmd" in result and "data" in result and result.get("failed"):
             # The job's way of saying that the module ended without a word that could be understood.
             output = {"module_stdout": result.pop("data"), "module_stderr": result.get("stderr", "")}
@@ -183,6 +190,11 @@ class Following(ActionBase):
         if self._facts:
             result["ansible_facts"] = merge_hash(self._facts, result.get("ansible_facts") or {})
         return t.cast("dict[str, t.Any]", result)
+
+    def _remove_module(self) -> None:
+        """Remove the directory of the job's module. The job tries, and cannot where it runs as another user."""
+        if self._module_dir and not constants.DEFAULT_KEEP_REMOTE_FILES:
+            self._remove_tmp_path(self._module_dir, force=True)
 
     def _stop(self, job: Job) -> None:
         current = self._read_status(job.status_file)

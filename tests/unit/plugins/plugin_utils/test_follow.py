@@ -266,6 +266,21 @@ def test_a_task_whose_time_is_up_ends_the_module(play):
     os.close(module)
 
 
+def test_a_job_as_another_user_leaves_nothing_of_its_module(play):
+    play.path.chmod(0o755)
+    for place in [play.path, *play.path.parents[:-1]]:
+        place.chmod(place.stat().st_mode | 0o011)
+    (play.path / "async").chmod(0o1777)
+    (play.path / "state/status").chmod(0o1777)
+    before = set(Path("/var/tmp").glob("ansible-tmp-*"))
+    other = {"become": True, "become_user": "nobody", "become_method": "ansible.builtin.su"}
+    other["vars"] = {"ansible_become_flags": "-s /bin/sh", "ansible_python_interpreter": "/usr/bin/python3"}
+    results = play.run_all(result={"keywords": other})
+    assert not results["result"]["failed"], play.out + play.err
+    assert play.lines
+    assert set(Path("/var/tmp").glob("ansible-tmp-*")) == before
+
+
 def _processes(name: str) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
