@@ -50,6 +50,14 @@ def test_only_the_owner_can_read(root: Path, store: DirectoryStore) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in (root / "a", root / "a" / "b")} == {0o700}
 
 
+def test_what_root_writes_belongs_to_the_owner_of_the_store(root: Path, store: DirectoryStore) -> None:
+    owner = (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(root, *owner)
+    store.put("shop/kit/start.py", [b"x"])
+    made = [root / "shop", root / "shop/kit", root / "shop/kit/start.py"]
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in made] == [owner] * 3
+
+
 def test_a_root_that_is_not_mounted_is_an_error(tmp_path: Path) -> None:
     store = DirectoryStore(str(tmp_path / "gone"))
     for attempt in (

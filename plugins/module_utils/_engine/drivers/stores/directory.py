@@ -101,7 +101,7 @@ class DirectoryStore(base.PlainStore):
         while True:
             self._make_parents(name)
             try:
-                return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace)
+                return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace, shared=True)
             except NotFound:
                 left -= 1
                 if source.started or not left:
@@ -109,7 +109,8 @@ class DirectoryStore(base.PlainStore):
 
     def _make_parents(self, name: str) -> None:
         """
-        Make the directories that `name` needs below the root, each durable before anything is put into it.
+        Make the directories that `name` needs below the root, each durable before anything is put into it. What root
+        makes belongs to the owner of the store, who uses it too.
 
         One that exists was made durable by whoever made it, before that write of his was done.
         """
@@ -119,6 +120,7 @@ class DirectoryStore(base.PlainStore):
             above, made = made, os.path.join(made, segment)
             with disk.explained(made), contextlib.suppress(FileExistsError, FileNotFoundError):
                 os.mkdir(made, DIRECTORY_MODE)
+                disk.share_directory(made)
                 disk.sync_directory(above)
 
     def _remove_empty(self, directory: str) -> None:

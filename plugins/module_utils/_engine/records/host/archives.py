@@ -73,8 +73,7 @@ class SealedArchives:
         folder = os.path.dirname(path)
         with names.explained(folder), contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o700)
-            with disk.closing(os.open(folder, names.DIRECTORY)) as handle:
-                disk.give_away(handle, os.path.dirname(folder))
+            disk.share_directory(folder)
         record = {"format": ARCHIVE.format, **dataclasses.asdict(sealed)}
         disk.write_atomically(path, [json.dumps(record, separators=(",", ":")).encode("ascii")], shared=True)
 
