@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import typing as t
+import urllib.parse
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -199,7 +200,7 @@ def drill(campaign: Campaign, name: str) -> None:
     if running.returncode is None:
         os.killpg(running.pid, signal.SIGSTOP)  # so that it does not end meanwhile
         campaign.expect("meanwhile nothing barred is reached", reached(campaign.barred(), yes=True))
-        allowed = [("tcp", f"{campaign.prefix}.13", 5432), ("tcp", "deb.debian.org", 80)]
+        allowed = [("tcp", f"{campaign.prefix}.13", 5432), mirror()]
         campaign.expect("what is allowed is reached", reached({"spare2": allowed}, yes=False))
         os.killpg(running.pid, signal.SIGCONT)
     status = running.wait()
@@ -219,6 +220,12 @@ def answers() -> bool:
     """Whether the restored application answers where it was restored."""
     argv = ["podman", "exec", "spare2", "curl", "--silent", "--max-time", "2", "http://localhost:8000/health"]
     return b"connected" in subprocess.run(argv, capture_output=True, check=False).stdout
+
+
+def mirror() -> Try:
+    """Return where the host of the application gets its packages."""
+    site = urllib.parse.urlsplit(on("spare2", "apt-get", "indextargets", "--format", "$(SITE)").split()[0])
+    return "tcp", str(site.hostname), site.port or {"http": 80, "https": 443}[site.scheme]
 
 
 def report(campaign: Campaign, added: set[str]) -> None:
