@@ -24,6 +24,7 @@ from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-unty
 from ._engine.drivers.components.postgres.login import forget_environment
 from ._engine.ground.errors import RecoveryError
 from ._engine.ground.model import Done, Outcome, World
+from ._engine.ground.process import ENDINGS
 from ._engine.records.audit import auditing
 from ._engine.records.audit.log import AuditLog
 from ._engine.records.repository import names
@@ -55,8 +56,6 @@ RESERVED = frozenset(
 
 _ASKED = ("application", "requested_by", "ticket")
 """Options that hold for all that a run does."""
-
-ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Ended(SystemExit):
@@ -91,25 +90,15 @@ def run(
     *,
     operation: str = "",
     several: str = "",
+    runner: Runner | None = None,
 ) -> None:
     """
-    Read the options, do the work, and end the module with what came of it.
+    Read the options, do the work, and end the module, or the `runner` that has read them, with what came of it.
 
     The audit log gets an entry of an `operation`, one of verbs.OPERATIONS. A module that only reads names none. Where
     the option `several` has databases, each has an entry of its own: by World.record, or, if none was begun, from here.
     """
-    carry_out(AnsibleModule(**spec.to_kwargs()), request, use_case, operation=operation, several=several)
-
-
-def carry_out(
-    module: Runner,
-    request: Callable[[Given], Request],
-    use_case: Callable[[Request, World], Outcome],
-    *,
-    operation: str = "",
-    several: str = "",
-) -> t.NoReturn:
-    """Do what `run` does for a module whose options are read."""
+    module = AnsibleModule(**spec.to_kwargs()) if runner is None else runner
     forget_environment(os.environ)
     began = time.monotonic()
     recorded: list[Done] = []

@@ -193,7 +193,7 @@ class Following(ActionBase):
 
     def _remove_module(self) -> None:
         """Remove the directory of the job's module. The job tries, and cannot where it runs as another user."""
-        if self._module_dir and not constants.DEFAULT_KEEP_REMOTE_FILES:
+        if self._module_dir and self._is_become_unprivileged() and not constants.DEFAULT_KEEP_REMOTE_FILES:
             self._remove_tmp_path(self._module_dir, force=True)
 
     def _stop(self, job: Job) -> None:

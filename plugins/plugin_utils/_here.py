@@ -25,6 +25,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ..module_utils import _module
+from ..module_utils._engine.ground.process import ENDINGS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,8 +53,7 @@ class Here(ActionBase):
         return local and wanted == sys.executable and not any(self._task.environment or ()) and not self._task.async_val
 
     def _do(self) -> dict[str, t.Any]:
-        spec, request, use_case = self.WORK
-        rules = {name: value for name, value in spec.to_kwargs().items() if name != "supports_check_mode"}
+        rules = {name: value for name, value in self.WORK[0].to_kwargs().items() if name != "supports_check_mode"}
         sent = json.loads(json.dumps(_module.plain(self._task.args)))  # without Ansible's notes, as a module gets them
         checked = ModuleArgumentSpecValidator(**rules).validate(sent)
         if checked.error_messages:
@@ -62,7 +62,7 @@ class Here(ActionBase):
             return {"failed": True, "msg": f"{about}{checked.errors.msg}"}
         runner = _Runner(checked.validated_parameters, self._task.check_mode, self._task.diff)
         with _own_signals(), contextlib.suppress(_Over):
-            _module.carry_out(runner, request, use_case)
+            _module.run(*self.WORK, runner=runner)
         return t.cast("dict[str, t.Any]", remove_values(runner.result, checked._no_log_values))
 
 
@@ -94,7 +94,7 @@ class _Runner:
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
     """Give this process the handling of signals back that it had before."""
-    had = {number: signal.getsignal(number) for number in _module.ENDINGS}
+    had = {number: signal.getsignal(number) for number in ENDINGS}
     try:
         yield
     finally:

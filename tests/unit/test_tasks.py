@@ -12,6 +12,7 @@ import typing as t
 import pytest
 import yaml
 from rendering import ROOT
+from role_variables import Untouched
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +22,8 @@ PARTS = ("block", "rescue", "always")
 TASKS = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 
 
-class Loader(yaml.SafeLoader):
-    """Reads `!unsafe` as the text that it is."""
-
-
-Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(t.cast("yaml.ScalarNode", node)))
-
-
 def read(path: Path) -> t.Any:
-    return yaml.load(path.read_text(encoding="utf-8"), Loader) if path.is_file() else None
+    return yaml.load(path.read_text(encoding="utf-8"), Untouched) if path.is_file() else None
 
 
 def names(value: t.Any, known: dict[str, t.Any]) -> set[str]:

@@ -25,7 +25,7 @@ import traceback
 import typing as t
 
 from . import disk
-from .process import signal_name
+from .process import ENDINGS, signal_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,8 +36,6 @@ LARGEST = 64 << 20
 
 LOOK = 1.0
 """Seconds between two looks at what runs, while nothing ends."""
-
-ENDINGS = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
 
 _BLOCK = 1 << 16
 _PR_SET_PDEATHSIG = 1

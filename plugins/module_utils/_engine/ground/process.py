@@ -36,6 +36,9 @@ STDERR_TAIL = 16 << 10
 TERMINATE_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 
+ENDINGS = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
+"""The signals by which somebody asks a process to end."""
+
 
 class _Tail(threading.Thread):
     """Reads standard error to its end in the background and keeps the last bytes of it."""

@@ -33,6 +33,7 @@ from ...ground import disk, host_state
 from ...ground.children import await_session
 from ...ground.errors import Busy, ProcessFailed, RecoveryError, UsageError
 from ...ground.printing import printable
+from ...ground.process import ENDINGS
 from ...ground.units import human_duration
 from ...records.schedule import jobs
 
@@ -267,7 +268,7 @@ class Run:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
 
-        before = {each: signal.signal(each, hand_on) for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+        before = {each: signal.signal(each, hand_on) for each in ENDINGS}
         try:
             yield
         finally:
