@@ -17,7 +17,6 @@ import contextlib
 import http.server
 import itertools
 import json
-import os
 import re
 import subprocess
 import sys
@@ -29,6 +28,9 @@ from pathlib import Path
 
 import yaml
 from bundled import ROOT, collections, ours
+
+sys.path.insert(0, str(ROOT / "tests/fixtures"))
+from environment import unconfigured
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,8 +208,7 @@ def answering() -> Iterator[str]:
 
 def configure(home: Path, place: Path, address: str) -> dict[str, int]:
     """Run the playbook, and return the counts of its recap."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environ |= {
+    environ = unconfigured() | {
         "ANSIBLE_COLLECTIONS_PATH": f"{ours()}:{place}",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_LOCALHOST_WARNING": "false",

@@ -2,7 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The story of drill.sh: drill.py RIG, with the directory of the rig, whose hosts are up."""
+"""
+Drills of a whole fleet, without an argument
+
+The fleet of scenario rebuild is backed up, and its plan full_rebuild is drilled twice on two bare hosts. While the
+restored application runs there, it is tried from them, and towards them, what must not be reached, over TCP, UDP and
+DNS, IPv4 and IPv6. After each drill nothing of it may be left on its hosts, and production and the recoveries in the
+store must be as before. Prints the time of each step, and exits with 1 if anything was not as it must be. Needs root
+and the images of the rig.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +18,15 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 import typing as t
 import urllib.parse
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-REBUILD = CHECKOUT / "molecule/rebuild"
-BESIDE = CHECKOUT / "tests/campaigns/drill"
+from fleet import POLL, Fleet, say
+
+BESIDE = Path(__file__).resolve().parent / "drill"
 PRODUCTION = ("db2", "web1", "dns1")
 BARE = {"spare": 13, "spare2": 19}
 """Where the database and the application are restored, with the last part of their addresses."""
@@ -52,13 +58,13 @@ MADE_BY_PACKAGES = (
 Try = tuple[str, str, int]
 
 
-class Campaign:
-    """A controller with its files in `home`, and what was not as it must be."""
+class Campaign(Fleet):
+    """The fleet, and what was not as it must be."""
 
-    def __init__(self, rig: Path, home: Path) -> None:
-        self.rig, self.home = rig, home
-        self.prefix = (rig / "prefix").read_text().strip()
+    def __init__(self) -> None:
+        super().__init__()
         self.wrong: list[str] = []
+        self.log = self.state / "drill.log"
 
     def expect(self, what: str, wrong: t.Any) -> None:
         """Tell whether something is as it must be, which it is when nothing is wrong."""
@@ -66,57 +72,25 @@ class Campaign:
         if wrong:
             self.wrong.append(what)
 
-    def start(self, playbook: str, **variables: t.Any) -> subprocess.Popen[bytes]:
-        """Begin a playbook in a group of processes of its own. What it says goes to a file of its name."""
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PG"))}
-        environ |= {
-            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".cache/collections"),
-            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-            "ANSIBLE_HOST_KEY_CHECKING": "false",
-            "ANSIBLE_INTERPRETER_PYTHON": "/usr/bin/python3",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_PIPELINING": "true",
-            "LC_ALL": "C.UTF-8",
-            "LIFEBOAT_RIG": str(self.rig),
-            "MOLECULE_EPHEMERAL_DIRECTORY": str(self.home),
-            "MOLECULE_PROJECT_DIRECTORY": str(CHECKOUT),
-        }
-        program = Path(sys.executable).with_name("ansible-playbook")
-        with self.log(playbook).open("wb") as output:
-            return subprocess.Popen(
-                [program, "-i", REBUILD / "inventory/hosts.yml", playbook, "-e", json.dumps(variables)],
-                env=environ,
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def play(self, playbook: str, **variables: t.Any) -> None:
-        if self.start(playbook, **variables).wait():
-            raise SystemExit(f"{self.log(playbook).read_text()}\nWRONG: {playbook} failed")
-
-    def log(self, playbook: str) -> Path:
-        return self.home / f"{Path(playbook).name}.log"
-
     def begins(self, step: str) -> bool:
         """Whether a step of the drill has begun: to ask the host before would only slow it down."""
-        return f" {step}]" in self.log("lifeboat.recovery.drill").read_text()
+        return f" {step}]" in self.log.read_text()
+
+    def answers(self) -> bool:
+        """Whether the restored application answers where it was restored."""
+        return "connected" in self.on("spare2", "curl", "--silent", "--max-time", "2", "http://localhost:8000/health")
 
     def barred(self) -> dict[str, list[Try]]:
         """Return what no host of a drill may reach, and what may not reach it, by who tries."""
-        dns1, here = f"{self.prefix}.18", {host: (f"{self.prefix}.{end}", f"{LAN}{end}") for host, end in BARE.items()}
+        dns1, here = self.address(18), {host: (self.address(end), f"{LAN}{end}") for host, end in BARE.items()}
         common: list[Try] = [(kind, where, PORT) for kind in ("tcp", "udp") for where in (dns1, f"{LAN}18")]
         common += [
             ("udp", dns1, 53),
             ("udp", dns1, 5353),
-            ("udp", f"{self.prefix}.1", 53),
+            ("udp", self.address(1), 53),
             ("name", "web1.dns.podman", 0),
         ]
-        common += [
-            ("tcp", f"{self.prefix}.{end}", port) for end, port in ((12, 5432), (14, 9009), (15, 8000), (18, 22))
-        ]
+        common += [("tcp", self.address(end), port) for end, port in ((12, 5432), (14, 9009), (15, 8000), (18, 22))]
         one, other = BARE
         return {
             one: [*common, ("tcp", here[other][1], 22)],
@@ -124,115 +98,95 @@ class Campaign:
             "dns1": [("tcp", where, 22) for addresses in here.values() for where in addresses],
         }
 
-    def stored(self) -> dict[str, str]:
-        """Return the objects of the store, by name."""
-        argv = [sys.executable, CHECKOUT / "tests/rig/hosts/bucket.py", f"https://{self.prefix}.14:9009"]
-        argv += [self.rig / "store", "lifeboat", "--list"]
-        listed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-        return dict(line.split(" ", 1) for line in listed.splitlines())
-
     def production(self) -> set[str]:
         """Return what there is of the hosts of production, and of their data and names."""
         rows = "SELECT md5(string_agg(o::text, ',' ORDER BY id)), pg_postmaster_start_time() FROM orders o"
-        found = {on("db2", "runuser", "-u", "postgres", "--", "psql", "-Atc", rows, "shop")}
+        found = {self.on("db2", "runuser", "-u", "postgres", "--", "psql", "-Atc", rows, "shop")}
         found |= {
-            on("dns1", "dig", "+short", f"@{self.prefix}.18", f"{name}shop.example", "ANY")
+            self.on("dns1", "dig", "+short", f"@{self.address(18)}", f"{name}shop.example", "ANY")
             for name in ("", "www.", "db.")
         }
-        return found | {f"{host} {line}" for host in PRODUCTION for line in state(host)}
+        return found | {f"{host} {line}" for host in PRODUCTION for line in self.host_state(host)}
 
+    def host_state(self, host: str) -> set[str]:
+        return set(self.on(host, "sh", "-s", given=(BESIDE / "state.sh").read_text()).splitlines())
 
-def on(host: str, *argv: str, given: str = "") -> str:
-    """Run a program on a host, from outside, and return what it printed."""
-    command = ["podman", "exec", "--interactive", host, *argv]
-    return subprocess.run(command, input=given, check=True, stdout=subprocess.PIPE, text=True).stdout
+    def reached(self, tries: dict[str, list[Try]], *, yes: bool) -> list[str]:
+        """Return which of these are reached, or with `yes` false, which are not."""
+        program, told = (BESIDE / "reached.py").read_text(), []
+        for host, wanted in tries.items():
+            answer = self.on(host, "python3", "-", json.dumps(wanted), given=program)
+            found = [tuple(one) for one in json.loads(answer)]
+            told += [f"{host}: {' '.join(map(str, one))}" for one in wanted if (one in found) == yes]
+        return told
 
+    def mirror(self) -> Try:
+        """Return where the host of the application gets its packages."""
+        sites = self.on("spare2", "apt-get", "indextargets", "--format", "$(SITE)")
+        site = urllib.parse.urlsplit(sites.split()[0])
+        return "tcp", str(site.hostname), site.port or {"http": 80, "https": 443}[site.scheme]
 
-def state(host: str) -> set[str]:
-    return set(on(host, "sh", "-s", given=(BESIDE / "state.sh").read_text()).splitlines())
-
-
-def reached(tries: dict[str, list[Try]], *, yes: bool) -> list[str]:
-    """Return which of these are reached, or with `yes` false, which are not."""
-    program, told = (BESIDE / "reached.py").read_text(), []
-    for host, wanted in tries.items():
-        found = [tuple(one) for one in json.loads(on(host, "python3", "-", json.dumps(wanted), given=program))]
-        told += [f"{host}: {' '.join(map(str, one))}" for one in wanted if (one in found) == yes]
-    return told
+    def left(self, host: str, before: set[str], *, packages: bool) -> list[str]:
+        """Return what is otherwise on a host after a drill; with `packages`, what they brought is no matter."""
+        listed = self.on(host, "sh", "-c", "cat /var/lib/dpkg/info/*.list").splitlines() if packages else []
+        brought = {f"/usr{path}" if path.startswith("/lib") else path for path in listed}
+        usual = re.compile("|".join((*ALWAYS, *(MADE_BY_PACKAGES if packages else ()))))
+        found = (line.split(maxsplit=1) for line in sorted(self.host_state(host) ^ before))
+        return [f"{kind} {name}" for kind, name in found if name not in brought and not usual.match(name)]
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="lifeboat-campaign-") as home:
-        campaign = Campaign(Path(sys.argv[1]), Path(home))
-        began = time.monotonic()
-        campaign.play(str(REBUILD / "fleet.yml"))
-        print(f"The fleet is made and backed up: {time.monotonic() - began:.0f} s", flush=True)
-        for host, end in (*BARE.items(), ("dns1", 18)):
-            on(host, "ip", "-6", "address", "add", f"{LAN}{end}/64", "dev", "eth0", "nodad")
-        listener = [
-            "podman",
-            "exec",
-            "--detach",
-            "dns1",
-            "python3",
-            "-c",
-            (BESIDE / "listen.py").read_text(),
-            str(PORT),
-        ]
-        subprocess.run(listener, check=True, stdout=subprocess.DEVNULL)
-        campaign.expect("without a drill, all that is tried is reached", reached(campaign.barred(), yes=False))
-        for name in ("first", "second"):
-            drill(campaign, name)
+    campaign = Campaign()
+    say("making the fleet, and backing it up")
+    campaign.begin("fleet")
+    for host, end in (*BARE.items(), ("dns1", 18)):
+        campaign.on(host, "ip", "-6", "address", "add", f"{LAN}{end}/64", "dev", "eth0", "nodad")
+    listen = (BESIDE / "listen.py").read_text()
+    campaign.on("dns1", "systemd-run", "--quiet", "python3", "-c", listen, str(PORT))
+    campaign.expect("without a drill, all that is tried is reached", campaign.reached(campaign.barred(), yes=False))
+    for name in ("first", "second"):
+        drill(campaign, name)
+    campaign.play("destroy")
     for what in campaign.wrong:
         print(f"WRONG: {what}")
     return 1 if campaign.wrong else 0
 
 
 def drill(campaign: Campaign, name: str) -> None:
-    print(f"The {name} drill", flush=True)
-    stored, production, bare = campaign.stored(), campaign.production(), {host: state(host) for host in BARE}
+    say(f"the {name} drill; {os.cpu_count()} cores, with a load of {os.getloadavg()[0]:.1f}")
+    stored, production = campaign.objects(), campaign.production()
+    bare = {host: campaign.host_state(host) for host in BARE}
     began = time.monotonic()
-    hosts = {lost: {"ansible_host": f"{campaign.prefix}.{BARE[other]}"} for lost, other in LOST.items()}
-    running = campaign.start("lifeboat.recovery.drill", lifeboat_plan="full_rebuild", lifeboat_drill_hosts=hosts)
-    while running.poll() is None and not (campaign.begins("start") and answers()):
-        time.sleep(0.5)
+    hosts = {lost: {"ansible_host": campaign.address(BARE[other])} for lost, other in LOST.items()}
+    with campaign.log.open("w") as output:
+        running = campaign.start(
+            "lifeboat.recovery.drill", output=output, lifeboat_drill_hosts=hosts, lifeboat_replace={}
+        )
+    while running.poll() is None and not (campaign.begins("start") and campaign.answers()):
+        time.sleep(POLL)
     campaign.expect("the restored application runs", running.returncode is not None)
     if running.returncode is None:
         os.killpg(running.pid, signal.SIGSTOP)  # so that it does not end meanwhile
-        campaign.expect("meanwhile nothing barred is reached", reached(campaign.barred(), yes=True))
-        allowed = [("tcp", f"{campaign.prefix}.13", 5432), mirror()]
-        campaign.expect("what is allowed is reached", reached({"spare2": allowed}, yes=False))
+        campaign.expect("meanwhile nothing barred is reached", campaign.reached(campaign.barred(), yes=True))
+        allowed = [("tcp", campaign.address(13), 5432), campaign.mirror()]
+        campaign.expect("what is allowed is reached", campaign.reached({"spare2": allowed}, yes=False))
         os.killpg(running.pid, signal.SIGCONT)
     status = running.wait()
-    said = campaign.log("lifeboat.recovery.drill").read_text()
-    campaign.expect(f"it ended well after {time.monotonic() - began:.0f} s", status and said)
-    now = campaign.stored()
+    campaign.expect(f"it ended well after {time.monotonic() - began:.0f} s", status and campaign.log.read_text())
+    now = campaign.objects()
     report(campaign, set(now) - set(stored))
     campaign.expect("production is as before", sorted(production ^ campaign.production()))
     campaign.expect("what was stored is as it was", [key for key in stored if now.get(key) != stored[key]])
     added = sorted({key.split("/")[2] for key in set(now) - set(stored)})
     campaign.expect(f"nothing but its own records was added: {', '.join(added)}", "recoveries" in added)
     for host, before in bare.items():
-        campaign.expect(f"nothing is left on {host}", left(host, before, packages=name == "first"))
-
-
-def answers() -> bool:
-    """Whether the restored application answers where it was restored."""
-    argv = ["podman", "exec", "spare2", "curl", "--silent", "--max-time", "2", "http://localhost:8000/health"]
-    return b"connected" in subprocess.run(argv, capture_output=True, check=False).stdout
-
-
-def mirror() -> Try:
-    """Return where the host of the application gets its packages."""
-    site = urllib.parse.urlsplit(on("spare2", "apt-get", "indextargets", "--format", "$(SITE)").split()[0])
-    return "tcp", str(site.hostname), site.port or {"http": 80, "https": 443}[site.scheme]
+        campaign.expect(f"nothing is left on {host}", campaign.left(host, before, packages=name == "first"))
 
 
 def report(campaign: Campaign, added: set[str]) -> None:
     """Look at what the report tells of the drill that added these objects."""
     (identity,) = {key.split("/")[-2] for key in added if "/drills/recovery-" in key and key.endswith(".lbx")}
-    campaign.play("lifeboat.recovery.recovery_report", lifeboat_recovery_id=identity)
-    told = json.loads((campaign.home / f"report/{identity}.json").read_text())
+    told = campaign.report(lifeboat_recovery_id=identity)
     drilled, steps = told["recovery"], told["steps"]
     for one in steps:
         print(f"    {one['step']}: {one.get('end', {}).get('result')}, {one['seconds']:.0f} s")
@@ -243,15 +197,6 @@ def report(campaign: Campaign, added: set[str]) -> None:
     found, planted = drilled["canaries"]["found"], drilled["canaries"]["planted"]
     campaign.expect(f"{found} of {planted} canaries were found", not 0 < planted == found)
     campaign.expect("the hosts were cleared", drilled["torn_down"] != {})
-
-
-def left(host: str, before: set[str], *, packages: bool) -> list[str]:
-    """Return what is otherwise on a host after a drill; with `packages`, what they brought is no matter."""
-    listed = on(host, "sh", "-c", "cat /var/lib/dpkg/info/*.list").splitlines() if packages else []
-    brought = {f"/usr{path}" if path.startswith("/lib") else path for path in listed}
-    usual = re.compile("|".join((*ALWAYS, *(MADE_BY_PACKAGES if packages else ()))))
-    found = (line.split(maxsplit=1) for line in sorted(state(host) ^ before))
-    return [f"{kind} {name}" for kind, name in found if name not in brought and not usual.match(name)]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from pathlib import Path
 sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
+from environment import unconfigured
 from playing import COLLECTIONS, Plays
 from postgres_fixtures import start_cluster, stop_cluster
 
@@ -108,8 +108,11 @@ def main() -> int:
         (home / "hosts.json").write_text(json.dumps({"databases": {"hosts": {"db1": local}, "vars": variables}}))
         token = secrets.token_hex(16)
         (home / "webhook.yml").write_text(f"lifeboat_webhook_token: {token}\n")
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PG", "AWS_"))}
-        environ |= {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "LC_ALL": "C.UTF-8", "HOME": str(home)}
+        environ = unconfigured() | {
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(home),
+        }
         environ["PATH"] = f"{programs}:{environ['PATH']}"
         log = home / "log"
         argv: list[str | Path] = [

@@ -10,7 +10,6 @@ import base64
 import contextlib
 import dataclasses
 import json
-import os
 import re
 import secrets
 import subprocess
@@ -24,6 +23,9 @@ from pathlib import Path
 import psycopg
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "tests/fixtures"))
+from environment import unconfigured
+
 OUGHT = 0.01
 """The share by which what is told may differ from what was lost."""
 
@@ -106,8 +108,7 @@ class Campaign:
 
     def play(self, code: int, playbook: str, **variables: t.Any) -> str:
         """Run a playbook, whose exit status must be this, and return what it printed."""
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PG"))}
-        environ |= {
+        environ = unconfigured() | {
             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".cache/collections"),
             "ANSIBLE_HOME": str(self.home / "ansible"),
             "ANSIBLE_HOST_KEY_CHECKING": "false",

@@ -140,9 +140,15 @@ class Scenario:
         journal = max((self.state / "controller/recoveries").glob("*/*.jsonl"), default=None)
         return events_in(journal) if journal else []
 
-    def objects(self) -> list[str]:
-        """Return the names of all objects in the store."""
-        return [line.split()[0] for line in self._bucket("--list").splitlines()]
+    def report(self, **variables: t.Any) -> dict[str, t.Any]:
+        """Return what the report of the newest recovery, or of another one, tells programs."""
+        self.play("lifeboat.recovery.recovery_report", **variables)
+        newest = max((self.state / "report").glob("*.json"), key=lambda file: file.stat().st_mtime)
+        return t.cast("dict[str, t.Any]", json.loads(newest.read_text()))
+
+    def objects(self) -> dict[str, str]:
+        """Return all objects in the store: by name what tells their content."""
+        return dict(line.split(" ", 1) for line in self._bucket("--list").splitlines())
 
     def flip(self, name: str) -> None:
         """Turn a bit of an object in the store round; a second time makes it right again."""

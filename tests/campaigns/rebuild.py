@@ -16,7 +16,6 @@ root and the images of the rig.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 import sys
 import time
@@ -61,10 +60,11 @@ def _timed(fleet: Fleet, number: int) -> list[str]:
     began = time.monotonic()
     fleet.play(RECOVER, lifeboat_recovery_id="new")
     took = time.monotonic() - began
-    _table(fleet.events())
+    told = fleet.report()
+    _table(told)
     say(f"the whole command took {took:.0f} s, for a database of {fleet.megabytes()} MB")
     wrong = [f"recovery {number} took {took:.0f} s"] if took > LONGEST else []
-    forecast, measured = _whole(fleet.events())
+    forecast, measured = told["recovery"]["forecast_total"]["seconds"], told["seconds"]
     by = (forecast - measured) / measured
     say(f"forecast {forecast} s, took {measured:.0f} s: {by:+.0%}")
     if number > 1 and abs(by) > WRONG_BY:  # the first forecast is a guess
@@ -72,35 +72,13 @@ def _timed(fleet: Fleet, number: int) -> list[str]:
     return wrong
 
 
-def _table(events: list[dict[str, t.Any]]) -> None:
-    forecast = events[0]["what"]["forecast"]
+def _table(told: dict[str, t.Any]) -> None:
+    forecast = told["recovery"]["forecast"]
     print(f"{'step':<14} {'forecast':>10} {'took':>7}  result")
-    for begun, ended in _steps(events):
-        step = ended["what"]["step"]
-        known = "" if forecast[step]["runs"] else " guess"
-        took = f"{_at(ended) - _at(begun):.0f} s" if begun else "-"
-        print(f"{step:<14} {str(forecast[step]['seconds']) + ' s' + known:>10} {took:>7}  {ended['what']['result']}")
-
-
-def _steps(events: list[dict[str, t.Any]]) -> t.Iterator[tuple[dict[str, t.Any] | None, dict[str, t.Any]]]:
-    """Yield the end of each step with its beginning, which one that is skipped has not."""
-    begun: dict[str, dict[str, t.Any]] = {}
-    for event in events:
-        if event["kind"] == "begin":
-            begun[event["what"]["step"]] = event
-        elif event["kind"] == "end":
-            yield begun.get(event["what"]["step"]), event
-
-
-def _whole(events: list[dict[str, t.Any]]) -> tuple[int, float]:
-    """Return the forecast of the whole, as it was told when the recovery began, and how long it took to its end."""
-    forecast = sum(step["seconds"] for step in events[0]["what"]["forecast"].values())
-    close = next(event for event in reversed(events) if event["kind"] == "close")
-    return forecast, _at(close) - _at(events[0])
-
-
-def _at(event: dict[str, t.Any]) -> float:
-    return datetime.datetime.fromisoformat(event["at"]).timestamp()
+    for one in told["steps"]:
+        expected = forecast[one["step"]]
+        known = f"{expected['seconds']} s" + ("" if expected["runs"] else " guess")
+        print(f"{one['step']:<14} {known:>10} {one['seconds']:>5.0f} s  {one['end']['result']}")
 
 
 if __name__ == "__main__":
