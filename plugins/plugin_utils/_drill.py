@@ -33,7 +33,7 @@ def with_all_lost(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
 def check(given: Mapping[str, t.Any]) -> None:
     """Raise UsageError for what must not be there when other hosts stand in for those of production."""
     for name in ("replace", "failover"):
-        if name in given:
+        if given.get(name):
             raise UsageError(
                 f"A drill takes the hosts of lifeboat_drill_hosts, and lifeboat_{name} is for a recovery.",
                 f"Run it without lifeboat_{name}.",

@@ -129,7 +129,7 @@ def test_a_host_that_cannot_be_reached(drills: Drills) -> None:
     ("given", "arguments", "told"),
     [
         ({"lifeboat_replace": {"db1": "spare1"}}, [], "Run it without lifeboat_replace"),
-        ({}, ["--tags", "step-note"], "--tags step-note cannot be used"),
+        ({"lifeboat_replace": {}}, ["--tags", "step-note"], "--tags step-note cannot be used"),
         (
             {"environ": {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": "facts"}},
             [],

@@ -41,19 +41,30 @@ def steps(*, timeout: str) -> list[dict[str, t.Any]]:
     ]
 
 
-def test_a_recovery_from_its_simulation_to_its_second_run(engine: Engine) -> None:
+def test_a_recovery_from_its_simulation_to_its_second_run(engine: Engine, web: Web) -> None:
+    told: dict[str, t.Any] = {
+        "lifeboat_notify": [
+            {"name": "dead", "url": f"http://127.0.0.1:{engine.port}/"},
+            {"name": "team", "url": web.url, "format": "json"},
+        ],
+        "lifeboat_notify_attempts": 1,
+        "lifeboat_contacts": [{"name": "Alice", "within": "15m"}, {"name": "Bob", "phone": "+49 30 1", "level": 2}],
+    }
     engine.write(*steps(timeout="3s"))
 
-    said = engine.run(2, "--check")
+    said = engine.run(2, "--check", **told)
     assert "dead cannot be reached." in said
     assert "Nothing was changed or recorded." in said
     assert engine.notes() == []
     assert engine.events() == []
+    assert web.heard == []
 
-    said = engine.run(0)
+    said = engine.run(0, **told)
     assert "waits before step asked: Open for writing?" in said
+    assert "The channel dead was not notified." in said
     assert engine.events() == [
         "open",
+        "told",
         "begin away 1",
         "end away 1 failed",
         "begin flaky 1",
@@ -69,28 +80,61 @@ def test_a_recovery_from_its_simulation_to_its_second_run(engine: Engine) -> Non
         "leave waiting",
     ]
     assert "asked-h1" not in engine.notes()
+    started, waits = (heard.json() for heard in web.heard)
+    assert [started["event"], waits["event"]] == ["recovery_started", "recovery_waiting"]
+    assert "begins. Forecast: " in started["message"]
+    assert "escalation" not in started
+    assert waits["message"].endswith("of plan ours waits before step asked (Open for writing?).")
+    assert waits["escalation"] == ["Call Alice", "If nobody answers within 15 min: Bob (+49 30 1)"]
+    assert waits["facts"]["status_page"].endswith("and is being recovered.")
+    reports = {path.suffix: path for path in (engine.home / "lifeboat-recoveries").iterdir()}
+    assert re.search(rf"The report: .*{reports['.html']}", said), said
+    assert "| waits before asked: Open for writing? |" in reports[".md"].read_text()
 
-    said = engine.run(2, lifeboat_approve=["asked"])
+    said = engine.run(2, lifeboat_approve=["asked"], **told)
     assert "stopped in step slow." in said
-    assert engine.events()[14:] == [
-        "open", "approve asked", "begin asked 1", "end asked 1 ok", "begin slow 1", "end slow 1 failed", "leave failed",
+    assert engine.events()[15:] == [
+        "open", "approve asked", "told", "begin asked 1", "end asked 1 ok", "begin slow 1", "end slow 1 failed",
+        "leave failed",
     ]  # fmt: skip
 
     engine.help()
     engine.write(*steps(timeout="5m"))  # what is not done yet may be changed
-    said = engine.run(2)
+    said = engine.run(2, **told)
     assert "It requires ready | default(false), which is false." in said
-    assert engine.events()[21:] == ["open", "begin slow 1", "end slow 1 ok", "end needs 1 failed", "leave failed"]
+    assert engine.events()[23:] == [
+        "open", "told", "begin slow 1", "end slow 1 ok", "end needs 1 failed", "leave failed",
+    ]  # fmt: skip
+    failed = web.heard[-1].json()
+    assert (failed["event"], failed["escalation"]) == ("recovery_failed", waits["escalation"])
+    assert failed["message"].endswith("of plan ours stopped in step needs.")
+    assert "ready" not in failed["message"]
+    assert "The report: " in said
+    assert "| needs | 3/1 |" in reports[".md"].read_text()
 
-    said = engine.run(0, ready=True)
+    said = engine.run(0, ready=True, **told)
     assert re.search(r"^\W*needs +ok ", said, re.MULTILINE), said
     assert "is finished." in said
-    assert engine.events()[26:] == ["open", "begin needs 1", "end needs 1 ok", "close ok"]
+    assert engine.events()[29:] == ["open", "told", "begin needs 1", "end needs 1 ok", "close ok"]
     assert "needs-lifeboat-controller" in engine.notes()
+    assert [heard.json()["event"] for heard in web.heard[2:]] == [
+        *("recovery_started", "recovery_failed") * 2, "recovery_started", "recovery_finished",
+    ]  # fmt: skip
+    assert web.heard[-1].json()["facts"]["status_page"].startswith("shop works again since")
+    ticked = json.loads(reports[".json"].read_text())["checklist"]
+    assert [item["text"] for item in ticked if item["done"]] == [
+        "Incident documented with start time", "Team notified via emergency contacts", "Affected systems identified",
+        "Recovery procedure selected", "Recovery executed",
+    ]  # fmt: skip
+    events, heard = len(engine.events()), len(web.heard)
 
-    said = engine.run(0, ready=True)
+    said = engine.run(0, ready=True, **told)
     assert "is finished; nothing was changed." in said
-    assert len(engine.events()) == 30
+
+    said = engine.run(2, "--check", lifeboat_recovery_id="new", ready=True, **told)
+    assert re.search(r"^\W*asked +ok +[0-9.]+ s \(1 run\) ", said, re.MULTILINE), said
+    assert "waits for approval: Open for writing?" in said
+    assert (len(engine.events()), len(web.heard)) == (events, heard)
 
 
 def test_a_lost_host_that_does_not_answer_is_named_as_not_fenced(engine: Engine) -> None:
@@ -139,58 +183,6 @@ def test_ansible_looks_at_a_plan_without_running_it(engine: Engine, option: str)
     engine.write({"id": "first", "tasks": "note"})
     engine.run(0, option)
     assert engine.notes() == []
-
-
-def test_people_are_told_and_each_run_writes_its_report(engine: Engine, web: Web) -> None:
-    team = {"name": "team", "url": web.url, "format": "json"}
-    told: dict[str, t.Any] = {
-        "lifeboat_notify": [{"name": "dead", "url": f"http://127.0.0.1:{engine.port}/"}, team],
-        "lifeboat_notify_attempts": 1,
-        "lifeboat_contacts": [{"name": "Alice", "within": "15m"}, {"name": "Bob", "phone": "+49 30 1", "level": 2}],
-    }
-    engine.write(
-        {"id": "first", "tasks": "note"},
-        {"id": "asked", "tasks": "note", "approval": "Open for writing?"},
-        {"id": "needs", "tasks": "note", "require": "ready | default(false)"},
-    )
-
-    said = engine.run(0, **told)
-    started, waits = (heard.json() for heard in web.heard)
-    assert [started["event"], waits["event"]] == ["recovery_started", "recovery_waiting"]
-    assert "begins. Forecast: " in started["message"]
-    assert "escalation" not in started
-    assert waits["message"].endswith("of plan ours waits before step asked (Open for writing?).")
-    assert waits["escalation"] == ["Call Alice", "If nobody answers within 15 min: Bob (+49 30 1)"]
-    assert waits["facts"]["status_page"].endswith("and is being recovered.")
-    assert "The channel dead was not notified." in said
-    assert engine.events() == ["open", "told", "begin first 1", "end first 1 ok", "waiting asked", "leave waiting"]
-    reports = {path.suffix: path for path in (engine.home / "lifeboat-recoveries").iterdir()}
-    assert re.search(rf"The report: .*{reports['.html']}", said), said
-    assert "| waits before asked: Open for writing? |" in reports[".md"].read_text()
-
-    said = engine.run(2, lifeboat_approve=["asked"], **told)
-    failed = web.heard[-1].json()
-    assert (failed["event"], failed["escalation"]) == ("recovery_failed", waits["escalation"])
-    assert failed["message"].endswith("of plan ours stopped in step needs.")
-    assert "ready" not in failed["message"]
-    assert "The report: " in said
-    assert "| needs | 2/1 |" in reports[".md"].read_text()
-
-    engine.run(0, ready=True, **told)
-    assert [heard.json()["event"] for heard in web.heard[2:]] == [
-        "recovery_started", "recovery_failed", "recovery_started", "recovery_finished",
-    ]  # fmt: skip
-    assert web.heard[-1].json()["facts"]["status_page"].startswith("shop works again since")
-    ticked = json.loads(reports[".json"].read_text())["checklist"]
-    assert [item["text"] for item in ticked if item["done"]] == [
-        "Incident documented with start time", "Team notified via emergency contacts", "Affected systems identified",
-        "Recovery procedure selected", "Recovery executed",
-    ]  # fmt: skip
-
-    said = engine.run(0, "--check", lifeboat_recovery_id="new", ready=True, **told)
-    assert re.search(r"^\W*first +ok +[0-9.]+ s \(1 run\) ", said, re.MULTILINE), said
-    assert "waits for approval: Open for writing?" in said
-    assert len(web.heard) == 6
 
 
 def test_what_cannot_be_told_stops_no_recovery(engine: Engine) -> None:
