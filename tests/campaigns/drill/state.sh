@@ -8,7 +8,8 @@ set -eu
 pruned='/proc /sys /dev /run /var/log /var/cache /var/lib/apt /var/lib/systemd /var/lib/postgresql'
 set --
 for path in $pruned; do set -- "$@" -path "$path" -prune -o; done
-find / -xdev "$@" -path '/var/lib/dpkg/*' -prune -o -type f -exec md5sum {} + \
+# Servers write their files, those of tablespaces too, when they like.
+find / -xdev "$@" -path '/var/lib/dpkg/*' -prune -o -path '*/PG_[0-9]*/*' -prune -o -type f -exec md5sum {} + \
   -o -type l -printf 'link %p\n' -o -type d -printf 'folder %p\n'
 find /var/lib/postgresql -mindepth 1 -maxdepth 2 -printf 'data %p\n' 2>/dev/null || true
 getent passwd | sed 's/^/user /'
