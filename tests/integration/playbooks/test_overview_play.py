@@ -99,12 +99,17 @@ def test_the_table_of_one_host_does_not_name_it_and_young_backups_are_told(plays
     assert sentence == "0 of 1 database backed up; 1 has a recent enough backup."
     planned = plays.run("backup", "--check", lifeboat_history=None)
     assert cells(table(planned)[1])[:2] == [plays.database, "would back up"]
+    assert plays.server.execute("SELECT to_regclass('public.backup_logs')", plays.history) == [(None,)]
 
 
-def test_restores_and_their_tests_and_verifications_end_with_a_table(plays: Plays, users: str) -> None:
+def test_restores_and_their_tests_and_verifications_end_with_a_table_and_are_in_that_of_the_history(
+    plays: Plays, users: str
+) -> None:
     done = plays.run("backup", lifeboat_databases=[plays.database, users])
     assert done.returncode == 0, done.stdout
     ids = {cells(line)[0]: cells(line)[-1] for line in table(done)[1:3]}
+    refused = plays.run("restore", lifeboat_database=plays.database, lifeboat_confirm="wrong")
+    assert refused.returncode == 2, refused.stdout
     target = f"{plays.database}_restored"
     try:
         done = plays.run("restore", lifeboat_database=plays.database, lifeboat_target=target)
@@ -131,6 +136,19 @@ def test_restores_and_their_tests_and_verifications_end_with_a_table(plays: Play
     heading, row, sentence = table(done)
     assert cells(row)[:2] == ["3 backups", "opens"]
     assert sentence.startswith("3 backups, ")
+
+    assert sorted(plays.rows()) == sorted(
+        [
+            *[("backup", "completed", "alice")] * 3,
+            ("restore", "refused", "alice"),
+            ("restore", "ok", "alice"),
+            ("validation", "failed", "alice"),
+            ("validation", "ok", "alice"),
+            ("verification", "ok", "alice"),
+        ]
+    )
+    tested = "SELECT metadata->>'testResult', count(*) FROM public.backup_logs WHERE operation = 'backup' GROUP BY 1"
+    assert dict(plays.server.execute(tested, plays.history)) == {"passed": 1, "failed": 1, None: 1}
 
 
 def test_while_it_runs_a_play_says_how_many_databases_are_done(plays: Plays, users: str) -> None:

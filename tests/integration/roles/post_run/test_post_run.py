@@ -10,10 +10,8 @@ import datetime
 import http.server
 import json
 import re
-import tempfile
 import threading
 import typing as t
-from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.audit import log as audit
@@ -108,32 +106,6 @@ def test_check_mode_makes_no_history_and_plans_the_table(plays: Plays) -> None:
     assert 'CREATE TABLE "public"."backup_logs"' in done.stdout
     assert plays.entries() == []
     assert plays.server.execute("SELECT to_regclass('public.backup_logs')", plays.history) == [(None,)]
-
-
-def test_restores_and_their_tests_are_in_the_table_and_nothing_follows_that_was_not_asked_for(plays: Plays) -> None:
-    alone = plays.run("backup", lifeboat_history=None)
-    assert alone.returncode == 0, alone.stdout + alone.stderr
-    assert plays.server.execute("SELECT to_regclass('public.backup_logs')", plays.history) == [(None,)]
-    refused = plays.run("restore", lifeboat_database=plays.database, lifeboat_confirm="wrong")
-    assert refused.returncode == 2, refused.stdout + refused.stderr
-    target = f"{plays.database}_restored"
-    try:
-        done = plays.run("restore", lifeboat_database=plays.database, lifeboat_target=target)
-        assert done.returncode == 0, done.stdout + done.stderr
-    finally:
-        plays.server.drop(target)
-    with tempfile.TemporaryDirectory(prefix="lifeboat-scratch-") as scratch:
-        Path(scratch).chmod(0o755)  # the scratch cluster's user passes through
-        done = plays.run("validate", lifeboat_scratch_dir=f"{scratch}/clusters")
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert plays.rows() == [
-        ("backup", "completed", "alice"),
-        ("restore", "refused", "alice"),
-        ("restore", "ok", "alice"),
-        ("validation", "ok", "alice"),
-    ]
-    tested = "SELECT metadata->>'testResult' FROM public.backup_logs WHERE operation = 'backup'"
-    assert plays.server.execute(tested, plays.history) == [("passed",)]
 
 
 def test_one_report_tells_of_all_hosts_and_of_one_that_is_away(plays: Plays) -> None:
