@@ -11,7 +11,8 @@
 #
 # --newest: on Debian's testing, with whatever PostgreSQL and Python it has today; without arguments for pytest, those
 # tests that meet what a PostgreSQL can change: catalogues, dumps, restores, proofs, rights, and one pair of playbooks.
-# --left-out: those tests that are not run without it, because hardly anything in them depends on the server.
+# --left-out: those tests that are not run without it, because hardly anything in them depends on the server, and the
+# long ones of the same files.
 # --program: a command instead of pytest, with the project's Python and this machine's network: for campaigns, which
 # install packages.
 set -euo pipefail
@@ -111,6 +112,7 @@ if [ "${1:-}" = --program ]; then
   shift
 elif [ $# = 0 ] || [ $which = left_out ]; then
   mapfile -t tests < <("$which")
+  [ $which = chosen ] || set -- -m "long or not long" "$@"
   set -- pytest -n "${WORKERS:-2}" --dist loadfile "${tests[@]}" "$@"
 else
   set -- pytest "$@"

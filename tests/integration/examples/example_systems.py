@@ -95,5 +95,5 @@ SYSTEMS: t.Final = (
     ),
 )
 NAMES = tuple(system.name for system in SYSTEMS)
-RUN = tuple(system for system in SYSTEMS if system.proved or os.environ.get("LIFEBOAT_EXAMPLES") == "all")
+RUN = tuple(system for system in SYSTEMS if system.name == "car-wash" or os.environ.get("LIFEBOAT_EXAMPLES") == "all")
 """Those that run: each takes most of a minute, so a campaign runs them all."""

@@ -47,6 +47,7 @@ def test_nothing_that_others_can_guess_is_sent_and_a_failure_leaves_nothing(
     assert [path.name for path in installation.temporary.iterdir()] == [planted.name]
 
 
+@pytest.mark.long
 def test_an_upgrade_leaves_nothing_behind_and_lets_jobs_end(installation: Installation, source: Path) -> None:
     (source / "playbooks/gone.yml").write_text("[]")
     install(installation, source)

@@ -95,6 +95,7 @@ def test_what_somebody_else_made_is_refused_by_name(installation: Installation, 
     assert content(host) == {path.removeprefix("db1/") for path in before if path.startswith("db1/")}
 
 
+@pytest.mark.long
 def test_a_role_knows_whose_it_is_and_goes_with_the_last_one(installation: Installation, roles: Roles) -> None:
     roles.server.execute(f"CREATE ROLE {roles.adopted} BYPASSRLS; GRANT pg_read_all_data TO {roles.adopted}")
     hosts = {"db1": {}, "db2": {"lifeboat_login_user": roles.adopted, "lifeboat_adopt": True}}

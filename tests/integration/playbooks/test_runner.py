@@ -5,8 +5,6 @@
 """
 Playbooks under ansible-runner, as AWX runs them: as files of a project, with variables and keys from outside, without a
 terminal, and each time on a controller that remembers nothing.
-
-With LIFEBOAT_RUNNER=all every playbook is run.
 """
 
 from __future__ import annotations
@@ -141,11 +139,8 @@ def of_plays(plays: Plays) -> tuple[Runner, dict[str, t.Any]]:
     return Runner(plays.home / "job", inventory), outside
 
 
-def chosen() -> list[str]:
-    return PLAYBOOKS if os.environ.get("LIFEBOAT_RUNNER") == "all" else ["restore"]
-
-
-@pytest.mark.parametrize("playbook", chosen())
+@pytest.mark.long
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_job_ends_by_itself(plays: Plays, playbook: str) -> None:
     runner, outside = of_plays(plays)
     own: dict[str, dict[str, t.Any]] = {

@@ -182,6 +182,7 @@ def test_rules_that_lock_us_out_are_undone_by_themselves(reached: Reached) -> No
     assert not (reached.home / "kept.nft").exists(), "nothing is loaded at boot that was never confirmed"
 
 
+@pytest.mark.long
 def test_rules_stay_that_another_connection_confirms(reached: Reached) -> None:
     done = reached.play("check.yml", "rules.yml", "look.yml", "rules.yml", lifeboat_isolate_undo_after=20)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -108,6 +108,7 @@ def test_check_mode_makes_no_history_and_plans_the_table(plays: Plays) -> None:
     assert plays.server.execute("SELECT to_regclass('public.backup_logs')", plays.history) == [(None,)]
 
 
+@pytest.mark.long
 def test_one_report_tells_of_all_hosts_and_of_one_that_is_away(plays: Plays) -> None:
     assert plays.run("backup").returncode == 0
     report = plays.home / "audits"
