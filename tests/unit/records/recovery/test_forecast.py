@@ -104,10 +104,22 @@ def test_drills_are_for_drills_and_count_for_recoveries_only_while_there_are_non
     assert expected(start, drill, real, mode="drill") == Expected(10, None, 1)
 
 
-@pytest.mark.parametrize("end", [{"result": "failed"}, {"result": "failed", "accepted": True}, {"result": "skipped"}])
-def test_only_what_ended_well_counts(end: dict[str, t.Any]) -> None:
-    start = step("start", "start")
-    assert expected(start, ran(start, 10, **end)).runs == 0
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        ("start", {"result": "failed"}),
+        ("start", {"result": "skipped"}),
+        ("restore", {"result": "failed", "accepted": True}),
+    ],
+)
+def test_only_what_was_done_counts(kind: str, end: dict[str, t.Any]) -> None:
+    one = step(kind, kind)
+    assert expected(one, ran(one, 10, **end)).runs == 0
+
+
+def test_a_step_that_may_fail_takes_as_long_when_it_does() -> None:
+    fence = step("fence_lost", "fence_lost")
+    assert expected(fence, ran(fence, 4, result="failed", accepted=True)) == Expected(4, None, 1)
 
 
 def test_steps_are_alike_by_their_type_and_those_of_users_by_their_id_too() -> None:

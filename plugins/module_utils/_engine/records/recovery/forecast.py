@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from .events import Plan, PlannedStep, Point
+    from .events import End, Plan, PlannedStep, Point
     from .state import State
 
 RUNS = 5
@@ -117,9 +117,14 @@ def _samples(step: PlannedStep, mode: str, earlier: Sequence[State]) -> list[Sam
 def _runs(step: PlannedStep, state: State) -> Iterator[Sample]:
     for other in state.plan.steps:
         one = state.latest.get(other.id)
-        if one and one.end and one.ended and one.end.result == "ok" and _kind(other) == _kind(step):
+        if one and one.end and one.ended and _counts(other, one.end) and _kind(other) == _kind(step):
             size, moving = (_number(one.end.facts.get(name)) for name in (BYTES, MILLISECONDS))
             yield Sample(one.ended, one.seconds, size, moving / 1000)
+
+
+def _counts(step: PlannedStep, end: End) -> bool:
+    """Return whether a step that ended so did what it does: one that may fail did, unless it was to move data."""
+    return end.result == "ok" or (end.result == "failed" and end.accepted and not _moves_data(step))
 
 
 def _kind(step: PlannedStep) -> tuple[str, str]:
