@@ -68,7 +68,7 @@ left_out() { # what is about stores, keys, files and what people are told, and w
   printf '%s\n' $folder/{drivers/{channels,stores/s3},examples,installation,playbooks} \
     $folder/{operations/{protect_bucket,prune,recover},operations/validate/test_restore_tested.py} \
     $folder/{drivers/checks,operations/doctor,plugins,roles/{application,notify,recover}} \
-    $folder/faults/test_{beside_retention,concurrency,kills,lies,mutations,order,volumes,writers}.py \
+    $folder/faults/test_{beside_retention,concurrency,kills,lies,mutations,order,volumes}.py \
     $folder/operations/lend/test_loans.py::test_playbooks_side_by_side \
     $folder/drivers/components/postgres/test_endless_answers.py \
     $folder/roles/{doctor/test_doctor_play,post_run/test_post_run,schedule/test_carried_variables}.py
