@@ -35,7 +35,7 @@ def made_by(script: str, what: str) -> str:
     """Say when and on what a part was made."""
     memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
     return (
-        f"Made by `tests/benchmarks/{script}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: {what}, "
+        f"Made by `tests/{script}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: {what}, "
         f"{os.cpu_count()} cores ({_processor()}), {memory} GiB of memory, a Ceph S3 server on the same machine."
     )
 

@@ -74,7 +74,7 @@ def main() -> None:
         _fill(StoreSettings(**store), key, backups, options.workers)
         print(f"{backups} backups stored in {time.monotonic() - began:.0f} s", flush=True)
         what = f"retention of {backups:,} hourly backups in {backups * OBJECTS_EACH:,} objects by {POLICY['preset']}"
-        lines = [page.made_by("retention.py", what), ""]
+        lines = [page.made_by("benchmarks/retention.py", what), ""]
         lines += ["| run | seconds | CPU s | requests | by kind | peak MiB |", "|---|---|---|---|---|---|"]
         for name, dry_run in (("check mode", True), ("deleting", False), ("once more", False)):
             path = Path(home) / "settings.json"

@@ -230,7 +230,7 @@ def _report(results: dict[str, list[measure.Measured]], size: int, rounds: int, 
     median = {name: statistics.median(item.seconds for item in items) for name, items in results.items()}
     described = {name: description for name, (description, _script) in peers.BACKUPS.items()} | OURS
     backup = [
-        page.made_by("run.py", f"a database of {size / 1e9:.2f} GB with indexes, PostgreSQL {version}")
+        page.made_by("benchmarks/run.py", f"a database of {size / 1e9:.2f} GB with indexes, PostgreSQL {version}")
         + f" Rounds: {rounds}; seconds are medians. CPU is that of the client's processes, and of the whole machine "
         "with the servers; memory is the proportional set size of the client's at the peak.",
         "",
