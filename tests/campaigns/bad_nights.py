@@ -204,7 +204,7 @@ def newest_corrupt(recovery: Recovery) -> None:
     member = next(name for name in fleet.objects() if name.endswith(f"/data/{newest}/0002.lbx"))
     fleet.flip(member)
     try:
-        recovery.failed(recovery.run(), "restore", newest, f"lifeboat_restore_from={older}")
+        recovery.failed(recovery.run(), "restore", newest, rf"\(lifeboat_restore_from\)\s+to\s+{older}")
         points = {point["backup_id"] for each in fleet.events() for point in each["what"].get("points", {}).values()}
         require(points == {newest}, f"the recovery points were {points}")
     finally:
