@@ -219,7 +219,9 @@ def disk_full(recovery: Recovery) -> None:
         free = int(fleet.on("spare", "df", "--output=avail", "--block-size=1M", filled.rpartition("/")[0]).split()[-1])
         fleet.on("spare", "fallocate", "--length", f"{free - 4}M", filled)
 
+    fleet.fault("slow", "store", "8mbit")
     ended = recovery.run("restore", fill, lambda: reading(fleet))
+    fleet.fault("heal", "store")
     fleet.on("spare", "rm", filled)
     recovery.failed(ended, "restore", "space|disk", "space|disk")
 
