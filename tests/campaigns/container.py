@@ -136,9 +136,7 @@ class Container:
         return podman("healthcheck", "run", self.name, check=False).returncode
 
     def backups(self) -> int:
-        return sum(1 for _path in (self.home / "store").rglob("manifest.dsse*")) or sum(
-            1 for path in (self.home / "store").rglob("*") if "manifest" in path.name
-        )
+        return len(list((self.home / "store").glob("shop/manifests/*/*/*.json")))
 
     def within(self, question: Callable[[], bool]) -> bool:
         """Ask until it is so. Return whether it was in time."""
