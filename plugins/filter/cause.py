@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
+from jinja2 import pass_context
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
 DOCUMENTATION = r"""
 name: cause
 short_description: Return why a task failed
@@ -16,6 +21,7 @@ author: Lifeboat contributors
 description:
   - Returns the message of a failed task. For a task with a loop, it returns each message of the failed items once. Of a
     program that failed, it returns the first line that it wrote.
+  - Of a task with C(no_log) it returns the name and nothing else, because what such a task says may contain secrets.
 options:
   _input:
     description: The result of the task, as a rescue finds it in C(ansible_failed_result).
@@ -39,8 +45,12 @@ FAILED_PROGRAM = "non-zero return code"
 """What ansible.builtin.command says of each program that fails."""
 
 
-def cause(result: dict[str, t.Any]) -> str:
-    """Return the message of a failed task."""
+@pass_context
+def cause(context: Mapping[str, t.Any], result: dict[str, t.Any]) -> str:
+    """Return the message of a failed task. `context` are the variables, among which a rescue finds its name."""
+    if result.get("_ansible_no_log"):
+        name = (context.get("ansible_failed_task") or {}).get("name")
+        return f"Task {name or 'without a name'} failed. What it said is hidden, because it has no_log."
     parts = [part for part in result.get("results") or [] if part.get("failed")] or [result]
     messages = [" ".join(_message(part).split()) for part in parts]
     return " ".join(dict.fromkeys(message for message in messages if message)) or "See its output."

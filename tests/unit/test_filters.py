@@ -70,7 +70,9 @@ def misfits(text: str) -> list[str]:
         if used.name in FILTERS and used.dyn_args is None and used.dyn_kwargs is None:
             named = {each.key: None for each in used.kwargs}
             try:
-                inspect.signature(FILTERS[used.name]).bind(None, *used.args, **named)
+                function = FILTERS[used.name]
+                given = [None] * (2 if hasattr(function, "jinja_pass_arg") else 1)
+                inspect.signature(function).bind(*given, *used.args, **named)
             except TypeError as exc:
                 found.append(f"{used.name}: {exc}")
     return found

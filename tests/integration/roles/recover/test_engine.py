@@ -145,12 +145,20 @@ def test_a_lost_host_that_does_not_answer_is_named_as_not_fenced(engine: Engine)
     assert engine.notes() == ["after-dead"]
 
 
-def test_a_host_that_leaves_without_a_word_fails_its_step(engine: Engine) -> None:
-    engine.write({"id": "silent", "tasks": "silent", "hosts": "h1:h2"}, {"id": "last", "tasks": "note"})
+def test_a_host_that_leaves_without_a_word_fails_its_step_and_what_is_hidden_stays_so(engine: Engine) -> None:
+    engine.write(
+        {"id": "hidden", "tasks": "hidden", "on_failure": "continue"},
+        {"id": "silent", "tasks": "silent", "hosts": "h1:h2"},
+        {"id": "last", "tasks": "note"},
+    )
     said = engine.run(2)
+    assert re.search(r"^\W*hidden +failed, accepted .*Task Log in failed", said, re.MULTILINE), said
+    assert "sesame" not in engine.written()
     assert "h1: became unreachable, or left the step without a result" in said
     assert "h2: became unreachable, or left the step without a result. Correct" in re.sub(r"\s+", " ", said)
-    assert engine.events() == ["open", "begin silent 1", "end silent 1 failed", "leave failed"]
+    assert engine.events() == [
+        "open", "begin hidden 1", "end hidden 1 failed", "begin silent 1", "end silent 1 failed", "leave failed",
+    ]  # fmt: skip
     assert engine.notes() == []
 
 

@@ -88,14 +88,28 @@ def test_the_roles_can_be_read(role: str) -> None:
 
 def test_the_cause_of_a_failed_loop_is_that_of_its_parts() -> None:
     failed = {"failed": True, "msg": "It broke.\nSo."}
-    assert cause({"msg": "One or more items failed", "results": [failed, {"msg": "fine"}, failed]}) == "It broke. So."
-    assert cause({"msg": "It broke."}) == "It broke."
-    assert cause({}) == "See its output."
+    assert (
+        cause({}, {"msg": "One or more items failed", "results": [failed, {"msg": "fine"}, failed]}) == "It broke. So."
+    )
+    assert cause({}, {"msg": "It broke."}) == "It broke."
+    assert cause({}, {}) == "See its output."
+
+
+def test_what_a_task_with_no_log_said_stays_hidden() -> None:
+    failed = {
+        "msg": "sesame",
+        "stderr": "sesame",
+        "results": [{"failed": True, "msg": "sesame"}],
+        "_ansible_no_log": True,
+    }
+    said = "Task Log in failed. What it said is hidden, because it has no_log."
+    assert cause({"ansible_failed_task": {"name": "Log in"}}, failed) == said
+    assert "sesame" not in cause({}, failed)
 
 
 def test_the_cause_of_a_failed_program_is_what_it_said() -> None:
     failed = {"msg": "non-zero return code", "rc": 1, "stdout": "42\n"}
-    assert cause({**failed, "stderr": "\nERROR:  no such column\nLINE 1: SELECT\n"}) == "ERROR: no such column"
-    assert cause({**failed, "stderr": ""}) == "42"
-    assert cause({"msg": "non-zero return code", "rc": 1}) == "non-zero return code"
-    assert cause({**failed, "msg": "It broke."}) == "It broke."
+    assert cause({}, {**failed, "stderr": "\nERROR:  no such column\nLINE 1: SELECT\n"}) == "ERROR: no such column"
+    assert cause({}, {**failed, "stderr": ""}) == "42"
+    assert cause({}, {"msg": "non-zero return code", "rc": 1}) == "non-zero return code"
+    assert cause({}, {**failed, "msg": "It broke."}) == "It broke."
