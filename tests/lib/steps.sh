@@ -9,7 +9,7 @@
 
 # The quick ones first, then the longest, so that the last two end at about the same time.
 # shellcheck disable=SC2034  # tests/run.sh reads it
-STEPS=(ruff types licences shellcheck changelog ansible-lint integration sanity unit matrix molecule newest)
+STEPS=(ruff types licences shellcheck changelog ansible-lint integration molecule sanity unit matrix newest)
 
 about() {
   case $1 in
