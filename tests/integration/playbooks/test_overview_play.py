@@ -137,16 +137,15 @@ def test_restores_and_their_tests_and_verifications_end_with_a_table_and_are_in_
     assert cells(row)[:2] == ["3 backups", "opens"]
     assert sentence.startswith("3 backups, ")
 
-    assert sorted(plays.rows()) == sorted(
-        [
-            *[("backup", "completed", "alice")] * 3,
-            ("restore", "refused", "alice"),
-            ("restore", "ok", "alice"),
-            ("validation", "failed", "alice"),
-            ("validation", "ok", "alice"),
-            ("verification", "ok", "alice"),
-        ]
-    )
+    rows = plays.rows()
+    assert rows[:5] == [
+        *[("backup", "completed", "alice")] * 2,
+        ("restore", "refused", "alice"),
+        ("restore", "ok", "alice"),
+        ("backup", "completed", "alice"),
+    ]
+    assert sorted(rows[5:7]) == [("validation", "failed", "alice"), ("validation", "ok", "alice")]
+    assert rows[7:] == [("verification", "ok", "alice")]
     tested = "SELECT metadata->>'testResult', count(*) FROM public.backup_logs WHERE operation = 'backup' GROUP BY 1"
     assert dict(plays.server.execute(tested, plays.history)) == {"passed": 1, "failed": 1, None: 1}
 

@@ -280,8 +280,11 @@ def test_a_build_that_was_broken_off_runs_again(shop: Shop) -> None:
     deploy = {**shop.service["deploy"], "build": [["touch", "first"], ["false"]], "migrate": []}
     shop.fails("deploy", deploy=deploy)
     (shop.home / "srv" / "first").unlink()
-    assert shop.fine("deploy", deploy={**deploy, "build": [["touch", "first"]]}) > 0
+    shop.fails("deploy", deploy=deploy)
     assert (shop.home / "srv" / "first").exists()
+    again = {**deploy, "build": [["touch", "first"]]}
+    assert shop.fine("deploy", deploy=again) > 0
+    assert shop.fine("deploy", deploy=again) == 0
 
 
 def test_each_host_keeps_the_order_of_the_list_and_leaves_other_services_alone(tmp_path: Path) -> None:

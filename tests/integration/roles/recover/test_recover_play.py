@@ -75,8 +75,15 @@ def test_a_damaged_database_comes_back(plays: Plays) -> None:
 
     written = {path.name: path.read_bytes() for path in (plays.home / "reports").iterdir()}
     assert {name.rpartition(".")[2] for name in written} == {"md", "html", "json"}
-    assert any(b"| database | RTO | 1 h |" in content for content in written.values())
+    done = recover(plays, playbook="recovery_report")
+    assert re.search(r"localhost .*changed=0 ", done.stdout), done.stdout
+
     shutil.rmtree(plays.home / "reports")
+    done = recover(plays, "--check", "--diff", playbook="recovery_report")
+    assert done.returncode == 0, done.stdout
+    assert "+| database | RTO | 1 h |" in done.stdout
+    assert not (plays.home / "reports").exists()
+
     done = recover(plays, playbook="recovery_report")
     assert done.returncode == 0, done.stdout
     assert "Objectives: 2 met. The report: " in done.stdout
