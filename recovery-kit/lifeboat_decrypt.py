@@ -459,9 +459,9 @@ def read_head(source, signers):
         raise altered()
     fields = take(
         parse(rest[:length], MAX_HEADER, "The file's header"),
-        {"format": str, "name": str, "commit": str, "wraps": list, "digest": str},
+        {"format": str, "name": str, "commit": str, "wraps": list, "digest": str, "lineage": list},
         "The file's header",
-        optional=("digest",),
+        optional=("digest", "lineage"),
     )
     if fields["format"] != "lbx/1":
         raise altered("The file has an unsupported format.")

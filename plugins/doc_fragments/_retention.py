@@ -45,4 +45,13 @@ options:
     description: How long to wait for another run to end.
     type: str
     default: 10m
+  keep_wal:
+    description:
+      - For how long a recovery to any time must be possible - an age as in O(policy). The write-ahead log is kept from
+        the newest base backup that is older than that to the end of each timeline, and what each base backup that stays
+        needs to be consistent. The rest is deleted, after the backups.
+      - Without O(cluster), that is done for all servers of the application. With it, for those that have base backups
+        there, and with O(database), for none.
+    type: str
+    default: 14d
 """

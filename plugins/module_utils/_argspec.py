@@ -199,6 +199,7 @@ def retention() -> ArgumentSpec:
         "replica": {"type": "bool", "default": False},
         "garbage_age": {"type": "str", "default": "1d"},
         "lock_timeout": {"type": "str", "default": "10m"},
+        "keep_wal": {"type": "str", "default": "14d"},
     }
     return ArgumentSpec(options, required_by={"database": ("cluster",)})
 

@@ -18,6 +18,7 @@ import platform
 import signal
 import time
 import typing as t
+from types import MappingProxyType
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
@@ -90,6 +91,7 @@ def run(
     *,
     operation: str = "",
     several: str = "",
+    about: Mapping[str, str] = MappingProxyType({}),
     runner: Runner | None = None,
 ) -> None:
     """
@@ -97,13 +99,14 @@ def run(
 
     The audit log gets an entry of an `operation`, one of verbs.OPERATIONS. A module that only reads names none. Where
     the option `several` has databases, each has an entry of its own: by World.record, or, if none was begun, from here.
+    `about` says what it is about as options would, where the module has none for that.
     """
     module = AnsibleModule(**spec.to_kwargs()) if runner is None else runner
     forget_environment(os.environ)
     began = time.monotonic()
     recorded: list[Done] = []
-    databases = module.params.get(several) or ()
-    remember = functools.partial(_remember, module, operation, began=began, databases=databases, recorded=recorded)
+    parts = [{"login_db": name} for name in dict.fromkeys(module.params.get(several) or ())]
+    remember = functools.partial(_remember, module, operation, began=began, parts=parts, about=about, recorded=recorded)
     for number in ENDINGS:
         signal.signal(number, _end)
     try:
@@ -135,7 +138,8 @@ def _remember(
     ended: Outcome | BaseException,
     *,
     began: float,
-    databases: Sequence[str],
+    parts: Sequence[Mapping[str, str]],
+    about: Mapping[str, str],
     recorded: Sequence[Done],
 ) -> None:
     """
@@ -144,10 +148,10 @@ def _remember(
     From here on no signal ends the module any more.
     """
     _end_no_more()
-    if not operation or module.check_mode or (databases and recorded):
+    if not operation or module.check_mode or (parts and recorded):
         return
-    for about in [{"login_db": name} for name in dict.fromkeys(databases)] or [{}]:
-        _write(module, operation, {**module.params, **about}, ended, time.monotonic() - began)
+    for part in parts or [about]:
+        _write(module, operation, {**module.params, **part}, ended, time.monotonic() - began)
 
 
 def _recorder(module: Runner, recorded: list[Done]) -> Callable[[Done], None]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ._engine.operations.prune.prune import PruneRequest
+from ._engine.records.retention.calendar import parse_age
 from ._engine.records.retention.policy import parse
 
 if t.TYPE_CHECKING:
@@ -30,4 +31,5 @@ def prune_request(given: Given) -> PruneRequest:
         replica=given["replica"],
         garbage_age=given.seconds("garbage_age") or 0.0,
         lock_timeout=given.seconds("lock_timeout") or 0.0,
+        keep_wal=parse_age(given["keep_wal"], "keep_wal"),
     )

@@ -190,6 +190,10 @@ problems:
   returned: when O(policy) is given
   type: list
   elements: dict
+wal:
+  description: What became of the write-ahead log; M(lifeboat.recovery.store_retention) describes it.
+  returned: when O(policy) is given
+  type: dict
 table:
   description: The decisions as lines of text.
   returned: when O(policy) is given

@@ -150,6 +150,32 @@ problems:
   returned: success
   type: list
   elements: dict
+wal:
+  description: What became of the write-ahead log, in check mode what would.
+  returned: success
+  type: dict
+  contains:
+    deleted:
+      description: How many of its files were deleted.
+      type: int
+    kept:
+      description: How many of them stay.
+      type: int
+    bytes_freed:
+      description: The bytes of those that were deleted, which RV(freed) does not contain.
+      type: int
+    gaps:
+      description:
+        - Segments that are missing - C(system_identifier), C(first), C(last), and how many C(objects). No recovery gets
+          past them.
+      type: list
+      elements: dict
+    reasons:
+      description:
+        - What stays and what goes, by range - C(system_identifier), C(action) (V(keep) or V(delete)), the files
+          C(first) and C(last), how many C(objects), their C(size) in bytes, and the C(reason).
+      type: list
+      elements: dict
 table:
   description: The decisions as lines of text.
   returned: success

@@ -115,10 +115,41 @@ def _verifications(result: Result) -> Rows:
     return [[human_count(len(several), "backup"), done, f"{result['files_read']:,}", read, took, said]]
 
 
+def _physical(result: Result) -> Rows:
+    found = result.get("backup")
+    if not found:
+        return []
+    if not result.get("changed"):
+        done = "young enough"
+    elif found["backup_id"] is None:
+        done = "would back up"
+    else:
+        done = "SUSPICIOUS" if found["suspicions"] else "backed up"
+    stored, data = found["size"], found.get("estimate") if found["plain_size"] is None else found["plain_size"]
+    sizes = ["-" if size is None else human_size(size) for size in (stored, data)]
+    return [[_cluster(found), done, *sizes, found["wal"] or "-", _took(found["seconds"]), found["backup_id"] or "-"]]
+
+
+def _recoveries(result: Result) -> Rows:
+    found = result.get("restore")
+    if not found:
+        return []
+    went_on = found["new_timeline"]
+    done = "would be recovered" if went_on is None else "recovered"
+    timeline = str(found["timeline"]) if went_on is None else f"{found['timeline']} to {went_on}"
+    return [[_cluster(found), done, found["target"], found["reached"] or "-", timeline, found["backup_id"]]]
+
+
+def _cluster(found: Mapping[str, t.Any]) -> str:
+    return urllib.parse.unquote(str(found.get("component") or "-").partition("/")[0])
+
+
 _VALIDATED = ("DATABASE", "RESULT", "ROWS", "PROOF", "CHECKS", "TOOK", "BACKUP")
 
 KINDS: Mapping[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "backup": (overview.HEADINGS, _backups),
+    "physical": (("SERVER", "RESULT", "STORED", "OF DATA", "WAL", "TOOK", "BACKUP"), _physical),
+    "pitr": (("SERVER", "RESULT", "TARGET", "REACHED", "TIMELINE", "BACKUP"), _recoveries),
     "restore": (("DATABASE", "RESULT", "FROM", "OF DATA", "TOOK", "BACKUP"), _restores),
     "validate": (_VALIDATED, _validations),
     "verify": (("READ", "RESULT", "FILES", "BYTES", "TOOK", "SAMPLE"), _verifications),

@@ -21,7 +21,7 @@ MEASURED = frozenset(
     (
         "actual_seconds",
         *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
-        *("lag_bytes", "lag_seconds"),
+        *("lag_bytes", "lag_seconds", "log_bytes"),
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
         *("port", "ratio"),
         *("seconds", "seconds_until_usable", "size", "steps_seconds", "table_bytes", "uid", "used", "used_percent"),
@@ -34,6 +34,8 @@ TOLD_APART = {
     "backup": r"\bbackup-\d{8}T\d{6}Z-[0-9a-f]{16}\b",
     "recovery": r"\brecovery-\d{8}T\d{6}Z-[0-9a-f]{16}\b",
     "hex64": r"\b[0-9a-f]{64}\b",
+    "segment": r"\b[0-9A-F]{24}\b",
+    "system": r"\b7\d{18}\b",
     "hex16": r"\b[0-9a-f]{16}\b",
 }
 ALIKE = {

@@ -15,11 +15,12 @@ from recovery_fixtures import here
 from retention_fixtures import sample_store
 from sample_host import SampleHost
 from tree_fixtures import hostile, looked, tree
+from wal_fixtures import archive
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["clock", "here", "hostile", "kit", "log", "looked", "sample_store", "tree"]
+__all__ = ["archive", "clock", "here", "hostile", "kit", "log", "looked", "sample_store", "tree"]
 
 
 @pytest.fixture

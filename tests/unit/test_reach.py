@@ -36,7 +36,7 @@ LEFT_OUT = {
     "recovery_kit": {"state": "the role writes kits; docs/recovery-kit.md shows the task that checks one"},
     "recovery_report": {"mode": "role recover runs recoveries, and drills are named by their ids"},
     "recovery_trust": {"retired": "docs/keys.md ends a signer by hand, with the recovery key mounted for that"},
-    "restore_loan": {"patience": "the role's own affair"},
+    "restore_loan": {"patience": "the roles' own affair"},
     "restore_validate": {
         "target_db": "the role proves backups; docs/validate.md shows the task for a database that is there already",
         **dict.fromkeys(

@@ -9,6 +9,7 @@ The program `lifeboat`: what must start fast, or run without Ansible.
     lifeboat health [--json] [--check NAME]
     lifeboat config [--json]
     lifeboat decrypt FILE --output OUT --key-file KEY [--trust FILE] [--root HEX] [--signer HEX] [--name NAME]
+    lifeboat wal-push CLUSTER PATH
 
 Neither ansible nor boto3 is ever imported here, and what a subcommand needs is imported when it runs. The exit status
 says what went wrong; see errors.py.
@@ -96,6 +97,10 @@ def _parser(config_dir: str) -> argparse.ArgumentParser:
     opened.add_argument("--name", metavar="NAME", help="the file's name in the store, which is signed")
     opened.add_argument("--raw", action="store_true", help="do not decompress")
     opened.set_defaults(run=_decrypt)
+    pushed = commands.add_parser("wal-push", help="store a file of the write-ahead log, as archive_command")
+    pushed.add_argument("cluster", metavar="CLUSTER", help="name of the cluster (lifeboat_cluster)")
+    pushed.add_argument("path", metavar="PATH", help="the file, relative to the data directory: %%p of archive_command")
+    pushed.set_defaults(run=_wal, command="wal-push", config_dir=config_dir)
     return parser
 
 
@@ -214,6 +219,13 @@ def _say(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(printable_lines(text).encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
+
+
+def _wal(options: argparse.Namespace, _environ: Mapping[str, str]) -> t.NoReturn:
+    """Do what the command that role host installs does without coming here."""
+    from .operations.wal import door  # noqa: PLC0415
+
+    door.main((options.command, options.cluster, options.path), options.config_dir, _state_dir(options.config_dir))
 
 
 def _decrypt(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -57,6 +57,12 @@ class Roles:
         query = f"SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = '{name}'"
         return [mark for (mark,) in self.server.execute(query)]
 
+    def replicates(self) -> bool:
+        query = f"""SELECT rolreplication AND pg_has_role(oid, 'pg_monitor', 'USAGE')
+            AND has_function_privilege(oid, 'pg_ident_file_mappings()', 'EXECUTE') FROM pg_roles
+            WHERE rolname = '{self.name}'"""
+        return bool(self.server.execute(query)[0][0])
+
 
 def content(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
@@ -121,6 +127,22 @@ def test_a_role_knows_whose_it_is_and_goes_with_the_last_one(installation: Insta
     assert changed(said) == planned > 0
     assert f"The database role {roles.adopted} is kept: this collection did not make it." in said
     assert (roles.mark(roles.name), roles.mark(roles.adopted)) == ([], [None])
+
+
+def test_rights_for_physical_backups_come_when_they_are_asked_for_and_go_with_the_role(
+    installation: Installation, roles: Roles
+) -> None:
+    make, told = [part("ownership"), part("database_role")], {"lifeboat_physical": True}
+    installation.play(make, **roles.variables)
+    assert changed(installation.play(make, "--check", **roles.variables, **told)) == 1
+    assert roles.replicates() is False
+    assert changed(installation.play([*make, *make], **roles.variables, **told)) == 1
+    assert roles.replicates() is True
+    # What was given stays.
+    assert changed(installation.play(make, **roles.variables)) == 0
+    assert roles.replicates() is True
+    installation.play([part("uninstall_check"), part("uninstall")], **roles.variables)
+    assert roles.mark(roles.name) == []
 
 
 def test_keys_go_only_when_they_are_named(installation: Installation) -> None:

@@ -55,15 +55,15 @@ CHECKS = {
 NO_BACKUP = "backup-20260101T000000Z-0123456789abcdef"
 MODULES = [
     *("audit_info", "backup_doctor", "backup_info", "backup_log", "backup_mark", "backup_metrics", "backup_verify"),
-    *("pg_backup", "pg_databases_info", "pg_restore", "pg_server_info", "restore_loan", "restore_validate"),
-    "store_retention",
+    *("pg_backup", "pg_basebackup", "pg_databases_info", "pg_pitr", "pg_restore", "pg_server_info", "pg_wal_info"),
+    *("restore_loan", "restore_validate", "store_retention"),
 ]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
     """A server of its own: what other tests left in theirs would show."""
-    started = postgres_fixtures.start_cluster()
+    started = postgres_fixtures.start_cluster(initdb=["--data-checksums"])
     try:
         for name, sql in (("shop", SHOP), ("notes", NOTES), ("history", "")):
             started.create(name)
@@ -271,6 +271,28 @@ def storing(story: Shop) -> None:
         story.keep("stored", place, {"names": sorted(shapes)})
 
 
+def copying(story: Shop) -> None:
+    whole = {**story.both, "application": "whole", "wal": "included", **ASKED}
+    story.run("pg_basebackup", "planned", whole, check=True)
+    story.run("pg_basebackup", "made", whole)
+    story.run("pg_basebackup", "young_enough", {**whole, "max_age": "12h"})
+    story.run("pg_basebackup", "no_archive", {**whole, "wal": "archive"})
+    story.run("pg_basebackup", "bad_rate", {**whole, "max_rate": "1KiB"})
+
+
+def recovering(story: Shop) -> None:
+    known = {**story.repository, "application": "whole"}
+    story.run("pg_wal_info", "of_a_server", {**known, **story.login, "ask_server": True})
+    story.run("pg_wal_info", "none", {**known, "cluster": "other"})
+    moment = {**known, "data_directory": f"{story.server.directory}/recovered", "target": "immediate", **ASKED}
+    story.run("pg_pitr", "planned", moment, check=True)
+    story.run("pg_pitr", "recovered", moment)
+    story.run("pg_pitr", "unconfirmed", moment)
+    story.run("pg_pitr", "bad_time", {**moment, "target": {"time": "2026-11-28 14:05:00"}})
+    story.run("pg_pitr", "too_late", {**moment, "target": {"time": "2099-01-01T00:00:00Z"}})
+    story.run("pg_pitr", "no_backup", {**moment, "cluster": "other"})
+
+
 CHAPTERS = (
     looking,
     backing_up,
@@ -285,6 +307,8 @@ CHAPTERS = (
     watching,
     storing,
     damaging,
+    copying,
+    recovering,
 )
 
 

@@ -130,7 +130,14 @@ def test_an_event_has_one_verb() -> None:
 
 def test_a_play_that_fails_tells_the_event_of_its_verb() -> None:
     failures = next(value for name, value in _vars("post_run").items() if name.endswith("_failures"))
-    assert failures == {verb.play: verb.failed.name for verb in VERBS if verb.play and verb.failed}
+    assert failures == {verb.play: told.name for verb in VERBS if verb.play and (told := verbs.failure_of(verb.play))}
+
+
+def test_what_another_operation_logs_names_one_that_is_there() -> None:
+    others = [verb for verb in VERBS if verb.of]
+    assert others
+    assert all(verb.of in OPERATIONS and not verb.operation and verb.play for verb in others)
+    assert verbs.operation_of("physical") == verbs.operation_of("backup")
 
 
 def test_the_role_of_the_schedule_knows_every_kind_of_job() -> None:

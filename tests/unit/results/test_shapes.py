@@ -32,7 +32,9 @@ def pinned(name: str, module: str = "*") -> list[t.Any]:
     ]
 
 
-@pytest.mark.parametrize("module_and_noun", ["pg_backup backup", "pg_restore restore", "restore_validate validation"])
+@pytest.mark.parametrize(
+    "module_and_noun", ["pg_backup backup", "pg_basebackup backup", "pg_restore restore", "restore_validate validation"]
+)
 def test_a_noun_has_the_same_keys_in_every_result(module_and_noun: str) -> None:
     shapes = {
         tuple(sorted(each))

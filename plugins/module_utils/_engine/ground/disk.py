@@ -153,10 +153,17 @@ def give_away(handle: int, directory: str) -> None:
             os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
-def share_directory(path: str) -> None:
-    """Let a directory that root made belong to the owner of the one above it."""
+def share_directory(path: str, mode: int | None = None) -> None:
+    """
+    Let a directory that root made belong to the owner of the one above it, and give it `mode` if the umask did not.
+
+    The umask of who is not in its group has to: the system takes the set-group-ID bit away from what he changes.
+    """
     with closing(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)) as handle:
         give_away(handle, os.path.dirname(path))
+        if mode is not None and stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+            with contextlib.suppress(OSError):  # a file system without modes
+                os.fchmod(handle, mode)
 
 
 def write_all(handle: int, chunk: bytes) -> None:

@@ -11,20 +11,22 @@ roles and docs/install.md to this page.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 DIRECTORY = "/var/lib/lifeboat"
 """Where a host remembers unless `lifeboat_state_dir` says otherwise."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class StateFile:
     """A file of the host: its name below a directory, with words in braces where there are several of its kind."""
 
-    name: str
-    holds: str
-    format: str = ""
+    # No dataclass: a server waits for programs that need a name of this page and nothing else.
+    __slots__ = ("format", "holds", "name")
+
+    def __init__(self, name: str, holds: str, format: str = "") -> None:  # noqa: A002 - as the files call it
+        self.name = name
+        self.holds = holds
+        self.format = format
 
     def below(self, directory: str | None, **words: str) -> str | None:
         """Return its path; None where the directory is none, so that nothing is kept and nothing is known."""
@@ -66,6 +68,9 @@ NOTIFICATIONS_LOCK = StateFile("notifications.lock", "locked while notifications
 ARCHIVE = StateFile("archives/{path}.json", "the content of an encrypted archive, as hashes", "lifeboat-archive/1")
 STATUS = StateFile("status/{operation}-{subject}.json", "the progress of a run, or its result", "lifeboat-status/1")
 LOCK = StateFile("locks/{name}.lock", "locked while a job of the schedule runs")
+WAL_NOTE = StateFile("wal/{cluster}/{file}.ok", "a WAL file that is stored before the server asks for it")
+WAL_LOCK = StateFile("wal/{cluster}/push.lock", "locked while WAL is stored")
+WAL_TRUST = StateFile("wal/{cluster}/trust.json", "the newest trust file that was seen when WAL was stored")
 METRICS = StateFile("metrics/{application}.prom", "the metrics, as node_exporter reads them")
 PAGE = StateFile("metrics/{application}.html", "the status page")
 
@@ -75,6 +80,7 @@ SCHEDULE_OFF = StateFile("schedule.off", "there while the schedule of this host 
 LOAN = StateFile("loans/{run}.loan", "what is lent to a restore, locked while it is lent")
 LOAN_SOCKET = StateFile("loans/{run}.sock", "where a restore asks for what is lent")
 LOANS_LOCK = StateFile("loans/ledger.lock", "locked while something is lent or taken back")
+WAL_SETTINGS = StateFile("wal/{cluster}/wal.json", "where the WAL of a cluster is stored", "lifeboat-wal/1")
 
-CONFIG = (SETTINGS, SCHEDULE, SCHEDULE_OFF, LOAN, LOAN_SOCKET, LOANS_LOCK)
+CONFIG = (SETTINGS, SCHEDULE, SCHEDULE_OFF, LOAN, LOAN_SOCKET, LOANS_LOCK, WAL_SETTINGS)
 """What lies below `lifeboat_config_dir`; all else lies below `lifeboat_state_dir`."""

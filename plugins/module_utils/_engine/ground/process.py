@@ -47,20 +47,20 @@ class _Tail(threading.Thread):
         super().__init__(daemon=True)
         self._pipe = pipe
         self._limit = limit
-        self._kept = b""
+        self.kept = b""
         self.cut = False
         """Whether the beginning was let go."""
         self.start()
 
     def run(self) -> None:
         while block := os.read(self._pipe.fileno(), 65536):
-            self._kept += block
-            self.cut |= len(self._kept) > self._limit
-            self._kept = self._kept[-self._limit :]
+            self.kept += block
+            self.cut |= len(self.kept) > self._limit
+            self.kept = self.kept[-self._limit :]
 
     def text(self) -> str:
         self.join(TERMINATE_GRACE)
-        return self._kept.decode("utf-8", "replace").strip()
+        return self.kept.decode("utf-8", "replace").strip()
 
 
 class Child:
@@ -135,6 +135,11 @@ class Child:
     def stderr(self) -> str:
         """What the ended program said on standard error, or the end of it."""
         return self._tail.text()
+
+    @property
+    def saying(self) -> str:
+        """What the running program has said on standard error by now, or the end of it."""
+        return self._tail.kept.decode("utf-8", "replace")
 
     @property
     def said_more(self) -> bool:

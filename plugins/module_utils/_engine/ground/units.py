@@ -13,7 +13,6 @@ from __future__ import annotations
 import datetime
 import re
 import typing as t
-import zoneinfo
 
 from .errors import MissingLibrary, UsageError
 
@@ -76,6 +75,8 @@ def parse_zone(name: object, field: str) -> datetime.tzinfo:
     """Return the time zone of an IANA name such as Europe/Amsterdam. Raise UsageError when there is none."""
     if name == "UTC":
         return datetime.UTC  # needs no database of zones, which a bare host may lack
+    import zoneinfo  # noqa: PLC0415 - PostgreSQL waits for programs that know no zone
+
     try:
         return zoneinfo.ZoneInfo(t.cast("str", name))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError) as exc:

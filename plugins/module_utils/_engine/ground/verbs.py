@@ -69,14 +69,16 @@ class Verb:
     One kind of work.
 
     `operation` is its word in the audit log and in metrics, empty for what leaves no entry. `play` is what people type:
-    the playbook, the kind of its job, and its status file; empty where there is no play of its own. `effect` is what
-    it does to backups. A run that changed nothing is `nothing`, an entry that is `logged`, or `news` as well. `facts`
-    hold the others in a module's result; `figures` are those that the log keeps. What is done `on_request` is what
-    somebody wished, whatever its reason says. `alert` is the rule that its failure raises.
+    the playbook, the kind of its job, and its status file; empty where there is no play of its own. A play whose work
+    is logged as another row's operation names that in `of`. `effect` is what it does to backups. A run that changed
+    nothing is `nothing`, an entry that is `logged`, or `news` as well. `facts` hold the others in a module's result;
+    `figures` are those that the log keeps. What is done `on_request` is what somebody wished, whatever its reason says.
+    `alert` is the rule that its failure raises.
     """
 
     operation: str = ""
     play: str = ""
+    of: str = ""
     effect: t.Literal["", "makes", "tests", "reads"] = ""
     unchanged: t.Literal["nothing", "logged", "news"] = "logged"
     on_request: bool = False
@@ -131,6 +133,25 @@ VERBS = (
         ),
     ),
     Verb(
+        play="physical",
+        of="backup",
+        scheduled=Scheduled(
+            "databases",
+            {
+                "wal": ("lifeboat_physical_wal", options.choice("archive", "included")),
+                "wal_timeout": ("lifeboat_physical_wal_timeout", options.duration),
+                "checkpoint": ("lifeboat_physical_checkpoint", options.choice("fast", "spread")),
+                "max_rate": ("lifeboat_physical_max_rate", options.size),
+                "max_age": ("lifeboat_max_age", options.duration),
+                "reason": ("lifeboat_reason", options.choice(*REASONS)),
+                "compression": ("lifeboat_compression", options.text),
+                "min_bytes": ("lifeboat_physical_min_bytes", options.size),
+                "max_shrink": ("lifeboat_max_shrink", options.whole(0, 100)),
+            },
+            fixed={"lifeboat_reason": "scheduled"},
+        ),
+    ),
+    Verb(
         operation="restore",
         play="restore",
         on_request=True,
@@ -144,6 +165,7 @@ VERBS = (
         ),
         refused=warning("restore_refused", "restore of {} was refused", "Nothing was changed: see the message."),
     ),
+    Verb(play="pitr", of="restore"),
     Verb(
         operation="validation",
         play="validate",
@@ -280,7 +302,13 @@ EVENTS: Mapping[str, EventType] = {event.name: event for verb in VERBS for event
 
 def operation_of(play: str) -> str:
     """Return the word of the audit log for what people type, empty for what leaves no entry there."""
-    return next((verb.operation for verb in VERBS if verb.play == play), "")
+    return next((verb.operation or verb.of for verb in VERBS if verb.play == play), "")
+
+
+def failure_of(play: str) -> EventType | None:
+    """Return the event of a run of what people type that failed, None for what is no event."""
+    found = OPERATIONS.get(operation_of(play))
+    return found.failed if found else None
 
 
 def that(*effects: str) -> frozenset[str]:

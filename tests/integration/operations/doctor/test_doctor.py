@@ -552,6 +552,23 @@ def test_a_bucket_that_may_not_be_written_and_one_that_is_not_there(remote: faul
     assert results(examine(remote, request(remote, repository=other)), "store") == {"failed"}
 
 
+def test_a_bucket_that_deletes_wal_by_its_age(remote: fault_fixtures.Fixture, s3: S3) -> None:
+    asked = request(remote, only=("lifecycle",))
+    assert results(examine(remote, asked), "lifecycle") == set()
+    below = f"{prefix(s3, remote)}/{fault_fixtures.APPLICATION}/wal/"
+    client = s3.client()
+    client.put_object(Bucket=s3.bucket, Key=f"{below}7312345678901234567/00000001/00000001.history.lbx", Body=b"x")
+    assert results(examine(remote, asked), "lifecycle") == {"ok"}
+    rule = {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": below}, "Expiration": {"Days": 400}}
+    client.put_bucket_lifecycle_configuration(Bucket=s3.bucket, LifecycleConfiguration={"Rules": [rule]})
+    try:
+        found = examine(remote, asked)
+        assert results(found, "lifecycle") == {"failed"}
+        assert "rule tidy deletes WAL" in causes(found, "lifecycle")
+    finally:
+        client.delete_bucket_lifecycle(Bucket=s3.bucket)
+
+
 def test_a_host_that_may_only_write_judges_by_what_it_remembers(remote: fault_fixtures.Fixture, s3: S3) -> None:
     for _run in range(5):
         remote.back_up(max_shrink=0, proof="counts")

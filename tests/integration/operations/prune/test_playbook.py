@@ -82,3 +82,17 @@ def test_without_a_policy_it_asks_for_one(sample_store):
     assert done.returncode != 0
     assert "lifeboat_retention is not set" in done.stdout
     assert len(sample_store.listed()) == 1
+
+
+def test_the_log_is_shown_and_an_age_that_is_none_is_refused(sample_store):
+    sample_store.make(1)
+    name = "0000000100000000000000A0"
+    sample_store.store.put(f"shop/wal/7312345678901234567/00000001/00000000/{name}.lbx", [b"x"])
+    policy = {"keep_within": "30d"}
+    shown = play(sample_store, lifeboat_retention=policy, lifeboat_retention_cluster="all", lifeboat_keep_wal="3d")
+    assert shown.returncode == 0, shown.stdout
+    why = "its server has no base backup, and archived within 3d"
+    assert f"keep      WAL of 7312345678901234567  {name}  (1 file, 1 B): {why}" in shown.stdout
+    refused = play(sample_store, lifeboat_retention=policy, lifeboat_keep_wal="3")
+    assert refused.returncode != 0
+    assert "keep_wal: '3' is not an age" in refused.stdout

@@ -12,16 +12,15 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.directory import DirectoryStore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground import disk
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import NotFound, StoreError
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -34,6 +33,13 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(root: Path) -> DirectoryStore:
     return DirectoryStore(str(root))
+
+
+@pytest.fixture
+def open_root() -> t.Iterator[Path]:
+    """A store that other accounts reach; pytest lets nobody else into its directories."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
 
 
 def names(store: DirectoryStore, prefix: str = "") -> list[str]:
@@ -56,6 +62,66 @@ def test_what_root_writes_belongs_to_the_owner_of_the_store(root: Path, store: D
     store.put("shop/kit/start.py", [b"x"])
     made = [root / "shop", root / "shop/kit", root / "shop/kit/start.py"]
     assert [(path.stat().st_uid, path.stat().st_gid) for path in made] == [owner] * 3
+
+
+@pytest.mark.parametrize("umask", [0o007, 0o022, 0o077])
+def test_what_two_accounts_share_stays_shared(root: Path, store: DirectoryStore, umask: int) -> None:
+    """Whoever is in the group may read and remove it; what lies beside it is its owner's alone."""
+    (root / "shop").mkdir(mode=0o700)
+    (root / "shop/wal").mkdir()
+    (root / "shop/wal").chmod(0o2770)
+    previous = os.umask(umask)
+    try:
+        store.put("shop/wal/1/2/a", [b"x"])
+        store.put_new("shop/wal/1/2/b", b"x")
+        store.put("shop/data/a", [b"x"])
+    finally:
+        os.umask(previous)
+    modes = {str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*")}
+    assert modes == {
+        "shop": 0o700,
+        "shop/data": 0o700,
+        "shop/data/a": 0o600,
+        "shop/wal": 0o2770,
+        "shop/wal/1": 0o2770,
+        "shop/wal/1/2": 0o2770,
+        "shop/wal/1/2/a": 0o660,
+        "shop/wal/1/2/b": 0o660,
+    }
+
+
+def test_what_one_account_writes_the_other_may_remove(open_root: Path) -> None:
+    """The one that writes is not in the group: its umask lets the bit pass on."""
+    root = open_root
+    writer, remover, group = (65533, 65534, 65532) if os.geteuid() == 0 else (os.geteuid(), os.geteuid(), os.getegid())
+    os.chown(root, remover, group)
+    root.chmod(0o711)
+    (root / "wal").mkdir()
+    os.chown(root / "wal", writer, group)
+    (root / "wal").chmod(0o2770)
+    as_account(writer, writer, lambda: (os.umask(0o007), DirectoryStore(str(root)).put("wal/1/2/a", [b"x"])))
+    made = [root / "wal/1", root / "wal/1/2", root / "wal/1/2/a"]
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in made] == [(writer, group)] * 3
+    as_account(remover, group, lambda: DirectoryStore(str(root)).delete("wal/1/2/a"))
+    # The directory that was made for both stays: the writer could not make it again.
+    assert [path.name for path in root.rglob("*")] == ["wal"]
+
+
+def as_account(user: int, group: int, act: t.Callable[[], object]) -> None:
+    """Do something as another account, in a process of its own."""
+    done = os.fork()
+    if not done:
+        status = 1
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(group)
+                os.setuid(user)
+            act()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(done, 0)[1] == 0
 
 
 def test_a_root_that_is_not_mounted_is_an_error(tmp_path: Path) -> None:

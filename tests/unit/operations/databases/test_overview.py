@@ -177,3 +177,35 @@ def test_what_was_verified_is_a_row_also_when_it_is_damaged():
         "db1   2 backups  intact  80     1.0 GiB  9 s   100 percent",
         "db1: All.",
     ]
+
+
+SERVER = {"component": "main/@physical", "backup_id": "b-3", "size": GIB, "plain_size": 5 * GIB, "wal": "archive"}
+FILES = {**SERVER, "seconds": 18.2, "suspicions": []}
+PLANNED = {**SERVER, "backup_id": None, "size": None, "plain_size": None, "estimate": 5 * GIB, "seconds": None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "backup", "said"),
+    [
+        (True, FILES, "main    backed up  1.0 GiB  5.0 GiB  archive  18 s  b-3"),
+        (True, {**FILES, "suspicions": ["It is small."]}, "main    SUSPICIOUS  1.0 GiB  5.0 GiB  archive  18 s  b-3"),
+        (False, FILES, "main    young enough  1.0 GiB  5.0 GiB  archive  18 s  b-3"),
+        (True, PLANNED, "main    would back up  -       5.0 GiB  archive  -     -"),
+    ],
+)
+def test_the_backup_of_a_server_is_one_row(changed, backup, said):
+    [_head, line] = _overview.lines("physical", ["db1"], [{"changed": changed, "backup": backup}], [""])
+    assert line == said
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ({"reached": None, "new_timeline": None}, "main    would be recovered  latest  -        1         b-3"),
+        ({"reached": "0/30001", "new_timeline": 2}, "main    recovered  latest  0/30001  1 to 2    b-3"),
+    ],
+)
+def test_the_recovery_of_a_server_says_where_it_goes_on(after, said):
+    restore = {"component": "main/@physical", "target": "latest", "timeline": 1, "backup_id": "b-3", **after}
+    [_head, line] = _overview.lines("pitr", ["db1"], [{"changed": True, "restore": restore}], [""])
+    assert line == said

@@ -14,7 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.recovery.plugins.module_utils import _argspec
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies.thresholds import Thresholds
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import policy
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.retention import calendar, policy
 from ansible_collections.lifeboat.recovery.plugins.module_utils._module import Given
 
 MODULES = "ansible_collections.lifeboat.recovery.plugins.modules"
@@ -26,6 +26,7 @@ NEEDED = {
     "backup_metrics": (("repository", "anomalies"), {"path": "/var/lib/lifeboat/metrics/shop.prom"}),
     "backup_verify": (("repository",), {}),
     "pg_backup": ((*DATABASE, "anomalies", "dumping"), {"login_db": "shop"}),
+    "pg_basebackup": ((*DATABASE, "anomalies"), {}),
     "pg_restore": ((*DATABASE, "anomalies"), {"database": "shop"}),
     "restore_validate": ((*DATABASE, "checking"), {"database": "shop"}),
     "store_retention": (("repository", "retention"), {"policy": {"daily": 7}}),
@@ -96,6 +97,7 @@ def test_the_repository_is_handed_on(name):
         ("store_retention", "garbage_age", "2d", "garbage_age", 172800),
         ("store_retention", "lock_timeout", "1h", "lock_timeout", 3600),
         ("store_retention", "force", "yes", "force", True),
+        ("store_retention", "keep_wal", "1mo", "keep_wal", calendar.parse_age("1mo", "keep_wal")),
         ("store_retention", "replica", True, "replica", True),
     ],
 )

@@ -65,6 +65,57 @@ def test_one_page_knows_every_scope() -> None:
         assert manifest.parse(record.payload(), "shop", "main/shop", ID) == record
 
 
+WAL = base.WalRange("7312345678901234567", 3, 0x2000028, 0x12000100, 16 << 20, included=False)
+PHYSICAL = dataclasses.replace(RECORD, kind="physical", wal=WAL)
+
+
+def test_what_a_physical_backup_needs_is_said_in_public() -> None:
+    told = json.loads(PHYSICAL.payload())["wal"]
+    assert told == {
+        "system_identifier": "7312345678901234567",
+        "timeline": 3,
+        "start": "0/2000028",
+        "stop": "0/12000100",
+        "segment_size": 16 << 20,
+        "included": False,
+    }
+    assert manifest.parse(PHYSICAL.payload(), "shop", "main/shop", ID) == PHYSICAL
+    assert WAL.segments == range(2, 19)
+    assert dataclasses.replace(WAL, stop=0x12000000).segments == range(2, 18), "the end is not a part of it"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"system_identifier": "0"},
+        {"system_identifier": "../1"},
+        {"timeline": 0},
+        {"timeline": 1 << 32},
+        {"timeline": True},
+        {"start": "0/02000028"},
+        {"start": "0/200002g"},
+        {"start": 33554472},
+        {"start": "0/12000100"},
+        {"stop": "0/a"},
+        {"segment_size": 0},
+        {"segment_size": 3 << 20},
+        {"included": 1},
+        {"surprise": 1},
+    ],
+)
+def test_a_range_of_wal_that_is_not_as_it_must_be_is_refused(change: dict[str, t.Any]) -> None:
+    record = json.loads(PHYSICAL.payload())
+    record["wal"] |= change
+    with pytest.raises(Tampered):
+        manifest.parse(json.dumps(record).encode(), "shop", "main/shop", ID)
+
+
+def test_a_physical_backup_alone_needs_wal_and_each_does() -> None:
+    for record in (dataclasses.replace(PHYSICAL, wal=None), dataclasses.replace(PHYSICAL, kind="logical")):
+        with pytest.raises(Tampered, match="a range of WAL"):
+            manifest.parse(record.payload(), "shop", "main/shop", ID)
+
+
 def test_a_published_manifest_is_written_again_as_it_was() -> None:
     """Marks and receipts hold the hash of a manifest, so that the same one must always be the same bytes."""
     vectors = Path(__file__).resolve().parents[3] / "vectors"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.base import WHOLE_CLUSTER
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import names as repository
 
@@ -24,6 +25,14 @@ def test_any_database_name_makes_a_component_of_two_safe_parts(database: str) ->
     assert name not in {".", ".."}
     assert not set(name) & set("/\n *'\"$;")
     assert repository.cluster_and_database(component) == ("main", database)
+
+
+def test_no_database_has_the_name_of_a_whole_cluster() -> None:
+    name = repository.component("ma@in", WHOLE_CLUSTER)
+    assert name == "ma%40in/@physical"
+    assert repository.shown(name) == ("ma@in", "@physical")
+    assert repository.shown("main/%40physical") == ("main", "%40physical (not decoded)")
+    assert repository.component("main", "@other") == "main/%40other"
 
 
 @pytest.mark.parametrize("parts", [("", "d"), ("c", "")])

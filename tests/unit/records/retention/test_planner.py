@@ -60,6 +60,38 @@ def test_where_there_is_nothing_else_they_are_what_stays():
     assert found[100][0] == "delete"
 
 
+def chain(full, *days):
+    """Return a full backup of so many days ago, and incremental ones, each of which needs the one before."""
+    links = [made(full)]
+    for one in days:
+        links.append(made(one, scope="incremental", parents=(links[-1].backup_id,)))
+    return links
+
+
+def test_an_incremental_backup_is_none_of_the_newest_few():
+    backups = [*chain(60, 59, 58), *chain(50, 49), *chain(40, 39, 38)]
+    found, _plan = judged(backups, keep_within="10d", min_keep=2)
+    assert found[50] == found[40] == ("keep", ("one of the newest 2 (min_keep)",))
+    assert found[38] == ("keep", ("newest",))
+    assert found[39] == ("keep", ("needed by backup-main/shop-38",))
+    assert [days for days, (action, _why) in found.items() if action == "delete"] == [60, 59, 58, 49]
+
+
+def test_incremental_backups_take_no_place_of_full_ones_below_a_limit():
+    backups = [made(5), *chain(4, 3.5), *chain(3, 2.5, 2, 1.5)]
+    found, _plan = judged(backups, max_count=2)
+    assert [days for days, (action, _why) in found.items() if action == "delete"] == [5]
+    assert found[5] == ("delete", ("beyond max_count",))
+    found, _plan = judged(backups, max_count=1)
+    assert [days for days, (action, _why) in found.items() if action == "delete"] == [5, 4, 3.5]
+
+
+def test_where_only_incremental_backups_are_left_they_are_what_stays():
+    lone = [made(days, scope="incremental", parents=("lost",)) for days in (90, 80, 70)]
+    found, _plan = judged(lone, keep_within="10d", min_keep=2)
+    assert [days for days, (action, _why) in found.items() if action == "delete"] == [90]
+
+
 def test_an_emergency_backup_takes_no_slot_from_a_scheduled_one():
     same_day = [made(1.2, reason="emergency"), made(1.1), made(0)]
     found, _plan = judged(same_day, daily="30d")
@@ -89,7 +121,7 @@ def test_what_a_backup_that_stays_needs_stays_with_it():
         made(20, parents=("backup-main/shop-30",)),
         made(0, parents=("backup-main/shop-20",)),
     )
-    found, _plan = judged([full, first, second, made(25)], keep_within="1d")
+    found, _plan = judged([full, first, second, made(25), made(24)], keep_within="1d")
     assert found[20] == ("keep", ("needed by backup-main/shop-0",))
     assert found[30] == ("keep", ("needed by backup-main/shop-20",))
     assert found[25][0] == "delete"

@@ -142,7 +142,9 @@ def check_promises(made, backups, policy, now):
             assert tested[-1] not in gone
         elif [one for one in here if one.restore_tested]:
             assert [one for one in here if one.restore_tested and one not in gone]
-        assert len([one for one in full if one not in gone]) >= min(policy.min_keep, len(full))
+        alone = [one for one in full if not one.parents]
+        assert len([one for one in alone if one not in gone]) >= min(policy.min_keep, len(alone))
+        assert not full or full[-1] not in gone
         if here:
             assert [one for one in here if one not in gone]
     for decision in made.of("retained"):

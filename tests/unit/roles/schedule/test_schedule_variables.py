@@ -176,3 +176,10 @@ def test_a_scheduled_validation_of_another_host_goes_by_that_hosts_variables() -
         "credentials_file": "/etc/lifeboat/keys/store.credentials",
         "ca_cert": "/etc/lifeboat/store-ca.pem",
     }
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_the_files_of_a_server_are_backed_up_by_a_job_only_where_its_role_has_the_rights(wanted: bool) -> None:
+    given = {"lifeboat_application": "shop", "lifeboat_store": {"url": "file:///srv"}, "lifeboat_physical": wanted}
+    [found] = role_variables.evaluated("schedule_impossible", roles=("settings", "schedule"), **given)
+    assert ("physical" in found) is not wanted

@@ -87,6 +87,34 @@ class Parent:
     manifest_sha256: str
 
 
+PHYSICAL = "physical"
+"""The kind of a backup of a server's own files. It needs a range of a write-ahead log, and no other kind does."""
+
+WHOLE_CLUSTER = "@physical"
+"""The second part of the name of what is backed up so."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WalRange:
+    """
+    What a backup needs of a server's write-ahead log: from `start` up to, but not with, `stop`, on one timeline.
+
+    With `included` the backup itself has it. `segment_size` is in bytes.
+    """
+
+    system_identifier: str
+    timeline: int
+    start: int
+    stop: int
+    segment_size: int
+    included: bool
+
+    @property
+    def segments(self) -> range:
+        """The numbers of the segments that hold it."""
+        return range(self.start // self.segment_size, (self.stop - 1) // self.segment_size + 1)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Figures:
     """What anomalies are looked for in: rows if they were counted, of parts by name, and members, by what they hold."""

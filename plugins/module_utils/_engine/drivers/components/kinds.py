@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
-from .postgres import layout
+from .base import PHYSICAL
+from .postgres import layout, physical_layout
 
-FIGURES = {layout.KIND: layout.figures}
+FIGURES = {layout.KIND: layout.figures, PHYSICAL: physical_layout.figures}

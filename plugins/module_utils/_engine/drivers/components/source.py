@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 
     from ...ground.model import World
     from ...ground.progress import Phases, Progress
-    from .base import Parent, Scope
+    from .base import Parent, Scope, WalRange
 
 
 class Earlier(t.Protocol):
@@ -63,7 +63,8 @@ class Preview:
 class Captured:
     """
     What was stored, all of one moment. `proof` is its level, `said` the proof in a few words for a summary, `figures`
-    are what later backups are compared with, and `facts` go into the result.
+    are what later backups are compared with, and `facts` go into the result. `wal` is what it needs of a write-ahead
+    log.
     """
 
     scope: Scope
@@ -74,6 +75,7 @@ class Captured:
     parents: tuple[Parent, ...] = ()
     figures: Figures = dataclasses.field(default_factory=Figures)
     warnings: tuple[str, ...] = ()
+    wal: WalRange | None = None
 
 
 class Sink(t.Protocol):
@@ -93,6 +95,13 @@ class Sink(t.Protocol):
 
     def record(self, name: str, body: dict[str, t.Any], /) -> None:
         """Store the encrypted record `name`. Each backup has `detail`, which is kept until nothing refuses the rest."""
+
+
+class SinkBesideWal(Sink, t.Protocol):
+    """A sink whose store may hold a write-ahead log too, which others put there."""
+
+    def lacking(self, wal: WalRange, /) -> tuple[str, ...] | None:
+        """Return the segments of a range that are not in the store by now, None where this host may not list it."""
 
 
 SinkT_contra = t.TypeVar("SinkT_contra", bound=Sink, contravariant=True)

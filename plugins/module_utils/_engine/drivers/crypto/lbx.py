@@ -41,6 +41,10 @@ HEAD_LIMIT = _LENGTH_END + MAX_HEADER + _SIGNER_BYTES + _SIGNATURE_BYTES
 _AAD = b"lifeboat v1 stream\0"
 
 
+Lineage: t.TypeAlias = "tuple[tuple[int, str], ...]"
+"""The timelines on which the one of a history is based, and where each was left: who has no key has to know it too."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Head:
     """What stands before the stream. `raw` are its bytes, `signer` the key that signed them."""
@@ -51,6 +55,7 @@ class Head:
     wraps: tuple[wraps.Wrap, ...]
     signer: bytes
     digest: str | None
+    lineage: Lineage | None = None
 
     @property
     def sha256(self) -> str:
@@ -101,10 +106,18 @@ class SealedFile:
     the plaintext raises, so does the iteration, before the last segment: what was stored by then opens nowhere.
     """
 
-    def __init__(self, name: str, plaintext: Iterable[bytes], writer: Writer, *, digest: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        plaintext: Iterable[bytes],
+        writer: Writer,
+        *,
+        digest: str | None = None,
+        lineage: Lineage | None = None,
+    ) -> None:
         self._plaintext = plaintext
         self._data_key = os.urandom(primitives.KEY_BYTES)
-        self._head = make_head(name, self._data_key, writer, digest=digest)
+        self._head = make_head(name, self._data_key, writer, digest=digest, lineage=lineage)
         self._hash = hashlib.sha256()
         self._started = False
         self.size = 0
@@ -132,7 +145,9 @@ class SealedFile:
             yield block
 
 
-def make_head(name: str, data_key: bytes, writer: Writer, *, digest: str | None = None) -> bytes:
+def make_head(
+    name: str, data_key: bytes, writer: Writer, *, digest: str | None = None, lineage: Lineage | None = None
+) -> bytes:
     """Return the head of a file with this data key."""
     header: dict[str, object] = {
         "format": FORMAT,
@@ -142,6 +157,8 @@ def make_head(name: str, data_key: bytes, writer: Writer, *, digest: str | None 
     }
     if digest is not None:
         header["digest"] = digest
+    if lineage is not None:
+        header["lineage"] = [list(one) for one in lineage]
     text = strict_json.dumps(header)
     if len(text) > MAX_HEADER:
         raise UsageError(f"The header of {name} would be larger than {MAX_HEADER} bytes.")
@@ -230,7 +247,7 @@ def _watched(chunks: Iterable[bytes], expected: Expected) -> Iterator[bytes]:
 def _parse(raw: bytes, text: bytes, signer: bytes) -> Head:
     required = {"format": str, "name": str, "commit": str, "wraps": list}
     fields = strict_json.take(
-        strict_json.loads(text, limit=MAX_HEADER), required, {"digest": str}, what="A file's header"
+        strict_json.loads(text, limit=MAX_HEADER), required, {"digest": str, "lineage": list}, what="A file's header"
     )
     if fields["format"] != FORMAT:
         raise Tampered("The file has an unsupported format.", "Use a later version of the collection.")
@@ -238,7 +255,18 @@ def _parse(raw: bytes, text: bytes, signer: bytes) -> Head:
     for value in (commitment, digest):
         if value is not None and (len(value) != _COMMIT_HEX or not set(value) <= set("0123456789abcdef")):
             raise Tampered("A file's header is malformed.", "Use another copy of it.")
-    return Head(raw, fields["name"], bytes.fromhex(commitment), wraps.parse_wraps(fields["wraps"]), signer, digest)
+    lineage = _parse_lineage(fields["lineage"]) if "lineage" in fields else None
+    parsed = wraps.parse_wraps(fields["wraps"])
+    return Head(raw, fields["name"], bytes.fromhex(commitment), parsed, signer, digest, lineage)
+
+
+def _parse_lineage(items: list[object]) -> Lineage:
+    found = []
+    for item in items:
+        if not isinstance(item, list) or [type(part) for part in item] != [int, str]:
+            raise Tampered("A file's header is malformed.", "Use another copy of it.")
+        found.append((item[0], item[1]))
+    return tuple(found)
 
 
 def _altered(expected: Expected | None) -> Tampered:

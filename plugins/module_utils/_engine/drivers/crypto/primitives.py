@@ -23,7 +23,6 @@ try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError as _exc:
     _IMPORT_ERROR = _exc
 
@@ -59,7 +58,7 @@ def hkdf(ikm: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES)
 def x25519_public(secret: bytes) -> bytes:
     """Return the public half of an X25519 secret."""
     require()
-    return _raw(X25519PrivateKey.from_private_bytes(secret).public_key())
+    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
 def x25519(secret: bytes, public: bytes) -> bytes:
@@ -74,7 +73,7 @@ def x25519(secret: bytes, public: bytes) -> bytes:
 def ed25519_public(secret: bytes) -> bytes:
     """Return the public half of an Ed25519 secret."""
     require()
-    return _raw(Ed25519PrivateKey.from_private_bytes(secret).public_key())
+    return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
 def ed25519_sign(secret: bytes, message: bytes) -> bytes:
@@ -158,7 +157,3 @@ def _unusable() -> KeyRefused:
     return KeyRefused(
         "A recipient's public key is not a usable X25519 key.", "Copy the public key again from where it was created."
     )
-
-
-def _raw(public: X25519PublicKey | Ed25519PublicKey) -> bytes:
-    return public.public_bytes(Encoding.Raw, PublicFormat.Raw)

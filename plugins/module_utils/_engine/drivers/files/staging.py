@@ -77,7 +77,7 @@ class Staging:
         Raise Busy when something appeared there that was not to be replaced, StoreError when the disk refuses.
         """
         with names.explained(self._destination):
-            _sync_file_system(self.handle)
+            sync_file_system(self.handle)
             try:
                 self._move(replace=replace)
             except FileExistsError as exc:
@@ -210,7 +210,7 @@ def _exchange(source: int, source_own: bytes, target: int, target_own: bytes) ->
     return _rename(source, source_own, target, target_own, _EXCHANGE)
 
 
-def _sync_file_system(handle: int) -> None:
+def sync_file_system(handle: int) -> None:
     """Make everything written to the file system of an open directory durable. Raise OSError when some of it failed."""
     call = _call("syncfs")
     if call is None:

@@ -47,10 +47,14 @@ class Extractor:
 
     def extract(self, chunks: Iterable[bytes]) -> None:
         """Read `chunks` to their end. Raises what the reader, the guard and the disk raise; the caller clears up."""
+        self.extract_members(tar.read_members(chunks))
+
+    def extract_members(self, members: Iterable[tuple[tar.Member, Iterator[bytes]]]) -> None:
+        """Do the same with what `tar.read_members` yields."""
         directories: list[tar.Member] = []
         links: list[tar.Member] = []
         with contextlib.closing(self._ladder), contextlib.closing(self._targets):
-            for member, contents in tar.read_members(chunks):
+            for member, contents in members:
                 self._guard.admit(member)
                 with names.explained(self._place(member)):
                     if member.kind == tar.DIRECTORY:

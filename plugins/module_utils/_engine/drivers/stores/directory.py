@@ -8,6 +8,9 @@ A directory as a store, durable at every step.
 An object is a file, a slash in its name is a directory. Files appear under their name whole or not at all
 (disk.py), and a directory made for one is fsynced into the directory above it. The root itself must exist: where
 something should be mounted and is not, a backup must not quietly fill the disk below.
+
+All of it is its owner's alone. Below a directory with the set-group-ID bit that its group may write to, what is made is
+the group's too, and the bit passes on: two accounts share what lies there.
 """
 
 from __future__ import annotations
@@ -27,6 +30,12 @@ if t.TYPE_CHECKING:
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
+
+SHARED = stat.S_ISGID | stat.S_IWGRP
+"""The bits of a directory that two accounts share."""
+
+SHARED_DIRECTORY_MODE = 0o2770
+SHARED_FILE_MODE = 0o660
 
 ATTEMPTS = 8
 """How often a write starts anew when a deletion beside it removed the directory that had just been made for it."""
@@ -101,7 +110,8 @@ class DirectoryStore(base.PlainStore):
         while True:
             self._make_parents(name)
             try:
-                return disk.write_atomically(path, source, mode=FILE_MODE, replace=replace, shared=True)
+                mode = SHARED_FILE_MODE if _is_shared(os.path.dirname(path)) else FILE_MODE
+                return disk.write_atomically(path, source, mode=mode, replace=replace, shared=True)
             except NotFound:
                 left -= 1
                 if source.started or not left:
@@ -119,16 +129,20 @@ class DirectoryStore(base.PlainStore):
         for segment in name.split("/")[:-1]:
             above, made = made, os.path.join(made, segment)
             with disk.explained(made), contextlib.suppress(FileExistsError, FileNotFoundError):
-                os.mkdir(made, DIRECTORY_MODE)
-                disk.share_directory(made)
+                shared = _is_shared(above)
+                os.mkdir(made, SHARED_DIRECTORY_MODE if shared else DIRECTORY_MODE)
+                disk.share_directory(made, SHARED_DIRECTORY_MODE if shared else None)
                 disk.sync_directory(above)
 
     def _remove_empty(self, directory: str) -> None:
         # Thousands of expired backups would leave as many directories; one that is in use refuses to go.
         with contextlib.suppress(OSError):
             while len(directory) > len(self._root):
+                above = os.path.dirname(directory)
+                if _is_shared(directory) and not _is_shared(above):
+                    return  # somebody made it for two accounts, of which one cannot make it again
                 os.rmdir(directory)
-                directory = os.path.dirname(directory)
+                directory = above
                 disk.sync_directory(directory)
 
     def _walk(self, directory: str, prefix: str, after: str) -> Iterator[base.ObjectInfo]:
@@ -196,6 +210,13 @@ class _Source:
     def __iter__(self) -> Iterator[bytes]:
         self.started = True
         return iter(self._chunks)
+
+
+def _is_shared(directory: str) -> bool:
+    try:
+        return os.stat(directory).st_mode & SHARED == SHARED
+    except OSError:  # whoever uses it next is told
+        return False
 
 
 def _fail(error: OSError) -> None:

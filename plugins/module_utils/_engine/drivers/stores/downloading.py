@@ -11,7 +11,6 @@ open, which the store would cut, and the wait for the next range is hidden behin
 
 from __future__ import annotations
 
-import concurrent.futures
 import typing as t
 
 from ...ground.errors import StoreError
@@ -66,6 +65,8 @@ def in_ranges(fetch: Callable[[int, int], base.Bytes], held: base.Bytes, positio
     if position >= end:
         yield from base.blocks(held)
         return
+    import concurrent.futures  # noqa: PLC0415 - who reads only the head of an object has no use for it
+
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         while position < end:
             size = min(RANGE, end - position)

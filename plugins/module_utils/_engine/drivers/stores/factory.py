@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
-import urllib.parse
 
 from ...ground.errors import UsageError
 from .directory import DirectoryStore
 from .dry_run import DryRunStore
+from .s3 import addressing
 from .s3 import factory as s3
-from .settings import Patience, StoreSettings, bad_url
+from .settings import Patience, StoreSettings, directory_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,7 @@ __all__ = ["Patience", "StoreSettings", "directory_of", "identity", "open_store"
 
 def settings_of(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> StoreSettings:
     """Return what people wrote as a store; where a bucket is, the environment tells as far as they did not."""
-    return s3.addressed(StoreSettings(**options), environ)
+    return addressing.addressed(StoreSettings(**options), environ)
 
 
 def open_store(
@@ -60,23 +59,6 @@ def identity(settings: StoreSettings) -> str:
     try:
         if directory := directory_of(settings):
             return f"file://{directory}"
-        return s3.identity(settings)
+        return addressing.identity(settings)
     except UsageError:
         return settings.url
-
-
-def directory_of(settings: StoreSettings) -> str | None:
-    """Return the directory that `settings` name; None for another store. Raise UsageError as `open_store`."""
-    url = settings.url
-    if url.startswith("/"):
-        path = url
-    elif url.startswith("file:///"):
-        path = urllib.parse.unquote(url.removeprefix("file://"))
-    elif url.startswith("file:"):
-        raise bad_url("A file URL needs an absolute path.", "Use file:///path, with three slashes.")
-    else:
-        return None
-    path = os.path.normpath("/" + path.lstrip("/"))
-    if path == "/" or "\0" in path:
-        raise bad_url("The store's directory cannot be the root of the file system.", "Use a directory of its own.")
-    return path

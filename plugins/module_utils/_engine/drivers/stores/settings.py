@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import urllib.parse
 
 from ...ground.errors import UsageError
 
@@ -47,3 +49,20 @@ class Patience:
 def bad_url(cause: str, remedy: str) -> UsageError:
     """Return the error to raise when a store's URL makes no sense."""
     return UsageError(cause, remedy, field="store.url")
+
+
+def directory_of(settings: StoreSettings) -> str | None:
+    """Return the directory that `settings` name; None for another store. Raise UsageError when it can be none."""
+    url = settings.url
+    if url.startswith("/"):
+        path = url
+    elif url.startswith("file:///"):
+        path = urllib.parse.unquote(url.removeprefix("file://"))
+    elif url.startswith("file:"):
+        raise bad_url("A file URL needs an absolute path.", "Use file:///path, with three slashes.")
+    else:
+        return None
+    path = os.path.normpath("/" + path.lstrip("/"))
+    if path == "/" or "\0" in path:
+        raise bad_url("The store's directory cannot be the root of the file system.", "Use a directory of its own.")
+    return path

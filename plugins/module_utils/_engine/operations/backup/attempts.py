@@ -105,4 +105,5 @@ class Attempts:
             recipients=tuple(recipient.kid for recipient in self.writer.recipients),
             parents=made.captured.parents,
             files=made.files.files,
+            wal=made.captured.wal,
         )

@@ -21,15 +21,17 @@ import typing as t
 from ...drivers.crypto import lbx, strict_json
 from ...drivers.stores import base
 from ...ground import codec
-from ...ground.errors import StoreError, UsageError
+from ...ground.errors import AccessDenied, StoreError, UsageError
 from ...ground.streams import Peekable
 from ...records.repository import names as repository
 from ...records.repository.manifest import File
 from ...records.repository.stored_backup import RECORD_BYTES
+from ...records.wal import archive
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ...drivers.components.base import WalRange
     from ...drivers.stores.base import Store
     from ...ground.progress import Phases, Progress
 
@@ -113,6 +115,13 @@ class BackupFiles:
             self._note(sealed, name, what, 1, len(data))
         else:
             self._store_file(name, what, 1, Peekable([data]), limit=None)
+
+    def lacking(self, wal: WalRange, /) -> tuple[str, ...] | None:
+        """Return the segments of a range that are not in the store by now, None where this host may not list it."""
+        try:
+            return archive.lacking(self._store, self._application, wal)
+        except AccessDenied:
+            return None
 
     def finish(self) -> None:
         """Store the detail: nothing is left that could refuse the backup but the store."""

@@ -175,7 +175,7 @@ _FIRST = frozenset({"configuration", "connection", "databases", "store"})
 
 _HOST = frozenset({"key_files", "leftovers", "libraries", "state"})
 _DATABASE = frozenset({"connection", "databases", "leftovers", "programs", "rights", "server_record"})
-_STORE = frozenset({"catalogue", "clock", "store"})
+_STORE = frozenset({"catalogue", "clock", "lifecycle", "store"})
 _KEYS = frozenset({"recipients", "signer", "trust"})
 _AGES = frozenset({"anomalies", "backup_age", "restore_tested_age"})
 _RECOVERY = frozenset({"drill", "recovery_time"})

@@ -9,7 +9,8 @@ import contextlib
 import typing as t
 
 from ...drivers.stores import factory
-from ...drivers.stores.s3 import clock
+from ...drivers.stores.s3 import bucket_state, clock, lifecycle
+from ...drivers.stores.s3 import factory as s3_factory
 from ...ground.errors import AccessDenied, AlreadyExists, RecoveryError, StoreError
 from ...ground.units import human_count, human_duration
 from ...records.repository import names as repository
@@ -45,7 +46,33 @@ def examine(case: Case) -> Iterator[Check]:
     yield _reach(case)
     if case.wants("clock"):
         yield from _clock(case)
+    if case.wants("lifecycle"):
+        yield from _lifecycle(case)
     yield from _catalogue(case)
+
+
+def _lifecycle(case: Case) -> Iterator[Check]:
+    """Look whether the bucket deletes WAL by its age: which of it is needed, only retention knows."""
+    settings, below = case.request.repository.store, repository.wal(case.application)
+    store = t.cast("t.Any", case.opened).store
+    if factory.directory_of(settings):
+        return
+    try:
+        if next(iter(store.list(below)), None) is None:
+            return
+        control = s3_factory.open_control(settings, environ=case.world.environ)
+        rules, _size = bucket_state.lifecycle_rules(control)
+    except RecoveryError:  # most hosts have no business with the bucket's rules
+        return
+    expiring = lifecycle.expiring(rules, control.prefix + below)
+    for name in expiring:
+        yield failed(
+            "lifecycle",
+            f"The bucket's lifecycle rule {name} deletes WAL that base backups need.",
+            "Remove the rule, or limit it to other prefixes; retention deletes WAL by lifeboat_keep_wal.",
+        )
+    if not expiring:
+        yield ok("lifecycle", "No lifecycle rule of the bucket deletes WAL.")
 
 
 def _catalogue(case: Case) -> Iterator[Check]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ...drivers.components.postgres import wal
+from ...drivers.components.postgres import wal, wal_files
 from ...ground.errors import DatabaseError, UsageError
 from ...ground.model import Outcome
 
@@ -45,7 +45,7 @@ def stopped(server: LocalServer, received: int | None) -> dict[str, t.Any]:
         "state": control.state,
         "clean": control.clean,
         "timeline": control.timeline,
-        "checkpoint_lsn": wal.shown(control.checkpoint),
+        "checkpoint_lsn": wal_files.shown(control.checkpoint),
         "checksums": control.checksums,
         "wal_log_hints": control.hints,
         "unreceived": None,
@@ -59,7 +59,7 @@ def stopped(server: LocalServer, received: int | None) -> dict[str, t.Any]:
 def position_of(text: str, field: str) -> int | None:
     """Return a position in the WAL, None for an empty text. Raise UsageError for what is none."""
     try:
-        return wal.lsn(text) if text else None
+        return wal_files.lsn(text) if text else None
     except ValueError as exc:
         raise UsageError(
             f"{field}: {text!r} is no position in the WAL.", "Use one such as 0/3000148.", field=field

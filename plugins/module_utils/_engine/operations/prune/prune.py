@@ -6,8 +6,8 @@
 Use case: apply a retention policy to the backups of a store.
 
 The order keeps every promise: all is listed before anything is deleted, and a listing that fails deletes nothing; a
-signed `expired` mark is written, then the manifest goes, then the files. So a crash leaves garbage, never a listed
-backup that is broken, and the next run takes the garbage away.
+signed `expired` mark is written, then the manifest goes, then the files, and last the write-ahead log that no base
+backup needs. So a crash leaves garbage, never a listed backup that is broken, and the next run takes the garbage away.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from ...ground.errors import KeyRefused, RecoveryError, UsageError
 from ...ground.model import Outcome
 from ...records.repository import catalogue, evidence, marks, protection
 from ...records.repository import names as repository
-from ...records.retention import planner
+from ...records.retention import planner, wal_planner
+from ...records.retention.calendar import Age, parse_age
 from ...records.retention.store_lock import StoreLock, locked
-from . import marks_seen, report, survey
+from . import marks_seen, report, survey, wal_report, wal_survey
 from .removal import Removal, Removed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ...ground.model import World
     from ...records.retention.policy import Policy
@@ -51,7 +52,8 @@ class PruneRequest:
 
     `force` lifts the policy's limit on the share that goes at once. `replica` says that the store is a copy of another,
     so that its own times prove nothing. Objects that no manifest lists are left alone until they are `garbage_age`
-    seconds old; `lock_timeout` is how many to wait for another run.
+    seconds old; `lock_timeout` is how many to wait for another run. To any time within `keep_wal` a recovery stays
+    possible.
     """
 
     repository: catalogue.RepositorySettings
@@ -62,6 +64,12 @@ class PruneRequest:
     replica: bool = False
     garbage_age: float = 86400.0
     lock_timeout: float = 600.0
+    keep_wal: Age = dataclasses.field(default_factory=lambda: parse_age(wal_planner.KEEP_WAL, "keep_wal"))
+
+    @property
+    def place(self) -> str | None:
+        """The part of the store that it is about: a cluster, a database, or None for everything."""
+        return repository.place(self.cluster, self.database)
 
 
 def prune(request: PruneRequest, world: World) -> Outcome:
@@ -78,11 +86,13 @@ def prune(request: PruneRequest, world: World) -> Outcome:
     with _lock(opened, request, world) as lock:
         now = world.now()
         old = now - datetime.timedelta(seconds=request.garbage_age)
-        found = survey.survey(opened, repository.place(request.cluster, request.database), old, now)
+        found = survey.survey(opened, request.place, old, now)
         marks_seen.require(opened, found)
         marks_seen.remember(opened, found)
         found = found.limited(request.policy.max_delete_share, force=request.force)
         _believed(opened, found)
+        log = wal_survey.look(opened, found, request.place)
+        rules = wal_planner.Rules(request.keep_wal, request.policy.max_delete_share, request.policy.zone, request.force)
         store_time = (lock.stored if lock else None) or _ahead(found.newest, now)
         plan = _planned(opened, request, found, now=now, store_time=store_time)
         _refuse(plan)
@@ -95,9 +105,10 @@ def prune(request: PruneRequest, world: World) -> Outcome:
             dry_run=world.dry_run,
         )
         _remove(removal, plan, found, old)
+        cut = _cut(removal, plan, lambda: wal_survey.planned(opened, log, found, plan, removal.removed, rules, now))
     own = {receipt.backup_id for receipt in opened.receipts.of(opened.application)}
     opened.receipts.forget(opened.application, own.intersection(removal.removed.backups))
-    return _outcome(opened, plan, found, removal.removed, world)
+    return _outcome(opened, plan, found, cut, removal.removed, world)
 
 
 @contextlib.contextmanager
@@ -148,9 +159,28 @@ def _remove(removal: Removal, plan: planner.Plan, found: survey.Survey, old: dat
         removal.remove(plan.of("delete"))
         removal.take_back((*plan.of("keep"), *plan.of("retained")))
     except RecoveryError as exc:
-        exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
-        exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
+        _tell(exc, removal, plan)
         raise
+
+
+def _cut(
+    removal: Removal, plan: planner.Plan, planned: Callable[[], tuple[wal_planner.ServerPlan, ...]]
+) -> tuple[wal_planner.ServerPlan, ...]:
+    """Delete what no base backup needs of the log, once those are gone that did. An error tells what went before it."""
+    try:
+        cut = planned()
+        for one in cut:
+            removal.cut(one.objects(removal.application))
+    except RecoveryError as exc:
+        _tell(exc, removal, plan)
+        exc.details["wal"] = {"deleted": len(removal.removed.log), "bytes_freed": sum(removal.removed.log)}
+        raise
+    return cut
+
+
+def _tell(exc: RecoveryError, removal: Removal, plan: planner.Plan) -> None:
+    exc.details.update(deleted=removal.removed.backups, freed=removal.removed.freed)
+    exc.details.update(decisions=report.decisions(plan), deleted_backups=sorted(removal.removed.backups))
 
 
 def _ahead(newest: datetime.datetime | None, now: datetime.datetime) -> datetime.datetime | None:
@@ -171,8 +201,13 @@ def _refuse(plan: planner.Plan) -> None:
     )
 
 
-def _outcome(
-    opened: catalogue.Repository, plan: planner.Plan, found: survey.Survey, removed: Removed, world: World
+def _outcome(  # noqa: PLR0917
+    opened: catalogue.Repository,
+    plan: planner.Plan,
+    found: survey.Survey,
+    cut: Sequence[wal_planner.ServerPlan],
+    removed: Removed,
+    world: World,
 ) -> Outcome:
     facts: dict[str, t.Any] = {
         "decisions": report.decisions(plan),
@@ -184,15 +219,16 @@ def _outcome(
         "garbage": removed.garbage,
         "hidden": [one.backup_id for one in found.leftovers if one.hidden],
         "problems": [dataclasses.asdict(problem) for problem in opened.problems],
-        "table": report.table(plan, found),
+        "wal": wal_report.facts(cut, removed),
+        "table": report.table(plan, found, cut),
     }
     facts["summary"] = report.summary(facts, dry_run=world.dry_run)
     return Outcome(
-        changed=bool(removed.backups or removed.objects),
+        changed=bool(removed.backups or removed.objects or removed.log),
         facts=facts,
-        before=report.before(plan, found),
-        after=report.after(plan, found),
-        warnings=_warnings(opened, plan, found, removed),
+        before=report.before(plan, found, cut),
+        after=report.after(plan, found, cut),
+        warnings=(*_warnings(opened, plan, found, removed), *wal_report.warnings(cut)),
     )
 
 

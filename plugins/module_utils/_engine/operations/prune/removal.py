@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import graphlib
+import itertools
 import math
 import os.path
 import typing as t
@@ -44,7 +45,7 @@ class Removed:
     What went so far, also when an error ends the run; and what stays although the plan let it go.
 
     `retained`: the store holds it. `protected`: somebody pinned it, or began to read it. `needed`: by another one that
-    stays. `read`: it is no longer listed, and its files stay for who reads it still.
+    stays. `read`: it is no longer listed, and its files stay for who reads it still. `log`: bytes of what went of it.
     """
 
     backups: list[str] = dataclasses.field(default_factory=list)
@@ -55,6 +56,7 @@ class Removed:
     freed: int = 0
     objects: int = 0
     garbage: int = 0
+    log: list[int] = dataclasses.field(default_factory=list)
 
 
 class Removal:
@@ -75,6 +77,7 @@ class Removal:
         dry_run: bool,
     ) -> None:
         self.removed = Removed()
+        self.application = opened.application
         self._opened = opened
         self._found = found
         self._check = check
@@ -138,6 +141,16 @@ class Removal:
             if self._opened.store.abort(info.name, before):
                 self._count(info)
                 self.removed.garbage += 1
+
+    def cut(self, log: Iterable[tuple[str, int]]) -> None:
+        """Delete objects of the write-ahead log, given with their bytes, in this order."""
+        objects = iter(log)
+        while wave := dict(itertools.islice(objects, WAVE * AT_ONCE)):
+            self._check()
+            done = self._sent(list(wave))
+            self.removed.log += [size for name, size in wave.items() if done[name] == "deleted"]
+            if error := next((found for found in done.values() if isinstance(found, StoreError)), None):
+                raise error
 
     def _hide(self, leftover: Leftover) -> None:
         """Delete it so that it can come back where a bucket keeps versions: its manifest may only have been hidden."""

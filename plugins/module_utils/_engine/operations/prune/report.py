@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ...ground.units import human_size
+from ...ground.units import human_count, human_size
 from ...records.repository import choosing, evidence
+from . import wal_report
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ...drivers.stores.base import ObjectInfo
     from ...records.retention.planner import Decision, Plan
+    from ...records.retention.wal_planner import ServerPlan
     from .leftovers import Leftover
     from .survey import Survey
 
@@ -38,8 +40,8 @@ def decisions(plan: Plan) -> list[dict[str, t.Any]]:
     ]
 
 
-def table(plan: Plan, found: Survey) -> list[str]:
-    """Return each decision as a line for people."""
+def table(plan: Plan, found: Survey, log: Sequence[ServerPlan]) -> list[str]:
+    """Return each decision as a line for people, the write-ahead log last."""
     lines = [f"{decision.action:<8}  {_what(decision)}: {'; '.join(decision.reasons)}" for decision in plan.decisions]
     for leftover in found.leftovers:
         why = "leftover of an expired backup" if leftover.expired else "no manifest lists them"
@@ -49,19 +51,21 @@ def table(plan: Plan, found: Survey) -> list[str]:
             lines.append(f"keep      {_left(leftover)}: {why}, and {leftover.stays}")
         else:
             lines.append(f"collect   {_left(leftover)}: {why}")
-    return lines + [f"collect   {_unfinished(info)}: its writer never finished" for info in found.abandoned]
+    lines += [f"collect   {_unfinished(info)}: its writer never finished" for info in found.abandoned]
+    return lines + wal_report.table(log)
 
 
-def before(plan: Plan, found: Survey) -> str:
+def before(plan: Plan, found: Survey, log: Sequence[ServerPlan]) -> str:
     """Return what is there, line by line as `after` has it."""
     listed = [f"listed    {_what(decision)}" for decision in plan.decisions]
     listed += [f"unlisted  {_left(leftover)}" for leftover in found.leftovers]
-    return _text(listed + [f"unlisted  {_unfinished(info)}" for info in found.abandoned])
+    listed += [f"unlisted  {_unfinished(info)}" for info in found.abandoned]
+    return _text(listed + wal_report.before(log))
 
 
-def after(plan: Plan, found: Survey) -> str:
+def after(plan: Plan, found: Survey, log: Sequence[ServerPlan]) -> str:
     """Return what becomes of it."""
-    return _text(table(plan, found))
+    return _text(table(plan, found, log))
 
 
 def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
@@ -74,7 +78,10 @@ def summary(facts: Mapping[str, t.Any], *, dry_run: bool) -> str:
         said += f", {facts['garbage']} leftover objects {done}collected"
     if facts["hidden"]:
         said += f", {len(facts['hidden'])} stored whole that no manifest lists"
-    return f"{said}; {human_size(facts['freed'])} {done}freed."
+    wal = facts["wal"]
+    if wal["deleted"]:
+        said += f", {human_count(wal['deleted'], 'file')} of WAL {done}deleted"
+    return f"{said}; {human_size(facts['freed'] + wal['bytes_freed'])} {done}freed."
 
 
 def _what(decision: Decision) -> str:

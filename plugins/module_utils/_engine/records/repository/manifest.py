@@ -16,10 +16,12 @@ import datetime
 import re
 import typing as t
 
-from ...drivers.components.base import SCOPES, Parent
+from ...drivers.components.base import PHYSICAL, SCOPES, Parent, WalRange
+from ...drivers.components.postgres import timelines, wal_files
 from ...drivers.crypto import strict_json
 from ...ground.errors import Tampered
 from ...ground.verbs import REASONS
+from ..wal.names import SYSTEM_IDENTIFIER
 from . import names as repository
 
 FORMAT = "lifeboat-manifest/1"
@@ -60,7 +62,11 @@ class File:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Manifest:
-    """A backup. `started` and `finished` are UTC; `recipients` are key ids; sizes are bytes."""
+    """
+    A backup. `started` and `finished` are UTC; `recipients` are key ids; sizes are bytes.
+
+    One of a server's own files alone, and each such one, says which `wal` it needs.
+    """
 
     application: str
     backup_id: str
@@ -75,6 +81,7 @@ class Manifest:
     recipients: tuple[str, ...]
     parents: tuple[Parent, ...]
     files: tuple[File, ...]
+    wal: WalRange | None = None
 
     @property
     def size(self) -> int:
@@ -130,6 +137,7 @@ class Manifest:
     def payload(self) -> bytes:
         """Return the JSON that is signed and stored."""
         record = dataclasses.asdict(self)
+        wal = record.pop("wal")
         return strict_json.dumps(
             {
                 "format": FORMAT,
@@ -140,6 +148,7 @@ class Manifest:
                 "recipients": list(self.recipients),
                 "files": list(record["files"]),
                 "totals": {"size": self.size, "plain_size": self.plain_size, "files": len(self.files)},
+                **({"wal": wal | {end: wal_files.shown(wal[end]) for end in _ENDS}} if wal else {}),
             }
         )
 
@@ -150,7 +159,7 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
 
     Raise Tampered when it is of an unknown format, of another place, or inconsistent in itself.
     """
-    record = strict_json.take(strict_json.loads(payload, limit=LIMIT), _FIELDS)
+    record = strict_json.take(strict_json.loads(payload, limit=LIMIT), _FIELDS, {"wal": dict})
     _require(record.pop("format") == FORMAT, backup_id, "has a format that this version does not support")
     totals = strict_json.take(record.pop("totals"), {"size": int, "plain_size": int, "files": int})
     versions = record.pop("versions")
@@ -164,16 +173,34 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
             "recipients": tuple(_strings(record["recipients"], backup_id)),
             "parents": tuple(Parent(**strict_json.take(parent, _PARENT)) for parent in record["parents"]),
             "files": tuple(File(**strict_json.take(file, _FILE)) for file in record["files"]),
+            "wal": _wal(record["wal"], backup_id) if "wal" in record else None,
         }
     )
     place = (manifest.application, manifest.component, manifest.backup_id)
     _require(place == (application, component, backup_id), backup_id, "belongs to another place")
     _require(manifest.scope in SCOPES and manifest.reason in REASONS, backup_id, "has an unknown scope or reason")
     _require(bool(manifest.parents) == (manifest.scope == "incremental"), backup_id, "has other parents than its scope")
+    needs = manifest.kind == PHYSICAL
+    _require((manifest.wal is not None) == needs, backup_id, f"{'lacks' if needs else 'has'} a range of WAL")
     _check_files(manifest)
     expected = {"size": manifest.size, "plain_size": manifest.plain_size, "files": len(manifest.files)}
     _require(totals == expected, backup_id, "has totals that differ from its files")
     return manifest
+
+
+def _wal(told: t.Any, backup_id: str) -> WalRange:
+    """Read a range of WAL. Each position has one spelling, and the range holds something."""
+    record = strict_json.take(told, _WAL)
+    try:
+        ends = {end: wal_files.lsn(record[end]) for end in _ENDS}
+        right = all(wal_files.shown(ends[end]) == record[end] for end in _ENDS)
+    except ValueError:
+        ends, right = dict.fromkeys(_ENDS, 0), False
+    wal = WalRange(**{**record, **ends})
+    right = right and wal.start < wal.stop and wal.segment_size in wal_files.SIZES
+    right = right and bool(SYSTEM_IDENTIFIER.fullmatch(wal.system_identifier))
+    _require(right and 0 < wal.timeline <= timelines.LAST, backup_id, "has a malformed range of WAL")
+    return wal
 
 
 def _check_files(manifest: Manifest) -> None:
@@ -233,6 +260,15 @@ _FIELDS: dict[str, type] = {
     "parents": list,
     "files": list,
     "totals": dict,
+}
+_ENDS = ("start", "stop")
+_WAL: dict[str, type] = {
+    "system_identifier": str,
+    "timeline": int,
+    "start": str,
+    "stop": str,
+    "segment_size": int,
+    "included": bool,
 }
 _PARENT: dict[str, type] = {"backup_id": str, "manifest_sha256": str}
 _FILE: dict[str, type] = {

@@ -14,6 +14,7 @@ Every object name of a repository, in one place. These names are signed into the
     <application>/canary/immutability                       what is attacked to prove that the rest cannot be deleted
     <application>/recoveries/<recovery_id>/00000001.lbx     an event of a recovery; of a drill, below drills/
     <application>/outcomes/recoveries/<recovery_id>.json    what came of it, for those who cannot decrypt; likewise
+    <application>/wal/<system_identifier>/<timeline>/…      WAL; wal/names.py has the rest of the name
     <application>/recovery-kit/kit.json                     the list of a kit with which a bare host begins a recovery
     <application>/trust/<serial>.json   <application>/keys/…
 """
@@ -24,6 +25,7 @@ import re
 import urllib.parse
 from datetime import UTC, datetime
 
+from ...drivers.components.base import WHOLE_CLUSTER
 from ...ground.errors import UsageError
 
 BACKUP_ID = re.compile(r"backup-\d{8}T\d{6}Z-[0-9a-f]{16}")
@@ -74,11 +76,13 @@ def began(identity: str) -> datetime:
 def component(cluster: str, database: str) -> str:
     """
     Return the component `<cluster>/<database>` with both parts percent-encoded. Raise UsageError on an empty part.
+
+    A whole cluster's files have a name that no encoding gives.
     """
     if not cluster or not database:
         told = f"The component {cluster}/{database} has an empty part."
         raise UsageError(told, "Set both parts.", field="component")
-    return f"{_encoded(cluster)}/{_encoded(database)}"
+    return f"{_encoded(cluster)}/{database if database == WHOLE_CLUSTER else _encoded(database)}"
 
 
 def cluster(name: str) -> str:
@@ -166,6 +170,11 @@ def parse_reading(application: str, name: str) -> str | None:
     """Return the backup id of such a name, or None when the name is none."""
     identity, _slash, last = name.removeprefix(marks(application)).partition("/")
     return identity if _READING.fullmatch(last) and BACKUP_ID.fullmatch(identity) else None
+
+
+def wal(application: str, system_identifier: str = "") -> str:
+    """Return the prefix of the write-ahead log of one server, or of all."""
+    return f"{application}/wal/" + (f"{system_identifier}/" if system_identifier else "")
 
 
 def root(application: str) -> str:

@@ -6,9 +6,9 @@
 Retention, as a pure function: which backups stay, which go, and why. No store, no clock, no random.
 
 Rules keep; nothing is deleted but what no rule keeps. And whatever the rules say, a plan never deletes: the newest
-restore-tested backup of a component, one of its newest `min_keep`, what is pinned, held or in use, what one that stays
-needs, anything when the clock looks wrong, and more than the policy's share of a component without force. Backups that
-claim a time that cannot be right fill no slot and are no cause of a deletion.
+restore-tested backup of a component, its newest, one of its newest `min_keep` that need no other, what is pinned, held
+or in use, what one that stays needs, anything when the clock looks wrong, and more than the policy's share of a
+component without force. Backups that claim a time that cannot be right fill no slot and are no cause of a deletion.
 """
 
 from __future__ import annotations
@@ -189,7 +189,9 @@ class _Component:
         if rules.max_count is not None:
             if rules.only_limits:
                 kept = {one: [(f"one of the newest {rules.max_count}", "max_count")] for one in stream}
-            for one in [one for one in stream if kept[one]][: -rules.max_count]:
+            ruled = [one for one in stream if kept[one]]
+            counted = _counted(ruled)
+            for one in ruled[: ruled.index(counted[-rules.max_count]) if len(counted) > rules.max_count else 0]:
                 kept[one] = []
                 self.over.add(one)
         for one, why in kept.items():
@@ -225,15 +227,23 @@ class _Component:
         """Keep what no rule may cost: the newest restore-tested backup and the newest few."""
         sound = [one for one in self.group if not (one.failed or one.unusable or _strange(one, self.now))]
         # A part, or what a restore was about to replace, is no stand-in for a full backup, but better than nothing.
-        counted = [one for one in sound if choosing.is_latest(one)] or sound
-        for one in counted[-self.policy.min_keep :]:
+        latest = [one for one in sound if choosing.is_latest(one)] or sound
+        few = _counted(latest)[-self.policy.min_keep :]
+        for one in few:
             self._note(one, f"one of the newest {self.policy.min_keep} (min_keep)")
+        if latest and latest[-1] not in few:
+            self._note(latest[-1], "newest")
         tested = [one for one in sound if one.restore_tested]
         if tested:
             self._note(choosing.newest(tested) or tested[-1], "newest restore-tested")
 
     def _note(self, one: Candidate, reason: str, rule: str = "") -> None:
         self.reasons[one].append((reason, rule))
+
+
+def _counted(backups: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Return those that count where so many stay: an incremental backup is none of its own, unless all are."""
+    return [one for one in backups if not one.parents] or backups
 
 
 def _chosen(named: Iterable[tuple[Candidate, str]]) -> dict[str, Candidate]:

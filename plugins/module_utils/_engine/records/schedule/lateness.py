@@ -67,7 +67,7 @@ def timings(
         last = max((run.at for run in runs if _is_of(run, job, operation)), default=None)
         missed = due is not None and (last is None or last < due)
         over = (now - previous).total_seconds() >= known.places.wait + GRACE
-        late = missed and over and job.kind not in running
+        late = missed and over and running.isdisjoint({job.kind, operation})
         found.append(Timing(job.name, job.kind, operation, due, known.following(job, now, local), last, late))
     return known, tuple(found)
 

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings a place for scratch clusters."""
+"""Brings a place for scratch clusters, and pairs of servers."""
 
 from __future__ import annotations
 
+from pair_fixtures import pair
 from restoring import place
 
-__all__ = ["place"]
+__all__ = ["pair", "place"]

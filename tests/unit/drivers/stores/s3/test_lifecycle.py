@@ -53,6 +53,22 @@ def test_the_same_rules_in_another_order_are_the_same() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "reaches"),
+    [
+        ({"Filter": {"Prefix": "pre/shop/wal/"}, "Expiration": {"Days": 30}}, True),
+        ({"Filter": {"Prefix": ""}, "Expiration": {"Date": "2027-01-01"}}, True),
+        ({"Prefix": "pre/shop/wal/731", "Expiration": {"Days": 1}}, True),
+        ({"Filter": {"Prefix": "pre/shop/data/"}, "Expiration": {"Days": 30}}, False),
+        ({"Filter": {"Prefix": "pre/"}, "Expiration": {"ExpiredObjectDeleteMarker": True}}, False),
+        ({"Filter": {"Prefix": "pre/"}, "Expiration": {"Days": 1}, "Status": "Disabled"}, False),
+    ],
+)
+def test_rules_that_delete_below_a_prefix_are_named(rule: lifecycle.Rule, reaches: bool) -> None:
+    rules = rules_of({"ID": "old", "Status": "Enabled", **rule})
+    assert lifecycle.expiring(rules, "pre/shop/wal/") == (["old"] if reaches else [])
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"Status": "Disabled"},

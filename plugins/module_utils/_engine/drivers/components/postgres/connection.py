@@ -38,6 +38,7 @@ __all__ = [
     "check_name",
     "child_environment",
     "connect",
+    "connect_replication",
     "connect_server",
     "conninfo",
     "execute",
@@ -73,20 +74,8 @@ def connect(
     login: Login, database: str, *, autocommit: bool = True, read_only: bool = False, lock_timeout_ms: int = 10_000
 ) -> Connection:
     """Open a session with fixed settings. Raise DatabaseError that says what is wrong and what to do."""
-    library = _psycopg()
-    parameters = _parameters(login, database)
+    connection = _open(login, database, _parameters(login, database))
     try:
-        wanted = library.conninfo.make_conninfo("", **parameters)
-        connection: Connection = library.connect(wanted, autocommit=True, prepare_threshold=None)
-    except library.Error as exc:
-        # The server's own word, not libpq's or a network's.
-        state = refused_with(library.pq.PGconn.connect_start, wanted) if "FATAL:" in str(exc) else ""
-        raise _refused(login, database, str(exc), state) from exc
-    except UnicodeEncodeError as exc:
-        raise UsageError("A login option is not valid UTF-8.", "Correct its encoding.", field="login_db") from exc
-    try:
-        if login.server_uid is not None:
-            _require_owner(connection, login.server_uid)
         with explained(f"preparing a session in database {database}"):
             _refuse_pooler(connection, login)
             _prepare(connection, lock_timeout_ms, read_only=read_only)
@@ -107,6 +96,11 @@ def connect_server(login: Login, *, read_only: bool = False) -> Connection:
         if exc.details.get("sqlstate") not in {"3D000", "42501", "55000"}:
             raise
     return connect(login, second, read_only=read_only)
+
+
+def connect_replication(login: Login) -> Connection:
+    """Open a session in no database, which takes the commands of replication alone. Errors as in `connect`."""
+    return _open(login, "replication", _parameters(login, "replication") | {"replication": "true"})
 
 
 @contextlib.contextmanager
@@ -273,6 +267,22 @@ def _parameters(login: Login, database: str) -> dict[str, str | int | None]:
     return parameters
 
 
+def _open(login: Login, database: str, parameters: Mapping[str, str | int | None]) -> Connection:
+    library = _psycopg()
+    try:
+        wanted = library.conninfo.make_conninfo("", **parameters)
+        connection: Connection = library.connect(wanted, autocommit=True, prepare_threshold=None)
+    except library.Error as exc:
+        # The server's own word, not libpq's or a network's.
+        state = refused_with(library.pq.PGconn.connect_start, wanted) if "FATAL:" in str(exc) else ""
+        raise _refused(login, database, str(exc), state) from exc
+    except UnicodeEncodeError as exc:
+        raise UsageError("A login option is not valid UTF-8.", "Correct its encoding.", field="login_db") from exc
+    if login.server_uid is not None:
+        _require_owner(connection, login.server_uid)
+    return connection
+
+
 def _refused(login: Login, database: str, said: str, state: str = "") -> DatabaseError:
     return explain_connect(said, state, where=login.where, port=login.port, user=login.user, database=database)
 
@@ -282,6 +292,7 @@ def _require_owner(connection: Connection, uid: int) -> None:
     with socket.socket(fileno=os.dup(connection.fileno())) as link:
         _pid, found, _gid = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if found != uid:
+        connection.close()
         raise DatabaseError(
             f"The server that answered runs as user {found}, not as {uid}.",
             "Functions in the backup interfere with the validation; check who may create objects in its database.",

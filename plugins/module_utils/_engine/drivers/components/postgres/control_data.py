@@ -8,13 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import typing as t
 
 from ....ground import process
 from ....ground.errors import DatabaseError, ProcessFailed
-from .wal import lsn
+from .wal_files import lsn
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CLEAN = frozenset({"shut down", "shut down in recovery"})
 """The states in which the data directory needs no crash recovery."""
+
+_SETTINGS = {
+    "wal_level": "wal_level",
+    "wal_log_hints": "wal_log_hints",
+    "track_commit_timestamp": "track_commit_timestamp",
+    "max_connections": "max_connections",
+    "max_worker_processes": "max_worker_processes",
+    "max_wal_senders": "max_wal_senders",
+    "max_prepared_transactions": "max_prepared_xacts",
+    "max_locks_per_transaction": "max_locks_per_xact",
+}
+"""Settings, and what pg_controldata calls them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,7 +38,9 @@ class ControlData:
     """
     The state of a cluster. `checkpoint` is where its last checkpoint begins, on `timeline`.
 
-    `rewindable` says that pg_rewind can work on it: it has data checksums, or wrote hints to its WAL.
+    `rewindable` says that pg_rewind can work on it: it has data checksums, or wrote hints to its WAL. `settings` are
+    those of the server when it wrote the file: what replays its WAL needs no smaller ones. `replayed` is how far a
+    recovery has changed the files, 0 where none has.
     """
 
     system_identifier: str
@@ -31,6 +49,8 @@ class ControlData:
     checkpoint: int
     checksums: bool
     hints: bool
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    replayed: int = 0
 
     @property
     def clean(self) -> bool:
@@ -63,6 +83,8 @@ def read(bin_dir: str, data_dir: str) -> ControlData:
             checkpoint=lsn(fields["Latest checkpoint location"]),
             checksums=fields["Data page checksum version"] != "0",
             hints=fields["wal_log_hints setting"] == "on",
+            replayed=lsn(fields["Minimum recovery ending location"]),
+            settings={name: fields[f"{shown} setting"] for name, shown in _SETTINGS.items()},
         )
     except (KeyError, ValueError) as exc:
         raise DatabaseError(f"What pg_controldata says of {data_dir} is not understood: {exc}.") from exc

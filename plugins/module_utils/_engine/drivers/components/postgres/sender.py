@@ -13,7 +13,7 @@ import dataclasses
 import re
 
 from ....ground.errors import DatabaseError, ProcessFailed, UsageError
-from . import psql, wal
+from . import psql, timelines
 
 SLOT = re.compile(r"[a-z0-9_]{1,63}")
 """What PostgreSQL takes as the name of a replication slot."""
@@ -57,7 +57,15 @@ class Sender:
 
     def ancestors(self, program: str, timeline: int) -> dict[int, int]:
         """Return where each timeline ended on which this one is based."""
-        return wal.ancestors(self._ask(program, f"TIMELINE_HISTORY {timeline}")) if timeline > 1 else {}
+        if timeline == 1:
+            return {}
+        _name, _bar, history = self._ask(program, f"TIMELINE_HISTORY {timeline}").partition("|")
+        try:
+            return dict(timelines.parse(history, timeline))
+        except ValueError as exc:
+            raise DatabaseError(
+                f"What the primary at {self.host} port {self.port} says is not understood: {exc}."
+            ) from exc
 
     def has_slot(self, program: str, slot: str) -> bool:
         """Whether the slot is there. Raise UsageError for what can be no slot's name."""

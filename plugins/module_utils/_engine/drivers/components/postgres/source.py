@@ -23,6 +23,7 @@ from ....ground.streams import counted
 from ....ground.units import human_size
 from ....ground.verbs import PROOFS
 from ....ground.workers import WorkerPool
+from ..base import WHOLE_CLUSTER
 from ..source import Captured, Preview
 from . import (
     accepted,
@@ -88,6 +89,9 @@ class DatabaseSource:
 
     def check(self) -> None:
         """Raise UsageError for values that cannot be meant, before anything is touched."""
+        if self.database == WHOLE_CLUSTER:
+            said = f"The name {WHOLE_CLUSTER} stands for all files of a server in the store."
+            raise UsageError(said, "Rename that database to back it up.", field="login_db")
         require_one_of("proof", self.proof, PROOFS)
         if not 1 <= self.jobs <= 64:
             raise UsageError(f"{self.jobs} jobs is out of range.", "Set jobs to a value from 1 to 64.", field="jobs")

@@ -2,22 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Positions in the write-ahead log, the history of its timelines, and what it holds after a position."""
+"""What a write-ahead log holds after a position, read by PostgreSQL's pg_waldump."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
+import typing as t
+from datetime import UTC, datetime
 
 from ....ground import process
 from ....ground.errors import ProcessFailed
 from ....ground.streams import whole_lines
+from .wal_files import lsn, shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _RECORD = re.compile(rb"rmgr: (\S+)\s+len \(rec/tot\):\s*\d+/\s*(\d+), .*?lsn: ([0-9A-F]+/[0-9A-F]+), .*?desc: (\S+)")
 _COMMITS = frozenset({b"COMMIT", b"COMMIT_PREPARED"})
-_ANCESTOR = re.compile(r"(\d+)\t([0-9A-F]+/[0-9A-F]+)\t")
 _ALIGNMENT = 8
+_ENDED = re.compile(
+    rb"lsn: ([0-9A-F]+/[0-9A-F]+), .*?desc: ((?:COMMIT|ABORT)(?:_PREPARED)?) (?:\d+: )?(\d{4}-\d\d-\d\d [0-9:.]+) UTC"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,22 +38,6 @@ class Written:
 
     def __bool__(self) -> bool:
         return self.bytes > 0
-
-
-def lsn(text: str) -> int:
-    """Return a position such as `0/3000148` as a number. Raise ValueError for what is none."""
-    high, low = text.split("/")
-    return (int(high, 16) << 32) + int(low, 16)
-
-
-def shown(position: int) -> str:
-    """Return a position as PostgreSQL writes it."""
-    return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
-
-
-def ancestors(history: str) -> dict[int, int]:
-    """Return where each timeline ended on which the one of this history file is based."""
-    return {int(timeline): lsn(end) for timeline, end in _ANCESTOR.findall(history)}
 
 
 def written_after(bin_dir: str, data_dir: str, timeline: int, position: int) -> Written | None:
@@ -64,3 +57,28 @@ def written_after(bin_dir: str, data_dir: str, timeline: int, position: int) -> 
             if end == position and "could not find a valid record" not in str(exc.details.get("stderr", "")):
                 return None
     return Written(end + -end % _ALIGNMENT - position, commits)
+
+
+class Ended(t.NamedTuple):
+    """A transaction that ended: by a commit or not, at a position, and when by the clock of its server."""
+
+    position: int
+    at: datetime
+    committed: bool
+
+
+def ended(bin_dir: str, path: str, prefix: Sequence[str] = ()) -> list[Ended]:
+    """
+    Return the transactions that end in the segment at `path`, in their order. A recovery to a time looks at all.
+
+    `prefix` is a program that starts pg_waldump, such as setpriv: what a segment holds is as its server wrote it.
+    """
+    argv = [*prefix, os.path.join(bin_dir, "pg_waldump"), "--rmgr=Transaction", path]
+    found: list[Ended] = []
+    # Where the log ends, what follows is no record, and pg_waldump says so.
+    with process.Producer(argv, env={"LC_ALL": "C", "TZ": "UTC"}) as child, contextlib.suppress(ProcessFailed):
+        for line in whole_lines(child):
+            if match := _ENDED.search(line):
+                at = datetime.fromisoformat(match[3].decode()).replace(tzinfo=UTC)
+                found.append(Ended(lsn(match[1].decode()), at, match[2].startswith(b"COMMIT")))
+    return found

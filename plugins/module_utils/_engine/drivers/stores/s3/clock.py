@@ -15,7 +15,7 @@ import ssl
 import typing as t
 import urllib.parse
 
-from .factory import host
+from .addressing import host
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -145,6 +145,13 @@ def dangers(rules: Iterable[Rule], area: Area) -> list[str]:
     return found
 
 
+def expiring(rules: Iterable[Rule], prefix: str) -> list[str]:
+    """Return the names of the rules that delete objects below a prefix by their age or on a date."""
+    active = (rule for rule in rules if rule.get("Status") == "Enabled" and _reaches(rule, prefix))
+    found = (rule for rule in active if {"Days", "Date"} & (rule.get("Expiration") or {}).keys())
+    return [str(rule.get("ID") or "without a name") for rule in found]
+
+
 def _rule(kind: str, area: Area, prefix: str, **action: t.Any) -> Rule:
     return {"ID": rule_id(kind, area), "Status": "Enabled", "Filter": {"Prefix": prefix}, **action}
 

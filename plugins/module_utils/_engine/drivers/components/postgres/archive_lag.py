@@ -1,0 +1,59 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a server is behind with archiving its log, as it says itself, and what is wrong with that."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ....ground import units
+from .connection import rows
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .connection import Connection
+
+STUCK = 300
+"""Seconds for which the oldest file may wait to be archived."""
+
+
+def look(session: Connection) -> dict[str, t.Any]:
+    """Return what a server says of its archiver. Raise DatabaseError where its role may not see it."""
+    (found,) = rows(session, _STATE)[0]
+    return dict(found)
+
+
+def problems(state: Mapping[str, t.Any]) -> Iterator[str]:
+    """Yield what keeps its log from the store, as sentences."""
+    if state["archive_mode"] == "off":
+        yield "The server does not archive: archive_mode is off."
+    elif state["failing"]:
+        yield (
+            f"The server fails to archive {state['last_failed_wal']}, since {state['last_archived_at'] or 'it began'}: "
+            "its log says why."
+        )
+    elif (state["waiting_seconds"] or 0) > STUCK:
+        yield (
+            f"{state['waiting']} files wait to be archived, the oldest for "
+            f"{units.human_duration(state['waiting_seconds'])}."
+        )
+
+
+_STATE = """
+SELECT json_build_object(
+  'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
+  'segment_size', pg_size_bytes(current_setting('wal_segment_size')),
+  'archive_mode', current_setting('archive_mode'),
+  'archived_count', archived_count, 'failed_count', failed_count,
+  'last_archived_wal', last_archived_wal, 'last_failed_wal', last_failed_wal,
+  'last_archived_at', to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  'failing', coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL),
+  'waiting', waiting.files, 'waiting_seconds', waiting.seconds,
+  'log_bytes', (SELECT sum(size)::bigint FROM pg_ls_waldir()))
+FROM pg_stat_archiver, (
+  SELECT count(*) AS files, round(extract(epoch FROM clock_timestamp() - min(modification)))::bigint AS seconds
+    FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') waiting
+"""

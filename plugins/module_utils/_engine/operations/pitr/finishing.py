@@ -1,0 +1,68 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A recovered copy takes the place of the data directory, which is kept beside it."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ...drivers.components.postgres import wal_files
+from ...drivers.stores.plain import open_plain
+from ...ground import disk
+from ...ground.errors import RecoveryError
+from ...records.repository import names as repository
+from ...records.repository import trusted_keys
+from ...records.wal import settings
+from ..wal.pushing import PATIENCE, Pusher
+
+if t.TYPE_CHECKING:
+    import datetime
+
+    from ...ground.model import World
+    from .knowing import Known
+    from .staging import Stage
+
+
+def store_history(config_dir: str, known: Known, data: str, timeline: int, world: World) -> tuple[str, ...]:
+    """
+    Store the history of the timeline that begins as the cluster's archive_command would, and return warnings.
+
+    Raise Tampered where another server began a timeline of that number: then nothing has been replaced yet.
+    """
+    name = wal_files.history(timeline)
+    if not config_dir:
+        return (f"{name} is stored by the server itself when it archives: watch that it does.",)
+    told = settings.read(config_dir, repository.cluster_and_database(known.component)[0])
+    if told.system_identifier != known.server.system_identifier:
+        raise RecoveryError(
+            f"{told.path} is for the server with system identifier {told.system_identifier}.",
+            "Nothing was replaced. Leave out wal_config, and run playbook lifeboat.recovery.archiving afterwards.",
+        )
+    store = open_plain(told.store, environ=world.environ, patience=PATIENCE)
+    held = trusted_keys.load(told.keys, store, told.application)
+    Pusher(told, store, held, world.now()).push(os.path.join(data, "pg_wal", name))
+    return ()
+
+
+def swap(stage: Stage, data_directory: str, now: datetime.datetime) -> str:
+    """Put the copy into the place of the data directory, and return where that is kept; empty if there was none."""
+    place = os.path.normpath(data_directory)
+    kept = ""
+    with disk.explained(place):
+        if os.path.isdir(place) and os.listdir(place):
+            kept = f"{place}.before-{now:%Y%m%dT%H%M%SZ}"
+            os.rename(place, kept)
+        elif os.path.isdir(place):
+            os.rmdir(place)
+        try:
+            os.rename(stage.data, place)
+        except BaseException:
+            if kept:
+                os.rename(kept, place)
+            raise
+        disk.sync_directory(os.path.dirname(place))
+    stage.remove()
+    return kept

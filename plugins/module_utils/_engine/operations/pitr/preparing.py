@@ -1,0 +1,138 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""All that is known before a recovery to a moment touches anything, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+from ...drivers.components.postgres import server
+from ...drivers.components.postgres.physical_layout import PhysicalLayout
+from ...drivers.components.postgres.replication import LocalServer
+from ...ground import units
+from ...ground.errors import DatabaseError, UsageError
+from ...records.repository import catalogue
+from ...records.wal import targets
+from . import knowing
+from .staging import Stage
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...drivers.components.postgres.server import Programs
+    from ...ground.model import World
+    from ...records.repository.catalogue import Backup
+    from .knowing import Known
+    from .plan import Plan
+    from .request import PitrRequest
+
+TABLESPACES = "tablespace_map"
+SPARE = 1.1
+"""The room that a recovery needs, in sizes of its backup; and the log comes on top of that."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is known before anything is touched."""
+
+    request: PitrRequest
+    known: Known
+    plan: Plan
+    backup: Backup
+    layout: PhysicalLayout
+    programs: Programs
+    stage: Stage
+    places: Mapping[int, str]
+    replaces: bool
+
+    @property
+    def confirm(self) -> str:
+        return self.request.place if self.replaces else ""
+
+
+def prepare(request: PitrRequest, world: World) -> Prepared:
+    """
+    Return what a run will do. Raise UsageError for values that cannot be meant, NotFound where something is not stored,
+    DatabaseError where this host is not fit for it.
+    """
+    target = targets.parse(request.target, exclusive=request.exclusive)
+    owner = request.user()
+    opened = catalogue.open_repository(request.repository, world)
+    known = knowing.know(opened, request.cluster, request.backup)
+    newest = list(known.backups.values())[-1]
+    programs = _programs(newest.detail(), request, world)
+    with knowing.scratch(owner) as scratch:
+        plan = known.planner(programs, scratch, owner).plan(target, timeline=request.timeline, backup_id=request.backup)
+    backup = known.backups[plan.base.backup_id]
+    detail = backup.detail()
+    layout = PhysicalLayout.of(detail)
+    local = LocalServer(request.data_directory, programs.directory, "", 0)
+    if local.alive and not world.dry_run:
+        raise DatabaseError(
+            f"The server of {request.data_directory} is running.",
+            "Stop it, as the service that it is, and run this again.",
+        )
+    replaces = os.path.isdir(request.data_directory) and bool(os.listdir(request.data_directory))
+    stage = Stage(request.data_directory, plan.base.backup_id[-16:], owner)
+    places = _places(layout, request, stage)
+    if not stage.whole:
+        _require_room(request, backup.manifest.plain_size)
+    programs = _programs(detail, request, world)
+    return Prepared(request, known, plan, backup, layout, programs, stage, places, replaces)
+
+
+def _programs(detail: Mapping[str, t.Any], request: PitrRequest, world: World) -> Programs:
+    """Return the programs of the very version: others cannot read its files."""
+    major = int(detail["source"]["server_version_num"]) // 10000
+    found = server.programs(major, environ=world.environ, directory=request.bin_dir)
+    if found.major != major or not os.access(found.path("postgres"), os.X_OK):
+        raise DatabaseError(
+            f"The server of PostgreSQL {major} is not installed on this host.",
+            f"Install postgresql-{major}.",
+            major=major,
+        )
+    return found
+
+
+def _places(layout: PhysicalLayout, request: PitrRequest, stage: Stage) -> dict[int, str]:
+    """Return where each tablespace goes. Raise UsageError where one has no place that is empty."""
+    unknown = set(request.tablespaces) - {key for space in layout.tablespaces for key in (space.name, space.location)}
+    if unknown:
+        raise UsageError(
+            f"The backup has no tablespace {min(unknown)!r}.",
+            f"It has {', '.join(space.name for space in layout.tablespaces) or 'none'}.",
+            field=TABLESPACES,
+        )
+    places = {}
+    for space in layout.tablespaces:
+        given = request.tablespaces.get(space.name) or request.tablespaces.get(space.location) or space.location
+        places[space.oid] = given
+    if not stage.whole or stage.places != frozenset(places.values()):
+        for place in places.values():
+            if not stage.is_empty(place):
+                raise UsageError(
+                    f"{place} is not empty, so no tablespace can be recovered into it.",
+                    f"Give another directory for it in {TABLESPACES}, or empty it.",
+                    field=TABLESPACES,
+                )
+    return places
+
+
+def _require_room(request: PitrRequest, size: int) -> None:
+    parent = os.path.dirname(os.path.normpath(request.data_directory))
+    try:
+        found = os.statvfs(parent)
+    except OSError as exc:
+        raise UsageError(f"{parent} cannot be used: {exc.strerror}.", "Correct data_directory.") from exc
+    free = found.f_bavail * found.f_frsize
+    if free < size * SPARE:
+        raise DatabaseError(
+            f"The recovery needs {units.human_size(size * SPARE)} beside the data that are there, and {parent} has "
+            f"{units.human_size(free)}.",
+            "Make room, for example by removing data directories that earlier recoveries kept.",
+        )

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+What a stored log is good for: from which moments to which it recovers, where it lacks files, and whether two servers
+wrote it. All of that is in the listing of the store, and in the signed heads of histories; no key is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ...drivers.components.postgres import wal_files
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from .archive import Archive
+    from .lineage import Branch, Stretch, Tree
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Anchor:
+    """
+    A base backup, as far as a window needs it: positions on its timeline, and when it was finished. With `included` it
+    has the log between them itself.
+    """
+
+    backup_id: str
+    finished: datetime
+    timeline: int
+    start: int
+    stop: int
+    included: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Window:
+    """
+    The moments to which a backup recovers along a timeline: from `since` to `until`, when its last segment was stored.
+
+    `until` is None where a segment lacks that the backup itself needs. `gap` is the first that lacks, if any does.
+    """
+
+    anchor: Anchor
+    timeline: int
+    since: datetime
+    until: datetime | None
+    last: int
+    gap: Stretch | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Forked:
+    """A timeline that went on after another one had left it: two servers took writes, and each has some of them."""
+
+    timeline: int
+    child: int
+    last: int
+    stored: datetime
+
+
+class Judge:
+    """Judges one server's log."""
+
+    def __init__(self, archive: Archive, tree: Tree, anchors: Sequence[Anchor]) -> None:
+        self._archive = archive
+        self._tree = tree
+        self._size = archive.segment_size
+        self.anchors = sorted(anchors, key=lambda anchor: anchor.finished)
+
+    @property
+    def _timelines(self) -> list[int]:
+        return sorted({*self._archive.timelines, *(anchor.timeline for anchor in self.anchors)})
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The branches that are known; `unknown` has the rest."""
+        return tuple(self._tree.branch(one) for one in self._timelines if one not in self.unknown)
+
+    @property
+    def unknown(self) -> tuple[int, ...]:
+        """The timelines without a history: nothing recovers to them, unless their backup began on them."""
+        found = []
+        for timeline in self._timelines:
+            try:
+                self._tree.branch(timeline)
+            except KeyError:
+                found.append(timeline)
+        return tuple(found)
+
+    def windows(self) -> Iterator[Window]:
+        """Yield the window of each backup along each branch through it, by backup and timeline."""
+        for anchor in self.anchors:
+            for branch in self.branches:
+                if branch.holds(anchor.timeline, anchor.stop):
+                    yield self._window(anchor, branch)
+
+    def gaps(self) -> list[Stretch]:
+        """Return what lacks on the way from the oldest backup to the end of each branch, each stretch once."""
+        found: dict[Stretch, None] = {}
+        for branch in self.branches:
+            usable = [anchor for anchor in self.anchors if branch.holds(anchor.timeline, anchor.stop)]
+            if usable:
+                first = min(self._first(anchor) for anchor in usable)
+                found |= dict.fromkeys(self._archive.gaps(branch, first, self._archive.last(branch)))
+        return list(found)
+
+    def forked(self) -> Iterator[Forked]:
+        """Yield the timelines that were written after another one had begun on them."""
+        for branch in self.branches:
+            if not branch.ancestors:
+                continue
+            parent, end = branch.ancestors[-1]
+            held, own = self._archive.segments.get(parent), self._archive.segments.get(branch.timeline)
+            if not held or not own:
+                continue
+            last, began = held.last, own.stored(own.first)
+            stored = held.stored(last)
+            if last > end // self._size and stored and began and stored > began:
+                yield Forked(parent, branch.timeline, last, stored)
+
+    def _first(self, anchor: Anchor) -> int:
+        """Return the first segment that a backup needs of the store."""
+        return (anchor.stop - 1) // self._size + 1 if anchor.included else anchor.start // self._size
+
+    def _window(self, anchor: Anchor, branch: Branch) -> Window:
+        first, needed = self._first(anchor), (anchor.stop - 1) // self._size
+        last = self._archive.until(branch, first)
+        gap = next(self._archive.gaps(branch, first, max(self._archive.last(branch), needed)), None)
+        until = anchor.finished if anchor.included else None
+        if last >= max(first, needed):
+            until = self._archive.segments[branch.timeline_of(last, self._size)].stored(last)
+        return Window(anchor, branch.timeline, anchor.finished, until, last, gap)
+
+
+def named(stretch: Stretch, size: int) -> dict[str, t.Any]:
+    """Return a stretch by the names of its segments, for machines."""
+    return {
+        "timeline": stretch.timeline,
+        "first": wal_files.segment(stretch.timeline, stretch.first, size),
+        "last": wal_files.segment(stretch.timeline, stretch.last, size),
+        "segments": stretch.last - stretch.first + 1,
+    }
