@@ -13,8 +13,9 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import DatabaseError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr import pitr
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr.plan import Base, Plan
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr.plan import Plan
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal import targets
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal.bases import Base
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal.lineage import Branch
 
 if t.TYPE_CHECKING:

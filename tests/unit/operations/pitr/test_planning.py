@@ -18,7 +18,6 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import ObjectInfo
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import NotFound, UsageError
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr.planning import (
-    Base,
     Plan,
     Planner,
 )
@@ -28,6 +27,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.
     names,
     targets,
 )
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal.bases import Base
 from hypothesis import given
 from hypothesis import strategies as st
 

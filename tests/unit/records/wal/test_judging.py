@@ -16,8 +16,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.base import ObjectInfo
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal import archive, names
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal.bases import Base
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal.judging import (
-    Anchor,
     Forked,
     Judge,
     named,
@@ -42,7 +42,7 @@ def stored_at(file: str, minute: int) -> ObjectInfo:
 
 
 def judged(
-    stored: dict[int, dict[int, int]], *anchors: Anchor, histories: dict[int, tuple[Ancestor, ...]] | None = None
+    stored: dict[int, dict[int, int]], *anchors: Base, histories: dict[int, tuple[Ancestor, ...]] | None = None
 ) -> Judge:
     """Return the judge of a log: for each timeline its segments, each with the minute when it was stored."""
     infos = [
@@ -60,8 +60,8 @@ def judged(
     return Judge(held, Tree(histories or {}), anchors)
 
 
-def anchor(segment: int, timeline: int = 1) -> Anchor:
-    return Anchor(f"backup-{timeline}-{segment}", when(segment), timeline, at(segment + 0.1), at(segment + 0.5))
+def anchor(segment: int, timeline: int = 1) -> Base:
+    return Base(f"backup-{timeline}-{segment}", when(segment), timeline, at(segment + 0.1), at(segment + 0.5))
 
 
 def minutes(numbers: t.Iterable[int]) -> dict[int, int]:
@@ -69,7 +69,7 @@ def minutes(numbers: t.Iterable[int]) -> dict[int, int]:
 
 
 def told(judge: Judge) -> list[tuple[str, int, datetime | None, Stretch | None]]:
-    return [(one.anchor.backup_id, one.timeline, one.until, one.gap) for one in judge.windows()]
+    return [(one.base.backup_id, one.timeline, one.until, one.gap) for one in judge.windows()]
 
 
 def test_a_log_without_a_gap_recovers_from_its_backups_to_its_end() -> None:

@@ -11,9 +11,9 @@ import os
 import shutil
 import typing as t
 
-from ...drivers.components.postgres import standby_settings
+from ...drivers.components.postgres import replacing, standby_settings
 from ...drivers.components.postgres.replication import environment
-from ...ground import process, units
+from ...ground import process
 from ...ground.errors import DatabaseError, ProcessFailed
 
 if t.TYPE_CHECKING:
@@ -22,9 +22,6 @@ if t.TYPE_CHECKING:
     from ...drivers.components.postgres.replication import LocalServer
     from ...drivers.components.postgres.sender import Sender
     from ...ground.model import World
-
-SPARE = 1.1
-"""The room that a copy needs, in sizes of the primary: while it is copied, WAL comes in."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Copy:
                 "Make the standby by hand, by pg_basebackup --tablespace-mapping.",
             )
         parent, name = os.path.split(os.path.normpath(data))
-        _require_room(parent, self.size or _size(data))
+        replacing.require_room(parent, self.size or _size(data), "A copy of the primary", "earlier copies")
         # One that an interrupted run left is no copy.
         fresh = os.path.join(parent, f"{name}.lifeboat-copy")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -68,20 +65,7 @@ class Copy:
             raise DatabaseError(
                 f"The primary could not be copied: {exc.cause}", "The data here are as they were. Correct that."
             ) from exc
-        kept = os.path.join(parent, f"{name}.before-{world.now():%Y%m%dT%H%M%SZ}")
-        os.rename(data, kept)
-        os.rename(fresh, data)
-        return kept
-
-
-def _require_room(parent: str, size: int) -> None:
-    free = shutil.disk_usage(parent).free
-    if free < size * SPARE:
-        raise DatabaseError(
-            f"A copy of the primary needs {units.human_size(size * SPARE)} beside the data that are there, and "
-            f"{parent} has {units.human_size(free)}.",
-            "Make room, for example by removing the data directories that earlier copies kept.",
-        )
+        return replacing.exchange(fresh, data, world.now())
 
 
 def _size(directory: str) -> int:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A recovered copy takes the place of the data directory, which is kept beside it."""
+"""What a recovery stores before its copy takes the place of the data directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import typing as t
 
 from ...drivers.components.postgres import wal_files
 from ...drivers.stores.plain import open_plain
-from ...ground import disk
 from ...ground.errors import RecoveryError
 from ...records.repository import names as repository
 from ...records.repository import trusted_keys
@@ -19,11 +18,8 @@ from ...records.wal import settings
 from ..wal.pushing import PATIENCE, Pusher
 
 if t.TYPE_CHECKING:
-    import datetime
-
     from ...ground.model import World
     from .knowing import Known
-    from .staging import Stage
 
 
 def store_history(config_dir: str, known: Known, data: str, timeline: int, world: World) -> tuple[str, ...]:
@@ -45,24 +41,3 @@ def store_history(config_dir: str, known: Known, data: str, timeline: int, world
     held = trusted_keys.load(told.keys, store, told.application)
     Pusher(told, store, held, world.now()).push(os.path.join(data, "pg_wal", name))
     return ()
-
-
-def swap(stage: Stage, data_directory: str, now: datetime.datetime) -> str:
-    """Put the copy into the place of the data directory, and return where that is kept; empty if there was none."""
-    place = os.path.normpath(data_directory)
-    kept = ""
-    with disk.explained(place):
-        if os.path.isdir(place) and os.listdir(place):
-            kept = f"{place}.before-{now:%Y%m%dT%H%M%SZ}"
-            os.rename(place, kept)
-        elif os.path.isdir(place):
-            os.rmdir(place)
-        try:
-            os.rename(stage.data, place)
-        except BaseException:
-            if kept:
-                os.rename(kept, place)
-            raise
-        disk.sync_directory(os.path.dirname(place))
-    stage.remove()
-    return kept

@@ -15,19 +15,17 @@ import typing as t
 from ...drivers.components.base import WHOLE_CLUSTER
 from ...drivers.components.postgres import wal, wal_files
 from ...ground.errors import NotFound
-from ...records.repository import catalogue
 from ...records.repository import names as repository
 from ...records.wal import archive, contents
+from ...records.wal.bases import Base, range_of
 from ...records.wal.lineage import Tree
 from ...records.wal.reading import WalReader
 from ..wal import fetching
-from .plan import Base
 from .planning import Planner
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ...drivers.components.base import WalRange
     from ...drivers.components.postgres.recovering_server import Owner
     from ...drivers.components.postgres.server import Programs
     from ...drivers.components.postgres.wal import Ended
@@ -48,7 +46,7 @@ class Known:
 
     def planner(self, programs: Programs, scratch: str, owner: Owner) -> Planner:
         """Return who plans recoveries of it; segments that have to be looked into are put below `scratch`."""
-        bases = [_base(one) for one in self.backups.values()]
+        bases = [Base.of(one) for one in self.backups.values()]
 
         def ended(timeline: int, number: int) -> Sequence[Ended]:
             name = wal_files.segment(timeline, number, self.server.segment_size)
@@ -98,14 +96,3 @@ def scratch(owner: Owner) -> Iterator[str]:
         if os.geteuid() == 0:
             os.chown(directory, owner.uid, owner.gid)
         yield directory
-
-
-def range_of(backup: catalogue.Backup) -> WalRange:
-    """Return the WAL that a physical backup needs."""
-    return t.cast("WalRange", backup.manifest.wal)
-
-
-def _base(backup: Backup) -> Base:
-    needs = range_of(backup)
-    record = backup.manifest
-    return Base(record.backup_id, record.finished, needs.timeline, needs.start, needs.stop, needs.included)

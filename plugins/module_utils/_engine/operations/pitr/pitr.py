@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import typing as t
 
+from ...drivers.components.postgres import replacing
 from ...drivers.components.postgres.recovering_server import RecoveringServer
 from ...ground.errors import DatabaseError, UsageError
 from ...ground.progress import Progress, status_directory
+from ...records.wal.bases import range_of
 from ..wal.feeding import Feed
-from . import finishing, knowing, preparing, recovering, report
+from . import finishing, preparing, recovering, report
 
 if t.TYPE_CHECKING:
     from ...ground.model import Outcome, World
@@ -56,7 +58,7 @@ def _recovered(prepared: Prepared, progress: Progress, world: World) -> Outcome:
         progress.phase("unpack")
         _unpack(prepared, stage, progress)
     owner = (stage.owner.uid, stage.owner.gid)
-    needs = knowing.range_of(prepared.backup)
+    needs = range_of(prepared.backup)
     feed = Feed(
         prepared.known.reader,
         stage.feed,
@@ -74,7 +76,8 @@ def _recovered(prepared: Prepared, progress: Progress, world: World) -> Outcome:
         copy.stop()
     copy.restore()
     progress.phase("swap")
-    kept = finishing.swap(stage, request.data_directory, world.now())
+    kept = replacing.exchange(stage.data, request.data_directory, world.now())
+    stage.remove()
     return report.done(prepared, reached, timeline, kept, (*plan.warnings, *warnings))
 
 

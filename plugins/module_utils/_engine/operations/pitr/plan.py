@@ -13,29 +13,9 @@ import typing as t
 from ...records.wal import targets
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
+    from ...records.wal.bases import Base
     from ...records.wal.lineage import Branch
     from ...records.wal.targets import Target
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Base:
-    """
-    A base backup: when it was finished, and the WAL that it needs to be consistent, as positions on a timeline. With
-    `included` it has that WAL itself.
-    """
-
-    backup_id: str
-    finished: datetime
-    timeline: int
-    start: int
-    stop: int
-    included: bool = False
-
-    def last(self, size: int) -> int:
-        """Return the last segment that it needs: a position at a boundary is the end of the one before."""
-        return (self.stop - 1) // size
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import typing as t
 from ...drivers.components.postgres import wal_files
 from ...ground.errors import NotFound, UsageError
 from ...records.wal import targets
-from .plan import Base, Plan
+from .plan import Plan
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
 
     from ...drivers.components.postgres.wal import Ended
     from ...records.wal.archive import Archive
+    from ...records.wal.bases import Base
     from ...records.wal.lineage import Branch, Stretch, Tree
     from ...records.wal.targets import Target
 
@@ -220,7 +221,7 @@ class Planner:
 
     def _require_whole(self, branch: Branch, base: Base, last: int) -> None:
         """Raise NotFound unless each segment that a recovery reads is stored, or in the backup."""
-        first = base.last(self._size) + 1 if base.included else base.start // self._size
+        first = base.needed_from(self._size)
         for gap in self._archive.gaps(branch, first, last):
             raise self._gap(branch, base, gap)
 
@@ -250,7 +251,7 @@ class Planner:
             )
         base = early[-1]
         branch = next((one for one in reversed(branches) if one.holds(base.timeline, base.stop)), branches[-1])
-        first = base.last(self._size) + 1 if base.included else base.start // self._size
+        first = base.needed_from(self._size)
         for gap in self._archive.gaps(branch, first, self._archive.last(branch)):
             return self._gap(branch, base, gap)
         latest = self._latest(branch, first, self._archive.until(branch, first))

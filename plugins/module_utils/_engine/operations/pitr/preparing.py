@@ -11,10 +11,9 @@ import dataclasses
 import os
 import typing as t
 
-from ...drivers.components.postgres import server
+from ...drivers.components.postgres import replacing, server
 from ...drivers.components.postgres.physical_layout import PhysicalLayout
 from ...drivers.components.postgres.replication import LocalServer
-from ...ground import units
 from ...ground.errors import DatabaseError, UsageError
 from ...records.repository import catalogue
 from ...records.wal import targets
@@ -32,8 +31,6 @@ if t.TYPE_CHECKING:
     from .request import PitrRequest
 
 TABLESPACES = "tablespace_map"
-SPARE = 1.1
-"""The room that a recovery needs, in sizes of its backup; and the log comes on top of that."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,8 +66,7 @@ def prepare(request: PitrRequest, world: World) -> Prepared:
     with knowing.scratch(owner) as scratch:
         plan = known.planner(programs, scratch, owner).plan(target, timeline=request.timeline, backup_id=request.backup)
     backup = known.backups[plan.base.backup_id]
-    detail = backup.detail()
-    layout = PhysicalLayout.of(detail)
+    layout = PhysicalLayout.of(backup.detail())
     local = LocalServer(request.data_directory, programs.directory, "", 0)
     if local.alive and not world.dry_run:
         raise DatabaseError(
@@ -82,7 +78,6 @@ def prepare(request: PitrRequest, world: World) -> Prepared:
     places = _places(layout, request, stage)
     if not stage.whole:
         _require_room(request, backup.manifest.plain_size)
-    programs = _programs(detail, request, world)
     return Prepared(request, known, plan, backup, layout, programs, stage, places, replaces)
 
 
@@ -126,13 +121,6 @@ def _places(layout: PhysicalLayout, request: PitrRequest, stage: Stage) -> dict[
 def _require_room(request: PitrRequest, size: int) -> None:
     parent = os.path.dirname(os.path.normpath(request.data_directory))
     try:
-        found = os.statvfs(parent)
+        replacing.require_room(parent, size, "The recovery", "earlier recoveries")
     except OSError as exc:
         raise UsageError(f"{parent} cannot be used: {exc.strerror}.", "Correct data_directory.") from exc
-    free = found.f_bavail * found.f_frsize
-    if free < size * SPARE:
-        raise DatabaseError(
-            f"The recovery needs {units.human_size(size * SPARE)} beside the data that are there, and {parent} has "
-            f"{units.human_size(free)}.",
-            "Make room, for example by removing data directories that earlier recoveries kept.",
-        )

@@ -63,8 +63,8 @@ def _facts(prepared: Prepared) -> dict[str, t.Any]:
         "target": str(plan.target),
         "timeline": plan.branch.timeline,
         "segments": plan.last - plan.first + 1,
-        "first_segment": wal_files.segment(plan.branch.timeline_of(plan.first, size), plan.first, size),
-        "last_segment": wal_files.segment(plan.branch.timeline_of(plan.last, size), plan.last, size),
+        "first_segment": plan.branch.segment(plan.first, size),
+        "last_segment": plan.branch.segment(plan.last, size),
         "confirm": prepared.confirm or None,
         **dict.fromkeys(("reached", "last_commit_at", "said", "new_timeline", "kept")),
     }
@@ -72,9 +72,7 @@ def _facts(prepared: Prepared) -> dict[str, t.Any]:
 
 def _lines(prepared: Prepared) -> tuple[str, ...]:
     plan, size = prepared.plan, prepared.known.server.segment_size
-    first, last = (
-        wal_files.segment(plan.branch.timeline_of(number, size), number, size) for number in (plan.first, plan.last)
-    )
+    first, last = plan.branch.segment(plan.first, size), plan.branch.segment(plan.last, size)
     record = prepared.backup.manifest
     return (
         f"recovery of {prepared.known.component} to {plan.target}, along timeline {plan.branch.timeline}",

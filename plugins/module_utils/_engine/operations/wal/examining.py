@@ -20,6 +20,7 @@ from ...ground.model import Outcome
 from ...records.repository import catalogue
 from ...records.repository import names as repository
 from ...records.wal import archive, judging
+from ...records.wal.bases import Base, range_of
 from ...records.wal.contents import Server
 from ...records.wal.lineage import Tree
 from ...records.wal.reading import WalReader
@@ -92,7 +93,7 @@ def _log(
     identifier, size = held.system_identifier, held.segment_size
     reader = WalReader(opened.store, opened.trusted_keys, Server(identifier, size))
     tree = Tree({timeline: reader.lineage(timeline) for timeline in held.histories})
-    judge = judging.Judge(held, tree, [_anchor(base) for base in bases])
+    judge = judging.Judge(held, tree, [Base.of(one) for one in bases])
     windows, gaps, forked = list(judge.windows()), judge.gaps(), list(judge.forked())
     own = live if live and live["system_identifier"] == identifier else None
     return {
@@ -117,16 +118,8 @@ def _log(
     }
 
 
-def _anchor(base: Backup) -> judging.Anchor:
-    manifest = base.manifest
-    needs = t.cast("t.Any", manifest.wal)
-    return judging.Anchor(
-        manifest.backup_id, manifest.finished, needs.timeline, needs.start, needs.stop, included=needs.included
-    )
-
-
 def _began_on(bases: Iterable[Backup], timeline: int) -> bool:
-    return any(t.cast("t.Any", base.manifest.wal).timeline == timeline for base in bases)
+    return any(range_of(base).timeline == timeline for base in bases)
 
 
 def _timeline(held: Archive, timeline: int) -> dict[str, t.Any]:
@@ -153,7 +146,7 @@ def _timeline(held: Archive, timeline: int) -> dict[str, t.Any]:
 
 def _window(window: Window, size: int) -> dict[str, t.Any]:
     return {
-        "backup_id": window.anchor.backup_id,
+        "backup_id": window.base.backup_id,
         "timeline": window.timeline,
         "from": window.since.isoformat(),
         "to": window.until.isoformat() if window.until else None,

@@ -19,22 +19,8 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from .archive import Archive
+    from .bases import Base
     from .lineage import Branch, Stretch, Tree
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Anchor:
-    """
-    A base backup, as far as a window needs it: positions on its timeline, and when it was finished. With `included` it
-    has the log between them itself.
-    """
-
-    backup_id: str
-    finished: datetime
-    timeline: int
-    start: int
-    stop: int
-    included: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,11 +31,10 @@ class Window:
     `until` is None where a segment lacks that the backup itself needs. `gap` is the first that lacks, if any does.
     """
 
-    anchor: Anchor
+    base: Base
     timeline: int
     since: datetime
     until: datetime | None
-    last: int
     gap: Stretch | None
 
 
@@ -66,15 +51,15 @@ class Forked:
 class Judge:
     """Judges one server's log."""
 
-    def __init__(self, archive: Archive, tree: Tree, anchors: Sequence[Anchor]) -> None:
+    def __init__(self, archive: Archive, tree: Tree, bases: Sequence[Base]) -> None:
         self._archive = archive
         self._tree = tree
         self._size = archive.segment_size
-        self.anchors = sorted(anchors, key=lambda anchor: anchor.finished)
+        self._bases = sorted(bases, key=lambda base: base.finished)
 
     @property
     def _timelines(self) -> list[int]:
-        return sorted({*self._archive.timelines, *(anchor.timeline for anchor in self.anchors)})
+        return sorted({*self._archive.timelines, *(base.timeline for base in self._bases)})
 
     @property
     def branches(self) -> tuple[Branch, ...]:
@@ -94,18 +79,18 @@ class Judge:
 
     def windows(self) -> Iterator[Window]:
         """Yield the window of each backup along each branch through it, by backup and timeline."""
-        for anchor in self.anchors:
+        for base in self._bases:
             for branch in self.branches:
-                if branch.holds(anchor.timeline, anchor.stop):
-                    yield self._window(anchor, branch)
+                if branch.holds(base.timeline, base.stop):
+                    yield self._window(base, branch)
 
     def gaps(self) -> list[Stretch]:
         """Return what lacks on the way from the oldest backup to the end of each branch, each stretch once."""
         found: dict[Stretch, None] = {}
         for branch in self.branches:
-            usable = [anchor for anchor in self.anchors if branch.holds(anchor.timeline, anchor.stop)]
+            usable = [base for base in self._bases if branch.holds(base.timeline, base.stop)]
             if usable:
-                first = min(self._first(anchor) for anchor in usable)
+                first = min(base.needed_from(self._size) for base in usable)
                 found |= dict.fromkeys(self._archive.gaps(branch, first, self._archive.last(branch)))
         return list(found)
 
@@ -123,18 +108,14 @@ class Judge:
             if last > end // self._size and stored and began and stored > began:
                 yield Forked(parent, branch.timeline, last, stored)
 
-    def _first(self, anchor: Anchor) -> int:
-        """Return the first segment that a backup needs of the store."""
-        return (anchor.stop - 1) // self._size + 1 if anchor.included else anchor.start // self._size
-
-    def _window(self, anchor: Anchor, branch: Branch) -> Window:
-        first, needed = self._first(anchor), (anchor.stop - 1) // self._size
+    def _window(self, base: Base, branch: Branch) -> Window:
+        first, needed = base.needed_from(self._size), base.last(self._size)
         last = self._archive.until(branch, first)
         gap = next(self._archive.gaps(branch, first, max(self._archive.last(branch), needed)), None)
-        until = anchor.finished if anchor.included else None
+        until = base.finished if base.included else None
         if last >= max(first, needed):
             until = self._archive.segments[branch.timeline_of(last, self._size)].stored(last)
-        return Window(anchor, branch.timeline, anchor.finished, until, last, gap)
+        return Window(base, branch.timeline, base.finished, until, gap)
 
 
 def named(stretch: Stretch, size: int) -> dict[str, t.Any]:

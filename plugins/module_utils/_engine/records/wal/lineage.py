@@ -73,6 +73,10 @@ class Branch:
         begun = (one for one in self.timelines if self.begin(one) // size <= number)
         return max(begun, default=self.timelines[0])
 
+    def segment(self, number: int, size: int) -> str:
+        """Return the name of the segment of this number that a recovery along the branch reads."""
+        return wal_files.segment(self.timeline_of(number, size), number, size)
+
     def stretches(self, first: int, last: int, size: int) -> Iterator[Stretch]:
         """Yield what a recovery reads from segment `first` to segment `last`, both included."""
         number = first

@@ -63,10 +63,15 @@ def token(digest: str) -> str:
     return digest[:_TOKEN_DIGITS]
 
 
+def timeline(application: str, system_identifier: str, number: int) -> str:
+    """Return the prefix of all that is stored of a timeline."""
+    return f"{repository.wal(application, system_identifier)}{number:08X}/"
+
+
 def directory(application: str, system_identifier: str, file: wal_files.WalFile) -> str:
     """Return the prefix of the directory in which a file lies."""
     log = "" if file.kind == wal_files.HISTORY else f"{file.log:08X}/"
-    return f"{repository.wal(application, system_identifier)}{file.timeline:08X}/{log}"
+    return f"{timeline(application, system_identifier, file.timeline)}{log}"
 
 
 def name(application: str, system_identifier: str, file: wal_files.WalFile, taken: str = "") -> str:

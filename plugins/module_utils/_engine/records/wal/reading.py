@@ -17,7 +17,6 @@ from ...drivers.components.postgres import timelines, wal_files
 from ...drivers.crypto import lbx
 from ...ground import codec
 from ...ground.errors import NotFound, Tampered
-from ..repository import names as repository
 from . import contents, names
 
 if t.TYPE_CHECKING:
@@ -55,14 +54,6 @@ class WalReader:
         if cause := contents.refusal(file, self.server, start, size):
             raise Tampered(f"{name} {cause}.", "It was not used: find out who stored it.", name=name)
 
-    def has(self, file: WalFile) -> bool:
-        """Whether a file is stored. Raise as `read`, but for NotFound."""
-        try:
-            self._find(file)
-        except NotFound:
-            return False
-        return True
-
     def lineage(self, timeline: int) -> tuple[Ancestor, ...]:
         """
         Return on which timelines one is based, by the signed head of its history, without a key.
@@ -91,7 +82,7 @@ class WalReader:
 
     def later(self, file: WalFile) -> str:
         """Return the name of something that the store holds of the same timeline after a segment; empty if nothing."""
-        prefix = f"{repository.wal(self._application, self.server.system_identifier)}{file.timeline:08X}/"
+        prefix = names.timeline(self._application, self.server.system_identifier, file.timeline)
         after = names.name(self._application, self.server.system_identifier, file)
         for info in self._store.list(prefix, after):
             stored = names.parse(self._application, info.name)
@@ -101,7 +92,7 @@ class WalReader:
 
     def anything_of(self, timeline: int) -> str:
         """Return the name of some file that the store holds of a timeline; empty if there is none."""
-        prefix = f"{repository.wal(self._application, self.server.system_identifier)}{timeline:08X}/"
+        prefix = names.timeline(self._application, self.server.system_identifier, timeline)
         parsed = (names.parse(self._application, info.name) for info in self._store.list(prefix))
         return next((stored.file.name for stored in parsed if stored), "")
 
