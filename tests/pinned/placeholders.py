@@ -99,5 +99,7 @@ class _Placeholders:
         return text
 
     def _numbered(self, kind: str, found: str) -> str:
+        if found in self._names:
+            return found
         known = self._known[kind]
         return known.setdefault(found, f"<{kind}-{len(known) + 1}>")
