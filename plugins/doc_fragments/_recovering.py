@@ -30,6 +30,13 @@ options:
   failover:
     description: By host, the one that takes its place as the primary. A resumed recovery needs the same again.
     type: dict
+  target:
+    description: The moment to which steps of type V(pitr) recover whole servers, as
+      O(lifeboat.recovery.pg_pitr#module:target) has it. A resumed recovery keeps its own.
+    type: raw
+  default_target:
+    description: The moment where O(target) says none, and a recovery begins.
+    type: raw
   points:
     description: Backups by component (V(main/shop), V(*) for all), as an ID, V(latest), or V(latest before <time>). By
       default, the newest that is not suspicious and did not fail a restore test. A resumed recovery keeps its own.

@@ -28,7 +28,7 @@ options:
   kind:
     description: The kind of the job.
     type: str
-    choices: [backup, physical, pitr, restore, validate, verify]
+    choices: [backup, physical, pitr, rescue, restore, validate, verify]
     required: true
   results:
     description: The registered result of each host, in the same order. It is empty for a host without a result.

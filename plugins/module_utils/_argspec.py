@@ -142,6 +142,17 @@ def anomalies() -> ArgumentSpec:
     return ArgumentSpec({"anomalies": {"type": "dict", "options": suboptions}})
 
 
+def chains() -> ArgumentSpec:
+    """What a physical backup is based on."""
+    return ArgumentSpec(
+        {
+            "mode": {"type": "str", "choices": ["auto", "full", "incremental"], "default": "auto"},
+            "full_every": {"type": "str", "default": "7d"},
+            "max_chain": {"type": "int", "default": 7},
+        }
+    )
+
+
 def contacts() -> ArgumentSpec:
     """The people to call."""
     words = ("role", "name", "phone", "email", "availability", "within")
@@ -161,6 +172,7 @@ def recovering() -> ArgumentSpec:
             **{name: {"type": "dict"} for name in ("plan", "replace", "failover", "points", "clusters")},
             **{name: {"type": "str"} for name in ("infected_since", "incident_at")},
             **{name: {"type": "list", "elements": "str", "default": []} for name in ("approve", "confirmed")},
+            **{name: {"type": "raw"} for name in ("target", "default_target")},
             "takeover": {"type": "bool", "default": False},
         }
     )

@@ -174,6 +174,20 @@ compared:
   description: Whether this is known for every listed cluster; never with O(as_of).
   returned: success
   type: bool
+logs:
+  description:
+    - The archived write-ahead logs of the physical backups that are listed, and from when to when each recovers to any
+      moment, null for nowhere; never with O(as_of).
+    - C(problems) are sentences.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - cluster: main
+      system_identifier: "7312345678901234567"
+      recoverable_from: "2026-11-13T02:04:40+00:00"
+      recoverable_until: "2026-11-20T07:58:01+00:00"
+      problems: []
 table:
   description: The result as lines of text, by database, those with problems first.
   returned: success

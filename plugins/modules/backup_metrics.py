@@ -83,6 +83,14 @@ options:
       - The policy of retention, as in M(lifeboat.recovery.store_retention). It shows when the next backup may be
         deleted; nothing is deleted here.
     type: dict
+  wal:
+    description:
+      - The log of the server of O(cluster) should be archived. The server is asked too; its role needs C(pg_monitor).
+    type: bool
+    default: false
+  wal_disk_size:
+    description: Size of the disk of the server's C(pg_wal), if that is linked to another one, such as V(50GiB).
+    type: str
   objectives:
     description: By component C(rto), C(rpo) or both, such as V(2h) and V(15m), for metrics of recoveries.
     type: dict
@@ -107,14 +115,6 @@ EXAMPLES = r"""
     store: {url: s3://example-backups/postgresql}
     store_capacity: 2TB
     keys: {roots_file: /etc/lifeboat/roots}
-
-- name: Doubt what was not restored in a week, for tests that run every Sunday
-  lifeboat.recovery.backup_metrics:
-    application: shop
-    path: /var/lib/lifeboat/metrics/shop.prom
-    restore_tested_age: 8d
-    store: {url: file:///srv/backups}
-    keys: {recovery_key_file: /etc/lifeboat/keys/recovery.key}
 """
 
 RETURN = r"""
@@ -132,14 +132,9 @@ databases:
   type: list
   elements: dict
   sample:
-    - cluster: main
-      database: shop
-      answer: "yes"
-      backups: 45
-      newest: backup-20261120T030000Z-0123456789abcdef
-      newest_age_seconds: 18000.0
-      newest_restore_tested: backup-20261120T030000Z-0123456789abcdef
-      newest_restore_tested_age_seconds: 18000.0
+    - {cluster: main, database: shop, answer: "yes", backups: 45,
+       newest: backup-20261120T030000Z-0123456789abcdef, newest_age_seconds: 18000.0,
+       newest_restore_tested: backup-20261120T030000Z-0123456789abcdef, newest_restore_tested_age_seconds: 18000.0}
 status:
   description:
     - The content of a status page. All times are absolute, so that it can be read later. Texts are plain text for
@@ -158,26 +153,16 @@ status:
     unreadable: ""
     problems: ["Of backup-20261119T030000Z-0123456789abcdef the manifest is missing."]
     databases:
-      - cluster: main
-        database: shop
-        name: shop
-        answer: "yes"
-        state: restorable
-        newest: "20 Nov 2026, 03:00"
-        newest_restore_tested: "20 Nov 2026, 03:00"
-        size: 1.2 GiB
-        stored: 310 MiB, 4.0 to 1
-        rows: "4,321,000"
-        took: 18 s
-        backups: 45
-        all_backups: 45, 13.2 GiB
-        next_expiry: "20 Dec 2026, 03:00"
-        suspicions: [{kind: size drop, cause: "It holds a tenth of the usual data."}]
-        detailed: true
-        history:
-          - {day: 20 Nov, finished: "20 Nov 2026, 03:00", bytes: 1288490188, size: 1.2 GiB, stored: 310 MiB,
-             seconds: 18.2, took: 18 s, restore_tested: true}
+      - {cluster: main, database: shop, name: shop, answer: "yes", state: restorable, newest: "20 Nov 2026, 03:00",
+         newest_restore_tested: "20 Nov 2026, 03:00", size: 1.2 GiB, stored: "310 MiB, 4.0 to 1", rows: "4,321,000",
+         took: 18 s, backups: 45, all_backups: "45, 13.2 GiB", next_expiry: "20 Dec 2026, 03:00",
+         suspicions: [{kind: size drop, cause: "It holds a tenth of the usual data."}], detailed: true,
+         history: [{day: 20 Nov, finished: "20 Nov 2026, 03:00", bytes: 1288490188, size: 1.2 GiB, stored: 310 MiB,
+                    seconds: 18.2, took: 18 s, restore_tested: true}]}
     servers: [{cluster: main, asked: "20 Nov 2026, 03:00", wanted: 3, left_out: [scratch]}]
+    logs:
+      - {cluster: main, state: recoverable, since: "1 Nov 2026, 03:00", until: "20 Nov 2026, 07:58", lost: 2 min,
+         waiting: 0, size: 41.0 GiB, listed: "20 Nov 2026, 08:00", problems: ["000000010000000A00000010 lacks."]}
     store: {size: 13.2 GiB, objects: 412, used: 0.53, capacity: 100 GiB, available: 47.0 GiB}
     jobs: [{name: noon, late: false, due: "19 Nov 2026, 12:00", last: "19 Nov 2026, 12:01", next: "20 Nov 2026, 12:00"}]
     runs:
@@ -192,6 +177,7 @@ summary:
 from ..module_utils._argspec import ArgumentSpec, anomalies, postgres, repository
 from ..module_utils._engine.operations.monitor.collecting import Server, Sources
 from ..module_utils._engine.operations.monitor.metrics import WatchRequest, watch
+from ..module_utils._engine.operations.wal.watching import Archiving
 from ..module_utils._engine.records.recovery import objectives
 from ..module_utils._engine.records.retention import policy
 from ..module_utils._module import Given, run
@@ -206,11 +192,14 @@ SPEC = ArgumentSpec(
         "store_capacity": {"type": "str"},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "policy": {"type": "dict"},
+        "wal": {"type": "bool", "default": False},
+        "wal_disk_size": {"type": "str"},
         "objectives": {"type": "dict"},
         "restore_tested_age": {"type": "str", "default": "48h"},
         "stale_age": {"type": "str", "default": "26h"},
     },
     required_by={"databases": ("cluster",)},
+    required_if=[("wal", True, ("cluster",))],
 )
 
 
@@ -226,6 +215,7 @@ def request(given: Given) -> WatchRequest:
             thresholds=given.thresholds(),
             objectives=objectives.parse(given["objectives"] or {}),
             policy=policy.parse(given["policy"]) if given["policy"] else None,
+            archiving=_archiving(given),
             server=Server(
                 login=given.login(),
                 cluster=given["cluster"],
@@ -239,6 +229,11 @@ def request(given: Given) -> WatchRequest:
         restore_tested_age=given.seconds("restore_tested_age") or 0.0,
         stale_age=given.seconds("stale_age") or 0.0,
     )
+
+
+def _archiving(given: Given) -> Archiving | None:
+    disk = given.size("wal_disk_size") if given["wal_disk_size"] else None
+    return Archiving(given.login(), disk) if given["wal"] else None
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._attributes.actiongroup_all
   - lifeboat.recovery._attributes.progress
   - lifeboat.recovery._anomalies
+  - lifeboat.recovery._chains
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
   - lifeboat.recovery._repository
@@ -44,7 +45,7 @@ attributes:
     details: Shows what would be, or was, stored.
   idempotent:
     support: partial
-    details: With O(max_age), and as long as the newest backup is younger. Without it every run makes a backup.
+    details: With O(max_age), as long as the newest backup is younger, and where O(mode=auto) makes none.
 requirements:
   - psycopg >= 3
   - PostgreSQL 15 or newer as the server
@@ -145,6 +146,8 @@ backup:
       All keys, with C(attempts) and C(phase_seconds), are always present; those without a value are null.
     - It restores from C(stop) on, a position in the WAL of C(timeline). C(tablespaces) are those beside the data
       directory, C(lag_seconds) the age of the last transaction that a standby has replayed.
+    - C(mode) is V(full) or V(incremental), null where the archive makes another backup needless, and C(why) says why.
+      C(parent) is the backup that an incremental one is based on.
   returned: success
   type: dict
   sample:
@@ -154,6 +157,9 @@ backup:
     scope: full
     proof: files
     mode: full
+    why: the newest full backup is 7d old
+    parent: null
+    recoverable_until: null
     wal: archive
     timeline: 1
     start: 0/3000028
@@ -178,8 +184,9 @@ summary:
     data directory and 1 tablespace, WAL in the archive.
 """
 
-from ..module_utils._argspec import ArgumentSpec, anomalies, cluster, postgres, repository, requested_by
+from ..module_utils._argspec import ArgumentSpec, anomalies, chains, cluster, postgres, repository, requested_by
 from ..module_utils._engine.drivers.components.base import WHOLE_CLUSTER
+from ..module_utils._engine.drivers.components.postgres.physical_mode import Rules
 from ..module_utils._engine.drivers.components.postgres.physical_source import PhysicalSource
 from ..module_utils._engine.operations.backup.backup import BackupRequest, back_up
 from ..module_utils._module import Given, run
@@ -217,6 +224,7 @@ def request(given: Given) -> BackupRequest:
             wal=given["wal"],
             wal_timeout=given.seconds("wal_timeout") or 0.0,
             label=given["label"],
+            rules=Rules(given["mode"], given.seconds("full_every") or 0.0, given["max_chain"]),
         ),
         max_age=given.seconds("max_age"),
         reason=given["reason"],
@@ -230,7 +238,7 @@ def request(given: Given) -> BackupRequest:
 
 def main() -> None:
     """Run the module."""
-    spec = SPEC.merge(repository(), anomalies(), cluster(), postgres(), requested_by())
+    spec = SPEC.merge(repository(), anomalies(), chains(), cluster(), postgres(), requested_by())
     run(spec, request, back_up, operation="backup", about={"login_db": WHOLE_CLUSTER})
 
 

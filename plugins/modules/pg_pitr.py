@@ -42,7 +42,8 @@ attributes:
     details: Shows the backup, the first and the last segment, the places of tablespaces, and where the server stands.
   idempotent:
     support: none
-    details: Each run recovers again. One that was interrupted goes on in the same copy.
+    details: Each run recovers again, unless one with the same O(recovery_id) ended. One that was interrupted goes on in
+      the same copy.
 requirements:
   - psycopg >= 3
   - PostgreSQL of the same major version, with its server, on the host
@@ -71,6 +72,15 @@ options:
     description: Leave out the transaction, or the position, that is the target.
     type: bool
     default: false
+  state:
+    description:
+      - With V(promoted) the server goes on from the target, on a timeline of its own.
+      - With V(standby) it has all that is stored, begins no timeline, and is left so that it starts as a standby. Give
+        it its primary with M(lifeboat.recovery.pg_standby) then. Make the slot for it before, so that the primary keeps
+        what is not archived yet.
+    type: str
+    choices: [promoted, standby]
+    default: promoted
   timeline:
     description: The timeline that holds the target. It has to be set where several do.
     type: int
@@ -94,15 +104,28 @@ options:
     type: path
   superuser:
     description: A superuser of the server.
-    type: str
     default: postgres
+    type: str
   config_dir:
     description:
       - Where the settings are by which the cluster archives its WAL. With it, the history of the timeline that begins
         is stored before the data directory is replaced.
     type: path
+  old_wal:
+    description:
+      - V(use) takes what the store lacks of the log from C(pg_wal) of the O(data_directory) that is there, the last
+        segment among it. A file counts only if it says of itself that it is of this server.
+    type: str
+    choices: [use, ignore]
+    default: use
+  recovery_id:
+    description:
+      - A name for this recovery. One that ended by this name is not repeated. The copy of one that was interrupted when
+        it was ready takes its place, unless the server has run there since.
+    type: str
 seealso:
   - module: lifeboat.recovery.pg_basebackup
+  - module: lifeboat.recovery.pg_standby
 """
 
 EXAMPLES = r"""
@@ -126,26 +149,37 @@ RETURN = r"""
 restore:
   description:
     - What was, or in check mode would be, recovered. Keys without a value are null.
-    - The keys are C(component), C(system_identifier), C(backup_id), C(target), the C(timeline) along which it went,
-      with the number of its C(segments), the C(first_segment) and the C(last_segment), C(confirm), the position that it
-      C(reached), C(last_commit_at), what the server C(said), the C(new_timeline), and where the old data are C(kept).
+    - The keys are C(component), C(system_identifier), C(backup_id) and its C(plain_size), C(target), the C(timeline)
+      along which it went, with the number of its C(segments), their C(log_bytes), the C(first_segment) and the
+      C(last_segment), C(confirm), what was C(gained) from C(pg_wal) of the old server, the position that it C(reached),
+      C(last_commit_at), C(heartbeat_at) of the newest heartbeat in it, what the server C(said), the C(new_timeline),
+      where the old data are C(kept), C(collations) that sort otherwise on this host than where the backup was made, the
+      indexes that were C(reindexed) for them, and how long it took to unpack the backup, C(seconds), and to replay the
+      log, C(replay_seconds).
   returned: success
   type: dict
   sample:
     component: main/@physical
     system_identifier: "7312345678901234567"
     backup_id: backup-20261128T020000Z-0123456789abcdef
+    plain_size: 41875931136
     target: time 2026-11-28 13:05:00.000000+00
     timeline: 1
     segments: 212
+    log_bytes: 3556769792
     first_segment: 000000010000000A000000F1
     last_segment: 000000010000000B000000C4
     confirm: 17/main@db1
+    gained: {segments: 1, last_commit_at: "2026-11-28T13:04:59.871234+00:00"}
     reached: B/C4A0B1C8
     last_commit_at: "2026-11-28T13:04:59.871234+00:00"
-    said: recovery stopping before commit of transaction 8812345, time 2026-11-28 13:05:00.119283+00
+    heartbeat_at: "2026-11-28T13:00:01.412345+00:00"
+    said: recovery stopping before commit of transaction 8812345
     new_timeline: 2
     kept: /var/lib/postgresql/17/main.before-20261128T131502Z
+    reindexed: ["shop: public.customers_email_key"]
+    seconds: 213.402
+    replay_seconds: 71.85
 summary:
   description: The result in one sentence.
   returned: success
@@ -160,7 +194,7 @@ import platform
 from ..module_utils._argspec import ArgumentSpec, cluster, repository, requested_by
 from ..module_utils._engine.drivers.components.base import WHOLE_CLUSTER
 from ..module_utils._engine.operations.pitr.pitr import recover
-from ..module_utils._engine.operations.pitr.request import PitrRequest
+from ..module_utils._engine.operations.pitr.request import PROMOTED, STATES, PitrRequest
 from ..module_utils._module import Given, run
 
 SPEC = ArgumentSpec(
@@ -168,6 +202,7 @@ SPEC = ArgumentSpec(
         "data_directory": {"type": "path", "required": True},
         "owner": {"type": "str", "default": "postgres"},
         "target": {"type": "raw", "default": "latest"},
+        "state": {"type": "str", "choices": list(STATES), "default": PROMOTED},
         "exclusive": {"type": "bool", "default": False},
         "timeline": {"type": "int"},
         "backup": {"type": "str"},
@@ -176,6 +211,8 @@ SPEC = ArgumentSpec(
         "bin_dir": {"type": "path"},
         "superuser": {"type": "str", "default": "postgres"},
         "config_dir": {"type": "path"},
+        "old_wal": {"type": "str", "choices": ["use", "ignore"], "default": "use"},
+        "recovery_id": {"type": "str"},
     }
 )
 
@@ -197,6 +234,9 @@ def request(given: Given) -> PitrRequest:
         bin_dir=given["bin_dir"] or "",
         superuser=given["superuser"],
         wal_config=given["config_dir"] or "",
+        state=given["state"],
+        old_wal=given["old_wal"] == "use",
+        recovery_id=given["recovery_id"] or "",
     )
 
 

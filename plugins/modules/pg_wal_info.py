@@ -18,7 +18,8 @@ description:
     read.
   - The end of a window is when its last segment was stored, by the store's own clock. Replicated and migrated stores
     show later times.
-  - With O(ask_server) the server is asked as well, how far it is behind with archiving.
+  - With O(ask_server) the server is asked as well, how far it is behind with archiving. If it has the heartbeat of role
+    P(lifeboat.recovery.wal_archiving#role), what a recovery would lose is measured by that.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery_postgresql
@@ -71,8 +72,15 @@ wal:
     - C(timelines) have their segments, and when the first and the last were stored. C(windows) tell for each backup,
       and each timeline that it leads to, C(from) and C(to) when it recovers; C(to) is null where the backup lacks a
       segment itself, and C(gap) is the first that lacks.
-    - C(archiver) is what the server says, and null if it was not asked.
-    - C(problems) are sentences, and empty if all is well.
+    - C(rpo_seconds) is how much a recovery would lose that began now, and C(recoverable_until) up to when all comes
+      back. C(rpo_from) is V(heartbeat) if the newest heartbeat says so up to which all is stored, and V(store) if only
+      the time is known at which the last segment was stored; what is lost may then be somewhat more. All three are null
+      if nothing recovers.
+    - C(forked) are timelines that were written to, last at C(stored), after the timeline C(child) had begun on them.
+    - C(archiver) is what the server says, with its replication slots, and null if it was not asked.
+    - C(listed) is when the store was asked, and C(listed_whole) when for all of the log.
+    - C(problems) are sentences, and empty if all is well. Segments at the end of a timeline, and histories, that no
+      trusted signer made are named there, and count for nothing else.
   returned: success
   type: list
   elements: dict
@@ -95,13 +103,19 @@ wal:
           to: "2026-11-28T13:05:01+00:00"
           gap: null
       gaps: []
+      forked: []
+      listed: "2026-11-28T13:05:30+00:00"
+      listed_whole: "2026-11-28T13:05:30+00:00"
       archiver: null
+      rpo_seconds: 215
+      recoverable_until: "2026-11-28T13:05:01+00:00"
+      rpo_from: store
       problems: []
 summary:
   description: The result in one sentence.
   returned: success
   type: str
-  sample: 1 log, no problem.
+  sample: 1 log, no problem. A recovery would lose the last 3 min 35 s, or somewhat more.
 """
 
 from ..module_utils._argspec import ArgumentSpec, postgres, repository

@@ -53,7 +53,8 @@ options:
       - The ID of the recovery. For O(state=open), V(new) begins another one.
       - By default, the last one of the plan is resumed if it is unfinished, ran on this host, and its last event is at
         most a day old. Any other unfinished one must be named. One that ended well is returned for a day, unless
-        O(replace) or O(failover) name other hosts, or a recovery by another plan came after it.
+        O(replace) or O(failover) name other hosts, O(target) names another moment, or a recovery by another plan came
+        after it.
     type: str
     default: ""
   run:
@@ -131,9 +132,9 @@ RETURN = r"""
 recovery:
   description:
     - C(id), C(plan), C(mode), C(started), C(incident_at), C(run), C(resumed), C(finished), C(result), C(points),
-      C(replace) and C(failover). Of its steps C(settled) with their results, C(failed), C(interrupted), C(waiting),
-      C(approved), C(plan_changed), C(forecast) and C(steps_seconds). Of a drill C(canaries), C(planted) and C(found),
-      and C(torn_down), what is left by host, null before that.
+      C(replace), C(failover) and C(target). Of its steps C(settled) with their results, C(failed), C(interrupted),
+      C(waiting), C(approved), C(plan_changed), C(forecast) and C(steps_seconds). Of a drill C(canaries), C(planted) and
+      C(found), and C(torn_down), what is left by host, null before that.
   returned: success, in check mode only for O(state=open) and O(state=read)
   type: dict
 summary:
@@ -184,6 +185,7 @@ def to_open(given: Given) -> opening.OpenRequest:
     """Return the options of a run that begins."""
     return opening.OpenRequest(
         **{name: given[name] for name in ("recovery_id", "mode", "reason", "takeover", "journal")},
+        **{name: given[name] for name in ("target", "default_target")},
         **{name: given.texts(name) for name in ("replace", "failover", "points", "clusters")},
         repository=given.repository(),
         plan=opening.plan(given["plan"]),

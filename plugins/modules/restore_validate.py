@@ -18,6 +18,9 @@ description:
   - The scratch cluster runs in a sandbox of bubblewrap. Code in the backup reaches no process, network, socket
     or file of the host there, and all of it ends with the run.
   - With O(target_db) it restores nothing, and compares an existing database.
+  - With V(@physical) for O(database) it unpacks a backup of a server's files, lets PostgreSQL compare each with the
+    manifest of the backup, recovers a private copy of the server with the archived write-ahead log, and lets
+    C(pg_amcheck) look at all of its tables and indexes.
 extends_documentation_fragment:
   - lifeboat.recovery._attributes
   - lifeboat.recovery._attributes.actiongroup_recovery_audited
@@ -25,6 +28,7 @@ extends_documentation_fragment:
   - lifeboat.recovery._checking
   - lifeboat.recovery._keys
   - lifeboat.recovery._postgres
+  - lifeboat.recovery._proving
   - lifeboat.recovery._repository
   - lifeboat.recovery._repository.cluster
   - lifeboat.recovery._repository.requested_by
@@ -38,7 +42,9 @@ requirements:
 attributes:
   check_mode:
     support: full
-    details: Checks that the backup is authentic, complete and can be decrypted, and a scratch cluster can be created.
+    details:
+      - Checks that the backup is authentic, complete and can be decrypted, and a scratch cluster can be created. For a
+        physical backup also that no segment of the write-ahead log is missing.
   diff_mode:
     support: N/A
     details: It leaves nothing behind.
@@ -49,7 +55,7 @@ options:
   store:
     required: true
   database:
-    description: The database that was backed up.
+    description: The database that was backed up, or V(@physical) for all files of the server.
     type: str
     required: true
   backup:
@@ -81,11 +87,12 @@ options:
     type: path
     default: /var/lib/lifeboat-scratch
   jobs:
-    description: How many tables are loaded, and indexes built, at once.
+    description: How many tables are loaded, and indexes built, at once; for a physical backup, how many are checked.
     type: int
     default: 2
 seealso:
   - module: lifeboat.recovery.pg_restore
+  - module: lifeboat.recovery.pg_basebackup
 """
 
 EXAMPLES = r"""
@@ -97,6 +104,22 @@ EXAMPLES = r"""
     critical_tables: [{name: public.orders, minimum_rows: 1000}]
     checks:
       - name: Orders of the last day are there
+        query: SELECT count(*) FROM public.orders WHERE created > now() - interval '1 day'
+        minimum: 1
+    store: {url: s3://example-backups/postgresql}
+    keys:
+      opening_key_file: /etc/lifeboat/keys/opening.json
+      roots_file: /etc/lifeboat/roots
+
+- name: Test that the newest physical backup recovers, with all of the log after it
+  become: true
+  lifeboat.recovery.restore_validate:
+    application: shop
+    database: "@physical"
+    replay: all
+    checks:
+      - name: Orders of the last day are there
+        database: shop
         query: SELECT count(*) FROM public.orders WHERE created > now() - interval '1 day'
         minimum: 1
     store: {url: s3://example-backups/postgresql}
@@ -117,10 +140,21 @@ validation:
     backup_id: {description: "The backup.", type: str}
     component: {description: "The cluster and the database.", type: str}
     mode: {description: "Where it was compared, V(scratch) or V(existing).", type: str}
-    proof: {description: "The level of the proof that it was compared with.", type: str}
+    proof:
+      description: The level of the proof that it was compared with; V(files) for a physical backup.
+      type: str
+    recovered:
+      description: Null unless the backup is physical.
+      type: dict
+      contains:
+        reached: {description: "The position in the write-ahead log to which it was replayed.", type: str}
+        last_commit_at: {description: "When the last transaction ended that was replayed, or null.", type: str}
+        segments: {description: "How many segments were replayed.", type: int}
+        timeline: {description: "The timeline along which it recovered.", type: int}
     parts:
       description:
-        - Each table - C(schema), C(name), C(sort), its C(rows) and C(rows_backed_up), and C(content_equal).
+        - Each table - C(schema), C(name), C(sort), its C(rows) and C(rows_backed_up), and C(content_equal). Empty for a
+          physical backup.
       type: list
       elements: dict
     checks:
@@ -152,10 +186,12 @@ summary:
 import typing as t
 
 from ..module_utils._argspec import ArgumentSpec, checking, cluster, postgres, repository, requested_by
+from ..module_utils._engine.drivers.components.base import WHOLE_CLUSTER
 from ..module_utils._engine.drivers.components.postgres import checks
 from ..module_utils._engine.drivers.components.postgres.trials import LivingTrial, ScratchTrial
 from ..module_utils._engine.operations.validate.validation import ValidateRequest, validate
 from ..module_utils._module import Given, run
+from ..module_utils._proving import physical, proving
 
 if t.TYPE_CHECKING:
     from ..module_utils._engine.drivers.components.base import Trial
@@ -176,12 +212,18 @@ SPEC = ArgumentSpec(
 
 def request(given: Given) -> ValidateRequest:
     """Return the options as the engine takes them."""
+    asked, tables = given.records("checks"), given.records("critical_tables")
+    unasked: tuple[str, ...] = ()
+    if given["database"] == WHOLE_CLUSTER:
+        parsed, unasked = checks.parse_named(asked, tables)
+    else:
+        parsed = checks.parse(asked, tables, given["database"])
     return ValidateRequest(
         repository=given.repository(),
         name=(given["cluster"], given["database"]),
-        trial=trial(given),
+        trial=physical(given, unasked) if given["database"] == WHOLE_CLUSTER else trial(given),
         backup=given["backup"],
-        checks=checks.parse(given.records("checks"), given.records("critical_tables"), given["database"]),
+        checks=parsed,
         check_timeout=given.seconds("check_timeout") or 0.0,
         canaries=given["canaries"],
     )
@@ -200,7 +242,7 @@ def trial(given: Given) -> Trial:
 
 def main() -> None:
     """Run the module."""
-    spec = SPEC.merge(repository(), cluster(), postgres(), checking(), requested_by())
+    spec = SPEC.merge(repository(), cluster(), postgres(), checking(), proving(), requested_by())
     run(spec, request, validate, operation="validation")
 
 

@@ -17,7 +17,8 @@ import dataclasses
 import typing as t
 
 from ..module_utils._engine.records.recovery.events import DRILL
-from ..module_utils._engine.records.recovery.step_types import CONTROLLER, RECOVER, TYPES
+from ..module_utils._engine.records.recovery.step_types import CONTROLLER, PITR, RECOVER, TYPES
+from ..module_utils._engine.records.wal.targets import LATEST
 from . import _hosts
 from ._known_steps import STATE
 
@@ -68,7 +69,9 @@ class Compiled:
             "recover_process": {"pid": self.pid},
             "recover_private_dir": self.private_dir,
             "recover_approvals": {step.id: step.approval for step in self.steps.plan.steps if step.approval},
-            "recover_replacing": [step.id for step in self.steps.plan.steps if _replaces(step)],
+            "recover_replacing": [step.id for step in self.steps.plan.steps if _replaces(step) and step.type != PITR],
+            "recover_default_target": LATEST if any(map(_always_arrives, self.steps.plan.steps)) else "",
+            "recover_arriving": [step.id for step in self.steps.plan.steps if step.type == PITR],
             "recover_is_for_lost": any(map(_hosts.is_for_lost, self.steps.plan.steps)),
             "recover_needs": list(self.steps.needs()),
         }
@@ -78,7 +81,8 @@ class Compiled:
             yield self._play(
                 "Identify the hosts of the inventory", ["always"], self._shared("drill_identify"), hosts="all"
             )
-        yield self._play("Find out where the recovery stands", ["always"], self._shared("look"), vars=known)
+        looking = [*self._shared("look"), _KEEP_TARGET]
+        yield self._play("Find out where the recovery stands", ["always"], looking, vars=known)
         yield self._play(
             "Examine the hosts",
             ["always"],
@@ -238,6 +242,13 @@ class Compiled:
         }
 
 
+_KEEP_TARGET = {
+    "name": "Recover to the moment that was chosen when the recovery began",
+    "when": "recover_recovery.target is truthy and recover_given.pitr_target is not defined",
+    "ansible.builtin.set_fact": {"lifeboat_pitr_target": "{{ recover_recovery.target }}"},
+}
+"""A run that resumes a recovery need not say it again: the conditions of steps see it all the same."""
+
 _CONTROLLER = {
     "name": CONTROLLER,
     "ansible_connection": "local",
@@ -259,6 +270,11 @@ def _with_controller(fact: str) -> str:
 def _replaces(step: Step) -> bool:
     own = TYPES.get(step.type)
     return own is not None and own.replaces
+
+
+def _always_arrives(step: Step) -> bool:
+    """Whether a step recovers servers to a moment in every run."""
+    return step.type == PITR and not step.when
 
 
 def _quoted(expression: str) -> str:

@@ -140,6 +140,20 @@ def _recoveries(result: Result) -> Rows:
     return [[_cluster(found), done, found["target"], found["reached"] or "-", timeline, found["backup_id"]]]
 
 
+def _rescues(result: Result) -> Rows:
+    found = result.get("restore")
+    if not found:
+        return []
+    if not found["rows"] and not found["sequences"]:
+        done = "nothing to do"
+    else:
+        done = "would be rescued" if found["left"] is None else "rescued"
+    return [
+        [str(found["target"]), done, each["table"], *(str(each[kind]) for kind in ("inserts", "updates", "deletes"))]
+        for each in found["compared"]
+    ]
+
+
 def _cluster(found: Mapping[str, t.Any]) -> str:
     return urllib.parse.unquote(str(found.get("component") or "-").partition("/")[0])
 
@@ -150,6 +164,7 @@ KINDS: Mapping[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "backup": (overview.HEADINGS, _backups),
     "physical": (("SERVER", "RESULT", "STORED", "OF DATA", "WAL", "TOOK", "BACKUP"), _physical),
     "pitr": (("SERVER", "RESULT", "TARGET", "REACHED", "TIMELINE", "BACKUP"), _recoveries),
+    "rescue": (("DATABASE", "RESULT", "TABLE", "GONE", "CHANGED", "ONLY THERE NOW"), _rescues),
     "restore": (("DATABASE", "RESULT", "FROM", "OF DATA", "TOOK", "BACKUP"), _restores),
     "validate": (_VALIDATED, _validations),
     "verify": (("READ", "RESULT", "FILES", "BYTES", "TOOK", "SAMPLE"), _verifications),

@@ -49,6 +49,7 @@ def compiled(term: str, variables: Mapping[str, t.Any], mode: Mode = "recover") 
         plan = read(path)
         _check_arguments(plan)
         given = _run_variables.given(variables)
+        _run_variables.check_target(plan, given)
         known = {**variables, **{f"lifeboat_{name}": given.get(name, {}) for name in ("replace", "failover")}}
         _hosts.check_pairs(known)
         if mode == DRILL:

@@ -10,9 +10,12 @@ This file is private to the collection.
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ..module_utils._engine.ground.errors import UsageError
+from ..module_utils._engine.records.recovery.step_types import PITR
+from ..module_utils._engine.records.wal import targets
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +24,8 @@ if t.TYPE_CHECKING:
 
 GIVEN = (
     *("lifeboat_approve", "lifeboat_confirm", "lifeboat_failover", "lifeboat_incident_at", "lifeboat_infected_since"),
-    *("lifeboat_recovery_id", "lifeboat_replace", "lifeboat_restore_from", "lifeboat_takeover"),
+    *("lifeboat_pitr_target", "lifeboat_recovery_id", "lifeboat_replace", "lifeboat_restore_from"),
+    "lifeboat_takeover",
 )
 """Their names."""
 
@@ -29,6 +33,22 @@ GIVEN = (
 def given(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what is given, by its name without lifeboat_. Raise UsageError for a text that does not say both sides."""
     return {name.removeprefix("lifeboat_"): _given(name, variables[name]) for name in GIVEN if name in variables}
+
+
+def check_target(plan: Plan, given: Mapping[str, t.Any]) -> None:
+    """Raise UsageError for a moment that cannot be meant, or that the plan has no step for."""
+    if "pitr_target" not in given:
+        return
+    try:
+        targets.parse(given["pitr_target"])
+    except UsageError as exc:
+        raise UsageError(f"lifeboat_pitr_target: {exc.cause}", exc.remedy, field="lifeboat_pitr_target") from exc
+    if all(step.type != PITR for step in plan.steps):
+        raise UsageError(
+            f"The plan {plan.name} has no step that recovers a server to a moment, as lifeboat_pitr_target wants it.",
+            "Use a plan with a step of type pitr, such as database_corruption or data_loss, or leave it out.",
+            field="lifeboat_pitr_target",
+        )
 
 
 def check_needed(plan: Plan, variables: Mapping[str, t.Any]) -> None:
@@ -61,6 +81,16 @@ def _pairs(text: str, name: str = "lifeboat_replace", such_as: str = "db1=spare1
     return {host: spare for host, _sign, spare in pairs}
 
 
+def _target(text: str) -> t.Any:
+    """Return the target that a text is: a word, JSON as `-e name=value` passes it, or else a time."""
+    if text in targets.WORDS:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"time": text}
+
+
 def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
@@ -68,6 +98,7 @@ def _words(text: str) -> list[str]:
 _FROM_TEXT: Mapping[str, t.Callable[[str], t.Any]] = {
     "lifeboat_approve": _words,
     "lifeboat_failover": lambda text: _pairs(text, "lifeboat_failover", "db1=db2"),
+    "lifeboat_pitr_target": _target,
     "lifeboat_replace": _pairs,
     "lifeboat_takeover": lambda text: text.strip() or False,
 }

@@ -72,8 +72,9 @@ def ends(
     Return what an attempt at the open steps came to: what `ended`, and what is `open` for another attempt.
 
     `results` has the variables of each host: `recover_probe`, whether it could be reached, and `recover_results`, by
-    step the attempt, whether it was `ok`, `facts` for the journal, the `bytes` and `seconds` of what was `moved`, and a
-    message, which tells what to know of a step that ended well. A host that said nothing in this attempt failed.
+    step the attempt, whether it was `ok`, `facts` for the journal, the `bytes` and `seconds` of what was `moved`, and
+    `log_bytes` and `log_seconds` of what was replayed, and a message, which tells what to know of a step that ended
+    well. A host that said nothing in this attempt failed.
     """
     ended: list[dict[str, t.Any]] = []
     again: list[dict[str, t.Any]] = []
@@ -192,10 +193,19 @@ def _moved(results: Mapping[str, t.Any], hosts: Sequence[str], step: str) -> dic
     each = [_result(results, host, step).get("moved") or [] for host in hosts]
     if not any(each):
         return {}
-    return {
-        forecast.BYTES: sum(round(one["bytes"]) for moved in each for one in moved),
-        forecast.MILLISECONDS: max(round(1000 * sum(one["seconds"] for one in moved)) for moved in each),
-    }
+    told = {forecast.BYTES: _sum(each, "bytes"), forecast.MILLISECONDS: _longest(each, "seconds")}
+    if log := _sum(each, "log_bytes"):
+        told |= {forecast.LOG_BYTES: log, forecast.LOG_MILLISECONDS: _longest(each, "log_seconds")}
+    return told
+
+
+def _sum(each: Sequence[Sequence[Known]], name: str) -> int:
+    return sum(round(one.get(name, 0)) for moved in each for one in moved)
+
+
+def _longest(each: Sequence[Sequence[Known]], name: str) -> int:
+    """Return the milliseconds of the slowest host."""
+    return max(round(1000 * sum(one.get(name, 0) for one in moved)) for moved in each)
 
 
 def _said(results: Mapping[str, t.Any], host: str, step: str, attempt: int) -> str | None:

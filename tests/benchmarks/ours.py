@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-One backup or restore by the engine, as a process of its own that can be measured: `ours.py backup|restore SETTINGS`.
+One thing that the engine does, as a process of its own that can be measured: `ours.py WHAT SETTINGS`.
 
-The settings are a JSON file; the work is what the modules pg_backup and pg_restore do, without Ansible around it.
+WHAT is backup or restore of a database, or physical or recover of a whole server. The settings are a JSON file; the
+work is what the modules do, without Ansible around it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 importlib.import_module("conftest")  # makes the collection importable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import (
     database_target,
+    physical_source,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.connection import (
     Login,
@@ -32,6 +34,8 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores.factory import StoreSettings
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.model import World
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.backup import backup
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr.pitr import recover
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr.request import PitrRequest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.restore import restore
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository.trusted_keys import (
@@ -54,6 +58,14 @@ def main() -> None:
         frame = {name: options.pop(name) for name in ("compression", "max_shrink") if name in options}
         source = DatabaseSource(login, "main", settings["database"], **options)
         outcome = backup.back_up(backup.BackupRequest(repository, source, **frame), world)
+    elif what == "physical":
+        files = physical_source.PhysicalSource(login, "main", wal=settings["physical"]["wal"])
+        outcome = backup.back_up(backup.BackupRequest(repository, files), world)
+    elif what == "recover":
+        place, programs = settings["recover"]["data_directory"], settings["recover"]["bin_dir"]
+        outcome = recover(
+            PitrRequest(repository, "main", place, "postgres", "here", target="immediate", bin_dir=programs), world
+        )
     else:
         options = dict(settings["restore"])
         frame = {name: options.pop(name) for name in ("backup", "confirm", "validate") if name in options}

@@ -41,6 +41,8 @@ LONGEST = 900
 """Seconds that a recovery may go on behind a fault."""
 
 RECOVER = "lifeboat.recovery.recover"
+WHOLE = ', "lifeboat_pitr_target": "latest"'
+"""What the scenario gives its recovery so that a whole server comes back."""
 
 
 class Scenario:
@@ -183,10 +185,15 @@ class Scenario:
 
 
 class Fleet(Scenario):
-    """Scenario rebuild: db2 and web1 are lost, and rebuilt on spare and spare2."""
+    """
+    Scenario rebuild: db2 and web1 are lost, and rebuilt on spare and spare2. The database is restored, or the `whole`
+    server comes back from its physical backup and its log, as in the scenario itself.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = False) -> None:
         super().__init__("rebuild")
+        if not whole:
+            self._arguments = [each.replace(WHOLE, "") for each in self._arguments]
 
     def bare(self) -> None:
         """Make both spares bare again, and let the names answer the addresses of the lost hosts."""

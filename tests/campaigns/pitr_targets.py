@@ -3,15 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-Recoveries to random moments: pitr_targets.py [--targets 50] [--breaks 50] [--seed N]
+Recoveries to random moments: pitr_targets.py [--targets 50] [--breaks 50] [--seed N] [--other] [--alone] [--write]
 
 A server writes a row now and then, each at a time that is known, between three base backups and over two switches of
-its timeline. Then it is recovered to random moments on random timelines, half of them the very moment of a commit, and
-each time the rows have to be exactly those that were committed by then. With `--breaks` so many more are begun, and
-while the log is replayed the store loses a segment that is needed, or goes away: they have to fail, or to have been
-quicker and right. Ends with 1 when anything else came of any.
+its timeline. Then it is recovered elsewhere (pitr_elsewhere.py) to random moments on random timelines, half of them the
+very moment of a commit, and each time the rows have to be exactly those that were committed by then. `--breaks` more
+recoveries lack a segment of the log, and so many lose the store while they replay, half of each to a time and half to
+the end of the log: they have to stop, or to be right. pgBackRest recovers a server of its own with the same breaks
+beside it, and is counted the same way (pitr_peer.py). Ends with 1 when one of ours was neither.
 
-With `tests/matrix.sh --program python tests/campaigns/pitr_targets.py` it runs with the other Debian's PostgreSQL.
+pgBackRest is installed into a layer over this machine (layer.sh); `--alone` does without both. With `--other` all of it
+happens with the other Debian's PostgreSQL and pgBackRest, in its container (tests/matrix.sh). Needs root.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ import argparse
 import contextlib
 import dataclasses
 import importlib
+import json
+import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,24 +33,37 @@ import typing as t
 from pathlib import Path
 
 # This directory goes: a file of the same name as a package lies in it.
-sys.path.pop(0)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+HERE = Path(sys.path.pop(0)).resolve()
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "integration"), str(HERE.parent / "benchmarks")]
 importlib.import_module("conftest")  # makes the collection importable
+importlib.import_module("physical_fixtures")  # its `faults` is not the one that lies here
+sys.path.append(str(HERE))
+import page
 import physical_fixtures
-from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import RecoveryError
+import pitr_parts
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr.pitr import recover
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.pitr.request import PitrRequest
 from pair_fixtures import as_owner
 from physical_fixtures import Physical
+from pitr_parts import HOLE, KINDS, LATEST, LOSS, ROWS, TIME, Tally, require
+from pitr_peer import Peer
 from postgres_fixtures import Cluster, free_port
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-ROWS = 40
-"""Rows of each part of the story, between a base backup or a switch and the next."""
+INSIDE = "LIFEBOAT_CAMPAIGN_INSIDE"
+TOLD = "Told: "
+"""Begins the line after which that follows which is written into docs/benchmarks.md."""
+
+ELSEWHERE = 'mount -t tmpfs -o size=64k hidden "$1"; hostname elsewhere; shift; exec "$@"'
+"""What a recovery begins with in namespaces of its own: the directory of its source is empty there."""
+
+OWNER = "backup"
+"""Who runs what is recovered: a user that each Debian has, and that owns nothing of the source."""
+
+OURS = "ours"
 
 
 @dataclasses.dataclass
@@ -70,16 +86,15 @@ class Story:
         self.home = Path(physical.server.directory)
         self.chance = chance
         self.timelines: list[Timeline] = []
+        self.told: dict[str, str] = {}
         self._number = 0
 
     def write(self, server: Cluster, timeline: Timeline) -> None:
         """Commit rows, some in segments of their own."""
         for _row in range(ROWS):
             self._number += 1
-            server.execute(f"INSERT INTO public.told VALUES ({self._number})")
-            committed = f"SELECT pg_xact_commit_timestamp(xmin) FROM public.told WHERE id = {self._number}"
-            timeline.rows[self._number] = server.execute(committed)[0][0]
-            if self.chance.random() < 0.2:
+            timeline.rows[self._number] = pitr_parts.commit(server, self._number)
+            if self.chance.random() < pitr_parts.SWITCHING:
                 server.execute("SELECT pg_switch_wal()")
 
     def archive(self, server: Cluster) -> None:
@@ -91,11 +106,9 @@ class Story:
         """Back up the server, or a copy of it, whose archive is the same."""
         Physical(dataclasses.replace(self.physical.place, server=server)).back_up(self.physical.world())
 
-    def recover(
-        self, name: str, moment: datetime.datetime, timeline: int, sleep: Callable[[float], None] = time.sleep
-    ) -> str:
-        """Recover into a directory of that name, and return it."""
-        place = self.home / name
+    def branch_off(self, number: int, moment: datetime.datetime, timeline: int) -> str:
+        """Recover beside the server, so that the copy goes on in its archive, and return the directory."""
+        place = self.home / f"line{number}"
         request = PitrRequest(
             repository=self.physical.place.settings,
             cluster="main",
@@ -107,32 +120,64 @@ class Story:
             bin_dir=self.physical.server.bin,
             tablespaces={"fast": f"{place}-fast"},
         )
-        recover(request, dataclasses.replace(self.physical.place.world(), sleep=sleep))
+        recover(request, self.physical.place.world())
         return str(place)
 
-    @contextlib.contextmanager
-    def breaking(self, kind: str) -> Iterator[Callable[[float], None]]:
-        """Yield what passes the time, and meanwhile lets the store lose something; it is back after the block."""
+    def recovered(self, moment: datetime.datetime | None, timeline: int, kind: str = "") -> set[int] | None:
+        """
+        Recover elsewhere, to a moment or else to the end, while something breaks. Return the rows of what came of it,
+        None where it failed and left nothing.
+        """
+        place = self.physical.place
+        with tempfile.TemporaryDirectory(prefix="lifeboat-elsewhere-") as directory:
+            os.chmod(directory, 0o755)
+            lost = self._breaking(kind, timeline)
+            before = lost is not None and lost["looks"] < 0
+            told = {
+                "application": place.settings.application,
+                "store": place.settings.store.url,
+                "key": place.settings.keys.recovery_key_file,
+                "state": place.settings.state_dir,
+                "data_directory": f"{directory}/recovered",
+                "owner": OWNER,
+                "target": {"time": moment.isoformat()} if moment else "latest",
+                "timeline": timeline,
+                "bin": self.physical.server.bin,
+                "lost": None if before else lost,
+            }
+            request = Path(directory, "request.json")
+            request.write_text(json.dumps(told), encoding="utf-8")
+            if lost and before:
+                os.rename(lost["path"], lost["aside"])
+            within = ["unshare", "--mount", "--uts", "--net", "--propagation", "private", "bash", "-euc", ELSEWHERE]
+            argv = [*within, "bash", str(self.home), sys.executable, str(HERE / "pitr_elsewhere.py"), str(request)]
+            try:
+                done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
+            finally:
+                if lost and os.path.exists(lost["aside"]):
+                    os.rename(lost["aside"], lost["path"])
+            found = json.loads(done.stdout.splitlines()[-1])
+        if "failed" in found:
+            require(not found["left"], f"a recovery failed, and left a data directory: {found['failed']}")
+            self.told[found["failed"].split(".")[0]] = found["failed"]
+            return None
+        return set(found["ids"])
+
+    def _breaking(self, kind: str, timeline: int) -> dict[str, t.Any] | None:
+        """Return what is to break, and at which look at the replaying copy; -1 is before anything begins."""
         store = Path(self.physical.place.settings.store.url.removeprefix("file://"))
-        aside, looks = store.with_name("aside"), self.chance.randrange(3)
-        lost: list[Path] = []
+        aside = str(store.with_name("aside"))
+        if kind == LOSS:
+            return {"path": str(store), "aside": aside, "looks": self.chance.randrange(3)}
+        if kind == HOLE:
+            # Nobody can tell that the last one of a timeline is not there.
+            one = self.chance.choice(self._segments(store, timeline)[:-1])
+            return {"path": str(one), "aside": aside, "looks": self.chance.choice((-1, 0))}
+        return None
 
-        def sleep(seconds: float) -> None:
-            nonlocal looks
-            if looks == 0:
-                lost.append(store if kind == "store" else self.chance.choice(self._segments(store)[-6:]))
-                lost[0].rename(aside)
-            looks -= 1
-            time.sleep(seconds)
-
-        try:
-            yield sleep
-        finally:
-            if lost:
-                aside.rename(lost[0])
-
-    def _segments(self, store: Path) -> list[Path]:
-        return sorted(path for path in store.glob("*/wal/*/*/*/*.lbx") if len(path.name) == len("0" * 24 + ".lbx"))
+    def _segments(self, store: Path, timeline: int) -> list[Path]:
+        found = store.glob(f"*/wal/*/{timeline:08X}/*/*.lbx")
+        return sorted(path for path in found if len(path.name) == len("0" * 24 + ".lbx"))
 
     @contextlib.contextmanager
     def running(self, data: str) -> Iterator[Cluster]:
@@ -151,10 +196,6 @@ class Story:
             with as_owner():
                 subprocess.run([*argv, "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL, cwd="/")
 
-    def forget(self, name: str) -> None:
-        for suffix in ("", "-fast", "-run"):
-            shutil.rmtree(self.home / f"{name}{suffix}")
-
     def tell(self) -> None:
         """Write three timelines, with a base backup on the first, another on it, and one on the second."""
         server = self.physical.server
@@ -168,7 +209,7 @@ class Story:
         for number in (2, 3):
             before = self.timelines[-1]
             moment = self.chance.choice(sorted(before.rows.values())[ROWS // 2 :])
-            data = self.recover(f"line{number}", moment, before.number)
+            data = self.branch_off(number, moment, before.number)
             with self.running(data) as copy:
                 own = Timeline(number, frozenset(ids(copy)))
                 require(set(own.began) == before.at(moment), f"timeline {number} began with other rows")
@@ -193,15 +234,6 @@ class Story:
         return timeline, begin + (end - begin) * self.chance.random()
 
 
-class Wrong(Exception):
-    """Something is not as it must be."""
-
-
-def require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Wrong(otherwise)
-
-
 def ids(cluster: Cluster) -> set[int]:
     return {row[0] for row in cluster.execute("SELECT id FROM public.told")}
 
@@ -209,54 +241,125 @@ def ids(cluster: Cluster) -> set[int]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Recover a server to random moments.")
     parser.add_argument("--targets", type=int, default=50)
+    parser.add_argument("--breaks", type=int, default=50, help="recoveries of each kind of break")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--breaks", type=int, default=50)
+    parser.add_argument("--other", action="store_true", help="with the other Debian's PostgreSQL")
+    parser.add_argument("--alone", action="store_true", help="without pgBackRest")
+    parser.add_argument("--write", action="store_true", help="write what came of it into docs/benchmarks.md")
     options = parser.parse_args()
-    right, began = 0, time.monotonic()
+    if INSIDE not in os.environ and not options.alone:
+        return _elsewhere(options)
+    if not options.alone:
+        _install()
+    began = time.monotonic()
     settings = {"archive_mode": "on", "track_commit_timestamp": "on"}
     with tempfile.TemporaryDirectory() as home, physical_fixtures.running(Path(home), **settings) as physical:
         story = Story(physical, random.Random(options.seed))
         story.tell()
         for line in story.timelines:
-            print(f"timeline {line.number}: began with {len(line.began)} rows, {len(line.rows)} of its own", flush=True)
-        for number in range(1, options.targets + 1):
-            timeline, moment = story.target()
-            name = f"target{number}"
-            with story.running(story.recover(name, moment, timeline.number)) as copy:
-                found, wanted = ids(copy), timeline.at(moment)
-            story.forget(name)
-            right += found == wanted
-            if found != wanted:
-                print(f"WRONG: timeline {timeline.number} at {moment}: {sorted(found ^ wanted)} differ", flush=True)
-        print(f"{right} of {options.targets} targets have exactly the rows that were committed by then", flush=True)
-        failed, quicker, wrong = _broken(story, options.breaks)
+            say(f"timeline {line.number}: began with {len(line.began)} rows, {len(line.rows)} of its own")
+        right = _targets(story, options.targets)
+        tallies = _broken(story, options.breaks)
+        version = str(physical.server.execute("SHOW server_version")[0][0]).split()[0]
+    for failed in story.told.values():
+        say(f"one of ours said: {failed[:300]}")
+    if not options.alone:
+        with _peer(random.Random(options.seed)) as peer:
+            tallies |= _broken_peer(peer, options.breaks)
+    wrong = sum(one.silent for (who, _kind, _target), one in tallies.items() if who == OURS)
+    say(f"{time.monotonic() - began:.0f} s in all")
     print(
-        f"{options.breaks} recoveries whose store broke: {failed} failed and left nothing, {quicker} were quicker and "
-        f"right, {wrong} were wrong; {time.monotonic() - began:.0f} s in all"
+        f"{TOLD}PostgreSQL {version}\n{right} of {options.targets} recoveries to a random moment have exactly the rows "
+        "that were committed by then, over three base backups and two switches of the timeline; elsewhere: in "
+        "namespaces without the source's files, without a network, and for another user.\n"
     )
+    print("\n".join(pitr_parts.table(tallies)))
     return 0 if right == options.targets and not wrong else 1
 
 
-def _broken(story: Story, count: int) -> tuple[int, int, int]:
-    """Recover while the store breaks. Return how many failed as they must, were quicker, and were wrong."""
-    failed = quicker = wrong = 0
-    for number in range(1, count + 1):
+def _elsewhere(options: argparse.Namespace) -> int:
+    """Run this program where it may install packages, print what it prints, and give its exit status."""
+    inside = ["env", f"{INSIDE}=yes"]
+    given = [f"--{name}={getattr(options, name)}" for name in ("targets", "breaks", "seed")]
+    if options.other:
+        matrix = str(HERE.parent / "matrix.sh")
+        argv = [matrix, "--program", *inside, "python", "tests/campaigns/pitr_targets.py", *given]
+    else:
+        argv = [str(HERE / "layer.sh"), *inside, sys.executable, str(HERE / "pitr_targets.py"), *given]
+    lines = []
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        for line in t.cast("t.TextIO", child.stdout):
+            print(line, end="", flush=True)
+            lines.append(line.rstrip("\n"))
+    heads = [number for number, line in enumerate(lines) if line.startswith(TOLD)]
+    if options.write and heads:
+        version = lines[heads[0]].removeprefix(TOLD)
+        major = version.removeprefix("PostgreSQL ").split(".", maxsplit=1)[0]
+        body = [page.made_by("campaigns/pitr_targets.py", version), "", *lines[heads[0] + 1 :]]
+        page.write({f"Recovery to a moment, PostgreSQL {major}": "\n".join(body)})
+    return child.returncode
+
+
+def _install() -> None:
+    for words in (("update",), ("install", "--no-install-recommends", "pgbackrest")):
+        argv = ["apt-get", "-q", "-y", "-o", "Acquire::Retries=5", *words]
+        environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(argv, env=environ, stdout=subprocess.DEVNULL, check=True)
+
+
+def _targets(story: Story, count: int) -> int:
+    """Recover to random moments, and return how many were right."""
+    right = 0
+    for _number in range(count):
         timeline, moment = story.target()
-        name = f"broken{number}"
-        with story.breaking("store" if number % 2 else "hole") as sleep:
-            try:
-                data = story.recover(name, moment, timeline.number, sleep)
-            except RecoveryError:
-                untouched = not (story.home / name).exists()
-                failed, wrong = failed + untouched, wrong + (not untouched)
-                for left in story.home.glob(f"{name}*"):
-                    shutil.rmtree(left)
-                continue
-        with story.running(data) as copy:
-            right = ids(copy) == timeline.at(moment)
-            quicker, wrong = quicker + right, wrong + (not right)
-        story.forget(name)
-    return failed, quicker, wrong
+        found, wanted = story.recovered(moment, timeline.number), timeline.at(moment)
+        right += found == wanted
+        if found != wanted:
+            told = f"{sorted(found ^ wanted)} differ" if found is not None else "it failed"
+            print(f"WRONG: timeline {timeline.number} at {moment.isoformat()}: {told}", flush=True)
+    say(f"{right} of {count} targets have exactly the rows that were committed by then")
+    return right
+
+
+def _broken(story: Story, count: int) -> dict[tuple[str, str, str], Tally]:
+    """Recover while the store breaks, and count what came of it."""
+    tallies: dict[tuple[str, str, str], Tally] = {}
+    for kind in KINDS:
+        for number in range(count):
+            timeline, moment = story.target()
+            target = (LATEST, TIME)[number % 2]
+            if target == LATEST:
+                timeline = story.timelines[-1]
+            found = story.recovered(moment if target == TIME else None, timeline.number, kind)
+            wanted = timeline.at(moment) if target == TIME else {*timeline.began, *timeline.rows}
+            tallies.setdefault((OURS, kind, target), Tally()).count(found, wanted)
+        say(f"ours: {kind}: {count} recoveries")
+    return tallies
+
+
+@contextlib.contextmanager
+def _peer(chance: random.Random) -> Iterator[Peer]:
+    with tempfile.TemporaryDirectory(prefix="lifeboat-peer-") as home:
+        os.chmod(home, 0o755)
+        peer = Peer(Path(home, "peer"), chance)
+        with peer.running():
+            yield peer
+
+
+def _broken_peer(peer: Peer, count: int) -> dict[tuple[str, str, str], Tally]:
+    """Let pgBackRest recover while its repository breaks, and count what came of it."""
+    tallies: dict[tuple[str, str, str], Tally] = {}
+    for kind in KINDS:
+        for number in range(count):
+            target = (LATEST, TIME)[number % 2]
+            moment = peer.moment() if target == TIME else None
+            tallies.setdefault((peer.version, kind, target), Tally()).count(peer.recover(kind, moment), peer.at(moment))
+        say(f"{peer.version}: {kind}: {count} recoveries")
+    return tallies
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """
-A lost system against the clock: rebuild.py [--megabytes 1000] [--runs 3] [--built] [--write]
+A lost system against the clock: rebuild.py [--megabytes 1000] [--runs 3] [--pitr] [--built] [--write]
 
 The fleet of scenario rebuild loses its databases, of so many megabytes, and its web application. One command rebuilds
 both on bare hosts, their packages included, without a prompt; then both are bare again, and the same is done twice more
 with what the recoveries before taught the forecast. Prints the seconds of each step beside its forecast, and exits with
 1 if a recovery took longer than it may, a forecast after the first was wrong by more than it may, the command changes
-anything when it is given again, or verify.yml of the scenario fails. With --built the fleet of the run before is used.
+anything when it is given again, or verify.yml of the scenario fails. With --pitr the whole server comes back from its
+physical backup and its log, else its database from a logical one. With --built the fleet of the run before is used.
 Needs root and the images of the rig.
 """
 
@@ -37,10 +38,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Rebuild a lost fleet against the clock.")
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--pitr", action="store_true", help="recover the whole server from its log")
     parser.add_argument("--built", action="store_true")
     parser.add_argument("--write", action="store_true", help="write the last recovery into docs/benchmarks.md")
     options = parser.parse_args()
-    fleet = Fleet()
+    fleet = Fleet(whole=options.pitr)
     if not options.built:
         say(f"making the fleet, with {options.megabytes} MB")
         fleet.begin("prepare", fleet_megabytes=options.megabytes)

@@ -20,10 +20,11 @@ if t.TYPE_CHECKING:
 MEASURED = frozenset(
     (
         "actual_seconds",
+        "replay_seconds",
         *("bytes", "bytes_read", "clock_skew", "envelope", "estimate", "estimate_seconds", "free", "freed", "gid"),
         *("lag_bytes", "lag_seconds", "log_bytes"),
         *("mtime", "needed", "newest_age_seconds", "newest_restore_tested_age_seconds", "phase_seconds", "plain_size"),
-        *("port", "ratio"),
+        *("port", "ratio", "rpo_seconds"),
         *("seconds", "seconds_until_usable", "size", "steps_seconds", "table_bytes", "uid", "used", "used_percent"),
         *("version_id", "waited"),
     )

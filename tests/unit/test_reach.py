@@ -33,6 +33,7 @@ SECRET = {"login_password"}
 # What is left, each with its reason.
 LEFT_OUT = {
     "pg_backup": {"login_db": "role backup names one database as it names several"},
+    "pg_pitr": {"state": "docs/failover.md shows the tasks that make a first standby"},
     "recovery_kit": {"state": "the role writes kits; docs/recovery-kit.md shows the task that checks one"},
     "recovery_report": {"mode": "role recover runs recoveries, and drills are named by their ids"},
     "recovery_trust": {"retired": "docs/keys.md ends a signer by hand, with the recovery key mounted for that"},

@@ -509,6 +509,7 @@ def recoveries(index: Index) -> None:
         events.TornDown({"db1": "/etc/lifeboat/keys"}),
         events.Told(("team",)),
         events.Close("failed"),
+        events.Aim('{"time": "2026-03-01 11:59:00Z"}'),
     ]
     files: list[str] = []
     previous = ""

@@ -10,6 +10,8 @@ The program `lifeboat`: what must start fast, or run without Ansible.
     lifeboat config [--json]
     lifeboat decrypt FILE --output OUT --key-file KEY [--trust FILE] [--root HEX] [--signer HEX] [--name NAME]
     lifeboat wal-push CLUSTER PATH
+    lifeboat wal-fetch CLUSTER NAME PATH [--key-file KEY]
+    lifeboat wal-stream CLUSTER [--check]
 
 Neither ansible nor boto3 is ever imported here, and what a subcommand needs is imported when it runs. The exit status
 says what went wrong; see errors.py.
@@ -101,6 +103,16 @@ def _parser(config_dir: str) -> argparse.ArgumentParser:
     pushed.add_argument("cluster", metavar="CLUSTER", help="name of the cluster (lifeboat_cluster)")
     pushed.add_argument("path", metavar="PATH", help="the file, relative to the data directory: %%p of archive_command")
     pushed.set_defaults(run=_wal, command="wal-push", config_dir=config_dir)
+    fetched = commands.add_parser("wal-fetch", help="get a file of the write-ahead log, as restore_command")
+    fetched.add_argument("cluster", metavar="CLUSTER", help="name of the cluster (lifeboat_cluster)")
+    fetched.add_argument("name", metavar="NAME", help="the file: %%f of restore_command")
+    fetched.add_argument("path", metavar="PATH", help="where it goes: %%p of restore_command")
+    fetched.add_argument("--key-file", metavar="KEY", help="file with a recovery key or an opening key")
+    fetched.set_defaults(run=_wal, command="wal-fetch", config_dir=config_dir)
+    streamed = commands.add_parser("wal-stream", help="store the write-ahead log as it is written")
+    streamed.add_argument("cluster", metavar="CLUSTER", help="name of the cluster (lifeboat_cluster)")
+    streamed.add_argument("--check", action="store_true", help="only see whether that would work")
+    streamed.set_defaults(run=_wal, command="wal-stream", config_dir=config_dir)
     return parser
 
 
@@ -225,7 +237,13 @@ def _wal(options: argparse.Namespace, _environ: Mapping[str, str]) -> t.NoReturn
     """Do what the command that role host installs does without coming here."""
     from .operations.wal import door  # noqa: PLC0415
 
-    door.main((options.command, options.cluster, options.path), options.config_dir, _state_dir(options.config_dir))
+    words = [options.command, options.cluster]
+    words += [value for value in (getattr(options, name, None) for name in ("name", "path")) if value]
+    if getattr(options, "key_file", None):
+        words += ["--key-file", options.key_file]
+    if getattr(options, "check", False):
+        words.append("--check")
+    door.main(words, options.config_dir, _state_dir(options.config_dir))
 
 
 def _decrypt(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

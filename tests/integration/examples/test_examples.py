@@ -150,7 +150,7 @@ def _validation_of_arguments(entries: t.Mapping[str, list[str]]) -> list[dict[st
                 {
                     "name": f"Check {role} {entry}",
                     "ansible.builtin.import_role": {"name": role, "tasks_from": entry},
-                    "vars": {"lifeboat_database": "some"} if role == "restore" else {},
+                    "vars": {"lifeboat_database": "some"} if role in {"rescue", "restore"} else {},
                     "when": f"{NEEDED[role]} is defined" if role in NEEDED else True,
                 }
                 for role, names in entries.items()

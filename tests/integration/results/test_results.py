@@ -55,8 +55,8 @@ CHECKS = {
 NO_BACKUP = "backup-20260101T000000Z-0123456789abcdef"
 MODULES = [
     *("audit_info", "backup_doctor", "backup_info", "backup_log", "backup_mark", "backup_metrics", "backup_verify"),
-    *("pg_backup", "pg_basebackup", "pg_databases_info", "pg_pitr", "pg_restore", "pg_server_info", "pg_wal_info"),
-    *("restore_loan", "restore_validate", "store_retention"),
+    *("pg_backup", "pg_basebackup", "pg_databases_info", "pg_pitr", "pg_rescue", "pg_restore", "pg_server_info"),
+    *("pg_wal_info", "restore_loan", "restore_validate", "store_retention"),
 ]
 
 
@@ -272,7 +272,7 @@ def storing(story: Shop) -> None:
 
 
 def copying(story: Shop) -> None:
-    whole = {**story.both, "application": "whole", "wal": "included", **ASKED}
+    whole = {**story.both, "application": "whole", "wal": "included", "mode": "full", **ASKED}
     story.run("pg_basebackup", "planned", whole, check=True)
     story.run("pg_basebackup", "made", whole)
     story.run("pg_basebackup", "young_enough", {**whole, "max_age": "12h"})
@@ -293,6 +293,26 @@ def recovering(story: Shop) -> None:
     story.run("pg_pitr", "no_backup", {**moment, "cluster": "other"})
 
 
+def rescuing(story: Shop) -> None:
+    story.server.execute(DAMAGE, "shop")
+    tables = {"tables": ["public.orders", "public.customers"]}
+    given = {**story.both, "database": "shop", **tables, "os_user": "postgres", **ASKED}
+    given["scratch_dir"] = str(story.home / "scratch")
+    planned = story.run("pg_rescue", "planned", given, check=True)
+    some = {"where": {"public.customers": "id < 10", "orders": "id = 801"}, "show_rows": True}
+    story.run("pg_rescue", "some_shown", {**given, **some}, check=True)
+    story.run("pg_rescue", "unconfirmed", given)
+    moment = {**given, "application": "whole", "target": "immediate"}
+    story.run("pg_rescue", "of_a_moment", moment, check=True)
+    story.run("pg_rescue", "too_late", {**moment, "target": {"time": "2099-01-01T00:00:00Z"}})
+    story.run("pg_rescue", "no_backup", {**moment, "cluster": "other"})
+    story.run("pg_rescue", "two_backups", {**moment, "backup": "latest before 2026-11-28T04:00:00Z"})
+    confirmed = {**given, "confirm": planned["restore"]["confirm"]}
+    story.run("pg_rescue", "done", confirmed)
+    story.run("pg_rescue", "done_already", confirmed)
+    story.run("pg_rescue", "absent", {**given, "tables": ["public.lost"]})
+
+
 CHAPTERS = (
     looking,
     backing_up,
@@ -309,6 +329,7 @@ CHAPTERS = (
     damaging,
     copying,
     recovering,
+    rescuing,
 )
 
 

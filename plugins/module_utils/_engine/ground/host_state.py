@@ -62,6 +62,9 @@ RECOVERY_TRUST = StateFile(
 )
 OVERTAKEN = StateFile("overtaken.jsonl", "events of recoveries that count for nothing: another run was faster")
 RECOVERIES_LOCK = StateFile("recoveries.lock", "locked while a recovery is opened")
+RECOVERED = StateFile(
+    "recovered-{cluster}.json", "what the last recovery of a server to a moment came to", "lifeboat-recovered/1"
+)
 STAGING_DATABASES = StateFile("staging_databases.jsonl", "the staging databases that restores created")
 NOTIFICATIONS = StateFile("notifications.json", "what was sent to each channel", "lifeboat-notifications/1")
 NOTIFICATIONS_LOCK = StateFile("notifications.lock", "locked while notifications are sent")
@@ -71,6 +74,14 @@ LOCK = StateFile("locks/{name}.lock", "locked while a job of the schedule runs")
 WAL_NOTE = StateFile("wal/{cluster}/{file}.ok", "a WAL file that is stored before the server asks for it")
 WAL_LOCK = StateFile("wal/{cluster}/push.lock", "locked while WAL is stored")
 WAL_TRUST = StateFile("wal/{cluster}/trust.json", "the newest trust file that was seen when WAL was stored")
+COPY = StateFile(
+    "physical/{cluster}/{application}@{store}/{backup_id}.manifest", "PostgreSQL's manifest of the last physical backup"
+)
+WAL_RECEIVED = StateFile("wal/{cluster}/received/{file}", "WAL that was streamed, until it is stored")
+WAL_STREAM_LOCK = StateFile("wal/{cluster}/stream.lock", "locked while WAL is streamed")
+WAL_LISTED = StateFile(
+    "logs-{application}@{store}.json", "which WAL was listed in a store, and when", "lifeboat-logs/1"
+)
 METRICS = StateFile("metrics/{application}.prom", "the metrics, as node_exporter reads them")
 PAGE = StateFile("metrics/{application}.html", "the status page")
 

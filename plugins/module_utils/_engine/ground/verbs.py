@@ -55,12 +55,14 @@ class Scheduled:
     How a job of the schedule runs: for which group of hosts, and whether only root can do it.
 
     `options` are what people may set, each with the variable that it becomes; `fixed` are variables that count always.
+    A `light` one comes so often that the launcher does it itself, without a playbook, and logs no more than a change.
     """
 
     hosts: str
     options: Mapping[str, tuple[str, Check]] = dataclasses.field(default_factory=dict)
     root: bool = False
     fixed: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    light: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,7 @@ VERBS = (
         refused=warning("restore_refused", "restore of {} was refused", "Nothing was changed: see the message."),
     ),
     Verb(play="pitr", of="restore"),
+    Verb(play="rescue", of="restore"),
     Verb(
         operation="validation",
         play="validate",
@@ -289,6 +292,7 @@ VERBS = (
         ),
     ),
     Verb(play="metrics", scheduled=Scheduled("databases")),
+    Verb(play="heartbeat", scheduled=Scheduled("databases", light=True)),
 )
 
 OPERATIONS: Mapping[str, Verb] = {verb.operation: verb for verb in VERBS if verb.operation}

@@ -15,9 +15,12 @@ import time
 import typing as t
 from pathlib import Path
 
+import heartbeat_fixtures
 import physical_fixtures
 import pytest
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import replacing
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
+    DatabaseError,
     NotFound,
     RecoveryError,
     UsageError,
@@ -101,6 +104,10 @@ class Story:
         """Bring back what was lost."""
         if self._lost is not None:
             self._lost[0].rename(self._lost[1])
+
+    def readings(self) -> list[Path]:
+        """Return the announcements, by which retention keeps what is read."""
+        return list(self._store().glob("*/marks/**/reading*"))
 
     def _stored(self) -> list[Path]:
         return sorted(self._store().glob("*/wal/*/*/*/*.lbx"))
@@ -192,8 +199,39 @@ def test_a_server_comes_back_with_what_was_committed_by_a_moment(story: Story) -
     assert not list(Path(story.server.directory).glob("recovered.*"))
 
 
+def test_a_moment_after_the_last_commit_is_reached_once_the_server_beats(story: Story) -> None:
+    heartbeat_fixtures.make(story.server)
+    before = heartbeat_fixtures.beat(story.server)
+    target = {"time": story.server.execute("SELECT clock_timestamp()")[0][0].isoformat()}
+    story.archive()
+    with pytest.raises(UsageError, match="is later than what is stored, whose last transaction ended at 20"):
+        story.recover(target=target)
+    after = heartbeat_fixtures.beat(story.server)
+    story.archive()
+    outcome = story.recover(target=target)
+    assert outcome.facts["restore"]["heartbeat_at"] == before.at.isoformat()
+    assert after.position > before.position
+    with story.recovered() as cluster:
+        assert ids(cluster) == set(range(1, 13))
+        assert cluster.execute("SELECT at FROM lifeboat.heartbeat") == [(before.at,)]
+
+
+def test_a_heartbeat_that_is_not_of_the_log_keeps_the_copy_from_its_promotion(story: Story) -> None:
+    heartbeat_fixtures.make(story.server)
+    story.server.execute("INSERT INTO lifeboat.heartbeat VALUES (clock_timestamp(), 'FF/0')")
+    story.archive()
+    with pytest.raises(DatabaseError, match="its newest heartbeat was written at FF/0: what was replayed is not"):
+        story.recover()
+    assert not os.path.exists(f"{story.server.directory}/recovered")
+    # It goes with the next one of this server.
+    made = heartbeat_fixtures.beat(story.server)
+    story.archive()
+    assert story.recover().facts["restore"]["heartbeat_at"] == made.at.isoformat()
+
+
 def test_the_moment_itself_can_be_left_out(story: Story) -> None:
-    story.recover(target={"time": story.rows[8].isoformat()}, exclusive=True)
+    outcome = story.recover(target={"time": story.rows[8].isoformat()}, exclusive=True)
+    assert not any(warning.startswith("Retention may delete") for warning in outcome.warnings)
     with story.recovered() as cluster:
         assert ids(cluster) == set(range(1, 8))
 
@@ -213,6 +251,15 @@ def test_other_targets_end_where_they_mean(story: Story, kind: str) -> None:
         assert len(ids(cluster)) == {"latest": 14, "immediate": 3}.get(kind, 12)
 
 
+def test_a_store_that_takes_no_announcement_is_recovered_from(story: Story) -> None:
+    for application in story._store().glob("*/wal"):
+        (application.parent / "marks").touch()  # no directory
+    outcome = story.recover(target="immediate")
+    assert outcome.warnings[0].startswith("Retention may delete backup-")
+    with story.recovered() as cluster:
+        assert ids(cluster) == {1, 2, 3}
+
+
 def test_a_segment_that_lacks_is_named_before_anything_is_touched(story: Story) -> None:
     (missing, later) = story.segments()[-2:]
     story.remove(missing)
@@ -226,6 +273,81 @@ def test_a_segment_that_lacks_is_named_before_anything_is_touched(story: Story) 
     story.recover(target={"time": story.rows[5].isoformat()})
     with story.recovered() as cluster:
         assert ids(cluster) == {1, 2, 3, 4, 5}
+
+
+def test_a_standby_has_all_that_is_stored_and_follows_its_primary(story: Story) -> None:
+    with pytest.raises(UsageError, match="A standby follows its primary, and cannot stay at time 20"):
+        story.recover(target={"time": story.rows[5].isoformat()}, state="standby")
+    story.server.execute("SELECT pg_create_physical_replication_slot('follower', true)")
+    story.write(1)  # is in no segment that is stored
+    outcome = story.recover(state="standby", recovery_id="night-1")
+    assert outcome.facts["restore"]["new_timeline"] is None
+    assert outcome.warnings == ()
+    assert not story.recover(state="standby", recovery_id="night-1").changed
+    follows = (
+        f"primary_slot_name = 'follower'\nprimary_conninfo = 'host={story.server.directory} port={story.server.port}'\n"
+    )
+    with open(f"{story.server.directory}/recovered/postgresql.auto.conf", "a", encoding="utf-8") as settings:
+        settings.write(follows)
+    with story.recovered() as cluster:
+        story.write(1)
+        [[now]] = story.server.execute("SELECT pg_current_wal_lsn()::text")
+        wait = f"""DO $$ BEGIN FOR look IN 1..600 LOOP
+            IF pg_last_wal_replay_lsn() >= '{now}' THEN RETURN; END IF;
+            PERFORM pg_sleep(0.1);
+        END LOOP; RAISE 'it does not follow'; END $$"""
+        cluster.execute(wait)
+        assert cluster.execute("SELECT pg_is_in_recovery()") == [(True,)]
+        assert ids(cluster) == set(range(1, 15))
+
+
+def test_indexes_that_are_sorted_otherwise_here_are_built_anew(story: Story) -> None:
+    name = story.server.create("Texts", "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C' TEMPLATE template0")
+    story.server.execute(
+        """
+        CREATE TABLE public."odd; name" (word text UNIQUE, other text COLLATE "sv-x-icu", plain text COLLATE "C");
+        CREATE INDEX lower ON public."odd; name" (lower(plain));
+        CREATE INDEX swedish ON public."odd; name" (other);
+        CREATE INDEX plain ON public."odd; name" (plain);
+        CREATE TABLE public.parts (word text) PARTITION BY RANGE (word COLLATE "da-x-icu");
+        INSERT INTO public."odd; name" VALUES ('b', 'b', 'b'), ('a', 'a', 'a');
+        UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database();
+        UPDATE pg_collation SET collversion = '0' WHERE collname IN ('sv-x-icu', 'da-x-icu');
+        """,
+        name,
+    )
+    story.archive()
+    outcome = story.recover()
+    told = outcome.facts["restore"]
+    assert told["reindexed"] == [
+        f"{name}: {one}" for one in ("public.swedish", 'public."odd; name_word_key"', "public.lower")
+    ]
+    assert told["collations"] == [
+        f"{name}: {one}" for one in ('pg_catalog."da-x-icu"', 'pg_catalog."sv-x-icu"', "its own")
+    ]
+    assert any("Table public.parts has partitions by ranges in" in warning for warning in outcome.warnings)
+    with story.recovered() as cluster:
+        [[own]] = cluster.execute(f"SELECT datcollversion FROM pg_database WHERE datname = '{name}'")
+        noted = cluster.execute("SELECT collversion FROM pg_collation WHERE collname ~ '^(da|sv)-x-icu'", name)
+        assert own != "0"
+        assert sorted(version == "0" for (version,) in noted) == [False, True]
+
+
+def test_a_backup_with_its_own_wal_is_older_than_the_archive(story: Story) -> None:
+    story.physical.back_up(wal="included")
+    for name in story.segments():
+        story.remove(name)
+    story.recover(target="immediate")
+    with story.recovered() as cluster:
+        assert len(ids(cluster)) == 12
+    story.forget()
+    story.write(3)
+    story.archive()
+    story.write(1)
+    story.archive()
+    story.recover(target={"time": story.rows[14].isoformat()})
+    with story.recovered() as cluster:
+        assert ids(cluster) == set(range(1, 15))
 
 
 @pytest.mark.parametrize(
@@ -259,10 +381,40 @@ def test_a_copy_never_ends_its_recovery_early(story: Story, target: str, how: st
 
 
 def test_a_server_that_goes_on_archiving_does_not_keep_a_recovery_from_its_end(story: Story) -> None:
-    story.do_during_replay(lambda: (story.write(2), story.archive()))
+    announced: list[Path] = []
+    story.do_during_replay(lambda: (story.write(2), story.archive(), announced.extend(story.readings())))
     story.recover()
+    assert len(announced) == 1
+    assert story.readings() == []
     with story.recovered() as cluster:
         assert ids(cluster) >= set(range(1, 13))
+
+
+def test_a_recovery_that_ended_is_not_repeated_by_its_name(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was killed before its copy took its place is ended by the next one, and a third has nothing to do."""
+    Path(story.server.directory, "recovered").mkdir()
+    Path(story.server.directory, "recovered", "PG_VERSION").write_text("old\n")
+    given = {"target": "latest", "confirm": story.token, "recovery_id": "night-1"}
+
+    def killed(*_given: object) -> t.NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(replacing, "exchange", killed)
+        with pytest.raises(KeyboardInterrupt):
+            story.recover(**given)
+    stages = list(Path(story.server.directory).glob("recovered.lifeboat-*"))
+    assert len(stages) == 1
+
+    ended = story.recover(**given)
+    assert ended.changed
+    assert ended.facts["restore"]["kept"]
+    assert not list(Path(story.server.directory).glob("recovered.lifeboat-*"))
+    again = story.recover(**given)
+    assert not again.changed
+    assert again.facts["restore"]["reached"] == ended.facts["restore"]["reached"]
+    with story.recovered() as cluster:
+        assert ids(cluster) == set(story.rows)
 
 
 def test_what_others_have_in_the_place_of_a_tablespace_stays(story: Story) -> None:

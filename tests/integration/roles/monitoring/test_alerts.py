@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
 
 SHOP = {"application": "shop", "cluster": "main", "database": "shop"}
 CLUSTER = {"application": "shop", "cluster": "main"}
+LOG = {**CLUSTER, "system_identifier": "7312345678901234567"}
 APPLICATION = {"application": "shop"}
 DATABASE = {"application": "shop", "component": "database"}
 DRILLED = {"drill": "1 0 1", "recover": "0 1 1"}
@@ -119,6 +120,79 @@ CASES = [
         (1, 2, 3, 4, 5),
         (6,),
         SHOP,
+        "critical",
+    ),
+    Case(
+        "LifeboatRecoveryPointTooOld",
+        # The log recovers later moments than the backup of the hour 0.
+        {
+            metric("backup_newest_timestamp_seconds", SHOP): "1x9",
+            metric("recovery_point_objective_seconds", SHOP): "7200x9",
+            metric("wal_recoverable_until_timestamp_seconds", LOG): "0 1x4 0x9",
+        },
+        (3, 4, 5),
+        (6, 7),
+        SHOP,
+        "critical",
+    ),
+    Case("LifeboatWalStuck", {metric("wal_waiting_seconds", LOG): "300 301 0"}, (0, 2), (1,), CLUSTER, "critical"),
+    Case("LifeboatWalGap", {metric("wal_gaps", LOG): "0 2 0"}, (0, 2), (1,), CLUSTER, "critical"),
+    Case("LifeboatWalSplitBrain", {metric("wal_forked_timelines", LOG): "0 1 0"}, (0, 2), (1,), CLUSTER, "critical"),
+    Case(
+        "LifeboatWalRecoveryPointTooOld",
+        {
+            metric("wal_recovery_point_seconds", LOG): "900 901 0",
+            # What is measured counts: an idle server archives nothing.
+            metric("wal_recoverable_until_timestamp_seconds", LOG): "1x9",
+            metric("wal_recovery_point_objective_seconds", LOG): "900x9",
+        },
+        (0, 2),
+        (1,),
+        CLUSTER,
+        "critical",
+    ),
+    Case(
+        "LifeboatWalRecoveryPointTooOld",
+        {
+            metric("wal_recoverable_until_timestamp_seconds", LOG): "0x1 3600 3600 10800",
+            metric("wal_recovery_point_objective_seconds", LOG): "7000x9",
+        },
+        (1, 2, 4),
+        (3,),
+        CLUSTER,
+        "critical",
+    ),
+    Case(
+        "LifeboatWalRecoversNothing",
+        {metric("wal_recoverable_until_timestamp_seconds", LOG): "0x30 111600x99"},
+        (0, 25, 32),
+        (26, 30),
+        CLUSTER,
+        "critical",
+    ),
+    Case("LifeboatWalSlotBehind", {metric("wal_slots_behind", LOG): "1 0 1 1 0"}, (0, 1, 2, 4), (3,), CLUSTER),
+    Case(
+        "LifeboatWalDiskFilling",
+        {metric("wal_directory_share", LOG): "0.5 0.51 0.1"},
+        (0, 2),
+        (1,),
+        CLUSTER,
+        "critical",
+    ),
+    Case(
+        "LifeboatWalNotLooked",
+        {metric("wal_listed_timestamp_seconds", LOG): "0x4 18000x9"},
+        (1, 2, 3, 5),
+        (4,),
+        CLUSTER,
+        "critical",
+    ),
+    Case(
+        "LifeboatWalNotLooked",
+        {metric("wal_server_answers", LOG, instance="db1"): "1 0 0 1 _ _ _ 1"},
+        (0, 1, 3, 4, 7),
+        (2, 6),
+        CLUSTER,
         "critical",
     ),
     Case(
@@ -308,7 +382,7 @@ def promtool(*arguments: str, stdin: bytes | None = None) -> str:
 
 
 def test_the_rules_are_valid(rules: Path) -> None:
-    assert "SUCCESS: 25 rules found" in promtool("check", "rules", str(rules))
+    assert "SUCCESS: 33 rules found" in promtool("check", "rules", str(rules))
 
 
 def test_each_alert_fires_when_it_should_and_only_then(rules: Path) -> None:

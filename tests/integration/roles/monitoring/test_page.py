@@ -159,6 +159,8 @@ def page(sample: SampleHost, browser: Browser) -> Path:
     sample.log("backup", "failed", component=repository.component("main", odd), message="It is <b>broken</b>.")
     sample.log("retention", component="", hours=4)
     sample.server("shop", odd)
+    sample.base(hours=50)
+    sample.archive([*range(2, 9), 10])
     written = browser.place / "shop.html"
     written.write_text(sample.html(capacity=100 << 10))
     return written
@@ -179,6 +181,9 @@ def test_what_a_reader_sees_on_a_phone(page: Path, browser: Browser) -> None:
         "nightly",
         "Last runs",
         "✕ failed",
+        "Recovery to any moment",
+        "✕ in trouble",
+        "000000010000000000000009 lacks.",
     ):
         assert expected in text, expected
     assert "broken" not in text

@@ -6,20 +6,26 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
 from archiving_fixtures import USER, changed
+from restoring import place
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from archiving_fixtures import Archiving
+
+__all__ = ["place"]
 
 RIGHTS = f"""SELECT rolreplication, pg_has_role(oid, 'pg_monitor', 'USAGE'),
     has_function_privilege(oid, 'pg_ident_file_mappings()', 'EXECUTE') FROM pg_roles WHERE rolname = '{USER}'"""
 
 
 @pytest.mark.long
-def test_a_server_is_backed_up_once_its_role_has_the_rights(archiving: Archiving) -> None:
+def test_a_server_is_backed_up_once_its_role_has_the_rights(archiving: Archiving, place: Path) -> None:
     archiving.play()
     archiving.enlist()
     assert archiving.server.execute(RIGHTS) == [(False, False, False)]
@@ -43,6 +49,12 @@ def test_a_server_is_backed_up_once_its_role_has_the_rights(archiving: Archiving
     again = archiving.play(playbook="physical", lifeboat_max_age="1h", **told)
     assert "young enough" in again
     assert changed(again) == 0
+
+    keys = json.dumps({"validate_keys": {"recovery_key_file": f"{archiving.home}/recovery.key"}})
+    said = archiving.play("-e", keys, playbook="validate", lifeboat_scratch_dir=str(place), **told)
+    assert manifest.stem in said
+    assert changed(said) == 0
+    assert list((archiving.home / "store/shop/marks").rglob("*.json"))
 
     said = archiving.play(playbook="wal_info", **told)
     assert f"{manifest.stem} timeline 1 from " in said

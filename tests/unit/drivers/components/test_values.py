@@ -228,8 +228,7 @@ def test_what_a_test_really_read_is_remembered_and_nothing_else(chained: Shop) -
     chained.sample.now += datetime.timedelta(minutes=1)
     chained.write(tea="6")
     third = chained.back_up(max_shrink=0).facts["backup"]["backup_id"]
-    path = chained.sample.home / "store" / "shop" / "data" / third / "0001.lbx"
-    path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
+    chained.sample.damage(f"shop/data/{third}/0001.lbx")
     with pytest.raises(Tampered):
         chained.validate()
     assert unread(chained) == {f"{first}/detail.lbx", f"{third}/detail.lbx", f"{third}/0001.lbx"}
@@ -266,8 +265,7 @@ def test_a_byte_that_is_not_as_signed_takes_it_back_too(chained: Shop) -> None:
     chained.validate()
     facts = listing.list_backups(listing.ListRequest(chained.sample.settings), chained.sample.world()).facts
     latest = facts["latest"]["values/prices"]["backup_id"]
-    path = chained.sample.home / "store" / "shop" / "data" / latest / "0001.lbx"
-    path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
+    chained.sample.damage(f"shop/data/{latest}/0001.lbx")
     with pytest.raises(Tampered):
         chained.validate()
     assert not is_tested(chained)

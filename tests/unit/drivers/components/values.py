@@ -67,7 +67,8 @@ class Values:
     def preview(self, known: source.Known, _world: World, /) -> source.Preview:
         changes, count = self._changes(known), {"values": len(read(self.directory))}
         lines = tuple(f"{'remove' if value is None else 'store'} {name}" for name, value in changes.items())
-        return source.Preview("values", lines, 1, facts=count, due=bool(changes), why="what is there still")
+        facts = count if changes else {}
+        return source.Preview("values", lines, 1, facts=facts, due=bool(changes), why="what is there still")
 
     def capture(self, known: source.Known, sink: source.Sink, _world: World, /) -> source.Captured:
         values, last = read(self.directory), known.previous

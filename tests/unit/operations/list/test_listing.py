@@ -95,3 +95,19 @@ def test_what_a_server_had_then_is_not_compared(sample: SampleHost) -> None:
     sample.back_up()
     sample.server("shop")
     assert not facts(sample, as_of=sample.now)["compared"]
+
+
+def test_an_archived_log_is_told_by_the_moments_to_which_it_recovers(sample: SampleHost) -> None:
+    sample.base(hours=50)
+    assert facts(sample)["logs"] == []
+    sample.archive([*range(2, 9), 10], hours=1)
+    found = facts(sample)
+    [log] = found["logs"]
+    assert (log["cluster"], log["problems"]) == ("main", ["000000010000000000000009 lacks."])
+    assert log["recoverable_from"] == "2026-11-19T06:00:00+00:00"
+    assert log["recoverable_until"] == "2026-11-21T07:00:00+00:00"
+    assert [line for line in found["table"] if "log" in line or "PROBLEM" in line] == [
+        "main / write-ahead log: any moment from 2026-11-19 06:00 to 2026-11-21 07:00 UTC can be recovered",
+        "  PROBLEM  000000010000000000000009 lacks.",
+    ]
+    assert facts(sample, as_of=sample.now)["logs"] == []

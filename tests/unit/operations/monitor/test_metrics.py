@@ -11,9 +11,11 @@ import os
 import re
 import stat
 import typing as t
+from datetime import timedelta
 
 import pytest
 import sample_host
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.login import Login
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.stores import directory
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import (
     AccessDenied,
@@ -21,6 +23,11 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
     UsageError,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import printable
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.wal import watching
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.wal.examining import (
+    WalInfoRequest,
+    examine,
+)
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import backup_figures
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import objectives
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import inventory
@@ -235,6 +242,106 @@ def refuse(code: str, status: int) -> t.Callable[..., t.NoReturn]:
         raise AccessDenied("Access is denied.", "", code=code, status=status)
 
     return refused
+
+
+LOG = f'application="shop",cluster="main",system_identifier="{sample_host.SYSTEM}"'
+
+
+class TestLog:
+    def of(self, values: dict[str, float]) -> dict[str, float]:
+        """Return the metrics of the log by their names."""
+        return {
+            name.removesuffix(f"{{{LOG}}}").removeprefix("lifeboat_wal_"): value
+            for name, value in values.items()
+            if LOG in name
+        }
+
+    def stored(self, sample: SampleHost) -> int:
+        """Return the bytes of all logs."""
+        return sum(path.stat().st_size for path in (sample.home / "store" / "shop" / "wal").rglob("*.lbx"))
+
+    def test_a_log_is_watched_wherever_its_backups_are_listed(self, sample: SampleHost) -> None:
+        sample.base(hours=50)
+        sample.base(hours=20, first=5)
+        sample.archive(range(2, 9), hours=1)
+        found = self.of(sample.values())
+        assert found == {
+            "listed_timestamp_seconds": ago(0),
+            "recoverable_from_timestamp_seconds": ago(50),
+            "newest_base_timestamp_seconds": ago(20),
+            "recoverable_until_timestamp_seconds": ago(1),
+            "gaps": 0,
+            "forked_timelines": 0,
+            "stored_bytes": self.stored(sample),
+        }
+
+    def test_what_does_not_reach_as_far_does_not_count(self, sample: SampleHost) -> None:
+        sample.base(hours=50)
+        sample.base(hours=20, first=6)
+        sample.archive([2, 3, 4, 6, 7], hours=1)
+        found = self.of(sample.values())
+        assert found["recoverable_from_timestamp_seconds"] == found["newest_base_timestamp_seconds"] == ago(20)
+        assert found["gaps"] == 1
+
+    def test_a_log_without_a_backup_recovers_nothing(self, sample: SampleHost, monkeypatch: pytest.MonkeyPatch) -> None:
+        sample.archive(range(2, 9))
+        monkeypatch.setattr(watching, "ask", lambda _login: (sample.answer(waiting=3, waiting_seconds=400), None))
+        found = self.of(sample.values(archiving=watching.Archiving(Login())))
+        assert found["recoverable_until_timestamp_seconds"] == found["recoverable_from_timestamp_seconds"] == 0
+        assert (found["waiting_files"], found["waiting_seconds"], found["server_answers"]) == (3, 400, 1)
+        [log] = sample.watch(archiving=watching.Archiving(Login())).facts["status"]["logs"]
+        assert log["state"] == "recovers nothing"
+
+    def test_a_log_that_should_be_there_is_missed(self, sample: SampleHost) -> None:
+        values = sample.values(archiving=watching.Archiving())
+        assert values['lifeboat_wal_recoverable_until_timestamp_seconds{application="shop",cluster="main"}'] == 0
+        assert not [name for name in sample.values() if name.startswith("lifeboat_wal")]
+
+    def test_a_backup_that_has_its_log_itself_is_no_archive(self, sample: SampleHost) -> None:
+        sample.base()
+        assert not [name for name in sample.values() if name.startswith("lifeboat_wal")]
+
+    def test_what_a_stranger_stored_recovers_to_nothing_and_is_told(self, sample: SampleHost) -> None:
+        sample.base(hours=50)
+        sample.archive(range(2, 9), hours=3)
+        sample.archive([9, 12], hours=1)
+        for name in ("000000010000000000000009", "00000001000000000000000C"):
+            [path] = (sample.home / "store").rglob(f"{name}.lbx")
+            path.write_bytes(b"junk")
+        (path.parents[1] / "../000000FE").resolve().mkdir()
+        (path.parents[1] / "../000000FE/000000FE.history.lbx").resolve().write_bytes(b"junk")
+        for _look in range(2):
+            [log] = examine(WalInfoRequest(sample.settings), sample.world()).facts["wal"]
+            assert log["recoverable_until"] == (sample.now - timedelta(hours=3)).isoformat()
+            assert [one["timeline"] for one in log["timelines"]] == [1]
+            assert log["size"] == self.stored(sample) - 2 * len("junk")
+            ends, history = log["problems"]
+            assert "2 segments from 000000010000000000000009" in ends
+            assert "000000FE.history" in history
+            found = self.of(sample.values())
+            assert found["recoverable_until_timestamp_seconds"] == ago(3)
+            assert found["gaps"] == 0
+
+    def test_the_size_of_the_store_has_the_logs_of_all_clusters(self, sample: SampleHost) -> None:
+        sample.back_up()
+        before = sample.values()
+        sample.archive(range(2, 9))
+        after = sample.values()
+        name = 'lifeboat_store_{}{{application="shop"}}'
+        assert after[name.format("bytes")] - before[name.format("bytes")] == self.stored(sample)
+        assert after[name.format("objects")] - before[name.format("objects")] == 7
+
+    def test_a_host_that_may_not_list_says_nothing_of_the_store(
+        self, sample: SampleHost, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def denied(*_given: object) -> t.NoReturn:
+            raise AccessDenied("No.", "Ask.")
+
+        monkeypatch.setattr(directory.DirectoryStore, "list", denied)
+        monkeypatch.setattr(watching, "ask", lambda _login: (sample.answer(), None))
+        found = self.of(sample.values(archiving=watching.Archiving(Login())))
+        assert found["server_answers"] == 1
+        assert not {"listed_timestamp_seconds", "gaps", "recoverable_until_timestamp_seconds"} & set(found)
 
 
 class TestStore:

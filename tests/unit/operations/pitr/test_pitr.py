@@ -25,15 +25,22 @@ SIZE = 16 << 20
 
 
 def goes_on(
-    target: str = "time", *, whole: bool = True, timeline: int = 1, replayed: int = 0, places: tuple[str, ...] = ()
+    target: str = "time",
+    *,
+    whole: bool = True,
+    timeline: int = 1,
+    replayed: int = 0,
+    places: tuple[str, ...] = (),
+    server: str = "7",
 ) -> bool:
     """Ask for a copy that an earlier run left; its backup ends at 100, and the target is at 200."""
     base = Base("backup-1", t.cast("datetime", None), 1, 50, 100)
     wanted = targets.parse({"time": "2026-11-28T12:00:00Z"} if target == "time" else target)
     plan = Plan(wanted, base, Branch(1), 0, 0, position=200 if target == "time" else None)
     stage = types.SimpleNamespace(whole=whole, places=frozenset(places), directory="/data/15/main.lifeboat-1")
-    prepared = types.SimpleNamespace(stage=stage, plan=plan, places=dict(enumerate(places)))
-    control = types.SimpleNamespace(timeline=timeline, replayed=replayed)
+    known = types.SimpleNamespace(server=types.SimpleNamespace(system_identifier="7"))
+    prepared = types.SimpleNamespace(stage=stage, plan=plan, places=dict(enumerate(places)), known=known)
+    control = types.SimpleNamespace(timeline=timeline, replayed=replayed, system_identifier=server)
     return pitr._goes_on(t.cast("t.Any", prepared), t.cast("t.Any", types.SimpleNamespace(control=lambda: control)))
 
 
@@ -49,6 +56,12 @@ def test_one_that_is_past_it_is_made_again(past: dict[str, int]) -> None:
     with pytest.raises(DatabaseError, match=r"main\.lifeboat-1 that is past time") as caught:
         goes_on(**t.cast("t.Any", past), places=("/srv/fast",))
     assert "what is in /srv/fast" in caught.value.remedy
+
+
+def test_one_of_another_server_is_not_taken_for_it() -> None:
+    assert not goes_on(server="8")
+    with pytest.raises(DatabaseError, match=r"main\.lifeboat-1 that is of another server"):
+        goes_on(server="8", places=("/srv/fast",))
 
 
 def test_one_that_was_not_whole_is_made_again() -> None:

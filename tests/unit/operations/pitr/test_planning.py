@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from datetime import UTC, datetime, timedelta
 
@@ -83,7 +84,7 @@ class World:
             )
         ]
         infos.sort(key=lambda info: info.name)
-        held = archive.collect(infos, "shop", {SYSTEM: SIZE})[SYSTEM]
+        held = archive.collect(infos, "shop", {SYSTEM: SIZE}).get(SYSTEM) or archive.Archive(SYSTEM, SIZE)
         return Planner(bases or (base(1),), held, lineage.Tree(self.histories), self.ended)
 
 
@@ -219,3 +220,28 @@ def test_without_a_backup_there_is_nothing_to_begin_with() -> None:
     planner = World({1: range(1, 12)}).planner()
     with pytest.raises(NotFound, match="The backup backup-x is none of the server"):
         planner.plan(targets.parse("latest"), backup_id="backup-x")
+
+
+ALONE = dataclasses.replace(base(1), included=True)
+"""A backup that has its WAL in itself: segment 1 was never archived."""
+
+
+def test_a_backup_with_its_own_wal_begins_what_was_archived_after_it() -> None:
+    planner = World({1: range(2, 20)}).planner(ALONE)
+    assert told(planner.plan(time(12.31))) == ("backup-1-1", 1, 2, 12)
+    assert told(planner.plan(targets.parse({"lsn": wal_files.shown(at(5.5))}))) == ("backup-1-1", 1, 2, 5)
+    assert told(planner.plan(targets.parse("latest"))) == ("backup-1-1", 1, 2, 19)
+
+
+def test_a_backup_with_its_own_wal_needs_none_of_the_store_for_its_own_moment() -> None:
+    plan = World({1: []}).planner(ALONE).plan(targets.parse("immediate"))
+    assert (plan.first, plan.last) == (2, 1)
+    with pytest.raises(UsageError, match="Nothing is stored of what was written after backup-1-1"):
+        World({1: []}).planner(ALONE).plan(time(12.31))
+
+
+def test_a_hole_after_a_backup_with_its_own_wal_is_told() -> None:
+    planner = World({1: [2, 3, 5]}).planner(ALONE)
+    with pytest.raises(NotFound, match="000000010000000000000004 is not stored") as caught:
+        planner.plan(targets.parse("latest"))
+    assert "Up to it a recovery is possible" in str(caught.value.remedy)

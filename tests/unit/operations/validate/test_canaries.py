@@ -102,8 +102,7 @@ def test_a_check_that_lets_a_fault_pass_is_named(
 
 def test_what_is_damaged_already_is_no_canary(sample: SampleHost) -> None:
     identity = sample.back_up(files=1)
-    detail = sample.home / "store" / "shop" / "details" / identity / "detail.lbx"
-    detail.write_bytes(detail.read_bytes()[:-1] + b"?")
+    sample.damage(f"shop/details/{identity}/detail.lbx")
     with pytest.raises(Tampered, match=r"detail\.lbx"):
         release(sample, identity)
 

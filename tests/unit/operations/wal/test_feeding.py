@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,13 @@ def test_a_file_that_lies_ready_belongs_to_the_server(archive: Archive, place: P
         assert os.stat(feed_client.address(str(place))).st_gid == 65534
     found = os.stat(tmp_path / "x")
     assert (found.st_uid, found.st_mode & 0o777) == (65534, 0o600)
+
+
+def test_whether_there_is_a_file_elsewhere_is_not_told(archive: Archive, place: Path) -> None:
+    (place / "there").touch()
+    with fed(archive, place).served():
+        for name in ("../there", "../gone", "/etc/passwd"):
+            with socket.socket(socket.AF_UNIX) as connection:
+                feed_client.at(connection, feed_client.address(str(place)), "connect")
+                connection.sendall(f"{name}\n".encode())
+                assert connection.recv(16) == b"200\n"

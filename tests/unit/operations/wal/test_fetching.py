@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import typing as t
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import wal_files
@@ -23,6 +25,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
     Tampered,
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.wal import fetching
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal import reading
 from wal_fixtures import SYSTEM, Archive, segment
 
 if t.TYPE_CHECKING:
@@ -104,6 +107,19 @@ def test_what_a_stranger_put_in_the_way_is_passed_over(archive: Archive, tmp_pat
     assert (tmp_path / "x").read_bytes() == segment(FIRST)
 
 
+@pytest.mark.parametrize("limit", ["until", "compromised_since"])
+def test_what_a_signer_that_ended_stored_before_stays(filled: Archive, tmp_path: Path, limit: str) -> None:
+    ended = datetime(2026, 11, 1, tzinfo=UTC)
+    filled.trust(2, **{limit: ended})
+    for name, days in ((FIRST, -1), (SECOND, 1)):
+        at = (ended + timedelta(days=days)).timestamp()
+        os.utime(filled.path(name), (at, at))
+    assert fetching.fetch(filled.reader(), FIRST, str(tmp_path / "x"))
+    # Whoever has its key may go on to use it.
+    with pytest.raises(Tampered, match=SECOND):
+        fetching.fetch(filled.reader(), SECOND, str(tmp_path / "y"))
+
+
 def test_a_name_that_is_none_and_a_place_that_is_none_are_errors(filled: Archive, tmp_path: Path) -> None:
     with pytest.raises(RecoveryError, match="no file of its log"):
         fetching.fetch(filled.reader(), "postgresql.conf", str(tmp_path / "x"))
@@ -127,3 +143,21 @@ def filled_history() -> bytes:
 
     options = {zstd.CompressionParameter.checksum_flag: 1}
     return bytes(zstd.compress(HISTORY, options=options))
+
+
+def test_what_nobody_signed_who_may_makes_no_hole(filled: Archive, tmp_path: Path) -> None:
+    for name in ("00000001000000000000000F", "000000030000000000000002"):
+        filled.junk(name)
+    for name in ("000000010000000000000004", "00000003.history"):
+        assert not fetching.fetch(filled.reader(), name, str(tmp_path / "x"))
+
+
+def test_behind_much_of_that_a_hole_is_a_hole(filled: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LOOKED_AT", 2)
+    reader = filled.reader()
+    for number in (5, 6):
+        filled.junk(f"00000001000000000000000{number}")
+    fetching.require_absent(reader, wal_files.parse("000000010000000000000004"))
+    filled.junk("000000010000000000000007")
+    with pytest.raises(fetching.Hole):
+        fetching.require_absent(reader, wal_files.parse("000000010000000000000004"))

@@ -281,3 +281,56 @@ def test_chosen_steps_may_be_run(beside: Beside, arguments: t.Callable[..., None
     beside.write()
     arguments(tags=["step-mine"], skip_tags=["notest"])
     assert beside.compiled()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"time": "2026-11-28 14:05:00"},
+            "lifeboat_pitr_target: The target time '2026-11-28 14:05:00' has no time zone.",
+        ),
+        ("now", "lifeboat_pitr_target: The target time 'now' is no time."),
+        (
+            '{"tiem": "2026-11-28 14:05:00Z"}',
+            "lifeboat_pitr_target: The target {'tiem': '2026-11-28 14:05:00Z'} is unknown.",
+        ),
+        ("", "lifeboat_pitr_target: The target time '' is no time."),
+    ],
+)
+def test_a_moment_that_cannot_be_meant_is_refused(beside: Beside, given: t.Any, told: str) -> None:
+    beside.write({"id": "pitr", "type": "pitr"})
+    assert told in beside.refused(lifeboat_pitr_target=given)
+
+
+def test_a_moment_needs_a_step_for_it(beside: Beside) -> None:
+    beside.write({"id": "restore", "type": "restore"})
+    assert "no step that recovers a server to a moment" in beside.refused(lifeboat_pitr_target="latest")
+
+
+@pytest.mark.parametrize(
+    ("step", "default"),
+    [({"type": "pitr"}, "latest"), ({"type": "pitr", "when": "a is defined"}, ""), ({"type": "restore"}, "")],
+)
+def test_a_step_that_always_recovers_a_server_has_a_moment(beside: Beside, step: dict[str, str], default: str) -> None:
+    beside.write({"id": "only", **step})
+    (known,) = [play["vars"] for play in beside.compiled() if play["name"] == "Open the recovery"]
+    assert known["recover_default_target"] == default
+    assert known["recover_arriving"] == (["only"] if step["type"] == "pitr" else [])
+    assert known["recover_replacing"] == ([] if step["type"] == "pitr" else ["only"])
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("2026-11-28 14:05:00Z", {"time": "2026-11-28 14:05:00Z"}),
+        ('{"lsn": "0/3000138"}', {"lsn": "0/3000138"}),
+        ("latest", "latest"),
+    ],
+)
+def test_a_moment_may_be_a_text(beside: Beside, given: str, meant: t.Any) -> None:
+    beside.write({"id": "pitr", "type": "pitr"})
+    (known,) = [
+        play["vars"] for play in beside.compiled(lifeboat_pitr_target=given) if play["name"] == "Open the recovery"
+    ]
+    assert known["recover_given"]["pitr_target"] == meant

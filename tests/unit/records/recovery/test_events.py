@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.errors import Tampered
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import events, saying
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery.events import (
+    Aim,
     Approve,
     Begin,
     Close,
@@ -57,6 +58,7 @@ WHATS = [
     End("restore", 1, "failed", False, "", {"db1": "unreachable"}, False, {"bytes": 5, "host": "db1", "warm": True}),
     Waiting("restore", "Open for writing?"),
     Repin({"main/shop": POINT}),
+    Aim('"latest"'),
     TornDown({"db1": "/etc/lifeboat/keys"}),
     Leave("waiting"),
     Close("ok"),

@@ -153,3 +153,22 @@ def test_the_same_journals_give_the_same_forecast(runs: list[tuple[int, int]], s
     assert found.seconds >= 0
     assert found.runs == min(len(runs), 5)
     assert (found.error is None) == (len(runs) < 2)
+
+
+def test_a_log_is_replayed_at_a_rate_of_its_own() -> None:
+    """A hundred seconds for 100 MB and 20 for 10 MB of the log, and ten beside; then for twice as much of the log."""
+    one = step("pitr", "pitr")
+    facts = {
+        forecast.BYTES: 100 * MB,
+        forecast.MILLISECONDS: 100_000,
+        forecast.LOG_BYTES: 10 * MB,
+        forecast.LOG_MILLISECONDS: 20_000,
+    }
+    (before,) = (ran(one, 130),)
+    attempt = before.attempts[0]
+    ended = dataclasses.replace(attempt.end, facts=facts)
+    known = dataclasses.replace(before, attempts=(dataclasses.replace(attempt, end=ended),))
+    assert forecast.replayed(known) == {"pitr": 10 * MB}
+    found = forecast.expect(plan(one), {"pitr": 100 * MB}, "recover", [known], logs={"pitr": 20 * MB})
+    assert found == {"pitr": Expected(150, None, 1)}
+    assert forecast.expect(plan(one), {"pitr": 200 * MB}, "recover", [known])["pitr"].seconds == 210

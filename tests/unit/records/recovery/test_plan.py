@@ -99,6 +99,8 @@ def test_steps_side_by_side_are_one_stage() -> None:
         (document({**RESTORE, "hots": "db1"}), "steps[1] (restore).hots: no such key. Did you mean hosts?"),
         (document({"id": "a", "type": "restor"}), "use one of assess, check, configure, "),
         (document({"id": "a", "type": "restor"}), "Did you mean restore?"),
+        (document({"id": "a", "type": "pirt"}), "Did you mean pitr?"),
+        (document({"id": "a", "type": "pitr", "target": "latest"}), "steps[1] (a).target: no such key."),
         (document({"id": "a"}), "steps[1] (a): needs one of type, role and tasks, and has none of them."),
         (document({**RESTORE, "role": "x"}), "needs one of type, role and tasks, and has type and role."),
         (document({**RESTORE, "tasks_from": "x"}), "steps[1] (restore).tasks_from: belongs to a role"),

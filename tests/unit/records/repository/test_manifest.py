@@ -116,6 +116,28 @@ def test_a_physical_backup_alone_needs_wal_and_each_does() -> None:
             manifest.parse(record.payload(), "shop", "main/shop", ID)
 
 
+COPY = base.Copy("ab" * 32, checksums=True)
+
+
+def test_what_the_next_copy_has_to_know_is_said_in_public() -> None:
+    record = dataclasses.replace(PHYSICAL, copy=COPY)
+    assert json.loads(record.payload())["copy"] == {"manifest_sha256": "ab" * 32, "checksums": True}
+    assert manifest.parse(record.payload(), "shop", "main/shop", ID) == record
+
+
+@pytest.mark.parametrize("change", [{"manifest_sha256": "AB" * 32}, {"manifest_sha256": 1}, {"checksums": 1}, {"a": 1}])
+def test_what_of_it_is_not_as_it_must_be_is_refused(change: dict[str, t.Any]) -> None:
+    record = json.loads(dataclasses.replace(PHYSICAL, copy=COPY).payload())
+    record["copy"] |= change
+    with pytest.raises(Tampered):
+        manifest.parse(json.dumps(record).encode(), "shop", "main/shop", ID)
+
+
+def test_a_physical_backup_alone_has_it() -> None:
+    with pytest.raises(Tampered, match="a copy of a server's files"):
+        manifest.parse(dataclasses.replace(RECORD, copy=COPY).payload(), "shop", "main/shop", ID)
+
+
 def test_a_published_manifest_is_written_again_as_it_was() -> None:
     """Marks and receipts hold the hash of a manifest, so that the same one must always be the same bytes."""
     vectors = Path(__file__).resolve().parents[3] / "vectors"

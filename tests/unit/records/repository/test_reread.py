@@ -110,8 +110,7 @@ def store(sample: SampleHost) -> list[str]:
 
 def test_a_damaged_file_was_not_read(sample: SampleHost) -> None:
     identity = sample.back_up(files=3)
-    name = sample.home / "store" / "shop" / "data" / identity / "0001.lbx"
-    name.write_bytes(name.read_bytes()[:-1] + b"?")
+    sample.damage(f"shop/data/{identity}/0001.lbx")
     with pytest.raises(Tampered):
         verification.verify(verification.VerifyRequest(sample.settings), sample.world())
     assert unread(sample) == 1

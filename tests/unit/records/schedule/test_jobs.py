@@ -90,7 +90,11 @@ def test_no_file_is_no_schedule(tmp_path: t.Any) -> None:
 @pytest.mark.parametrize(
     ("job", "field", "named"),
     [
-        ({"job": "restore", "cron": "@daily"}, "job", "backup, doctor, metrics, physical, retention, validate, verify"),
+        (
+            {"job": "restore", "cron": "@daily"},
+            "job",
+            "backup, doctor, heartbeat, metrics, physical, retention, validate, verify",
+        ),
         ({"cron": "@daily"}, "job", "None"),
         ({"job": "backup"}, "cron", "in quotes"),
         ({"job": "backup", "cron": 5}, "cron", "in quotes"),

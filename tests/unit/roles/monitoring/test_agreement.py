@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.login import Login
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.printing import all_printable
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.monitor import families
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.wal import examining, watching
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.anomalies import judging
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.recovery import objectives
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.repository import catalogue
@@ -34,7 +36,7 @@ ENGINE = ROOT / "plugins" / "module_utils" / "_engine"
 
 
 @pytest.fixture
-def written(sample: SampleHost) -> dict[str, set[str]]:
+def written(sample: SampleHost, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """Every metric of a host on which everything happened, with its labels."""
     for hours in range(24 * 5, 0, -24):
         newest = sample.back_up(hours=hours)
@@ -47,8 +49,18 @@ def written(sample: SampleHost) -> dict[str, set[str]]:
     here.done(*STEPS)
     here.close("failed")
     wanted = objectives.parse({"database": {"rto": "2h", "rpo": "1d"}})
+    sample.base()
+    sample.archive(range(2, 10))
+    monkeypatch.setattr(watching, "ask", lambda _login: (sample.answer(), None))
+    look = examining.look
+    monkeypatch.setattr(
+        examining,
+        "look",
+        lambda *given: [{**log, "rpo_from": "heartbeat", "rpo_seconds": 60.0} for log in look(*given)],
+    )
     found: dict[str, set[str]] = {}
-    for name in sample.values(policy={"keep_within": "30d"}, objectives=wanted):
+    archiving = watching.Archiving(Login(), 1 << 30)
+    for name in sample.values(policy={"keep_within": "30d"}, objectives=wanted, archiving=archiving):
         metric, _brace, labels = name.partition("{")
         found.setdefault(metric, set()).update(re.findall(r"(\w+)=\"", labels))
     return found
@@ -69,8 +81,10 @@ def test_the_documented_status_has_the_shape_of_the_real_one(sample: SampleHost)
     sample.log("backup", "failed", message="The disk is full.")
     sample.schedule()
     sample.server("shop", left_out=("scratch",))
+    sample.validated(sample.base(cluster="other"), component="other/@physical")
+    sample.archive([2, 3, 5])
     documented = yaml.safe_load(backup_metrics.RETURN)["status"]["sample"]
-    assert shape(all_printable(sample.watch().facts["status"])) == shape(documented)
+    assert shape(all_printable(sample.watch(cluster=None).facts["status"])) == shape(documented)
 
 
 def test_the_table_of_metrics_is_complete_and_right(written: dict[str, set[str]]) -> None:
@@ -89,7 +103,7 @@ def test_every_threshold_is_a_documented_variable_with_its_default() -> None:
     defaults = (ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")
     used = set(re.findall(r"monitoring_alert_(\w+)", RULES)) - {"labels"}
     for name, value in re.findall(r"`lifeboat_alert_(\w+)`, (\d+)", DOCS):
-        assert re.search(rf"lifeboat_alert_{name} \| default\('?{value}[hd]?'?\)", defaults), name
+        assert re.search(rf"lifeboat_alert_{name} \| default\('?{value}[mhd]?'?\)", defaults), name
         used.discard(name)
     assert not used
 

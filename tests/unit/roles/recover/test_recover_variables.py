@@ -13,6 +13,7 @@ import role_variables
 POINTS = {
     "db1/shop": {"backup_id": "of shop"},
     "db1/a%2Fb": {"backup_id": "of a/b"},
+    "db1/@physical": {"backup_id": "of the whole server"},
     "db10/shop": {"backup_id": "of another cluster"},
 }
 

@@ -76,7 +76,10 @@ def _read_by(kind: str, *without: str) -> set[str]:
     return reading.play(ROOT / f"playbooks/{kind}.yml")
 
 
-@pytest.mark.parametrize("kind", JOBS)
+PLAYED = [kind for kind, job in JOBS.items() if not job.light]
+
+
+@pytest.mark.parametrize("kind", PLAYED)
 def test_a_job_gets_what_its_playbook_reads(kind: str) -> None:
     missing = _read_by(kind) - _carried() - set(NOT_CARRIED)
     assert not missing, f"carry it in roles/schedule/vars/main.yml, or say here why not: {sorted(missing)}"
@@ -92,7 +95,7 @@ def test_a_validation_of_another_host_gets_what_is_that_hosts() -> None:
 
 
 def test_every_reason_is_needed() -> None:
-    read = set().union(*(_read_by(kind) for kind in JOBS))
+    read = set().union(*(_read_by(kind) for kind in PLAYED))
     assert set(NOT_CARRIED) <= read
     assert not set(NOT_CARRIED) & _carried()
 
@@ -105,7 +108,28 @@ def test_nothing_is_carried_that_the_preflight_refuses() -> None:
 def test_the_options_of_jobs_are_variables_and_their_playbooks_are_there() -> None:
     for kind, job in JOBS.items():
         assert {variable for variable, _check in job.options.values()} <= _known()
-        assert (ROOT / f"playbooks/{kind}.yml").is_file()
+        assert job.light or (ROOT / f"playbooks/{kind}.yml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "crons"),
+    [
+        ({}, []),
+        ({"lifeboat_wal": True}, ["*/5 * * * *"]),
+        ({"lifeboat_wal": True, "lifeboat_schedule": []}, ["*/5 * * * *"]),
+        ({"lifeboat_wal": True, "lifeboat_heartbeat": "1h"}, ["0 * * * *"]),
+        ({"lifeboat_wal": True, "lifeboat_heartbeat": "15m"}, ["*/15 * * * *"]),
+        ({"lifeboat_wal": True, "lifeboat_heartbeat": 0}, []),
+        ({"lifeboat_wal": True, "lifeboat_schedule": [{"job": "heartbeat", "cron": "* * * * *"}]}, ["* * * * *"]),
+        ({"lifeboat_wal": True, "lifeboat_manage_database_role": False, "lifeboat_validator": True}, []),
+    ],
+)
+def test_a_server_whose_log_is_archived_beats(given: dict[str, t.Any], crons: list[str]) -> None:
+    found, impossible = role_variables.evaluated(
+        "schedule_jobs", "schedule_impossible", roles=("settings", "schedule"), lifeboat_application="shop", **given
+    )
+    assert [job["cron"] for job in found if job["job"] == "heartbeat"] == crons
+    assert ("heartbeat" in impossible) is not bool(crons)
 
 
 VALIDATOR = {

@@ -57,6 +57,17 @@ def test_the_latest_before_a_time_is_of_a_database_with_a_latest_one(partly: Sam
     assert found(partly, lifeboat_restore_from=f"latest before {at}") == ["shop"]
 
 
+def test_all_files_of_a_server_are_validated_where_they_are_backed_up(sample: SampleHost) -> None:
+    sample.back_up("shop", hours=5)
+    identity = sample.back_up("@physical", hours=4)
+    assert found(sample) == ["shop"]
+    assert found(sample, lifeboat_physical=True) == ["@physical", "shop"]
+    assert found(sample, lifeboat_physical=True, lifeboat_databases=["shop"]) == ["@physical", "shop"]
+    assert found(sample, lifeboat_physical=True, lifeboat_databases_exclude=["@physical"]) == ["shop"]
+    assert found(sample, lifeboat_physical=True, lifeboat_restore_from=identity) == ["shop"]
+    assert found(sample, lifeboat_restore_from=identity, lifeboat_databases="@physical") == ["@physical"]
+
+
 @pytest.mark.parametrize("excluded", [["old*"], "old_shop"])
 def test_an_excluded_database_is_not_validated(sample: SampleHost, excluded: t.Any) -> None:
     sample.back_up("shop", hours=5)

@@ -116,6 +116,17 @@ class WalRange:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Copy:
+    """
+    What the next copy of a server's files has to know of this one: the SHA-256 of PostgreSQL's own manifest of it, in
+    hex, and whether its pages had checksums.
+    """
+
+    manifest_sha256: str
+    checksums: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Figures:
     """What anomalies are looked for in: rows if they were counted, of parts by name, and members, by what they hold."""
 
@@ -125,13 +136,24 @@ class Figures:
     members: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
+DIFFERS = "differs from the source"
+"""What a difference means where a proof was taken at the source."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
-    """A place beside its backup's proof: `differences` make it a failure, `notes` do not, `parts` are each part's."""
+    """
+    A place beside its backup's proof: `differences` make it a failure, `notes` do not, `parts` are each part's.
+
+    `verdict` is what a difference means, as the rest of a sentence on the data. `recovered` tells how far a backup was
+    taken that goes on after its end; None where it cannot.
+    """
 
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     parts: tuple[Mapping[str, t.Any], ...] = ()
+    verdict: str = DIFFERS
+    recovered: Mapping[str, t.Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,13 +161,14 @@ class Check:
     """
     A question in the component's own language, and its answer: exactly `expect`, or a number from `minimum` up.
 
-    None means not given.
+    None means not given. `part` is the part of the component that is asked, where it has parts that answer.
     """
 
     name: str
     query: str
     expect: t.Any = None
     minimum: float | None = None
+    part: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ import typing as t
 from .base import Figures
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from ...ground.model import World
     from ...ground.progress import Phases, Progress
-    from .base import Parent, Scope, WalRange
+    from .base import Copy, Parent, Scope, WalRange
 
 
 class Earlier(t.Protocol):
@@ -33,11 +34,31 @@ class Earlier(t.Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Link:
+    """A backup in a chain of such as need each other, as its manifest says; `wal` is not known to a host's memory."""
+
+    backup_id: str
+    manifest_sha256: str
+    finished: datetime
+    copy: Copy | None = None
+    wal: WalRange | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """What is known before a backup: the one that `latest` means, and where this host remembers, if anywhere."""
+    """
+    What is known before a backup: the one that `latest` means, and where this host remembers, if anywhere.
+
+    `chain` is what that one needs for a restore, oldest first, and itself last; it is empty where that is not known.
+    `memory` is a directory for what this host keeps of these backups alone. `reach` tells until when the stored log
+    goes on without a gap from a range of it; None where it has one, or may not be listed.
+    """
 
     previous: Earlier | None
     state_dir: str | None
+    chain: tuple[Link, ...] = ()
+    memory: str | None = None
+    reach: Callable[[WalRange], datetime | None] = lambda _wal: None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +67,8 @@ class Preview:
     What a backup would hold, seen without making one: `how` it is made and `lines` for people, its members and an
     `estimate` of their bytes, and `facts` for machines.
 
-    One that is not `due` is not made; `why` says of the previous backup what it is, such as "young enough".
+    One that is not `due` is not made; `why` says of the previous backup what it is, such as "young enough", and `facts`
+    are those of the previous one, as far as the component has any.
     """
 
     how: str
@@ -64,7 +86,8 @@ class Captured:
     """
     What was stored, all of one moment. `proof` is its level, `said` the proof in a few words for a summary, `figures`
     are what later backups are compared with, and `facts` go into the result. `wal` is what it needs of a write-ahead
-    log.
+    log, and `copy` what the next one needs to know. Once it exists, and the next may be based on it, `settle` is
+    called.
     """
 
     scope: Scope
@@ -76,6 +99,8 @@ class Captured:
     figures: Figures = dataclasses.field(default_factory=Figures)
     warnings: tuple[str, ...] = ()
     wal: WalRange | None = None
+    copy: Copy | None = None
+    settle: Callable[[], object] = lambda: None
 
 
 class Sink(t.Protocol):

@@ -87,6 +87,18 @@ class TrustFile:
         """Return all keys that may."""
         return frozenset(item.public for item in self.signers if item.covers(scope) and item.stands(at, stored))
 
+    def is_limited(self, scope: str) -> bool:
+        """Whether some signature of this scope counts only until a time."""
+        return any(item.covers(scope) and (item.until or item.compromised_since) for item in self.signers)
+
+    def allowed_until(self, scope: str, stored: datetime) -> frozenset[bytes]:
+        """Return all keys that may have signed what tells no time of its own, and was `stored` at a time."""
+        return frozenset(
+            item.public
+            for item in self.signers
+            if item.covers(scope) and item.stands(None, stored) and (item.until is None or stored < item.until)
+        )
+
     def to_payload(self) -> bytes:
         """Return the bytes that are signed."""
         return strict_json.dumps(

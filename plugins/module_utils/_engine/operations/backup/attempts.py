@@ -106,4 +106,5 @@ class Attempts:
             parents=made.captured.parents,
             files=made.files.files,
             wal=made.captured.wal,
+            copy=made.captured.copy,
         )

@@ -17,11 +17,10 @@ import dataclasses
 import hashlib
 import typing as t
 
-from ...drivers.components.source import Known
 from ...drivers.crypto import seals
 from ...drivers.stores.base import is_there
 from ...ground import units
-from ...ground.errors import AccessDenied, InconsistentStore, NotFound, RecoveryError, StoreError, Tampered, TooSmall
+from ...ground.errors import AccessDenied, RecoveryError, StoreError, Tampered, TooSmall
 from ...ground.model import Outcome
 from ...ground.printing import printable
 from ...ground.progress import Progress, status_directory
@@ -29,19 +28,19 @@ from ...records.anomalies import assessment
 from ...records.anomalies.backup_figures import Statistics
 from ...records.repository import catalogue, choosing, manifest
 from ...records.repository import names as repository
-from ...records.repository.receipts import Receipt
 from ...records.repository.stored_backup import incomplete
+from . import earlier
 from .attempts import Attempts
 from .request import BackupRequest
 
 if t.TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable, Mapping, Sequence
 
     from ...drivers.components.source import Preview
     from ...drivers.crypto import lbx
     from ...ground.model import World
     from ...records.repository.manifest import Manifest
+    from ...records.repository.receipts import Receipt
     from .attempts import Made
 
 __all__ = ["BackupRequest", "back_up"]
@@ -65,15 +64,15 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
     component = repository.component(*request.source.name)
     opened = catalogue.open_repository(request.repository, world)
     writer = opened.trusted_keys.writer(component, world.now())
-    previous = _previous(opened, component, world.now())
-    known = Known(previous, request.repository.state_dir)
+    known = earlier.known(opened, request, component, world.now())
+    previous = t.cast("Receipt | None", known.previous)
     if previous and request.max_age is not None:
         age = (world.now() - previous.at).total_seconds()
         if 0 <= age < request.max_age and request.reason != choosing.EMERGENCY:
             return _nothing_to_do(request, previous, f"{units.human_duration(age)} old, younger than max_age")
     preview = request.source.preview(known, world)
-    if previous and not preview.due:
-        return _nothing_to_do(request, previous, preview.why)
+    if previous and not preview.due and request.reason != choosing.EMERGENCY:
+        return _nothing_to_do(request, previous, preview.why, preview.facts)
     if world.dry_run:
         return _planned(request, component, preview)
     progress = Progress(status_directory(request.repository.state_dir, world), "backup", component, world.now)
@@ -82,13 +81,15 @@ def back_up(request: BackupRequest, world: World) -> Outcome:
         made = attempts.captured(known)
         try:
             record = attempts.manifest(made)
-            _guard(request, record, _comparable(opened, component, previous, world.now()))
+            _guard(request, record, earlier.comparable(opened, component, previous, world.now()))
             envelope = _publish(opened, writer, record, made.files.finish)
         except BaseException:
             if _surely_unlisted(opened, component, made.files.backup_id):
                 made.files.discard()
             raise
-    unwritten = _remember(opened, _receipt(record, hashlib.sha256(envelope).hexdigest()))
+    if request.reason != choosing.EMERGENCY:  # none is based on such a one
+        made.captured.settle()
+    unwritten = _remember(opened, earlier.receipt(record, hashlib.sha256(envelope).hexdigest()))
     suspicions, trouble = assessment.note(
         Statistics(request.repository.state_dir, request.repository.place),
         record,
@@ -116,6 +117,7 @@ def _publish(opened: catalogue.Repository, writer: lbx.Writer, record: Manifest,
     _require_there(opened, tuple(file for file in record.files if file.member != "detail"), record)
     finish()
     _require_there(opened, record.files, record)
+    _require_parents(opened, record)
     opened.store.put_new(repository.manifest(*place), envelope)
     return envelope
 
@@ -128,46 +130,22 @@ def _require_there(opened: catalogue.Repository, files: tuple[manifest.File, ...
             raise StoreError(problem, "It was removed during the backup: find out by what, and run again.")
 
 
+def _require_parents(opened: catalogue.Repository, record: Manifest) -> None:
+    """Raise StoreError unless what the backup is based on is in the store: retention may have been faster."""
+    for parent in record.parents:
+        with contextlib.suppress(AccessDenied):
+            if not is_there(opened.store, repository.manifest(record.application, record.component, parent.backup_id)):
+                raise StoreError(
+                    f"{parent.backup_id}, which this backup is based on, was removed meanwhile.",
+                    "Run again: the next one is a full one, or based on another.",
+                )
+
+
 def _surely_unlisted(opened: catalogue.Repository, component: str, backup_id: str) -> bool:
     """Whether no manifest lists the files: its answer may be lost, and then they must stay."""
     with contextlib.suppress(StoreError):
         return not is_there(opened.store, repository.manifest(opened.application, component, backup_id))
     return False
-
-
-def _previous(opened: catalogue.Repository, component: str, now: datetime.datetime) -> Receipt | None:
-    """Return the newest full backup: the store's own word, or this host's memory where it may only write."""
-    try:
-        found = opened.find(component, "latest")
-    except (NotFound, InconsistentStore):
-        return None  # where backups are hidden, one more is what helps
-    except AccessDenied:
-        return choosing.newest(opened.receipts.believed(opened.application, component, now))
-    return _receipt(found.manifest, found.manifest_sha256)
-
-
-def _comparable(
-    opened: catalogue.Repository, component: str, previous: Receipt | None, now: datetime.datetime
-) -> Receipt | None:
-    """Return the newest backup before whose size tells something: where parents are used, the host remembers it."""
-    if previous is None or choosing.is_comparable(previous):
-        return previous
-    return choosing.newest(opened.receipts.believed(opened.application, component, now), choosing.is_comparable)
-
-
-def _receipt(record: Manifest, digest: str) -> Receipt:
-    return Receipt(
-        application=record.application,
-        component=record.component,
-        backup_id=record.backup_id,
-        manifest_sha256=digest,
-        scope=record.scope,
-        reason=record.reason,
-        began=record.started.isoformat(),
-        finished=record.finished.isoformat(),
-        size=record.size,
-        plain_size=record.plain_size,
-    )
 
 
 def _remember(opened: catalogue.Repository, receipt: Receipt) -> tuple[str, ...]:
@@ -201,10 +179,12 @@ def _guard(request: BackupRequest, record: Manifest, previous: Receipt | None) -
         )
 
 
-def _nothing_to_do(request: BackupRequest, previous: Receipt, why: str) -> Outcome:
+def _nothing_to_do(
+    request: BackupRequest, previous: Receipt, why: str, own: Mapping[str, t.Any] | None = None
+) -> Outcome:
     """Say that the previous backup does."""
     times = {"started": previous.started.isoformat(), "seconds": (previous.at - previous.started).total_seconds()}
-    facts = _facts(request, {}, **dataclasses.asdict(previous) | times)
+    facts = _facts(request, own or {}, **dataclasses.asdict(previous) | times)
     said = f"{previous.backup_id} is {why}: nothing to do."
     return Outcome(changed=False, facts={"backup": facts, "summary": said})
 

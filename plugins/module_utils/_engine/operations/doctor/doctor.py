@@ -19,7 +19,7 @@ from ...ground.errors import RecoveryError, Unhealthy, UsageError
 from ...ground.model import Outcome
 from ...ground.units import human_count, parse_duration
 from ...records.repository import catalogue
-from . import database, history, host, keys, kit, recovery, schedule, store
+from . import database, history, host, keys, kit, log_archive, recovery, schedule, store
 from .check import ORDER, Case, Check, ExamineRequest, Limits, failed, ok, refused, worst
 
 if t.TYPE_CHECKING:
@@ -180,6 +180,7 @@ _KEYS = frozenset({"recipients", "signer", "trust"})
 _AGES = frozenset({"anomalies", "backup_age", "restore_tested_age"})
 _RECOVERY = frozenset({"drill", "recovery_time"})
 _RUNS = frozenset({"audit_log", "last_runs", "success_rate"})
+_ARCHIVE = frozenset({"archive_files", "archive_signer", "archive_timeout", "archiving", "replication_slots"})
 _ROOM = frozenset({"scratch_space", "store_space"})
 
 # The database comes before the store: it says what there should be backups of.
@@ -188,6 +189,7 @@ _AREAS: Sequence[_Area] = (
     _Area("connection", database.examine, _DATABASE | _KEYS | _AGES | {"last_runs"}),
     _Area("store", store.examine, _STORE | _KEYS | _AGES | _ROOM | _RECOVERY),
     _Area("trust", keys.examine, _KEYS),
+    _Area("archiving", log_archive.examine, _ARCHIVE),
     _Area("kit", kit.examine, frozenset({"kit"})),
     _Area("last_runs", history.examine, _AGES | _RUNS),
     _Area("recovery_time", recovery.examine, _RECOVERY),

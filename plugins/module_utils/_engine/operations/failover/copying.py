@@ -65,7 +65,9 @@ class Copy:
             raise DatabaseError(
                 f"The primary could not be copied: {exc.cause}", "The data here are as they were. Correct that."
             ) from exc
-        return replacing.exchange(fresh, data, world.now())
+        kept = replacing.aside(data, world.now())
+        replacing.exchange(fresh, data, kept)
+        return kept
 
 
 def _size(directory: str) -> int:

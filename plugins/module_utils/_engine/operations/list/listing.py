@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ...ground.errors import MissingLibrary, UsageError
+from ...ground.errors import MissingLibrary, StoreError, UsageError
 from ...ground.model import Outcome
 from ...records.anomalies import assessment, judging
 from ...records.repository import catalogue, choosing, newer, protection
 from ...records.repository import names as repository
 from ...records.repository.inventory import Inventories
+from ..wal import watching
 from . import table
 
 if t.TYPE_CHECKING:
@@ -71,6 +72,7 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
     missing, unseen = _missing(request, opened.application, newest, world.now())
     rows = [row for row in every.values() if not (request.clean and row["suspicions"])]
     latest = clean if request.clean else newest
+    logs = _logs(request, opened, backups, world)
     facts = {
         "backups": rows,
         "count": len(rows),
@@ -80,7 +82,12 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
         "problems": [dataclasses.asdict(problem) for problem in opened.problems],
         "missing": [dataclasses.asdict(each) for each in missing],
         "compared": not unseen and request.as_of is None,
-        "table": [*table.lines(rows, latest, opened.problems, missing, now=world.now(), limit=request.limit), *unseen],
+        "logs": [_log_facts(log) for log in logs],
+        "table": [
+            *table.lines(rows, latest, opened.problems, missing, now=world.now(), limit=request.limit),
+            *(line for log in logs for line in table.of_log(log)),
+            *unseen,
+        ],
         **({"matches": query.search(rows)} if query is not None else {}),
     }
     said = [
@@ -94,6 +101,28 @@ def list_backups(request: ListRequest, world: World) -> Outcome:
 def _chosen(request: ListRequest, opened: catalogue.Repository) -> list[catalogue.Backup]:
     backups = opened.backups(repository.place(request.cluster, request.database))
     return [backup for backup in backups if choosing.is_before(backup.manifest.finished, request.as_of)]
+
+
+def _logs(
+    request: ListRequest, opened: catalogue.Repository, backups: list[catalogue.Backup], world: World
+) -> tuple[watching.LogStatus, ...]:
+    """Return the archived logs of the physical backups that are listed; what one was at a time is not known."""
+    if request.as_of is not None or not any(backup.manifest.wal for backup in backups):
+        return ()
+    try:
+        return watching.look(opened, backups, watching.Wanted(request.repository, request.cluster), world)[0]
+    except StoreError:  # who may list backups need not be allowed to list the log
+        return ()
+
+
+def _log_facts(log: watching.LogStatus) -> dict[str, t.Any]:
+    return {
+        "cluster": log.cluster,
+        "system_identifier": log.system_identifier,
+        "recoverable_from": log.since.isoformat() if log.since else None,
+        "recoverable_until": log.until.isoformat() if log.until else None,
+        "problems": list(log.problems),
+    }
 
 
 def _missing(

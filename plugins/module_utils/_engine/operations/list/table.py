@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ...records.repository.catalogue import IntegrityProblem
+    from ..wal.watching import LogStatus
 
 FEW = 3
 """Backups that are shown of each of several databases."""
@@ -61,6 +62,20 @@ def lines(
     for name, own in sorted(by_database.items(), key=lambda group: (not _troubled(newest[group[0]]), group[0])):
         said += _group(name, own, newest[name], now, limit)
     return said if by_database or missing else [*said, "no backups"]
+
+
+def of_log(log: LogStatus) -> Iterator[str]:
+    """Yield the lines about an archived log."""
+    name = printable(f"{log.cluster} / write-ahead log")
+    if log.since and log.until:
+        yield f"{name}: any moment from {_moment(log.since)} to {_moment(log.until)} UTC can be recovered"
+    else:
+        yield f"{name}: no backup can be recovered with it"
+    yield from (f"  PROBLEM  {printable(problem)}" for problem in log.problems)
+
+
+def _moment(at: datetime.datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def _group(

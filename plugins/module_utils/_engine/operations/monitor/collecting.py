@@ -29,6 +29,7 @@ from ...records.retention.planner import Candidate
 from ...records.schedule import lateness
 from ..databases import discovery
 from ..prune import survey
+from ..wal import watching
 from . import protection_status
 from .protection_status import ProtectionStatus, StoreUse
 
@@ -63,7 +64,8 @@ class Sources:
 
     `exclude` are patterns of cluster/database that nobody cares about any more. `capacity` of the store is in bytes; a
     store in a directory knows its own. `policy` is that of retention, `objectives` those of recoveries. Without a
-    `server` the answer counts that one last gave to this host.
+    `server` the answer counts that one last gave to this host. With `archiving` the log of `cluster` should be
+    archived.
     """
 
     repository: catalogue.RepositorySettings
@@ -75,6 +77,7 @@ class Sources:
     policy: Policy | None = None
     server: Server | None = None
     objectives: tuple[Objective, ...] = ()
+    archiving: watching.Archiving | None = None
 
 
 def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]]:
@@ -100,6 +103,7 @@ def collect(sources: Sources, world: World) -> tuple[ProtectionStatus, list[str]
         remembered=found.remembered,
         inventories=inventories,
         recoveries=found.recoveries,
+        logs=found.logs,
         objectives=sources.objectives,
     )
     return status, warnings + unasked + problem
@@ -144,23 +148,27 @@ class _Found:
     unreadable: str = ""
     remembered: bool = False
     recoveries: Mapping[Mode, outcome.Outcome | None] | None = None
+    logs: tuple[watching.LogStatus, ...] = ()
 
 
 def _found(sources: Sources, world: World, entries: Sequence[Entry]) -> tuple[_Found, list[str]]:
     """Return what the store holds, or what is remembered where it cannot be read, and what to say about that."""
     try:
-        return _stored(sources, world, entries), []
+        return _stored(sources, world, entries)
     except (UsageError, MissingLibrary):
         raise
     except RecoveryError as exc:
-        found = _remembered(sources, entries, world.now())
-        if _may_only_write(exc):
-            return found, []
+        found, only_writes = _remembered(sources, entries, world.now()), _may_only_write(exc)
+        wanted = watching.Wanted(sources.repository, sources.cluster, sources.archiving)
+        seen, warnings = watching.unlisted(wanted, readable=not only_writes)
+        found = dataclasses.replace(found, logs=seen)
+        if only_writes:
+            return found, warnings
         warning = f"Only the backups that this host has recorded are shown. {exc.cause}"
-        return dataclasses.replace(found, unreadable=exc.cause), [warning]
+        return dataclasses.replace(found, unreadable=exc.cause), [warning, *warnings]
 
 
-def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
+def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> tuple[_Found, list[str]]:
     opened = catalogue.open_repository(sources.repository, world)
     backups = opened.backups()
     newer.notice(opened, backups)
@@ -177,7 +185,11 @@ def _stored(sources: Sources, world: World, entries: Sequence[Entry]) -> _Found:
     ]
     dated = _dated(shown, opened, sources.policy, world.now())
     recoveries = outcome.both(opened.trusted_keys, opened.store, opened.application)
-    return _Found(dated, _use(sources, opened), tuple(opened.problems), recoveries=recoveries)
+    found, warnings = watching.look(
+        opened, backups, watching.Wanted(settings, sources.cluster, sources.archiving), world
+    )
+    use = _use(sources, opened, world)
+    return _Found(dated, use, tuple(opened.problems), recoveries=recoveries, logs=found), warnings
 
 
 def _dated(
@@ -215,9 +227,10 @@ def _rows(settings: catalogue.RepositorySettings, entries: Sequence[Entry]) -> d
     return counted | {one.backup_id: one.rows for one in memory if one.rows is not None}
 
 
-def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
-    sizes = [info.size for info in opened.store.list(repository.root(opened.application))]
-    size, capacity, available = sum(sizes), sources.capacity, None
+def _use(sources: Sources, opened: catalogue.Repository, world: World) -> StoreUse:
+    sizes = [info.size for info in watching.beside(opened)]
+    of_logs, files = watching.use(opened, sources.repository, world)
+    size, capacity, available = sum(sizes) + of_logs, sources.capacity, None
     if capacity is not None:
         available = max(capacity - size, 0)
     elif directory := factory.directory_of(sources.repository.store):
@@ -225,7 +238,7 @@ def _use(sources: Sources, opened: catalogue.Repository) -> StoreUse:
         # What is kept for root is room for nobody here.
         available = room.f_bavail * room.f_frsize
         capacity = (room.f_blocks - room.f_bfree) * room.f_frsize + available
-    return StoreUse(size, len(sizes), capacity, available)
+    return StoreUse(size, len(sizes) + files, capacity, available)
 
 
 def _jobs(

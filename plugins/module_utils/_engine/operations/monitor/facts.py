@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from ...records.repository.inventory import Inventory
     from ...records.repository.protection import KnownBackup, Protection, Runs
     from ...records.schedule.lateness import Timing
+    from ..wal.watching import LogStatus
     from .protection_status import ProtectionStatus, StoreUse
 
 Facts = dict[str, t.Any]
@@ -52,6 +53,7 @@ def status(seen: ProtectionStatus, restore_tested_age: float, stale_age: float) 
             "problems": [problem.sentence for problem in seen.problems],
             "databases": _databases(seen, restore_tested_age),
             "servers": [_server(inventory) for inventory in seen.inventories],
+            "logs": [_log(log) for log in seen.logs],
             "store": _store(seen.store) if seen.store else None,
             "jobs": [_job(job) for job in seen.jobs],
             "runs": [_run(run) for run in seen.runs],
@@ -114,6 +116,30 @@ def _backup(backup: KnownBackup) -> Facts:
 
 def _server(said: Inventory) -> Facts:
     return {"cluster": said.cluster, "asked": _when(said.at), "wanted": len(said.wanted), "left_out": said.left_out}
+
+
+def _log(log: LogStatus) -> Facts:
+    behind = log.archiver["waiting"] if log.archiver else 0
+    return {
+        "cluster": log.cluster,
+        "state": _state(log),
+        "since": _when(log.since, ""),
+        "until": _when(log.until, ""),
+        "lost": human_duration(log.rpo) if log.rpo is not None else "not measured",
+        "waiting": behind,
+        "size": human_size(log.bytes) if log.bytes is not None else "",
+        "listed": _when(log.listed, ""),
+        "problems": list(log.problems),
+    }
+
+
+def _state(log: LogStatus) -> str:
+    """Return in a word what becomes of whoever has to recover from a log now."""
+    if log.answers is False or log.gaps is None:
+        return "unknown"
+    if not log.until:
+        return "recovers nothing"
+    return "in trouble" if log.problems else "recoverable"
 
 
 def _store(use: StoreUse) -> Facts:

@@ -16,7 +16,7 @@ import typing as t
 
 from ...ground.exposition import Family, Sample
 from ...ground.verbs import RESULTS
-from . import recoveries
+from . import log_families, recoveries
 from .gauges import Gauge, gauge, gauges
 
 if t.TYPE_CHECKING:
@@ -62,6 +62,7 @@ def families(status: ProtectionStatus) -> list[Family]:
         *_runs(status),
         *_schedule(status),
         *_store(status),
+        *log_families.families(status),
         *recoveries.families(status),
     ]
 

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from ...records.repository.inventory import Inventory
     from ...records.repository.protection import KnownBackup, Runs
     from ...records.schedule.lateness import Timing
+    from ..wal.watching import LogStatus
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class ProtectionStatus:
     objectives: tuple[Objective, ...] = ()
     inventories: tuple[Inventory, ...] = ()
     """What the servers said that they have, one for each cluster that was asked."""
+    logs: tuple[LogStatus, ...] = ()
 
     @property
     def uncompared(self) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a recovery stores before its copy takes the place of the data directory."""
+"""What is left to do when a copy has reached its target, and what is known of it then."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import typing as t
 
@@ -18,8 +19,24 @@ from ...records.wal import settings
 from ..wal.pushing import PATIENCE, Pusher
 
 if t.TYPE_CHECKING:
+    from ...drivers.components.postgres.collations import Settled
     from ...ground.model import World
     from .knowing import Known
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finished:
+    """
+    The timeline that begins, if one does, where the former data are kept, what was built anew for this host, and the
+    seconds that it took to unpack the backup and to replay the log.
+    """
+
+    timeline: int | None
+    kept: str
+    settled: Settled
+    warnings: tuple[str, ...]
+    seconds: float
+    replay_seconds: float
 
 
 def store_history(config_dir: str, known: Known, data: str, timeline: int, world: World) -> tuple[str, ...]:

@@ -12,21 +12,26 @@ to stand, has begun a timeline of its own, and that timeline's history is in the
 
 from __future__ import annotations
 
+import dataclasses
+import secrets
 import typing as t
 
-from ...drivers.components.postgres import replacing
-from ...drivers.components.postgres.recovering_server import RecoveringServer
+from ...drivers.components.postgres import collations, replacing
+from ...drivers.components.postgres.collations import Settled
+from ...drivers.components.postgres.recovering_server import DATABASE, RecoveringServer
+from ...drivers.components.postgres.replication import STANDBY_SIGNAL
 from ...ground.errors import DatabaseError, UsageError
 from ...ground.progress import Progress, status_directory
+from ...records.repository import readings
 from ...records.wal.bases import range_of
 from ..wal.feeding import Feed
-from . import finishing, preparing, recovering, report
+from . import finishing, preparing, recovering, report, resumed, unpacking
+from .request import PROMOTED, STANDBY
 
 if t.TYPE_CHECKING:
     from ...ground.model import Outcome, World
     from .preparing import Prepared
     from .request import PitrRequest
-    from .staging import Stage
 
 
 def recover(request: PitrRequest, world: World) -> Outcome:
@@ -37,6 +42,8 @@ def recover(request: PitrRequest, world: World) -> Outcome:
     nothing is stored, DatabaseError where the copy ends anywhere but at the target. In every such case the data
     directory is as it was.
     """
+    if ended := resumed.find(request, world):
+        return ended
     prepared = preparing.prepare(request, world)
     if world.dry_run:
         return report.planned(prepared)
@@ -47,20 +54,22 @@ def recover(request: PitrRequest, world: World) -> Outcome:
     progress = Progress(
         status_directory(request.repository.state_dir, world), "pitr", prepared.known.component, world.now
     )
-    with progress.running():
-        return _recovered(prepared, progress, world)
+    with readings.announced_all(prepared.chain, "a recovery", secrets.token_hex(8)) as held, progress.running():
+        outcome = _recovered(prepared, progress, world)
+    warnings = (*(warning for reading in held for warning in reading.warnings), *outcome.warnings)
+    return dataclasses.replace(outcome, warnings=warnings)
 
 
 def _recovered(prepared: Prepared, progress: Progress, world: World) -> Outcome:
     request, plan, stage = prepared.request, prepared.plan, prepared.stage
     copy = RecoveringServer(prepared.programs, stage.data, stage.private, stage.owner, request.superuser)
+    began = world.now()
     if not _goes_on(prepared, copy):
-        progress.phase("unpack")
-        _unpack(prepared, stage, progress)
+        unpacking.unpack(prepared.chain, stage, prepared.places, prepared.programs, progress)
     owner = (stage.owner.uid, stage.owner.gid)
     needs = range_of(prepared.backup)
     feed = Feed(
-        prepared.known.reader,
+        prepared.known.sources,
         stage.feed,
         plan.branch,
         owner,
@@ -69,49 +78,50 @@ def _recovered(prepared: Prepared, progress: Progress, world: World) -> Outcome:
     )
     with feed.served(), copy:
         progress.phase("replay")
+        unpacked = world.now()
         reached = recovering.replay(plan, copy, feed, world, lambda _position: progress.touch())
-        progress.phase("promote")
-        timeline = recovering.promote(plan, copy, feed, world)
-        warnings = finishing.store_history(request.wal_config, prepared.known, stage.data, timeline, world)
+        reached = recovering.with_heartbeat(reached, copy)
+        replayed = world.now()
+        timeline: int | None = None
+        settled = Settled()
+        warnings: tuple[str, ...] = ()
+        if request.state == PROMOTED:
+            progress.phase("promote")
+            timeline = recovering.promote(plan, copy, feed, world)
+            progress.phase("collations")
+            settled = collations.settle(copy.login, DATABASE, progress.touch)
+            warnings = finishing.store_history(request.wal_config, prepared.known, stage.data, timeline, world)
         copy.stop()
-    copy.restore()
+    copy.restore(STANDBY_SIGNAL if request.state == STANDBY else "")
     progress.phase("swap")
-    kept = replacing.exchange(stage.data, request.data_directory, world.now())
+    took = ((unpacked - began).total_seconds(), (replayed - unpacked).total_seconds())
+    kept = replacing.aside(request.data_directory, world.now())
+    outcome = report.done(prepared, reached, finishing.Finished(timeline, kept, settled, warnings, *took))
+    resumed.note(request, outcome, stage)
+    replacing.exchange(stage.data, request.data_directory, kept)
+    resumed.note_place(request)
     stage.remove()
-    return report.done(prepared, reached, timeline, kept, (*plan.warnings, *warnings))
+    return outcome
 
 
 def _goes_on(prepared: Prepared, copy: RecoveringServer) -> bool:
     """
     Whether the copy of an earlier run is there, and can go on to the target.
 
-    Raise DatabaseError where it is past it, and has tablespaces: only people can tell whose what is in their places is.
+    Raise DatabaseError where it cannot, and has tablespaces: only people can tell whose what is in their places is.
     """
     stage, plan, places = prepared.stage, prepared.plan, prepared.places.values()
     if not stage.whole or stage.places != frozenset(places):
         return False
     control = copy.control()
-    if control.timeline in plan.branch.timelines and (plan.reach is None or control.replayed <= plan.reach):
+    same = control.system_identifier == prepared.known.server.system_identifier
+    before = control.timeline in plan.branch.timelines and (plan.reach is None or control.replayed <= plan.reach)
+    if same and before:
         return True
     if places:
         raise DatabaseError(
-            f"A run that was interrupted left a copy in {stage.directory} that is past {plan.target}.",
+            f"A run that was interrupted left a copy in {stage.directory} that is "
+            f"{f'past {plan.target}' if same else 'of another server'}.",
             f"Remove it, and what is in {', '.join(places)}, and run this again.",
         )
     return False
-
-
-def _unpack(prepared: Prepared, stage: Stage, progress: Progress) -> None:
-    """Make the copy, each file authentic and as PostgreSQL's own manifest says."""
-    backup, layout = prepared.backup, prepared.layout
-    stage.make(list(prepared.places.values()))
-    try:
-        for space in layout.tablespaces:
-            place = prepared.places[space.oid]
-            stage.unpack(stage.space(place), backup.member(space.member, progress.member(f"{space.member:04d}").note))
-        stage.unpack(stage.data, backup.member(layout.base, progress.member(f"{layout.base:04d}").note))
-        progress.phase("verify")
-        stage.complete(prepared.programs, b"".join(backup.member(layout.manifest)), prepared.places)
-    except BaseException:
-        stage.remove(prepared.places.values())
-        raise

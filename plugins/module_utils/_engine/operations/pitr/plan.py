@@ -21,10 +21,10 @@ if t.TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """
-    A recovery from `base` along `branch` to `target`, which reads the segments from `first` to `last`.
+    A recovery from `base` along `branch` to `target`, which reads the stored segments from `first` to `last`.
 
     `last` is the one in which the target lies, where that is known, with its `position`; else the last one that is
-    stored.
+    stored. It is before `first` where the backup itself has all that is needed.
     """
 
     target: Target

@@ -107,7 +107,7 @@ class Planner:
             raise UsageError(f"{base.backup_id} is not on that timeline.", "Leave out timeline.", field="timeline")
         last = base.last(self._size)
         self._require_whole(branch, base, last)
-        return Plan(target, base, branch, base.start // self._size, last)
+        return Plan(target, base, branch, base.needed_from(self._size), last)
 
     def _held(self, target: Target, bases: Sequence[Base], branches: Sequence[Branch]) -> Plan:
         """Return the plan to a time or a position, on the one branch that holds it."""
@@ -128,7 +128,7 @@ class Planner:
         ((own, position), meant) = points.popitem()
         # The timeline on which it lies is the shortest way; its last segment may only be there on a later one.
         best = next((held for held in meant if held.branch.timeline == own), meant[-1])
-        first, last = best.base.start // self._size, position // self._size
+        first, last = best.base.needed_from(self._size), position // self._size
         return Plan(target, best.base, best.branch, first, last, position=position)
 
     def _find(self, target: Target, bases: Sequence[Base], branch: Branch) -> _Held | None:
@@ -137,7 +137,7 @@ class Planner:
         if not early:
             return None
         base = early[-1]
-        first = base.start // self._size
+        first = base.needed_from(self._size)
         last = self._archive.until(branch, first)
         if target.position is not None:
             position: int | None = target.position + (
@@ -205,11 +205,11 @@ class Planner:
             self._require_whole(newest, base, last)
         else:
             self._require_whole(newest, base, base.last(self._size))
-            gaps = self._archive.gaps(newest, base.start // self._size, last)
+            gaps = self._archive.gaps(newest, base.needed_from(self._size), last)
             warnings += tuple(
                 f"{_segments(gap, self._size)} not stored: the recovery ends there at the latest." for gap in gaps
             )
-        return Plan(target, base, newest, base.start // self._size, last, warnings)
+        return Plan(target, base, newest, base.needed_from(self._size), last, warnings)
 
     def _goes_on(self, branch: Branch, other: Branch) -> bool:
         """Whether a branch has whole segments behind the point where another one left it."""
@@ -226,10 +226,10 @@ class Planner:
             raise self._gap(branch, base, gap)
 
     def _gap(self, branch: Branch, base: Base, gap: Stretch) -> NotFound:
-        reached = self._archive.until(branch, base.start // self._size)
+        reached = self._archive.until(branch, base.needed_from(self._size))
         until = ""
         if reached >= base.last(self._size):
-            latest = self._latest(branch, base.start // self._size, reached)
+            latest = self._latest(branch, base.needed_from(self._size), reached)
             until = f" Up to it a recovery is possible: to {latest.isoformat()}." if latest else ""
         return NotFound(
             f"{_segments(gap, self._size)} not stored, which a recovery from {base.backup_id} needs.",

@@ -15,17 +15,21 @@ from ...drivers.components.postgres import replacing, server
 from ...drivers.components.postgres.physical_layout import PhysicalLayout
 from ...drivers.components.postgres.replication import LocalServer
 from ...ground.errors import DatabaseError, UsageError
-from ...records.repository import catalogue
+from ...records.repository import catalogue, stored_backup
 from ...records.wal import targets
+from ..wal.old_wal import OldWal
 from . import knowing
+from .request import STANDBY
 from .staging import Stage
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from ...drivers.components.postgres.recovering_server import Owner
     from ...drivers.components.postgres.server import Programs
     from ...ground.model import World
-    from ...records.repository.catalogue import Backup
+    from ...records.repository.catalogue import Backup, Repository
+    from ...records.wal.contents import Server
     from .knowing import Known
     from .plan import Plan
     from .request import PitrRequest
@@ -40,12 +44,16 @@ class Prepared:
     request: PitrRequest
     known: Known
     plan: Plan
-    backup: Backup
-    layout: PhysicalLayout
+    chain: tuple[Backup, ...]
     programs: Programs
     stage: Stage
     places: Mapping[int, str]
     replaces: bool
+
+    @property
+    def backup(self) -> Backup:
+        """The backup that the recovery begins with; the others of the chain are what it needs."""
+        return self.chain[-1]
 
     @property
     def confirm(self) -> str:
@@ -58,33 +66,50 @@ def prepare(request: PitrRequest, world: World) -> Prepared:
     DatabaseError where this host is not fit for it.
     """
     target = targets.parse(request.target, exclusive=request.exclusive)
+    if request.state == STANDBY and target.kind != targets.LATEST:
+        raise UsageError(
+            f"A standby follows its primary, and cannot stay at {target}.", "Use target: latest.", field="target"
+        )
     owner = request.user()
     opened = catalogue.open_repository(request.repository, world)
-    known = knowing.know(opened, request.cluster, request.backup)
+    known = knowing.know(opened, request.cluster, request.backup, _old_wal(request, owner))
     newest = list(known.backups.values())[-1]
-    programs = _programs(newest.detail(), request, world)
+    major = int(newest.detail()["source"]["server_version_num"]) // 10000
+    programs = server_programs(major, world, request.bin_dir)
     with knowing.scratch(owner) as scratch:
         plan = known.planner(programs, scratch, owner).plan(target, timeline=request.timeline, backup_id=request.backup)
     backup = known.backups[plan.base.backup_id]
+    chain = needed(opened, backup, programs)
     layout = PhysicalLayout.of(backup.detail())
-    local = LocalServer(request.data_directory, programs.directory, "", 0)
-    if local.alive and not world.dry_run:
+    require_stopped(request, world)
+    replaces = os.path.isdir(request.data_directory) and bool(os.listdir(request.data_directory))
+    stage = Stage(request.data_directory, plan.base.backup_id[-16:], owner)
+    stage.require_own()
+    places = _places(layout, request, stage)
+    if not stage.whole:
+        _require_room(request, room(chain))
+    return Prepared(request, known, plan, chain, programs, stage, places, replaces)
+
+
+def require_stopped(request: PitrRequest, world: World) -> None:
+    """Raise DatabaseError where the server of the data directory runs. A plan may be made of one that does."""
+    if LocalServer(request.data_directory, "", "", 0).alive and not world.dry_run:
         raise DatabaseError(
             f"The server of {request.data_directory} is running.",
             "Stop it, as the service that it is, and run this again.",
         )
-    replaces = os.path.isdir(request.data_directory) and bool(os.listdir(request.data_directory))
-    stage = Stage(request.data_directory, plan.base.backup_id[-16:], owner)
-    places = _places(layout, request, stage)
-    if not stage.whole:
-        _require_room(request, backup.manifest.plain_size)
-    return Prepared(request, known, plan, backup, layout, programs, stage, places, replaces)
 
 
-def _programs(detail: Mapping[str, t.Any], request: PitrRequest, world: World) -> Programs:
-    """Return the programs of the very version: others cannot read its files."""
-    major = int(detail["source"]["server_version_num"]) // 10000
-    found = server.programs(major, environ=world.environ, directory=request.bin_dir)
+def _old_wal(request: PitrRequest, owner: Owner) -> Callable[[Server], OldWal] | None:
+    """Return what looks into the log of the data directory that is there."""
+    if not request.old_wal or request.state == STANDBY:  # which may have nothing that its primary has not
+        return None
+    return lambda server: OldWal(os.path.join(request.data_directory, "pg_wal"), server, owner.uid)
+
+
+def server_programs(major: int, world: World, directory: str = "") -> Programs:
+    """Return the programs of the very version: others cannot read its files. Raise DatabaseError where it lacks."""
+    found = server.programs(major, environ=world.environ, directory=directory)
     if found.major != major or not os.access(found.path("postgres"), os.X_OK):
         raise DatabaseError(
             f"The server of PostgreSQL {major} is not installed on this host.",
@@ -92,6 +117,23 @@ def _programs(detail: Mapping[str, t.Any], request: PitrRequest, world: World) -
             major=major,
         )
     return found
+
+
+def needed(opened: Repository, backup: Backup, programs: Programs) -> tuple[Backup, ...]:
+    """Return a backup after those that it needs. Raise DatabaseError where this host cannot combine them."""
+    chain = stored_backup.chain(opened.read, backup)
+    if len(chain) > 1 and not os.access(programs.path("pg_combinebackup"), os.X_OK):
+        raise DatabaseError(
+            f"There is no pg_combinebackup in {programs.directory}, which incremental backups are restored with.",
+            f"Install postgresql-{programs.major} as a whole, or set backup to a full one.",
+        )
+    return chain
+
+
+def room(chain: Sequence[Backup]) -> int:
+    """Return the most that a copy takes while it is made: parts and what they are combined into exist at once."""
+    size = sum(one.manifest.plain_size for one in chain)
+    return size if len(chain) == 1 else 2 * size
 
 
 def _places(layout: PhysicalLayout, request: PitrRequest, stage: Stage) -> dict[int, str]:

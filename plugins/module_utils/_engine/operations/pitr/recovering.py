@@ -21,13 +21,13 @@ from ...drivers.components.postgres import wal_files
 from ...drivers.components.postgres.recovering_server import RECOVERY_SIGNAL
 from ...drivers.components.postgres.replication import STANDBY_SIGNAL
 from ...ground import disk
-from ...ground.errors import DatabaseError
+from ...ground.errors import DatabaseError, RecoveryError
 from ...records.wal import targets
 from ..wal import feed_client
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ...drivers.components.postgres.recovering_server import RecoveringServer, State
     from ...ground.model import World
@@ -40,8 +40,17 @@ STEP = 0.2
 PYTHON = "/usr/bin/python3"
 """What runs the server's side of the feed: its user has no business in our runtime."""
 
+RETRYING = "500ms"
+"""How soon a standby asks again for what it did not get."""
+
+TWICE = 2
+"""How often a segment is given to a server that stands before that says something: the first time it may be reading."""
+
 PROMOTING = 600
 """Seconds in which a promotion ends: a checkpoint of all that was replayed."""
+
+REPEATED = 12
+"""How often a server asks for a segment that it has, before it is plain that it cannot read it."""
 
 ENDING = 50
 """Looks at a server that may be about to end."""
@@ -51,18 +60,27 @@ _FATAL = re.compile(r"^(?:FATAL|PANIC):  (.+)$", re.MULTILINE)
 _ENDED_EARLY = "recovery ended before configured recovery target was reached"
 
 
+class Unreadable(DatabaseError):
+    """The log is stored, and PostgreSQL cannot read all of it: it ends within what is there."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reached:
-    """Where a recovery ended: what the server said, the position, and when the last transaction ended that is in it."""
+    """
+    Where a recovery ended: what the server said, the position, when the last transaction ended that is in it, and its
+    newest heartbeat, where it has one that could be read.
+    """
 
     said: str
     position: int
     last_end: datetime.datetime | None
+    heartbeat: datetime.datetime | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def replay(plan: Plan, server: RecoveringServer, feed: Feed, world: World, note: Callable[[int], None]) -> Reached:
     """
-    Let the copy replay to the plan's target, and stop there. `note` gets the position as it goes.
+    Let the copy replay to the plan's target, and stop there. `note` gets the position as it goes, and at first 0.
 
     Raise DatabaseError where it ends anywhere else, and what kept the feed from giving a file.
     """
@@ -73,22 +91,51 @@ def replay(plan: Plan, server: RecoveringServer, feed: Feed, world: World, note:
         "recovery_target_timeline": str(plan.branch.timeline),
         **plan.target.settings,
     }
+    if plan.target.kind == targets.LATEST:
+        settings["wal_retrieve_retry_interval"] = RETRYING
     server.start(settings)
-    before = None
+    before, asked = None, feed.counted()
     while True:
         state = server.look()
+        if state != before:
+            asked = feed.counted()
+        again = feed.counted() - asked
         if wanted := server.wanted():
             server.stop()
             settings |= wanted
             server.start(settings)
+            asked = feed.counted()
         elif not server.alive:
             raise _died(plan, server, feed)
-        elif state and (reached := _reached(plan, state, server, feed, still=state == before)):
+        elif state and (reached := _reached(plan, state, server, feed, again if state == before else None)):
             return reached
-        if state:
-            note(state.replayed)
+        _require_progress(state, server, again)
+        note(state.replayed if state else 0)
         before = state
         world.sleep(STEP)
+
+
+def with_heartbeat(reached: Reached, server: RecoveringServer) -> Reached:
+    """
+    Return it with the newest heartbeat, and with how far the server is after it: a copy that has no target may have
+    gone on. Raise DatabaseError where the heartbeat was written after that.
+    """
+    try:
+        newest = server.heartbeat()
+    except RecoveryError as exc:
+        return dataclasses.replace(reached, warnings=(f"The heartbeat of the copy could not be read: {exc.cause}",))
+    if state := server.look():
+        reached = dataclasses.replace(reached, position=state.replayed, last_end=state.last_end)
+    if newest is None:
+        return reached
+    if newest.position > reached.position:
+        raise DatabaseError(
+            f"The copy stands at {wal_files.shown(reached.position)}, but its newest heartbeat was written at "
+            f"{wal_files.shown(newest.position)}: what was replayed is not the log of one server.",
+            "Nothing was replaced. If database postgres was restored from another server, use a target after its next "
+            "heartbeat; else report this.",
+        )
+    return dataclasses.replace(reached, heartbeat=newest.at)
 
 
 def promote(plan: Plan, server: RecoveringServer, feed: Feed, world: World) -> int:
@@ -117,9 +164,12 @@ def restore_command(feed: Feed) -> str:
     return " ".join(shlex.quote(word).replace("%", "%%") for word in words) + " %f %p"
 
 
-def _reached(plan: Plan, state: State, server: RecoveringServer, feed: Feed, *, still: bool) -> Reached | None:
+def _reached(
+    plan: Plan, state: State, server: RecoveringServer, feed: Feed, again: Mapping[str, int] | None
+) -> Reached | None:
     """
-    Return where the server stands if that is the target; it is `still` where it stood before.
+    Return where the server stands if that is the target; `again` counts what it was given since it stands there,
+    None where it did not before.
 
     Raise DatabaseError where it stands anywhere else.
     """
@@ -127,9 +177,11 @@ def _reached(plan: Plan, state: State, server: RecoveringServer, feed: Feed, *, 
         raise DatabaseError("The copy ended its recovery by itself.", "Nothing was replaced. Report this.")
     if plan.target.kind == targets.LATEST:
         # It reads ahead, so that the end may have been met before all was replayed; more may be stored meanwhile.
-        if not still or not feed.ended_after(plan.branch.timeline, plan.last):
-            return None
-        return Reached("replayed all that is stored", state.replayed, state.last_end)
+        if again is not None and (
+            feed.ended_after(plan.branch.timeline, plan.last) or _ended_within(plan, again, feed)
+        ):
+            return Reached("replayed all that is stored", state.replayed, state.last_end)
+        return None
     if not state.paused:
         return None
     said = [match[0] for match in _STOPPED.finditer(server.log)]
@@ -138,6 +190,24 @@ def _reached(plan: Plan, state: State, server: RecoveringServer, feed: Feed, *, 
         raise DatabaseError(f"The copy paused before {plan.target}: {_last(server.log)}", "Nothing was replaced.")
     _require_target(plan, state)
     return Reached(said[-1] if said else "its data are consistent", state.replayed, state.last_end)
+
+
+def _ended_within(plan: Plan, again: Mapping[str, int], feed: Feed) -> bool:
+    """Whether the log ends in its last segment, which is not whole: a server that does not get on asks for it again."""
+    return any(times >= TWICE and feed.is_unfinished(name, plan.last) for name, times in again.items())
+
+
+def _require_progress(state: State | None, server: RecoveringServer, again: Mapping[str, int]) -> None:
+    """Raise Unreadable where the copy stands, and reads one segment again and again: it would do so for ever."""
+    name = max(again, key=lambda one: again[one], default="")
+    if not name or again[name] < REPEATED:
+        return
+    where = f" beyond {wal_files.shown(state.replayed)}" if state else ""
+    raise Unreadable(
+        f"The stored log cannot be read{where}, in {name}: {_last(server.log)}",
+        "Nothing was replaced. Recover to a moment before it, and find out who stored that segment.",
+        name=name,
+    )
 
 
 def _require_target(plan: Plan, state: State) -> None:
@@ -162,7 +232,7 @@ def _died(plan: Plan, server: RecoveringServer, feed: Feed) -> Exception:
         return feed.failures[-1]
     log = server.log
     if _ENDED_EARLY in log:
-        return DatabaseError(
+        return Unreadable(
             f"The stored log ends before {plan.target}.", "Nothing was replaced. Use target: latest, or an earlier one."
         )
     found = _FATAL.findall(log)

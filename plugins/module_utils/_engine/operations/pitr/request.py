@@ -23,6 +23,9 @@ if t.TYPE_CHECKING:
 
 DEBIAN = "/var/lib/postgresql/"
 
+PROMOTED, STANDBY = STATES = ("promoted", "standby")
+"""What becomes of the copy: a server with a timeline of its own, or one that may go on to follow its primary."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PitrRequest:
@@ -32,7 +35,9 @@ class PitrRequest:
     `cluster` is the part of the backups' names, `data_directory` the place of the result, which the user `owner` runs
     on this `host`. `tablespaces` gives the place of each tablespace, by its name or by where it was. With `wal_config`,
     the directory of the settings by which the cluster archives, the history of the timeline that begins is stored
-    before anything is replaced.
+    before anything is replaced. With `old_wal` the log in the data directory that is there counts as well. A `standby`
+    has all that is stored, and begins no timeline. `recovery_id` ties the reruns of one recovery together: one that
+    ended is not repeated.
     """
 
     repository: RepositorySettings
@@ -49,6 +54,9 @@ class PitrRequest:
     bin_dir: str = ""
     superuser: str = "postgres"
     wal_config: str = ""
+    state: str = PROMOTED
+    old_wal: bool = True
+    recovery_id: str = ""
 
     def user(self) -> Owner:
         """Return who runs the server. Raise UsageError where there is no such user, or we may not act as that one."""

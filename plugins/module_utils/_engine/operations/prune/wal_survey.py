@@ -168,8 +168,7 @@ def _tree(opened: Repository, held: Archive) -> Tree | None:
     """Return where the timelines come from, as the heads of their histories say; None where two differ."""
     histories: dict[int, tuple[timelines.Ancestor, ...]] = {}
     wanted = [(timeline, name) for timeline, listed in held.histories.items() for name in listed]
-    signers = opened.trusted_keys.record_signers(names.scope(held.system_identifier))
-    read = at_once(lambda one: _ancestors(opened, *one, signers), wanted)
+    read = at_once(lambda one: _ancestors(opened, held.system_identifier, *one), wanted)
     for (timeline, _name), ancestors in zip(wanted, read, strict=True):
         if ancestors is not None and histories.setdefault(timeline, ancestors) != ancestors:
             return None
@@ -177,10 +176,12 @@ def _tree(opened: Repository, held: Archive) -> Tree | None:
 
 
 def _ancestors(
-    opened: Repository, timeline: int, name: str, signers: frozenset[bytes]
+    opened: Repository, system_identifier: str, timeline: int, name: str
 ) -> tuple[timelines.Ancestor, ...] | None:
     """Return what the head of a history says, None where it cannot be believed."""
     try:
+        scope = names.scope(system_identifier)
+        signers = opened.trusted_keys.timeless_signers(scope, lambda: opened.store.head(name).modified)
         start = opened.store.get(name, 0, lbx.HEAD_LIMIT)
         head, _rest = lbx.read_head(start, lbx.Expected(name, signers))
         said: Iterable[tuple[int, str]] = head.lineage or ()

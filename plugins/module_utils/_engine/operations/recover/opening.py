@@ -22,12 +22,12 @@ from ...ground.errors import StoreError, Tampered, UsageError, require_one_of
 from ...ground.host_state import RECOVERIES_LOCK
 from ...ground.model import Done, Outcome
 from ...records.anomalies.thresholds import DEFAULTS, Thresholds
-from ...records.recovery import announcing, expecting, forecast, forms
-from ...records.recovery.events import DRILL, MODES, Approve, Close, Mode, Open, Plan, Repin, Run
+from ...records.recovery import announcing, arriving, expecting, forecast, forms
+from ...records.recovery.events import DRILL, MODES, Aim, Approve, Close, Mode, Open, Plan, Repin, Run
 from ...records.recovery.journal import RecoveryJournal
 from ...records.repository import names as repository
 from ...records.retention import store_lock
-from . import ledger, points, resuming, which
+from . import ledger, log_sizes, points, resuming, which
 from .closing import conclude
 from .reaching import Reached, keep, reach
 
@@ -55,6 +55,8 @@ class OpenRequest:
 
     `recovery_id` is empty, an id, or `new`. `points` name backups by component, `*` for all, `clusters` those of hosts
     that are not called as their cluster is. What is None or empty is taken from the recovery that is resumed.
+    `target` is the moment to which steps of type pitr recover servers, as somebody wrote it, `default_target` the one
+    where nobody wrote any.
     With `takeover` it is taken from a run that may live; with `journal` local the store may miss it.
     """
 
@@ -67,6 +69,8 @@ class OpenRequest:
     reason: str = ""
     replace: Mapping[str, str] = dataclasses.field(default_factory=dict)
     failover: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    target: object = None
+    default_target: object = None
     points: Mapping[str, str] = dataclasses.field(default_factory=dict)
     clusters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     infected_since: datetime.datetime | None = None
@@ -110,6 +114,7 @@ def open_recovery(request: OpenRequest, world: World) -> Outcome:
             world.now(),
             request.replace,
             request.failover,
+            request.target,
         )
         found = which.find(reached.place, asked)
         # The store may have missed how a recovery ended, and then its pins are still there.
@@ -135,6 +140,7 @@ class _Opening:
         self._now = world.now()
         self._before = found.state if found else None
         self._journal = found or self._begun()
+        self._target = resuming.target(self._before, request.target, request.default_target, request.plan)
         self._warnings: list[str] = []
 
     def open(self, warnings: Iterable[str]) -> Outcome:
@@ -159,6 +165,8 @@ class _Opening:
         )
         if before and chosen:
             self._add(Repin(chosen))
+        if self._target != (before.target if before else ""):
+            self._add(Aim(self._target))
         for step in request.approve:
             if step not in self._journal.state.approved:
                 self._add(Approve(step, DRILL if request.mode == DRILL else request.user))
@@ -176,7 +184,9 @@ class _Opening:
             return dict(known)
         sizes = forecast.sizes(plan, chosen, self._request.clusters)
         earlier = ledger.earlier(self._reached.place, but=self._journal.recovery_id)
-        return {**forecast.expect(plan, sizes, mode, earlier, but=known), **known}
+        logs = log_sizes.of(plan, chosen, self._target, self._request.clusters, self._reached.opened)
+        but = {*known, *arriving.idle(plan, self._target)}
+        return {**forecast.expect(plan, sizes, mode, earlier, but=but, logs=logs), **known}
 
     def _add(self, what: t.Any) -> None:
         self._journal.add(what, self._run, self._now)
@@ -190,8 +200,12 @@ class _Opening:
         """Return the points to begin with, or those by which somebody replaces what was chosen."""
         request, opened = self._request, self._reached.opened
         named = points.spread(request.points, opened) if opened else request.points
-        wanted = points.Wanted(named, request.infected_since, request.thresholds)
+        whole = frozenset(log_sizes.servers(request.plan, request.clusters)) if self._target else frozenset()
+        wanted = points.Wanted(named, request.infected_since, request.thresholds, self._target, whole)
+        resuming.require_clean_target(self._target, request.infected_since)
         only = [name for name in named if wanted.names(name)] if self._before else None
+        if only is not None and self._before and self._target != self._before.target:
+            only += sorted(whole.difference(only))
         if opened is None:
             if only is None or only:
                 self._warnings.append("No recovery point was chosen, as the store cannot be reached.")

@@ -18,8 +18,10 @@ import typing as t
 from ...ground.errors import KeyRefused, NotFound, RecoveryError, UsageError
 from ...ground.units import human_count
 from ...records.anomalies import assessment, judging
+from ...records.recovery import arriving
 from ...records.recovery.events import Point
 from ...records.repository import choosing, marks, newer, protection
+from ...records.repository import names as repository
 from ...records.repository.catalogue import STRANGER
 from ...records.repository.names import BACKUP_ID
 
@@ -46,11 +48,14 @@ class Wanted:
     What somebody says of recovery points: by component a backup id, or a selector as a restore takes it.
 
     Where nothing or `latest` is said, the newest is chosen; with `infected_since`, the newest sound one from before.
+    Backups of servers are chosen of those in `whole`, which are recovered to the `target`, as the journal has it.
     """
 
     named: Mapping[str, str]
     infected_since: datetime.datetime | None
     thresholds: judging.Thresholds
+    target: str = ""
+    whole: frozenset[str] = frozenset()
 
     def names(self, component: str) -> bool:
         """Whether somebody names the backup of a component."""
@@ -60,7 +65,12 @@ class Wanted:
         """Whether a backup may be chosen that nobody names."""
         sound = not one.suspicions and not one.refuted
         before = self.infected_since is None or (one.restore_tested and one.finished < self.infected_since)
-        return sound and before
+        at = arriving.moment(self.target) if one.component in self.whole else None
+        return sound and before and (at is None or one.finished <= at)
+
+    def of(self, components: Iterable[str]) -> list[str]:
+        """Return those of some components, and the servers that are recovered as a whole, that need a backup."""
+        return sorted(self.whole.union(name for name in components if not arriving.is_whole(name)))
 
 
 class Chosen(t.NamedTuple):
@@ -85,7 +95,7 @@ def choose(
     points: dict[str, Point] = {}
     warnings: list[str] = []
     undecided: list[str] = []
-    for component in sorted({*protected, *wanted.named} if only is None else only):
+    for component in wanted.of({*protected, *wanted.named}) if only is None else sorted(only):
         if wanted.names(component):
             chosen = newer.choose(opened, component, wanted.named[component], world.now())
             points[component] = _named(chosen.backup, protected.get(component))
@@ -93,7 +103,9 @@ def choose(
             continue
         one = protected.get(component, protection.Protection(component))
         best = choosing.newest(one.backups, wanted.accepts)
-        if one.newest is None:
+        if component in wanted.whole and (lack := _lack(component, one, wanted)):
+            undecided.append(lack)
+        elif one.newest is None:
             warnings.append(f"{component} has no recovery point: there is no backup of the whole.")
         elif problem := _problem(one, best, lost.get(component, ())):
             undecided.append(problem)
@@ -155,6 +167,20 @@ def release(opened: Repository, recovery_id: str, points: Iterable[tuple[str, Po
                 _write(opened, backup, recovery_id, world, lifts=mark.token)
         except RecoveryError as exc:
             yield f"{point.backup_id} stays pinned: {exc.cause}"
+
+
+def _lack(component: str, one: Protection, wanted: Wanted) -> str:
+    """Say why a server cannot be recovered to the target, from the backups that are there; nothing where it can."""
+    cluster, at = repository.cluster_and_database(component)[0], arriving.moment(wanted.target)
+    if one.newest is None:
+        return (
+            f"{cluster} has no physical backup, so its server cannot be recovered to a moment. Without target "
+            "(lifeboat_pitr_target) its databases are restored."
+        )
+    if at and not any(each.finished <= at for each in one.counting):
+        first = min(each.finished for each in one.counting)
+        return f"The oldest physical backup of {cluster} was finished at {first.isoformat()}, after the target."
+    return ""
 
 
 def _problem(one: Protection, best: KnownBackup | None, lost: Sequence[Passed]) -> str:

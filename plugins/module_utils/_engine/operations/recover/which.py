@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import typing as t
 
 from ...ground.errors import NotFound, Tampered, UsageError
@@ -31,7 +32,7 @@ RECENT = datetime.timedelta(hours=24)
 class Asked(t.NamedTuple):
     """
     What a run asks for; `process` is the stamp of who runs it, `recovery_id` may be empty, an id, or `new`. `replace`
-    and `failover` are the hosts in whose place others stand.
+    and `failover` are the hosts in whose place others stand, `target` is the moment to which servers are recovered.
     """
 
     plan: str
@@ -42,11 +43,14 @@ class Asked(t.NamedTuple):
     now: datetime.datetime
     replace: Mapping[str, str]
     failover: Mapping[str, str]
+    target: object = None
 
     def is_about(self, state: State) -> bool:
-        """Whether no other host is named than those that took part in a recovery."""
+        """Whether no other host is named than those that took part in a recovery, and no other moment."""
         opened = state.opened
-        return self.replace.items() <= opened.replace.items() and self.failover.items() <= opened.failover.items()
+        same = self.target is None or self.target == json.loads(state.target or "null")
+        hosts = self.replace.items() <= opened.replace.items() and self.failover.items() <= opened.failover.items()
+        return same and hosts
 
 
 class Found(t.NamedTuple):
@@ -149,7 +153,8 @@ def require_usable(state: State, asked: Asked) -> None:
         )
     if state.closed and not asked.is_about(state):
         raise UsageError(
-            f"{state.recovery_id} is over, and other hosts took part in it than replace and failover name.",
+            f"{state.recovery_id} is over, and other hosts took part in it than replace and failover name, or it had "
+            "another target.",
             f"Set recovery_id (lifeboat_recovery_id) to {NEW} to begin another.",
             field="recovery_id",
         )

@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import dataclasses
 import datetime
-import fcntl
 import json
 import os
 import pwd
@@ -29,13 +28,16 @@ import tempfile
 import time
 import typing as t
 
-from ...ground import disk, host_state
+from ...drivers.components.postgres.login import forget_environment
 from ...ground.children import await_session
 from ...ground.errors import Busy, ProcessFailed, RecoveryError, UsageError
 from ...ground.printing import printable
 from ...ground.process import ENDINGS
 from ...ground.units import human_duration
 from ...records.schedule import jobs
+from . import locks
+from .job_log import Log
+from .light import Light
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,11 +66,20 @@ def main(config_dir: str, argv: Sequence[str] | None = None) -> int:
         job = known.job(name)
         _become(job.user)
         with contextlib.ExitStack() as stack:
-            log = stack.enter_context(contextlib.closing(Log(os.path.join(known.places.log_dir, f"{job.name}.log"))))
+            log = stack.enter_context(
+                contextlib.closing(Log(os.path.join(known.places.log_dir, f"{job.name}.log"), _now))
+            )
+            if job.light:
+                forget_environment(os.environ)
+                return Light(config_dir, known.places, job, log).run()
             return Run(config_dir, known.places, job, log).run()
     except RecoveryError as exc:
         sys.stderr.write(f"lifeboat-run: {name}: {exc}\n")
         return exc.exit_code
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def _become(name: str) -> None:
@@ -84,42 +95,6 @@ def _become(name: str) -> None:
     os.initgroups(name, user.pw_gid)
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
-
-
-class Log:
-    """The job's log. It lies in a directory of root's, who made it; without it the lines go to standard error."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._failure = ""
-        try:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._handle: int | None = os.open(path, flags, 0o640)
-        except OSError as exc:
-            self._handle = None
-            self._complain(exc)
-
-    def write(self, text: str) -> None:
-        """Write a line with the time before it. A full disk must not end a backup: it is said once."""
-        line = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ} {text}\n".encode("utf-8", "replace")
-        if self._handle is None:
-            sys.stderr.buffer.write(line)
-            sys.stderr.flush()
-            return
-        try:
-            os.write(self._handle, line)
-        except OSError as exc:
-            self._complain(exc)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._handle is not None:
-            os.close(self._handle)
-
-    def _complain(self, error: OSError) -> None:
-        if not self._failure:
-            self._failure = str(error.strerror)
-            sys.stderr.write(f"lifeboat-run: the log {self.path} cannot be written to: {self._failure}.\n")
 
 
 @dataclasses.dataclass
@@ -138,10 +113,10 @@ class Run:
             jobs.check_on(self.config_dir)
             # What a killed program left half removed there must not be all that is heard of the job.
             place = tempfile.TemporaryDirectory(prefix="lifeboat-run-", ignore_cleanup_errors=True)
-            with self._alone() as locks, place as scratch:
+            with self._alone() as held, place as scratch:
                 began = time.monotonic()
                 self.log.write(f"lifeboat-run: {self.job.name} begins ({self.job.playbook}, process {os.getpid()})")
-                status, error = self._play(scratch, locks)
+                status, error = self._play(scratch, held)
                 seconds = human_duration(time.monotonic() - began)
         except RecoveryError as exc:
             self.log.write(f"lifeboat-run: {self.job.name} did not run: {exc}")
@@ -160,36 +135,28 @@ class Run:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[tuple[int, ...]]:
         """Hold the lock of the job, which is there at once or not, and that of its kind, which can be waited for."""
-        folder = host_state.LOCK.folder(self.places.state_dir)
-        if os.geteuid() == 0:  # root writes nothing where another user could have put something in its way
-            folder = f"/run/lifeboat-run{self.places.state_dir.replace('/', '-')}"
+        folder = locks.folder(self.places.state_dir)
         with contextlib.ExitStack() as stack:
-            own = stack.enter_context(_open_lock(folder, f"job-{self.job.name}"))
-            if not _lock(own):
-                raise Busy(
-                    f"The job {self.job.name} is still running{_holder(own)}.",
-                    "It runs again at its next time.",
-                )
-            _name_holder(own, self.job.name)
-            kind = stack.enter_context(_open_lock(folder, f"kind-{self.job.kind}"))
+            own = stack.enter_context(locks.only(folder, self.job.name, _now()))
+            kind = stack.enter_context(locks.opened(folder, f"kind-{self.job.kind}"))
             self._wait(kind)
-            _name_holder(kind, self.job.name)
+            locks.name_holder(kind, self.job.name, _now())
             yield own, kind
 
     def _wait(self, lock: int) -> None:
         deadline = time.monotonic() + self.places.wait
-        if not _lock(lock):
-            self.log.write(f"lifeboat-run: {self.job.name} waits for another {self.job.kind}{_holder(lock)}")
-            while not _lock(lock):
+        if not locks.lock(lock):
+            self.log.write(f"lifeboat-run: {self.job.name} waits for another {self.job.kind}{locks.holder(lock)}")
+            while not locks.lock(lock):
                 if time.monotonic() > deadline:
                     raise Busy(
-                        f"Another {self.job.kind} is still running{_holder(lock)}, after "
+                        f"Another {self.job.kind} is still running{locks.holder(lock)}, after "
                         f"{human_duration(self.places.wait)}.",
                         "Schedule the jobs at other times, or raise lifeboat_schedule_wait.",
                     )
                 time.sleep(POLL)
 
-    def _play(self, scratch: str, locks: tuple[int, ...]) -> tuple[int, str]:
+    def _play(self, scratch: str, held: tuple[int, ...]) -> tuple[int, str]:
         """Run the playbook to its end. Return its exit status, and the last error that it spoke of."""
         variables = os.path.join(scratch, "variables.json")
         with open(os.open(variables, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -207,7 +174,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=locks,
+                pass_fds=held,
                 start_new_session=True,
             )
         except OSError as exc:
@@ -274,39 +241,6 @@ class Run:
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
-
-
-@contextlib.contextmanager
-def _open_lock(folder: str, name: str) -> Iterator[int]:
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        path = os.path.join(folder, host_state.LOCK.leaf(name=name))
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise UsageError(
-            f"The lock of {name} in {folder} cannot be opened: {exc.strerror}.", "Check the owner of that directory."
-        ) from exc
-    with disk.closing(handle):
-        yield handle
-
-
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _name_holder(handle: int, name: str) -> None:
-    since = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{name} {os.getpid()} {since}\n".encode(), 0)
-
-
-def _holder(handle: int) -> str:
-    words = os.pread(handle, 200, 0).decode("utf-8", "replace").split()
-    return f" ({words[0]}, process {words[1]}, since {words[2]})" if len(words) == 3 else ""
 
 
 def _untrusted(value: t.Any) -> t.Any:

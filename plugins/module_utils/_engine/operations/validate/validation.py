@@ -13,7 +13,7 @@ import dataclasses
 import secrets
 import typing as t
 
-from ...drivers.components.base import Check, Run
+from ...drivers.components.base import DIFFERS, Check, Run
 from ...ground import units
 from ...ground.errors import ProofMismatch, Tampered
 from ...ground.model import Outcome
@@ -67,6 +67,7 @@ class Findings:
     checks: tuple[dict[str, t.Any], ...]
     differences: tuple[str, ...]
     notes: tuple[str, ...]
+    recovered: Mapping[str, t.Any] | None = None
     canaries: Mapping[str, t.Any] | None = None
 
 
@@ -124,9 +125,10 @@ def validate_chain(request: ValidateRequest, world: World, chain: Sequence[catal
             checks=answers,
             differences=found.differences[:100],
             notes=(*warnings, *found.notes),
+            recovered=found.recovered,
             canaries=told,
         )
-        return outcome(findings, contents)
+        return outcome(findings, contents, found.verdict)
 
 
 def _remember(request: ValidateRequest, chain: Sequence[catalogue.Backup], stored: Sequence[Tracked]) -> None:
@@ -175,9 +177,9 @@ def _vouched(request: ValidateRequest, world: World, chain: Sequence[catalogue.B
     return dataclasses.replace(done, facts={**done.facts, "restore_tested_mark": marked}, warnings=warnings)
 
 
-def outcome(findings: Findings, contents: str) -> Outcome:
+def outcome(findings: Findings, contents: str, verdict: str = DIFFERS) -> Outcome:
     """
-    Return the result of a success, in which all the `contents` are there.
+    Return the result of a success, in which all the `contents` are there; `verdict` is what a difference means.
 
     Raise ProofMismatch, the result in its details, for a failure, and CanaryMissed where a canary was not found.
     """
@@ -188,7 +190,7 @@ def outcome(findings: Findings, contents: str) -> Outcome:
     result = {**dataclasses.asdict(findings), "passed": passed, "first_difference": first}
     if first is not None:
         raise ProofMismatch(
-            f"The data restored from backup {findings.backup_id} differs from the source: {first}.",
+            f"The data restored from backup {findings.backup_id} {verdict}: {first}.",
             "Find out why before you need it; earlier backups may be better.",
             validation=result,
             first_difference=first,

@@ -11,29 +11,34 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import typing as t
+from datetime import timedelta
 
 from ...drivers.components.base import WHOLE_CLUSTER
-from ...drivers.components.postgres import archive_lag, wal_files
+from ...drivers.components.postgres import archive_lag, heartbeat, wal_files
 from ...drivers.components.postgres.connection import connect_server
 from ...ground import units
 from ...ground.model import Outcome
 from ...records.repository import catalogue
 from ...records.repository import names as repository
-from ...records.wal import archive, judging
+from ...records.wal import believing, judging, measuring, remembered, unfinished
 from ...records.wal.bases import Base, range_of
 from ...records.wal.contents import Server
 from ...records.wal.lineage import Tree
 from ...records.wal.reading import WalReader
+from ...records.wal.segments import Forgotten
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from ...drivers.components.postgres.connection import Login
+    from ...drivers.components.postgres.connection import Connection, Login
     from ...ground.model import World
     from ...records.repository.catalogue import Backup, Repository, RepositorySettings
     from ...records.wal.archive import Archive
     from ...records.wal.judging import Window
     from ...records.wal.lineage import Stretch
+    from ...records.wal.measuring import Pulse
+    from ...records.wal.remembered import Listed
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,67 +50,140 @@ class WalInfoRequest:
     login: Login | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Live:
+    """What a server says: the state of its archiver, and its pulse."""
+
+    state: Mapping[str, t.Any]
+    pulse: Pulse
+
+    @property
+    def system_identifier(self) -> str:
+        return str(self.state["system_identifier"])
+
+
 def examine(request: WalInfoRequest, world: World) -> Outcome:
     """Return what is stored, what lacks, and since when. Raise what the store and the keys raise."""
     opened = catalogue.open_repository(request.repository, world)
-    bases = _bases(opened, request.cluster)
-    live = _live(request.login)
-    sizes = {one.wal.system_identifier: one.wal.segment_size for one in _manifests(bases.values())}
-    if live:
-        sizes[live["system_identifier"]] = live["segment_size"]
-    listed = archive.listed(opened.store, opened.application, sizes)
-    wanted = set(sizes) if request.cluster or live else {*sizes, *listed}
-    logs = [
-        _log(opened, listed.get(one) or archive.Archive(one, sizes[one]), bases.get(one, ()), live)
-        for one in sorted(wanted)
-    ]
+    component = repository.component(request.cluster, WHOLE_CLUSTER) if request.cluster else None
+    bases = bases_of(opened.backups(component))
+    live = ask(request.login) if request.login else None
+    logs = look(opened, bases, request, live, world, whole=True)
     told = [problem for log in logs for problem in log["problems"]]
     counted = units.human_count(len(logs), "log")
     summary = f"{counted}, {units.human_count(len(told), 'problem')}: {told[0]}" if told else f"{counted}, no problem."
+    meant = [log for log in logs if log["archiver"]] or logs
+    if len(meant) == 1 and meant[0]["rpo_seconds"] is not None:
+        summary += f" {_lost(meant[0])}"
     return Outcome(changed=False, facts={"wal": logs, "summary": summary})
 
 
-def _bases(opened: Repository, cluster: str) -> dict[str, tuple[Backup, ...]]:
-    """Return the physical backups by the system identifier of their server."""
-    component = repository.component(cluster, WHOLE_CLUSTER) if cluster else None
+def bases_of(backups: Iterable[Backup]) -> dict[str, tuple[Backup, ...]]:
+    """Return the physical backups among some by the system identifier of their server."""
     found: dict[str, tuple[Backup, ...]] = {}
-    for backup in opened.backups(component):
+    for backup in backups:
         if backup.manifest.wal:
             identifier = backup.manifest.wal.system_identifier
             found[identifier] = (*found.get(identifier, ()), backup)
     return found
 
 
-def _manifests(backups: Iterable[tuple[Backup, ...]]) -> Iterable[t.Any]:
-    return (backup.manifest for some in backups for backup in some)
-
-
-def _live(login: Login | None) -> Mapping[str, t.Any] | None:
-    if login is None:
-        return None
+def ask(login: Login) -> Live:
+    """Return what a server says of its archive. Raise DatabaseError where its role may not see it."""
     with contextlib.closing(connect_server(login, read_only=True)) as session:
-        return archive_lag.look(session)
+        return answer(session)
+
+
+def answer(session: Connection) -> Live:
+    """Return the same, within a session in a database that every server has."""
+    return Live(archive_lag.look(session), _pulse(session))
+
+
+def _pulse(session: Connection) -> Pulse:
+    beats = heartbeat.beats(session)
+    clock = archive_lag.clock(session)
+    timeout = timedelta(seconds=clock.archive_timeout)
+    return measuring.Pulse(clock.now, clock.timeline, timeout, beats or (), has_heartbeat=beats is not None)
+
+
+def look(
+    opened: Repository,
+    bases: Mapping[str, tuple[Backup, ...]],
+    request: WalInfoRequest,
+    live: Live | None,
+    world: World,
+    *,
+    whole: bool = False,
+) -> list[dict[str, t.Any]]:
+    """
+    Return the facts of the logs of some backups; of all that are stored where the request names no cluster.
+
+    `live` is what a server says, whose log is among them. What the host remembers of a log is not listed again, unless
+    the `whole` of it is wanted.
+    """
+    sizes = {
+        of[0].manifest.wal.system_identifier: of[0].manifest.wal.segment_size
+        for of in bases.values()
+        if of[0].manifest.wal
+    }
+    if live:
+        sizes[live.system_identifier] = live.state["segment_size"]
+    wanted = {*sizes}
+    if not request.cluster and not live:
+        wanted.update(remembered.identifiers(opened.store, opened.application))
+    settings = request.repository
+    memory = remembered.Memory(settings.state_dir, opened.application, settings.place)
+    known = {} if whole else memory.read()
+    looked, told = {}, []
+    for one in sorted(wanted):
+        held, now = known.get(one), world.now()
+        size = sizes.get(one, wal_files.DEFAULT_SIZE)
+        listed = remembered.again(opened.store, opened.application, held, size, now)
+        facts = None
+        if listed is not None:
+            with contextlib.suppress(Forgotten):
+                facts = _log(opened, listed, bases.get(one, ()), live, now)
+        if listed is None or facts is None:
+            listed = remembered.whole(opened.store, opened.application, one, size, now)
+            facts = _log(opened, listed, bases.get(one, ()), live, now)
+        looked[one] = listed
+        told.append(facts)
+    if not world.dry_run:
+        memory.keep(looked)
+    return told
 
 
 def _log(
-    opened: Repository, held: Archive, bases: tuple[Backup, ...], live: Mapping[str, t.Any] | None
+    opened: Repository, listed: Listed, bases: tuple[Backup, ...], live: Live | None, now: datetime
 ) -> dict[str, t.Any]:
+    held = listed.archive
     identifier, size = held.system_identifier, held.segment_size
     reader = WalReader(opened.store, opened.trusted_keys, Server(identifier, size))
-    tree = Tree({timeline: reader.lineage(timeline) for timeline in held.histories})
+    strange: list[str] = []
+    believing.ends(held, reader, strange.append)
+    based = {range_of(base).timeline for base in bases}
+    tree = Tree(believing.histories(held, reader, reader.lineage, based, strange.append))
+    told = [_timeline(held, timeline) for timeline in held.timelines]
+    _admit(held, reader)
     judge = judging.Judge(held, tree, [Base.of(one) for one in bases])
     windows, gaps, forked = list(judge.windows()), judge.gaps(), list(judge.forked())
-    own = live if live and live["system_identifier"] == identifier else None
+    own = live if live and live.system_identifier == identifier else None
+    loss = measuring.measure(judge, own.pulse if own else None, now)
     return {
         "system_identifier": identifier,
         "components": sorted({base.manifest.component for base in bases}),
         "segment_size": size,
         "size": held.bytes,
-        "timelines": [_timeline(held, timeline) for timeline in held.timelines],
+        "timelines": told,
         "windows": [_window(window, size) for window in windows],
         "gaps": [judging.named(gap, size) for gap in gaps],
-        "archiver": own,
+        "forked": [{"timeline": one.timeline, "child": one.child, "stored": one.stored.isoformat()} for one in forked],
+        "listed": listed.at.isoformat(),
+        "listed_whole": listed.whole.isoformat(),
+        "archiver": own.state if own else None,
+        **loss.facts,
         "problems": [
+            *strange,
             *(_stretch(gap, size) for gap in gaps),
             *(
                 f"Timeline {one.timeline} was written to at {one.stored.isoformat()}, after timeline {one.child} had "
@@ -113,9 +191,18 @@ def _log(
                 for one in forked
             ),
             *(f"{wal_files.history(timeline)} lacks." for timeline in judge.unknown if not _began_on(bases, timeline)),
-            *(archive_lag.problems(own) if own else ()),
+            *(archive_lag.problems(own.state) if own else ()),
+            *(measuring.problems(loss, own.pulse, based=bool(bases)) if own else ()),
         ],
     }
+
+
+def _admit(held: Archive, reader: WalReader) -> None:
+    """Let count what is stored of segments that are not whole."""
+    for timeline, number in unfinished.behind(held, reader.signed):
+        file = wal_files.parse(wal_files.segment(timeline, number, held.segment_size))
+        if stored := unfinished.stored(held, reader, file):
+            held.admit(timeline, number, stored[0].timestamp(), stored[1])
 
 
 def _began_on(bases: Iterable[Backup], timeline: int) -> bool:
@@ -142,6 +229,13 @@ def _timeline(held: Archive, timeline: int) -> dict[str, t.Any]:
         "stored_from": first.isoformat() if first else None,
         "stored_to": last.isoformat() if last else None,
     }
+
+
+def _lost(log: Mapping[str, t.Any]) -> str:
+    last = units.human_duration(log["rpo_seconds"])
+    if log["rpo_from"] == measuring.HEARTBEAT:
+        return f"A recovery would lose the last {last} at most, as the heartbeats in the store say."
+    return f"A recovery would lose the last {last}, or somewhat more."
 
 
 def _window(window: Window, size: int) -> dict[str, t.Any]:

@@ -29,7 +29,6 @@ if t.TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ...records.wal.lineage import Branch
-    from ...records.wal.reading import WalReader
 
 JOBS = 4
 AHEAD = 8
@@ -47,13 +46,14 @@ class Feed:
 
     The server of user and group `owner` may enter `directory`, and may not write there: else it could lead its maker
     astray. `failures` are the causes of what could not be given, the last one last; `given` counts the files that were,
-    and `absent` are those that the server was told not to wait for. It reads ahead: behind segment `last`, where its
-    target lies, a hole is as good as the end, and so it is where the server holds the segments itself.
+    `asked` each of them, and `absent` are those that the server was told not to wait for. It reads ahead: behind
+    segment `last`, where its target lies, a hole is as good as the end, and so it is where the server holds the
+    segments itself.
     """
 
     def __init__(
         self,
-        reader: WalReader,
+        reader: fetching.Log,
         directory: str,
         branch: Branch,
         owner: tuple[int, int],
@@ -64,6 +64,7 @@ class Feed:
         self.failures: collections.deque[RecoveryError] = collections.deque(maxlen=16)
         self.given = 0
         self.absent: set[str] = set()
+        self.asked: collections.Counter[str] = collections.Counter()
         self.segment_size = reader.server.segment_size
         self._reader = reader
         self.directory = directory
@@ -80,6 +81,21 @@ class Feed:
         files = (wal_files.parse(name) for name in tuple(self.absent))
         segments = (file for file in files if file.kind == wal_files.SEGMENT and file.timeline == timeline)
         return any(file.number(self.segment_size) > number for file in segments)
+
+    def counted(self) -> collections.Counter[str]:
+        """Return how often each file was given by now."""
+        return collections.Counter(dict(self.asked))  # at once: another thread goes on to count
+
+    def is_unfinished(self, name: str, number: int) -> bool:
+        """
+        Whether a file is a segment of at least that number, of which less than the whole was there.
+
+        So it may be with one that the server has itself: a backup of a standby ends within a segment.
+        """
+        file = wal_files.parse(name)
+        if file.kind != wal_files.SEGMENT or file.number(self.segment_size) < number:
+            return False
+        return name in self._reader.unfinished_given or self._holds(name)
 
     @contextlib.contextmanager
     def served(self) -> Iterator[None]:
@@ -132,6 +148,7 @@ class Feed:
             self.failures.append(RecoveryError(f"An unexpected error, {type(exc).__name__}: {exc}.", "Report it."))
             return feed_client.FAILED
         self.given += found
+        self.asked[name] += found or self._holds(name)
         if not found:
             self.absent.add(name)
         return feed_client.FOUND if found else feed_client.ABSENT
@@ -141,12 +158,18 @@ class Feed:
         file = wal_files.parse(name)
         if file.kind != wal_files.SEGMENT:
             return False
-        number = file.number(self.segment_size)
-        return number in self._held or (self._last is not None and number > self._last)
+        return self._holds(name) or (self._last is not None and file.number(self.segment_size) > self._last)
+
+    def _holds(self, name: str) -> bool:
+        """Whether the server has a segment itself."""
+        file = wal_files.parse(name)
+        return file.kind == wal_files.SEGMENT and file.number(self.segment_size) in self._held
 
     def _fetch(self, name: str) -> bool:
         path = os.path.join(self._files, name)
-        return os.path.exists(path) or fetching.fetch(self._reader, name, path)
+        # What is elsewhere on this machine is none of the server's business, nor whether it is.
+        ready = name == os.path.basename(name) and os.path.exists(path)
+        return ready or fetching.fetch(self._reader, name, path)
 
     def _look_ahead(self, name: str, submit: Callable[..., Future[bool]]) -> None:
         """Begin to fetch what a recovery along the branch asks for after this segment."""

@@ -20,15 +20,33 @@ from ...ground import disk
 from ...ground.errors import NotFound, RecoveryError
 
 if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from ...drivers.components.postgres.wal_files import WalFile
-    from ...records.wal.reading import WalReader
+    from ...records.wal.contents import Server
+
+
+class Log(t.Protocol):
+    """What gives the files of one server's log: WalReader from the store alone, Sources from elsewhere too."""
+
+    @property
+    def server(self) -> Server: ...
+
+    @property
+    def unfinished_given(self) -> Collection[str]: ...
+
+    def read(self, file: WalFile) -> Iterator[bytes]: ...
+
+    def later(self, file: WalFile) -> str: ...
+
+    def anything_of(self, timeline: int) -> str: ...
 
 
 class Hole(RecoveryError):
     """A file of the log lacks in the store, and the log goes on after it: a recovery would end early there."""
 
 
-def fetch(reader: WalReader, name: str, destination: str) -> bool:
+def fetch(reader: Log, name: str, destination: str) -> bool:
     """
     Write a file to `destination`, whole or not at all. False where it is absent, and nothing of the log is after it.
     What root writes belongs to the owner of the directory.
@@ -49,7 +67,7 @@ def fetch(reader: WalReader, name: str, destination: str) -> bool:
     return True
 
 
-def require_absent(reader: WalReader, file: WalFile) -> None:
+def require_absent(reader: Log, file: WalFile) -> None:
     """Raise Hole unless a file that the store does not hold can be the end of the log."""
     if file.kind == wal_files.HISTORY:
         if file.timeline == wal_files.FIRST:  # it is based on nothing, and PostgreSQL asks all the same

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from . import expecting, objectives
+from . import arriving, expecting, objectives
 from .events import DRILL
 
 if t.TYPE_CHECKING:
@@ -21,8 +21,10 @@ def status_page(state: State) -> str:
     if state.opened.mode == DRILL:
         return ""
     if state.closed == "ok":
-        lost = objectives.lost(state.points, state)
-        oldest = min((point.started for point in state.points.values()), default=None)
+        points = arriving.counted(state)
+        lost = objectives.lost(points, state)
+        moments = [arriving.complete_until(name, point, state) for name, point in points.items()]
+        oldest = min(filter(None, moments), default=None)
         missing = f" Changes since {_moment(oldest)} may be missing." if oldest and lost else ""
         return f"{state.application} works again since {_moment(state.last_at)}.{missing}"
     since = f"{state.application} has been disturbed since {_moment(state.opened.incident_at)} and is being recovered."

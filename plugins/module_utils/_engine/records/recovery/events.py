@@ -170,6 +170,13 @@ class Repin:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Aim:
+    """Whole servers are recovered, to the moment `target`, which is JSON as somebody wrote it."""
+
+    target: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TornDown:
     """What a drill made on its hosts was removed. `left` is what is still there, by host; empty where nothing is."""
 
@@ -197,7 +204,7 @@ class Told:
     channels: tuple[str, ...]
 
 
-What: t.TypeAlias = "Open | Approve | Begin | End | Waiting | Repin | TornDown | Told | Leave | Close"
+What: t.TypeAlias = "Open | Approve | Begin | End | Waiting | Repin | Aim | TornDown | Told | Leave | Close"
 
 KINDS: Mapping[str, type] = {
     "open": Open,
@@ -206,6 +213,7 @@ KINDS: Mapping[str, type] = {
     "end": End,
     "waiting": Waiting,
     "repin": Repin,
+    "aim": Aim,
     "torn_down": TornDown,
     "told": Told,
     "leave": Leave,

@@ -9,12 +9,15 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from .events import Approve, Close, Leave, Open, Repin, Told, TornDown, Waiting
+from ...ground import units
+from . import arriving
+from .events import Aim, Approve, Close, Leave, Open, Repin, Told, TornDown, Waiting
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from .events import Event, Point, Run, What
+    from .state import State
 
 
 def told(events: Sequence[Event]) -> Iterator[tuple[Event, str]]:
@@ -44,6 +47,8 @@ def _said(what: What) -> str:
     match what:
         case Approve():
             said = f"{what.by} approved {what.step}"
+        case Aim():
+            said = f"recovers whole servers to {what.target}"
         case Waiting():
             said = f"waits before {what.step}: {what.text}"
         case Told():
@@ -65,6 +70,17 @@ def _opened(before: Run | None, *, ended: bool) -> str:
     if ended:
         return "resumed the recovery"
     return f"resumed the recovery from the run of {who(before)}, which had not ended: interrupted, or taken over"
+
+
+def arrived(state: State) -> Iterator[str]:
+    """Yield where servers stand that were recovered from their logs, and what was left out on purpose."""
+    for component, one in sorted(arriving.arrivals(state).items()):
+        last = f"its last commit is of {moment(one.last_commit)}" if one.last_commit else "no commit is in its log"
+        yield f"{component} was recovered to {one.target}, and stands at {one.reached}: {last}."
+    at = arriving.moment(state.target)
+    if at and at < state.opened.incident_at:
+        before = units.human_duration((state.opened.incident_at - at).total_seconds())
+        yield f"What was committed after {moment(at)}, {before} before the incident, was left out on purpose."
 
 
 def who(run: Run) -> str:

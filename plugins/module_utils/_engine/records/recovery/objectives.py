@@ -6,7 +6,8 @@
 What a recovery was to achieve, and what it did.
 
 RTO is the time from the incident until all steps of a component ended well. RPO is the time before the incident whose
-changes may be lost: since the recovery point was begun, because a backup holds what was there when it began.
+changes may be lost: since the recovery point was begun, because a backup holds what was there when it began. Of a
+server that was recovered from its log it is the time since the last commit that it has.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ...drivers.components.base import WHOLE_CLUSTER
 from ...ground import units
 from ...ground.errors import UsageError
+from . import arriving
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,9 +104,9 @@ def judge(objective: Objective, state: State) -> Judged:
 
 
 def lost(points: Mapping[str, Point], state: State) -> float | None:
-    """Return the seconds before the incident whose changes the oldest of some points has not; None without points."""
-    incident = state.opened.incident_at
-    return max((max((incident - point.started).total_seconds(), 0.0) for point in points.values()), default=None)
+    """Return the seconds before the incident of which most is missing in some points; None where that is not known."""
+    found = [arriving.lost(name, point, state) for name, point in points.items()]
+    return max((seconds for seconds in found if seconds is not None), default=None)
 
 
 def _steps(component: str, state: State) -> list[PlannedStep]:
@@ -114,7 +117,10 @@ def _steps(component: str, state: State) -> list[PlannedStep]:
 
 
 def _points(component: str, state: State) -> dict[str, Point]:
-    return {name: point for name, point in state.points.items() if component in {name, DATABASE}}
+    found = arriving.counted(state)
+    if component in state.points and component not in found:  # it comes with its whole server
+        component = f"{component.partition('/')[0]}/{WHOLE_CLUSTER}"
+    return {name: point for name, point in found.items() if component in {name, DATABASE}}
 
 
 def _took(steps: list[PlannedStep], state: State) -> float | None:

@@ -16,7 +16,7 @@ import typing as t
 from ...drivers.crypto import seals, strict_json
 from ...ground.errors import AlreadyExists, NotFound, Tampered
 from ..repository import names as repository
-from . import expecting, forecast, forms, objectives
+from . import arriving, expecting, forecast, forms, objectives
 from .events import KIND, MODES, Expected, Mode
 
 if t.TYPE_CHECKING:
@@ -71,7 +71,8 @@ class Outcome:
 def of(state: State, wanted: Iterable[Objective], earlier: Iterable[State]) -> Outcome:
     """Return what came of a recovery that is over. `earlier` are those that its next one is forecast by."""
     sizes = forecast.sizes(state.plan, state.points, {})
-    later = forecast.expect(state.plan, sizes, "recover", earlier)
+    but, logs = arriving.idle(state.plan, state.target), forecast.replayed(state)
+    later = forecast.expect(state.plan, sizes, "recover", earlier, but=but, logs=logs)
     last = {step.component: step.id for step in state.plan.steps if step.component}
     return Outcome(
         application=state.application,

@@ -15,7 +15,7 @@ import typing as t
 from ...ground import units
 from ..audit.summary import Section
 from ..notifications import contacts as contact
-from . import checklist, expecting, forms, happenings, objectives
+from . import arriving, checklist, expecting, forms, happenings, objectives
 from .events import Open
 from .state import fold
 
@@ -176,16 +176,22 @@ class Report:
         return Section("Objectives", text, ("Component", "Objective", "Wanted", "Actual", "Verdict"), rows)
 
     def _points(self) -> Section:
-        rows = tuple(self._point(name, point) for name, point in sorted(self.state.points.items()))
-        age, text = objectives.lost(self.state.points, self.state), "There were none."
+        points = arriving.counted(self.state)
+        rows = tuple(self._point(name, point) for name, point in sorted(points.items()))
+        age, text = objectives.lost(points, self.state), "There were none."
         if age is not None:
             before = f"What was changed in the {units.human_duration(age)} before the incident may be lost"
-            text = f"{before}: a backup contains what was there when it began."
+            why = "a backup contains what was there when it began"
+            if all(map(arriving.is_whole, points)):
+                why = "a server that replayed its log contains what was committed by its end"
+            text = f"{before}: {why}."
+        elif points:
+            text = "What may be lost is known when the log was replayed."
         columns = ("Component", "Backup", "Began (UTC)", "Finished (UTC)", "Restore-tested before", "May be lost")
-        return Section("Recovery points, and what may be lost", (text,), columns, rows)
+        return Section("Recovery points, and what may be lost", (text, *happenings.arrived(self.state)), columns, rows)
 
     def _point(self, name: str, point: Point) -> tuple[str, ...]:
-        age = objectives.lost({name: point}, self.state) or 0.0
+        age = objectives.lost({name: point}, self.state)
         tested = "yes" if point.restore_tested else "no"
         return (
             name,
@@ -193,7 +199,7 @@ class Report:
             happenings.moment(point.started),
             happenings.moment(point.finished),
             tested,
-            units.human_duration(age),
+            "unknown" if age is None else units.human_duration(age),
         )
 
     def _steps(self) -> Section:

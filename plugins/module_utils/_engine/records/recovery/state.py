@@ -12,10 +12,11 @@ and did not end was interrupted, or goes on at this moment: the events alone can
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 from . import expecting, forms
-from .events import Approve, Begin, Close, End, Leave, Open, Repin, TornDown, Waiting
+from .events import Aim, Approve, Begin, Close, End, Leave, Open, Repin, TornDown, Waiting
 
 if t.TYPE_CHECKING:
     import datetime
@@ -72,7 +73,8 @@ class State:
     `opened` is what the last run began with, `started` and `first` are of the first one. `left` and `closed` are the
     results with which a run, or all of it, ended; empty where it did not. `plan_changed` are the steps that were still
     to be done when the last run opened it with another plan, and are others in that. `torn_down` is how a drill left
-    its hosts, None while it works on them.
+    its hosts, None while it works on them. `target` is the moment to which whole servers are recovered, as JSON, empty
+    where databases are restored instead.
     """
 
     application: str
@@ -91,6 +93,7 @@ class State:
     left: str = ""
     closed: str = ""
     torn_down: TornDown | None = None
+    target: str = ""
 
     @property
     def run(self) -> Run:
@@ -162,6 +165,7 @@ class State:
         lines = [
             self.title,
             *(f"{component}: {point.backup_id}" for component, point in sorted(self.points.items())),
+            *([f"whole servers to {self.target}"] if self.target else []),
             *(f"{name} is replaced by {other}" for name, other in sorted(self.opened.replace.items())),
             *(f"{other} takes the place of {name}" for name, other in sorted(self.opened.failover.items())),
             *(f"approved: {step}" for step in self.approved),
@@ -188,6 +192,7 @@ class State:
             "plan_changed": list(self.plan_changed),
             "replace": self.opened.replace,
             "failover": self.opened.failover,
+            "target": json.loads(self.target or "null"),
             "points": forms.record(self.points),
             "confirmed": list(self.opened.confirmed),
             "incident_at": forms.time_text(self.opened.incident_at),
@@ -237,12 +242,12 @@ def _changes(state: State, event: Event) -> dict[str, t.Any]:
             changes = {"waits": (*state.waits, Wait(what.step, what.text, event.at)), "waiting": what.step}
         case Repin() as what:
             changes = {"points": {**state.points, **what.points}}
+        case Aim() as what:
+            changes = {"target": what.target}
         case TornDown() as what:
             changes = {"torn_down": what}
-        case Leave() as what:
-            changes = {"left": what.result}
-        case Close() as what:
-            changes = {"closed": what.result}
+        case Leave() | Close() as what:
+            changes = {"left" if isinstance(what, Leave) else "closed": what.result}
     return changes
 
 

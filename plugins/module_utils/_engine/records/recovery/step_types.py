@@ -19,6 +19,13 @@ CONTROLLER = "lifeboat-controller"
 """The inventory name under which the machine that runs Ansible takes part in a recovery."""
 
 RECOVER = "lifeboat.recovery.recover"
+RESTORE = "restore"
+PITR = "pitr"
+"""
+The types of the steps that restore databases from logical backups, and that recover whole servers, to a moment, from
+physical ones and the log after them.
+"""
+
 DATABASES = "databases"
 DEMOTED = "demoted"
 PROMOTED = "promoted"
@@ -163,7 +170,16 @@ TYPES: Mapping[str, StepType] = {
     ),
     "provision": StepType(role="lifeboat.recovery.provision", installed=False, variables=_PINNED, guess=120),
     "install": StepType(tasks_from="install", installed=False, facts=True, guess=180),
-    "restore": StepType(tasks_from="restore", component="database", replaces=True, exclusive=True, moves_data=True),
+    RESTORE: StepType(tasks_from="restore", component="database", replaces=True, exclusive=True, moves_data=True),
+    PITR: StepType(
+        tasks_from="pitr",
+        component="database",
+        replaces=True,
+        exclusive=True,
+        moves_data=True,
+        guess=120,
+        result="recover_arrived",
+    ),
     "validate": StepType(tasks_from="validate", component="database", result="recover_validated", moves_data=True),
     **{name: _application(name) for name in ("stop", "deploy", "start", "check", "read_only", "read_write")},
     "configure": _application("configure"),

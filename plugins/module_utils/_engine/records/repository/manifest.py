@@ -16,7 +16,7 @@ import datetime
 import re
 import typing as t
 
-from ...drivers.components.base import PHYSICAL, SCOPES, Parent, WalRange
+from ...drivers.components.base import PHYSICAL, SCOPES, Copy, Parent, WalRange
 from ...drivers.components.postgres import timelines, wal_files
 from ...drivers.crypto import strict_json
 from ...ground.errors import Tampered
@@ -65,7 +65,8 @@ class Manifest:
     """
     A backup. `started` and `finished` are UTC; `recipients` are key ids; sizes are bytes.
 
-    One of a server's own files alone, and each such one, says which `wal` it needs.
+    One of a server's own files alone, and each such one, says which `wal` it needs. It may say what the next `copy` of
+    them has to know.
     """
 
     application: str
@@ -82,6 +83,7 @@ class Manifest:
     parents: tuple[Parent, ...]
     files: tuple[File, ...]
     wal: WalRange | None = None
+    copy: Copy | None = None
 
     @property
     def size(self) -> int:
@@ -137,7 +139,7 @@ class Manifest:
     def payload(self) -> bytes:
         """Return the JSON that is signed and stored."""
         record = dataclasses.asdict(self)
-        wal = record.pop("wal")
+        wal, copy = record.pop("wal"), record.pop("copy")
         return strict_json.dumps(
             {
                 "format": FORMAT,
@@ -149,6 +151,7 @@ class Manifest:
                 "files": list(record["files"]),
                 "totals": {"size": self.size, "plain_size": self.plain_size, "files": len(self.files)},
                 **({"wal": wal | {end: wal_files.shown(wal[end]) for end in _ENDS}} if wal else {}),
+                **({"copy": copy} if copy else {}),
             }
         )
 
@@ -159,7 +162,7 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
 
     Raise Tampered when it is of an unknown format, of another place, or inconsistent in itself.
     """
-    record = strict_json.take(strict_json.loads(payload, limit=LIMIT), _FIELDS, {"wal": dict})
+    record = strict_json.take(strict_json.loads(payload, limit=LIMIT), _FIELDS, {"wal": dict, "copy": dict})
     _require(record.pop("format") == FORMAT, backup_id, "has a format that this version does not support")
     totals = strict_json.take(record.pop("totals"), {"size": int, "plain_size": int, "files": int})
     versions = record.pop("versions")
@@ -174,6 +177,7 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
             "parents": tuple(Parent(**strict_json.take(parent, _PARENT)) for parent in record["parents"]),
             "files": tuple(File(**strict_json.take(file, _FILE)) for file in record["files"]),
             "wal": _wal(record["wal"], backup_id) if "wal" in record else None,
+            "copy": _copy(record["copy"], backup_id) if "copy" in record else None,
         }
     )
     place = (manifest.application, manifest.component, manifest.backup_id)
@@ -182,6 +186,7 @@ def parse(payload: bytes, application: str, component: str, backup_id: str) -> M
     _require(bool(manifest.parents) == (manifest.scope == "incremental"), backup_id, "has other parents than its scope")
     needs = manifest.kind == PHYSICAL
     _require((manifest.wal is not None) == needs, backup_id, f"{'lacks' if needs else 'has'} a range of WAL")
+    _require(needs or manifest.copy is None, backup_id, "has what only a copy of a server's files has")
     _check_files(manifest)
     expected = {"size": manifest.size, "plain_size": manifest.plain_size, "files": len(manifest.files)}
     _require(totals == expected, backup_id, "has totals that differ from its files")
@@ -201,6 +206,12 @@ def _wal(told: t.Any, backup_id: str) -> WalRange:
     right = right and bool(SYSTEM_IDENTIFIER.fullmatch(wal.system_identifier))
     _require(right and 0 < wal.timeline <= timelines.LAST, backup_id, "has a malformed range of WAL")
     return wal
+
+
+def _copy(told: t.Any, backup_id: str) -> Copy:
+    copy = Copy(**strict_json.take(told, _COPY))
+    _require(bool(_HEX.fullmatch(copy.manifest_sha256)), backup_id, "has a malformed hash")
+    return copy
 
 
 def _check_files(manifest: Manifest) -> None:
@@ -270,6 +281,7 @@ _WAL: dict[str, type] = {
     "segment_size": int,
     "included": bool,
 }
+_COPY: dict[str, type] = {"manifest_sha256": str, "checksums": bool}
 _PARENT: dict[str, type] = {"backup_id": str, "manifest_sha256": str}
 _FILE: dict[str, type] = {
     "name": str,

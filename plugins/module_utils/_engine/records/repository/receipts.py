@@ -37,7 +37,8 @@ class Receipt:
     A finished backup: `began` and `finished` are ISO times in UTC, `manifest_sha256` hex over the stored envelope.
 
     `store` is where it went; lines that do not say it are believed of any store, while the host knows but one. Without
-    `began` the id tells it, to the second.
+    `began` the id tells it, to the second. Of a server's own files `copy_sha256` and `checksums` are what the manifest
+    has of the copy.
     """
 
     application: str
@@ -51,6 +52,8 @@ class Receipt:
     plain_size: int
     store: str = ""
     began: str = ""
+    copy_sha256: str = ""
+    checksums: bool = False
 
     @property
     def at(self) -> datetime.datetime:

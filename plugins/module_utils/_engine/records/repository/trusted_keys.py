@@ -24,7 +24,7 @@ from ...ground.errors import KeyRefused, NotFound, Tampered
 from . import names as repository
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from ...drivers.crypto.keys import Recipient, Signer
@@ -138,6 +138,16 @@ class TrustedKeys:
     ) -> frozenset[bytes]:
         """Return the same of what the root may sign, listed or not."""
         return self.roots | self.record_signers(scope, at, stored=stored)
+
+    def timeless_signers(self, scope: str, stored: Callable[[], datetime]) -> frozenset[bytes]:
+        """
+        Who may have signed what tells no time of its own; `stored` asks since when the store has it, if that matters.
+
+        It is not compared with the time from which a signer counts: the clocks of a store and of a controller differ.
+        """
+        if self.trust is None or not self.trust.is_limited(scope):
+            return self.root_signers(scope)
+        return self.roots | self.trust.allowed_until(scope, stored())
 
     def _find_handover(self, kid: str) -> bytes | None:
         return _fetch(self._store, handover_name(self.application, kid), handover.LIMIT)

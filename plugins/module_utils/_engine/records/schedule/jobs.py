@@ -47,6 +47,11 @@ class Job:
     variables: Mapping[str, object]
 
     @property
+    def light(self) -> bool:
+        """Whether the launcher does it itself."""
+        return JOBS[self.kind].light
+
+    @property
     def playbook(self) -> str:
         return f"lifeboat.recovery.{self.kind}"
 

@@ -4,105 +4,24 @@
 
 """
 What a store holds of a server's write-ahead log, as its listing says: no key is needed, and no file is read.
-
-A year of a busy server is half a million segments: they are kept as runs of numbers that follow one another.
 """
 
 from __future__ import annotations
 
-import array
-import bisect
 import typing as t
-from datetime import UTC, datetime
 
 from ...drivers.components.postgres import wal_files
 from ..repository import names as repository
 from . import names
+from .segments import Segments
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from ...drivers.components.base import WalRange
     from ...drivers.stores.base import ObjectInfo, Store
     from .lineage import Branch, Stretch
-
-
-class Segments:
-    """The whole segments of one timeline. Add them in the order of their numbers, as a listing has them."""
-
-    def __init__(self) -> None:
-        self._numbers = array.array("Q")
-        self._stored = array.array("d")
-        self._sizes = array.array("Q")
-        self.bytes = 0
-
-    def add(self, number: int, info: ObjectInfo) -> None:
-        """Note a segment. What has a token beside a file of the usual name is the same segment, and counts once."""
-        self.bytes += info.size
-        if self._numbers and self._numbers[-1] >= number:
-            if self._numbers[-1] == number:
-                self._sizes[-1] += info.size
-                self._stored[-1] = max(self._stored[-1], info.modified.timestamp())
-            return
-        self._numbers.append(number)
-        self._stored.append(info.modified.timestamp())
-        self._sizes.append(info.size)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @property
-    def first(self) -> int:
-        return self._numbers[0]
-
-    @property
-    def last(self) -> int:
-        return self._numbers[-1]
-
-    def stored(self, number: int) -> datetime | None:
-        """Return when a segment was stored, by the store's own time; None where there is none."""
-        place = bisect.bisect_left(self._numbers, number)
-        if place == len(self._numbers) or self._numbers[place] != number:
-            return None
-        return datetime.fromtimestamp(self._stored[place], UTC)
-
-    def within(self, first: int, last: int) -> Iterator[tuple[int, int, float]]:
-        """Yield number, bytes, and when it was stored, in seconds since 1970, of what is there of a range."""
-        for place in range(bisect.bisect_left(self._numbers, first), bisect.bisect_right(self._numbers, last)):
-            yield self._numbers[place], self._sizes[place], self._stored[place]
-
-    def count(self, first: int, last: int) -> int:
-        """Return how many segments of a range are there."""
-        return max(0, bisect.bisect_right(self._numbers, last) - bisect.bisect_left(self._numbers, first))
-
-    def size(self, first: int, last: int) -> int:
-        """Return the bytes that a range has in the store."""
-        begin, end = bisect.bisect_left(self._numbers, first), bisect.bisect_right(self._numbers, last)
-        return sum(self._sizes[place] for place in range(begin, end))
-
-    def until(self, first: int) -> int:
-        """Return the last segment of those that follow one another from `first`; the one before it where it lacks."""
-        place = bisect.bisect_left(self._numbers, first)
-        low, high = place, len(self._numbers)
-        while low < high:  # numbers ascend, so that as many follow without a gap as have grown by one each
-            middle = (low + high) // 2
-            if self._numbers[middle] - first == middle - place:
-                low = middle + 1
-            else:
-                high = middle
-        return first + (low - place) - 1
-
-    def missing(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Yield the ranges that lack between `first` and `last`, all of them included."""
-        number = first
-        while number <= last:
-            number = self.until(number) + 1
-            if number > last:
-                return
-            place = bisect.bisect_left(self._numbers, number)
-            following = self._numbers[place] if place < len(self._numbers) else last + 1
-            yield number, min(following - 1, last)
-            number = following
 
 
 class Archive:
@@ -110,7 +29,7 @@ class Archive:
     The log of one server, by timeline; `histories` and `partials` are the names of their objects.
 
     `others` are all objects but the segments, and `tails` what was streamed of the segment that the server was at.
-    `newest` is when the store took the last object.
+    `newest` is when the store took the last object, `bytes` and `count` are of all of them.
     """
 
     def __init__(self, system_identifier: str, segment_size: int = wal_files.DEFAULT_SIZE) -> None:
@@ -123,6 +42,7 @@ class Archive:
         self.tails: list[tuple[names.StoredTail, ObjectInfo]] = []
         self.newest: datetime | None = None
         self.bytes = 0
+        self.count = 0
         self.strange: list[str] = []
         # Segments that have a token or more objects than one: all other names can be told from their numbers.
         self._named: dict[tuple[int, int], list[str]] = {}
@@ -151,6 +71,22 @@ class Archive:
         self._count(info)
         self.tails.append((stored, info))
 
+    def admit(self, timeline: int, number: int, stored: float = 0.0, written: int = 0) -> None:
+        """
+        Let a segment count for what can be recovered, though no object holds it whole; `written` bytes of it are known.
+
+        An archive in which one does is for judging and planning, and never for deleting.
+        """
+        self.segments.setdefault(timeline, Segments()).admit(number, stored, written)
+
+    def drop_last(self, timeline: int) -> None:
+        """Take out the last segment of a timeline, and the timeline with the last of its segments."""
+        held = self.segments[timeline]
+        self.count -= len(self._named.pop((timeline, held.last), [""]))
+        self.bytes -= held.drop_last()
+        if not held:
+            del self.segments[timeline]
+
     def objects(self, application: str, timeline: int, first: int, last: int) -> Iterator[tuple[str, int]]:
         """Yield the objects that hold segments of a range, by number, each with the bytes that count for it."""
         for number, size, _stored in self.segments.get(timeline, Segments()).within(first, last):
@@ -163,6 +99,7 @@ class Archive:
 
     def _count(self, info: ObjectInfo) -> None:
         self.bytes += info.size
+        self.count += 1
         if self.newest is None or info.modified > self.newest:
             self.newest = info.modified
 
@@ -205,8 +142,8 @@ class Archive:
         """Return the last segment that is there of a branch, gaps or not; -1 where there is none."""
         found = -1
         for timeline in branch.timelines:
-            if timeline in self.segments:
-                last, left = self.segments[timeline].last, branch.end(timeline)
+            if held := self.segments.get(timeline):
+                last, left = held.last, branch.end(timeline)
                 found = max(found, last if left is None else min(last, left // self.segment_size))
         return found
 

@@ -38,6 +38,13 @@ class Window:
     gap: Stretch | None
 
 
+class Reach(t.NamedTuple):
+    """How far a recovery comes: before which position all is stored, and when the last of that was."""
+
+    position: int
+    stored: datetime
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Forked:
     """A timeline that went on after another one had left it: two servers took writes, and each has some of them."""
@@ -83,6 +90,22 @@ class Judge:
             for branch in self.branches:
                 if branch.holds(base.timeline, base.stop):
                     yield self._window(base, branch)
+
+    @property
+    def newest(self) -> int:
+        """The newest timeline to which anything recovers."""
+        return max((window.timeline for window in self.windows() if window.until), default=wal_files.FIRST)
+
+    def reach(self, timeline: int) -> Reach | None:
+        """Return how far the newest backup that is whole recovers along a timeline; None where none does."""
+        branch = next((one for one in self.branches if one.timeline == timeline), None)
+        for base in reversed(self._bases if branch else ()):
+            window = self._window(base, branch) if branch and branch.holds(base.timeline, base.stop) else None
+            if branch and window and window.until:
+                last = self._archive.until(branch, base.needed_from(self._size))
+                held = self._archive.segments.get(branch.timeline_of(last, self._size))
+                return Reach(max(base.stop, held.end(last, self._size) if held else 0), window.until)
+        return None
 
     def gaps(self) -> list[Stretch]:
         """Return what lacks on the way from the oldest backup to the end of each branch, each stretch once."""

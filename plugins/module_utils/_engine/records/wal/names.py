@@ -84,6 +84,16 @@ def copies(application: str, system_identifier: str, file: wal_files.WalFile) ->
     return f"{directory(application, system_identifier, file)}{file.name}."
 
 
+def tails(application: str, system_identifier: str, segment: str = "") -> str:
+    """Return the prefix of all tails of a server, or of one of its segments."""
+    return f"{repository.wal(application, system_identifier)}stream/{segment}{'/' if segment else ''}"
+
+
+def tail(application: str, system_identifier: str, segment: str, length: int) -> str:
+    """Return the name of a segment's tail of so many bytes."""
+    return f"{tails(application, system_identifier, segment)}{length:08X}.lbx"
+
+
 def parse(application: str, object_name: str) -> StoredFile | None:
     """Return what an object's name says, or None when it is none of these."""
     prefix = repository.wal(application)

@@ -11,6 +11,7 @@ for under all names that it may have.
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ...drivers.components.postgres import timelines, wal_files
@@ -20,22 +21,29 @@ from ...ground.errors import NotFound, Tampered
 from . import contents, names
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ...drivers.components.postgres.timelines import Ancestor
     from ...drivers.components.postgres.wal_files import WalFile
-    from ...drivers.stores.base import Store
+    from ...drivers.stores.base import ObjectInfo, Store
     from ..repository.trusted_keys import TrustedKeys
+
+LOOKED_AT = 512
+"""Objects whose heads are looked at in search of one that counts: anyone who may write can add more."""
 
 
 class WalReader:
     """Reads the log of one server. Safe to use from several threads."""
+
+    unfinished_given: frozenset[str] = frozenset()
+    """Segments that it gave though they are not whole: none."""
 
     def __init__(self, store: Store, trusted_keys: TrustedKeys, server: contents.Server) -> None:
         self.server = server
         self._store = store
         self._keys = trusted_keys
         self._application = trusted_keys.application
+        self._strange: set[ObjectInfo] = set()
 
     def read(self, file: WalFile) -> Iterator[bytes]:
         """
@@ -45,14 +53,50 @@ class WalReader:
         no trusted signer, and StoreError where the store does not say.
         """
         name, _head = self._find(file)
-        opened = lbx.open_file(self._store.get(name), self._expected(name), self._keys.opener)
         start, size = b"", 0
-        for block in codec.decompress(opened, limit=contents.limit(file, self.server)):
+        for block in self.opened(name, contents.limit(file, self.server)):
             start = start or block[: contents.HEADER_BYTES]
             size += len(block)
             yield block
         if cause := contents.refusal(file, self.server, start, size):
             raise Tampered(f"{name} {cause}.", "It was not used: find out who stored it.", name=name)
+
+    def opened(self, name: str, limit: int) -> Iterator[bytes]:
+        """Yield what an object of this log holds, up to `limit` bytes, each block after it authenticated."""
+        opened = lbx.open_file(self._store.get(name), self._expected(name), self._keys.opener)
+        return codec.decompress(opened, limit=limit)
+
+    def signed(self, name: str) -> bool:
+        """Whether an object is there and its head is of a signer who is trusted for this log; no key is needed."""
+        try:
+            lbx.read_head(self._store.get(name, 0, lbx.HEAD_LIMIT), self._expected(name))
+        except (NotFound, Tampered):
+            return False
+        return True
+
+    def counts(self, info: ObjectInfo) -> bool:
+        """Whether a listed object is signed by who may; one that is not is looked at once."""
+        if info in self._strange:
+            return False
+        if self.signed(info.name):
+            return True
+        self._strange.add(info)
+        return False
+
+    def holds(self, file: WalFile) -> bool:
+        """Whether the store holds a file that a signer made who is trusted for this log."""
+        return any(self.signed(name) for name in self._names(file))
+
+    def objects(self, file: WalFile) -> Iterator[str]:
+        """Yield the names of the objects that may hold a file."""
+        return self._names(file)
+
+    def tails(self, segment: str = "", after: str = "") -> Iterator[tuple[ObjectInfo, names.StoredTail]]:
+        """Yield object and meaning of what was streamed of one segment, or of all behind `after`, as it is listed."""
+        prefix = names.tails(self._application, self.server.system_identifier, segment)
+        for info in self._store.list(prefix, f"{prefix}{after}0" if after else ""):  # what follows a slash
+            if tail := names.parse_tail(self._application, info.name):
+                yield info, tail
 
     def lineage(self, timeline: int) -> tuple[Ancestor, ...]:
         """
@@ -81,20 +125,38 @@ class WalReader:
         return found
 
     def later(self, file: WalFile) -> str:
-        """Return the name of something that the store holds of the same timeline after a segment; empty if nothing."""
+        """
+        Return the name of something that the store holds of the same timeline after a segment; empty if nothing.
+
+        What no trusted signer made is nothing, but of much of that not all is looked at, and then the rest counts.
+        """
+        return self._first(itertools.chain(self._segments_behind(file), self._streamed(file.timeline, file.name)))
+
+    def anything_of(self, timeline: int) -> str:
+        """Return the name of some file that the store holds of a timeline, as `later` does; empty if there is none."""
+        prefix = names.timeline(self._application, self.server.system_identifier, timeline)
+        listed = ((info, names.parse(self._application, info.name)) for info in self._store.list(prefix))
+        stored = ((info, one.file.name) for info, one in listed if one)
+        return self._first(itertools.chain(stored, self._streamed(timeline)))
+
+    def _segments_behind(self, file: WalFile) -> Iterator[tuple[ObjectInfo, str]]:
         prefix = names.timeline(self._application, self.server.system_identifier, file.timeline)
         after = names.name(self._application, self.server.system_identifier, file)
         for info in self._store.list(prefix, after):
             stored = names.parse(self._application, info.name)
             if stored and stored.file.kind == wal_files.SEGMENT and stored.file.name > file.name:
-                return stored.file.name
-        return ""
+                yield info, stored.file.name
 
-    def anything_of(self, timeline: int) -> str:
-        """Return the name of some file that the store holds of a timeline; empty if there is none."""
-        prefix = names.timeline(self._application, self.server.system_identifier, timeline)
-        parsed = (names.parse(self._application, info.name) for info in self._store.list(prefix))
-        return next((stored.file.name for stored in parsed if stored), "")
+    def _streamed(self, timeline: int, after: str = "") -> Iterator[tuple[ObjectInfo, str]]:
+        """Yield the segments of a timeline, behind another one, of which something was streamed."""
+        return ((info, tail.file.name) for info, tail in self.tails(after=after) if tail.file.timeline == timeline)
+
+    def _first(self, found: Iterable[tuple[ObjectInfo, str]]) -> str:
+        """Return the first that a trusted signer made; where too many are none of those, the next one."""
+        for looked, (info, name) in enumerate(found):
+            if looked >= LOOKED_AT or self.counts(info):
+                return name
+        return ""
 
     def _find(self, file: WalFile) -> tuple[str, lbx.Head]:
         """
@@ -126,4 +188,4 @@ class WalReader:
 
     def _expected(self, name: str) -> lbx.Expected:
         scope = names.scope(self.server.system_identifier)
-        return lbx.Expected(name, self._keys.root_signers(scope))
+        return lbx.Expected(name, self._keys.timeless_signers(scope, lambda: self._store.head(name).modified))

@@ -28,8 +28,24 @@ from .contents import Server
 LARGEST = 64 << 10
 JOBS = range(1, 17)
 BATCH = range(1, 257)
+INTERVAL = range(1, 3601)
 
 _REMEDY = "Run playbook lifeboat.recovery.archiving for this host."
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stream:
+    """
+    How the log is received: from the server behind a socket, by PostgreSQL's programs in `bin_dir`. What it has written
+    of a segment is stored every `interval` seconds.
+    """
+
+    bin_dir: str
+    socket: str
+    port: int
+    user: str
+    slot: str
+    interval: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +67,7 @@ class WalSettings:
     compression: Codec
     batch: int
     jobs: int
+    stream: Stream | None = None
 
     @property
     def server(self) -> Server:
@@ -89,6 +106,7 @@ def _parse(path: str, cluster: str, told: t.Any) -> WalSettings:
         compression=Codec.parse(told["compression"]),
         batch=told["batch"],
         jobs=told["jobs"],
+        stream=_stream(told["stream"]) if told.get("stream") else None,
     )
     right = (
         told["format"] == WAL_SETTINGS.format
@@ -97,7 +115,13 @@ def _parse(path: str, cluster: str, told: t.Any) -> WalSettings:
         and made.segment_size in wal_files.SIZES
         and made.batch in BATCH
         and made.jobs in JOBS
+        and (made.stream is None or made.stream.interval in INTERVAL)
     )
     if not right:
         raise ValueError(path)
     return made
+
+
+def _stream(told: t.Any) -> Stream:
+    words = {name: str(told[name]) for name in ("bin_dir", "socket", "user", "slot")}
+    return Stream(**words, port=int(told["port"]), interval=int(told["interval"]))

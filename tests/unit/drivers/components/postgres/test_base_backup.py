@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import typing as t
 
 import pytest
@@ -26,7 +27,7 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMAND_OK, TUPLES_OK, COPY_OUT, FATAL_ERROR = 1, 2, 3, 7
+COMMAND_OK, TUPLES_OK, COPY_OUT, COPY_IN, FATAL_ERROR = 1, 2, 3, 4, 7
 
 
 @dataclasses.dataclass
@@ -58,6 +59,8 @@ class Server:
     messages: list[bytes]
     asked: list[bytes] = dataclasses.field(default_factory=list)
     socket: int = -1
+    given: list[bytes] = dataclasses.field(default_factory=list)
+    ended: list[bytes | None] = dataclasses.field(default_factory=list)
 
     def send_query(self, command: bytes) -> None:
         self.asked.append(command)
@@ -77,6 +80,17 @@ class Server:
             return -1, memoryview(b"")
         message = self.messages.pop(0)
         return len(message), memoryview(message)
+
+    def put_copy_data(self, buffer: bytes) -> int:
+        self.given.append(buffer)
+        return 1
+
+    def put_copy_end(self, error: bytes | None = None) -> int:
+        self.ended.append(error)
+        return 1
+
+    def flush(self) -> int:
+        return 0
 
 
 def table(*rows: Sequence[bytes | None]) -> Result:
@@ -121,6 +135,8 @@ def test_the_command_says_what_is_wanted() -> None:
         )
     ]
     assert "MAX_RATE" not in str(Command())
+    assert "INCREMENTAL" not in str(Command())
+    assert ", WAIT false, INCREMENTAL)" in str(Command(incremental=True))
 
 
 @pytest.mark.parametrize(
@@ -218,9 +234,43 @@ def test_a_checksum_that_the_server_finds_wrong_is_told_after_all_data_and_count
     assert seen[-1] == Manifest()
 
 
-def test_a_server_is_known_by_its_identifier() -> None:
-    answer = table([b"7312345678901234567", b"1", b"0/2000000", None])
-    assert base_backup.system_identifier(Server([answer, None], [])) == "7312345678901234567"
+def test_a_server_is_known_by_its_identifier_and_timeline() -> None:
+    answer = table([b"7312345678901234567", b"3", b"0/2000000", None])
+    assert base_backup.identify(Server([answer, None], [])) == ("7312345678901234567", 3)
     for other in (table([None, b"1", b"0/2000000", None]), START):
         with pytest.raises(DatabaseError):
-            base_backup.system_identifier(Server([other, None], []))
+            base_backup.identify(Server([other, None], []))
+
+
+MANIFEST = [b'{"Files":', b"[]}"]
+SHA256 = hashlib.sha256(b"".join(MANIFEST)).hexdigest()
+
+
+def test_a_manifest_is_given_as_it_is() -> None:
+    server = Server([Result(COPY_IN), Result(COMMAND_OK), None], [])
+    base_backup.upload(server, MANIFEST, SHA256)
+    assert (server.asked, server.given, server.ended) == ([b"UPLOAD_MANIFEST"], MANIFEST, [None])
+
+
+def test_one_that_was_altered_is_never_used() -> None:
+    """It may be exchanged after it was looked at."""
+    server = Server([Result(COPY_IN), Result(COMMAND_OK), None], [])
+    with pytest.raises(DatabaseError, match="was altered"):
+        base_backup.upload(server, [*MANIFEST, b" "], SHA256)
+    assert server.ended == [b"it is another one"]
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [None],
+        [Result(COPY_OUT)],
+        [Result(FATAL_ERROR, fields={ord("C"): b"42601", ord("M"): b"syntax error"})],
+        [Result(COPY_IN), None],
+        [Result(COPY_IN), Result(FATAL_ERROR, fields={ord("C"): b"XX000", ord("M"): b"checksum mismatch"})],
+        [Result(COPY_IN), Result(COMMAND_OK), Result(COMMAND_OK)],
+    ],
+)
+def test_an_answer_to_it_that_is_not_as_it_must_be_is_an_error(results: list[Result | None]) -> None:
+    with pytest.raises(DatabaseError):
+        base_backup.upload(Server(results, []), MANIFEST, SHA256)

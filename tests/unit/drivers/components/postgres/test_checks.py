@@ -36,6 +36,22 @@ def test_a_critical_table_becomes_a_count_of_a_quoted_name():
     assert check.minimum == 5
 
 
+def test_of_a_whole_server_each_check_is_of_the_database_that_it_names():
+    asked = [
+        {"name": "a", "query": "SELECT 1", "expect": 1, "database": "shop"},
+        {"name": "b", "query": "SELECT 2", "expect": 2, "database": None},
+    ]
+    tables = [{"name": "app.orders", "minimum_rows": 5, "database": "other"}, {"name": "app.orders"}]
+    found, unasked = checks.parse_named(asked, tables)
+    assert [(check.name, check.part) for check in found] == [("a", "shop"), ("rows of app.orders", "other")]
+    assert unasked == (
+        "The check 'b' names no database, so it was not asked.",
+        "The check 'app.orders' names no database, so it was not asked.",
+    )
+    with pytest.raises(UsageError):
+        checks.parse_named([{"name": "a", "database": "shop"}], [])
+
+
 @pytest.mark.parametrize(
     ("value", "found"),
     [

@@ -27,7 +27,8 @@ def directory(path: Path, content: str) -> Path:
 
 def test_the_data_that_were_there_are_kept_beside_the_copy(tmp_path: Path) -> None:
     data, copy = directory(tmp_path / "main", "old"), directory(tmp_path / "copy", "recovered")
-    kept = replacing.exchange(str(copy), f"{data}/", NOW)
+    kept = replacing.aside(f"{data}/", NOW)
+    replacing.exchange(str(copy), f"{data}/", kept)
     assert kept == str(tmp_path / "main.before-20261128T123005Z")
     assert (data / "PG_VERSION").read_text() == "recovered"
     assert (tmp_path / "main.before-20261128T123005Z" / "PG_VERSION").read_text() == "old"
@@ -38,7 +39,8 @@ def test_nothing_is_kept_where_nothing_was(tmp_path: Path, empty: bool) -> None:
     data, copy = tmp_path / "main", directory(tmp_path / "copy", "recovered")
     if empty:
         data.mkdir()
-    assert not replacing.exchange(str(copy), str(data), NOW)
+    assert not replacing.aside(str(data), NOW)
+    replacing.exchange(str(copy), str(data), "")
     assert [path.name for path in tmp_path.iterdir()] == ["main"]
     assert (data / "PG_VERSION").read_text() == "recovered"
 
@@ -46,7 +48,7 @@ def test_nothing_is_kept_where_nothing_was(tmp_path: Path, empty: bool) -> None:
 def test_the_data_are_in_their_place_again_where_the_copy_cannot_take_it(tmp_path: Path) -> None:
     data = directory(tmp_path / "main", "old")
     with pytest.raises(StoreError):
-        replacing.exchange(str(tmp_path / "gone"), str(data), NOW)
+        replacing.exchange(str(tmp_path / "gone"), str(data), replacing.aside(str(data), NOW))
     assert [path.name for path in tmp_path.iterdir()] == ["main"]
     assert (data / "PG_VERSION").read_text() == "old"
 

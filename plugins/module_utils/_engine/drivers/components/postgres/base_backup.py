@@ -13,6 +13,7 @@ error: a copy that is nearly right is none.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import select
 import typing as t
 
@@ -22,15 +23,16 @@ from .connection import explained
 from .failures import explain_query
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 BASE = "base.tar"
 """The archive of the data directory."""
 
 DOING = "copying its files"
+UPLOADING = "giving it the manifest of an earlier copy"
 
 _NEW, _DATA, _MANIFEST, _PROGRESS = b"ndmp"
-_COMMAND_OK, _TUPLES_OK, _COPY_OUT, _FATAL_ERROR = 1, 2, 3, 7
+_COMMAND_OK, _TUPLES_OK, _COPY_OUT, _COPY_IN, _FATAL_ERROR = 1, 2, 3, 4, 7
 """What a result is, as libpq numbers it."""
 
 _SQLSTATE, _PRIMARY = ord("C"), ord("M")
@@ -47,6 +49,16 @@ class Link(t.Protocol):
     def consume_input(self) -> None: ...
     def get_result(self) -> t.Any: ...
     def get_copy_data(self, async_: int) -> tuple[int, t.Any]: ...
+    def put_copy_data(self, buffer: bytes) -> int: ...
+    def put_copy_end(self, error: bytes | None = None) -> int: ...
+    def flush(self) -> int: ...
+
+
+class Identity(t.NamedTuple):
+    """The number that a server's cluster got when it was made, and the timeline that it is on."""
+
+    system_identifier: str
+    timeline: int
 
 
 class Position(t.NamedTuple):
@@ -104,31 +116,58 @@ Event: t.TypeAlias = "Begin | Archive | Manifest | Data | End"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Command:
-    """What is asked for; `max_rate` is in kB a second, None for no limit."""
+    """
+    What is asked for; `max_rate` is in kB a second, None for no limit. An `incremental` copy is based on the manifest
+    that was given to the server before.
+    """
 
     label: str = "lifeboat"
     checkpoint: t.Literal["fast", "spread"] = "fast"
     max_rate: int | None = None
     wal: bool = False
+    incremental: bool = False
 
     def __str__(self) -> str:
         label = self.label.replace("'", "''")
         options = [f"LABEL '{label}'", "PROGRESS", f"CHECKPOINT '{self.checkpoint}'", "TABLESPACE_MAP"]
         options += ["MANIFEST 'yes'", "MANIFEST_CHECKSUMS 'SHA256'", "WAIT false"]
+        options += ["INCREMENTAL"] if self.incremental else []
         options += ["WAL true"] if self.wal else []
         options += [f"MAX_RATE {self.max_rate}"] if self.max_rate else []
         return f"BASE_BACKUP ({', '.join(options)})"
 
 
-def system_identifier(link: Link) -> str:
-    """Return the number that the server's cluster got when it was made."""
+def identify(link: Link) -> Identity:
+    """Return who the server is."""
     with explained("asking the server who it is"):
         link.send_query(b"IDENTIFY_SYSTEM")
         found = _table(link, columns=4)
         _nothing_more(link)
     if len(found) != 1 or not found[0][0]:
         raise _unexpected("a system without an identifier")
-    return str(found[0][0])
+    return Identity(str(found[0][0]), int(found[0][1] or ""))
+
+
+def upload(link: Link, blocks: Iterable[bytes], sha256: str) -> None:
+    """
+    Give the server the manifest of an earlier copy, which has this hash.
+
+    Raise DatabaseError where it has another one, which the server then never uses, and where the server refuses it.
+    """
+    digest = hashlib.sha256()
+    with explained(UPLOADING):
+        link.send_query(b"UPLOAD_MANIFEST")
+        _require(_result(link, UPLOADING), _COPY_IN)
+        for block in blocks:
+            digest.update(block)
+            link.put_copy_data(block)
+            _flush(link)
+        right = digest.hexdigest() == sha256
+        link.put_copy_end(None if right else b"it is another one")
+        _flush(link)
+        if not right:
+            raise DatabaseError("The manifest of the earlier copy was altered.", "Make a full backup.")
+        _finish(link, UPLOADING)
 
 
 def events(link: Link, command: Command) -> Iterator[Event]:
@@ -143,7 +182,7 @@ def events(link: Link, command: Command) -> Iterator[Event]:
         begin = _begin(link)
         yield begin
         expected: list[Archive | Manifest] = [*map(Archive, begin.tablespaces), Archive(None), Manifest()]
-        _copying(link)
+        _require(_result(link), _COPY_OUT)
         held: Data | None = None
         running = False
         for kind, body in _messages(link):
@@ -217,14 +256,23 @@ def _messages(link: Link) -> Iterator[tuple[int, bytes]]:
             _wait(link)
 
 
-def _result(link: Link) -> t.Any:
+def _flush(link: Link) -> None:
+    """Send all that was put; the server may have to be heard meanwhile."""
+    while link.flush():
+        waiting = select.poll()
+        waiting.register(link.socket, select.POLLIN | select.POLLOUT)
+        if any(found & select.POLLIN for _socket, found in waiting.poll()):
+            link.consume_input()
+
+
+def _result(link: Link, doing: str = DOING) -> t.Any:
     """Return the next result, None where there is none. Raise DatabaseError for a failure."""
     while link.is_busy():
         _wait(link)
     found = link.get_result()
     if found is not None and found.status == _FATAL_ERROR:
         state, said = (_text(found.error_field(field)) for field in (_SQLSTATE, _PRIMARY))
-        raise explain_query(state, said or _text(found.error_message), DOING)
+        raise explain_query(state, said or _text(found.error_message), doing)
     return found
 
 
@@ -244,13 +292,9 @@ def _table(link: Link, columns: int) -> list[list[str | None]]:
     return [[None if cell is None else _text(cell) for cell in row] for row in cells]
 
 
-def _copying(link: Link) -> None:
-    _require(_result(link), _COPY_OUT)
-
-
-def _finish(link: Link) -> None:
+def _finish(link: Link, doing: str = DOING) -> None:
     """Read to the end of the answer: a page with a wrong checksum is an error there, and no earlier."""
-    _require(_result(link), _COMMAND_OK)
+    _require(_result(link, doing), _COMMAND_OK)
     _nothing_more(link)
 
 

@@ -63,6 +63,30 @@ def parse(
     return (*found, *(_of_table(CriticalTable(**table)) for table in _meant_for(database, tables)))
 
 
+def parse_named(
+    checks: t.Iterable[Mapping[str, t.Any]], tables: t.Iterable[Mapping[str, t.Any]]
+) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    """
+    Read what a user wrote for a whole server: each entry as a check of the database that it names, and what is to be
+    said of those that name none. Raise UsageError as `parse` does.
+    """
+    checks, tables = list(checks), list(tables)
+    names = dict.fromkeys(entry["database"] for entry in (*checks, *tables) if entry.get("database"))
+    found = [
+        dataclasses.replace(check, part=name)
+        for name in names
+        for check in parse(
+            [entry for entry in checks if entry.get("database") == name],
+            [entry for entry in tables if entry.get("database") == name],
+            name,
+        )
+    ]
+    unnamed = [
+        entry.get("name") or entry.get("query") or "" for entry in (*checks, *tables) if not entry.get("database")
+    ]
+    return tuple(found), tuple(f"The check {name!r} names no database, so it was not asked." for name in unnamed)
+
+
 def _meant_for(database: str, entries: t.Iterable[Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
     return [
         {key: value for key, value in entry.items() if key != "database"}

@@ -15,7 +15,7 @@ from ....ground.errors import DatabaseError, ProcessFailed
 from .wal_files import lsn
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CLEAN = frozenset({"shut down", "shut down in recovery"})
 """The states in which the data directory needs no crash recovery."""
@@ -62,9 +62,12 @@ class ControlData:
         return self.checksums or self.hints
 
 
-def read(bin_dir: str, data_dir: str) -> ControlData:
-    """Return what the control file says. Raise DatabaseError where there is none that this version can read."""
-    argv = [os.path.join(bin_dir, "pg_controldata"), f"--pgdata={data_dir}"]
+def read(bin_dir: str, data_dir: str, prefix: Sequence[str] = ()) -> ControlData:
+    """
+    Return what the control file says; `prefix` starts a program as who may read it. Raise DatabaseError where there is
+    none that this version can read.
+    """
+    argv = [*prefix, os.path.join(bin_dir, "pg_controldata"), f"--pgdata={data_dir}"]
     try:
         said = process.run(argv, env={"LC_ALL": "C"}, limit=1 << 16).decode("utf-8", "replace")
     except ProcessFailed as exc:

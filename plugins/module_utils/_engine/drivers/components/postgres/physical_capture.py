@@ -12,11 +12,13 @@ import typing as t
 
 from ....ground.errors import Busy, DatabaseError
 from ....ground.streams import counted
-from ..base import WalRange
+from ..base import Copy, Parent, WalRange
 from ..source import Captured
-from . import base_backup, physical_checks, physical_layout, physical_record, server, wal_files
+from . import base_backup, physical_checks, physical_layout, physical_mode, physical_record, server, wal_files
 from .base_backup import Begin, Command, Data
 from .connection import Login, connect_replication, connect_server
+from .copy_manifests import CopyManifests
+from .physical_mode import Choice, Rules, Seen
 from .wal_waiting import Waiting
 
 if t.TYPE_CHECKING:
@@ -24,8 +26,8 @@ if t.TYPE_CHECKING:
 
     from ....ground.model import World
     from ..base import Figures
-    from ..source import SinkBesideWal
-    from .base_backup import End, Event
+    from ..source import Known, Link, SinkBesideWal
+    from .base_backup import End, Event, Identity
     from .connection import Connection
     from .physical_checks import Facts
     from .server import ServerInfo
@@ -38,8 +40,9 @@ Record = dict[str, t.Any]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Copied:
-    """What came: the range of WAL that it needs, and which member holds what."""
+    """What came: of what choice, the range of WAL that it needs, and which member holds what."""
 
+    choice: Choice
     wal: WalRange
     tablespaces: list[Record]
     base: int
@@ -69,6 +72,8 @@ class Capture:
 
     login: Login
     command: Command
+    rules: Rules
+    known: Known
     sink: SinkBesideWal
     world: World
     patience: float | None
@@ -80,25 +85,32 @@ class Capture:
             facts = physical_checks.preflight(session, found)
             with self.sink.phases("records"):
                 recorded = physical_record.read(self.login, session)
+            manifests = CopyManifests(self.known.memory)
             with self.sink.phases("files"):
-                copied = self._copied(session, found, facts)
+                copied = self._copied(session, found, facts, manifests)
         if self.patience is not None:
             with self.sink.phases("wal"):
                 Waiting(self.login, self.sink, self.world, self.patience).until_stored(copied.wal)
         self.sink.record("globals", {"server": recorded.server, "tablespaces": copied.tablespaces})
         detail = self._detail(copied, found, facts) | {"ident": recorded.ident, "databases": recorded.databases}
         self.sink.record("detail", {**detail, "phase_milliseconds": self.sink.phases.milliseconds})
-        return _told(copied, found, facts, physical_layout.figures(detail), recorded.warnings)
+        told = _told(copied, found, facts, physical_layout.figures(detail), recorded.warnings)
+        return dataclasses.replace(
+            told,
+            copy=Copy(manifests.sha256, facts.checksums),
+            warnings=(*told.warnings, *copied.choice.warnings, *filter(None, [manifests.trouble])),
+            settle=lambda: manifests.keep_only(self.sink.backup_id),
+        )
 
-    def _copied(self, session: Connection, found: ServerInfo, facts: Facts) -> Copied:
-        with contextlib.closing(connect_replication(self.login)) as replication:
-            identifier = same_server(replication, found)
-            stream = Stream(base_backup.events(replication.pgconn, self.command))
+    def _copied(self, session: Connection, found: ServerInfo, facts: Facts, manifests: CopyManifests) -> Copied:
+        with contextlib.ExitStack() as stack:
+            choice, identifier, stream = self._begun(found, facts, stack)
             begin = stream.begin
             tablespaces = _named(session, begin)
             self._plan(begin)
-            for number in range(1, len(tablespaces) + 3):
+            for number in range(1, len(tablespaces) + 2):
                 self._stored(stream.content(), number)
+            self._stored(manifests.passing(self.sink.backup_id, stream.content()), len(tablespaces) + 2)
         stop = t.cast("End", stream.following).stop
         if stop.timeline != begin.start.timeline:
             raise Busy(
@@ -107,7 +119,27 @@ class Capture:
             )
         included = self.patience is None
         wal = WalRange(identifier, stop.timeline, begin.start.lsn, stop.lsn, facts.segment_size, included)
-        return Copied(wal, tablespaces, len(tablespaces) + 1, len(tablespaces) + 2)
+        return Copied(choice, wal, tablespaces, len(tablespaces) + 1, len(tablespaces) + 2)
+
+    def _begun(self, found: ServerInfo, facts: Facts, stack: contextlib.ExitStack) -> tuple[Choice, str, Stream]:
+        """Begin the copy that is chosen; a full one where the server refuses an incremental one, if that may be."""
+        replication = stack.enter_context(contextlib.closing(connect_replication(self.login)))
+        identity = same_server(replication, found)
+        choice = physical_mode.choose(self.rules, Seen.of(found, facts, identity), self.known, self.world)
+        if choice.parent is not None:
+            try:
+                return choice, identity.system_identifier, self._incremental(replication, choice.parent)
+            except DatabaseError as exc:
+                choice = physical_mode.refused(self.rules, choice.parent, exc)
+                replication = stack.enter_context(contextlib.closing(connect_replication(self.login)))
+                same_server(replication, found)
+        return choice, identity.system_identifier, Stream(base_backup.events(replication.pgconn, self.command))
+
+    def _incremental(self, replication: Connection, parent: Link) -> Stream:
+        blocks = CopyManifests(self.known.memory).blocks(parent.backup_id)
+        base_backup.upload(replication.pgconn, blocks, parent.copy.manifest_sha256 if parent.copy else "")
+        command = dataclasses.replace(self.command, incremental=True)
+        return Stream(base_backup.events(replication.pgconn, command))
 
     def _plan(self, begin: Begin) -> None:
         sizes = [*(space.size for space in begin.tablespaces), begin.base_size, 0]
@@ -142,15 +174,16 @@ class Capture:
         }
 
 
-def same_server(replication: Connection, found: ServerInfo) -> str:
-    """Return the system identifier of a server. Raise DatabaseError where a session and its copy are of two."""
-    identifier = base_backup.system_identifier(replication.pgconn)
+def same_server(replication: Connection, found: ServerInfo) -> Identity:
+    """Return who a server is. Raise DatabaseError where a session and its copy are of two."""
+    identity = base_backup.identify(replication.pgconn)
+    identifier = identity.system_identifier
     if found.system_identifier not in {"", identifier}:
         raise DatabaseError(
             f"Two servers answer, with the system identifiers {found.system_identifier} and {identifier}.",
             "Set login_host, or login_unix_socket, to one server, and not to what chooses one of several.",
         )
-    return identifier
+    return identity
 
 
 def _named(session: Connection, begin: Begin) -> list[Record]:
@@ -168,17 +201,19 @@ def _told(copied: Copied, found: ServerInfo, facts: Facts, figures: Figures, war
     wal = copied.wal
     where = "included" if wal.included else "in the archive"
     count = len(copied.tablespaces)
+    parent = copied.choice.parent
     return Captured(
-        scope="full",
+        scope="incremental" if parent else "full",
         proof=PROOF,
         versions={"server": found.version},
         facts={
-            **physical_checks.told(found, facts, len(copied.tablespaces), included=wal.included),
+            **physical_mode.told(found, facts, copied.choice, len(copied.tablespaces), included=wal.included),
             "start": wal_files.shown(wal.start),
             "stop": wal_files.shown(wal.stop),
             "timeline": wal.timeline,
         },
-        said=f"data directory and {count} tablespace{'' if count == 1 else 's'}, WAL {where}",
+        parents=(Parent(parent.backup_id, parent.manifest_sha256),) if parent else (),
+        said=f"{copied.choice.said}data directory and {count} tablespace{'' if count == 1 else 's'}, WAL {where}",
         figures=figures,
         warnings=warnings,
         wal=wal,

@@ -44,6 +44,7 @@ class Facts:
 
     checksums: bool
     segment_size: int
+    summarizes: bool
 
 
 def preflight(session: Connection, server: ServerInfo) -> Facts:
@@ -53,7 +54,7 @@ def preflight(session: Connection, server: ServerInfo) -> Facts:
             f"The server has version {server.version}; physical backups need PostgreSQL {OLDEST_MAJOR} or newer.",
             "Upgrade it, or use logical backups, by pg_backup.",
         )
-    replicates, monitors, level, senders, checksums, segment = rows(session, _FACTS)[0]
+    replicates, monitors, level, senders, checksums, segment, summarizes = rows(session, _FACTS)[0]
     lacking = {"REPLICATION": replicates, "membership in pg_monitor": monitors}
     if missing := [name for name, there in lacking.items() if not there]:
         raise DatabaseError(
@@ -66,19 +67,7 @@ def preflight(session: Connection, server: ServerInfo) -> Facts:
             f"The server cannot be copied while it runs: {what}.",
             "Set wal_level = replica and max_wal_senders = 10, the defaults, and restart it.",
         )
-    return Facts(checksums, int(segment))
-
-
-def told(server: ServerInfo, facts: Facts, tablespaces: int, *, included: bool) -> dict[str, t.Any]:
-    """Return what a result says of a backup, made or not."""
-    return {
-        "mode": "full",
-        "wal": "included" if included else "archive",
-        "tablespaces": tablespaces,
-        "checksums": facts.checksums,
-        "in_recovery": server.in_recovery,
-        "lag_seconds": server.lag_seconds,
-    }
+    return Facts(checksums, int(segment), summarizes)
 
 
 def spaces(session: Connection) -> Mapping[int, Space]:
@@ -90,7 +79,8 @@ def spaces(session: Connection) -> Mapping[int, Space]:
 _FACTS = """
 SELECT r.rolsuper OR r.rolreplication, pg_has_role('pg_monitor', 'USAGE'), current_setting('wal_level'),
        current_setting('max_wal_senders')::integer, current_setting('data_checksums') = 'on',
-       pg_size_bytes(current_setting('wal_segment_size'))
+       pg_size_bytes(current_setting('wal_segment_size')),
+       coalesce(current_setting('summarize_wal', true) = 'on', false)
   FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 """
 

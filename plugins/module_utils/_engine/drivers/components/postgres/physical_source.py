@@ -19,16 +19,18 @@ from ....ground.errors import UsageError, require_one_of
 from ....ground.units import human_duration, human_size
 from ..base import PHYSICAL, WHOLE_CLUSTER
 from ..source import Preview
-from . import archiver, physical_checks, server
+from . import archiver, physical_checks, physical_mode, server
 from .base_backup import Command
 from .connection import Login, connect_replication, connect_server
 from .encodings import readable
 from .physical_capture import Capture, same_server
+from .physical_mode import Rules
 
 if t.TYPE_CHECKING:
     from ....ground.model import World
     from ..source import Captured, Known, SinkBesideWal
     from .physical_checks import Space
+    from .physical_mode import Choice
     from .server import ServerInfo
 
 CHECKPOINTS = ("fast", "spread")
@@ -53,9 +55,11 @@ class PhysicalSource:
     wal: str = ARCHIVE
     wal_timeout: float = 300.0
     label: str = "lifeboat"
+    rules: Rules = Rules()  # noqa: RUF009 - it is frozen
 
     own_facts: t.ClassVar[tuple[str, ...]] = (
-        *("checksums", "in_recovery", "lag_seconds", "mode", "start", "stop", "tablespaces", "timeline", "wal"),
+        *("checksums", "in_recovery", "lag_seconds", "mode", "parent", "recoverable_until", "start", "stop"),
+        *("tablespaces", "timeline", "wal", "why"),
     )
 
     @property
@@ -77,6 +81,9 @@ class PhysicalSource:
         """Raise UsageError for values that cannot be meant, before anything is touched."""
         require_one_of("checkpoint", self.checkpoint, CHECKPOINTS)
         require_one_of("wal", self.wal, WAL)
+        require_one_of("mode", self.rules.mode, physical_mode.MODES)
+        if self.rules.max_chain < 0:
+            raise UsageError("The max_chain is negative.", "Set how many may follow a full one.", field="max_chain")
         if self.max_rate and self.max_rate not in RATES:
             said = f"A max_rate of {human_size(self.max_rate)} a second is out of range."
             raise UsageError(said, "Set it to a value from 32KiB to 1GiB.", field="max_rate")
@@ -89,9 +96,9 @@ class PhysicalSource:
                 field="label",
             )
 
-    def preview(self, _known: Known, _world: World, /) -> Preview:
+    def preview(self, known: Known, world: World, /) -> Preview:
         """
-        Return the archives that a backup would have.
+        Return the archives that a backup would have. None is due where the stored log recovers what it would.
 
         Raise DatabaseError when the server, its archive or the role's rights do not allow one.
         """
@@ -102,20 +109,25 @@ class PhysicalSource:
                 archiver.read(session).require_alive()
             spaces = list(physical_checks.spaces(session).values())
             with contextlib.closing(connect_replication(self.login)) as replication:
-                same_server(replication, found)
+                who = same_server(replication, found)
+        choice = physical_mode.choose(self.rules, physical_mode.Seen.of(found, facts, who), known, world)
+        until = choice.recoverable.isoformat() if choice.recoverable else None
         beside = [space for space in spaces if space.location]
         base = sum(space.size for space in spaces if not space.location)
         lines = [*map(_line, beside), f"data directory: about {human_size(base)}"]
         return Preview(
-            how=f"full, checkpoint {self.checkpoint}, WAL {self._wal_said}{_standby(found)}",
+            how=f"{_mode(choice)}, checkpoint {self.checkpoint}, WAL {self._wal_said}{_standby(found)}",
             lines=tuple(lines),
             members=len(lines) + 1,
             estimate=sum(space.size for space in spaces),
-            facts=physical_checks.told(found, facts, len(beside), included=self.wal == INCLUDED),
+            facts=physical_mode.told(found, facts, choice, len(beside), included=self.wal == INCLUDED)
+            | {"recoverable_until": until},
             warnings=() if facts.checksums else (physical_checks.CHECKSUMS_OFF,),
+            due=choice.recoverable is None,
+            why=f"enough: the stored log recovers from it until {until}" if until else "",
         )
 
-    def capture(self, _known: Known, sink: SinkBesideWal, world: World, /) -> Captured:
+    def capture(self, known: Known, sink: SinkBesideWal, world: World, /) -> Captured:
         """
         Copy and store the files.
 
@@ -123,7 +135,7 @@ class PhysicalSource:
         come.
         """
         patience = self.wal_timeout if self.wal == ARCHIVE else None
-        return Capture(self.login, self.command, sink, world, patience).captured()
+        return Capture(self.login, self.command, self.rules, known, sink, world, patience).captured()
 
     @property
     def _wal_said(self) -> str:
@@ -132,6 +144,10 @@ class PhysicalSource:
 
 def _line(space: Space) -> str:
     return f"tablespace {readable(space.name)} in {readable(space.location)}: about {human_size(space.size)}"
+
+
+def _mode(choice: Choice) -> str:
+    return f"incremental, based on {choice.parent.backup_id}" if choice.parent else f"full ({choice.why})"
 
 
 def _standby(found: ServerInfo) -> str:

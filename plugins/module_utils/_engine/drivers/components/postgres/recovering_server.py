@@ -20,16 +20,17 @@ import typing as t
 
 from ....ground import disk, process
 from ....ground.errors import DatabaseError, ProcessFailed
-from . import control_data, wal_files
+from . import control_data, heartbeat, wal_files
 from .connection import Login, connect, execute, rows
 from .replication import STANDBY_SIGNAL
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .connection import Connection
     from .control_data import ControlData
+    from .heartbeat import Beat
     from .server import Programs
 
 RECOVERY_SIGNAL = "recovery.signal"
@@ -47,10 +48,16 @@ EVENT_TRIGGERS = 17
 STOPPING = 300
 """Seconds in which a server ends its work: a checkpoint of much memory to a slow disk."""
 
+ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TZ": "UTC"}
+"""Of the server itself."""
+
 LOG_BYTES = 256 << 10
 """The last bytes of its log that are kept."""
 
 _RAISED = re.compile(r"(\w+) = \d+ is a lower setting than on the primary server, where its value was (\d+)")
+
+_LASTING = ("28", "3D", "XX0")
+"""How the states begin in which a server will not let us in later either: a role, a database or a locale lacks."""
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -82,14 +89,17 @@ _SETTINGS: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Owner:
-    """The user of the operating system whose data directory it is."""
+    """The user of the operating system whose data directory it is, who may have `walls` that nothing leaves."""
 
     uid: int
     gid: int
+    walls: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> tuple[str, ...]:
         """What starts a program as that user."""
+        if self.walls:
+            return self.walls
         if os.geteuid() == self.uid:
             return ()
         return ("setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", "--")
@@ -131,7 +141,7 @@ class RecoveringServer:
 
     def control(self) -> ControlData:
         """Return what the control file says."""
-        return control_data.read(self.programs.directory, self.data)
+        return control_data.read(self.programs.directory, self.data, self.owner.walls)
 
     def prepare(self, signal: str) -> None:
         """Set aside what the directory says how to run, and let it start as `signal` says. It may be said twice."""
@@ -149,15 +159,17 @@ class RecoveringServer:
         _write(os.path.join(self._private, "pg_hba.conf"), "local all all trust\n")
         _write(os.path.join(self._private, "pg_ident.conf"), "")
 
-    def restore(self) -> None:
-        """Put back what was set aside. What made the directory recover is gone."""
+    def restore(self, signal: str = "") -> None:
+        """Put back what was set aside. What made the directory recover is gone; `signal` says how it starts next."""
         own = os.path.join(self.data, AUTO_CONF)
         with disk.explained(own):
             if os.path.exists(own + ASIDE):
                 os.replace(own + ASIDE, own)
-            for name in (RECOVERY_SIGNAL, STANDBY_SIGNAL):
+            for name in {RECOVERY_SIGNAL, STANDBY_SIGNAL} - {signal}:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.data, name))
+        if signal:
+            _write(os.path.join(self.data, signal), "")
 
     def start(self, settings: Mapping[str, str]) -> None:
         """Start the server with these settings beside its own."""
@@ -172,12 +184,15 @@ class RecoveringServer:
         known = {**_SETTINGS, **self.control().settings, **files, **settings}
         if self.programs.major >= EVENT_TRIGGERS:
             known["event_triggers"] = "off"
-        argv = [*self.owner.prefix, self.programs.path("postgres"), "-D", self.data]
+        argv = [self.programs.path("postgres"), "-D", self.data]
         for name, value in known.items():
             argv += ["-c", f"{name}={value}"]
-        self._child = process.Child(
-            argv,
-            env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TZ": "UTC"},
+        self._child = self._run(argv)
+
+    def _run(self, argv: Sequence[str]) -> process.Child:
+        return process.Child(
+            [*self.owner.prefix, *argv],
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             tail=LOG_BYTES,
@@ -200,13 +215,18 @@ class RecoveringServer:
         return dict(_RAISED.findall(self.log))
 
     def look(self) -> State | None:
-        """Return how far it is; None as long as it answers nobody, which it does once its data are consistent."""
+        """
+        Return how far it is; None as long as it answers nobody, which it does once its data are consistent. Raise
+        DatabaseError where it will never answer us: a locale or a role lacks.
+        """
         try:
             if self._connection is None:
                 self._connection = connect(self.login, DATABASE)
             recovering, paused, replayed, last_end = rows(self._connection, _STATE)[0]
-        except DatabaseError:
+        except DatabaseError as exc:
             self._hang_up()
+            if str(exc.details.get("sqlstate", "")).startswith(_LASTING):
+                raise
             return None
         return State(recovering, paused == "paused", wal_files.lsn(replayed or "0/0"), last_end)
 
@@ -214,6 +234,10 @@ class RecoveringServer:
         """Run a statement as the superuser, and return its rows. Raise DatabaseError when it fails."""
         with contextlib.closing(connect(self.login, DATABASE)) as connection:
             return rows(connection, statement)
+
+    def heartbeat(self) -> Beat | None:
+        """Return the newest heartbeat that it has, None where it has none. Raise DatabaseError or Busy."""
+        return heartbeat.newest(self.login)
 
     def checkpoint(self) -> None:
         """Let it write what it has in memory. Raise DatabaseError when that fails."""

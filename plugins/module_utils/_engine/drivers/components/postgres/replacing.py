@@ -35,17 +35,22 @@ def require_room(parent: str, size: int, what: str, earlier: str) -> None:
         )
 
 
-def exchange(copy: str, data_directory: str, now: datetime.datetime) -> str:
+def aside(data_directory: str, now: datetime.datetime) -> str:
+    """Return where a data directory will be kept when a copy takes its place; empty if nothing is there."""
+    place = os.path.normpath(data_directory)
+    with disk.explained(place):
+        return f"{place}.before-{now:%Y%m%dT%H%M%SZ}" if os.path.isdir(place) and os.listdir(place) else ""
+
+
+def exchange(copy: str, data_directory: str, kept: str) -> None:
     """
-    Put a copy into the place of a data directory, and return where that is kept; empty if nothing was there.
+    Put a copy into the place of a data directory, which is kept as `kept`; empty if nothing is there.
 
     Raise StoreError where the disk refuses; what was in the place is in it again then.
     """
     place = os.path.normpath(data_directory)
-    kept = ""
     with disk.explained(place):
-        if os.path.isdir(place) and os.listdir(place):
-            kept = f"{place}.before-{now:%Y%m%dT%H%M%SZ}"
+        if kept:
             os.rename(place, kept)
         elif os.path.isdir(place):
             os.rmdir(place)
@@ -56,4 +61,3 @@ def exchange(copy: str, data_directory: str, now: datetime.datetime) -> str:
                 os.rename(kept, place)
             raise
         disk.sync_directory(os.path.dirname(place))
-    return kept

@@ -14,17 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
-import select
-import signal
-import subprocess
 import typing as t
 
 from ....ground import process
 from ....ground.errors import DatabaseError, ProcessFailed
 from . import sandbox, watch
 from .connection import Login, connect
+from .contained import Contained, not_started
 from .scratch_place import FIELD, PORT, PROCESSES, placed
 
 if t.TYPE_CHECKING:
@@ -40,9 +37,6 @@ STEP = 0.1
 CONNECTIONS = 40
 MEMORY = 512 << 20
 """Bytes by which this process may grow at least while a cluster answers it."""
-
-ENDING = 60_000
-"""Milliseconds in which the kernel ends what is in the sandbox; it takes a few."""
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -115,10 +109,10 @@ def running(
         yield Scratch(place.directory, login, prefix, environ, place.uid)
 
 
-def require(programs: Programs) -> None:
+def require(programs: Programs, needed: Sequence[str] = ("initdb", "postgres")) -> None:
     """Raise UsageError or DatabaseError when this host lacks what a scratch cluster needs."""
     sandbox.require(FIELD)
-    for program in ("initdb", "postgres"):
+    for program in needed:
         if not os.access(programs.path(program), os.X_OK):
             raise DatabaseError(
                 f"The PostgreSQL {programs.major} server is not installed on this host, only its client programs.",
@@ -152,17 +146,28 @@ def _initialise(programs: Programs, place: Place, environ: Mapping[str, str], su
 def _started(
     programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str], looks: Sequence[watch.Look]
 ) -> Iterator[process.Child]:
-    """Run the server, and end all that is in its sandbox: nothing in it is worth a checkpoint."""
-    child, first = _start(programs, place, environ, asked)
+    """Run the server, and end all that is in its sandbox."""
+    settings = {**_SETTINGS, **asked, "unix_socket_directories": place.socket}
+    if programs.major >= 17:
+        settings["event_triggers"] = "off"
+    argv = [programs.path("postgres"), "-D", place.data]
+    for name, value in settings.items():
+        argv += ["-c", f"{name}={value}"]
+    running = Contained(place, programs, argv, writable=(place.data, place.socket), environ=environ)
+    try:
+        with watched(looks, running.kill):
+            yield running.child
+    finally:
+        running.end()
 
-    def end() -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(first, signal.SIGKILL)
 
+@contextlib.contextmanager
+def watched(looks: Sequence[watch.Look], end: Callable[[], None]) -> Iterator[None]:
+    """Look at a server as long as the block lasts. Raise the reason for which it was ended, if it was."""
     watching = watch.Watch(looks, end)
     try:
         with watching:
-            yield child
+            yield
     except Exception as exc:
         if watching.reason:
             raise watching.reason from exc
@@ -171,52 +176,6 @@ def _started(
         # Whoever lost his session to it may have taken that for an answer.
         if watching.reason:
             raise watching.reason
-    finally:
-        end()
-        _await_end(first)
-        os.close(first)
-        child.kill()
-
-
-def _start(
-    programs: Programs, place: Place, environ: Mapping[str, str], asked: Mapping[str, str]
-) -> tuple[process.Child, int]:
-    """Start the server. Return it with a descriptor of the first process in its sandbox."""
-    settings = {**_SETTINGS, **asked, "unix_socket_directories": place.socket}
-    if programs.major >= 17:
-        settings["event_triggers"] = "off"
-    told, telling = os.pipe()
-    with os.fdopen(told, "rb") as answer:
-        try:
-            prefix = place.sandbox(programs, place.data, place.socket, options=("--info-fd", str(telling)))
-            argv = [*prefix, programs.path("postgres"), "-D", place.data]
-            for name, value in settings.items():
-                argv += ["-c", f"{name}={value}"]
-            child = process.Child(
-                argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[place.lock, telling]
-            )
-        finally:
-            os.close(telling)
-        try:
-            return child, os.pidfd_open(json.load(answer)["child-pid"])
-        except (ValueError, KeyError, OSError) as exc:
-            child.kill()
-            raise _not_started(child.stderr) from exc
-
-
-def _not_started(said: str) -> DatabaseError:
-    last = said.splitlines()[-1] if said else "it ended without a message"
-    return DatabaseError(f"The scratch cluster does not start: {last}", "Check memory and disk space on this host.")
-
-
-def _await_end(first: int) -> None:
-    poll = select.poll()
-    poll.register(first, select.POLLIN)
-    if not poll.poll(ENDING):
-        raise DatabaseError(
-            "A process in the sandbox of the scratch cluster does not end.",
-            "Look for processes that wait for a disk; the next run removes the directory.",
-        )
 
 
 def _await(login: Login, child: process.Child, sleep: Callable[[float], None]) -> None:
@@ -230,4 +189,4 @@ def _await(login: Login, child: process.Child, sleep: Callable[[float], None]) -
         if not child.alive:
             break
         sleep(STEP)
-    raise _not_started(failure.cause if child.alive else child.stderr)
+    raise not_started(failure.cause if child.alive else child.stderr)

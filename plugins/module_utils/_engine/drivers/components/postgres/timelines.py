@@ -44,6 +44,11 @@ def parse(history: str, timeline: int) -> tuple[Ancestor, ...]:
     return tuple(found)
 
 
+def written(ancestors: t.Sequence[Ancestor]) -> bytes:
+    """Return a history that says this, as PostgreSQL reads it."""
+    return "".join(f"{one.timeline}\t{wal_files.shown(one.end)}\tas archived\n" for one in ancestors).encode()
+
+
 def check(ancestors: t.Sequence[Ancestor], timeline: int) -> None:
     """
     Raise ValueError unless these can be the ancestors of the timeline: their numbers ascend.

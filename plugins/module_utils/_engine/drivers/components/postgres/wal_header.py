@@ -16,9 +16,11 @@ import typing as t
 from . import wal_files
 
 _FORM = struct.Struct("=HHIQI4xQII")
+_PAGE = struct.Struct("=HHIQ")
 _MAGIC = 0xD100
 """What the magic number of every version of the format begins with; its other byte counts the versions."""
 _LONG = 0x0002
+_BLOCKS = tuple(1 << power for power in range(10, 17))
 
 
 class Header(t.NamedTuple):
@@ -45,3 +47,20 @@ def read(start: bytes) -> Header:
     if size not in wal_files.SIZES or position % size:
         raise ValueError("has a header that makes no sense")
     return Header(timeline, position, str(system_identifier), size)
+
+
+def written(content: bytes) -> int:
+    """
+    Return how many bytes of a segment belong to pages that were written: behind them are zeros, or what the file held
+    when it had another name. Raise ValueError where it does not begin as a segment does.
+    """
+    header, block = read(content), _FORM.unpack_from(content)[-1]
+    if block not in _BLOCKS:
+        raise ValueError("has a header that makes no sense")
+    for place in range(0, len(content), block):
+        if len(content) < place + _PAGE.size:
+            return place
+        magic, _info, _timeline, position = _PAGE.unpack_from(content, place)
+        if magic & 0xFF00 != _MAGIC or position != header.position + place:
+            return place
+    return len(content)

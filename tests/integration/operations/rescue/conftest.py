@@ -1,0 +1,11 @@
+# Copyright (c) 2026 Lifeboat contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings a place for scratch clusters."""
+
+from __future__ import annotations
+
+from restoring import place
+
+__all__ = ["place"]
