@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import typing as t
 
@@ -15,7 +14,7 @@ from ...drivers.components.source import Known, Link
 from ...ground import host_state
 from ...ground.errors import AccessDenied, InconsistentStore, NotFound, Tampered
 from ...records.repository import choosing
-from ...records.repository.receipts import Receipt
+from ...records.repository.receipts import Receipt, store_digest
 from ...records.repository.stored_backup import chain
 from ...records.wal import archive
 
@@ -100,8 +99,7 @@ def _memory(request: BackupRequest, component: str) -> str | None:
     if not settings.state_dir:
         return None
     words = {"cluster": component.partition("/")[0], "application": settings.application, "backup_id": "any"}
-    store = hashlib.sha256(settings.place.encode()).hexdigest()[:16]
-    path = host_state.COPY.below(settings.state_dir, store=store, **words)
+    path = host_state.COPY.below(settings.state_dir, store=store_digest(settings.place), **words)
     return os.path.dirname(path) if path else None
 
 

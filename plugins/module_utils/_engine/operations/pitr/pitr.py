@@ -23,8 +23,6 @@ from ...drivers.components.postgres.replication import STANDBY_SIGNAL
 from ...ground.errors import DatabaseError, UsageError
 from ...ground.progress import Progress, status_directory
 from ...records.repository import readings
-from ...records.wal.bases import range_of
-from ..wal.feeding import Feed
 from . import finishing, preparing, recovering, report, resumed, unpacking
 from .request import PROMOTED, STANDBY
 
@@ -66,16 +64,8 @@ def _recovered(prepared: Prepared, progress: Progress, world: World) -> Outcome:
     began = world.now()
     if not _goes_on(prepared, copy):
         unpacking.unpack(prepared.chain, stage, prepared.places, prepared.programs, progress)
-    owner = (stage.owner.uid, stage.owner.gid)
-    needs = range_of(prepared.backup)
-    feed = Feed(
-        prepared.known.sources,
-        stage.feed,
-        plan.branch,
-        owner,
-        last=plan.last if plan.certain else None,
-        held=needs.segments if needs.included else range(0),
-    )
+    last = plan.last if plan.certain else None
+    feed = recovering.feed_of(prepared.known, prepared.backup, plan, stage, last=last)
     with feed.served(), copy:
         progress.phase("replay")
         unpacked = world.now()

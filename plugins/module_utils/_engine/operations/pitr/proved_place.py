@@ -77,7 +77,7 @@ class ProvedPlace:
             notes.append(NO_CHECKSUMS)
         stop, record = range_of(done.backup).stop, done.backup.manifest
         try:
-            beat = server_proof.heartbeat(server.login)
+            beat = server.heartbeat()
         except RecoveryError as exc:
             notes.append(f"The heartbeat cannot be read: {exc.cause}")
         else:

@@ -23,7 +23,9 @@ from ...drivers.components.postgres.replication import STANDBY_SIGNAL
 from ...ground import disk
 from ...ground.errors import DatabaseError, RecoveryError
 from ...records.wal import targets
+from ...records.wal.bases import range_of
 from ..wal import feed_client
+from ..wal.feeding import Feed
 
 if t.TYPE_CHECKING:
     import datetime
@@ -31,8 +33,10 @@ if t.TYPE_CHECKING:
 
     from ...drivers.components.postgres.recovering_server import RecoveringServer, State
     from ...ground.model import World
-    from ..wal.feeding import Feed
+    from ...records.repository.catalogue import Backup
+    from .knowing import Known
     from .plan import Plan
+    from .staging import Stage
 
 STEP = 0.2
 """Seconds between two looks at how far it is."""
@@ -76,6 +80,19 @@ class Reached:
     last_end: datetime.datetime | None
     heartbeat: datetime.datetime | None = None
     warnings: tuple[str, ...] = ()
+
+
+def feed_of(known: Known, backup: Backup, plan: Plan, stage: Stage, *, last: int | None) -> Feed:
+    """Return what feeds a recovery from a backup in its stage; behind segment `last` a hole is as good as the end."""
+    needs = range_of(backup)
+    return Feed(
+        known.sources,
+        stage.feed,
+        plan.branch,
+        (stage.owner.uid, stage.owner.gid),
+        last=last,
+        held=needs.segments if needs.included else range(0),
+    )
 
 
 def replay(plan: Plan, server: RecoveringServer, feed: Feed, world: World, note: Callable[[int], None]) -> Reached:

@@ -18,8 +18,6 @@ import typing as t
 from ...drivers.components.postgres import walled_server
 from ...drivers.components.postgres.physical_layout import PhysicalLayout
 from ...drivers.components.postgres.walled_server import WalledServer
-from ...records.wal.bases import range_of
-from ..wal.feeding import Feed
 from . import recovering, unpacking
 from .staging import Stage
 
@@ -75,16 +73,8 @@ class WalledCopy:
 
         Raise DatabaseError where it ends anywhere else, and what kept the feed from giving a file.
         """
-        plan, stage, run, owner = self.plan, self.stage, self.run, self.within.owner
-        needs = range_of(self.backups[-1])
-        feed = Feed(
-            self.known.sources,
-            stage.feed,
-            plan.branch,
-            (owner.uid, owner.gid),
-            last=last,
-            held=needs.segments if needs.included else range(0),
-        )
+        plan, stage, run = self.plan, self.stage, self.run
+        feed = recovering.feed_of(self.known, self.backups[-1], plan, stage, last=last)
         server = WalledServer(self.within, stage.data, superuser, timeout)
         with feed.served(), server:
             with run.phases("replay"):

@@ -186,8 +186,12 @@ class Receipts:
                 disk.write_atomically(self._serial_path(file, application), [str(serial).encode()], shared=True)
 
     def _serial_path(self, file: host_state.StateFile, application: str) -> str:
-        digest = hashlib.sha256(self._store.encode()).hexdigest()[:16]
-        return file.path(self._state_dir, application=application, store=digest)
+        return file.path(self._state_dir, application=application, store=store_digest(self._store))
+
+
+def store_digest(place: str) -> str:
+    """Return what stands for a store in the names of files that a host keeps about it."""
+    return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
 def _number(path: str) -> int:

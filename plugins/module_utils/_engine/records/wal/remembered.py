@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import typing as t
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from ...ground import disk
 from ...ground.errors import StoreError
 from ...ground.host_state import WAL_LISTED
 from ..repository import names as repository
+from ..repository.receipts import store_digest
 from . import archive, names
 from .archive import Archive
 from .segments import Run, Segments
@@ -66,8 +66,7 @@ class Memory:
     """What one host remembers of one store. Without a directory nothing is kept and nothing is known."""
 
     def __init__(self, state_dir: str | None, application: str, place: str) -> None:
-        store = hashlib.sha256(place.encode()).hexdigest()[:16]
-        self._path = WAL_LISTED.below(state_dir, application=application, store=store)
+        self._path = WAL_LISTED.below(state_dir, application=application, store=store_digest(place))
 
     def read(self) -> dict[str, Listed]:
         """Return what is remembered, by system identifier; nothing of a log whose record is none of ours."""

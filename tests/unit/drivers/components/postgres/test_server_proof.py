@@ -9,6 +9,9 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres import server_proof
+from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.drivers.components.postgres.heartbeat import (
+    Beat,
+)
 
 FINISHED = datetime.datetime(2026, 11, 20, 10, tzinfo=datetime.UTC)
 STOP, REACHED = 1000, 2000
@@ -17,7 +20,7 @@ STOP, REACHED = 1000, 2000
 def behind(beat: int | None, minutes: float | None) -> tuple[str, ...]:
     at = FINISHED - datetime.timedelta(minutes=2)
     last = None if minutes is None else FINISHED + datetime.timedelta(minutes=minutes)
-    told = None if beat is None else server_proof.Heartbeat(at, beat)
+    told = None if beat is None else Beat(at, beat)
     return server_proof.behind(told, stop=STOP, finished=FINISHED, reached=REACHED, last=last)
 
 

@@ -13,21 +13,19 @@ import typing as t
 from ....ground.errors import DatabaseError
 from ....ground.units import human_count
 from . import wal_files
-from .connection import MAINTENANCE, connect, one, rows
+from .connection import MAINTENANCE, connect, rows
 from .encodings import is_text, raw_names, readable
+from .heartbeat import DATABASE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .connection import Login
+    from .heartbeat import Beat
     from .recovering_server import RecoveringServer
 
 BEATS = datetime.timedelta(minutes=15)
 """In such a time a heartbeat is written more than once, wherever there is one."""
-
-HEARTBEAT = "lifeboat.heartbeat"
-HOME = "postgres"
-"""The table in which a server notes that it lives, and its database."""
 
 _ENVIRONMENT = "incompatible with operating system"
 
@@ -71,24 +69,8 @@ def has_checksums(server: RecoveringServer) -> bool:
     return server.ask("SHOW data_checksums") == [("on",)]
 
 
-class Heartbeat(t.NamedTuple):
-    """When a server last noted that it lives, and where its log was."""
-
-    at: datetime.datetime
-    position: int
-
-
-def heartbeat(login: Login) -> Heartbeat | None:
-    """Return the last heartbeat; None where the server has none. Raise DatabaseError when it cannot be read."""
-    with contextlib.closing(connect(login, HOME, read_only=True)) as session:
-        if one(session, _HAS_HEARTBEAT) != _COLUMNS:
-            return None
-        found = rows(session, "SELECT at, lsn::text FROM lifeboat.heartbeat ORDER BY at DESC LIMIT 1")
-    return Heartbeat(found[0][0], wal_files.lsn(found[0][1])) if found else None
-
-
 def behind(
-    beat: Heartbeat | None, *, stop: int, finished: datetime.datetime, reached: int, last: datetime.datetime | None
+    beat: Beat | None, *, stop: int, finished: datetime.datetime, reached: int, last: datetime.datetime | None
 ) -> tuple[str, ...]:
     """
     Return what a heartbeat says against a recovery from a base, `finished` then, that ends at `stop`.
@@ -98,20 +80,10 @@ def behind(
     """
     if beat is None:
         return ()
-    shown = f"the heartbeat {HEARTBEAT} in database {HOME} is of {beat.at.isoformat()}"
+    shown = f"the heartbeat lifeboat.heartbeat in database {DATABASE} is of {beat.at.isoformat()}"
     if beat.position > reached:
         return (f"{shown}, at {wal_files.shown(beat.position)}, which was never replayed",)
     if beat.position <= stop and last is not None and last > finished + BEATS:
         later = f"although the log was replayed to {last.isoformat()}"
         return (f"{shown}, before the end of the base, {later}: what was written since lacks, or it has stopped",)
     return ()
-
-
-_COLUMNS = "at timestamp with time zone, lsn pg_lsn"
-
-_HAS_HEARTBEAT = """
-SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, NULL), ', ' ORDER BY a.attname)
-  FROM pg_catalog.pg_attribute a
- WHERE a.attrelid = to_regclass('lifeboat.heartbeat') AND a.attname IN ('at', 'lsn')
-   AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = a.attrelid AND c.relkind = 'r')
-"""
