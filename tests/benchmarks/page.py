@@ -12,7 +12,12 @@ import datetime
 import os
 import platform
 import re
+import subprocess
+import typing as t
 from pathlib import Path
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -29,6 +34,22 @@ def write(parts: dict[str, str]) -> None:
     whole = {heading: text.strip() for heading, text in {**found, **parts}.items()}
     text = "".join(f"\n## {heading}\n\n{body}\n" for heading, body in whole.items())
     PATH.write_text(INTRODUCTION + text, encoding="utf-8")
+
+
+def passed_on(argv: Sequence[str], told: str) -> tuple[int, str, list[str]]:
+    """
+    Run a program that tells a part, and print what it does as it does. Return its status, what the line says that
+    begins with `told`, and the lines behind it; empty where it told nothing.
+    """
+    lines = []
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        for line in t.cast("t.TextIO", child.stdout):
+            print(line, end="", flush=True)
+            lines.append(line.rstrip("\n"))
+    heads = [number for number, line in enumerate(lines) if line.startswith(told)]
+    if not heads:
+        return child.returncode, "", []
+    return child.returncode, lines[heads[0]].removeprefix(told), lines[heads[0] + 1 :]
 
 
 def made_by(script: str, what: str) -> str:

@@ -174,17 +174,10 @@ def _elsewhere(options: argparse.Namespace) -> int:
     layer = str(HERE.parent / "campaigns" / "layer.sh")
     given = [f"--{name}={getattr(options, name)}" for name in ("gigabytes", "segments", "rounds")]
     argv = [layer, "env", f"{INSIDE}=yes", sys.executable, str(HERE / "physical.py"), *given]
-    lines = []
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
-        for line in t.cast("t.TextIO", child.stdout):
-            print(line, end="", flush=True)
-            lines.append(line.rstrip("\n"))
-    heads = [number for number, line in enumerate(lines) if line.startswith(TOLD)]
-    if options.write and heads:
-        what = lines[heads[0]].removeprefix(TOLD)
-        body = [page.made_by("benchmarks/physical.py", what), "", *lines[heads[0] + 1 :]]
-        page.write({HEADING: "\n".join(body)})
-    return child.returncode
+    status, what, body = page.passed_on(argv, TOLD)
+    if options.write and what:
+        page.write({HEADING: "\n".join([page.made_by("benchmarks/physical.py", what), "", *body])})
+    return status
 
 
 def _prepared(host: archiving_fixtures.Archiving, options: argparse.Namespace) -> Bench:

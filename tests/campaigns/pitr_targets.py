@@ -286,18 +286,12 @@ def _elsewhere(options: argparse.Namespace) -> int:
         argv = [matrix, "--program", *inside, "python", "tests/campaigns/pitr_targets.py", *given]
     else:
         argv = [str(HERE / "layer.sh"), *inside, sys.executable, str(HERE / "pitr_targets.py"), *given]
-    lines = []
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
-        for line in t.cast("t.TextIO", child.stdout):
-            print(line, end="", flush=True)
-            lines.append(line.rstrip("\n"))
-    heads = [number for number, line in enumerate(lines) if line.startswith(TOLD)]
-    if options.write and heads:
-        version = lines[heads[0]].removeprefix(TOLD)
+    status, version, body = page.passed_on(argv, TOLD)
+    if options.write and version:
         major = version.removeprefix("PostgreSQL ").split(".", maxsplit=1)[0]
-        body = [page.made_by("campaigns/pitr_targets.py", version), "", *lines[heads[0] + 1 :]]
-        page.write({f"Recovery to a moment, PostgreSQL {major}": "\n".join(body)})
-    return child.returncode
+        told = [page.made_by("campaigns/pitr_targets.py", version), "", *body]
+        page.write({f"Recovery to a moment, PostgreSQL {major}": "\n".join(told)})
+    return status
 
 
 def _install() -> None:

@@ -15,12 +15,23 @@ from recovery_fixtures import here
 from retention_fixtures import sample_store
 from sample_host import SampleHost
 from tree_fixtures import hostile, looked, tree
-from wal_fixtures import archive
+from wal_fixtures import archive, filled
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["archive", "clock", "here", "hostile", "kit", "log", "looked", "sample_store", "tree"]
+__all__ = [
+    "archive",
+    "clock",
+    "filled",
+    "here",
+    "hostile",
+    "kit",
+    "log",
+    "looked",
+    "sample_store",
+    "tree",
+]
 
 
 @pytest.fixture

@@ -10,18 +10,7 @@ import shutil
 import typing as t
 
 import pytest
-from wal_fixtures import Archive, segment
-
-FIRST, SECOND, THIRD = (f"00000001000000000000000{number}" for number in (1, 2, 3))
-HISTORY = b"1\t0/2000148\tno recovery target specified\n"
-
-
-@pytest.fixture
-def filled(archive: Archive) -> Archive:
-    for name in (FIRST, SECOND, THIRD):
-        assert archive.push(archive.write(name)) == 0
-    assert archive.push(archive.write("00000002.history", HISTORY)) == 0
-    return archive
+from wal_fixtures import FIRST, HISTORY, SECOND, THIRD, Archive, segment
 
 
 def test_a_recovery_gets_what_is_there_and_ends_where_nothing_follows(filled: Archive) -> None:

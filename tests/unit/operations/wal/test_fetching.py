@@ -26,21 +26,10 @@ from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.ground.e
 )
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.operations.wal import fetching
 from ansible_collections.lifeboat.recovery.plugins.module_utils._engine.records.wal import reading
-from wal_fixtures import SYSTEM, Archive, segment
+from wal_fixtures import FIRST, HISTORY, SECOND, SYSTEM, THIRD, Archive, segment
 
 if t.TYPE_CHECKING:
     from pathlib import Path
-
-FIRST, SECOND, THIRD = (f"00000001000000000000000{number}" for number in (1, 2, 3))
-HISTORY = b"1\t0/2000148\tno recovery target specified\n"
-
-
-@pytest.fixture
-def filled(archive: Archive) -> Archive:
-    for name in (FIRST, SECOND, THIRD):
-        assert archive.push(archive.write(name)) == 0
-    assert archive.push(archive.write("00000002.history", HISTORY)) == 0
-    return archive
 
 
 def test_a_file_comes_back_as_it_was(filled: Archive, tmp_path: Path) -> None:
